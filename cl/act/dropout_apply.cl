@@ -1,0 +1,25 @@
+// lint: -DLANES=1 -DCHUNK=4096 -DDROPOUT=1
+// lint: -DLANES=64 -DCHUNK=1 -DDROPOUT=1
+/* Dropout over n floats; out may be in. */
+#include "lib/lanes.h"
+#include "lib/dropout.h"
+
+#define DROP(V, F) store_##V(load_##V(in, start + i) * load_##V(factors, i), out, start + i);
+
+KERNEL void dropout_apply(__global float *out, __global const float *in, uint n, DROPOUT_PARAMETERS)
+{
+    struct dropout dropout = DROPOUT_ARGUMENTS;
+
+#if LANES == 1
+    float factors[64];
+    uint start = get_group_id(0) * CHUNK, end = min(start + CHUNK, n);
+
+    for (; start < end; start += 64) {
+        dropout_factors_64(factors, &dropout, start);
+        FOR_RANGE(i, 0, min(64, (int)(end - start)), DROP)
+    }
+#else
+    FOR_ELEMENTS_SCALAR(i, n)
+        out[i] = in[i] * dropout_factor(&dropout, i);
+#endif
+}

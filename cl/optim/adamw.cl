@@ -1,0 +1,27 @@
+// lint: -DLANES=1 -DCHUNK=4096
+// lint: -DLANES=64 -DCHUNK=1
+/*
+ * One AdamW step over n values; runtime/op/adamw.h has the equations. keep = 1 - lr * decay, rate = lr / (1 - beta1^step) and
+ * root = 1 / sqrt(1 - beta2^step) come from the host in double precision.
+ */
+#include "lib/lanes.h"
+
+#define STEP(V, F)                                                                                                     \
+    {                                                                                                                  \
+        F g = load_##V(gradient, i) * coefficient;                                                                     \
+        F m1 = load_##V(m, i) * beta1 + g * rest1;                                                                     \
+        F v1 = load_##V(v, i) * beta2 + (g * g) * rest2;                                                               \
+        F p = load_##V(value, i) * keep;                                                                               \
+        store_##V(m1, m, i);                                                                                           \
+        store_##V(v1, v, i);                                                                                           \
+        store_##V(p - rate * m1 / (sqrt(v1) * root + epsilon), value, i);                                              \
+    }
+
+KERNEL void adamw(__global float *value, __global float *m, __global float *v, __global const float *gradient,
+                  __global const float *norm, uint n, float beta1, float rest1, float beta2, float rest2, float keep,
+                  float rate, float root, float epsilon)
+{
+    float coefficient = norm ? norm[1] : 1.0f;
+
+    FOR_ELEMENTS(i, n, STEP)
+}

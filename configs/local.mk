@@ -1,0 +1,5 @@
+# Configurations, and the data that they name; installed as they lie here.
+nobase_dist_pkgdata_DATA += \
+	configs/data/quickstart-heldout.tsv configs/data/quickstart-train.tsv \
+	configs/presets/rte.yaml configs/presets/sst2.yaml configs/presets/stsb.yaml \
+	configs/quickstart.yaml

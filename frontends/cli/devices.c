@@ -1,0 +1,121 @@
+/* speft-cl devices: every device with what its driver says and what small kernels showed. */
+#include "frontends/cli/command.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/device/device.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *type_name(enum sp_device_type type)
+{
+    return type == SP_DEVICE_CPU ? "CPU" : type == SP_DEVICE_GPU ? "GPU" : "other";
+}
+
+static const char *tested(const struct sp_device_info *info, bool feature)
+{
+    return !info->probed ? "unknown" : feature ? "yes" : "no";
+}
+
+static void print_device(const struct sp_device_info *info, bool chosen)
+{
+    const double mib = 1 << 20;
+
+    printf("%d: %s%s\n", info->index, info->name, chosen ? "  [default]" : "");
+    printf("   type              %s, %u compute units, %u MHz\n", type_name(info->type),
+           info->compute_units, info->clock_mhz);
+    printf("   platform          %s (%s)\n", info->platform, info->platform_version);
+    printf("   driver            %s (%s)\n", info->driver, info->version);
+    printf("   vendor            %s\n", info->vendor);
+    printf("   memory            %.0f MiB%s, largest allocation %.0f MiB, local %.0f KiB\n",
+           (double)info->global_memory / mib, info->unified_memory ? " shared with the host" : "",
+           (double)info->max_allocation / mib, (double)info->local_memory / 1024);
+    printf("   work-group        at most %zu\n", info->max_work_group);
+    printf("   tested            fp16 %s, fp64 %s, sub-groups %s\n", tested(info, info->fp16),
+           tested(info, info->fp64), tested(info, info->subgroups));
+}
+
+static int add_device(json_t *array, const struct sp_device_info *info, bool chosen)
+{
+    const struct {
+        const char *key;
+        json_t *value;
+    } members[] = {
+        { "index", json_integer(info->index) },
+        { "name", json_string(info->name) },
+        { "default", json_boolean(chosen) },
+        { "type", json_string(type_name(info->type)) },
+        { "platform", json_string(info->platform) },
+        { "platform_version", json_string(info->platform_version) },
+        { "vendor", json_string(info->vendor) },
+        { "driver", json_string(info->driver) },
+        { "version", json_string(info->version) },
+        { "compute_units", json_integer(info->compute_units) },
+        { "clock_mhz", json_integer(info->clock_mhz) },
+        { "global_memory", json_integer((json_int_t)info->global_memory) },
+        { "max_allocation", json_integer((json_int_t)info->max_allocation) },
+        { "local_memory", json_integer((json_int_t)info->local_memory) },
+        { "max_work_group", json_integer((json_int_t)info->max_work_group) },
+        { "unified_memory", json_boolean(info->unified_memory) },
+        { "fp16", info->probed ? json_boolean(info->fp16) : json_null() },
+        { "fp64", info->probed ? json_boolean(info->fp64) : json_null() },
+        { "subgroups", info->probed ? json_boolean(info->subgroups) : json_null() },
+    };
+    json_t *object = json_object();
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        failed |= json_object_set_new(object, members[i].key, members[i].value);
+    if (failed | json_array_append_new(array, object)) /* a name that is not UTF-8, or no memory */
+        return sp_error(SP_EDEVICE, "device %d cannot be written as JSON", info->index);
+    return 0;
+}
+
+static int print_json(const struct sp_device_info *list, size_t count, size_t chosen)
+{
+    json_t *array = json_array();
+    int rc = array ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = add_device(array, &list[i], i == chosen);
+    if (rc == 0 && json_dumpf(array, stdout, JSON_INDENT(2)) < 0)
+        rc = sp_error(SP_EIO, "cannot write to standard output");
+    if (rc == 0)
+        printf("\n");
+    json_decref(array);
+    return rc;
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    struct sp_device_info *list;
+    size_t count, chosen;
+    int rc;
+
+    SP_TRY(sp_device_list(&list, &count));
+    rc = sp_device_choose(&chosen, list, count, NULL);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (sp_device_probe(&list[i]) < 0)
+            sp_log(SP_LOG_WARNING, "%s", sp_error_message());
+    if (rc == 0 && sp_argument(arguments, "json"))
+        rc = print_json(list, count, chosen);
+    else
+        for (size_t i = 0; i < count && rc == 0; i++)
+            print_device(&list[i], i == chosen);
+    free(list);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    SP_FLAG_JSON,
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_devices = {
+    .name = "devices",
+    .usage = "[--json]",
+    .summary = "list the OpenCL devices and what they can do",
+    .flags = flags,
+    .run = run,
+};

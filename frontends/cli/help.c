@@ -1,0 +1,179 @@
+/* Help on the terminal and the manual page, both from the command list and the option table. */
+#include "frontends/cli/command.h"
+#include "runtime/base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_LIMIT ((size_t)1 << 20)
+
+static const struct sp_flag common[] = {
+    { "quiet", NULL, "neither progress nor information, only warnings and errors", NULL },
+    { "help", NULL, "print the command's help", NULL },
+    SP_FLAG_END,
+};
+
+static bool has_options(const struct sp_command *command)
+{
+    for (const struct sp_flag *flag = command->flags; flag && flag->name; flag++)
+        if (flag->option && !flag->option[0])
+            return true;
+    return false;
+}
+
+static void print_flags(const struct sp_flag *flags)
+{
+    for (; flags && flags->name; flags++) {
+        int width = printf("  --%s%s%s", flags->name, flags->argument ? " " : "",
+                           flags->argument ? flags->argument : "");
+
+        printf("%*s%s\n", width < 24 ? 24 - width : 2, "", flags->help);
+    }
+}
+
+static int print_options(void)
+{
+    struct sp_buf text = SP_BUF(TEXT_LIMIT);
+    int rc = sp_option_write_help(sp_config_options(), &text);
+
+    if (rc == 0)
+        printf("\nOptions of the configuration file (YAML) and of --set. A key with a dot stands\n"
+               "in a block: density: under sparse: in the file, sparse.density=VALUE after --set.\n%s",
+               text.data);
+    sp_buf_free(&text);
+    return rc;
+}
+
+static int print_command(const struct sp_command *command)
+{
+    printf("usage: speft-cl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    print_flags(command->flags);
+    print_flags(common);
+    return has_options(command) ? print_options() : 0;
+}
+
+static void print_commands(void)
+{
+    printf("usage: speft-cl COMMAND ...\n\n"
+           "Fine-tunes pretrained transformers through a sparse delta, on any OpenCL device.\n\n");
+    for (size_t i = 0; i < sp_command_count; i++)
+        printf("  %-10s %s\n", sp_commands[i]->name, sp_commands[i]->summary);
+    printf("\nspeft-cl COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or\n"
+           "configuration, 130 interrupted.\n");
+}
+
+int sp_help_print(const struct sp_command *command)
+{
+    if (command)
+        return print_command(command);
+    print_commands();
+    return 0;
+}
+
+/* Text of ours in roff: hyphens that must stay hyphens. */
+static int write_roff(struct sp_buf *out, const char *text)
+{
+    for (; *text; text++)
+        SP_TRY(*text == '-' ? sp_buf_puts(out, "\\-") : sp_buf_append(out, text, 1));
+    return 0;
+}
+
+static int write_flags(struct sp_buf *out, const struct sp_flag *flags)
+{
+    for (; flags && flags->name; flags++) {
+        SP_TRY(sp_buf_puts(out, ".TP\n.B \\-\\-"));
+        SP_TRY(write_roff(out, flags->name));
+        SP_TRY(sp_buf_printf(out, "%s%s\n", flags->argument ? " " : "",
+                             flags->argument ? flags->argument : ""));
+        SP_TRY(write_roff(out, flags->help));
+        SP_TRY(sp_buf_puts(out, ".\n"));
+    }
+    return 0;
+}
+
+static int write_commands(struct sp_buf *out)
+{
+    for (size_t i = 0; i < sp_command_count; i++) {
+        SP_TRY(sp_buf_printf(out, ".SS %s ", sp_commands[i]->name));
+        SP_TRY(write_roff(out, sp_commands[i]->usage));
+        SP_TRY(sp_buf_puts(out, "\n"));
+        SP_TRY(write_roff(out, sp_commands[i]->summary));
+        SP_TRY(sp_buf_puts(out, ".\n"));
+        SP_TRY(write_flags(out, sp_commands[i]->flags));
+    }
+    SP_TRY(sp_buf_puts(out, ".SS Every command\nFlags may stand anywhere; \\-\\- ends them.\n"));
+    return write_flags(out, common);
+}
+
+static const char description[] =
+    ".SH SYNOPSIS\n.B speft\\-cl\n.I command\n.RI [ arguments ]\n"
+    ".SH DESCRIPTION\n"
+    "Trains a sparse delta on the weights of a pretrained model, and a new head, from one YAML\n"
+    "file.\n"
+    ".SH COMMANDS\n";
+
+static const char configuration[] =
+    ".SH CONFIGURATION\n"
+    "A YAML file of lines \"key: value\"; a key with a dot stands in a block, as\n"
+    ".B density\nin\n.BR sparse: .\n"
+    "On the command line\n.B \\-\\-set\nwrites it with the dot and goes before the file.\n"
+    "A list is [a, b] or a, b. A number is not quoted. null unsets an option without a default.\n"
+    "Paths are relative to the current directory; an input that is not there is looked for beside\n"
+    "the configuration file. An unknown key, a wrong value and options that contradict each other\n"
+    "are errors. Anchors, tags and further documents are refused.\n";
+
+static const char closing[] =
+    ".SH EXIT STATUS\n"
+    ".TP\n.B 0\nDone.\n"
+    ".TP\n.B 1\nFailed.\n"
+    ".TP\n.B 2\nA mistake in the command line or the configuration.\n"
+    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step.\n"
+    ".SH ENVIRONMENT\n"
+    ".TP\n.B SPEFT_CACHE_DIR\n"
+    "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"
+    ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n";
+
+static int write_manual(struct sp_buf *out)
+{
+    SP_TRY(sp_buf_printf(out, ".TH SPEFT\\-CL 1 \"\" \"speft\\-cl %s\" \"User Commands\"\n",
+                         PACKAGE_VERSION));
+    SP_TRY(sp_buf_puts(out, ".SH NAME\nspeft\\-cl \\- sparse fine\\-tuning of pretrained "
+                            "transformers on any OpenCL device\n"));
+    SP_TRY(sp_buf_puts(out, description));
+    SP_TRY(write_commands(out));
+    SP_TRY(sp_buf_puts(out, configuration));
+    SP_TRY(sp_option_write_man(sp_config_options(), out));
+    return sp_buf_puts(out, closing);
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    struct sp_buf manual = SP_BUF(TEXT_LIMIT);
+    const struct sp_command *command = NULL;
+    int rc;
+
+    if (!sp_argument(arguments, "man")) {
+        if (arguments->positional_count && !(command = sp_command_find(arguments->positional[0])))
+            return SP_ECONFIG;
+        return sp_help_print(command);
+    }
+    rc = write_manual(&manual);
+    if (rc == 0)
+        fputs(manual.data, stdout);
+    sp_buf_free(&manual);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "man", NULL, "write the manual page, as roff", NULL },
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_help = {
+    .name = "help",
+    .usage = "[COMMAND] [--man]",
+    .summary = "print the list of commands, or one command's help",
+    .flags = flags,
+    .optional = 1,
+    .run = run,
+};

@@ -1,0 +1,22 @@
+bin_PROGRAMS += speft-cl
+speft_cl_SOURCES = \
+	frontends/cli/arguments.c \
+	frontends/cli/command.h frontends/cli/command.def \
+	frontends/cli/devices.c \
+	frontends/cli/eval.c \
+	frontends/cli/help.c \
+	frontends/cli/main.c \
+	frontends/cli/mask.c \
+	frontends/cli/predict.c \
+	frontends/cli/progress.c frontends/cli/progress.h \
+	frontends/cli/report.c frontends/cli/report.h \
+	frontends/cli/tokenize.c \
+	frontends/cli/train.c \
+	frontends/cli/version.c
+speft_cl_LDADD = $(LIBS_ALL)
+
+# The manual is written by the program, from its command list and option table.
+man_MANS += doc/speft-cl.1
+CLEANFILES += doc/speft-cl.1
+doc/speft-cl.1: speft-cl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) doc && ./speft-cl$(EXEEXT) help --man >$@.tmp && mv $@.tmp $@

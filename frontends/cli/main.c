@@ -1,0 +1,138 @@
+/* speft-cl: finds the command, runs it, turns its result into an exit code. */
+#include "frontends/cli/command.h"
+#include "frontends/cli/progress.h"
+#include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/text.h"
+#include "runtime/device/guard.h"
+#include "runtime/kernel/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+#define SP_COMMAND(name) extern const struct sp_command sp_command_##name;
+#include "frontends/cli/command.def"
+#undef SP_COMMAND
+
+const struct sp_command *const sp_commands[] = {
+#define SP_COMMAND(name) &sp_command_##name,
+#include "frontends/cli/command.def"
+#undef SP_COMMAND
+};
+const size_t sp_command_count = sizeof sp_commands / sizeof sp_commands[0];
+
+const struct sp_command *sp_command_find(const char *name)
+{
+    const char *names[sizeof sp_commands / sizeof sp_commands[0]], *nearest;
+
+    for (size_t i = 0; i < sp_command_count; i++) {
+        names[i] = sp_commands[i]->name;
+        if (strcmp(names[i], name) == 0)
+            return sp_commands[i];
+    }
+    nearest = sp_text_nearest(name, names, sp_command_count);
+    sp_error(SP_ECONFIG, "there is no command %s%s%s%s (see speft-cl --help)", name,
+             nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    return NULL;
+}
+
+/* For signal handlers: writes to standard error, on a line of its own where progress may stand. */
+static void write_now(const char *text, size_t length)
+{
+    int saved = errno;
+    ssize_t written = isatty(STDERR_FILENO) ? write(STDERR_FILENO, "\n", 1) : 0;
+
+    written = write(STDERR_FILENO, text, length);
+    (void)written; /* nobody reads; nothing can be done about it here */
+    errno = saved;
+}
+
+/* The first signal asks the command to end cleanly; the second ends the process. */
+static void on_signal(int number)
+{
+    static const char note[] = "speft-cl: stopping; once more to stop at once\n";
+
+    (void)number;
+    if (sp_interrupted())
+        _exit(EXIT_INTERRUPTED);
+    sp_interrupt();
+    write_now(note, sizeof note - 1);
+}
+
+/* A driver crashed. */
+static void on_crash(const char *message, size_t length)
+{
+    static const char start[] = "speft-cl: error: ";
+    char text[2048];
+
+    if (length > sizeof text - sizeof start)
+        length = sizeof text - sizeof start;
+    memcpy(text, start, sizeof start - 1);
+    memcpy(text + sizeof start - 1, message, length);
+    write_now(text, sizeof start - 1 + length);
+    _exit(EXIT_FAILURE);
+}
+
+static void install_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+
+    sigemptyset(&action.sa_mask); /* and no SA_RESTART: a blocked read must end */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sp_device_guard_install(on_crash);
+    signal(SIGPIPE, SIG_DFL); /* leave quietly when the reader has, even if started to ignore it */
+}
+
+static int run(const struct sp_command *command, int argc, char **argv)
+{
+    struct sp_arguments arguments;
+    int rc = sp_arguments_parse(&arguments, command, argc, argv);
+
+    sp_progress_install(arguments.quiet);
+    if (rc == 0)
+        rc = arguments.help ? sp_help_print(command) : command->run(&arguments);
+    sp_progress_end();
+    sp_arguments_release(&arguments);
+    if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        rc = sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno));
+    return rc;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const struct sp_command *command;
+
+    if (!name)
+        return sp_error(SP_ECONFIG, "what should be done? See speft-cl --help");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0)
+        name = "version";
+    command = sp_command_find(name);
+    return command ? run(command, argc - 2, argv + 2) : SP_ECONFIG;
+}
+
+int main(int argc, char **argv)
+{
+    int rc;
+
+    if (sp_kernel_worker(argc, argv, &rc))
+        return rc;
+    install_signals();
+    rc = dispatch(argc, argv);
+    if (rc == 0)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "speft-cl: %s%s\n", rc == SP_EINTR ? "" : "error: ",
+            sp_error_message()[0] ? sp_error_message() : sp_error_name(rc));
+    if (rc == SP_EINTR || sp_interrupted())
+        return EXIT_INTERRUPTED;
+    return rc == SP_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;
+}

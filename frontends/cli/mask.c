@@ -1,0 +1,75 @@
+/* speft-cl mask: makes a static mask without training, and writes its positions. */
+#include "frontends/cli/report.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/train/mask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int save(const struct sp_mask *mask, const struct sp_run *run, const char *path)
+{
+    struct sp_adapter_sparse *tensors = sp_calloc(mask->count, sizeof *tensors);
+    int rc;
+
+    if (!tensors)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < mask->count; i++) {
+        const struct sp_mask_tensor *t = &mask->tensors[i];
+        const struct sp_param *p = sp_plan_param_at(run->plan, t->param);
+
+        tensors[i] = (struct sp_adapter_sparse){ sp_run_param_name(run, t->param), (size_t)p->rows, (size_t)p->cols, t->count,
+                                                 t->positions, NULL };
+    }
+    rc = sp_adapter_save_mask(path, tensors, mask->count);
+    free(tensors);
+    return rc;
+}
+
+static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
+{
+    if (r->config->sparse.method != SP_CONFIG_METHOD_STATIC)
+        return sp_error(SP_ECONFIG, "sparse.method: a mask is made by method static only");
+    SP_TRY(sp_run_open(r));
+    SP_TRY(sp_run_load_data(r, true, false));
+    SP_TRY(sp_run_build(r, true, 0, 0));
+    SP_TRY(sp_mask_make(mask, r));
+    SP_TRY(save(mask, r, path));
+    printf("%s: %zu of %zu weights in %zu matrices\n", path, mask->entries, mask->targeted, mask->count);
+    return 0;
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    struct sp_mask mask = { 0 };
+    struct sp_config config;
+    struct sp_run r;
+    const char *path;
+    int rc;
+
+    SP_TRY(sp_argument_require(&path, arguments, "output"));
+    SP_TRY(sp_arguments_config(&config, arguments, arguments->positional[0]));
+    r = sp_report_run(&config);
+    rc = make(&mask, &r, path);
+    sp_mask_release(&mask);
+    sp_run_close(&r);
+    sp_config_release(&config);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "output", "FILE", "the safetensors file to write", NULL },
+    SP_FLAG_SET,
+    SP_FLAG_DEVICE,
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_mask = {
+    .name = "mask",
+    .usage = "CONFIG --output FILE [--set KEY=VALUE]... [--device SPEC]",
+    .summary = "choose the weights to train and write their positions",
+    .flags = flags,
+    .positional = 1,
+    .run = run,
+};

@@ -1,0 +1,171 @@
+/* speft-cl predict: one JSON object a row, {"label": ..., "logits": [...]}. */
+#include "frontends/cli/report.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The configuration: the command line's, over the adapter's columns and length, over the defaults. */
+static int load_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
+                       const struct sp_adapter *adapter)
+{
+    static const char *const kept[] = { "text_column", "text_pair_column", "has_header", "quotes", "max_seq_length" };
+    enum { KEPT = sizeof kept / sizeof *kept };
+    char *list[KEPT + 1] = { NULL };
+    size_t count = 0, total;
+    const char **overrides;
+    int rc = 0;
+
+    for (size_t i = 0; adapter && adapter->config && i < KEPT; i++) {
+        const json_t *value = json_object_get(adapter->config, kept[i]);
+
+        if (json_is_string(value))
+            list[count++] = sp_asprintf("%s=%s", kept[i], json_string_value(value));
+        else if (json_is_integer(value))
+            list[count++] = sp_asprintf("%s=%lld", kept[i], (long long)json_integer_value(value));
+        else if (json_is_boolean(value))
+            list[count++] = sp_asprintf("%s=%s", kept[i], json_is_true(value) ? "true" : "false");
+    }
+    list[count++] = sp_asprintf("model_name_or_path=%s", model);
+    total = count + arguments->override_count;
+    overrides = sp_calloc(total, sizeof *overrides);
+    for (size_t i = 0; i < count; i++)
+        rc = list[i] ? rc : SP_ENOMEM;
+    if (rc == 0 && overrides) {
+        memcpy(overrides, list, count * sizeof *overrides);
+        for (size_t i = 0; i < arguments->override_count; i++)
+            overrides[count + i] = arguments->overrides[i];
+        rc = sp_config_load(out, NULL, overrides, total);
+    } else {
+        rc = SP_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(overrides);
+    return rc;
+}
+
+/* The label as training data wrote it: an integer where the name is one. */
+static json_t *label(const struct sp_run *run, const float *logits, size_t outputs)
+{
+    const char *name;
+    char *end;
+    long long number;
+
+    if (run->task == SP_TASK_REGRESSION)
+        return json_real((double)logits[0]);
+    name = run->labels.names[sp_argmax(logits, outputs)];
+    number = strtoll(name, &end, 10);
+    return *end == '\0' && end != name ? json_integer(number) : json_string(name);
+}
+
+static int write_row(FILE *file, const struct sp_run *run, const float *logits, size_t outputs)
+{
+    json_t *row = json_object(), *list = json_array();
+    char *text = NULL;
+    int failed = !row || !list || json_object_set_new(row, "label", label(run, logits, outputs));
+
+    for (size_t i = 0; i < outputs && !failed; i++)
+        failed = json_array_append_new(list, json_real((double)logits[i]));
+    if (!failed && !json_object_set(row, "logits", list))
+        text = json_dumps(row, JSON_REAL_PRECISION(9));
+    json_decref(list);
+    json_decref(row);
+    if (!text)
+        return sp_error(SP_ENUMERIC, "a prediction is not a finite number, or memory ran out");
+    fprintf(file, "%s\n", text); /* a failed write is seen when the file is closed */
+    free(text);
+    return 0;
+}
+
+static int write_rows(const struct sp_run *run, const float *logits, size_t rows, const char *path)
+{
+    size_t outputs = (size_t)sp_plan_outputs(run->plan);
+    struct sp_fs_writer writer = { 0 };
+    bool to_stdout = strcmp(path, "-") == 0;
+    int rc = 0;
+
+    if (!to_stdout)
+        SP_TRY(sp_fs_writer_open(&writer, path));
+    for (size_t i = 0; i < rows && rc == 0; i++)
+        rc = write_row(to_stdout ? stdout : writer.file, run, logits + i * outputs, outputs);
+    if (to_stdout)
+        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output") : rc;
+    if (rc < 0) {
+        sp_fs_writer_abandon(&writer);
+        return rc;
+    }
+    return sp_fs_writer_commit(&writer);
+}
+
+static int predict(struct sp_run *run, const char *input, const char *output)
+{
+    struct sp_dataset_options options;
+    struct sp_dataset *d = &run->validation;
+    float *logits;
+    int rc;
+
+    SP_TRY(sp_run_open(run));
+    if (run->adapter)
+        SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));
+    SP_TRY(sp_run_load_data(run, false, false));
+    options = sp_run_dataset_options(run);
+    options.no_labels = true;
+    SP_TRY(sp_dataset_load(d, input, run->tokenizer, &options));
+    SP_TRY(sp_run_build(run, false, 0, 0));
+    logits = sp_calloc(d->count * (size_t)sp_plan_outputs(run->plan), sizeof *logits);
+    if (!logits)
+        return SP_ENOMEM;
+    rc = sp_logits(logits, NULL, run, d);
+    if (rc == 0)
+        rc = write_rows(run, logits, d->count, output);
+    free(logits);
+    return rc;
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    const char *model, *input, *output, *dir = sp_argument(arguments, "adapter");
+    struct sp_adapter adapter = { 0 };
+    struct sp_config config;
+    struct sp_run r;
+    int rc;
+
+    SP_TRY(sp_argument_require(&model, arguments, "model"));
+    SP_TRY(sp_argument_require(&input, arguments, "input"));
+    SP_TRY(sp_argument_require(&output, arguments, "output"));
+    if (dir)
+        SP_TRY(sp_adapter_load(&adapter, dir));
+    rc = load_config(&config, arguments, model, dir ? &adapter : NULL);
+    if (rc == 0) {
+        r = sp_report_run(&config);
+        r.adapter = dir ? &adapter : NULL;
+        rc = predict(&r, input, output);
+        sp_run_close(&r);
+        sp_config_release(&config);
+    }
+    sp_adapter_release(&adapter);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "model", "DIR", "the model directory", NULL },
+    { "adapter", "DIR", "the adapter to apply; without one the model must have a trained head", NULL },
+    { "input", "FILE", "the rows: jsonl, csv or tsv", NULL },
+    { "output", "FILE|-", "where the predictions go; - is standard output", NULL },
+    SP_FLAG_SET,
+    SP_FLAG_DEVICE,
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_predict = {
+    .name = "predict",
+    .usage = "--model DIR [--adapter DIR] --input FILE --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
+    .summary = "print label and logits of each row",
+    .flags = flags,
+    .run = run,
+};

@@ -1,0 +1,37 @@
+#include "frontends/cli/report.h"
+
+#include "frontends/cli/progress.h"
+#include "models/models.h"
+
+#include <stdio.h>
+
+static void show(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second, bool logged)
+{
+    (void)user;
+    sp_progress_show(&(struct sp_progress){ .phase = phase,
+                                            .step = (long long)step,
+                                            .total = (long long)total,
+                                            .loss = loss,
+                                            .tokens_per_second = tokens_per_second,
+                                            .logged = logged });
+    if (step == total)
+        sp_progress_end();
+}
+
+struct sp_run sp_report_run(const struct sp_config *config)
+{
+    return (struct sp_run){ .config = config,
+                            .families = sp_model_families,
+                            .family_count = sp_model_family_count,
+                            .observer = { .progress = show } };
+}
+
+void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *e, enum sp_task task)
+{
+    if (task == SP_TASK_CLASSIFICATION)
+        snprintf(out, size, "accuracy %.4f, F1 %.4f, Matthews %.4f, loss %.4f", e->classes.accuracy, e->classes.f1,
+                 e->classes.matthews_correlation, e->loss);
+    else
+        snprintf(out, size, "Pearson %.4f, Spearman %.4f, MSE %.4f, loss %.4f", e->values.pearson, e->values.spearman,
+                 e->values.mse, e->loss);
+}

@@ -1,0 +1,134 @@
+/* speft-cl tokenize: lines of text in, their token ids out as JSON lines. Memory is bounded by the
+ * longest line. */
+#include "frontends/cli/command.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/text/tokenizer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct work {
+    struct sp_tokenizer *tokenizer;
+    struct sp_encoding encoding;
+    const char *path; /* of the input, for messages */
+    size_t line;
+    bool pair;
+};
+
+static void print(const struct sp_encoding *encoding, bool pair)
+{
+    fputs("{\"input_ids\": [", stdout);
+    for (size_t i = 0; i < encoding->length; i++)
+        printf("%s%u", i ? ", " : "", (unsigned)encoding->ids[i]);
+    if (pair) {
+        fputs("], \"token_type_ids\": [", stdout);
+        for (size_t i = 0; i < encoding->length; i++)
+            printf("%s%u", i ? ", " : "", (unsigned)encoding->types[i]);
+    }
+    fputs("]}\n", stdout);
+}
+
+/* A line as it was read, without its newline. */
+static int tokenize(struct work *work, const char *text, size_t length)
+{
+    const char *tab = NULL;
+    size_t pair_length = 0;
+
+    work->line++;
+    if (length && text[length - 1] == '\r')
+        length--;
+    if (work->pair) {
+        tab = memchr(text, '\t', length);
+        if (!tab)
+            return sp_error(SP_EFORMAT,
+                            "%s:%zu: no TAB separates the two texts that --pair expects",
+                            work->path, work->line);
+        pair_length = length - (size_t)(tab + 1 - text);
+        length = (size_t)(tab - text);
+    }
+    SP_TRY(sp_tokenizer_encode(&work->encoding, work->tokenizer, text, length, tab ? tab + 1 : NULL,
+                               pair_length, 0));
+    print(&work->encoding, work->pair);
+    return sp_interrupted() ? sp_error(SP_EINTR, "interrupted") : 0;
+}
+
+/* Appends to the line; tokenizes and clears it where it ends. */
+static int take(struct work *work, struct sp_buf *line, const char *block, size_t length)
+{
+    while (length) {
+        const char *newline = memchr(block, '\n', length);
+        size_t part = newline ? (size_t)(newline - block) : length;
+
+        if (sp_buf_append(line, block, part) < 0)
+            return sp_error(SP_ELIMIT, "%s:%zu: the line is longer than the limit of %zu bytes",
+                            work->path, work->line + 1, line->limit);
+        if (newline) {
+            SP_TRY(tokenize(work, line->data, line->length));
+            sp_buf_clear(line);
+            part++;
+        }
+        block += part;
+        length -= part;
+    }
+    return 0;
+}
+
+static int tokenize_file(struct work *work, FILE *file)
+{
+    struct sp_buf line = SP_BUF(SP_TOKENIZER_TEXT_MAX);
+    char block[65536];
+    size_t got;
+    int rc = 0;
+
+    while ((got = fread(block, 1, sizeof block, file)) > 0)
+        SP_GO(take(work, &line, block, got));
+    if (sp_interrupted())
+        SP_GO(sp_error(SP_EINTR, "interrupted"));
+    if (ferror(file))
+        SP_GO(sp_error(SP_EIO, "cannot read %s: %s", work->path, strerror(errno)));
+    if (line.length)
+        rc = tokenize(work, line.data, line.length);
+out:
+    sp_buf_free(&line);
+    return rc;
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    const char *model, *input = sp_argument(arguments, "input");
+    struct work work = { .path = input ? input : "-",
+                         .pair = sp_argument(arguments, "pair") != NULL };
+    FILE *file;
+    int rc;
+
+    SP_TRY(sp_argument_require(&model, arguments, "model"));
+    SP_TRY(sp_tokenizer_load(&work.tokenizer, model));
+    file = strcmp(work.path, "-") == 0 ? stdin : fopen(work.path, "rb");
+    if (file)
+        rc = tokenize_file(&work, file);
+    else
+        rc = sp_error(SP_EIO, "cannot open %s: %s", work.path, strerror(errno));
+    if (file && file != stdin)
+        fclose(file);
+    sp_encoding_free(&work.encoding);
+    sp_tokenizer_free(work.tokenizer);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "model", "DIR", "the model directory, with tokenizer.json or vocab.txt", NULL },
+    { "input", "FILE|-", "the texts, one a line (default: standard input)", NULL },
+    { "pair", NULL, "a TAB separates two texts of a line; token_type_ids are printed too", NULL },
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_tokenize = {
+    .name = "tokenize",
+    .usage = "--model DIR [--input FILE|-] [--pair]",
+    .summary = "print the token ids of each line of text",
+    .flags = flags,
+    .run = run,
+};

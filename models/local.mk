@@ -1,0 +1,5 @@
+noinst_LIBRARIES += models/libmodels.a
+models_libmodels_a_SOURCES = \
+	models/bert.c \
+	models/model.def \
+	models/models.c models/models.h

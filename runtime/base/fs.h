@@ -1,0 +1,51 @@
+/*
+ * Files (layer 0): mapped reading, atomic writing, folders. A file is written beside its place and renamed over it, so a
+ * reader sees the old or the new contents, never a part. Messages name the path and the system's reason.
+ */
+#ifndef SP_BASE_FS_H
+#define SP_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct sp_map {
+    const unsigned char *data; /* read-only; NULL for an empty file */
+    size_t size;
+};
+
+/* Maps a regular file read-only. */
+int sp_fs_map(struct sp_map *out, const char *path);
+void sp_fs_unmap(struct sp_map *map);
+
+/* Gives the mapping's resident pages back; they are read again when touched. */
+void sp_fs_map_forget(const struct sp_map *map);
+
+/* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. "-" is standard input. */
+int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
+
+/* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. */
+int sp_fs_write(const char *path, const void *data, size_t length);
+
+/* The same in pieces: open a temporary file for `path`, write to *file, then commit or abandon. Commit closes, syncs,
+ * renames, and on failure removes the temporary file. */
+struct sp_fs_writer {
+    FILE *file;
+    char *path, *temporary;
+};
+int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path);
+int sp_fs_writer_commit(struct sp_fs_writer *writer);
+void sp_fs_writer_abandon(struct sp_fs_writer *writer); /* safe after commit */
+
+int sp_fs_mkdirs(const char *path); /* as mkdir -p */
+bool sp_fs_exists(const char *path);
+bool sp_fs_is_dir(const char *path);
+
+/* "a/b" in a new string; NULL when out of memory. An absolute `name` is returned as it is. */
+char *sp_fs_join(const char *folder, const char *name);
+
+/* The user's cache folder for `name` ($XDG_CACHE_HOME or ~/.cache, then /speft-cl/name), in a new string; NULL when the
+ * user has no home. $SPEFT_CACHE_DIR replaces the part before /name. The folder is not made. */
+char *sp_fs_cache_dir(const char *name);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * JSON by jansson (layer 0): loading with a size limit, duplicate keys refused, and messages that name file, line and
+ * column. Objects are jansson's own; json_decref releases them.
+ */
+#ifndef SP_BASE_JSON_H
+#define SP_BASE_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/* Parses `length` bytes; `name` stands for the file in messages, `line` is the line they start on. */
+int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line);
+
+/* Loads a whole file of at most `limit` bytes. */
+int sp_json_load(json_t **out, const char *path, size_t limit);
+
+/* Stores the value of `key` as the right type, or leaves *out as it is when the key is missing or null; a wrong type is
+ * SP_EFORMAT naming `name` and `key`. */
+int sp_json_get_int(long long *out, const json_t *object, const char *key, const char *name);
+int sp_json_get_double(double *out, const json_t *object, const char *key, const char *name);
+int sp_json_get_string(const char **out, const json_t *object, const char *key, const char *name); /* borrowed */
+int sp_json_get_bool(int *out, const json_t *object, const char *key, const char *name);
+
+/* Writes `value` indented by two spaces, keys in the order of insertion, atomically. */
+int sp_json_save(const json_t *value, const char *path);
+
+#endif

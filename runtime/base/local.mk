@@ -1,0 +1,17 @@
+noinst_LIBRARIES += runtime/base/libbase.a
+runtime_base_libbase_a_SOURCES = \
+	runtime/base/buf.c runtime/base/buf.h \
+	runtime/base/clock.c runtime/base/clock.h \
+	runtime/base/error.c runtime/base/error.h runtime/base/error.def \
+	runtime/base/fs.c runtime/base/fs.h \
+	runtime/base/hash.c runtime/base/hash.h \
+	runtime/base/interrupt.c runtime/base/interrupt.h \
+	runtime/base/json.c runtime/base/json.h \
+	runtime/base/log.c runtime/base/log.h \
+	runtime/base/mem.c runtime/base/mem.h \
+	runtime/base/option.c runtime/base/option.h \
+	runtime/base/option_write.c \
+	runtime/base/rng.c runtime/base/rng.h \
+	runtime/base/source.c runtime/base/source.h \
+	runtime/base/text.c runtime/base/text.h \
+	runtime/base/yaml.c runtime/base/yaml.h

@@ -1,0 +1,433 @@
+#include "runtime/base/option.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define KEY_MAX 128
+#define LIST_MAX ((size_t)1000)
+#define NAMES_MAX 256
+
+/* A value on its way from a text into a struct. */
+struct reading {
+    const struct sp_option_table *table;
+    void *target;
+    struct sp_option_given *given;
+    const struct sp_source *source;
+    enum sp_option_rank rank;
+};
+
+static void *field(const struct sp_option *option, void *target)
+{
+    return (char *)target + option->offset;
+}
+
+static void clear(const struct sp_option *option, void *target)
+{
+    if (option->type == SP_OPTION_STRING) {
+        char **text = field(option, target);
+
+        free(*text);
+        *text = NULL;
+    } else if (option->type == SP_OPTION_LIST) {
+        struct sp_string_list *list = field(option, target);
+
+        for (size_t i = 0; i < list->count; i++)
+            free(list->items[i]);
+        free(list->items);
+        *list = (struct sp_string_list){ NULL, 0 };
+    } else if (option->type == SP_OPTION_INT) {
+        *(long long *)field(option, target) = -1;
+    } else if (option->type == SP_OPTION_NUMBER) {
+        *(double *)field(option, target) = NAN;
+    }
+}
+
+static size_t choice_index(const char *const *choices, const char *text)
+{
+    size_t i = 0;
+
+    while (choices[i] && strcmp(choices[i], text) != 0)
+        i++;
+    return i;
+}
+
+/* Whether `value` lies in an interval such as "(0, 1]". */
+static bool in_range(const char *range, double value)
+{
+    double low, high;
+    char *end;
+
+    if (!range)
+        return true;
+    low = strtod(range + 1, &end);
+    high = strtod(end + 1, &end);
+    return (range[0] == '(' ? value > low : value >= low) &&
+           (*end == ')' ? value < high : value <= high);
+}
+
+static int bool_value(const char *text)
+{
+    static const char *const words[] = { "false", "true", "no", "yes", NULL };
+    size_t i = 0;
+
+    while (words[i] && strcasecmp(words[i], text) != 0)
+        i++;
+    return words[i] ? (int)(i & 1) : -1;
+}
+
+/* Stores a scalar's text; false when it is not of the option's type or out of its range. */
+static bool store(const struct sp_option *option, void *place, const char *text, const char *range)
+{
+    double number;
+
+    switch (option->type) {
+    case SP_OPTION_STRING: {
+        char *copy;
+
+        if (!text[0] || (option->choices && !option->choices[choice_index(option->choices, text)]))
+            return false;
+        copy = sp_strdup(text);
+        free(*(char **)place);
+        *(char **)place = copy;
+        return copy != NULL;
+    }
+    case SP_OPTION_INT: {
+        long long whole;
+
+        if (!sp_text_int(text, &whole) || !in_range(option->range, (double)whole) ||
+            !in_range(range, (double)whole))
+            return false;
+        *(long long *)place = whole;
+        return true;
+    }
+    case SP_OPTION_NUMBER:
+        if (!sp_text_double(text, &number) || !in_range(option->range, number) ||
+            !in_range(range, number))
+            return false;
+        *(double *)place = number;
+        return true;
+    case SP_OPTION_BOOL:
+        if (bool_value(text) < 0)
+            return false;
+        *(bool *)place = bool_value(text);
+        return true;
+    case SP_OPTION_CHOICE: {
+        size_t index = choice_index(option->choices, text);
+
+        if (!option->choices[index] && bool_value(text) >= 0) /* yes where true is a choice */
+            index = choice_index(option->choices, bool_value(text) ? "true" : "false");
+        if (!option->choices[index])
+            return false;
+        *(int *)place = (int)index;
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+static int list_add(struct sp_string_list *list, size_t *capacity, const char *text, size_t length)
+{
+    char *item;
+
+    SP_TRY(sp_grow(&list->items, list->count, capacity, sizeof *list->items, LIST_MAX,
+                   "names in a list"));
+    item = sp_strndup(text, length);
+    if (!item)
+        return SP_ENOMEM;
+    list->items[list->count++] = item;
+    return 0;
+}
+
+/* Splits "a, b" or "[a, b]"; no names, or an empty one, is SP_EINVAL. */
+static int list_split(struct sp_string_list *list, const char *text)
+{
+    size_t length = strlen(text), capacity = 0;
+    const char *at = text, *end = text + length;
+
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+        at++;
+        end--;
+    }
+    for (;;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
+        const char *next = comma ? comma + 1 : NULL;
+
+        while (at < stop && *at == ' ')
+            at++;
+        while (stop > at && stop[-1] == ' ')
+            stop--;
+        if (at == stop)
+            return SP_EINVAL;
+        SP_TRY(list_add(list, &capacity, at, (size_t)(stop - at)));
+        if (!next)
+            return 0;
+        at = next;
+    }
+}
+
+/* "found ..., expected ..." about the value of an option. */
+static int wrong_value(const struct reading *r, const struct sp_option *option,
+                       const struct sp_yaml_node *node, const char *range)
+{
+    struct sp_buf text = SP_BUF(4096);
+    const char *nearest = NULL;
+    size_t count = 0;
+    int rc = SP_ECONFIG;
+
+    if (node->kind == SP_YAML_LIST)
+        SP_GO(sp_buf_puts(&text, "found a list"));
+    else if (node->kind == SP_YAML_MAP)
+        SP_GO(sp_buf_puts(&text, "found a block of keys"));
+    else if (sp_yaml_is_null(node))
+        SP_GO(sp_buf_puts(&text, "found nothing"));
+    else
+        SP_GO(sp_buf_printf(&text, "found %s\"%.80s\"", node->quoted ? "the text " : "",
+                            node->text));
+    SP_GO(sp_buf_puts(&text, ", expected "));
+    SP_GO(sp_option_write_type(option, &text));
+    if (range)
+        SP_GO(sp_buf_printf(&text, " (as %s, in %s)", node->key, range));
+    if (node->kind == SP_YAML_SCALAR && node->quoted && option->type != SP_OPTION_STRING &&
+        option->type != SP_OPTION_LIST)
+        SP_GO(sp_buf_puts(&text, " without quotes"));
+    while (option->choices && option->choices[count])
+        count++;
+    if (node->kind == SP_YAML_SCALAR && count)
+        nearest = sp_text_nearest(node->text, option->choices, count);
+    if (nearest)
+        SP_GO(sp_buf_printf(&text, "; did you mean %s?", nearest));
+    rc = SP_ECONFIG;
+    sp_source_error(rc, r->source, node->place, "%s: %s", option->key, text.data);
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
+static int take_list(const struct reading *r, const struct sp_option *option,
+                     const struct sp_yaml_node *node)
+{
+    struct sp_string_list list = { NULL, 0 };
+    size_t capacity = 0;
+    int rc = node->kind == SP_YAML_SCALAR ? list_split(&list, node->text) : 0;
+
+    for (size_t i = 0; rc == 0 && i < node->count; i++) {
+        const struct sp_yaml_node *item = &node->children[i];
+
+        if (item->kind != SP_YAML_SCALAR || !item->text[0] || sp_yaml_is_null(item))
+            rc = SP_EINVAL;
+        else
+            rc = list_add(&list, &capacity, item->text, strlen(item->text));
+    }
+    if (rc == SP_EINVAL || (rc == 0 && list.count == 0))
+        rc = wrong_value(r, option, node, NULL);
+    else if (rc == SP_ELIMIT)
+        rc = sp_source_error(SP_ECONFIG, r->source, node->place, "%s: %s", option->key,
+                             sp_error_message());
+    clear(option, r->target); /* either the old list goes or, on failure, nobody reads it again */
+    *(struct sp_string_list *)field(option, r->target) = list;
+    return rc;
+}
+
+static int take(const struct reading *r, size_t index, const struct sp_yaml_node *node,
+                const char *range)
+{
+    const struct sp_option *option = &r->table->options[index];
+
+    if (sp_yaml_is_null(node) && !option->initial) {
+        clear(option, r->target);
+        r->given[index].rank = SP_OPTION_DEFAULT; /* unset contradicts nothing */
+        return 0;
+    }
+    r->given[index] = (struct sp_option_given){ r->rank, r->source, node->key_place };
+    if (node->kind == SP_YAML_MAP || sp_yaml_is_null(node))
+        return wrong_value(r, option, node, range);
+    if (option->type == SP_OPTION_LIST)
+        return take_list(r, option, node);
+    if (node->kind == SP_YAML_LIST)
+        return wrong_value(r, option, node, range);
+    if (node->quoted && option->type != SP_OPTION_STRING && option->type != SP_OPTION_CHOICE)
+        return wrong_value(r, option, node, range);
+    if (!store(option, field(option, r->target), node->text, range))
+        return wrong_value(r, option, node, range);
+    return 0;
+}
+
+/* The option called `key`, by its own name or another tool's; table->count when there is none. */
+static size_t find(const struct sp_option_table *table, const char *key,
+                   const struct sp_option_alias **alias)
+{
+    *alias = NULL;
+    for (size_t i = 0; i < table->alias_count && !*alias; i++)
+        if (strcmp(table->aliases[i].name, key) == 0)
+            *alias = &table->aliases[i];
+    return sp_option_index(table, *alias ? (*alias)->key : key);
+}
+
+static bool is_block(const struct sp_option_table *table, const char *key)
+{
+    size_t length = strlen(key);
+
+    for (size_t i = 0; i < table->count; i++)
+        if (strncmp(table->options[i].key, key, length) == 0 &&
+            table->options[i].key[length] == '.')
+            return true;
+    return false;
+}
+
+/* Says that `key` is unknown; it was written in `block`, "" or "sparse.". */
+static int unknown(const struct reading *r, const char *key, const char *block,
+                   struct sp_place place)
+{
+    const struct sp_option_table *t = r->table;
+    const char *names[NAMES_MAX], *nearest, *shown = key + strlen(block);
+    size_t count = 0;
+
+    for (const char *const *name = t->foreign; name && *name; name++)
+        if (strcmp(*name, key) == 0)
+            return sp_source_error(SP_ECONFIG, r->source, place,
+                                   "\"%s\" is not supported by this version: remove it", key);
+    for (size_t i = 0; i < t->count && count < NAMES_MAX; i++) {
+        const char *dot = strchr(t->options[i].key, '.');
+
+        if (dot && !block[0] && strcmp(dot + 1, key) == 0)
+            return sp_source_error(SP_ECONFIG, r->source, place,
+                                   "unknown option \"%s\"; did you mean \"%s\", in the block %.*s?",
+                                   key, t->options[i].key, (int)(dot - t->options[i].key),
+                                   t->options[i].key);
+        if (strncmp(t->options[i].key, block, strlen(block)) == 0)
+            names[count++] = t->options[i].key + strlen(block);
+    }
+    for (size_t i = 0; i < t->alias_count && count < NAMES_MAX && !block[0]; i++)
+        names[count++] = t->aliases[i].name;
+    nearest = sp_text_nearest(shown, names, count);
+    return sp_source_error(SP_ECONFIG, r->source, place, "unknown option \"%.80s\"%s%.*s%s%s%s",
+                           shown, block[0] ? " in " : "", (int)(block[0] ? strlen(block) - 1 : 0),
+                           block, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                           nearest ? "\"?" : "");
+}
+
+static int take_key(const struct reading *r, const char *key, const char *block,
+                    const struct sp_yaml_node *node)
+{
+    const struct sp_option_alias *alias;
+    size_t index = find(r->table, key, &alias);
+
+    if (index == r->table->count)
+        return unknown(r, key, block, node->key_place);
+    if (r->rank == SP_OPTION_FILE && r->given[index].rank == SP_OPTION_FILE)
+        return sp_source_error(SP_ECONFIG, r->source, node->key_place,
+                               "\"%s\" and the key on line %zu are both %s: keep one", node->key,
+                               r->given[index].place.line, r->table->options[index].key);
+    return take(r, index, node, alias ? alias->range : NULL);
+}
+
+static int take_map(const struct reading *r, const char *block, const struct sp_yaml_node *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const struct sp_yaml_node *node = &map->children[i];
+        char key[KEY_MAX], inner[KEY_MAX + 1];
+
+        /* Cut short, a key is as unknown as it was. */
+        snprintf(key, sizeof key, "%s%s", block, node->key);
+        if (block[0] || !is_block(r->table, key)) {
+            SP_TRY(take_key(r, key, block, node));
+        } else if (node->kind == SP_YAML_MAP) {
+            snprintf(inner, sizeof inner, "%s.", key);
+            SP_TRY(take_map(r, inner, node));
+        } else if (!sp_yaml_is_null(node)) {
+            return sp_source_error(SP_ECONFIG, r->source, node->place,
+                                   "%s: expected a block of keys, indented beneath", key);
+        }
+    }
+    return 0;
+}
+
+int sp_option_read_yaml(const struct sp_option_table *table, void *target,
+                        struct sp_option_given *given, const struct sp_yaml_node *root,
+                        const struct sp_source *source)
+{
+    const struct reading r = { table, target, given, source, SP_OPTION_FILE };
+
+    if (root->kind != SP_YAML_MAP)
+        return sp_source_error(SP_ECONFIG, source, root->place,
+                               "found %s, expected lines of \"key: value\"",
+                               root->kind == SP_YAML_LIST ? "a list" : "a text");
+    return take_map(&r, "", root);
+}
+
+int sp_option_read_override(const struct sp_option_table *table, void *target,
+                            struct sp_option_given *given, const struct sp_source *source)
+{
+    const struct reading r = { table, target, given, source, SP_OPTION_OVERRIDE };
+    const struct sp_place start = { 1, 1 };
+    const char *equals = memchr(source->text, '=', source->length);
+    struct sp_yaml_node node = { .kind = SP_YAML_SCALAR, .key_place = start };
+    int rc;
+
+    if (sp_text_utf8_prefix(source->text, source->length) != source->length)
+        return sp_error(SP_ECONFIG, "%s: found bytes that are not UTF-8", source->name);
+    if (!equals || equals == source->text || equals - source->text >= KEY_MAX)
+        return sp_source_error(SP_ECONFIG, source, start, "expected key=value");
+    node.key = sp_strndup(source->text, (size_t)(equals - source->text));
+    if (!node.key)
+        return SP_ENOMEM;
+    node.text = (char *)(size_t)(equals + 1);
+    node.place = (struct sp_place){ 1, strlen(node.key) + 2 };
+    if (is_block(table, node.key))
+        rc = sp_source_error(SP_ECONFIG, source, start,
+                             "%s is a block: set one of its keys, as %s.key=value", node.key,
+                             node.key);
+    else
+        rc = take_key(&r, node.key, "", &node);
+    free(node.key);
+    return rc;
+}
+
+size_t sp_option_index(const struct sp_option_table *table, const char *key)
+{
+    size_t i = 0;
+
+    while (i < table->count && strcmp(table->options[i].key, key) != 0)
+        i++;
+    return i;
+}
+
+static int set_default(const struct sp_option *option, void *target)
+{
+    clear(option, target);
+    if (!option->initial)
+        return 0;
+    if (option->type == SP_OPTION_LIST)
+        return list_split(field(option, target), option->initial);
+    return store(option, field(option, target), option->initial, NULL) ? 0 : SP_ENOMEM;
+}
+
+int sp_option_reset(const struct sp_option_table *table, void *target,
+                    struct sp_option_given *given, const char *key)
+{
+    size_t index = sp_option_index(table, key);
+
+    given[index] = (struct sp_option_given){ .rank = SP_OPTION_DEFAULT };
+    return set_default(&table->options[index], target);
+}
+
+int sp_option_defaults(const struct sp_option_table *table, void *target)
+{
+    for (size_t i = 0; i < table->count; i++)
+        SP_TRY(set_default(&table->options[i], target));
+    return 0;
+}
+
+void sp_option_release(const struct sp_option_table *table, void *target)
+{
+    for (size_t i = 0; i < table->count; i++)
+        clear(&table->options[i], target);
+}

@@ -1,0 +1,101 @@
+/*
+ * Option tables (layer 0): one constant table says each option's name, type, place in a struct,
+ * default, range and help. It reads values from YAML and from `key=value`, and writes help, manual,
+ * YAML and JSON. A key inside a block is dotted ("sparse.density"). Strings and lists in the struct
+ * are owned by it.
+ *
+ * Unset: an option whose default is NULL may be unset (null in YAML): a string is NULL, an integer
+ * -1, a number NaN.
+ */
+#ifndef SP_BASE_OPTION_H
+#define SP_BASE_OPTION_H
+
+#include "runtime/base/buf.h"
+#include "runtime/base/source.h"
+#include "runtime/base/yaml.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sp_option_type {
+    SP_OPTION_STRING, /* char *; one of `choices` when there are any */
+    SP_OPTION_LIST,   /* struct sp_string_list */
+    SP_OPTION_INT,    /* long long */
+    SP_OPTION_NUMBER, /* double */
+    SP_OPTION_BOOL,   /* bool: true, false, yes, no */
+    SP_OPTION_CHOICE, /* int or an enum: the index into `choices` */
+};
+
+struct sp_string_list {
+    char **items;
+    size_t count;
+};
+
+struct sp_option {
+    const char *key;
+    enum sp_option_type type;
+    size_t offset;
+    const char *initial; /* the default as text; NULL: unset */
+    const char *range;          /* of numbers: "[1, 100]", "(0, 1]", "[0, inf)"; NULL: any */
+    const char *const *choices; /* NULL-terminated */
+    const char *group, *help;   /* heading in the listings; one or two sentences */
+    const char *unset;          /* for help, without a default: "required", "by default ..." */
+};
+
+/* Another tool's name for an option; `range` narrows the option's own, or is NULL. */
+struct sp_option_alias {
+    const char *name, *key, *range;
+};
+
+struct sp_option_table {
+    const struct sp_option *options;
+    size_t count;
+    const struct sp_option_alias *aliases;
+    size_t alias_count;
+    const char *const *foreign; /* other tools' names without a meaning here; NULL-terminated */
+};
+
+/* Where an option's value came from; one for each option of the table. */
+enum sp_option_rank { SP_OPTION_DEFAULT, SP_OPTION_FILE, SP_OPTION_OVERRIDE };
+struct sp_option_given {
+    enum sp_option_rank rank;
+    const struct sp_source *source;
+    struct sp_place place; /* of the key */
+};
+
+/* Fills a zeroed struct with the defaults. */
+int sp_option_defaults(const struct sp_option_table *table, void *target);
+void sp_option_release(const struct sp_option_table *table, void *target);
+
+/* Takes every key of a parsed YAML document. Mistakes are SP_ECONFIG with their place. `given`
+ * keeps `source`. */
+int sp_option_read_yaml(const struct sp_option_table *table, void *target,
+                        struct sp_option_given *given, const struct sp_yaml_node *root,
+                        const struct sp_source *source);
+
+/* Takes one `key=value`, the whole of source->text. A list is written a,b or [a, b]. */
+int sp_option_read_override(const struct sp_option_table *table, void *target,
+                            struct sp_option_given *given, const struct sp_source *source);
+
+/* Back to the default, as if it had not been given. */
+int sp_option_reset(const struct sp_option_table *table, void *target,
+                    struct sp_option_given *given, const char *key);
+
+/* The index of `key` in the table; the key must be in it. */
+size_t sp_option_index(const struct sp_option_table *table, const char *key);
+
+/* The whole struct as YAML that reads back to the same values, and as a JSON object (the caller's
+ * to release). */
+int sp_option_write_yaml(const struct sp_option_table *table, const void *target,
+                         struct sp_buf *out);
+int sp_option_write_json(const struct sp_option_table *table, const void *target, json_t **out);
+
+/* What a value of the option looks like: "a number in (0, 1]", "one of linear, cosine". */
+int sp_option_write_type(const struct sp_option *option, struct sp_buf *out);
+
+/* The table for a terminal, and as roff for a manual page. */
+int sp_option_write_help(const struct sp_option_table *table, struct sp_buf *out);
+int sp_option_write_man(const struct sp_option_table *table, struct sp_buf *out);
+
+#endif

@@ -1,0 +1,339 @@
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/option.h"
+#include "runtime/base/text.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HELP_WIDTH 80
+#define HELP_INDENT 8
+
+static const void *field(const struct sp_option *option, const void *target)
+{
+    return (const char *)target + option->offset;
+}
+
+/* The shortest digits that read back to the same double, with a point before an exponent: YAML 1.1
+ * asks for one. */
+static void number_text(double value, char out[32])
+{
+    char digits[28], *exponent;
+
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    exponent = strchr(digits, 'e');
+    if (exponent && !strchr(digits, '.'))
+        snprintf(out, 32, "%.*s.0%s", (int)(exponent - digits), digits, exponent);
+    else
+        snprintf(out, 32, "%s", digits);
+}
+
+/* Whether a text may stand in YAML without quotes, for us and for every other reader. */
+static bool is_plain(const char *text)
+{
+    static const char *const words[] = {
+        "null", "true", "false", "yes", "no", "on", "off", "y", "n"
+    };
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.-";
+    bool letter = (text[0] | 0x20) >= 'a' && (text[0] | 0x20) <= 'z';
+
+    if (strspn(text, safe) != strlen(text))
+        return false;
+    if (!letter && text[0] != '/' && strncmp(text, "./", 2) != 0 && strncmp(text, "../", 3) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcasecmp(text, words[i]) == 0)
+            return false;
+    return true;
+}
+
+/* The code point at *at, which is valid UTF-8; moves past it. */
+static uint32_t next_point(const unsigned char **at)
+{
+    const unsigned char *s = *at;
+    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    uint32_t point = length == 1 ? s[0] : s[0] & (0x7Fu >> length);
+
+    for (size_t i = 1; i < length; i++)
+        point = point << 6 | (s[i] & 0x3Fu);
+    *at = s + length;
+    return point;
+}
+
+/* A double-quoted YAML scalar; characters that YAML does not print are escaped. */
+static int write_quoted(struct sp_buf *out, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    SP_TRY(sp_buf_puts(out, "\""));
+    while (*at) {
+        const unsigned char *start = at;
+        uint32_t point = next_point(&at);
+
+        if (point == '"' || point == '\\')
+            SP_TRY(sp_buf_printf(out, "\\%c", (int)point));
+        else if (point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x2028 ||
+                 point == 0x2029 || (point >= 0xFFFE && point <= 0xFFFF))
+            SP_TRY(sp_buf_printf(out, "\\u%04X", (unsigned)point));
+        else
+            SP_TRY(sp_buf_append(out, start, (size_t)(at - start)));
+    }
+    return sp_buf_puts(out, "\"");
+}
+
+static int write_text(struct sp_buf *out, const char *text)
+{
+    return is_plain(text) ? sp_buf_puts(out, text) : write_quoted(out, text);
+}
+
+static int write_list(struct sp_buf *out, const struct sp_string_list *list)
+{
+    SP_TRY(sp_buf_puts(out, "["));
+    for (size_t i = 0; i < list->count; i++) {
+        SP_TRY(sp_buf_puts(out, i ? ", " : ""));
+        SP_TRY(write_text(out, list->items[i]));
+    }
+    return sp_buf_puts(out, "]");
+}
+
+static int write_value(const struct sp_option *option, const void *target, struct sp_buf *out)
+{
+    const void *value = field(option, target);
+    char digits[32];
+
+    switch (option->type) {
+    case SP_OPTION_STRING:
+        return *(char *const *)value ? write_text(out, *(char *const *)value)
+                                     : sp_buf_puts(out, "null");
+    case SP_OPTION_LIST:
+        return write_list(out, value);
+    case SP_OPTION_INT:
+        if (*(const long long *)value < 0 && !option->initial)
+            return sp_buf_puts(out, "null");
+        return sp_buf_printf(out, "%lld", *(const long long *)value);
+    case SP_OPTION_NUMBER:
+        if (isnan(*(const double *)value))
+            return sp_buf_puts(out, "null");
+        number_text(*(const double *)value, digits);
+        return sp_buf_puts(out, digits);
+    case SP_OPTION_BOOL:
+        return sp_buf_puts(out, *(const bool *)value ? "true" : "false");
+    default: {
+        const char *name = option->choices[*(const int *)value];
+
+        /* `no` is a name here and must not read as false elsewhere; true and false are meant as
+         * they stand. */
+        return strcmp(name, "true") == 0 || strcmp(name, "false") == 0 ? sp_buf_puts(out, name)
+                                                                       : write_text(out, name);
+    }
+    }
+}
+
+int sp_option_write_yaml(const struct sp_option_table *table, const void *target,
+                         struct sp_buf *out)
+{
+    const char *group = "";
+    size_t block = 0; /* length of the current block's name with its dot */
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct sp_option *option = &table->options[i];
+        const char *dot = strchr(option->key, '.');
+        size_t length = dot ? (size_t)(dot - option->key) + 1 : 0;
+
+        if (strcmp(group, option->group) != 0)
+            SP_TRY(sp_buf_printf(out, "%s# %s\n", i ? "\n" : "", option->group));
+        group = option->group;
+        if (length &&
+            (length != block || strncmp(option->key, table->options[i - 1].key, length) != 0))
+            SP_TRY(sp_buf_printf(out, "%.*s:\n", (int)length - 1, option->key));
+        block = length;
+        SP_TRY(sp_buf_printf(out, "%s%s: ", block ? "  " : "", option->key + block));
+        SP_TRY(write_value(option, target, out));
+        SP_TRY(sp_buf_puts(out, "\n"));
+    }
+    return 0;
+}
+
+static json_t *json_list(const struct sp_string_list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < list->count; i++) {
+        if (json_array_append_new(array, json_string(list->items[i])) < 0) {
+            json_decref(array);
+            array = NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *json_value(const struct sp_option *option, const void *target)
+{
+    const void *value = field(option, target);
+
+    switch (option->type) {
+    case SP_OPTION_STRING:
+        return *(char *const *)value ? json_string(*(char *const *)value) : json_null();
+    case SP_OPTION_LIST:
+        return json_list(value);
+    case SP_OPTION_INT:
+        return *(const long long *)value < 0 && !option->initial
+                   ? json_null()
+                   : json_integer(*(const long long *)value);
+    case SP_OPTION_NUMBER:
+        return isnan(*(const double *)value) ? json_null() : json_real(*(const double *)value);
+    case SP_OPTION_BOOL:
+        return json_boolean(*(const bool *)value);
+    default:
+        return json_string(option->choices[*(const int *)value]);
+    }
+}
+
+int sp_option_write_json(const struct sp_option_table *table, const void *target, json_t **out)
+{
+    json_t *root = json_object();
+
+    for (size_t i = 0; root && i < table->count; i++) {
+        const struct sp_option *option = &table->options[i];
+        const char *dot = strchr(option->key, '.');
+        json_t *into = root;
+
+        if (dot) {
+            char block[64];
+
+            snprintf(block, sizeof block, "%.*s", (int)(dot - option->key), option->key);
+            if (!json_object_get(root, block))
+                json_object_set_new(root, block, json_object());
+            into = json_object_get(root, block);
+        }
+        if (json_object_set_new(into, dot ? dot + 1 : option->key, json_value(option, target)) <
+            0) {
+            json_decref(root);
+            root = NULL;
+        }
+    }
+    *out = root;
+    return root ? 0 : sp_error(SP_ENOMEM, "out of memory while writing the configuration as JSON");
+}
+
+int sp_option_write_type(const struct sp_option *option, struct sp_buf *out)
+{
+    static const char *const names[] = {
+        [SP_OPTION_STRING] = "a text",      [SP_OPTION_LIST] = "a list of names",
+        [SP_OPTION_INT] = "a whole number", [SP_OPTION_NUMBER] = "a number",
+        [SP_OPTION_BOOL] = "true or false",
+    };
+
+    if (option->choices) {
+        for (size_t i = 0; option->choices[i]; i++)
+            SP_TRY(sp_buf_printf(out, "%s%s", i ? ", " : "one of ", option->choices[i]));
+        return 0;
+    }
+    SP_TRY(sp_buf_puts(out, names[option->type]));
+    return option->range ? sp_buf_printf(out, " in %s", option->range) : 0;
+}
+
+/* Words of `text` in lines of at most HELP_WIDTH columns. */
+static int write_wrapped(struct sp_buf *out, const char *text)
+{
+    size_t column = 0;
+
+    while (*text) {
+        size_t length = strcspn(text, " ");
+
+        if (column && column + 1 + length > HELP_WIDTH) {
+            SP_TRY(sp_buf_puts(out, "\n"));
+            column = 0;
+        }
+        SP_TRY(column ? sp_buf_puts(out, " ") : sp_buf_printf(out, "%*s", HELP_INDENT, ""));
+        column += column ? 1 : HELP_INDENT;
+        SP_TRY(sp_buf_append(out, text, length));
+        column += length;
+        text += length + strspn(text + length, " ");
+    }
+    return sp_buf_puts(out, "\n");
+}
+
+/* "a number in (0, 1], default 0.1" and the help's sentences, each in its own buffer. */
+static int describe(const struct sp_option_table *table, const struct sp_option *option,
+                    struct sp_buf *type, struct sp_buf *help)
+{
+    SP_TRY(sp_option_write_type(option, type));
+    if (option->initial)
+        SP_TRY(sp_buf_printf(type, "; default %s", option->initial));
+    else if (option->unset)
+        SP_TRY(sp_buf_printf(type, "; %s", option->unset));
+    SP_TRY(sp_buf_puts(help, option->help));
+    for (size_t i = 0, shown = 0; i < table->alias_count; i++)
+        if (strcmp(table->aliases[i].key, option->key) == 0)
+            SP_TRY(sp_buf_printf(help, "%s%s", shown++ ? ", " : " Also known as ",
+                                 table->aliases[i].name));
+    return help->data[help->length - 1] == '.' ? 0 : sp_buf_puts(help, ".");
+}
+
+/* Text in roff: backslashes and hyphens escaped; no line of ours begins with a dot or a quote. */
+static int write_roff(struct sp_buf *out, const char *text)
+{
+    for (; *text; text++)
+        SP_TRY(*text == '-' || *text == '\\' ? sp_buf_printf(out, "\\%c", *text)
+                                             : sp_buf_append(out, text, 1));
+    return 0;
+}
+
+static int write_entry(struct sp_buf *out, const struct sp_option *option, const char *type,
+                       const char *help, bool roff)
+{
+    if (!roff) {
+        SP_TRY(sp_buf_printf(out, "  %s\n", option->key));
+        SP_TRY(write_wrapped(out, type));
+        return write_wrapped(out, help);
+    }
+    SP_TRY(sp_buf_puts(out, ".TP\n.B "));
+    SP_TRY(write_roff(out, option->key));
+    SP_TRY(sp_buf_puts(out, "\n("));
+    SP_TRY(write_roff(out, type));
+    SP_TRY(sp_buf_puts(out, ")\n"));
+    SP_TRY(write_roff(out, help));
+    return sp_buf_puts(out, "\n");
+}
+
+static int write_table(const struct sp_option_table *table, struct sp_buf *out, bool roff)
+{
+    struct sp_buf type = SP_BUF(4096), help = SP_BUF(4096);
+    const char *group = "";
+    int rc = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct sp_option *option = &table->options[i];
+
+        sp_buf_clear(&type);
+        sp_buf_clear(&help);
+        SP_GO(describe(table, option, &type, &help));
+        if (strcmp(group, option->group) != 0)
+            SP_GO(sp_buf_printf(out, roff ? ".SS %s\n" : "\n%s\n", option->group));
+        group = option->group;
+        SP_GO(write_entry(out, option, type.data, help.data, roff));
+    }
+out:
+    sp_buf_free(&type);
+    sp_buf_free(&help);
+    return rc;
+}
+
+int sp_option_write_help(const struct sp_option_table *table, struct sp_buf *out)
+{
+    return write_table(table, out, false);
+}
+
+int sp_option_write_man(const struct sp_option_table *table, struct sp_buf *out)
+{
+    return write_table(table, out, true);
+}

@@ -1,0 +1,69 @@
+#include "runtime/base/source.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WINDOW 96 /* characters of a line that are shown */
+#define LEAD 64   /* of them before the caret, when the line is longer */
+
+/* The bytes of line `number` in *length; an empty line where the text has no such line. */
+static const char *find_line(const struct sp_source *source, size_t number, size_t *length)
+{
+    const char *at = source->text, *end = source->text + source->length, *stop;
+
+    for (size_t line = 1; line < number && at < end; line++) {
+        stop = memchr(at, '\n', (size_t)(end - at));
+        at = stop ? stop + 1 : end;
+    }
+    stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    *length = (size_t)((stop ? stop : end) - at);
+    return at;
+}
+
+/* Writes the part of the line around the column, one character for each, and the caret. */
+static int draw(struct sp_buf *out, const char *line, size_t length, size_t column)
+{
+    size_t first = column > WINDOW ? column - LEAD : 1, at = 0;
+
+    SP_TRY(sp_buf_puts(out, "\n    "));
+    for (size_t i = 0; i < length && at < first + WINDOW; i++) {
+        unsigned char byte = (unsigned char)line[i];
+        char shown = byte < 0x20 || byte == 0x7F ? ' ' : (char)byte;
+
+        at += (byte & 0xC0) != 0x80; /* continuation bytes belong to the character before */
+        if (at >= first && at < first + WINDOW)
+            SP_TRY(sp_buf_append(out, &shown, 1));
+    }
+    return sp_buf_printf(out, "\n    %*s^", (int)(column - first), "");
+}
+
+int sp_source_error(int code, const struct sp_source *source, struct sp_place place,
+                    const char *format, ...)
+{
+    struct sp_buf excerpt = SP_BUF(4 * WINDOW + 256);
+    char text[1024];
+    const char *line;
+    size_t length;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = ' '; /* what was found is shown to a terminal */
+    line = find_line(source, place.line, &length);
+    if (length > 0 && draw(&excerpt, line, length, place.column ? place.column : 1) < 0)
+        sp_buf_clear(&excerpt); /* the sentence matters more */
+    if (source->name[0] == '-' && source->name[1] == '-')
+        sp_error(code, "%s: %s%s", source->name, text, excerpt.data ? excerpt.data : "");
+    else
+        sp_error(code, "%s:%zu:%zu: %s%s", source->name, place.line, place.column, text,
+                 excerpt.data ? excerpt.data : "");
+    sp_buf_free(&excerpt);
+    return code;
+}

@@ -1,0 +1,353 @@
+#include "runtime/data/dataset.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/data/columns.h"
+#include "runtime/data/label_reader.h"
+#include "runtime/text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct loader {
+    const struct sp_dataset_options *options;
+    const struct sp_tokenizer *tokenizer;
+    struct sp_reader *reader;
+    struct sp_columns columns;
+    struct sp_label_reader labels;
+    struct sp_encoding encoding;
+    struct sp_dataset *out;
+    size_t row_capacity, token_capacity;
+};
+
+static int resize(void *array, size_t count, size_t size)
+{
+    void **slot = array, *moved = sp_realloc(*slot, count, size);
+
+    if (!moved)
+        return SP_ENOMEM;
+    *slot = moved;
+    return 0;
+}
+
+static int resize_rows(struct sp_dataset *out, size_t rows)
+{
+    SP_TRY(resize(&out->offsets, rows + 1, sizeof *out->offsets));
+    SP_TRY(resize(&out->lines, rows, sizeof *out->lines));
+    SP_TRY(resize(&out->classes, rows, sizeof *out->classes));
+    return resize(&out->values, rows, sizeof *out->values);
+}
+
+static int resize_tokens(struct sp_dataset *out, size_t tokens)
+{
+    SP_TRY(resize(&out->ids, tokens, sizeof *out->ids));
+    return resize(&out->types, tokens, sizeof *out->types);
+}
+
+/* Makes room for one more row of at most `tokens` tokens. */
+static int reserve(struct loader *loader, size_t tokens)
+{
+    struct sp_dataset *out = loader->out;
+    size_t needed = out->tokens + tokens;
+
+    if (out->count == loader->row_capacity) {
+        size_t rows = loader->row_capacity ? 2 * loader->row_capacity : 256;
+
+        if (out->count == UINT32_MAX)
+            return sp_error(SP_EINVAL, "%s has more than %zu rows", sp_reader_path(loader->reader),
+                            (size_t)UINT32_MAX);
+        SP_TRY(resize_rows(out, rows));
+        loader->row_capacity = rows;
+    }
+    if (needed > loader->token_capacity) {
+        size_t larger = needed < 2 * loader->token_capacity ? 2 * loader->token_capacity : needed;
+
+        SP_TRY(resize_tokens(out, larger));
+        loader->token_capacity = larger;
+    }
+    return 0;
+}
+
+static const char *column_name(const struct loader *loader, size_t column)
+{
+    return sp_reader_column_name(loader->reader, column);
+}
+
+/* The row's text in a column; no text for SP_COLUMN_NONE. */
+static int row_text(const struct loader *loader, const struct sp_row *row, size_t column,
+                    struct sp_field *out)
+{
+    const json_t *value;
+
+    *out = (struct sp_field){ NULL, 0 };
+    if (column == SP_COLUMN_NONE)
+        return 0;
+    if (!row->object) {
+        *out = row->fields[column];
+        return 0;
+    }
+    value = json_object_get(row->object, column_name(loader, column));
+    if (!value)
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "no \"%s\"", column_name(loader, column));
+    if (!json_is_string(value))
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string",
+                              column_name(loader, column));
+    *out = (struct sp_field){ json_string_value(value), json_string_length(value) };
+    return 0;
+}
+
+static bool is_blank(const struct sp_field *field)
+{
+    return !field->text || strspn(field->text, " \t\r\n") == field->length;
+}
+
+/* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
+static int tokenize(struct loader *loader, const struct sp_row *row, size_t *length)
+{
+    const struct sp_encoding *encoding = &loader->encoding;
+    struct sp_dataset *out = loader->out;
+    struct sp_field text, pair;
+
+    if (loader->columns.text == SP_COLUMN_NONE)
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "no text and no \"input_ids\"");
+    SP_TRY(row_text(loader, row, loader->columns.text, &text));
+    SP_TRY(row_text(loader, row, loader->columns.pair, &pair));
+    if (is_blank(&text) && is_blank(&pair))
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
+                              column_name(loader, loader->columns.text));
+    if (!loader->tokenizer)
+        return sp_error(SP_EINVAL, "%s holds text, but the model has no tokenizer",
+                        sp_reader_path(loader->reader));
+    SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text.text, text.length,
+                               pair.text, pair.length, loader->options->max_seq_length));
+    SP_TRY(reserve(loader, encoding->length));
+    for (size_t i = 0; i < encoding->length; i++) {
+        if (encoding->ids[i] >= loader->options->vocab_size ||
+            encoding->types[i] >= loader->options->type_count)
+            return sp_reader_fail(loader->reader, SP_EINVAL,
+                                  "the tokenizer gives token %u of type %d, but the model has %zu "
+                                  "tokens of %zu types",
+                                  encoding->ids[i], encoding->types[i], loader->options->vocab_size,
+                                  loader->options->type_count);
+        out->ids[out->tokens + i] = encoding->ids[i];
+        out->types[out->tokens + i] = encoding->types[i];
+    }
+    *length = encoding->length;
+    out->truncated += encoding->truncated;
+    return 0;
+}
+
+/* The row's array `key`; NULL where there is none or null. Any length but `length` is refused
+ * unless that is 0. */
+static int row_array(const struct loader *loader, const struct sp_row *row, const char *key,
+                     size_t length, const json_t **out)
+{
+    const json_t *value = json_object_get(row->object, key);
+
+    *out = json_is_null(value) ? NULL : value;
+    if (!*out)
+        return 0;
+    if (!json_is_array(value))
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not an array", key);
+    if (length && json_array_size(value) != length)
+        return sp_reader_fail(loader->reader, SP_EFORMAT,
+                              "\"%s\" has %zu elements, \"input_ids\" %zu", key,
+                              json_array_size(value), length);
+    return 0;
+}
+
+/* Element i of an array of integers below `limit`; `missing` where there is no array. */
+static int element(const struct loader *loader, const json_t *array, size_t i, const char *key,
+                   size_t limit, uint32_t missing, uint32_t *out)
+{
+    const json_t *value = json_array_get(array, i);
+    json_int_t number = json_integer_value(value);
+
+    *out = missing;
+    if (!array)
+        return 0;
+    if (!json_is_integer(value) || number < 0 || (unsigned long long)number >= limit)
+        return sp_reader_fail(loader->reader, SP_EFORMAT,
+                              "\"%s\"[%zu] is not an integer from 0 to %zu", key, i, limit - 1);
+    *out = (uint32_t)number;
+    return 0;
+}
+
+/* Puts the row's input_ids behind the data set's last row; *length is its tokens, 0 when it
+ * has no input_ids. */
+static int take_ids(struct loader *loader, const struct sp_row *row, size_t *length)
+{
+    const struct sp_dataset_options *options = loader->options;
+    const json_t *ids, *types, *mask;
+    struct sp_dataset *out = loader->out;
+    size_t full, kept = 0;
+
+    *length = 0;
+    SP_TRY(row_array(loader, row, "input_ids", 0, &ids));
+    if (!ids)
+        return 0;
+    full = json_array_size(ids);
+    SP_TRY(row_array(loader, row, "token_type_ids", full, &types));
+    SP_TRY(row_array(loader, row, "attention_mask", full, &mask));
+    SP_TRY(reserve(loader, full));
+    for (size_t i = 0; i < full; i++) {
+        uint32_t id, type, real;
+
+        SP_TRY(element(loader, ids, i, "input_ids", options->vocab_size, 0, &id));
+        SP_TRY(element(loader, types, i, "token_type_ids", options->type_count, 0, &type));
+        SP_TRY(element(loader, mask, i, "attention_mask", 2, 1, &real));
+        out->ids[out->tokens + kept] = id;
+        out->types[out->tokens + kept] = (uint8_t)type;
+        kept += real;
+    }
+    if (kept == 0)
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "\"input_ids\" holds no token");
+    *length = kept < options->max_seq_length ? kept : options->max_seq_length;
+    out->truncated += *length < kept;
+    return 0;
+}
+
+static int add_row(struct loader *loader, const struct sp_row *row)
+{
+    struct sp_dataset *out = loader->out;
+    size_t length = 0, row_number = out->count, truncated = out->truncated;
+    int rc = 0;
+
+    if (loader->columns.ids)
+        rc = take_ids(loader, row, &length);
+    if (rc == 0 && length == 0)
+        rc = tokenize(loader, row, &length);
+    if (rc == 0 && !loader->options->no_labels)
+        rc = sp_label_reader_read(&loader->labels, row, &out->classes[row_number],
+                                  &out->values[row_number]);
+    if (rc < 0) {
+        out->truncated = truncated;
+        return rc;
+    }
+    out->lines[row_number] = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
+    out->tokens += length;
+    out->offsets[++out->count] = out->tokens;
+    return 0;
+}
+
+static int skip_row(struct sp_dataset *out)
+{
+    out->skipped++;
+    if (!out->first_skipped)
+        out->first_skipped = sp_strdup(sp_error_message());
+    return out->first_skipped ? 0 : SP_ENOMEM;
+}
+
+static int add_rows(struct loader *loader)
+{
+    const struct sp_dataset_options *options = loader->options;
+    struct sp_dataset *out = loader->out;
+    struct sp_row row;
+    int rc;
+
+    SP_TRY(reserve(loader, 0));
+    out->offsets[0] = 0;
+    while (!options->max_rows || out->count < options->max_rows) {
+        rc = sp_reader_next(loader->reader, &row);
+        if (rc == 0)
+            break;
+        if (rc > 0)
+            rc = add_row(loader, &row);
+        if (options->skip_bad_rows && (rc == SP_EFORMAT || rc == SP_ELIMIT))
+            rc = skip_row(out);
+        SP_TRY(rc);
+    }
+    if (out->count == 0 && out->skipped)
+        return sp_error(SP_EFORMAT, "%s: all %zu rows are bad; the first: %s",
+                        sp_reader_path(loader->reader), out->skipped, out->first_skipped);
+    if (out->count == 0)
+        return sp_error(SP_EFORMAT, "%s has no rows", sp_reader_path(loader->reader));
+    SP_TRY(resize_rows(out, out->count));
+    return resize_tokens(out, out->tokens);
+}
+
+static int keep_name(const struct loader *loader, size_t column, char **out)
+{
+    if (column == SP_COLUMN_NONE)
+        return 0;
+    *out = sp_strdup(column_name(loader, column));
+    return *out ? 0 : SP_ENOMEM;
+}
+
+/* Opens the file and settles what is read from it. */
+static int open_file(struct loader *loader, const char *path)
+{
+    const struct sp_dataset_options *options = loader->options;
+    const char *const named[] = { options->text_column, options->text_pair_column,
+                                  options->label_column };
+    struct sp_reader_options reader_options = options->reader;
+    struct sp_dataset *out = loader->out;
+    struct sp_row row;
+
+    /* A column's name says that there is a header. */
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (named[i] && strspn(named[i], "0123456789") < strlen(named[i]) &&
+            reader_options.has_header == SP_HEADER_AUTO)
+            reader_options.has_header = SP_HEADER_YES;
+    SP_TRY(sp_reader_open(&loader->reader, path, &reader_options));
+    if (sp_reader_column_count(loader->reader) == 0) {
+        SP_TRY(sp_reader_next(loader->reader, &row)); /* it says what is wrong with the first one */
+        return sp_error(SP_EFORMAT, "%s has no rows", path);
+    }
+    out->header_by_guess =
+        reader_options.has_header == SP_HEADER_AUTO && sp_reader_has_header(loader->reader);
+    SP_TRY(sp_columns_choose(&loader->columns, loader->reader, options));
+    SP_TRY(keep_name(loader, loader->columns.text, &out->text_name));
+    SP_TRY(keep_name(loader, loader->columns.pair, &out->text_pair_name));
+    SP_TRY(keep_name(loader, loader->columns.label, &out->label_name));
+    if (options->no_labels)
+        return 0;
+    return sp_label_reader_init(&loader->labels, loader->reader, loader->columns.label, options);
+}
+
+int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_tokenizer *tokenizer,
+                    const struct sp_dataset_options *options)
+{
+    struct loader loader = { .options = options, .tokenizer = tokenizer, .out = out };
+    int rc;
+
+    *out = (struct sp_dataset){ .task = SP_TASK_AUTO };
+    SP_GO(open_file(&loader, path));
+    SP_GO(add_rows(&loader));
+    if (options->no_labels) {
+        free(out->classes);
+        free(out->values);
+        out->classes = NULL;
+        out->values = NULL;
+    } else {
+        SP_GO(sp_label_reader_finish(&loader.labels, out));
+    }
+out:
+    sp_label_reader_free(&loader.labels);
+    sp_encoding_free(&loader.encoding);
+    sp_reader_close(loader.reader);
+    if (rc < 0)
+        sp_dataset_free(out);
+    return rc;
+}
+
+void sp_dataset_free(struct sp_dataset *dataset)
+{
+    free(dataset->ids);
+    free(dataset->types);
+    free(dataset->offsets);
+    free(dataset->lines);
+    free(dataset->classes);
+    free(dataset->values);
+    sp_labels_free(&dataset->labels);
+    free(dataset->first_skipped);
+    free(dataset->text_name);
+    free(dataset->text_pair_name);
+    free(dataset->label_name);
+    *dataset = (struct sp_dataset){ .task = SP_TASK_AUTO };
+}
+
+size_t sp_dataset_length(const struct sp_dataset *dataset, size_t row)
+{
+    return dataset->offsets[row + 1] - dataset->offsets[row];
+}

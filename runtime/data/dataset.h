@@ -1,0 +1,79 @@
+/*
+ * A data set in memory (layer 4): token ids, token types and labels of a whole file, rows laid
+ * end to end.
+ *
+ * Columns, where none is named: the label is `label`; the text is the first of sentence1 +
+ * sentence2, question1 + question2, premise + hypothesis, question + sentence, sentence1,
+ * sentence, text that exists, else the first two columns that are not the label (or the only
+ * one). A named text column without a named pair column is a single text. jsonl rows may carry
+ * `input_ids` (and `token_type_ids`, `attention_mask`: positions with 0 are padding and left
+ * out) in place of text, unless a text column is named.
+ *
+ * Labels: with task auto, any label written as a number that is not an integer (3.8, 5.000, 1e3)
+ * makes it regression; integers, words, true and false are classes. Spaces around a label mean
+ * nothing.
+ *
+ * A bad row (wrong number of columns, a missing or empty text or label, a label not known, an id
+ * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,
+ * line, what was found and what was expected; with skip_bad_rows it is left out and counted.
+ *
+ * Ownership: a data set is the caller's; options and tokenizer are borrowed during the load
+ * only.
+ */
+#ifndef SP_DATA_DATASET_H
+#define SP_DATA_DATASET_H
+
+#include "runtime/data/labels.h"
+#include "runtime/data/reader.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sp_tokenizer;
+
+enum sp_task { SP_TASK_AUTO, SP_TASK_CLASSIFICATION, SP_TASK_REGRESSION };
+
+struct sp_dataset_options {
+    /* A column's name or its number from 1; NULL: by the rules above. */
+    const char *text_column, *text_pair_column, *label_column;
+    struct sp_reader_options reader;
+    enum sp_task task;
+    const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused in regression */
+    bool no_labels;                 /* for prediction: labels are neither needed nor read */
+    bool skip_bad_rows;
+    size_t max_seq_length; /* tokens of a row with its special tokens, at least 1 */
+    size_t max_rows;       /* the first so many good rows; 0: all */
+    size_t vocab_size;     /* the model's: token ids must be below it */
+    size_t type_count;     /* the model's: token types must be below it */
+};
+
+struct sp_dataset {
+    size_t count, tokens;
+    uint32_t *ids;     /* [tokens] */
+    uint8_t *types;    /* [tokens] */
+    size_t *offsets;   /* [count + 1] into ids and types */
+    uint32_t *lines;   /* [count] where the row starts in its file */
+    enum sp_task task; /* classification or regression; auto with no_labels */
+    uint32_t *classes; /* [count], classification */
+    float *values;     /* [count], regression */
+    struct sp_labels labels;
+
+    /* To be told to the person, each once. */
+    size_t truncated;     /* rows cut to max_seq_length */
+    size_t skipped;       /* bad rows left out */
+    char *first_skipped;  /* why the first one was; NULL when none was */
+    bool header_by_guess; /* has_header: auto took the first row as a header */
+    char *text_name, *text_pair_name, *label_name; /* the columns used; NULL where there is none */
+};
+
+/* Reads and tokenizes a whole file; `tokenizer` may be NULL where all rows carry input_ids.
+ * No usable row, or with labels to build only one class, is SP_EFORMAT. */
+int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_tokenizer *tokenizer,
+                    const struct sp_dataset_options *options);
+void sp_dataset_free(struct sp_dataset *dataset); /* safe on a zeroed one */
+
+/* Tokens of a row. */
+size_t sp_dataset_length(const struct sp_dataset *dataset, size_t row);
+
+#endif

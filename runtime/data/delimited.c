@@ -1,0 +1,139 @@
+/*
+ * csv and tsv: fields between delimiters. A quoted field ends at the first quote that is not
+ * doubled; what follows must be a delimiter or the end of the row. A quote that is never closed
+ * is found at the end of the file or at the limit of a row's length, whichever comes first, and
+ * the reader then goes on at the next line, so one stray quote costs one row.
+ */
+#include "runtime/base/error.h"
+#include "runtime/data/reader_priv.h"
+
+#include <string.h>
+
+struct cursor {
+    const char *next, *end; /* end: of the file, or of the longest row allowed */
+    const char *file_end;
+    char *write; /* into reader->bytes: room for the longest row and a NUL for each field */
+    char delimiter;
+    bool quotes;
+    size_t line_ends;
+};
+
+static int too_long(const struct sp_reader *reader)
+{
+    return sp_reader_fail(reader, SP_ELIMIT, "the row is longer than the limit of %zu bytes",
+                          SP_READER_MAX_ROW);
+}
+
+/* True at a delimiter, a line end (LF or CRLF) or the end of the file. */
+static bool at_field_end(const struct cursor *c)
+{
+    if (c->next == c->end || *c->next == c->delimiter || *c->next == '\n')
+        return true;
+    return *c->next == '\r' &&
+           (c->next + 1 == c->file_end || (c->next + 1 < c->end && c->next[1] == '\n'));
+}
+
+static void copy(struct cursor *c, size_t length)
+{
+    memcpy(c->write, c->next, length);
+    c->write += length;
+    c->next += length;
+}
+
+static int read_quoted(const struct sp_reader *reader, struct cursor *c)
+{
+    for (c->next++;; copy(c, 1)) { /* a doubled quote: the second one is copied */
+        const char *quote = memchr(c->next, '"', (size_t)(c->end - c->next));
+
+        if (!quote && c->end != c->file_end)
+            return too_long(reader);
+        if (!quote)
+            return sp_reader_fail(reader, SP_EFORMAT,
+                                  "a field begins with a quote that is never closed");
+        for (const char *p = c->next; p < quote; p++)
+            c->line_ends += *p == '\n';
+        copy(c, (size_t)(quote - c->next));
+        c->next++;
+        if (c->next == c->end || *c->next != '"')
+            break;
+    }
+    if (!at_field_end(c))
+        return sp_reader_fail(reader, SP_EFORMAT,
+                              "text after the closing quote of a field; inside a quoted field a "
+                              "quote is written twice");
+    return 0;
+}
+
+static int read_field(const struct sp_reader *reader, struct cursor *c, struct sp_field *field)
+{
+    field->text = c->write;
+    if (c->quotes && c->next < c->end && *c->next == '"') {
+        SP_TRY(read_quoted(reader, c));
+    } else {
+        const char *from = c->next;
+
+        while (!at_field_end(c))
+            c->next++;
+        memcpy(c->write, from, (size_t)(c->next - from));
+        c->write += c->next - from;
+    }
+    field->length = (size_t)(c->write - field->text);
+    *c->write++ = '\0';
+    return 0;
+}
+
+static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends,
+                    char delimiter, bool quotes)
+{
+    const char *start = (const char *)reader->map.data + reader->at;
+    size_t left = reader->map.size - reader->at, count = 0;
+    struct cursor c = {
+        .next = start,
+        .end = start + (left < SP_READER_MAX_ROW ? left : SP_READER_MAX_ROW),
+        .file_end = start + left,
+        .write = reader->bytes,
+        .delimiter = delimiter,
+        .quotes = quotes,
+    };
+
+    for (;; c.next++) {
+        if (count == SP_READER_MAX_COLUMNS)
+            return sp_reader_fail(reader, SP_ELIMIT, "more than %zu columns",
+                                  SP_READER_MAX_COLUMNS);
+        SP_TRY(read_field(reader, &c, &reader->fields[count++]));
+        if (c.next == c.end || *c.next != delimiter)
+            break;
+    }
+    if (c.next == c.end && c.end != c.file_end)
+        return too_long(reader);
+    *length = (size_t)(c.next - start);
+    *line_ends = c.line_ends;
+    SP_TRY(sp_reader_check(reader, *length));
+    if (reader->columns && count != reader->columns)
+        return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s has %zu", count,
+                              count == 1 ? "" : "s",
+                              reader->header ? "the header" : "the first row", reader->columns);
+    *row = (struct sp_row){ .fields = reader->fields, .count = count };
+    return 0;
+}
+
+static int read_csv(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
+{
+    return read_row(reader, row, length, line_ends, ',', true);
+}
+
+static int read_tsv(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
+{
+    return read_row(reader, row, length, line_ends, '\t', reader->quotes);
+}
+
+static const char *const csv_extensions[] = { ".csv", NULL };
+static const char *const tsv_extensions[] = { ".tsv", NULL };
+
+const struct sp_data_format sp_data_format_csv = {
+    .name = "csv", .extensions = csv_extensions, .blank = "\r", .read = read_csv
+};
+
+const struct sp_data_format sp_data_format_tsv = {
+    .name = "tsv", .extensions = tsv_extensions, .blank = "\r", .read = read_tsv
+};

@@ -1,0 +1,31 @@
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/data/reader_priv.h"
+
+static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *length,
+                       size_t *line_ends)
+{
+    const char *text = (const char *)reader->map.data + reader->at;
+
+    json_decref(reader->object);
+    reader->object = NULL;
+    *line_ends = 0;
+    SP_TRY(sp_reader_line(reader, length));
+    SP_TRY(sp_reader_check(reader, *length));
+    if (text[0] == '[')
+        return sp_reader_fail(reader, SP_EFORMAT,
+                              "a JSON array, where one object a line is expected; jq -c '.[]' "
+                              "makes one of the other");
+    SP_TRY(sp_json_parse(&reader->object, text, *length, reader->path, reader->line));
+    if (!json_is_object(reader->object))
+        return sp_reader_fail(reader, SP_EFORMAT,
+                              "not a JSON object; one object a line is expected");
+    *row = (struct sp_row){ .object = reader->object };
+    return 0;
+}
+
+static const char *const extensions[] = { ".jsonl", ".json", NULL };
+
+const struct sp_data_format sp_data_format_jsonl = {
+    .name = "jsonl", .extensions = extensions, .blank = " \t\r", .read = read_object
+};

@@ -1,0 +1,273 @@
+#include "runtime/data/label_reader.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXACT_INTEGERS 0x1p53 /* a double below it holds any integer */
+
+enum kind { WORD, INTEGER, REAL };
+
+struct label {
+    char text[SP_LABEL_MAX_LENGTH + 1];
+    enum kind kind;
+};
+
+int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *reader, size_t column,
+                         const struct sp_dataset_options *options)
+{
+    *out = (struct sp_label_reader){ .reader = reader, .column = column, .task = options->task };
+    out->name = sp_reader_column_name(reader, column);
+    if (options->labels && options->task != SP_TASK_REGRESSION) {
+        out->known = options->labels;
+        out->task = SP_TASK_CLASSIFICATION;
+    }
+    out->classes = json_object();
+    return out->classes ? 0 : sp_error(SP_ENOMEM, "out of memory");
+}
+
+void sp_label_reader_free(struct sp_label_reader *labels)
+{
+    json_decref(labels->classes);
+    sp_labels_free(&labels->made);
+}
+
+/* Spaces at both ends mean nothing. */
+static int take_text(const struct sp_label_reader *labels, struct label *out, const char *text,
+                     size_t length)
+{
+    long long integer;
+    double number;
+
+    for (; length && strchr(" \t\r\n", text[0]); length--)
+        text++;
+    while (length && strchr(" \t\r\n", text[length - 1]))
+        length--;
+    if (length == 0)
+        return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (column %s) is empty",
+                              labels->name);
+    if (length > SP_LABEL_MAX_LENGTH)
+        return sp_reader_fail(labels->reader, SP_EFORMAT,
+                              "the label (column %s) has %zu bytes, the most is %zu; is it a text?",
+                              labels->name, length, SP_LABEL_MAX_LENGTH);
+    memcpy(out->text, text, length);
+    out->text[length] = '\0';
+    if (sp_text_int(out->text, &integer))
+        out->kind = INTEGER;
+    else
+        out->kind = strpbrk(out->text, ".eE") && sp_text_double(out->text, &number) ? REAL : WORD;
+    return 0;
+}
+
+static int take_json(const struct sp_label_reader *labels, struct label *out, const json_t *value)
+{
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_STRING:
+        return take_text(labels, out, json_string_value(value), json_string_length(value));
+    case JSON_INTEGER:
+        snprintf(out->text, sizeof out->text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        out->kind = INTEGER;
+        return 0;
+    case JSON_REAL:
+        snprintf(out->text, sizeof out->text, "%.15g", json_real_value(value));
+        out->kind = REAL;
+        return 0;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        snprintf(out->text, sizeof out->text, "%s", json_is_true(value) ? "true" : "false");
+        out->kind = WORD;
+        return 0;
+    case JSON_NULL:
+        return sp_reader_fail(labels->reader, SP_EFORMAT, "no label (\"%s\")", labels->name);
+    default:
+        return sp_reader_fail(labels->reader, SP_EFORMAT,
+                              "the label (\"%s\") is neither a string nor a number", labels->name);
+    }
+}
+
+/* One column cannot hold both words and fractions unless the task is given. */
+static int mixed(const struct sp_label_reader *labels, const struct label *label)
+{
+    return sp_reader_fail(labels->reader, SP_EFORMAT,
+                          "label \"%s\" is %s, but \"%s\" in line %zu made this a %s; set task if "
+                          "that is wrong",
+                          label->text, label->kind == WORD ? "not a number" : "a fraction",
+                          labels->settled_by, labels->settled_line,
+                          labels->task == SP_TASK_REGRESSION ? "regression" : "classification");
+}
+
+static int read_value(const struct sp_label_reader *labels, const struct label *label, float *value)
+{
+    double number;
+
+    if (!sp_text_double(label->text, &number)) {
+        if (labels->settled_line)
+            return mixed(labels, label);
+        return sp_reader_fail(labels->reader, SP_EFORMAT,
+                              "label \"%s\" is not a number, as regression needs", label->text);
+    }
+    if (fabs(number) > FLT_MAX)
+        return sp_reader_fail(labels->reader, SP_EFORMAT, "label \"%s\" is too large for a float",
+                              label->text);
+    *value = (float)number;
+    return 0;
+}
+
+static int make_class(struct sp_label_reader *labels, const char *text, uint32_t *class)
+{
+    char *name;
+
+    if (labels->made.count == SP_LABELS_MAX)
+        return sp_error(SP_ECONFIG,
+                        "%s: column %s has more than %zu different labels; if they are numbers to "
+                        "predict, set task: regression",
+                        sp_reader_path(labels->reader), labels->name, SP_LABELS_MAX);
+    SP_TRY(sp_grow(&labels->made.names, labels->made.count, &labels->capacity,
+                   sizeof *labels->made.names, SP_LABELS_MAX, "labels"));
+    name = sp_strdup(text);
+    if (!name)
+        return SP_ENOMEM;
+    *class = (uint32_t)labels->made.count;
+    labels->made.names[labels->made.count++] = name;
+    return 0;
+}
+
+static int find_class(struct sp_label_reader *labels, const char *text, uint32_t *class)
+{
+    const json_t *seen = json_object_get(labels->classes, text);
+
+    if (seen) {
+        *class = (uint32_t)json_integer_value(seen);
+        return 0;
+    }
+    if (!labels->known)
+        SP_TRY(make_class(labels, text, class));
+    else if (sp_labels_find(class, labels->known, text) < 0)
+        return sp_reader_fail(labels->reader, SP_EFORMAT, "%s", sp_error_message());
+    if (json_object_set_new(labels->classes, text, json_integer(*class)) < 0)
+        return sp_error(SP_ENOMEM, "out of memory");
+    return 0;
+}
+
+static int read_class(struct sp_label_reader *labels, struct label *label, uint32_t *class)
+{
+    double number;
+
+    if (label->kind == REAL && labels->settled_line)
+        return mixed(labels, label);
+    if (label->kind == REAL && sp_text_double(label->text, &number) && number == floor(number) &&
+        fabs(number) < EXACT_INTEGERS)
+        snprintf(label->text, sizeof label->text, "%.0f", number); /* a spreadsheet's 1.0 */
+    return find_class(labels, label->text, class);
+}
+
+int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, uint32_t *class,
+                         float *value)
+{
+    struct label label;
+
+    if (row->object) {
+        SP_TRY(take_json(labels, &label, json_object_get(row->object, labels->name)));
+    } else {
+        const struct sp_field *field = &row->fields[labels->column];
+
+        SP_TRY(take_text(labels, &label, field->text, field->length));
+    }
+    if (labels->task == SP_TASK_AUTO && label.kind != INTEGER) {
+        labels->task = label.kind == REAL ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
+        labels->settled_line = row->line;
+        memcpy(labels->settled_by, label.text, sizeof label.text);
+    }
+    *class = 0;
+    *value = 0;
+    if (labels->task != SP_TASK_CLASSIFICATION)
+        SP_TRY(read_value(labels, &label, value));
+    return labels->task == SP_TASK_REGRESSION ? 0 : read_class(labels, &label, class);
+}
+
+struct named {
+    const char *name;
+    long long value; /* where every name is an integer */
+    uint32_t class;
+};
+
+static int compare_values(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+/* Sorts the classes made; rank[class] is a class's new number. Integers written differently
+ * ("1", "01") become one. */
+static int sort_classes(const struct sp_labels *made, struct sp_labels *out, uint32_t *rank)
+{
+    struct named *order = sp_calloc(made->count, sizeof *order);
+    const char **names = sp_calloc(made->count, sizeof *names);
+    int (*compare)(const void *, const void *) = compare_values;
+    size_t count = 0;
+    int rc = SP_ENOMEM;
+
+    if (!order || !names)
+        goto out;
+    for (size_t i = 0; i < made->count; i++) {
+        order[i] = (struct named){ .name = made->names[i], .class = (uint32_t)i };
+        if (!sp_text_int(order[i].name, &order[i].value))
+            compare = compare_names;
+    }
+    qsort(order, made->count, sizeof *order, compare);
+    for (size_t i = 0; i < made->count; i++) {
+        if (i == 0 || compare(&order[i - 1], &order[i]) != 0)
+            names[count++] = order[i].name;
+        rank[order[i].class] = (uint32_t)count - 1;
+    }
+    rc = sp_labels_copy(out, names, count);
+out:
+    free(order);
+    free(names);
+    return rc;
+}
+
+static int finish_made(struct sp_label_reader *labels, struct sp_dataset *dataset)
+{
+    uint32_t *rank = sp_calloc(labels->made.count, sizeof *rank);
+    int rc = rank ? sort_classes(&labels->made, &dataset->labels, rank) : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < dataset->count; i++)
+        dataset->classes[i] = rank[dataset->classes[i]];
+    free(rank);
+    if (rc == 0 && dataset->labels.count == 1)
+        rc = sp_error(SP_EFORMAT,
+                      "%s: every label (column %s) is \"%s\"; a classifier needs at least two "
+                      "classes",
+                      sp_reader_path(labels->reader), labels->name, dataset->labels.names[0]);
+    return rc;
+}
+
+int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset)
+{
+    dataset->task =
+        labels->task == SP_TASK_REGRESSION ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
+    if (dataset->task == SP_TASK_REGRESSION) {
+        free(dataset->classes);
+        dataset->classes = NULL;
+        return 0;
+    }
+    free(dataset->values);
+    dataset->values = NULL;
+    if (labels->known)
+        return sp_labels_copy(&dataset->labels, (const char *const *)labels->known->names,
+                              labels->known->count);
+    return finish_made(labels, dataset);
+}

@@ -1,0 +1,37 @@
+/*
+ * Reads the label column of a data set (layer 4, private to this folder): settles the task,
+ * gives each label a class in the order of appearance or its number, and at the end sorts the
+ * classes. The rules stand in dataset.h and labels.h.
+ */
+#ifndef SP_DATA_LABEL_READER_H
+#define SP_DATA_LABEL_READER_H
+
+#include "runtime/data/dataset.h"
+
+#define SP_LABEL_MAX_LENGTH ((size_t)256) /* bytes; the largest of a class's name */
+
+struct sp_label_reader {
+    const struct sp_reader *reader;
+    const char *name; /* the column's, for jsonl and messages */
+    size_t column;
+    const struct sp_labels *known; /* NULL: classes are made as they come */
+    enum sp_task task;             /* auto until a label settles it */
+    char settled_by[SP_LABEL_MAX_LENGTH + 1];
+    size_t settled_line; /* 0: the task was given */
+    json_t *classes;     /* label as written -> class */
+    struct sp_labels made;
+    size_t capacity;
+};
+
+int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *reader, size_t column,
+                         const struct sp_dataset_options *options);
+void sp_label_reader_free(struct sp_label_reader *labels); /* safe on a zeroed one */
+
+/* The row's label as a class, a number, or both while the task is not settled. */
+int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, uint32_t *class,
+                         float *value);
+
+/* Gives the data set its task and labels, and its classes their sorted numbers. */
+int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset);
+
+#endif

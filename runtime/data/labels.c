@@ -1,0 +1,76 @@
+#include "runtime/data/labels.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int sp_labels_copy(struct sp_labels *out, const char *const *names, size_t count)
+{
+    *out = (struct sp_labels){ NULL, 0 };
+    if (count > SP_LABELS_MAX)
+        return sp_error(SP_ELIMIT, "%zu labels, more than the limit of %zu", count, SP_LABELS_MAX);
+    out->names = sp_calloc(count, sizeof *out->names);
+    if (!out->names)
+        return SP_ENOMEM;
+    for (; out->count < count; out->count++) {
+        out->names[out->count] = sp_strdup(names[out->count]);
+        if (!out->names[out->count]) {
+            sp_labels_free(out);
+            return SP_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+void sp_labels_free(struct sp_labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        free(labels->names[i]);
+    free(labels->names);
+    *labels = (struct sp_labels){ NULL, 0 };
+}
+
+static int unknown_label(const struct sp_labels *labels, const char *label)
+{
+    char known[400] = "";
+    size_t shown = 0, used = 0;
+
+    for (; shown < labels->count; shown++) {
+        int wrote = snprintf(known + used, sizeof known - used, "%s%s", shown ? ", " : "",
+                             labels->names[shown]);
+
+        if (wrote < 0 || (size_t)wrote >= sizeof known - used) {
+            known[used] = '\0'; /* the last one did not fit */
+            break;
+        }
+        used += (size_t)wrote;
+    }
+    return sp_error(SP_EFORMAT, "label \"%s\" is not one of the %zu known: %s%s", label,
+                    labels->count, known, shown < labels->count ? ", ..." : "");
+}
+
+int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label)
+{
+    long long value, other;
+    bool is_integer = sp_text_int(label, &value), integer_names = false;
+
+    for (size_t i = 0; i < labels->count; i++) {
+        bool same_integer = sp_text_int(labels->names[i], &other);
+
+        integer_names |= same_integer;
+        if (strcmp(labels->names[i], label) == 0 ||
+            (is_integer && same_integer && value == other)) {
+            *out = (uint32_t)i;
+            return 0;
+        }
+    }
+    if (!is_integer || integer_names || value < 0 || (unsigned long long)value >= labels->count)
+        return unknown_label(labels, label);
+    *out = (uint32_t)value;
+    return 0;
+}

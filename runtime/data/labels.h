@@ -1,0 +1,27 @@
+/*
+ * Class labels (layer 4): the names of a head's outputs, in the order of its rows. A map is
+ * built from a training set (integers in numerical order, otherwise byte order) or comes with a
+ * trained head.
+ */
+#ifndef SP_DATA_LABELS_H
+#define SP_DATA_LABELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SP_LABELS_MAX ((size_t)10000)
+
+struct sp_labels {
+    char **names; /* NULL for regression */
+    size_t count;
+};
+
+int sp_labels_copy(struct sp_labels *out, const char *const *names, size_t count);
+void sp_labels_free(struct sp_labels *labels);
+
+/* The class of a label as written in a data file: the name that equals it; or, where no name
+ * is an integer, an integer is the class's index from 0. An unknown label is SP_EFORMAT
+ * naming the known ones. */
+int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label);
+
+#endif

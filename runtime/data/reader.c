@@ -1,0 +1,370 @@
+#include "runtime/data/reader.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/data/reader_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FORGET_EVERY ((size_t)64 << 20)
+#define LISTED_COLUMNS 20 /* in a message */
+
+static const struct sp_data_format *const formats[] = {
+#define SP_DATA_FORMAT(name) &sp_data_format_##name,
+#include "runtime/data/format.def"
+#undef SP_DATA_FORMAT
+};
+
+#define FORMATS (sizeof formats / sizeof formats[0])
+
+int sp_reader_fail(const struct sp_reader *reader, int code, const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return sp_error(code, "%s:%zu: %s", reader->path, reader->line, message);
+}
+
+int sp_reader_line(const struct sp_reader *reader, size_t *length)
+{
+    const char *text = (const char *)reader->map.data + reader->at, *end;
+    size_t left = reader->map.size - reader->at;
+
+    end = memchr(text, '\n', left < SP_READER_MAX_ROW ? left : SP_READER_MAX_ROW);
+    if (!end && left > SP_READER_MAX_ROW)
+        return sp_reader_fail(reader, SP_ELIMIT, "the row is longer than the limit of %zu bytes",
+                              SP_READER_MAX_ROW);
+    *length = end ? (size_t)(end - text) : left;
+    if (*length && text[*length - 1] == '\r')
+        --*length;
+    return 0;
+}
+
+int sp_reader_check(const struct sp_reader *reader, size_t length)
+{
+    const char *text = (const char *)reader->map.data + reader->at;
+    size_t valid = sp_text_utf8_prefix(text, length);
+
+    if (valid < length)
+        return sp_reader_fail(reader, SP_EFORMAT,
+                              "not UTF-8: byte %zu of the row is 0x%02X; save the file as UTF-8",
+                              valid + 1, (unsigned char)text[valid]);
+    if (memchr(text, '\0', length))
+        return sp_reader_fail(reader, SP_EFORMAT, "a NUL byte; a text file in UTF-8 is expected");
+    return 0;
+}
+
+static const struct sp_data_format *find_format(const char *path)
+{
+    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
+
+    for (size_t i = 0; dot && i < FORMATS; i++)
+        for (const char *const *extension = formats[i]->extensions; *extension; extension++)
+            if (strcasecmp(dot, *extension) == 0)
+                return formats[i];
+    return NULL;
+}
+
+static int unknown_format(const char *path)
+{
+    char known[128] = "";
+
+    for (size_t i = 0; i < FORMATS; i++)
+        for (const char *const *extension = formats[i]->extensions; *extension; extension++)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
+                     known[0] ? ", " : "", *extension);
+    return sp_error(SP_EINVAL, "cannot tell the format of %s: a data file's name ends in one of %s",
+                    path, known);
+}
+
+/* Puts the cursor on the next row; false at the end of the file. */
+static bool skip_blank_lines(struct sp_reader *reader)
+{
+    const char *data = (const char *)reader->map.data;
+
+    while (reader->at < reader->map.size) {
+        size_t p = reader->at;
+
+        while (p < reader->map.size && data[p] && strchr(reader->format->blank, data[p]))
+            p++;
+        if (p < reader->map.size && data[p] != '\n')
+            return true;
+        reader->at = p + (p < reader->map.size);
+        reader->next_line++;
+    }
+    return false;
+}
+
+/* After a bad row: to the line after the one it began on. */
+static void skip_line(struct sp_reader *reader)
+{
+    const unsigned char *text = reader->map.data + reader->at;
+    const unsigned char *end = memchr(text, '\n', reader->map.size - reader->at);
+
+    reader->at = end ? (size_t)(end - reader->map.data) + 1 : reader->map.size;
+    reader->next_line++;
+}
+
+int sp_reader_next(struct sp_reader *reader, struct sp_row *row)
+{
+    size_t length, line_ends;
+    int rc;
+
+    if (!skip_blank_lines(reader))
+        return 0;
+    if (reader->at - reader->forgotten > FORGET_EVERY) {
+        sp_fs_map_forget(&reader->map);
+        reader->forgotten = reader->at;
+    }
+    reader->line = reader->next_line;
+    rc = reader->format->read(reader, row, &length, &line_ends);
+    if (rc == 0) {
+        row->line = reader->line;
+        reader->next_line += line_ends;
+        reader->at += length;
+    }
+    skip_line(reader); /* what is left of a good row is CR, LF or nothing */
+    return rc < 0 ? rc : 1;
+}
+
+static bool is_known_name(const char *name)
+{
+    static const char *const known[] = {
+        "label",     "labels",    "text",    "sentence",   "sentence1", "sentence2", "question",
+        "question1", "question2", "premise", "hypothesis", "input_ids", NULL,
+    };
+
+    for (const char *const *k = known; *k; k++)
+        if (strcasecmp(name, *k) == 0)
+            return true;
+    return false;
+}
+
+static bool is_word(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= 64 && !strpbrk(text, " \t\r\n\"");
+}
+
+static bool looks_like_header(const struct sp_row *row)
+{
+    bool known = false, words = row->count > 1; /* one word alone may well be a text */
+    double number;
+
+    for (size_t i = 0; i < row->count; i++) {
+        const char *text = row->fields[i].text;
+
+        if (sp_text_double(text, &number))
+            return false;
+        known |= is_known_name(text);
+        words &= is_word(text);
+        for (size_t j = 0; j < i; j++)
+            words &= strcmp(text, row->fields[j].text) != 0;
+    }
+    return known || words;
+}
+
+static int name_columns(struct sp_reader *reader, const struct sp_row *row)
+{
+    size_t count = row->object ? json_object_size(row->object) : row->count;
+    json_t *object = (json_t *)(size_t)row->object; /* jansson's iterator takes no const */
+    void *key = json_object_iter(object);
+
+    if (count > SP_READER_MAX_COLUMNS)
+        return sp_reader_fail(reader, SP_ELIMIT, "more than %zu keys", SP_READER_MAX_COLUMNS);
+    reader->names = sp_calloc(count, sizeof *reader->names);
+    if (!reader->names)
+        return SP_ENOMEM;
+    reader->columns = count;
+    for (size_t i = 0; i < count; i++) {
+        if (row->object)
+            reader->names[i] = sp_strdup(json_object_iter_key(key));
+        else if (reader->header)
+            reader->names[i] = sp_strdup(row->fields[i].text);
+        else
+            reader->names[i] = sp_asprintf("%zu", i + 1);
+        if (!reader->names[i])
+            return SP_ENOMEM;
+        key = row->object ? json_object_iter_next(object, key) : NULL;
+    }
+    return 0;
+}
+
+/* Reads the first row for its columns, and goes back to it unless it is a header. A jsonl
+ * file's first rows may be bad: whoever reads them will be told. */
+static int read_columns(struct sp_reader *reader, enum sp_header has_header)
+{
+    size_t start = reader->at;
+    struct sp_row row;
+    int rc;
+
+    do
+        rc = sp_reader_next(reader, &row);
+    while (sp_reader_is_jsonl(reader) && (rc == SP_EFORMAT || rc == SP_ELIMIT));
+    if (rc > 0) {
+        reader->header = !row.object && (has_header == SP_HEADER_YES ||
+                                         (has_header == SP_HEADER_AUTO && looks_like_header(&row)));
+        SP_TRY(name_columns(reader, &row));
+    }
+    if (!reader->header) {
+        reader->at = start;
+        reader->next_line = 1;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* Passes over a byte order mark; refuses those of UTF-16. */
+static int read_mark(struct sp_reader *reader)
+{
+    const unsigned char *data = reader->map.data;
+
+    if (reader->map.size >= 2 &&
+        ((data[0] == 0xFF && data[1] == 0xFE) || (data[0] == 0xFE && data[1] == 0xFF)))
+        return sp_error(SP_EFORMAT, "%s is UTF-16; save it as UTF-8", reader->path);
+    if (reader->map.size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
+        reader->at = 3;
+    return 0;
+}
+
+int sp_reader_open(struct sp_reader **out, const char *path,
+                   const struct sp_reader_options *options)
+{
+    const struct sp_data_format *format = find_format(path);
+    struct sp_reader *reader;
+    int rc;
+
+    *out = NULL;
+    if (!format)
+        return unknown_format(path);
+    reader = sp_calloc(1, sizeof *reader);
+    if (!reader)
+        return SP_ENOMEM;
+    reader->format = format;
+    reader->quotes = options->quotes;
+    reader->next_line = 1;
+    reader->path = sp_strdup(path);
+    reader->bytes = sp_calloc(SP_READER_MAX_ROW + 1, 1); /* most pages are never touched */
+    reader->fields = sp_calloc(SP_READER_MAX_COLUMNS, sizeof *reader->fields);
+    rc = reader->path && reader->bytes && reader->fields ? 0 : SP_ENOMEM;
+    SP_GO(rc);
+    SP_GO(sp_fs_map(&reader->map, path));
+    SP_GO(read_mark(reader));
+    SP_GO(read_columns(reader, options->has_header));
+out:
+    if (rc < 0)
+        sp_reader_close(reader);
+    else
+        *out = reader;
+    return rc;
+}
+
+void sp_reader_close(struct sp_reader *reader)
+{
+    if (!reader)
+        return;
+    for (size_t i = 0; i < reader->columns; i++)
+        free(reader->names[i]);
+    free(reader->names);
+    free(reader->fields);
+    free(reader->bytes);
+    json_decref(reader->object);
+    sp_fs_unmap(&reader->map);
+    free(reader->path);
+    free(reader);
+}
+
+size_t sp_reader_column_count(const struct sp_reader *reader)
+{
+    return reader->columns;
+}
+
+const char *sp_reader_column_name(const struct sp_reader *reader, size_t column)
+{
+    return reader->names[column];
+}
+
+bool sp_reader_has_header(const struct sp_reader *reader)
+{
+    return reader->header;
+}
+
+bool sp_reader_is_jsonl(const struct sp_reader *reader)
+{
+    return reader->format == &sp_data_format_jsonl;
+}
+
+const char *sp_reader_path(const struct sp_reader *reader)
+{
+    return reader->path;
+}
+
+/* "the file has 3 columns: a, b, c", or what can be said of it without a header. */
+static void describe_columns(const struct sp_reader *reader, char *out, size_t size)
+{
+    size_t used;
+
+    if (!reader->header && !sp_reader_is_jsonl(reader)) {
+        snprintf(out, size, "the file has no header and columns 1 to %zu", reader->columns);
+        return;
+    }
+    snprintf(out, size, "the file has:");
+    for (size_t i = 0; i < reader->columns && i < LISTED_COLUMNS; i++) {
+        size_t shown = sp_text_utf8_prefix(reader->names[i], strnlen(reader->names[i], 40));
+
+        used = strlen(out);
+        snprintf(out + used, size - used, "%s %.*s", i ? "," : "", (int)shown, reader->names[i]);
+    }
+    used = strlen(out);
+    if (reader->columns > LISTED_COLUMNS)
+        snprintf(out + used, size - used, " and %zu more", reader->columns - LISTED_COLUMNS);
+}
+
+static int no_such_column(const struct sp_reader *reader, const char *name, const char *option)
+{
+    const char *nearest =
+        sp_text_nearest(name, (const char *const *)reader->names, reader->columns);
+    char known[1024];
+
+    describe_columns(reader, known, sizeof known);
+    return sp_error(SP_ECONFIG, "%s: %s: no column \"%s\"%s%s%s; %s", reader->path, option, name,
+                    nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+                    nearest ? "\"?" : "", known);
+}
+
+int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const char *name,
+                          const char *option)
+{
+    size_t found = reader->columns;
+    long long number;
+
+    if (!sp_reader_is_jsonl(reader) && name[0] && strspn(name, "0123456789") == strlen(name)) {
+        if (!sp_text_int(name, &number) || number < 1 || (size_t)number > reader->columns)
+            return sp_error(SP_ECONFIG, "%s: %s: no column %s; columns are numbered from 1 to %zu",
+                            reader->path, option, name, reader->columns);
+        *column = (size_t)number - 1;
+        return 0;
+    }
+    for (size_t i = 0; i < reader->columns; i++) {
+        if (strcmp(reader->names[i], name) != 0)
+            continue;
+        if (found < reader->columns)
+            return sp_error(SP_ECONFIG,
+                            "%s: %s: columns %zu and %zu are both named \"%s\"; give the number",
+                            reader->path, option, found + 1, i + 1, name);
+        found = i;
+    }
+    if (found == reader->columns)
+        return no_such_column(reader, name, option);
+    *column = found;
+    return 0;
+}

@@ -1,0 +1,46 @@
+/* What the readers of runtime/data share (layer 4, private to this folder): the reader's
+ * state and a format's entry. */
+#ifndef SP_DATA_READER_PRIV_H
+#define SP_DATA_READER_PRIV_H
+
+#include "runtime/base/fs.h"
+#include "runtime/data/reader.h"
+
+struct sp_reader {
+    const struct sp_data_format *format;
+    char *path;
+    struct sp_map map;
+    size_t line;          /* where the row last read begins */
+    size_t at, next_line; /* the next row's first byte and line */
+    size_t forgotten;     /* pages below this offset were given back */
+    bool quotes, header;
+    char **names; /* [columns]; none until the first row was read */
+    size_t columns;
+    json_t *object;          /* jsonl: the current row */
+    char *bytes;             /* csv, tsv: the current row's fields, each ended by NUL */
+    struct sp_field *fields; /* [SP_READER_MAX_COLUMNS] into bytes */
+};
+
+struct sp_data_format {
+    const char *name;
+    const char *const *extensions; /* with the dot, ended by NULL */
+    const char *blank; /* the characters of a line that is passed over, besides its LF */
+
+    /* Reads the row at reader->at, which exists and is no empty line, into *row (all but its
+     * line). *length is its bytes without the last line end, *line_ends the line ends inside
+     * it. */
+    int (*read)(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends);
+};
+
+#define SP_DATA_FORMAT(name) extern const struct sp_data_format sp_data_format_##name;
+#include "runtime/data/format.def"
+#undef SP_DATA_FORMAT
+
+/* Bytes of the line at reader->at without its line end; more than SP_READER_MAX_ROW is
+ * SP_ELIMIT. */
+int sp_reader_line(const struct sp_reader *reader, size_t *length);
+
+/* Refuses a row, `length` bytes at reader->at, that holds a NUL or is not UTF-8. */
+int sp_reader_check(const struct sp_reader *reader, size_t length);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Devices, their queue and their memory (layer 1). Only this folder calls OpenCL; nothing above runtime/op sees it.
+ *
+ * A device is opened once and owns a context and one in-order queue. Buffers belong to their device and are freed before it
+ * is closed. Commands run in the order in which they are enqueued; reads wait for their data, writes copy the host bytes
+ * before they return. Threading: one thread at a time per device.
+ */
+#ifndef SP_DEVICE_DEVICE_H
+#define SP_DEVICE_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sp_device;
+struct sp_buffer;
+
+enum sp_device_type { SP_DEVICE_CPU, SP_DEVICE_GPU, SP_DEVICE_OTHER };
+
+/* A plain descriptor without handles: it can be saved, compared and made up by tests. Sizes in bytes. */
+struct sp_device_info {
+    int index; /* position in sp_device_list's order */
+    enum sp_device_type type;
+    char platform[128], name[128], vendor[128];
+    char driver[128], version[128]; /* CL_DRIVER_VERSION, CL_DEVICE_VERSION */
+    char platform_version[256];
+    uint32_t vendor_id;
+    uint32_t compute_units, clock_mhz, address_alignment;
+    size_t max_work_group;
+    uint64_t global_memory, max_allocation, local_memory;
+    bool unified_memory;
+    bool probed; /* the three below are known: a small kernel was built, run and its result checked */
+    bool fp16, fp64, subgroups;
+};
+
+/* Every device of every platform once, in the loader's order, in a new array. No driver at all is SP_ENOTFOUND with a message
+ * that says which packages bring one. */
+int sp_device_list(struct sp_device_info **list, size_t *count);
+
+/* Fills the tested features by building and running kernels. A device that fails to open is an error naming it. */
+int sp_device_probe(struct sp_device_info *info);
+
+/* Position in `list` that `spec` chooses: NULL or "auto" (first GPU, else first of the list), an index, "cpu", "gpu",
+ * "vendor:intel", or a part of the device's or platform's name without regard to case. A spec that matches nothing is SP_ENOTFOUND and lists what there is. */
+int sp_device_choose(size_t *out, const struct sp_device_info *list, size_t count, const char *spec);
+
+int sp_device_open(struct sp_device **out, const char *spec);
+void sp_device_close(struct sp_device *device); /* NULL is fine */
+const struct sp_device_info *sp_device_info(const struct sp_device *device);
+
+/* Waits for every command; reports what failed since the last wait. */
+int sp_device_finish(struct sp_device *device);
+
+/* Device memory: bytes of all buffers now and at most so far (views are not counted). */
+size_t sp_device_memory(const struct sp_device *device);
+size_t sp_device_peak_memory(const struct sp_device *device);
+
+/* Uninitialised memory; larger than the device allows is SP_ELIMIT with both sizes. A size of 0 makes 4 bytes. */
+int sp_buffer_create(struct sp_buffer **out, struct sp_device *device, size_t bytes);
+
+/* A window on `parent`, which must outlive it (views of views are views of the root). `offset` must be a multiple of
+ * sp_buffer_alignment(device). */
+int sp_buffer_view(struct sp_buffer **out, struct sp_buffer *parent, size_t offset, size_t bytes);
+size_t sp_buffer_alignment(const struct sp_device *device); /* at least 64 */
+void sp_buffer_free(struct sp_buffer *buffer); /* NULL is fine */
+size_t sp_buffer_size(const struct sp_buffer *buffer);
+struct sp_device *sp_buffer_device(const struct sp_buffer *buffer);
+
+int sp_buffer_write(struct sp_buffer *buffer, size_t offset, const void *data, size_t bytes);
+int sp_buffer_read(void *out, struct sp_buffer *buffer, size_t offset, size_t bytes);
+int sp_buffer_fill(struct sp_buffer *buffer, size_t offset, uint32_t word, size_t bytes); /* bytes: a multiple of 4 */
+int sp_buffer_copy(struct sp_buffer *out, size_t out_offset, struct sp_buffer *in, size_t in_offset, size_t bytes);
+
+/* Host access in place (zero-copy on CPUs); unmap before the device uses it. */
+int sp_buffer_map(void **out, struct sp_buffer *buffer, bool write);
+int sp_buffer_unmap(struct sp_buffer *buffer, void *mapped);
+
+/* In recording, kernel launches only note which program they need (runtime/kernel/launch.h) and buffer commands do nothing:
+ * a walk over a plan in recording lists exactly what must be built and tuned. */
+void sp_device_set_recording(struct sp_device *device, bool recording);
+bool sp_device_recording(const struct sp_device *device);
+
+/* Device time by label from events; turning it on after opening is allowed. Off, it costs nothing. */
+struct sp_profile_entry {
+    const char *label; /* borrowed from the device */
+    uint64_t count, nanoseconds;
+};
+int sp_device_set_profiling(struct sp_device *device, bool on);
+/* Totals since profiling was turned on or last taken, largest first, in a new array; waits for the queue. */
+int sp_device_take_profile(struct sp_device *device, struct sp_profile_entry **out, size_t *count);
+
+#endif

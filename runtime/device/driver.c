@@ -1,0 +1,65 @@
+#include "runtime/device/driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Thread_local struct sp_driver_call sp_driver_call;
+struct sp_driver_launch sp_driver_launch;
+
+const char *sp_driver_status_name(cl_int status)
+{
+    switch (status) {
+#define SP_STATUS(name)                                                                            \
+    case name:                                                                                     \
+        return #name;
+#include "runtime/device/status.def"
+#undef SP_STATUS
+    default:
+        return "an unknown OpenCL error";
+    }
+}
+
+void sp_driver_environment(void)
+{
+#define SP_ENVIRONMENT(name, value, why) setenv(name, value, 0);
+#include "runtime/device/quirk.def"
+#undef SP_ENVIRONMENT
+}
+
+void sp_driver_activity(const char *activity, const char *subject)
+{
+    sp_driver_call.activity = activity;
+    sp_driver_call.subject = subject;
+}
+
+/* What a person can do about it, or "". */
+static const char *advice(cl_int status)
+{
+    switch (status) {
+    case CL_OUT_OF_HOST_MEMORY:
+    case CL_OUT_OF_RESOURCES:
+    case CL_MEM_OBJECT_ALLOCATION_FAILURE:
+        return "; the device is out of memory: try a smaller batch or another device";
+    case CL_DEVICE_NOT_AVAILABLE:
+        return "; another program may hold the device, or its driver is broken: try another device";
+    default:
+        return "";
+    }
+}
+
+int sp_driver_leave(cl_int status)
+{
+    struct sp_driver_call *call = &sp_driver_call;
+    const struct sp_device *device = call->device;
+    bool memory = status == CL_MEM_OBJECT_ALLOCATION_FAILURE || status == CL_OUT_OF_HOST_MEMORY;
+
+    call->device = NULL;
+    if (status == CL_SUCCESS)
+        return 0;
+    return sp_error(memory ? SP_ELIMIT : SP_EDEVICE, "%s: %.*s failed%s%s%s%s with %s (%d)%s%s%s",
+                    device->info.name, (int)strcspn(call->call, "("), call->call,
+                    call->activity ? " while " : "", call->activity ? call->activity : "",
+                    call->subject ? " " : "", call->subject ? call->subject : "",
+                    sp_driver_status_name(status), (int)status, advice(status),
+                    device->notice[0] ? "; the driver said: " : "", device->notice);
+}

@@ -1,0 +1,17 @@
+/*
+ * What happens when a driver crashes (layer 1). Once installed, SIGSEGV, SIGBUS, SIGILL, SIGFPE and
+ * SIGABRT inside an OpenCL call, or in a driver's thread while kernels run, are turned into one
+ * sentence that names the device, the driver and what it was doing; any other crash goes where it
+ * went before. Install it in main before the first device is listed, so that drivers that handle
+ * signals of their own come in front of it.
+ */
+#ifndef SP_DEVICE_GUARD_H
+#define SP_DEVICE_GUARD_H
+
+#include <stddef.h>
+
+/* `crashed` is called in a signal handler: it may only write(2) the message and _exit(2). When it
+ * returns, the crash takes its usual course. */
+void sp_device_guard_install(void (*crashed)(const char *message, size_t length));
+
+#endif

@@ -1,0 +1,14 @@
+noinst_LIBRARIES += runtime/device/libdevice.a
+runtime_device_libdevice_a_SOURCES = \
+	runtime/device/buffer.c \
+	runtime/device/choose.c \
+	runtime/device/device.h \
+	runtime/device/driver.c runtime/device/driver.h runtime/device/status.def \
+	runtime/device/guard.c runtime/device/guard.h \
+	runtime/device/list.c \
+	runtime/device/native.c runtime/device/native.h \
+	runtime/device/open.c \
+	runtime/device/probe.c \
+	runtime/device/profile.c \
+	runtime/device/program.c runtime/device/program.h \
+	runtime/device/quirk.def

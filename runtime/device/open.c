@@ -1,0 +1,130 @@
+/* Opening and closing a device, and what belongs to it as a whole. */
+#include "runtime/device/driver.h"
+#include "runtime/device/program.h"
+
+#include "runtime/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Drivers report through this what no status says; it may come from any thread, so it is only
+ * kept for the next error. */
+static void CL_CALLBACK notice(const char *text, const void *private_info, size_t size, void *user)
+{
+    struct sp_device *device = user;
+
+    (void)private_info;
+    (void)size;
+    if (text && device) /* Oclgrind 21.10 loses the pointer */
+        snprintf(device->notice, sizeof device->notice, "%s", text);
+}
+
+int sp_device_open_handle(struct sp_device **out, const struct sp_device_handle *handle)
+{
+    struct sp_device *device = sp_calloc(1, sizeof *device);
+    cl_context_properties properties[] = { CL_CONTEXT_PLATFORM,
+                                           (cl_context_properties)handle->platform, 0 };
+    int rc;
+
+    if (!device)
+        return SP_ENOMEM;
+    device->info = handle->info;
+    device->id = handle->id;
+    SP_GO(SP_CL_NEW(device, device->context, clCreateContext, properties, 1, &device->id, notice,
+                    device));
+    SP_GO(SP_CL_NEW(device, device->queue, clCreateCommandQueue, device->context, device->id, 0));
+    *out = device;
+    return 0;
+out:
+    sp_device_close(device);
+    return sp_error_context(rc, "while opening device %d (%s)", handle->info.index,
+                            handle->info.platform);
+}
+
+int sp_device_open(struct sp_device **out, const char *spec)
+{
+    struct sp_device_handle *handles;
+    struct sp_device_info *infos = NULL;
+    size_t count, chosen;
+    int rc;
+
+    SP_TRY(sp_device_handles(&handles, &count));
+    infos = sp_calloc(count, sizeof *infos);
+    if (!infos) {
+        free(handles);
+        return SP_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        infos[i] = handles[i].info;
+    rc = sp_device_choose(&chosen, infos, count, spec);
+    if (rc == 0)
+        rc = sp_device_open_handle(out, &handles[chosen]);
+    free(infos);
+    free(handles);
+    return rc;
+}
+
+void sp_device_close(struct sp_device *device)
+{
+    if (!device)
+        return;
+    if (device->queue && SP_CL(device, clFinish(device->queue)) == 0)
+        sp_driver_launch.device = NULL;
+    if (device->detach)
+        device->detach(device->attachment);
+    sp_profile_free(device);
+    if (device->queue)
+        clReleaseCommandQueue(device->queue);
+    if (device->context)
+        clReleaseContext(device->context);
+    free(device);
+}
+
+const struct sp_device_info *sp_device_info(const struct sp_device *device)
+{
+    return &device->info;
+}
+
+int sp_device_finish(struct sp_device *device)
+{
+    int rc;
+
+    if (device->recording)
+        return 0;
+    rc = SP_CL(device, clFinish(device->queue));
+    if (rc == 0)
+        sp_driver_launch.device = NULL;
+    return rc;
+}
+
+size_t sp_device_memory(const struct sp_device *device)
+{
+    return device->memory;
+}
+
+size_t sp_device_peak_memory(const struct sp_device *device)
+{
+    return device->peak_memory;
+}
+
+void sp_device_set_recording(struct sp_device *device, bool recording)
+{
+    device->recording = recording;
+}
+
+bool sp_device_recording(const struct sp_device *device)
+{
+    return device->recording;
+}
+
+void sp_device_attach(struct sp_device *device, void *attachment, void (*detach)(void *attachment))
+{
+    device->attachment = attachment;
+    device->detach = detach;
+}
+
+void *sp_device_attachment(const struct sp_device *device)
+{
+    return device->attachment;
+}

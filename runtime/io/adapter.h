@@ -1,0 +1,81 @@
+/*
+ * Adapter folders and mask files (layer 4); doc/adapter-format.md is the specification. An adapter
+ * is what training changed: sparse deltas (positions and values in a weight), and dense tensors
+ * that replace the base model's or add to it (a head; with method `full`, every trained weight).
+ *
+ * Ownership: to save, fill a struct whose pointers stay yours. A loaded adapter's pointers are into
+ * its mapped file and its JSON document, and live until sp_adapter_release. Threading: a loaded
+ * adapter is read-only.
+ */
+#ifndef SP_IO_ADAPTER_H
+#define SP_IO_ADAPTER_H
+
+#include "runtime/io/checkpoint.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sp_adapter_sparse {
+    const char *name; /* the weight's full name in the base model's files */
+    size_t rows, cols;
+    size_t count;
+    const uint32_t *indices; /* flat row-major positions, sorted, unique, below rows * cols */
+    const float *values;     /* the delta at each; unused in mask files */
+};
+
+struct sp_adapter_dense {
+    const char *name;
+    size_t rank;
+    size_t shape[SP_TENSOR_RANK];
+    const float *data;
+};
+
+struct sp_adapter {
+    struct sp_adapter_sparse *sparse;
+    size_t sparse_count;
+    struct sp_adapter_dense *dense;
+    size_t dense_count;
+    const char *base_name;     /* what the user called the base model; for people, never followed */
+    const char *base_checksum; /* sp_checkpoint_checksum of the base model */
+    const char *method;        /* "static", "full", "head" ... */
+    const char *task;          /* "classification" or "regression" */
+    const json_t *labels;      /* array of strings or integers, by class; NULL for regression */
+    const json_t *config;      /* object: the resolved configuration */
+    /* owned by a loaded adapter */
+    struct sp_safetensors *file;
+    json_t *document;
+    char *dir;
+};
+
+/*
+ * Writes adapter.safetensors and adapter.json to a folder beside `dir` and exchanges it with `dir`
+ * when complete: `dir` holds the old adapter or the new one. Parent folders are made; other files
+ * in an existing `dir` are kept. On failure nothing is left of the attempt. The values must be
+ * finite: SP_ENUMERIC otherwise, naming the tensor.
+ */
+int sp_adapter_save(const char *dir, const struct sp_adapter *adapter);
+
+/* Reads and checks the folder: positions sorted, unique and in range, values finite, every tensor
+ * accounted for. */
+int sp_adapter_load(struct sp_adapter *out, const char *dir);
+void sp_adapter_release(struct sp_adapter *adapter); /* a loaded or zeroed one */
+
+/*
+ * Refuses an adapter made for another base model (both folders and checksums in the message), and
+ * sparse tensors whose shape is not that of the base model's weight: after this, every position is
+ * inside its weight. Dense tensors are not compared: a new head may differ from the one in the base
+ * model; whoever loads them checks their shapes.
+ */
+int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint *base);
+
+/* The dense tensor, or the sparse one, of that name; NULL when there is none. */
+const struct sp_adapter_dense *sp_adapter_find_dense(const struct sp_adapter *adapter,
+                                                     const char *name);
+const struct sp_adapter_sparse *sp_adapter_find_sparse(const struct sp_adapter *adapter,
+                                                       const char *name);
+
+/* Writes the positions alone: one U32 tensor `<name>.indices` for each entry. */
+int sp_adapter_save_mask(const char *path, const struct sp_adapter_sparse *masks, size_t count);
+
+#endif

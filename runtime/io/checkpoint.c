@@ -1,0 +1,354 @@
+#include "runtime/io/checkpoint.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/json.h"
+#include "runtime/base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_LIMIT (1u << 20)
+#define INDEX_LIMIT (16u << 20)
+#define SHARD_LIMIT 4096
+#define HASH_STEP (16u << 20) /* bytes hashed before resident pages are given back */
+
+struct sp_checkpoint {
+    char *dir;
+    json_t *config;
+    struct sp_safetensors **shards;
+    char **shard_names; /* base names */
+    size_t shard_count, shard_capacity, shard_name_capacity;
+    struct sp_tensor_info *tensors; /* of all shards, sorted by name */
+    size_t count;
+    char checksum[SP_HASH_HEX]; /* "" until asked for */
+};
+
+/* ---- where the model is ---- */
+
+/* A name that may be looked up below the cache: relative, and never out of it. */
+static bool stays_below(const char *name)
+{
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (*part == '\0' || *part == '/' || strncmp(part, "../", 3) == 0 ||
+            strcmp(part, "..") == 0)
+            return false;
+    }
+    return true;
+}
+
+int sp_checkpoint_resolve(char **dir, const char *name_or_path)
+{
+    char *models = NULL, *cached = NULL;
+    int rc = 0;
+
+    *dir = NULL;
+    if (sp_fs_is_dir(name_or_path)) {
+        *dir = sp_strdup(name_or_path);
+        return *dir ? 0 : SP_ENOMEM;
+    }
+    if (stays_below(name_or_path) && (models = sp_fs_cache_dir("models")) != NULL)
+        cached = sp_fs_join(models, name_or_path);
+    if (cached && sp_fs_is_dir(cached)) {
+        *dir = cached;
+        cached = NULL;
+    } else {
+        rc = sp_error(SP_ENOTFOUND,
+                      "no model \"%s\": there is no such folder%s%s. Give a folder that holds "
+                      "config.json and model.safetensors, or run `./dev model`, which fetches "
+                      "minilm-l6-h384",
+                      name_or_path, cached ? ", nor " : "", cached ? cached : "");
+    }
+    free(cached);
+    free(models);
+    return rc;
+}
+
+/* ---- opening ---- */
+
+/* A file's path inside the folder, in a new string; NULL when out of memory. */
+static char *member(const struct sp_checkpoint *checkpoint, const char *name)
+{
+    return sp_asprintf("%s/%s", checkpoint->dir, name);
+}
+
+static bool has_member(const struct sp_checkpoint *checkpoint, const char *name)
+{
+    char *path = member(checkpoint, name);
+    bool exists = path && sp_fs_exists(path);
+
+    free(path);
+    return exists;
+}
+
+static int load_object(json_t **out, const struct sp_checkpoint *checkpoint, const char *name,
+                       size_t limit)
+{
+    char *path = member(checkpoint, name);
+    int rc = SP_ENOMEM;
+
+    if (path)
+        rc = sp_json_load(out, path, limit);
+    if (rc == 0 && !json_is_object(*out))
+        rc = sp_error(SP_EFORMAT, "%s is not a JSON object", path);
+    free(path);
+    return rc;
+}
+
+/* Opens a shard, once, and gives its number. */
+static int open_shard(size_t *number, struct sp_checkpoint *c, const char *name)
+{
+    char *path;
+    int rc;
+
+    for (*number = 0; *number < c->shard_count; ++*number)
+        if (strcmp(c->shard_names[*number], name) == 0)
+            return 0;
+    SP_TRY(sp_grow(&c->shards, c->shard_count, &c->shard_capacity, sizeof *c->shards, SHARD_LIMIT,
+                   "shards"));
+    SP_TRY(sp_grow(&c->shard_names, c->shard_count, &c->shard_name_capacity,
+                   sizeof *c->shard_names, SHARD_LIMIT, "shards"));
+    c->shard_names[c->shard_count] = sp_strdup(name);
+    path = member(c, name);
+    rc = path && c->shard_names[c->shard_count]
+             ? sp_safetensors_open(&c->shards[c->shard_count], path)
+             : SP_ENOMEM;
+    free(path);
+    if (rc < 0)
+        free(c->shard_names[c->shard_count]);
+    else
+        c->shard_count++;
+    return rc;
+}
+
+/* weight_map must never lead out of the folder. */
+static bool is_shard_name(const char *name)
+{
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(name);
+
+    return length > sizeof ending - 1 && name[0] != '.' && !strpbrk(name, "/\\") &&
+           strcmp(name + length - (sizeof ending - 1), ending) == 0;
+}
+
+/* Every tensor of the index must lie in the shard it is mapped to. */
+static int open_mapped(struct sp_checkpoint *c, const json_t *map, const char *index)
+{
+    const char *tensor;
+    json_t *value;
+
+    json_object_foreach((json_t *)map, tensor, value) {
+        const char *shard = json_string_value(value);
+        size_t number;
+        int rc;
+
+        if (!shard || !is_shard_name(shard))
+            return sp_error(SP_EFORMAT,
+                            "%s/%s: tensor %s is mapped to \"%s\"; expected the plain name of a "
+                            ".safetensors file in the same folder",
+                            c->dir, index, tensor, shard ? shard : "(not a string)");
+        rc = open_shard(&number, c, shard);
+        if (rc < 0)
+            return sp_error_context(rc, "while opening a shard that %s/%s names", c->dir, index);
+        if (!sp_safetensors_find(c->shards[number], tensor))
+            return sp_error(SP_EFORMAT, "%s/%s says that tensor %s lies in %s, but it does not",
+                            c->dir, index, tensor, shard);
+    }
+    return 0;
+}
+
+/* Every tensor of a shard must be mapped to that shard, so none lies in two. */
+static int check_mapped(const struct sp_checkpoint *c, const json_t *map, const char *index)
+{
+    for (size_t s = 0; s < c->shard_count; s++) {
+        for (size_t i = 0; i < sp_safetensors_count(c->shards[s]); i++) {
+            const struct sp_tensor_info *tensor = sp_safetensors_at(c->shards[s], i);
+            const char *shard = json_string_value(json_object_get(map, tensor->name));
+
+            if (!shard || strcmp(shard, c->shard_names[s]) != 0)
+                return sp_error(SP_EFORMAT, "%s holds tensor %s, which %s maps to %s", tensor->file,
+                                tensor->name, index, shard ? shard : "no shard");
+        }
+    }
+    return 0;
+}
+
+static int open_index(struct sp_checkpoint *c, const char *index)
+{
+    json_t *document = NULL;
+    const json_t *map;
+    int rc;
+
+    SP_GO(load_object(&document, c, index, INDEX_LIMIT));
+    map = json_object_get(document, "weight_map");
+    if (!json_is_object(map))
+        SP_GO(sp_error(SP_EFORMAT, "%s/%s has no object \"weight_map\"", c->dir, index));
+    SP_GO(open_mapped(c, map, index));
+    SP_GO(check_mapped(c, map, index));
+out:
+    json_decref(document);
+    return rc;
+}
+
+static int no_weights(const struct sp_checkpoint *c)
+{
+    if (has_member(c, "pytorch_model.bin") || has_member(c, "pytorch_model.bin.index.json"))
+        return sp_error(SP_ENOTFOUND,
+                        "%s holds its weights as pytorch_model.bin only: pickle files can run any "
+                        "code and are not read. Convert them once in Python: from transformers "
+                        "import AutoModel; AutoModel.from_pretrained(DIR)"
+                        ".save_pretrained(DIR, safe_serialization=True)",
+                        c->dir);
+    return sp_error(SP_ENOTFOUND,
+                    "%s holds no weights: neither model.safetensors nor "
+                    "model.safetensors.index.json is there",
+                    c->dir);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct sp_tensor_info *left = a, *right = b;
+
+    return strcmp(left->name, right->name);
+}
+
+static int collect_tensors(struct sp_checkpoint *c)
+{
+    size_t total = 0;
+
+    for (size_t s = 0; s < c->shard_count; s++)
+        total += sp_safetensors_count(c->shards[s]);
+    c->tensors = sp_calloc(total, sizeof *c->tensors);
+    if (!c->tensors)
+        return SP_ENOMEM;
+    for (size_t s = 0; s < c->shard_count; s++)
+        for (size_t i = 0; i < sp_safetensors_count(c->shards[s]); i++)
+            c->tensors[c->count++] = *sp_safetensors_at(c->shards[s], i);
+    qsort(c->tensors, c->count, sizeof *c->tensors, compare_names);
+    return 0;
+}
+
+static int open_folder(struct sp_checkpoint *c)
+{
+    size_t number;
+
+    if (!sp_fs_is_dir(c->dir))
+        return sp_error(SP_ENOTFOUND, "%s is not a folder", c->dir);
+    if (!has_member(c, "config.json"))
+        return sp_error(SP_ENOTFOUND,
+                        "%s has no config.json: it is not a Hugging Face model folder", c->dir);
+    SP_TRY(load_object(&c->config, c, "config.json", CONFIG_LIMIT));
+    if (has_member(c, "model.safetensors"))
+        SP_TRY(open_shard(&number, c, "model.safetensors"));
+    else if (has_member(c, "model.safetensors.index.json"))
+        SP_TRY(open_index(c, "model.safetensors.index.json"));
+    else
+        return no_weights(c);
+    return collect_tensors(c);
+}
+
+int sp_checkpoint_open(struct sp_checkpoint **out, const char *dir)
+{
+    struct sp_checkpoint *checkpoint = sp_calloc(1, sizeof *checkpoint);
+    int rc = SP_ENOMEM;
+
+    *out = NULL;
+    if (!checkpoint || !(checkpoint->dir = sp_strdup(dir)))
+        goto out;
+    SP_GO(open_folder(checkpoint));
+    *out = checkpoint;
+    checkpoint = NULL;
+out:
+    sp_checkpoint_close(checkpoint);
+    return rc;
+}
+
+void sp_checkpoint_close(struct sp_checkpoint *checkpoint)
+{
+    if (!checkpoint)
+        return;
+    for (size_t s = 0; s < checkpoint->shard_count; s++) {
+        sp_safetensors_close(checkpoint->shards[s]);
+        free(checkpoint->shard_names[s]);
+    }
+    free(checkpoint->shards);
+    free(checkpoint->shard_names);
+    free(checkpoint->tensors);
+    json_decref(checkpoint->config);
+    free(checkpoint->dir);
+    free(checkpoint);
+}
+
+/* ---- use ---- */
+
+const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint)
+{
+    return checkpoint->dir;
+}
+
+const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint)
+{
+    return checkpoint->config;
+}
+
+size_t sp_checkpoint_count(const struct sp_checkpoint *checkpoint)
+{
+    return checkpoint->count;
+}
+
+const struct sp_tensor_info *sp_checkpoint_at(const struct sp_checkpoint *checkpoint, size_t i)
+{
+    return &checkpoint->tensors[i];
+}
+
+const struct sp_tensor_info *sp_checkpoint_find(const struct sp_checkpoint *checkpoint,
+                                                const char *name)
+{
+    const struct sp_tensor_info key = { .name = name };
+
+    return bsearch(&key, checkpoint->tensors, checkpoint->count, sizeof key, compare_names);
+}
+
+void sp_checkpoint_forget(const struct sp_checkpoint *checkpoint)
+{
+    for (size_t s = 0; s < checkpoint->shard_count; s++)
+        sp_safetensors_forget(checkpoint->shards[s]);
+}
+
+static void hash_u64(struct sp_hash *hash, uint64_t value)
+{
+    sp_hash_update(hash, &value, sizeof value);
+}
+
+const char *sp_checkpoint_checksum(struct sp_checkpoint *checkpoint)
+{
+    struct sp_hash hash;
+    size_t since = 0; /* bytes since pages were given back: the sum must not cost memory */
+
+    if (checkpoint->checksum[0])
+        return checkpoint->checksum;
+    sp_hash_init(&hash);
+    for (size_t i = 0; i < checkpoint->count; i++) {
+        const struct sp_tensor_info *tensor = &checkpoint->tensors[i];
+
+        sp_hash_update_string(&hash, tensor->name);
+        sp_hash_update_string(&hash, sp_dtype_name(tensor->dtype));
+        hash_u64(&hash, tensor->rank);
+        for (size_t d = 0; d < tensor->rank; d++)
+            hash_u64(&hash, tensor->shape[d]);
+        for (size_t at = 0, step; at < tensor->bytes; at += step) {
+            step = tensor->bytes - at < HASH_STEP ? tensor->bytes - at : HASH_STEP;
+            sp_hash_update(&hash, (const unsigned char *)tensor->data + at, step);
+            since += step;
+            if (since >= HASH_STEP) {
+                sp_checkpoint_forget(checkpoint);
+                since = 0;
+            }
+        }
+    }
+    sp_hash_final(&hash, checkpoint->checksum);
+    return checkpoint->checksum;
+}

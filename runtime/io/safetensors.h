@@ -1,0 +1,70 @@
+/*
+ * safetensors files (layer 4): a reader over a mapped file, and an atomic writer.
+ *
+ * The reader takes the file as hostile: every length, offset, shape and name is checked when it is
+ * opened, so that what it hands out lies inside the mapping. Names, paths and data are borrowed
+ * from the open file and die with it. Threading: an open file is read-only; any number of threads
+ * may use it.
+ */
+#ifndef SP_IO_SAFETENSORS_H
+#define SP_IO_SAFETENSORS_H
+
+#include "runtime/tensor/dtype.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SP_TENSOR_RANK 8  /* most dimensions of a tensor */
+#define SP_SHAPE_TEXT 200 /* room for a shape as text */
+
+struct sp_tensor_info {
+    const char *name;
+    const char *file; /* path of the file it lies in, for messages; unused by the writer */
+    enum sp_dtype dtype;
+    size_t rank;                  /* 0: a scalar */
+    size_t shape[SP_TENSOR_RANK]; /* row-major */
+    const void *data;             /* little-endian, possibly unaligned */
+    size_t count;                 /* elements */
+    size_t bytes;
+};
+
+/* A dtype and shape as text, "F32 [384, 1536]"; returns `out`. */
+const char *sp_tensor_describe(char out[SP_SHAPE_TEXT], const struct sp_tensor_info *tensor);
+
+/* True when the tensor has exactly this shape. */
+bool sp_tensor_has_shape(const struct sp_tensor_info *tensor, size_t rank, const size_t *shape);
+
+/* Reads elements [first, first + count) as fp32 from F32, F16, BF16 or F64. Another dtype, or a
+ * range outside the tensor, is an error naming file and tensor. */
+int sp_tensor_read_f32(float *out, const struct sp_tensor_info *tensor, size_t first, size_t count);
+
+struct sp_safetensors;
+
+/* Opens and checks a file. SP_ENOTFOUND: no such file; SP_EFORMAT, SP_ELIMIT: not one that can be
+ * read, and why. */
+int sp_safetensors_open(struct sp_safetensors **out, const char *path);
+void sp_safetensors_close(struct sp_safetensors *file); /* NULL is fine */
+
+/* Tensors in the order of their data in the file. */
+size_t sp_safetensors_count(const struct sp_safetensors *file);
+const struct sp_tensor_info *sp_safetensors_at(const struct sp_safetensors *file, size_t i);
+
+/* The tensor of that name, or NULL. */
+const struct sp_tensor_info *sp_safetensors_find(const struct sp_safetensors *file,
+                                                 const char *name);
+
+/* A string of the header's __metadata__, or NULL. */
+const char *sp_safetensors_metadata(const struct sp_safetensors *file, const char *key);
+
+/* Gives the mapping's resident pages back to the system; they are read again when touched. */
+void sp_safetensors_forget(const struct sp_safetensors *file);
+
+/*
+ * Writes the tensors to `path`, replacing it only when everything is on disk; on failure nothing is
+ * left. Only name, dtype, rank, shape and data are read; count and bytes follow from them. The data
+ * goes from the caller's memory to the file without a copy. Names must be unique and free of
+ * control characters. __metadata__ is {"format": "pt"}, which transformers expects.
+ */
+int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors, size_t count);
+
+#endif

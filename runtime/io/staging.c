@@ -1,0 +1,172 @@
+#include "runtime/io/staging.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ATTEMPTS 1000 /* names tried before giving up */
+
+static int io_error(const char *doing, const char *path)
+{
+    return sp_error(SP_EIO, "cannot %s %s: %s", doing, path, strerror(errno));
+}
+
+/* The folder's own path, links followed; of one that does not exist yet, the path without trailing
+ * slashes. */
+static char *settle(const char *dir)
+{
+    size_t length = strlen(dir);
+    char *real = realpath(dir, NULL);
+
+    if (real)
+        return real;
+    while (length > 1 && dir[length - 1] == '/')
+        length--;
+    return sp_strndup(dir, length);
+}
+
+static int make_parent(const char *dir)
+{
+    const char *slash = strrchr(dir, '/');
+    char *parent;
+    int rc = SP_ENOMEM;
+
+    if (!slash || slash == dir)
+        return 0;
+    parent = sp_strndup(dir, (size_t)(slash - dir));
+    if (parent)
+        rc = sp_fs_mkdirs(parent);
+    free(parent);
+    return rc;
+}
+
+/* A name beside `dir` that nothing has; with `make`, as a new folder. */
+static int pick_beside(char **out, const char *dir, const char *tag, int make)
+{
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        char *path = sp_asprintf("%s.%s-%ld-%d", dir, tag, (long)getpid(), attempt);
+
+        if (!path)
+            return SP_ENOMEM;
+        if (make ? mkdir(path, 0777) == 0 : !sp_fs_exists(path)) {
+            *out = path;
+            return 0;
+        }
+        if (make && errno != EEXIST) {
+            free(path);
+            break;
+        }
+        free(path);
+    }
+    return io_error("make a folder beside", dir);
+}
+
+int sp_staging_open(struct sp_staging *staging, const char *dir)
+{
+    int rc = SP_ENOMEM;
+
+    *staging = (struct sp_staging){ NULL, NULL };
+    staging->dir = settle(dir);
+    if (!staging->dir)
+        goto out;
+    if (sp_fs_exists(staging->dir) && !sp_fs_is_dir(staging->dir))
+        SP_GO(sp_error(SP_EIO, "cannot write the folder %s: a file of that name is in the way",
+                       staging->dir));
+    SP_GO(make_parent(staging->dir));
+    SP_GO(pick_beside(&staging->path, staging->dir, "tmp", 1));
+out:
+    if (rc < 0)
+        sp_staging_abandon(staging);
+    return rc;
+}
+
+/* Empties and removes the folder `from`. Files that `to` (NULL: nothing) does not have move
+ * there. */
+static void dissolve(const char *from, const char *to)
+{
+    DIR *folder = opendir(from);
+    struct dirent *entry;
+    struct stat st;
+    int source = folder ? dirfd(folder) : -1;
+    int target = to ? open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    while (folder && (entry = readdir(folder)) != NULL) {
+        const char *name = entry->d_name;
+
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        if (target >= 0 && fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            (void)renameat(source, name, target, name);
+        else if (target >= 0 || !to)
+            (void)unlinkat(source, name, 0);
+    }
+    if (target >= 0)
+        close(target);
+    if (folder)
+        closedir(folder);
+    if (rmdir(from) < 0)
+        sp_log(SP_LOG_WARNING, "cannot remove the folder %s: %s", from, strerror(errno));
+}
+
+/* Lets the two folders change places. Where the system cannot do that in one step there is a moment
+ * without `dir`. */
+static int exchange(const char *path, const char *dir)
+{
+    char *aside = NULL;
+    int rc = 0;
+
+#ifdef RENAME_EXCHANGE
+    if (renameat2(AT_FDCWD, path, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
+        return 0;
+#endif
+    SP_TRY(pick_beside(&aside, dir, "old", 0));
+    if (rename(dir, aside) < 0) {
+        rc = io_error("replace", dir);
+    } else if (rename(path, dir) < 0) {
+        rc = io_error("replace", dir);
+        (void)rename(aside, dir);
+    } else if (rename(aside, path) < 0) {
+        rc = io_error("rename", aside);
+    }
+    free(aside);
+    return rc;
+}
+
+int sp_staging_commit(struct sp_staging *staging)
+{
+    int rc = 0;
+
+    if (!sp_fs_exists(staging->dir)) {
+        if (rename(staging->path, staging->dir) < 0)
+            rc = io_error("replace", staging->dir);
+    } else {
+        rc = exchange(staging->path, staging->dir);
+        if (rc == 0)
+            dissolve(staging->path, staging->dir);
+    }
+    if (rc == 0) {
+        free(staging->path);
+        staging->path = NULL;
+    }
+    sp_staging_abandon(staging);
+    return rc;
+}
+
+void sp_staging_abandon(struct sp_staging *staging)
+{
+    if (staging->path)
+        dissolve(staging->path, NULL);
+    free(staging->path);
+    free(staging->dir);
+    *staging = (struct sp_staging){ NULL, NULL };
+}

@@ -1,0 +1,24 @@
+/*
+ * Replacing a folder as a whole (layer 4): files are written to a new folder beside the one meant,
+ * which then takes its place, so that a reader sees the old contents or the new ones. Other files
+ * that lie in the old folder move to the new one.
+ */
+#ifndef SP_IO_STAGING_H
+#define SP_IO_STAGING_H
+
+struct sp_staging {
+    char *dir;  /* the folder to replace */
+    char *path; /* the new one, to write into; NULL once committed or abandoned */
+};
+
+/* Makes the parents of `dir` and an empty folder beside it. */
+int sp_staging_open(struct sp_staging *staging, const char *dir);
+
+/* Puts the new folder in the place of the old; on failure the old one stays and the new one is
+ * removed. */
+int sp_staging_commit(struct sp_staging *staging);
+
+/* Removes the new folder, with the files in it. Safe after commit, and on a zeroed struct. */
+void sp_staging_abandon(struct sp_staging *staging);
+
+#endif

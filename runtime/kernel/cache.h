@@ -1,0 +1,27 @@
+/*
+ * The binary cache (layer 2, inside runtime/kernel): drivers' binaries in the user's cache folder,
+ * one file each, named by a SHA-256 over everything that a binary depends on. A file that is not
+ * exactly what was stored is a miss and is replaced; a folder that cannot be read or written is no
+ * error. Any number of processes may share the folder: files appear whole, by rename.
+ */
+#ifndef SP_KERNEL_CACHE_H
+#define SP_KERNEL_CACHE_H
+
+#include "runtime/base/hash.h"
+#include "runtime/device/device.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The key of one program: format, device, driver, host processor (CPU devices), options, source. */
+void sp_cache_key(char key[SP_HASH_HEX], const struct sp_device_info *info, const char *options,
+                  const char *source);
+
+/* The stored binary, freed by the caller; false for a miss. Never an error. */
+bool sp_cache_load(void **out, size_t *size, const char *key);
+void sp_cache_store(const char *key, const void *binary, size_t size);
+
+/* Removes the oldest files while there are more than a few thousand. */
+void sp_cache_prune(void);
+
+#endif

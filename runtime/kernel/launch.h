@@ -1,0 +1,63 @@
+/*
+ * Kernel launches (layer 2). An op fills a `struct sp_launch` and runs it; the program for (source, defines) is found in the
+ * device's table, else in the binary cache, else built. Nothing is created ahead: a walk in recording mode (device.h) followed
+ * by sp_kernel_build_recorded compiles all that a plan needs side by side.
+ *
+ *     struct sp_launch launch = { .kernel = &layernorm_forward, .global = { T }, .local = { 1 } };
+ *     sp_launch_define(&launch, "C", C);
+ *     sp_launch_buffer(&launch, x);
+ *     sp_launch_int(&launch, T);
+ *     return sp_launch_run(device, &launch);
+ */
+#ifndef SP_KERNEL_LAUNCH_H
+#define SP_KERNEL_LAUNCH_H
+
+#include "runtime/device/device.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One kernel: its entry point and the file under cl/ that holds it. The source is compiled with cl/ as include path. */
+struct sp_kernel {
+    const char *name;   /* the __kernel function; also the label in profiles */
+    const char *source; /* "norm/layernorm.cl" */
+};
+
+#define SP_LAUNCH_ARGUMENTS 24
+
+struct sp_launch {
+    const struct sp_kernel *kernel;
+    size_t global[3], local[3]; /* work-items; 0 in a later dimension means 1. global is a multiple of local */
+    const char *label;          /* in profiles; the kernel's name when NULL. A literal. */
+    /* filled by the functions below */
+    char defines[400];
+    size_t arguments;
+    struct sp_launch_argument {
+        struct sp_buffer *buffer; /* or the bytes */
+        size_t size;
+        unsigned char bytes[8];
+    } argument[SP_LAUNCH_ARGUMENTS];
+    int overflow; /* too many arguments or defines: reported by run */
+};
+
+/* Adds -Dname=value. Order matters for the cache key: define in a fixed order. */
+void sp_launch_define(struct sp_launch *launch, const char *name, long value);
+void sp_launch_define_text(struct sp_launch *launch, const char *name, const char *value);
+
+/* Arguments in the order of the kernel's parameters. A NULL buffer is a null pointer in the kernel. */
+void sp_launch_buffer(struct sp_launch *launch, struct sp_buffer *buffer);
+void sp_launch_int(struct sp_launch *launch, int32_t value);
+void sp_launch_uint(struct sp_launch *launch, uint32_t value);
+void sp_launch_ulong(struct sp_launch *launch, uint64_t value);
+void sp_launch_float(struct sp_launch *launch, float value);
+
+/* Builds the program if need be and enqueues the kernel; in recording mode only notes the program. */
+int sp_launch_run(struct sp_device *device, struct sp_launch *launch);
+
+/* Compiles every noted program that is not built, several at a time; the first failure is reported with the driver's log. */
+int sp_kernel_build_recorded(struct sp_device *device);
+
+/* How many programs came from the binary cache and how many were compiled since the device was opened. */
+void sp_kernel_build_counts(const struct sp_device *device, size_t *cached, size_t *compiled);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * A device's programs and kernels (layer 2, inside runtime/kernel): programs by (source, defines),
+ * functions by (kernel, source, defines). The table hangs on the device and goes with it.
+ * Threading: as the device.
+ */
+#ifndef SP_KERNEL_TABLE_H
+#define SP_KERNEL_TABLE_H
+
+#include "runtime/device/program.h"
+#include "runtime/kernel/launch.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SP_PROGRAMS_MAX 65536
+
+struct sp_program_entry {
+    char *source, *defines;
+    struct sp_program *program; /* NULL: noted, not built */
+};
+
+struct sp_function_entry {
+    uint64_t hash; /* 0: an empty slot */
+    char *kernel;
+    size_t program; /* position in programs */
+    struct sp_function *function;
+};
+
+struct sp_table {
+    struct sp_program_entry *programs;
+    size_t program_count, program_capacity;
+    struct sp_function_entry
+        *functions; /* open addressing; a power of two of slots, at most half full */
+    size_t function_count, function_slots;
+    size_t cached, compiled;
+};
+
+/* The device's table, made on first use; NULL when out of memory. */
+struct sp_table *sp_table_of(struct sp_device *device);
+
+/* Position of the program, added as noted when it is new. */
+int sp_table_program(size_t *out, struct sp_table *table, const char *source, const char *defines);
+
+/* The function, its program built if need be. */
+int sp_table_function(struct sp_function **out, struct sp_device *device,
+                      const struct sp_kernel *kernel, const char *defines);
+
+#endif

@@ -1,0 +1,299 @@
+#include "runtime/kernel/worker.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/device/program.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ARGUMENT "--build-worker" /* the whole command line of a worker */
+#define WORKERS_MAX 8
+#define BLOCK_MAX ((size_t)256 << 20)
+
+extern char **environ;
+
+static char program_path[4096]; /* "" when workers cannot be started */
+
+/* Whole blocks over the socket: a length, then the bytes. False when the other side is gone. */
+static bool send_all(int fd, const void *data, size_t length)
+{
+    const char *p = data;
+
+    while (length > 0) {
+        ssize_t n = send(fd, p, length, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+static bool send_block(int fd, const void *data, size_t length)
+{
+    uint64_t size = length;
+
+    return send_all(fd, &size, sizeof size) && send_all(fd, data, length);
+}
+
+static bool receive_all(int fd, void *data, size_t length)
+{
+    char *p = data;
+
+    while (length > 0) {
+        ssize_t n = recv(fd, p, length, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+/* A block in new memory with a zero behind it. */
+static bool receive_block(int fd, void **out, size_t *length)
+{
+    uint64_t size;
+    char *data;
+
+    if (!receive_all(fd, &size, sizeof size) || size > BLOCK_MAX)
+        return false;
+    data = sp_calloc((size_t)size + 1, 1);
+    if (!data || !receive_all(fd, data, (size_t)size)) {
+        free(data);
+        return false;
+    }
+    *out = data;
+    *length = (size_t)size;
+    return true;
+}
+
+/* Opens the very device that the parent has: the list's order is the loader's, and it may change.
+ */
+static int open_same(struct sp_device **out, const struct sp_device_info *wanted)
+{
+    const struct sp_device_info *info;
+    char spec[16];
+
+    snprintf(spec, sizeof spec, "%d", wanted->index);
+    SP_TRY(sp_device_open(out, spec));
+    info = sp_device_info(*out);
+    if (strcmp(info->platform_version, wanted->platform_version) == 0 &&
+        strcmp(info->name, wanted->name) == 0 && strcmp(info->driver, wanted->driver) == 0)
+        return 0;
+    sp_device_close(*out);
+    *out = NULL;
+    return sp_error(SP_ENOTFOUND, "the device changed");
+}
+
+/* One job on the worker's side. */
+static bool serve(int fd, struct sp_device *device, const char *name)
+{
+    struct sp_program *program = NULL;
+    void *options = NULL, *text = NULL, *binary = NULL;
+    size_t size = 0;
+    bool alive = receive_block(fd, &options, &size) && receive_block(fd, &text, &size);
+
+    if (alive) {
+        int32_t rc = sp_program_build(&program, device, text, options, name);
+
+        if (rc == 0)
+            rc = sp_program_binary(&binary, &size, program);
+        alive = send_all(fd, &rc, sizeof rc) &&
+                (rc == 0 ? send_block(fd, binary, size)
+                         : send_block(fd, sp_error_message(), strlen(sp_error_message())));
+    }
+    sp_program_free(program);
+    free(binary);
+    free(text);
+    free(options);
+    return alive;
+}
+
+static int work(int fd)
+{
+    struct sp_device *device = NULL;
+    struct sp_device_info *info;
+    void *block;
+    size_t length;
+
+    if (!receive_block(fd, &block, &length))
+        return EXIT_FAILURE;
+    info = block;
+    if (length == sizeof *info && open_same(&device, info) == 0) {
+        bool alive = true;
+
+        while (alive && receive_block(fd, &block, &length)) {
+            alive = serve(fd, device, block);
+            free(block);
+        }
+    }
+    sp_device_close(device);
+    free(info);
+    return EXIT_SUCCESS;
+}
+
+bool sp_kernel_worker(int argc, char **argv, int *status)
+{
+    ssize_t length;
+
+    if (argc == 2 && strcmp(argv[1], ARGUMENT) == 0) {
+        *status = work(STDIN_FILENO);
+        return true;
+    }
+    length = readlink("/proc/self/exe", program_path, sizeof program_path - 1);
+    program_path[length > 0 ? length : 0] = '\0';
+    return false;
+}
+
+/* The parent's side of one worker. */
+struct worker {
+    pid_t pid;
+    int fd;                    /* -1: gone */
+    struct sp_worker_job *job; /* what it is at, or NULL */
+};
+
+static bool start(struct worker *worker, const struct sp_device_info *info)
+{
+    char *argv[] = { program_path, (char[]){ ARGUMENT }, NULL };
+    posix_spawn_file_actions_t actions;
+    int ends[2];
+    bool started;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return false;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO); /* drivers talk */
+    started = posix_spawn(&worker->pid, program_path, &actions, NULL, argv, environ) == 0;
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (!started) {
+        close(ends[0]);
+        return false;
+    }
+    worker->fd = ends[0];
+    worker->job = NULL;
+    send_block(worker->fd, info, sizeof *info); /* if it is gone, its first job shows it */
+    return true;
+}
+
+/* Closes the connection, which ends the worker, and waits. `job` stays undone unless the worker was
+ * killed at it. */
+static void stop(struct worker *worker, const struct sp_device_info *info)
+{
+    struct sp_worker_job *job = worker->job;
+    int status = 0, number;
+
+    close(worker->fd);
+    worker->fd = -1;
+    worker->job = NULL;
+    while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (!job || !WIFSIGNALED(status))
+        return;
+    number = WTERMSIG(status);
+    job->done = true;
+    job->rc = number == SIGINT || number == SIGTERM ? SP_EINTR : SP_EBUILD;
+    job->answer = sp_asprintf("the driver of %s (%s %s) crashed (signal %d) while building %s; try "
+                              "another device with --device (speft-cl devices lists them)",
+                              info->name, info->platform, info->driver, number, job->name);
+}
+
+static bool give(struct worker *worker, struct sp_worker_job *job)
+{
+    worker->job = job;
+    return send_block(worker->fd, job->name, strlen(job->name)) &&
+           send_block(worker->fd, job->options, strlen(job->options)) &&
+           send_block(worker->fd, job->text, strlen(job->text));
+}
+
+static bool take(struct worker *worker)
+{
+    struct sp_worker_job *job = worker->job;
+    int32_t rc;
+
+    if (!receive_all(worker->fd, &rc, sizeof rc) ||
+        !receive_block(worker->fd, &job->answer, &job->size))
+        return false;
+    job->done = true;
+    job->rc = rc;
+    worker->job = NULL;
+    return true;
+}
+
+/* Gives each worker a job, and another for each answer, until none is left or one failed. */
+static void distribute(struct worker *workers, size_t worker_count, struct sp_worker_job *jobs,
+                       size_t count, const struct sp_device_info *info)
+{
+    struct pollfd polls[WORKERS_MAX];
+    size_t next = 0, busy = 0;
+    bool failed = false;
+
+    for (size_t w = 0; w < worker_count; w++, busy++)
+        if (!give(&workers[w], &jobs[next++]))
+            stop(&workers[w], info);
+    while (busy > 0) {
+        busy = 0;
+        for (size_t w = 0; w < worker_count; w++) {
+            polls[w] =
+                (struct pollfd){ .fd = workers[w].job ? workers[w].fd : -1, .events = POLLIN };
+            busy += workers[w].job != NULL;
+        }
+        if (busy == 0 || poll(polls, worker_count, -1) <= 0)
+            continue;
+        for (size_t w = 0; w < worker_count; w++) {
+            struct sp_worker_job *job = workers[w].job;
+
+            if (!polls[w].revents || !job)
+                continue;
+            if (!take(&workers[w]))
+                stop(&workers[w], info);
+            failed = failed || (job->done && job->rc < 0);
+            if (workers[w].fd >= 0 && !failed && next < count && !give(&workers[w], &jobs[next++]))
+                stop(&workers[w], info);
+        }
+    }
+}
+
+void sp_worker_compile(struct sp_worker_job *jobs, size_t count, const struct sp_device_info *info)
+{
+    struct worker workers[WORKERS_MAX];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t wanted = processors > WORKERS_MAX ? WORKERS_MAX
+                    : processors > 0         ? (size_t)processors
+                                             : 1;
+    size_t started = 0;
+
+    wanted = wanted < count ? wanted : count;
+    if (wanted < 2 || !program_path[0])
+        return;
+    while (started < wanted && start(&workers[started], info))
+        started++;
+    if (started == 0)
+        return;
+    sp_log(SP_LOG_INFO,
+           "compiling %zu programs for %s, %zu at a time; the next run finds them "
+           "in the cache",
+           count, info->name, started);
+    distribute(workers, started, jobs, count, info);
+    for (size_t w = 0; w < started; w++)
+        if (workers[w].fd >= 0)
+            stop(&workers[w], info);
+}

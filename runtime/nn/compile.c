@@ -1,0 +1,307 @@
+/*
+ * The planner: which nodes have a backward, which values need a gradient and who writes it first, how long each value lives,
+ * and where it lies in the arena. Time runs 0 .. N - 1 over the nodes forward and N .. 2 N - 1 backward.
+ */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/op/transpose.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int backward_time(const struct sp_plan *plan, const struct sp_node *node)
+{
+    return 2 * (int)plan->node_count - 1 - node->index;
+}
+
+/* The value is used at `time`. */
+static void use(struct sp_plan *plan, int value, int time)
+{
+    struct sp_value *v;
+
+    if (value < 0)
+        return;
+    v = &plan->values[value];
+    if (v->first > v->last)
+        v->first = v->last = time;
+    if (time < v->first)
+        v->first = time;
+    if (time > v->last)
+        v->last = time;
+}
+
+/* Nodes above something trained are active, and their outputs want gradients. */
+static void find_active(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->node_count; i++) {
+        struct sp_node *node = &plan->nodes[i];
+
+        node->active = false;
+        for (int k = 0; k < SP_NODE_PARAMS; k++)
+            node->active |= sp_plan_trained(plan, node->param[k]);
+        for (int k = 0; k < SP_NODE_INPUTS; k++)
+            node->active |= sp_plan_wants(plan, node->input[k]);
+        if (node->output >= 0)
+            plan->values[node->output].wants_gradient = node->active;
+    }
+}
+
+/* Adds the value that holds `value`'s gradient. */
+static void add_gradient(struct sp_plan *plan, int value)
+{
+    char name[sizeof plan->values->name];
+    int gradient;
+
+    if (value < 0 || plan->values[value].gradient >= 0)
+        return;
+    snprintf(name, sizeof name, "gradient of %.*s", (int)sizeof name - 13, plan->values[value].name);
+    gradient = sp_plan_value(plan, name, plan->values[value].extent, plan->values[value].width);
+    if (gradient >= 0)
+        plan->values[value].gradient = gradient;
+}
+
+static void add_gradients(struct sp_plan *plan)
+{
+    for (size_t i = plan->node_count; i-- > 0 && !plan->failed;) {
+        struct sp_node *node = &plan->nodes[i];
+        bool all = node->type == &sp_node_attention; /* its backward writes all three or none */
+
+        if (!node->active)
+            continue;
+        add_gradient(plan, node->output);
+        for (int k = 0; k < SP_NODE_INPUTS; k++) {
+            int input = node->input[k];
+
+            if (input < 0 || !(all || sp_plan_wants(plan, input)))
+                continue;
+            add_gradient(plan, input);
+            node->accumulate[k] = plan->values[input].gradient_seen;
+            plan->values[input].gradient_seen = true;
+        }
+    }
+}
+
+static void find_lifetimes(struct sp_plan *plan)
+{
+    int end = 2 * (int)plan->node_count;
+
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const struct sp_node *node = &plan->nodes[i];
+        int forward = node->index, backward = backward_time(plan, node);
+
+        use(plan, node->output, forward);
+        for (int k = 0; k < SP_NODE_INPUTS; k++)
+            use(plan, node->input[k], forward);
+        for (int k = 0; k < SP_NODE_SAVED; k++) {
+            use(plan, node->saved[k], forward);
+            if (node->active)
+                use(plan, node->saved[k], backward);
+        }
+        if (!node->active)
+            continue;
+        use(plan, node->scratch, backward);
+        if (node->output >= 0)
+            use(plan, plan->values[node->output].gradient, backward);
+        if (node->type->reads && node->type->reads(plan, node, -1))
+            use(plan, node->output, backward);
+        for (int k = 0; k < SP_NODE_INPUTS; k++) {
+            if (node->input[k] < 0)
+                continue;
+            use(plan, plan->values[node->input[k]].gradient, backward);
+            if (node->type->reads && node->type->reads(plan, node, k))
+                use(plan, node->input[k], backward);
+        }
+        if (node->fused >= 0)
+            use(plan, plan->nodes[node->fused].saved[0], backward);
+        use(plan, plan->xt, backward);
+        use(plan, plan->dyt, backward);
+    }
+    use(plan, plan->logits, end); /* the host reads them after the walk */
+}
+
+static const struct sp_plan *sorting; /* qsort has no argument for it; compiling is done by one thread at a time */
+
+static int by_size(const void *a, const void *b)
+{
+    const struct sp_value *x = &sorting->values[*(const int *)a], *y = &sorting->values[*(const int *)b];
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return *(const int *)a - *(const int *)b;
+}
+
+/* The lowest offset at which value `v` overlaps nothing that is placed and alive at the same time. `placed` is sorted by
+ * nothing: the scan repeats until no conflict is left, which moves the offset up each time. */
+static size_t lowest_offset(const struct sp_plan *plan, const struct sp_value *v, const int *placed, size_t count)
+{
+    size_t offset = 0;
+    bool moved = true;
+
+    while (moved) {
+        moved = false;
+        for (size_t i = 0; i < count; i++) {
+            const struct sp_value *other = &plan->values[placed[i]];
+
+            if (other->last < v->first || v->last < other->first)
+                continue;
+            if (offset < other->offset + other->bytes && other->offset < offset + v->bytes) {
+                offset = other->offset + other->bytes;
+                moved = true;
+            }
+        }
+    }
+    return offset;
+}
+
+static size_t value_bytes(const struct sp_plan *plan, const struct sp_value *value, size_t alignment)
+{
+    size_t rows = value->extent == SP_PER_TOKEN ? (size_t)plan->limits.tokens : (size_t)plan->limits.sequences;
+    size_t bytes = value->extent == SP_BYTES ? value->width : rows * value->width * sizeof(float);
+
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/* Largest first, each at the lowest offset that is free over its lifetime. */
+static int place(struct sp_plan *plan)
+{
+    int *order = sp_calloc(plan->value_count, sizeof *order);
+    size_t alignment = sp_buffer_alignment(plan->device), count = 0;
+
+    if (!order)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < plan->value_count; i++) {
+        struct sp_value *v = &plan->values[i];
+
+        v->bytes = value_bytes(plan, v, alignment);
+        if (v->first <= v->last && v->bytes)
+            order[count++] = (int)i;
+    }
+    sorting = plan;
+    qsort(order, count, sizeof *order, by_size);
+    for (size_t i = 0; i < count; i++) {
+        struct sp_value *v = &plan->values[order[i]];
+
+        v->offset = lowest_offset(plan, v, order, i);
+        plan->memory.unshared += v->bytes;
+        if (v->offset + v->bytes > plan->memory.activations)
+            plan->memory.activations = v->offset + v->bytes;
+    }
+    free(order);
+    return 0;
+}
+
+/* Buffers for the transposed X and dY of trained linear layers, alive in all of backward that trains. */
+static void add_transposed(struct sp_plan *plan)
+{
+    size_t in = 0, out = 0, stride = (size_t)sp_transpose_stride(plan->limits.tokens);
+
+    for (size_t i = 0; i < plan->param_count; i++) {
+        const struct sp_param *p = &plan->params[i];
+
+        if (p->kind != SP_PARAM_LINEAR || !p->trained)
+            continue;
+        in = (size_t)p->cols > in ? (size_t)p->cols : in;
+        out = (size_t)p->rows > out ? (size_t)p->rows : out;
+    }
+    if (!in || !plan->limits.transposed)
+        return;
+    plan->xt = sp_plan_value(plan, "transposed input", SP_BYTES, in * stride * sizeof(float));
+    plan->dyt = sp_plan_value(plan, "transposed gradient", SP_BYTES, out * stride * sizeof(float));
+}
+
+static int allocate_values(struct sp_plan *plan)
+{
+    int rc = sp_buffer_create(&plan->arena, plan->device, plan->memory.activations);
+
+    if (rc < 0)
+        return sp_error_context(rc, "while allocating the activations of %d tokens; a smaller batch or max_seq_length needs less",
+                                plan->limits.tokens);
+    for (size_t i = 0; i < plan->value_count; i++) {
+        struct sp_value *v = &plan->values[i];
+
+        if (v->first <= v->last && v->bytes)
+            SP_TRY(sp_buffer_view(&v->buffer, plan->arena, v->offset, v->bytes));
+    }
+    plan->transposed.xt = sp_plan_buffer(plan, plan->xt);
+    plan->transposed.dyt = sp_plan_buffer(plan, plan->dyt);
+    return 0;
+}
+
+static int allocate_inputs(struct sp_plan *plan)
+{
+    size_t tokens = (size_t)plan->limits.tokens, sequences = (size_t)plan->limits.sequences;
+    const struct {
+        struct sp_buffer **buffer;
+        size_t words;
+    } inputs[] = {
+        { &plan->ids, tokens },         { &plan->types, tokens },      { &plan->positions, tokens },
+        { &plan->bounds, sequences + 1 }, { &plan->classes, sequences }, { &plan->targets, sequences },
+        { &plan->loss, 1 },             { &plan->scaled_loss, 1 },
+    };
+
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        SP_TRY(sp_buffer_create(inputs[i].buffer, plan->device, inputs[i].words * 4));
+        plan->memory.inputs += inputs[i].words * 4;
+    }
+    plan->host_ids = sp_calloc(tokens, sizeof *plan->host_ids);
+    plan->host_types = sp_calloc(tokens, sizeof *plan->host_types);
+    plan->host_positions = sp_calloc(tokens, sizeof *plan->host_positions);
+    return plan->host_ids && plan->host_types && plan->host_positions ? 0 : SP_ENOMEM;
+}
+
+/* Whether some node's backward multiplies by this weight to give its input a gradient. */
+static bool needs_backward(const struct sp_plan *plan, int param)
+{
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].type == &sp_node_linear && plan->nodes[i].param[0] == param &&
+            sp_plan_wants(plan, plan->nodes[i].input[0]))
+            return true;
+    return false;
+}
+
+static int allocate_params(struct sp_plan *plan)
+{
+    size_t before = sp_device_memory(plan->device);
+
+    for (size_t i = 0; i < plan->param_count; i++) {
+        struct sp_param *p = &plan->params[i];
+        int rc;
+
+        if (p->kind == SP_PARAM_LINEAR)
+            rc = sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows, p->cols, needs_backward(plan, (int)i));
+        else
+            rc = sp_buffer_create(&p->value, plan->device, (size_t)p->rows * (size_t)p->cols * sizeof(float));
+        if (rc < 0)
+            return sp_error_context(rc, "while allocating %s", p->name);
+    }
+    plan->memory.weights = sp_device_memory(plan->device) - before;
+    return 0;
+}
+
+int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
+                    const struct sp_plan_limits *limits)
+{
+    plan->device = device;
+    plan->family = family;
+    plan->limits = *limits;
+    if (!plan->failed && limits->training) {
+        find_active(plan);
+        add_gradients(plan);
+        add_transposed(plan);
+    }
+    for (size_t i = 0; i < plan->node_count && !plan->failed; i++)
+        if (plan->nodes[i].type->prepare)
+            plan->nodes[i].type->prepare(plan, &plan->nodes[i], limits);
+    if (plan->failed)
+        return sp_error(plan->failed, "%s", plan->message);
+    if (plan->logits < 0)
+        return sp_error(SP_EINVAL, "the model's builder made no loss");
+    find_lifetimes(plan);
+    SP_TRY(place(plan));
+    SP_TRY(allocate_params(plan));
+    SP_TRY(allocate_inputs(plan));
+    return allocate_values(plan);
+}

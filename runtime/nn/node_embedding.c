@@ -1,0 +1,96 @@
+/* Embeddings: the sum of a word's, a position's and a token type's row. Backward gives trained tables dense gradients. */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/op/embedding.h"
+
+#include <stdlib.h>
+
+int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type)
+{
+    struct sp_node *node = sp_plan_node(plan, &sp_node_embedding);
+
+    if (!node)
+        return -1;
+    node->param[0] = word, node->param[1] = position, node->param[2] = type;
+    return sp_plan_output(plan, node, "embeddings", SP_PER_TOKEN, (size_t)plan->params[word].cols);
+}
+
+/* Room for order, starts and used of the tokens of one table. */
+static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
+{
+    if (node->active)
+        node->scratch = sp_plan_value(plan, "embedding groups", SP_BYTES,
+                                      (3 * (size_t)limits->tokens + 1) * 4 + 3 * sp_buffer_alignment(plan->device));
+}
+
+static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    const struct sp_param *word = &plan->params[node->param[0]];
+
+    (void)pass;
+    return sp_embedding(plan->device, &(struct sp_embedding){
+                                          .y = sp_plan_buffer(plan, node->output),
+                                          .word = word->value,
+                                          .position = plan->params[node->param[1]].value,
+                                          .type = plan->params[node->param[2]].value,
+                                          .ids = plan->ids,
+                                          .positions = plan->positions,
+                                          .types = plan->types,
+                                          .T = plan->tokens,
+                                          .C = word->cols,
+                                      });
+}
+
+/* The gradient of one table, its tokens grouped on the host. `host` has room for 3 T + 1 words. */
+static int table_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_param *table, const uint32_t *ids,
+                          uint32_t *host, const struct sp_plan_pass *pass)
+{
+    struct sp_buffer *scratch = sp_plan_buffer(plan, node->scratch), *view[3] = { NULL };
+    size_t T = (size_t)plan->tokens, alignment = sp_buffer_alignment(plan->device), at = 0;
+    uint32_t *order = host, *starts = host + T, *used = host + 2 * T + 1;
+    const size_t sizes[3] = { T * 4, (T + 1) * 4, T * 4 };
+    int groups, rc;
+
+    SP_GO(sp_embedding_group(order, starts, used, &groups, ids, plan->tokens));
+    for (int i = 0; i < 3; i++) {
+        SP_GO(sp_buffer_view(&view[i], scratch, at, sizes[i]));
+        at += (sizes[i] + alignment - 1) / alignment * alignment;
+    }
+    SP_GO(sp_buffer_write(view[0], 0, order, sizes[0]));
+    SP_GO(sp_buffer_write(view[1], 0, starts, ((size_t)groups + 1) * 4));
+    SP_GO(sp_buffer_write(view[2], 0, used, (size_t)groups * 4));
+    SP_GO(sp_embedding_backward(plan->device, &(struct sp_embedding_backward){
+                                                  .dtable = table->gradient,
+                                                  .dy = sp_plan_gradient(plan, node->output),
+                                                  .order = view[0],
+                                                  .starts = view[1],
+                                                  .used = view[2],
+                                                  .rows = table->rows,
+                                                  .C = table->cols,
+                                                  .groups = groups,
+                                                  .accumulate = pass->accumulate,
+                                              }));
+out:
+    for (int i = 0; i < 3; i++)
+        sp_buffer_free(view[i]);
+    return rc;
+}
+
+static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    const uint32_t *const ids[3] = { plan->host_ids, plan->host_positions, plan->host_types };
+    uint32_t *host = sp_calloc(3 * (size_t)plan->tokens + 1, sizeof *host);
+    int rc = host ? 0 : SP_ENOMEM;
+
+    for (int i = 0; i < 3 && rc == 0; i++)
+        if (plan->params[node->param[i]].gradient)
+            rc = table_backward(plan, node, &plan->params[node->param[i]], ids[i], host, pass);
+    free(host);
+    return rc;
+}
+
+const struct sp_node_type sp_node_embedding = {
+    .name = "embedding", .prepare = prepare, .forward = forward, .backward = backward,
+};

@@ -1,0 +1,104 @@
+/* Layer normalisation of residual + dropout(x). saved: xhat, rstd. */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/op/column_sum.h"
+#include "runtime/op/layernorm.h"
+
+int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout)
+{
+    struct sp_node *node = sp_plan_node(plan, &sp_node_layernorm);
+
+    if (!node)
+        return -1;
+    node->input[0] = x, node->input[1] = residual;
+    node->param[0] = gamma, node->param[1] = beta;
+    node->epsilon = epsilon;
+    node->p = dropout;
+    return sp_plan_output(plan, node, plan->params[gamma].name, SP_PER_TOKEN, plan->values[x].width);
+}
+
+static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
+{
+    size_t width = plan->values[node->output].width;
+
+    node->saved[1] = sp_plan_value(plan, "rstd", SP_PER_TOKEN, 1);
+    if (!node->active)
+        return;
+    node->saved[0] = sp_plan_value(plan, "xhat", SP_PER_TOKEN, width);
+    if (node->accumulate[0])
+        sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: the normalised branch feeds another node too",
+                                    plan->values[node->output].name));
+    if (sp_plan_trained(plan, node->param[0]) || sp_plan_trained(plan, node->param[1]))
+        node->scratch = sp_plan_value(plan, "column sums", SP_BYTES, sp_column_sum_workspace(limits->tokens, (int)width));
+}
+
+static struct sp_dropout dropout(const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return (struct sp_dropout){ pass->dropout ? node->p : 0, pass->seed, pass->step, (uint32_t)node->index };
+}
+
+static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_buffer *y = sp_plan_buffer(plan, node->output), *xhat = sp_plan_buffer(plan, node->saved[0]);
+
+    return sp_layernorm(plan->device, &(struct sp_layernorm){
+                                          .y = y,
+                                          .xhat = xhat ? xhat : y,
+                                          .rstd = sp_plan_buffer(plan, node->saved[1]),
+                                          .x = sp_plan_buffer(plan, node->input[0]),
+                                          .residual = sp_plan_buffer(plan, node->input[1]),
+                                          .gamma = plan->params[node->param[0]].value,
+                                          .beta = plan->params[node->param[1]].value,
+                                          .T = sp_plan_rows(plan, node->output),
+                                          .C = (int)plan->values[node->output].width,
+                                          .epsilon = node->epsilon,
+                                          .dropout = dropout(node, pass),
+                                      });
+}
+
+/* The gradient of gamma (factor xhat) or beta (no factor). */
+static int param_backward(struct sp_plan *plan, const struct sp_node *node, int param, struct sp_buffer *factor,
+                          const struct sp_plan_pass *pass)
+{
+    struct sp_param *p = &plan->params[param];
+
+    if (!p->gradient)
+        return 0;
+    return sp_column_sum(plan->device, &(struct sp_column_sum){
+                                           .out = p->gradient,
+                                           .in = sp_plan_gradient(plan, node->output),
+                                           .factor = factor,
+                                           .workspace = sp_plan_buffer(plan, node->scratch),
+                                           .T = sp_plan_rows(plan, node->output),
+                                           .C = p->rows,
+                                           .accumulate = pass->accumulate,
+                                       });
+}
+
+static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_buffer *xhat = sp_plan_buffer(plan, node->saved[0]);
+    bool wants = sp_plan_wants(plan, node->input[0]) || sp_plan_wants(plan, node->input[1]);
+
+    SP_TRY(param_backward(plan, node, node->param[0], xhat, pass));
+    SP_TRY(param_backward(plan, node, node->param[1], NULL, pass));
+    if (!wants)
+        return 0;
+    return sp_layernorm_backward(plan->device, &(struct sp_layernorm_backward){
+                                                   .dresidual = sp_plan_gradient(plan, node->input[1]),
+                                                   .dx = sp_plan_gradient(plan, node->input[0]),
+                                                   .dy = sp_plan_gradient(plan, node->output),
+                                                   .xhat = xhat,
+                                                   .rstd = sp_plan_buffer(plan, node->saved[1]),
+                                                   .gamma = plan->params[node->param[0]].value,
+                                                   .T = sp_plan_rows(plan, node->output),
+                                                   .C = (int)plan->values[node->output].width,
+                                                   .accumulate = node->accumulate[1],
+                                                   .dropout = dropout(node, pass),
+                                               });
+}
+
+const struct sp_node_type sp_node_layernorm = {
+    .name = "layernorm", .prepare = prepare, .forward = forward, .backward = backward,
+};

@@ -1,0 +1,66 @@
+/*
+ * The loss over the model's output: cross-entropy, or squared error. Forward leaves the mean loss in plan->loss; backward starts the gradients.
+ */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/op/loss.h"
+
+static int add(struct sp_plan *plan, int logits, bool squared, float smoothing)
+{
+    struct sp_node *node = sp_plan_node(plan, &sp_node_loss);
+
+    if (!node)
+        return -1;
+    node->input[0] = logits;
+    node->squared_error = squared;
+    node->p = smoothing;
+    plan->values[logits].consumers++;
+    plan->logits = logits;
+    return 0;
+}
+
+int sp_nn_cross_entropy(struct sp_plan *plan, int logits, float label_smoothing)
+{
+    return add(plan, logits, false, label_smoothing);
+}
+
+int sp_nn_squared_error(struct sp_plan *plan, int output)
+{
+    return add(plan, output, true, 0);
+}
+
+static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
+{
+    (void)limits;
+    node->saved[0] = sp_plan_value(plan, "losses", SP_PER_SEQUENCE, 1);
+}
+
+static int run(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, struct sp_buffer *total, float scale)
+{
+    struct sp_buffer *logits = sp_plan_buffer(plan, node->input[0]), *rows = sp_plan_buffer(plan, node->saved[0]);
+
+    scale /= (float)plan->sequences;
+    if (node->squared_error)
+        return sp_squared_error(plan->device, &(struct sp_squared_error){ .doutput = gradient, .rows = rows, .total = total,
+                                                                          .output = logits, .targets = plan->targets,
+                                                                          .B = plan->sequences, .scale = scale });
+    return sp_cross_entropy(plan->device, &(struct sp_cross_entropy){ .dlogits = gradient, .rows = rows, .total = total,
+                                                                      .logits = logits, .labels = plan->classes,
+                                                                      .B = plan->sequences,
+                                                                      .classes = sp_plan_outputs(plan),
+                                                                      .smoothing = node->p, .scale = scale });
+}
+
+static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    (void)pass;
+    return run(plan, node, NULL, plan->loss, 1);
+}
+
+static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return run(plan, node, sp_plan_gradient(plan, node->input[0]), plan->scaled_loss, pass->loss_scale);
+}
+
+const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .forward = forward, .backward = backward };

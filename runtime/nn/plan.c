@@ -1,0 +1,167 @@
+/* Building a plan: values, nodes, parameters. compile.c derives the rest, run.c runs it. */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAN_MAX 100000 /* values, nodes or parameters: far above any model */
+
+int sp_plan_create(struct sp_plan **out)
+{
+    *out = sp_calloc(1, sizeof **out);
+    if (!*out)
+        return SP_ENOMEM;
+    (*out)->logits = (*out)->xt = (*out)->dyt = -1;
+    return 0;
+}
+
+void sp_plan_free(struct sp_plan *plan)
+{
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->value_count; i++)
+        sp_buffer_free(plan->values[i].buffer);
+    for (size_t i = 0; i < plan->param_count; i++) {
+        sp_gemm_weight_free(&plan->params[i].weight);
+        sp_buffer_free(plan->params[i].value);
+    }
+    struct sp_buffer *const own[] = { plan->arena,  plan->ids,     plan->types, plan->positions,  plan->bounds,
+                                      plan->classes, plan->targets, plan->loss,  plan->scaled_loss };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sp_buffer_free(own[i]);
+    free(plan->host_ids);
+    free(plan->host_types);
+    free(plan->host_positions);
+    free(plan->values);
+    free(plan->nodes);
+    free(plan->params);
+    free(plan);
+}
+
+int sp_plan_fail(struct sp_plan *plan, int rc)
+{
+    if (!plan->failed) {
+        plan->failed = rc;
+        snprintf(plan->message, sizeof plan->message, "%s", sp_error_message());
+    }
+    return -1;
+}
+
+int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int cols, const char *name, ...)
+{
+    struct sp_param *param;
+    va_list args;
+    int rc = sp_grow(&plan->params, plan->param_count, &plan->param_room, sizeof *plan->params, PLAN_MAX, "parameters");
+
+    if (rc < 0 || plan->failed)
+        return sp_plan_fail(plan, rc);
+    param = &plan->params[plan->param_count];
+    *param = (struct sp_param){ .kind = kind, .rows = rows, .cols = cols };
+    va_start(args, name);
+    vsnprintf(param->name, sizeof param->name, name, args);
+    va_end(args);
+    return (int)plan->param_count++;
+}
+
+void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags)
+{
+    if (param >= 0)
+        plan->params[param].flags |= flags;
+}
+
+struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *type)
+{
+    struct sp_node *node;
+    int rc = sp_grow(&plan->nodes, plan->node_count, &plan->node_room, sizeof *plan->nodes, PLAN_MAX, "nodes");
+
+    if (rc < 0 || plan->failed) {
+        sp_plan_fail(plan, rc);
+        return NULL;
+    }
+    node = &plan->nodes[plan->node_count];
+    memset(node, 0, sizeof *node);
+    node->type = type;
+    node->index = (int)plan->node_count++;
+    node->output = node->scratch = node->fused = -1;
+    for (int i = 0; i < SP_NODE_INPUTS; i++)
+        node->input[i] = -1;
+    for (int i = 0; i < SP_NODE_PARAMS; i++)
+        node->param[i] = -1;
+    for (int i = 0; i < SP_NODE_SAVED; i++)
+        node->saved[i] = -1;
+    return node;
+}
+
+int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent, size_t width)
+{
+    struct sp_value *value;
+    int rc = sp_grow(&plan->values, plan->value_count, &plan->value_room, sizeof *plan->values, PLAN_MAX, "values");
+
+    if (rc < 0 || plan->failed)
+        return sp_plan_fail(plan, rc);
+    value = &plan->values[plan->value_count];
+    *value = (struct sp_value){ .extent = extent, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0 };
+    snprintf(value->name, sizeof value->name, "%s", name);
+    return (int)plan->value_count++;
+}
+
+int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width)
+{
+    node->output = sp_plan_value(plan, name, extent, width);
+    if (node->output >= 0)
+        plan->values[node->output].producer = node->index;
+    for (int k = 0; k < SP_NODE_INPUTS; k++)
+        if (node->input[k] >= 0)
+            plan->values[node->input[k]].consumers++;
+    return node->output;
+}
+
+struct sp_buffer *sp_plan_buffer(const struct sp_plan *plan, int value)
+{
+    return value < 0 ? NULL : plan->values[value].buffer;
+}
+
+struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value)
+{
+    return value < 0 ? NULL : sp_plan_buffer(plan, plan->values[value].gradient);
+}
+
+int sp_plan_rows(const struct sp_plan *plan, int value)
+{
+    return plan->values[value].extent == SP_PER_TOKEN ? plan->tokens : plan->sequences;
+}
+
+bool sp_plan_trained(const struct sp_plan *plan, int param)
+{
+    return param >= 0 && plan->params[param].trained;
+}
+
+bool sp_plan_wants(const struct sp_plan *plan, int value)
+{
+    return value >= 0 && plan->values[value].wants_gradient;
+}
+
+size_t sp_plan_param_count(const struct sp_plan *plan)
+{
+    return plan->param_count;
+}
+
+struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i)
+{
+    return &plan->params[i];
+}
+
+int sp_plan_outputs(const struct sp_plan *plan)
+{
+    return (int)plan->values[plan->logits].width;
+}
+
+struct sp_plan_memory sp_plan_memory(const struct sp_plan *plan)
+{
+    return plan->memory;
+}

@@ -1,0 +1,136 @@
+/*
+ * The static plan (layer 4): a model's forward pass as a list of nodes over named values and parameters. A family's builder
+ * calls the sp_nn_* functions in order; sp_plan_compile then derives what backward must do, how long every value lives, and
+ * where it lies in one arena. Every shape and byte is known before anything is allocated.
+ *
+ * The token dimension is flat: a batch is its sequences laid end to end, T tokens in all, S sequences; no padding exists. The
+ * plan is sized once for the most tokens and sequences, and each step runs with its own T and S.
+ *
+ * Backward is a walk over the nodes from last to first. It stops below the lowest trained parameter: a value gets a gradient
+ * only when something trained lies below it. The first writer of a gradient stores, later ones add.
+ *
+ * Builders return a value's or parameter's number. After an error (out of memory, shapes that do not fit) they return -1 and do
+ * nothing, and sp_plan_compile reports the first one. Threading: as the device.
+ */
+#ifndef SP_NN_PLAN_H
+#define SP_NN_PLAN_H
+
+#include "runtime/op/gemm.h"
+#include "runtime/op/wgrad.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sp_plan;
+
+#define SP_PARAM_NAME 128
+
+enum sp_param_kind {
+    SP_PARAM_LINEAR, /* a linear layer's weight (rows = out, cols = in), held in a GEMM family's layout */
+    SP_PARAM_TABLE,  /* an embedding table (rows x cols), row-major */
+    SP_PARAM_VECTOR, /* a bias or a norm's scale or shift (rows) */
+};
+
+enum sp_param_flag {
+    SP_PARAM_HEAD = 1,     /* the task's head: always trained; absent from a plain pretrained checkpoint */
+    SP_PARAM_OPTIONAL = 2, /* may be absent; then it is initialised from the seed and trained with the head */
+    SP_PARAM_NO_DECAY = 4, /* biases and norms: weight decay leaves them alone */
+};
+
+struct sp_param {
+    char name[SP_PARAM_NAME]; /* as in the checkpoint, without the family's prefix: "encoder.layer.0.output.dense.weight" */
+    enum sp_param_kind kind;
+    int rows, cols;               /* cols is 1 for vectors */
+    unsigned flags;               /* of enum sp_param_flag */
+    bool trained;                 /* set before compiling: backward reaches down to it */
+    struct sp_gemm_weight weight; /* linear */
+    struct sp_buffer *value;      /* table, vector: the values; linear: a row-major master copy, where one is kept */
+    struct sp_wgrad_sink *sink;   /* linear: where its gradient goes; NULL: nowhere. Set per pass */
+    struct sp_buffer *gradient;   /* table, vector: where its gradient goes; NULL: nowhere */
+};
+
+int sp_plan_create(struct sp_plan **out);
+void sp_plan_free(struct sp_plan *plan); /* NULL is fine; parameters' device memory too */
+
+/* Building. */
+int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int cols, const char *name, ...)
+    __attribute__((format(printf, 5, 6)));
+void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flags */
+
+/* y[t] = word[ids[t]] + position[positions[t]] + type[types[t]] */
+int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type);
+/* layernorm(residual + dropout(x)); residual -1 for none */
+int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout);
+int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
+/* act(x W^T + bias) */
+int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);
+/* softmax attention of q over k and v within each sequence, dropout on the probabilities */
+int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float dropout);
+/* (S x C): the first token of each sequence */
+int sp_nn_first_token(struct sp_plan *plan, int x);
+/* The model's output and its loss: cross-entropy over its columns, or squared error for one column. Last of a builder. */
+int sp_nn_cross_entropy(struct sp_plan *plan, int logits, float label_smoothing);
+int sp_nn_squared_error(struct sp_plan *plan, int output);
+
+/* Parameters, in the order of building. */
+size_t sp_plan_param_count(const struct sp_plan *plan);
+struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i);
+
+struct sp_plan_limits {
+    int tokens, sequences, longest; /* the most in a batch; tokens of the longest sequence */
+    bool training;                  /* room for backward too */
+    bool transposed;                /* sinks will ask for transposed X and dY */
+};
+
+/* Derives backward, lifetimes and the arena, and allocates arena, inputs and parameters on the device. `trained` of every
+ * parameter must be set; linear weights are laid out for `family`. */
+int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
+                    const struct sp_plan_limits *limits);
+
+/* Bytes that compiling takes on the device, by purpose. */
+struct sp_plan_memory {
+    size_t weights, activations, inputs;
+    size_t unshared; /* what the activations would take without sharing memory over lifetimes */
+};
+struct sp_plan_memory sp_plan_memory(const struct sp_plan *plan);
+
+/* How a pass over the plan runs. */
+struct sp_plan_pass {
+    bool dropout;       /* off: dropout does nothing */
+    uint64_t seed;      /* of dropout, with the number of the micro-batch */
+    uint32_t step;
+    float loss_scale;   /* of the gradients: 1 / micro-batches of the step */
+    bool accumulate;    /* add to the gradients of earlier micro-batches */
+};
+
+/* Notes every kernel that the passes launch (device in recording mode) and, in training, backward; then
+ * sp_kernel_build_recorded compiles them side by side. Sinks and gradients must be set as they will be. */
+int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
+
+/* One batch of host arrays. classes or values may be NULL where no loss is wanted. */
+struct sp_plan_batch {
+    const uint32_t *ids, *types, *positions; /* [tokens] */
+    const uint32_t *bounds;                  /* [sequences + 1] */
+    const uint32_t *classes;                 /* [sequences] */
+    const float *values;                     /* [sequences] */
+    int tokens, sequences;
+};
+/* Copies the batch to the device; an id outside its table is SP_EINVAL. */
+int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch);
+
+int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);
+/* Needs the loss's labels in the batch, and the forward pass of the same batch and pass before it. */
+int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass);
+
+/* The loss's node runs by itself, after forward: the mean loss of the batch, unscaled. Waits for the device. */
+int sp_plan_loss(struct sp_plan *plan, double *loss);
+/* logits (sequences x outputs) of the batch, to the host. Waits for the device. */
+int sp_plan_logits(struct sp_plan *plan, float *out);
+int sp_plan_outputs(const struct sp_plan *plan); /* columns of the logits */
+
+/* Where numbers stopped being finite: repeats the batch's forward and backward pass node by node and names the first value or
+ * gradient that holds a NaN or an infinity; "" when all are finite. Parameters' gradients are overwritten. */
+int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32]);
+
+#endif

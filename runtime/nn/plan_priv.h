@@ -1,0 +1,109 @@
+/* The plan's inside (layer 4), shared by the sources of runtime/nn only. */
+#ifndef SP_NN_PLAN_PRIV_H
+#define SP_NN_PLAN_PRIV_H
+
+#include "runtime/nn/plan.h"
+
+#define SP_NODE_INPUTS 3
+#define SP_NODE_PARAMS 3
+#define SP_NODE_SAVED 2
+
+enum sp_extent { SP_PER_TOKEN, SP_PER_SEQUENCE, SP_BYTES };
+
+/* A tensor in the arena: an activation, a gradient, something saved for backward, or scratch. */
+struct sp_value {
+    char name[SP_PARAM_NAME + 32];
+    enum sp_extent extent;
+    size_t width;       /* floats in a row, or bytes */
+    int producer;       /* the node that writes it; -1 for gradients, saved values and scratch */
+    int consumers;      /* nodes that read it */
+    bool wants_gradient;
+    int gradient;       /* number of the value that holds its gradient; -1 for none */
+    bool gradient_seen; /* while compiling: an earlier node of the backward walk has written the gradient */
+    int first, last;    /* times it lives: node i runs at time i forward and 2 N - 1 - i backward; first > last: never */
+    size_t bytes, offset;
+    struct sp_buffer *buffer;
+};
+
+struct sp_node {
+    const struct sp_node_type *type;
+    int index;
+    int input[SP_NODE_INPUTS], output; /* values; -1 for none */
+    int param[SP_NODE_PARAMS];         /* parameters; -1 for none */
+    int saved[SP_NODE_SAVED];          /* values that forward leaves for backward; -1 for none */
+    int scratch;                       /* a value alive in this node's backward only; -1 for none */
+    bool active;                       /* backward runs: a parameter or an input below is trained */
+    bool accumulate[SP_NODE_INPUTS];   /* the input's gradient is added to, not stored */
+    /* attributes; meaning is the type's */
+    float p, epsilon;
+    int heads;
+    bool squared_error;
+    enum sp_activation activation;
+    int fused; /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */
+};
+
+struct sp_node_type {
+    const char *name;
+    /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
+    void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
+    /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */
+    bool (*reads)(const struct sp_plan *plan, const struct sp_node *node, int k);
+    int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+    int (*backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+};
+
+#define SP_NODE_TYPE(name) extern const struct sp_node_type sp_node_##name;
+#include "runtime/nn/node.def"
+#undef SP_NODE_TYPE
+
+struct sp_plan {
+    int failed; /* the first error of the builders, its message kept in `message` */
+    char message[512];
+    struct sp_value *values;
+    size_t value_count, value_room;
+    struct sp_node *nodes;
+    size_t node_count, node_room;
+    struct sp_param *params;
+    size_t param_count, param_room;
+    int logits; /* the loss's input; -1 before it was built */
+
+    /* after compiling */
+    struct sp_device *device;
+    const struct sp_gemm_family *family;
+    struct sp_plan_limits limits;
+    struct sp_plan_memory memory;
+    struct sp_buffer *arena;
+    struct sp_wgrad_transposed transposed;
+    int xt, dyt; /* their values; -1 for none */
+
+    /* the batch */
+    struct sp_buffer *ids, *types, *positions, *bounds, *classes, *targets;
+    struct sp_buffer *loss, *scaled_loss; /* 1 float each */
+    uint32_t *host_ids, *host_types, *host_positions; /* for the tables' gradients */
+    int tokens, sequences, longest;
+};
+
+/* Keeps the first error for sp_plan_compile; returns -1. */
+int sp_plan_fail(struct sp_plan *plan, int rc);
+
+/* A new node with everything -1 or zero, or NULL after an error. */
+struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *type);
+
+/* A new value, or -1. The name is "NODE INDEX" or made from `name`. */
+int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent, size_t width);
+
+/* A new value that is the node's output; returns its number. */
+int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width);
+
+/* The device memory of a value and of its gradient; NULL for number -1 and where there is none. */
+struct sp_buffer *sp_plan_buffer(const struct sp_plan *plan, int value);
+struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value);
+
+/* Rows of a value in the current batch. */
+int sp_plan_rows(const struct sp_plan *plan, int value);
+
+/* Whether the parameter (or -1) is trained, and whether the value (or -1) wants a gradient. */
+bool sp_plan_trained(const struct sp_plan *plan, int param);
+bool sp_plan_wants(const struct sp_plan *plan, int value);
+
+#endif

@@ -1,0 +1,172 @@
+/* Running a compiled plan: the batch, the two walks, and what the host reads. */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every id must be a row of its table: the kernels do not check. */
+static int check_rows(const struct sp_plan *plan, const uint32_t *ids, int count, int param, const char *what)
+{
+    uint32_t rows = (uint32_t)plan->params[param].rows;
+
+    for (int t = 0; t < count; t++)
+        if (ids[t] >= rows)
+            return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %u rows", what, ids[t],
+                            plan->params[param].name, rows);
+    return 0;
+}
+
+static int check_batch(const struct sp_plan *plan, const struct sp_plan_batch *batch)
+{
+    if (batch->tokens > plan->limits.tokens || batch->sequences > plan->limits.sequences)
+        return sp_error(SP_EINVAL, "a batch of %d tokens in %d sequences does not fit a plan for %d in %d", batch->tokens,
+                        batch->sequences, plan->limits.tokens, plan->limits.sequences);
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const struct sp_node *node = &plan->nodes[i];
+
+        if (node->type != &sp_node_embedding)
+            continue;
+        SP_TRY(check_rows(plan, batch->ids, batch->tokens, node->param[0], "token id"));
+        SP_TRY(check_rows(plan, batch->positions, batch->tokens, node->param[1], "position"));
+        SP_TRY(check_rows(plan, batch->types, batch->tokens, node->param[2], "token type"));
+    }
+    return 0;
+}
+
+int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
+{
+    size_t tokens = (size_t)batch->tokens * 4, sequences = (size_t)batch->sequences * 4;
+
+    SP_TRY(check_batch(plan, batch));
+    plan->tokens = batch->tokens;
+    plan->sequences = batch->sequences;
+    plan->longest = 0;
+    for (int s = 0; s < batch->sequences; s++) {
+        int length = (int)(batch->bounds[s + 1] - batch->bounds[s]);
+
+        plan->longest = length > plan->longest ? length : plan->longest;
+    }
+    memcpy(plan->host_ids, batch->ids, tokens);
+    memcpy(plan->host_types, batch->types, tokens);
+    memcpy(plan->host_positions, batch->positions, tokens);
+    SP_TRY(sp_buffer_write(plan->ids, 0, batch->ids, tokens));
+    SP_TRY(sp_buffer_write(plan->types, 0, batch->types, tokens));
+    SP_TRY(sp_buffer_write(plan->positions, 0, batch->positions, tokens));
+    SP_TRY(sp_buffer_write(plan->bounds, 0, batch->bounds, sequences + 4));
+    if (batch->classes)
+        SP_TRY(sp_buffer_write(plan->classes, 0, batch->classes, sequences));
+    if (batch->values)
+        SP_TRY(sp_buffer_write(plan->targets, 0, batch->values, sequences));
+    return 0;
+}
+
+int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)
+{
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].type != &sp_node_loss) /* sp_plan_loss runs it, where there are labels */
+            SP_TRY(plan->nodes[i].type->forward(plan, &plan->nodes[i], pass));
+    return 0;
+}
+
+int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass)
+{
+    plan->transposed.x_in_xt = NULL;
+    for (size_t i = plan->node_count; i-- > 0;)
+        if (plan->nodes[i].active)
+            SP_TRY(plan->nodes[i].type->backward(plan, &plan->nodes[i], pass));
+    return 0;
+}
+
+int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
+{
+    bool before = sp_device_recording(plan->device);
+    int rc;
+
+    sp_device_set_recording(plan->device, true);
+    plan->tokens = plan->limits.tokens;
+    plan->sequences = plan->limits.sequences;
+    plan->longest = plan->limits.longest;
+    memset(plan->host_ids, 0, (size_t)plan->tokens * 4);
+    memset(plan->host_types, 0, (size_t)plan->tokens * 4);
+    memset(plan->host_positions, 0, (size_t)plan->tokens * 4);
+    rc = sp_plan_forward(plan, pass);
+    if (rc == 0)
+        rc = sp_plan_loss(plan, &(double){ 0 });
+    if (rc == 0 && plan->limits.training)
+        rc = sp_plan_backward(plan, pass);
+    sp_device_set_recording(plan->device, before);
+    return rc;
+}
+
+int sp_plan_loss(struct sp_plan *plan, double *loss)
+{
+    float value = 0;
+    struct sp_plan_pass pass = { .loss_scale = 1 };
+
+    SP_TRY(sp_node_loss.forward(plan, &plan->nodes[plan->node_count - 1], &pass));
+    SP_TRY(sp_buffer_read(&value, plan->loss, 0, sizeof value));
+    *loss = value;
+    return 0;
+}
+
+int sp_plan_logits(struct sp_plan *plan, float *out)
+{
+    size_t count = (size_t)plan->sequences * (size_t)sp_plan_outputs(plan);
+
+    return sp_buffer_read(out, sp_plan_buffer(plan, plan->logits), 0, count * sizeof *out);
+}
+
+/* 1 when the value holds a number that is not finite, else 0 or an error. */
+static int not_finite(struct sp_plan *plan, int value)
+{
+    const struct sp_value *v = value < 0 ? NULL : &plan->values[value];
+    size_t count;
+    float *host;
+    int rc;
+
+    if (!v || !v->buffer || v->extent == SP_BYTES)
+        return 0;
+    count = (size_t)sp_plan_rows(plan, value) * v->width;
+    host = sp_calloc(count, sizeof *host);
+    if (!host)
+        return SP_ENOMEM;
+    rc = sp_buffer_read(host, v->buffer, 0, count * sizeof *host);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = !isfinite(host[i]);
+    free(host);
+    return rc;
+}
+
+int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32])
+{
+    int found = 0, value = -1;
+
+    name[0] = '\0';
+    for (size_t i = 0; i < plan->node_count && found == 0; i++) {
+        if (plan->nodes[i].type == &sp_node_loss)
+            continue;
+        SP_TRY(plan->nodes[i].type->forward(plan, &plan->nodes[i], pass));
+        value = plan->nodes[i].output;
+        SP_TRY(found = not_finite(plan, value));
+    }
+    plan->transposed.x_in_xt = NULL;
+    for (size_t i = plan->node_count; i-- > 0 && found == 0;) {
+        const struct sp_node *node = &plan->nodes[i];
+
+        if (!node->active)
+            continue;
+        SP_TRY(node->type->backward(plan, node, pass));
+        for (int k = 0; k < SP_NODE_INPUTS && found == 0; k++) {
+            value = node->input[k] < 0 ? -1 : plan->values[node->input[k]].gradient;
+            SP_TRY(found = not_finite(plan, value));
+        }
+    }
+    if (found)
+        snprintf(name, SP_PARAM_NAME + 32, "%s", plan->values[value].name);
+    return 0;
+}

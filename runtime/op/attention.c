@@ -1,0 +1,210 @@
+#include "runtime/op/attention.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/rng.h"
+#include "runtime/kernel/launch.h"
+#include "runtime/op/check.h"
+
+#include <math.h>
+
+enum { CHUNK = 64, QUERIES = 4 }; /* cl/attn/attention.cl's CHUNK and QB */
+
+static const struct sp_kernel attention_forward = { "attention_forward", "attn/attention.cl" };
+static const struct sp_kernel attention_backward = { "attention_backward", "attn/attention.cl" };
+
+static uint32_t threshold(float p)
+{
+    return (uint32_t)((double)p * 4294967296.0);
+}
+
+static void common(struct sp_launch *launch, const struct sp_attention *a)
+{
+    sp_launch_define(launch, "H", a->heads);
+    sp_launch_define(launch, "D", a->head_dim);
+    sp_launch_define(launch, "KV", 4);
+    if (a->dropout.p > 0)
+        sp_launch_define(launch, "DROPOUT", 1);
+}
+
+static void tail(struct sp_launch *launch, const struct sp_attention *a)
+{
+    sp_launch_buffer(launch, a->bounds);
+    sp_launch_float(launch, a->scale);
+    sp_launch_uint(launch, threshold(a->dropout.p));
+    sp_launch_float(launch, 1.0f / (1.0f - a->dropout.p));
+    sp_launch_uint(launch, (uint32_t)a->dropout.seed);
+    sp_launch_uint(launch, (uint32_t)(a->dropout.seed >> 32));
+    sp_launch_uint(launch, a->dropout.step);
+    sp_launch_uint(launch, a->dropout.node);
+}
+
+int sp_attention_forward(struct sp_device *device, const struct sp_attention *a)
+{
+    struct sp_launch launch = {
+        .kernel = &attention_forward,
+        .global = { (size_t)a->sequences, (size_t)a->heads, (size_t)((a->longest + CHUNK - 1) / CHUNK) },
+        .local = { 1, 1, 1 },
+        .label = "attention forward",
+    };
+
+    common(&launch, a);
+    sp_launch_buffer(&launch, a->q);
+    sp_launch_buffer(&launch, a->k);
+    sp_launch_buffer(&launch, a->v);
+    sp_launch_buffer(&launch, a->out);
+    sp_launch_buffer(&launch, a->lse);
+    tail(&launch, a);
+    return sp_launch_run(device, &launch);
+}
+
+int sp_attention_backward(struct sp_device *device, const struct sp_attention *a)
+{
+    struct sp_launch launch = {
+        .kernel = &attention_backward,
+        .global = { (size_t)a->sequences, (size_t)a->heads },
+        .local = { 1, 1 },
+        .label = "attention backward",
+    };
+    struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dq, a->dk, a->dv, a->delta };
+
+    common(&launch, a);
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        sp_launch_buffer(&launch, buffers[i]);
+    tail(&launch, a);
+    return sp_launch_run(device, &launch);
+}
+
+/* size: heads, head_dim, lengths of up to five sequences; the flag asks for dropout. */
+enum { DROPOUT = 1 };
+
+static const struct sp_op_case cases[] = {
+    { .name = "1x1, one token", .size = { 1, 1, 1 }, .tolerance = 1e-5 },
+    { .name = "5x4, lengths 3 1 7", .size = { 5, 4, 3, 1, 7 }, .tolerance = 1e-5 },
+    { .name = "3x20, lengths 17 64 1 65", .size = { 3, 20, 17, 64, 1, 65 }, .tolerance = 1e-5 },
+    { .name = "3x16, lengths 5 70, dropout", .size = { 3, 16, 5, 70 }, .flags = DROPOUT, .tolerance = 1e-5 },
+    { .name = "2x32, lengths 130 1 31", .size = { 2, 32, 130, 1, 31 }, .tolerance = 1e-5 },
+    { .name = "2x64, lengths 33 200, dropout", .size = { 2, 64, 33, 200 }, .flags = DROPOUT, .tolerance = 1e-5 },
+};
+
+struct run {
+    struct sp_device *device;
+    struct sp_attention args;
+};
+
+static int run(void *user)
+{
+    struct run *r = user;
+
+    SP_TRY(sp_attention_forward(r->device, &r->args));
+    return sp_attention_backward(r->device, &r->args);
+}
+
+/* The dropout factor of query i and key j of a sequence that starts at `first`. */
+static double keep(const struct sp_attention *a, int first, int h, int i, int j)
+{
+    const uint32_t counter[4] = { (uint32_t)((first + i / QUERIES) * a->heads + h), a->dropout.step, a->dropout.node,
+                                  (uint32_t)j << 8 | SP_RNG_DROPOUT };
+    const uint32_t key[2] = { (uint32_t)a->dropout.seed, (uint32_t)(a->dropout.seed >> 32) };
+    uint32_t words[4];
+
+    if (a->dropout.p <= 0)
+        return 1;
+    sp_philox(words, counter, key);
+    return words[i % QUERIES] >= threshold(a->dropout.p) ? 1 / (1 - (double)a->dropout.p) : 0;
+}
+
+/* host: q, k, v, dout and out, dq, dk, dv of one sequence and head, row stride C; p is scratch of length^2. */
+struct head {
+    const double *q, *k, *v, *dout;
+    double *out, *dq, *dk, *dv, *p;
+};
+
+static double dot(const double *x, const double *y, int count)
+{
+    double sum = 0;
+
+    for (int d = 0; d < count; d++)
+        sum += x[d] * y[d];
+    return sum;
+}
+
+static void axpy(double *y, double alpha, const double *x, int count)
+{
+    for (int d = 0; d < count; d++)
+        y[d] += alpha * x[d];
+}
+
+static void reference(struct head *x, const struct sp_attention *a, int first, int length, int h)
+{
+    int D = a->head_dim, C = D * a->heads;
+
+    for (int i = 0; i < length; i++) {
+        double sum = 0, delta = 0;
+
+        for (int j = 0; j < length; j++)
+            sum += x->p[i * length + j] = exp((double)a->scale * dot(x->q + i * C, x->k + j * C, D));
+        for (int j = 0; j < length; j++) {
+            double p = x->p[i * length + j] /= sum, kept = p * keep(a, first, h, i, j);
+
+            axpy(x->out + i * C, kept, x->v + j * C, D);
+            axpy(x->dv + j * C, kept, x->dout + i * C, D);
+            delta += kept * dot(x->dout + i * C, x->v + j * C, D);
+        }
+        for (int j = 0; j < length; j++) {
+            double dp = keep(a, first, h, i, j) * dot(x->dout + i * C, x->v + j * C, D);
+            double ds = x->p[i * length + j] * (dp - delta) * (double)a->scale;
+
+            axpy(x->dq + i * C, ds, x->k + j * C, D);
+            axpy(x->dk + j * C, ds, x->q + i * C, D);
+        }
+    }
+}
+
+static int check(struct sp_check *t, const struct sp_op_case *c)
+{
+    struct run r = { .device = sp_check_device(t),
+                     .args = { .heads = c->size[0], .head_dim = c->size[1], .scale = (float)(1 / sqrt(c->size[1])),
+                               .dropout = { c->flags & DROPOUT ? 0.3f : 0.0f, 0x123456789abcULL, 7, 3 } } };
+    struct sp_attention *a = &r.args;
+    uint32_t bounds[6] = { 0 };
+    double *in[4], *out[4];
+    struct sp_buffer **in_buffer[4] = { &a->q, &a->k, &a->v, &a->dout };
+    struct sp_buffer **out_buffer[4] = { &a->out, &a->dq, &a->dk, &a->dv };
+    static const char *const names[4] = { "out", "dq", "dk", "dv" };
+    size_t C = (size_t)(a->heads * a->head_dim), T;
+    double *p;
+
+    for (; a->sequences < 5 && c->size[2 + a->sequences]; a->sequences++) {
+        int length = c->size[2 + a->sequences];
+
+        bounds[a->sequences + 1] = bounds[a->sequences] + (uint32_t)length;
+        a->longest = length > a->longest ? length : a->longest;
+    }
+    T = bounds[a->sequences];
+    SP_TRY(sp_check_input_words(t, &a->bounds, bounds, (size_t)a->sequences + 1));
+    for (int i = 0; i < 4; i++)
+        if (!(in[i] = sp_check_input(t, in_buffer[i], T * C, -1, 1)) || !(out[i] = sp_check_double(t, T * C)))
+            return SP_ENOMEM;
+    if (!(p = sp_check_double(t, (size_t)a->longest * (size_t)a->longest)))
+        return SP_ENOMEM;
+    for (int i = 0; i < 4; i++)
+        SP_TRY(sp_check_output(t, out_buffer[i], T * C));
+    SP_TRY(sp_check_output(t, &a->lse, T * (size_t)a->heads));
+    SP_TRY(sp_check_output(t, &a->delta, T * (size_t)a->heads));
+    for (int s = 0; s < a->sequences; s++)
+        for (int h = 0; h < a->heads; h++) {
+            size_t at = bounds[s] * C + (size_t)(h * a->head_dim);
+            struct head x = { in[0] + at,  in[1] + at,  in[2] + at,  in[3] + at, out[0] + at,
+                              out[1] + at, out[2] + at, out[3] + at, p };
+
+            reference(&x, a, (int)bounds[s], (int)(bounds[s + 1] - bounds[s]), h);
+        }
+    SP_TRY(sp_check_run(t, run, &r));
+    for (int i = 0; i < 4; i++)
+        SP_TRY(sp_check_compare(t, names[i], *out_buffer[i], out[i], T * C, c->tolerance));
+    return 0;
+}
+
+const struct sp_op sp_op_attention = {
+    .name = "attention", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check,
+};

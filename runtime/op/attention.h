@@ -1,0 +1,29 @@
+/*
+ * Scaled dot-product attention over sequences laid end to end (layer 3): a query sees the keys of its own sequence, all of
+ * them. cl/attn/attention.cl has the method. Sums run in one fixed order. Threading: as the device.
+ */
+#ifndef SP_OP_ATTENTION_H
+#define SP_OP_ATTENTION_H
+
+#include "runtime/device/device.h"
+#include "runtime/op/dropout.h"
+
+/* C = heads * head_dim; head h owns columns [h head_dim, (h + 1) head_dim). */
+struct sp_attention {
+    int sequences, heads, head_dim;
+    int longest;                     /* no sequence has more tokens */
+    float scale;                     /* of the scores: head_dim^-1/2 */
+    struct sp_buffer *bounds;        /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 */
+    struct sp_buffer *q, *k, *v;     /* (T x C) */
+    struct sp_buffer *out;           /* (T x C): written by forward, read by backward */
+    struct sp_buffer *lse;           /* (T x heads): log sum exp of the scaled scores, likewise */
+    struct sp_dropout dropout;       /* of the probabilities */
+    struct sp_buffer *dout;          /* backward: (T x C) */
+    struct sp_buffer *dq, *dk, *dv;  /* backward writes them: (T x C) */
+    struct sp_buffer *delta;         /* backward's scratch (T x heads) */
+};
+
+int sp_attention_forward(struct sp_device *device, const struct sp_attention *args);
+int sp_attention_backward(struct sp_device *device, const struct sp_attention *args);
+
+#endif

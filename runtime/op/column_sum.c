@@ -1,0 +1,93 @@
+#include "runtime/op/column_sum.h"
+
+#include "runtime/base/error.h"
+#include "runtime/op/check.h"
+#include "runtime/op/geometry.h"
+
+#define BLOCK 64 /* rows summed first */
+
+static const struct sp_kernel column_sum = { "column_sum", "norm/column_sum.cl" };
+
+static int blocks_of(int T)
+{
+    return (T + BLOCK - 1) / BLOCK;
+}
+
+size_t sp_column_sum_workspace(int T, int C)
+{
+    return (size_t)blocks_of(T) * (size_t)C * sizeof(float);
+}
+
+/* Sums `in` in blocks of `block` rows: row b of `out` is block b. */
+static int sum(struct sp_device *device, const struct sp_column_sum *args, struct sp_buffer *out, struct sp_buffer *in,
+               struct sp_buffer *factor, int T, int block, bool accumulate)
+{
+    struct sp_launch launch = { .kernel = &column_sum };
+    size_t lanes = (size_t)sp_geometry_lanes(device), columns = lanes > 1 ? lanes : 64;
+
+    launch.local[0] = lanes;
+    launch.global[0] = ((size_t)args->C + columns - 1) / columns * lanes;
+    launch.global[1] = (size_t)((T + block - 1) / block);
+    sp_launch_define(&launch, "LANES", (long)lanes);
+    sp_launch_define(&launch, "C", args->C);
+    sp_launch_define(&launch, "FACTOR", factor != NULL);
+    sp_launch_define(&launch, "ACCUMULATE", accumulate);
+    sp_launch_buffer(&launch, out);
+    sp_launch_buffer(&launch, in);
+    sp_launch_buffer(&launch, factor);
+    sp_launch_int(&launch, T);
+    sp_launch_int(&launch, block);
+    return sp_launch_run(device, &launch);
+}
+
+int sp_column_sum(struct sp_device *device, const struct sp_column_sum *args)
+{
+    int blocks = blocks_of(args->T);
+
+    SP_TRY(sum(device, args, args->workspace, args->in, args->factor, args->T, BLOCK, false));
+    return sum(device, args, args->out, args->workspace, NULL, blocks, blocks, args->accumulate);
+}
+
+/* size: T, C */
+enum { FACTOR = 1, ACCUMULATE = 2 };
+
+static const struct sp_op_case cases[] = {
+    { .name = "1x1", .size = { 1, 1 }, .tolerance = 1e-6 },
+    { .name = "3x17 factor", .size = { 3, 17 }, .flags = FACTOR, .tolerance = 1e-6 },
+    { .name = "65x17 factor accumulate", .size = { 65, 17 }, .flags = FACTOR | ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "64x384", .size = { 64, 384 }, .tolerance = 1e-5 },
+    { .name = "4099x387", .size = { 4099, 387 }, .tolerance = 1e-5 },
+};
+
+static int run(void *user)
+{
+    struct sp_column_sum *args = user;
+
+    return sp_column_sum(sp_buffer_device(args->out), args);
+}
+
+static int check(struct sp_check *t, const struct sp_op_case *c)
+{
+    size_t T = (size_t)c->size[0], C = (size_t)c->size[1];
+    struct sp_column_sum args = { .T = (int)T, .C = (int)C, .accumulate = c->flags & ACCUMULATE };
+    double *in = sp_check_input(t, &args.in, T * C, -1, 1), *factor = NULL;
+    double *old = sp_check_double(t, C), *expected = sp_check_double(t, C);
+
+    if (c->flags & FACTOR)
+        factor = sp_check_input(t, &args.factor, T * C, -1, 1);
+    if (!in || !old || !expected || (c->flags & FACTOR && !factor))
+        return SP_ENOMEM;
+    for (size_t i = 0; i < C; i++)
+        expected[i] = old[i] = args.accumulate ? (double)(i % 8) : 0;
+    for (size_t i = 0; i < T * C; i++)
+        expected[i % C] += factor ? in[i] * factor[i] : in[i];
+    SP_TRY(sp_check_output(t, &args.workspace, sp_column_sum_workspace(args.T, args.C) / sizeof(float)));
+    if (args.accumulate)
+        SP_TRY(sp_check_inout(t, &args.out, old, C));
+    else
+        SP_TRY(sp_check_output(t, &args.out, C));
+    SP_TRY(sp_check_run(t, run, &args));
+    return sp_check_compare(t, "out", args.out, expected, C, c->tolerance);
+}
+
+const struct sp_op sp_op_column_sum = { "column_sum", cases, sizeof cases / sizeof *cases, check };

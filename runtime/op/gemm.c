@@ -1,0 +1,122 @@
+/* The families' common part: choice, weights in their layouts, the three products, and the conformance cases. */
+#include "runtime/op/gemm.h"
+
+#include "runtime/base/error.h"
+#include "runtime/op/gemm_priv.h"
+
+#include <string.h>
+
+const struct sp_gemm_family *const sp_gemm_families[] = {
+#define SP_GEMM_FAMILY(name) &sp_gemm_##name,
+#include "runtime/op/gemm.def"
+#undef SP_GEMM_FAMILY
+};
+const size_t sp_gemm_family_count = sizeof sp_gemm_families / sizeof *sp_gemm_families;
+
+int sp_gemm_choose(const struct sp_gemm_family **out, const struct sp_device *device, const char *name)
+{
+    const struct sp_device_info *info = sp_device_info(device);
+    const struct sp_gemm_family *family = NULL;
+
+    if (strcmp(name, "auto") == 0)
+        name = info->type == SP_DEVICE_CPU ? "packed" : "tiled";
+    for (size_t i = 0; i < sp_gemm_family_count; i++)
+        if (strcmp(sp_gemm_families[i]->name, name) == 0)
+            family = sp_gemm_families[i];
+    if (!family)
+        return sp_error(SP_ECONFIG, "there is no GEMM family called '%s'", name);
+    if (!family->suits(info))
+        return sp_error(SP_ECONFIG, "the GEMM family '%s' cannot run on %s", name, info->name);
+    *out = family;
+    return 0;
+}
+
+static size_t plain_bytes(int out, int in)
+{
+    return (size_t)out * (size_t)in * sizeof(float);
+}
+
+int sp_gemm_weight_create(struct sp_gemm_weight *weight, struct sp_device *device, const struct sp_gemm_family *family, int out,
+                          int in, bool backward)
+{
+    *weight = (struct sp_gemm_weight){ .family = family, .out = out, .in = in };
+    if (!family->bytes) {
+        SP_TRY(sp_buffer_create(&weight->forward, device, plain_bytes(out, in)));
+        weight->backward = backward ? weight->forward : NULL;
+        return 0;
+    }
+    SP_TRY(sp_buffer_create(&weight->forward, device, family->bytes(SP_GEMM_FORWARD, out, in)));
+    if (backward)
+        SP_TRY(sp_buffer_create(&weight->backward, device, family->bytes(SP_GEMM_BACKWARD, out, in)));
+    return 0;
+}
+
+void sp_gemm_weight_free(struct sp_gemm_weight *weight)
+{
+    if (weight->backward != weight->forward)
+        sp_buffer_free(weight->backward);
+    sp_buffer_free(weight->forward);
+    *weight = (struct sp_gemm_weight){ 0 };
+}
+
+int sp_gemm_weight_pack(struct sp_gemm_weight *weight, struct sp_buffer *plain)
+{
+    const struct sp_gemm_family *family = weight->family;
+    struct sp_device *device = sp_buffer_device(plain);
+
+    if (!family->pack)
+        return sp_buffer_copy(weight->forward, 0, plain, 0, plain_bytes(weight->out, weight->in));
+    SP_TRY(family->pack(device, SP_GEMM_FORWARD, weight->forward, plain, weight->out, weight->in));
+    if (weight->backward)
+        SP_TRY(family->pack(device, SP_GEMM_BACKWARD, weight->backward, plain, weight->out, weight->in));
+    return 0;
+}
+
+void sp_gemm_weight_positions(uint32_t *out, const struct sp_gemm_weight *weight, enum sp_gemm_kind kind,
+                              const uint32_t *positions, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        int o = (int)(positions[k] / (uint32_t)weight->in), i = (int)(positions[k] % (uint32_t)weight->in);
+
+        out[k] = weight->family->position ? (uint32_t)weight->family->position(kind, weight->out, weight->in, o, i)
+                                          : positions[k];
+    }
+}
+
+int sp_gemm_forward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *y, struct sp_buffer *x,
+                    int tokens, struct sp_buffer *bias, enum sp_activation activation, struct sp_buffer *pre)
+{
+    return weight->family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_FORWARD, .m = tokens, .n = weight->out, .k = weight->in,
+                                                          .a = x, .b = weight->forward, .c = y, .bias = bias,
+                                                          .activation = activation, .pre = pre });
+}
+
+int sp_gemm_backward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *dx, struct sp_buffer *dy,
+                     int tokens, enum sp_activation activation, struct sp_buffer *pre, bool accumulate)
+{
+    return weight->family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_BACKWARD, .m = tokens, .n = weight->in,
+                                                          .k = weight->out, .a = dy, .b = weight->backward, .c = dx,
+                                                          .activation = activation, .pre = pre, .accumulate = accumulate });
+}
+
+int sp_gemm_weight_gradient(struct sp_device *device, const struct sp_gemm_family *family, struct sp_buffer *dw,
+                            struct sp_buffer *dy, struct sp_buffer *x, int tokens, int out, int in, bool accumulate)
+{
+    return family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_WEIGHT, .m = out, .n = in, .k = tokens, .a = dy, .b = x, .c = dw,
+                                                  .accumulate = accumulate });
+}
+
+void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gemm)
+{
+    sp_launch_define(launch, "ACTIVATION", (long)gemm->activation);
+    if (gemm->kind == SP_GEMM_FORWARD) {
+        if (gemm->bias)
+            sp_launch_define(launch, "BIAS", 1);
+        if (gemm->pre)
+            sp_launch_define(launch, "SAVE_PRE", 1);
+        if (gemm->activation != SP_ACTIVATION_NONE)
+            sp_launch_define(launch, "ACTIVATE", 1);
+    } else if (gemm->activation != SP_ACTIVATION_NONE) {
+        sp_launch_define(launch, "ACTIVATION_BACKWARD", 1);
+    }
+}

@@ -1,0 +1,148 @@
+/* Conformance of every GEMM family against double precision, for the three products and all epilogues. */
+#include "runtime/op/check.h"
+#include "runtime/op/gemm.h"
+
+#include "runtime/base/error.h"
+
+#include <math.h>
+
+/* size: m, n, k. For SP_GEMM_WEIGHT m = out, n = in, k = T; else m = T and the weight is what remains. */
+enum { BACKWARD = 1, WEIGHT = 2, BIAS = 4, GELU = 8, KEEP = 16, ACCUMULATE = 32, RELU = 64 };
+
+static const struct sp_op_case cases[] = {
+    { .name = "forward 1x1x1", .size = { 1, 1, 1 }, .flags = BIAS, .tolerance = 1e-5 },
+    { .name = "forward 3x5x7", .size = { 3, 5, 7 }, .tolerance = 1e-5 },
+    { .name = "forward 11x33x17 bias", .size = { 11, 33, 17 }, .flags = BIAS, .tolerance = 1e-5 },
+    { .name = "forward 12x32x16 gelu kept", .size = { 12, 32, 16 }, .flags = BIAS | GELU | KEEP, .tolerance = 1e-5 },
+    { .name = "forward 13x37x20 gelu", .size = { 13, 37, 20 }, .flags = BIAS | GELU, .tolerance = 1e-5 },
+    { .name = "forward 97x100x300 relu kept", .size = { 97, 100, 300 }, .flags = BIAS | RELU | KEEP, .tolerance = 2e-5 },
+    { .name = "forward 203x384x768", .size = { 203, 384, 768 }, .flags = BIAS, .tolerance = 5e-5 },
+    { .name = "backward 1x1x1", .size = { 1, 1, 1 }, .flags = BACKWARD, .tolerance = 1e-5 },
+    { .name = "backward 5x20x37", .size = { 5, 20, 37 }, .flags = BACKWARD, .tolerance = 1e-5 },
+    { .name = "backward 13x37x20 accumulate", .size = { 13, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "backward 29x31x65 gelu", .size = { 29, 31, 65 }, .flags = BACKWARD | GELU, .tolerance = 1e-5 },
+    { .name = "backward 100x300x600 accumulate", .size = { 100, 300, 600 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 5e-5 },
+    { .name = "backward 130x384x384 gelu", .size = { 130, 384, 384 }, .flags = BACKWARD | GELU, .tolerance = 5e-5 },
+    { .name = "weight 1x1x1", .size = { 1, 1, 1 }, .flags = WEIGHT, .tolerance = 1e-5 },
+    { .name = "weight 3x384x9", .size = { 3, 384, 9 }, .flags = WEIGHT, .tolerance = 1e-5 },
+    { .name = "weight 37x20x65 accumulate", .size = { 37, 20, 65 }, .flags = WEIGHT | ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "weight 100x97x700", .size = { 100, 97, 700 }, .flags = WEIGHT, .tolerance = 5e-5 },
+};
+
+static double activate(unsigned flags, double x)
+{
+    return flags & GELU ? 0.5 * x * (1 + erf(x * M_SQRT1_2)) : x > 0 ? x : 0;
+}
+
+static double activate_gradient(double x)
+{
+    return 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) / sqrt(2 * M_PI);
+}
+
+struct run {
+    const struct sp_gemm_family *family;
+    const struct sp_op_case *c;
+    struct sp_gemm_weight weight;
+    struct sp_gemm gemm;
+};
+
+static int run(void *user)
+{
+    struct run *r = user;
+
+    return r->family->run(sp_buffer_device(r->gemm.c), &r->gemm);
+}
+
+/* C in double; `pre`, where not NULL, receives the value before the activation. */
+static void reference(double *out, double *pre, const struct sp_op_case *c, const double *a, const double *b, const double *bias,
+                      const double *old)
+{
+    int m = c->size[0], n = c->size[1], k = c->size[2];
+
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = c->flags & BIAS ? bias[j] : 0;
+
+            for (int p = 0; p < k; p++) {
+                double x = c->flags & WEIGHT ? a[p * m + i] : a[i * k + p];
+
+                sum += x * (c->flags & (BACKWARD | WEIGHT) ? b[p * n + j] : b[j * k + p]);
+            }
+            if (c->flags & ACCUMULATE)
+                sum += old[i * n + j];
+            if (pre && !(c->flags & BACKWARD))
+                pre[i * n + j] = sum;
+            if (c->flags & BACKWARD && c->flags & GELU)
+                sum *= activate_gradient(pre[i * n + j]);
+            else if (c->flags & (GELU | RELU))
+                sum = activate(c->flags, sum);
+            out[i * n + j] = sum;
+        }
+}
+
+/* Inputs and outputs of the case; B is the weight, packed as the family wants it. */
+static int check_family(struct sp_check *t, const struct sp_op_case *c, struct run *r)
+{
+    struct sp_gemm *g = &r->gemm;
+    size_t m = (size_t)c->size[0], n = (size_t)c->size[1], k = (size_t)c->size[2];
+    bool backward = c->flags & BACKWARD, weight = c->flags & WEIGHT;
+    struct sp_buffer *plain;
+    const double *a = sp_check_input(t, &g->a, m * k, -1, 1), *b = sp_check_input(t, &plain, n * k, -1, 1);
+    const double *bias = sp_check_input(t, &g->bias, n, -1, 1), *old = sp_check_input(t, &g->pre, m * n, -3, 3);
+    double *expected = sp_check_double(t, m * n), *pre = sp_check_double(t, m * n);
+
+    if (!a || !b || !bias || !old || !expected || !pre)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < m * n; i++)
+        pre[i] = old[i];
+    reference(expected, pre, c, a, b, bias, old);
+    g->kind = weight ? SP_GEMM_WEIGHT : backward ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD;
+    g->m = (int)m, g->n = (int)n, g->k = (int)k;
+    g->activation = c->flags & GELU ? SP_ACTIVATION_GELU : c->flags & RELU ? SP_ACTIVATION_RELU : SP_ACTIVATION_NONE;
+    g->accumulate = c->flags & ACCUMULATE;
+    g->b = plain;
+    if (!(c->flags & BIAS))
+        g->bias = NULL;
+    if (!weight) {
+        SP_TRY(sp_gemm_weight_create(&r->weight, sp_check_device(t), r->family, (int)(backward ? k : n),
+                                     (int)(backward ? n : k), true));
+        SP_TRY(sp_gemm_weight_pack(&r->weight, plain));
+        g->b = backward ? r->weight.backward : r->weight.forward;
+    }
+    if (c->flags & KEEP)
+        SP_TRY(sp_check_output(t, &g->pre, m * n));
+    else if (!(backward && c->flags & GELU))
+        g->pre = NULL;
+    if (g->accumulate)
+        SP_TRY(sp_check_inout(t, &g->c, old, m * n));
+    else
+        SP_TRY(sp_check_output(t, &g->c, m * n));
+    SP_TRY(sp_check_run(t, run, r));
+    if (c->flags & KEEP)
+        SP_TRY(sp_check_compare(t, "pre", g->pre, pre, m * n, c->tolerance));
+    return sp_check_compare(t, "C", g->c, expected, m * n, c->tolerance);
+}
+
+static int check_named(struct sp_check *t, const struct sp_op_case *c, const char *name)
+{
+    struct run r = { .c = c };
+    int rc = sp_gemm_choose(&r.family, sp_check_device(t), name);
+
+    if (rc == 0)
+        rc = check_family(t, c, &r);
+    if (rc == 0)
+        rc = sp_device_finish(sp_check_device(t));
+    sp_gemm_weight_free(&r.weight);
+    return rc;
+}
+
+#define SP_GEMM_FAMILY(family)                                                                                         \
+    static int check_##family(struct sp_check *t, const struct sp_op_case *c)                                          \
+    {                                                                                                                  \
+        return check_named(t, c, #family);                                                                             \
+    }                                                                                                                  \
+    const struct sp_op sp_op_gemm_##family = {                                                                         \
+        .name = "gemm_" #family, .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_##family,  \
+    };
+#include "runtime/op/gemm.def"
+#undef SP_GEMM_FAMILY

@@ -1,0 +1,53 @@
+/* The GEMM family of CLBlast: its SGEMM on the weight as it lies, the epilogue as a pass of its own. */
+#include "runtime/op/gemm_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/device/native.h"
+
+#include <clblast_c.h>
+
+static const struct sp_kernel gemm_epilogue = { "gemm_epilogue", "blas/gemm_epilogue.cl" };
+
+static bool suits(const struct sp_device_info *info)
+{
+    (void)info;
+    return true;
+}
+
+static int epilogue(struct sp_device *device, const struct sp_gemm *gemm)
+{
+    struct sp_launch launch = { .kernel = &gemm_epilogue, .global = { (size_t)gemm->m * (size_t)gemm->n }, .local = { 1 } };
+
+    if (!gemm->bias && !gemm->pre && gemm->activation == SP_ACTIVATION_NONE)
+        return 0;
+    sp_launch_define(&launch, "N", gemm->n);
+    sp_gemm_define_epilogue(&launch, gemm);
+    sp_launch_buffer(&launch, gemm->c);
+    sp_launch_buffer(&launch, gemm->bias ? gemm->bias : gemm->c);
+    sp_launch_buffer(&launch, gemm->pre ? gemm->pre : gemm->c);
+    return sp_launch_run(device, &launch);
+}
+
+static int run(struct sp_device *device, const struct sp_gemm *gemm)
+{
+    bool weight = gemm->kind == SP_GEMM_WEIGHT, forward = gemm->kind == SP_GEMM_FORWARD;
+    size_t m = (size_t)gemm->m, n = (size_t)gemm->n, k = (size_t)gemm->k;
+    cl_event event = NULL;
+    cl_command_queue queue;
+    CLBlastStatusCode status;
+
+    if (sp_device_recording(device)) /* CLBlast builds its own programs at its first call */
+        return epilogue(device, gemm);
+    queue = sp_native_begin(device, forward ? "gemm forward" : weight ? "gemm weight" : "gemm backward");
+    status = CLBlastSgemm(CLBlastLayoutRowMajor, weight ? CLBlastTransposeYes : CLBlastTransposeNo,
+                          forward ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, sp_native_buffer(gemm->a), 0,
+                          weight ? m : k, sp_native_buffer(gemm->b), 0, forward ? k : n, gemm->accumulate ? 1.0f : 0.0f,
+                          sp_native_buffer(gemm->c), 0, n, &queue, sp_native_profiling(device) ? &event : NULL);
+    SP_TRY(sp_native_end(device, event));
+    if (status != CLBlastSuccess)
+        return sp_error(SP_EDEVICE, "CLBlast failed with status %d on %s in a product of %zu x %zu x %zu", (int)status,
+                        sp_device_info(device)->name, m, n, k);
+    return epilogue(device, gemm);
+}
+
+const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .suits = suits, .run = run };

@@ -1,0 +1,15 @@
+/* The GEMM families' own header (layer 3, private to runtime/op/gemm*.c). */
+#ifndef SP_OP_GEMM_PRIV_H
+#define SP_OP_GEMM_PRIV_H
+
+#include "runtime/kernel/launch.h"
+#include "runtime/op/gemm.h"
+
+#define SP_GEMM_FAMILY(name) extern const struct sp_gemm_family sp_gemm_##name;
+#include "runtime/op/gemm.def"
+#undef SP_GEMM_FAMILY
+
+/* Adds the defines of the epilogue (BIAS, ACTIVATION, ACTIVATE, SAVE_PRE, ACTIVATION_BACKWARD), all families' alike. */
+void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gemm);
+
+#endif

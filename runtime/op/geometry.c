@@ -1,0 +1,37 @@
+#include "runtime/op/geometry.h"
+
+static int override;
+
+void sp_geometry_override(int lanes)
+{
+    override = lanes;
+}
+
+int sp_geometry_lanes(const struct sp_device *device)
+{
+    if (override)
+        return override;
+    return sp_device_info(device)->type == SP_DEVICE_CPU ? 1 : 64;
+}
+
+void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item)
+{
+    size_t lanes = (size_t)sp_geometry_lanes(device);
+
+    if (lanes > 1)
+        per_item = 1;
+    sp_launch_define(launch, "LANES", (long)lanes);
+    sp_launch_define(launch, "ROWS", per_item);
+    launch->local[0] = lanes;
+    launch->global[0] = (rows + (size_t)per_item - 1) / (size_t)per_item * lanes;
+}
+
+void sp_geometry_elements(struct sp_launch *launch, const struct sp_device *device, size_t count)
+{
+    size_t lanes = (size_t)sp_geometry_lanes(device), chunk = lanes > 1 ? 1 : 4096, items = (count + chunk - 1) / chunk;
+
+    sp_launch_define(launch, "LANES", (long)lanes);
+    sp_launch_define(launch, "CHUNK", (long)chunk);
+    launch->local[0] = lanes;
+    launch->global[0] = (items + lanes - 1) / lanes * lanes;
+}

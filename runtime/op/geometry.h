@@ -1,0 +1,24 @@
+/*
+ * How row-wise and elementwise kernels are laid on a device (layer 3). One source serves both kinds through -DLANES:
+ *
+ *     LANES = 1   CPUs: a work-group of one, float16 vectors, a block of rows or of elements each; no barriers
+ *     LANES > 1   GPUs: a work-group of LANES work-items to a row, tree reductions in local memory; or an element each
+ */
+#ifndef SP_OP_GEOMETRY_H
+#define SP_OP_GEOMETRY_H
+
+#include "runtime/kernel/launch.h"
+
+/* 1 on CPUs, 64 elsewhere, or what a test asked for. */
+int sp_geometry_lanes(const struct sp_device *device);
+
+/* Makes every later launch use `lanes` (a power of two); 0 restores the device's own. For tests: not thread-safe. */
+void sp_geometry_override(int lanes);
+
+/* Defines LANES and ROWS and sets the work size for `rows` rows, `per_item` rows a work-item on CPUs, one a group on GPUs. */
+void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item);
+
+/* Defines LANES and CHUNK and sets the work size for `count` elements, CHUNK a work-item on CPUs, one on GPUs. */
+void sp_geometry_elements(struct sp_launch *launch, const struct sp_device *device, size_t count);
+
+#endif

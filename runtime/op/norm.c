@@ -1,0 +1,105 @@
+#include "runtime/op/norm.h"
+
+#include "runtime/base/error.h"
+#include "runtime/op/check.h"
+#include "runtime/op/geometry.h"
+
+#include <math.h>
+
+#define CHUNK 4096 /* elements to a slot, on every device */
+
+static const struct sp_kernel norm_squares = { "norm_squares", "optim/norm_squares.cl" };
+static const struct sp_kernel norm_finish = { "norm_finish", "optim/norm_finish.cl" };
+
+size_t sp_norm_slots(size_t count)
+{
+    return (count + CHUNK - 1) / CHUNK;
+}
+
+int sp_norm_squares(struct sp_device *device, const struct sp_norm_squares *args)
+{
+    struct sp_launch launch = { .kernel = &norm_squares };
+
+    if (args->count == 0)
+        return 0;
+    sp_geometry_rows(&launch, device, sp_norm_slots(args->count), 1);
+    sp_launch_define(&launch, "CHUNK", CHUNK);
+    sp_launch_buffer(&launch, args->slots);
+    sp_launch_buffer(&launch, args->in);
+    sp_launch_uint(&launch, (uint32_t)args->count);
+    sp_launch_uint(&launch, (uint32_t)args->first_slot);
+    return sp_launch_run(device, &launch);
+}
+
+int sp_norm_finish(struct sp_device *device, const struct sp_norm_finish *args)
+{
+    struct sp_launch launch = { .kernel = &norm_finish };
+
+    sp_geometry_rows(&launch, device, 1, 1);
+    sp_launch_define(&launch, "CHUNK", CHUNK);
+    sp_launch_buffer(&launch, args->out);
+    sp_launch_buffer(&launch, args->slots);
+    sp_launch_int(&launch, (int)args->slot_count);
+    sp_launch_float(&launch, args->max_norm);
+    return sp_launch_run(device, &launch);
+}
+
+/* size: counts of two buffers, max_norm in thousandths */
+enum { POISON = 1 };
+
+static const struct sp_op_case cases[] = {
+    { .name = "1 and 3, no clipping", .size = { 1, 3, 0 }, .tolerance = 1e-6 },
+    { .name = "17 and 1, clipped", .size = { 17, 1, 500 }, .tolerance = 1e-6 },
+    { .name = "17 and 384, below the limit", .size = { 17, 384, 1000000 }, .tolerance = 1e-6 },
+    { .name = "4096 and 33, NaN", .size = { 4096, 33, 1000 }, .flags = POISON, .tolerance = 1e-6 },
+    { .name = "4097 and 300000, clipped", .size = { 4097, 300000, 1000 }, .tolerance = 2e-6 },
+};
+
+struct run {
+    struct sp_norm_squares part[2];
+    struct sp_norm_finish finish;
+};
+
+static int run(void *user)
+{
+    struct run *r = user;
+    struct sp_device *device = sp_buffer_device(r->finish.out);
+
+    SP_TRY(sp_norm_squares(device, &r->part[0]));
+    SP_TRY(sp_norm_squares(device, &r->part[1]));
+    return sp_norm_finish(device, &r->finish);
+}
+
+static int check(struct sp_check *t, const struct sp_op_case *c)
+{
+    struct run r = { .finish = { .max_norm = (float)c->size[2] / 1000 } };
+    double sum = 0, expected[2];
+
+    for (int i = 0; i < 2; i++) {
+        size_t count = (size_t)c->size[i];
+        double *in = sp_check_input(t, &r.part[i].in, count, -1, 1);
+
+        if (!in)
+            return SP_ENOMEM;
+        if (c->flags & POISON && i == 1) {
+            in[count / 2] = NAN;
+            SP_TRY(sp_check_input_values(t, &r.part[i].in, in, count));
+        }
+        for (size_t k = 0; k < count; k++)
+            sum += in[k] * in[k];
+        r.part[i].count = count;
+        r.part[i].first_slot = r.finish.slot_count;
+        r.finish.slot_count += sp_norm_slots(count);
+    }
+    expected[0] = sqrt(sum);
+    expected[1] = r.finish.max_norm > 0 ? (double)r.finish.max_norm / (expected[0] + 1e-6) : 1;
+    if (expected[1] > 1)
+        expected[1] = 1;
+    SP_TRY(sp_check_output(t, &r.finish.slots, r.finish.slot_count));
+    SP_TRY(sp_check_output(t, &r.finish.out, 2));
+    r.part[0].slots = r.part[1].slots = r.finish.slots;
+    SP_TRY(sp_check_run(t, run, &r));
+    return sp_check_compare(t, "norm and coefficient", r.finish.out, expected, 2, c->tolerance);
+}
+
+const struct sp_op sp_op_norm = { "norm", cases, sizeof cases / sizeof *cases, check };

@@ -1,0 +1,106 @@
+#include "runtime/op/rows.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/op/check.h"
+#include "runtime/op/geometry.h"
+
+#include <stdlib.h>
+
+static const struct sp_kernel rows_gather = { "rows_gather", "embed/rows_gather.cl" };
+static const struct sp_kernel rows_scatter = { "rows_scatter", "embed/rows_scatter.cl" };
+
+int sp_rows_gather(struct sp_device *device, const struct sp_rows_gather *args)
+{
+    struct sp_launch launch = { .kernel = &rows_gather };
+
+    sp_geometry_rows(&launch, device, (size_t)args->R, 8);
+    sp_launch_define(&launch, "C", args->C);
+    sp_launch_buffer(&launch, args->out);
+    sp_launch_buffer(&launch, args->in);
+    sp_launch_buffer(&launch, args->rows);
+    sp_launch_int(&launch, args->R);
+    return sp_launch_run(device, &launch);
+}
+
+int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args)
+{
+    struct sp_launch launch = { .kernel = &rows_scatter };
+
+    if (!args->accumulate)
+        SP_TRY(sp_buffer_fill(args->out, 0, 0, (size_t)args->T * (size_t)args->C * sizeof(float)));
+    sp_geometry_rows(&launch, device, (size_t)args->R, 8);
+    sp_launch_define(&launch, "C", args->C);
+    sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
+    sp_launch_buffer(&launch, args->out);
+    sp_launch_buffer(&launch, args->in);
+    sp_launch_buffer(&launch, args->rows);
+    sp_launch_int(&launch, args->R);
+    return sp_launch_run(device, &launch);
+}
+
+/* size: T, R, C; row r is T - 1 - r * (T / R). */
+enum { ACCUMULATE = 1 };
+
+static const struct sp_op_case cases[] = {
+    { .name = "1 of 1x1", .size = { 1, 1, 1 }, .tolerance = 1e-7 },
+    { .name = "9 of 20x17", .size = { 20, 9, 17 }, .tolerance = 1e-7 },
+    { .name = "3 of 7x17 accumulate", .size = { 7, 3, 17 }, .flags = ACCUMULATE, .tolerance = 1e-7 },
+    { .name = "32 of 1000x384", .size = { 1000, 32, 384 }, .tolerance = 1e-7 },
+};
+
+static int run_gather(void *user)
+{
+    struct sp_rows_gather *args = user;
+
+    return sp_rows_gather(sp_buffer_device(args->out), args);
+}
+
+static int run_scatter(void *user)
+{
+    struct sp_rows_scatter *args = user;
+
+    return sp_rows_scatter(sp_buffer_device(args->out), args);
+}
+
+static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *rows)
+{
+    size_t T = (size_t)c->size[0], R = (size_t)c->size[1], C = (size_t)c->size[2];
+    struct sp_rows_gather gather = { .R = (int)R, .C = (int)C };
+    struct sp_rows_scatter scatter = { .T = (int)T, .R = (int)R, .C = (int)C, .accumulate = c->flags & ACCUMULATE };
+    double *in = sp_check_input(t, &gather.in, T * C, -1, 1), *few = sp_check_input(t, &scatter.in, R * C, -1, 1);
+    double *gathered = sp_check_double(t, R * C), *scattered = sp_check_double(t, T * C);
+
+    if (!in || !few || !gathered || !scattered)
+        return SP_ENOMEM;
+    for (size_t i = 0; scatter.accumulate && i < T * C; i++)
+        scattered[i] = in[i];
+    for (size_t r = 0; r < R; r++)
+        rows[r] = (uint32_t)(T - 1 - r * (T / R));
+    for (size_t i = 0; i < R * C; i++) {
+        gathered[i] = in[rows[i / C] * C + i % C];
+        scattered[rows[i / C] * C + i % C] += few[i];
+    }
+    SP_TRY(sp_check_input_words(t, &gather.rows, rows, R));
+    scatter.rows = gather.rows;
+    SP_TRY(sp_check_output(t, &gather.out, R * C));
+    if (scatter.accumulate)
+        SP_TRY(sp_check_inout(t, &scatter.out, in, T * C));
+    else
+        SP_TRY(sp_check_output(t, &scatter.out, T * C));
+    SP_TRY(sp_check_run(t, run_gather, &gather));
+    SP_TRY(sp_check_compare(t, "gathered", gather.out, gathered, R * C, c->tolerance));
+    SP_TRY(sp_check_run(t, run_scatter, &scatter));
+    return sp_check_compare(t, "scattered", scatter.out, scattered, T * C, c->tolerance);
+}
+
+static int check(struct sp_check *t, const struct sp_op_case *c)
+{
+    uint32_t *rows = sp_calloc((size_t)c->size[1], sizeof *rows);
+    int rc = rows ? check_with(t, c, rows) : SP_ENOMEM;
+
+    free(rows);
+    return rc;
+}
+
+const struct sp_op sp_op_rows = { "rows", cases, sizeof cases / sizeof *cases, check };

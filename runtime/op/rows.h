@@ -1,0 +1,29 @@
+/*
+ * Rows by index (layer 3), such as the first token of each sequence (the bounds of a batch are such indices), and their
+ * gradient. fp32, row-major; indices are uint32, distinct, and must lie in the matrix: the kernels do not check them.
+ */
+#ifndef SP_OP_ROWS_H
+#define SP_OP_ROWS_H
+
+#include "runtime/device/device.h"
+
+/* out[r] = in[rows[r]] for r < R. */
+struct sp_rows_gather {
+    struct sp_buffer *out;  /* R x C, written */
+    struct sp_buffer *in;   /* more x C */
+    struct sp_buffer *rows; /* R */
+    int R, C;
+};
+int sp_rows_gather(struct sp_device *device, const struct sp_rows_gather *args);
+
+/* out[rows[r]] = in[r] and 0 in the other rows; with `accumulate` out[rows[r]] += in[r] and nothing else. */
+struct sp_rows_scatter {
+    struct sp_buffer *out;  /* T x C, written */
+    struct sp_buffer *in;   /* R x C */
+    struct sp_buffer *rows; /* R */
+    int T, R, C;
+    bool accumulate;
+};
+int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args);
+
+#endif

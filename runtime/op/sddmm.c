@@ -1,0 +1,123 @@
+#include "runtime/op/sddmm.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/rng.h"
+#include "runtime/op/check.h"
+#include "runtime/op/geometry.h"
+#include "runtime/op/transpose.h"
+
+#include <stdlib.h>
+
+#define BLOCK 64 /* entries a work-item on CPUs */
+
+static const struct sp_kernel sddmm = { "sddmm", "sparse/sddmm.cl" };
+
+int sp_sddmm(struct sp_device *device, const struct sp_sddmm *args)
+{
+    struct sp_launch launch = { .kernel = &sddmm };
+    size_t lanes = (size_t)sp_geometry_lanes(device), block = lanes > 1 ? 1 : BLOCK;
+
+    if (args->K == 0)
+        return 0;
+    launch.local[0] = lanes;
+    launch.global[0] = ((size_t)args->K + block - 1) / block * lanes;
+    sp_launch_define(&launch, "LANES", (long)lanes);
+    sp_launch_define(&launch, "BLOCK", (long)block);
+    sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
+    sp_launch_buffer(&launch, args->gradient);
+    sp_launch_buffer(&launch, args->dyt);
+    sp_launch_buffer(&launch, args->xt);
+    sp_launch_buffer(&launch, args->positions);
+    sp_launch_buffer(&launch, args->row_starts);
+    sp_launch_int(&launch, sp_transpose_stride(args->T));
+    sp_launch_int(&launch, args->in);
+    sp_launch_int(&launch, args->out);
+    sp_launch_uint(&launch, (uint32_t)args->K);
+    sp_launch_float(&launch, args->scale);
+    return sp_launch_run(device, &launch);
+}
+
+void sp_sddmm_row_starts(uint32_t *row_starts, const uint32_t *positions, size_t K, int out, int in)
+{
+    size_t k = 0;
+
+    for (size_t row = 0; row <= (size_t)out; row++) {
+        while (k < K && positions[k] < row * (size_t)in)
+            k++;
+        row_starts[row] = (uint32_t)k;
+    }
+}
+
+/* size: T, out, in, K. Positions are spread evenly, or with FEW_ROWS packed into the last rows. */
+enum { ACCUMULATE = 1, FEW_ROWS = 2 };
+
+static const struct sp_op_case cases[] = {
+    { .name = "T 1, 1 of 1x1", .size = { 1, 1, 1, 1 }, .tolerance = 1e-6 },
+    { .name = "T 3, 5 of 3x2", .size = { 3, 3, 2, 5 }, .tolerance = 1e-6 },
+    { .name = "T 17, 30 of 17x5", .size = { 17, 17, 5, 30 }, .flags = ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "T 40, 70 of 40x33", .size = { 40, 40, 33, 70 }, .flags = FEW_ROWS, .tolerance = 1e-5 },
+    { .name = "T 300, all of 20x10", .size = { 300, 20, 10, 200 }, .tolerance = 1e-5 },
+    { .name = "T 517, 1000 of 384x384", .size = { 517, 384, 384, 1000 }, .tolerance = 2e-5 },
+    { .name = "T 1025, 1475 of 100x200", .size = { 1025, 100, 200, 1475 }, .flags = FEW_ROWS | ACCUMULATE, .tolerance = 2e-5 },
+};
+
+static int run(void *user)
+{
+    struct sp_sddmm *args = user;
+
+    return sp_sddmm(sp_buffer_device(args->gradient), args);
+}
+
+/* A matrix of `rows` rows of T numbers as sp_transpose leaves it. */
+static double *transposed_input(struct sp_check *t, struct sp_buffer **out, size_t rows, int T)
+{
+    size_t stride = (size_t)sp_transpose_stride(T);
+    double *values = sp_check_double(t, rows * stride);
+
+    if (!values)
+        return NULL;
+    for (size_t i = 0; i < rows * stride; i++)
+        values[i] = i % stride < (size_t)T ? (float)(2 * sp_rng_uniform(rows, SP_RNG_INIT, 3, i) - 1) : 0;
+    return sp_check_input_values(t, out, values, rows * stride) < 0 ? NULL : values;
+}
+
+static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *positions, uint32_t *row_starts)
+{
+    size_t out = (size_t)c->size[1], in = (size_t)c->size[2], K = (size_t)c->size[3];
+    size_t stride = (size_t)sp_transpose_stride(c->size[0]);
+    struct sp_sddmm args = { .T = c->size[0], .in = (int)in, .out = (int)out, .K = (int)K, .scale = 0.125f,
+                             .accumulate = c->flags & ACCUMULATE };
+    double *dyt = transposed_input(t, &args.dyt, out, args.T), *xt = transposed_input(t, &args.xt, in, args.T);
+    double *expected = sp_check_double(t, K), *old = sp_check_double(t, K);
+
+    if (!dyt || !xt || !expected || !old)
+        return SP_ENOMEM;
+    for (size_t k = 0; k < K; k++) {
+        positions[k] = (uint32_t)(c->flags & FEW_ROWS ? out * in - K + k : k * (out * in) / K);
+        for (size_t i = 0; i < (size_t)args.T; i++)
+            expected[k] += 0.125 * dyt[positions[k] / in * stride + i] * xt[positions[k] % in * stride + i];
+        old[k] = (double)(k % 4);
+        expected[k] += args.accumulate ? old[k] : 0;
+    }
+    sp_sddmm_row_starts(row_starts, positions, K, args.out, args.in);
+    SP_TRY(sp_check_input_words(t, &args.positions, positions, K));
+    SP_TRY(sp_check_input_words(t, &args.row_starts, row_starts, out + 1));
+    if (args.accumulate)
+        SP_TRY(sp_check_inout(t, &args.gradient, old, K));
+    else
+        SP_TRY(sp_check_output(t, &args.gradient, K));
+    SP_TRY(sp_check_run(t, run, &args));
+    return sp_check_compare(t, "gradient", args.gradient, expected, K, c->tolerance);
+}
+
+static int check(struct sp_check *t, const struct sp_op_case *c)
+{
+    uint32_t *words = sp_calloc((size_t)c->size[3] + (size_t)c->size[1] + 1, sizeof *words);
+    int rc = words ? check_with(t, c, words, words + c->size[3]) : SP_ENOMEM;
+
+    free(words);
+    return rc;
+}
+
+const struct sp_op sp_op_sddmm = { "sddmm", cases, sizeof cases / sizeof *cases, check };

@@ -1,0 +1,47 @@
+/*
+ * The sparse delta (layer 4): for each target weight a sorted list of flat positions and a trainable fp32 value for each, on the
+ * device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor after tensor, so that
+ * optimizer, norm and files see one vector; each tensor's part is padded with entries that stay zero.
+ *
+ * Applying is in place: W[position] = w0 + value in every layout of the weight, exact for fp32 weights; forward costs
+ * nothing. Threading: as the device.
+ */
+#ifndef SP_SPARSE_DELTA_H
+#define SP_SPARSE_DELTA_H
+
+#include "runtime/op/gemm.h"
+#include "runtime/op/wgrad.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What to train of one weight; everything is borrowed, `weight` for the delta's life. */
+struct sp_delta_target {
+    const char *name;
+    struct sp_gemm_weight *weight;
+    const uint32_t *positions; /* [count] sorted, unique, below out * in */
+    size_t count;
+};
+
+struct sp_delta;
+
+/* Copies the positions to the device and keeps the weights' originals there. Values are zero. */
+int sp_delta_create(struct sp_delta **out, struct sp_device *device, const struct sp_delta_target *targets, size_t count);
+void sp_delta_free(struct sp_delta *delta); /* NULL is fine */
+
+/* The gradient sink of target i: the masked gradient (SDDMM) at its positions. */
+struct sp_wgrad_sink *sp_delta_sink(struct sp_delta *delta, size_t i);
+
+/* The one vector: values and gradients, with padding. */
+struct sp_buffer *sp_delta_values(const struct sp_delta *delta);
+struct sp_buffer *sp_delta_gradients(const struct sp_delta *delta);
+size_t sp_delta_padded_count(const struct sp_delta *delta);
+
+/* Writes w0 + value into the weights. */
+int sp_delta_apply(struct sp_delta *delta);
+
+/* Target i's values, from and to the host: [count] of its positions. Reading waits for the device. */
+int sp_delta_read(float *out, struct sp_delta *delta, size_t i);
+int sp_delta_write(struct sp_delta *delta, size_t i, const float *values);
+
+#endif

@@ -1,0 +1,3 @@
+noinst_LIBRARIES += runtime/tensor/libtensor.a
+runtime_tensor_libtensor_a_SOURCES = \
+	runtime/tensor/dtype.c runtime/tensor/dtype.h runtime/tensor/dtype.def

@@ -1,0 +1,12 @@
+noinst_LIBRARIES += runtime/text/libtext.a
+runtime_text_libtext_a_SOURCES = \
+	runtime/text/added_tokens.c runtime/text/added_tokens.h \
+	runtime/text/model_wordpiece.c \
+	runtime/text/normalizer_bert.c \
+	runtime/text/post_processor.c runtime/text/post_processor.h \
+	runtime/text/pre_tokenizer_bert.c \
+	runtime/text/stage.c runtime/text/stage.h runtime/text/stage.def \
+	runtime/text/tokenizer.c runtime/text/tokenizer.h \
+	runtime/text/unicode.c runtime/text/unicode.h runtime/text/unicode_table.h \
+	runtime/text/vocab.c runtime/text/vocab.h \
+	runtime/text/vocab_txt.c runtime/text/vocab_txt.h

@@ -1,0 +1,62 @@
+/* BERT's pre-tokenizer: words end at white space, which is dropped, and every punctuation character
+ * is a word of its own. */
+#include "runtime/base/mem.h"
+#include "runtime/text/stage.h"
+#include "runtime/text/unicode.h"
+
+enum kind { WORD, SPACE, PUNCTUATION };
+
+static int load(void **state, struct sp_vocab *vocab, const json_t *section, const char *path)
+{
+    (void)vocab, (void)section, (void)path;
+    *state = NULL;
+    return 0;
+}
+
+static void release(void *state)
+{
+    (void)state;
+}
+
+static enum kind kind_of(uint32_t c)
+{
+    if (c < 0x80) {
+        if ((c | 0x20) - 'a' < 26 || c - '0' < 10)
+            return WORD;
+        if (c > ' ' && c < 0x7F) /* the library counts ASCII symbols as punctuation */
+            return PUNCTUATION;
+    }
+    if (sp_unicode_is_space(c))
+        return SPACE;
+    return sp_unicode_class(c) == SP_CHAR_PUNCTUATION ? PUNCTUATION : WORD;
+}
+
+static bool next(const void *state, const char *text, size_t length, size_t *at, size_t *start,
+                 size_t *bytes)
+{
+    (void)state;
+    *start = *at;
+    while (*at < length) {
+        uint32_t c;
+        size_t step = sp_unicode_decode(&c, text + *at, length - *at);
+        enum kind kind = kind_of(c);
+
+        if (kind != WORD && *at > *start)
+            break;
+        *at += step;
+        if (kind == SPACE)
+            *start = *at;
+        else if (kind == PUNCTUATION)
+            break;
+    }
+    *bytes = *at - *start;
+    return *bytes > 0;
+}
+
+const struct sp_stage sp_stage_pre_tokenizer_bert = {
+    .slot = "pre_tokenizer",
+    .type = "BertPreTokenizer",
+    .load = load,
+    .free = release,
+    .next = next,
+};

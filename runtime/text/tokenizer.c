@@ -1,0 +1,317 @@
+#include "runtime/text/tokenizer.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/text/added_tokens.h"
+#include "runtime/text/post_processor.h"
+#include "runtime/text/stage.h"
+#include "runtime/text/unicode.h"
+#include "runtime/text/vocab_txt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX ((size_t)64 << 20)
+
+struct sp_tokenizer {
+    const struct sp_stage *normalizer, *pre_tokenizer,
+        *model; /* normalizer: NULL where the file has none */
+    void *normalizer_state, *pre_tokenizer_state, *model_state;
+    struct sp_vocab vocab;
+    struct sp_added_tokens added;
+    struct sp_template templates[2]; /* of one text, of a pair */
+    uint32_t specials[SP_TOKEN_SPECIALS];
+};
+
+static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *path)
+{
+    const json_t *normalizer = json_object_get(json, "normalizer");
+
+    if (normalizer && !json_is_null(normalizer))
+        SP_TRY(sp_stage_load(&t->normalizer, &t->normalizer_state, &t->vocab, "normalizer",
+                             normalizer, path));
+    SP_TRY(sp_stage_load(&t->pre_tokenizer, &t->pre_tokenizer_state, &t->vocab, "pre_tokenizer",
+                         json_object_get(json, "pre_tokenizer"), path));
+    SP_TRY(sp_stage_load(&t->model, &t->model_state, &t->vocab, "model",
+                         json_object_get(json, "model"), path));
+    SP_TRY(sp_templates_load(t->templates, json_object_get(json, "post_processor"), path));
+    return sp_added_tokens_load(&t->added, json_object_get(json, "added_tokens"), &t->vocab,
+                                t->normalizer, t->normalizer_state, path);
+}
+
+static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
+{
+    uint32_t id = sp_vocab_find(&t->vocab, token);
+
+    for (size_t i = 0; id == SP_TOKEN_NONE && i < t->added.raw.count; i++)
+        if (strcmp(t->added.raw.tokens[i].text, token) == 0)
+            id = t->added.raw.tokens[i].id;
+    return id;
+}
+
+static int load_specials(struct sp_tokenizer *t, const char *model_dir)
+{
+    const char *names[SP_TOKEN_SPECIALS];
+    json_t *config = NULL, *map = NULL;
+    int rc = sp_special_names(names, &config, &map, model_dir);
+
+    for (size_t i = 0; rc == 0 && i < SP_TOKEN_SPECIALS; i++)
+        t->specials[i] = find_token(t, names[i]);
+    json_decref(config);
+    json_decref(map);
+    return rc;
+}
+
+/* The directory's tokenizer.json, or one made of its vocab.txt; *path is the file, for messages. */
+static int read_definition(json_t **out, char **path, const char *model_dir)
+{
+    *path = sp_fs_join(model_dir, "tokenizer.json");
+    if (!*path)
+        return SP_ENOMEM;
+    if (sp_fs_exists(*path))
+        return sp_json_load(out, *path, FILE_MAX);
+    free(*path);
+    *path = sp_fs_join(model_dir, "vocab.txt");
+    if (!*path)
+        return SP_ENOMEM;
+    if (sp_fs_exists(*path))
+        return sp_vocab_txt_load(out, model_dir, *path);
+    return sp_error(SP_ENOTFOUND,
+                    "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there",
+                    model_dir);
+}
+
+int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
+{
+    struct sp_tokenizer *t = sp_calloc(1, sizeof *t);
+    json_t *json = NULL;
+    char *path = NULL;
+    int rc = 0;
+
+    *out = NULL;
+    if (!t)
+        return SP_ENOMEM;
+    SP_GO(read_definition(&json, &path, model_dir));
+    SP_GO(load_stages(t, json, path));
+    SP_GO(load_specials(t, model_dir));
+    *out = t;
+out:
+    json_decref(json);
+    free(path);
+    if (rc < 0)
+        sp_tokenizer_free(t);
+    return rc;
+}
+
+void sp_tokenizer_free(struct sp_tokenizer *t)
+{
+    if (!t)
+        return;
+    if (t->normalizer)
+        t->normalizer->free(t->normalizer_state);
+    if (t->pre_tokenizer)
+        t->pre_tokenizer->free(t->pre_tokenizer_state);
+    if (t->model)
+        t->model->free(t->model_state);
+    sp_vocab_free(&t->vocab);
+    sp_added_tokens_free(&t->added);
+    sp_template_free(&t->templates[0]);
+    sp_template_free(&t->templates[1]);
+    free(t);
+}
+
+size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *t)
+{
+    return t->vocab.size > t->added.size ? t->vocab.size : t->added.size;
+}
+
+uint32_t sp_tokenizer_special(const struct sp_tokenizer *t, enum sp_special_token which)
+{
+    return t->specials[which];
+}
+
+/* Where a text's ids go, and the memory for the steps on the way. */
+struct run {
+    const struct sp_tokenizer *tokenizer;
+    struct sp_scratch *scratch;
+    struct sp_ids *ids;
+};
+
+static int encode_words(struct run *run, const char *text, size_t length)
+{
+    const struct sp_tokenizer *t = run->tokenizer;
+    size_t at = 0, start, bytes;
+
+    while (t->pre_tokenizer->next(t->pre_tokenizer_state, text, length, &at, &start, &bytes))
+        SP_TRY(t->model->encode(t->model_state, &t->vocab, run->ids, text + start, bytes));
+    return 0;
+}
+
+/* Splits the text at the set's tokens; what lies between goes through `rest`. */
+static int split(struct run *run, const struct sp_added_set *set, const char *text, size_t length,
+                 int (*rest)(struct run *run, const char *text, size_t length))
+{
+    const struct sp_added_token *token;
+    size_t at = 0, done = 0, start, stop;
+
+    while ((token = sp_added_set_next(set, text, length, done, &at, &start, &stop))) {
+        if (done < start)
+            SP_TRY(rest(run, text + done, start - done));
+        SP_TRY(sp_ids_add(run->ids, token->id));
+        done = stop;
+    }
+    return done < length ? rest(run, text + done, length - done) : 0;
+}
+
+static int encode_normalized(struct run *run, const char *text, size_t length)
+{
+    const struct sp_tokenizer *t = run->tokenizer;
+    struct sp_buf *out = &run->scratch->normalized;
+
+    if (t->normalizer) {
+        sp_buf_clear(out);
+        SP_TRY(
+            t->normalizer->normalize(t->normalizer_state, out, &run->scratch->marks, text, length));
+        text = out->data;
+        length = out->length;
+    }
+    return split(run, &t->added.normalized, text, length, encode_words);
+}
+
+/* Replaces *text by a copy in which every ill-formed part is U+FFFD. */
+static int repair(struct sp_buf *out, const char **text, size_t *length)
+{
+    const char *in = *text;
+    size_t left = *length;
+
+    sp_buf_clear(out);
+    while (left) {
+        size_t valid = sp_text_utf8_prefix(in, left);
+        uint32_t c;
+
+        SP_TRY(sp_buf_append(out, in, valid));
+        in += valid;
+        left -= valid;
+        if (!left)
+            break;
+        valid = sp_unicode_decode(&c, in, left);
+        SP_TRY(sp_buf_puts(out, "\xEF\xBF\xBD"));
+        in += valid;
+        left -= valid;
+    }
+    *text = out->data;
+    *length = out->length;
+    return 0;
+}
+
+static int encode_text(struct run *run, const char *text, size_t length)
+{
+    if (length > SP_TOKENIZER_TEXT_MAX)
+        return sp_error(SP_ELIMIT, "a text of %zu bytes is longer than the limit of %zu", length,
+                        SP_TOKENIZER_TEXT_MAX);
+    run->ids->count = 0;
+    if (sp_text_utf8_prefix(text, length) < length)
+        SP_TRY(repair(&run->scratch->repaired, &text, &length));
+    return split(run, &run->tokenizer->added.raw, text, length, encode_normalized);
+}
+
+static int reserve(struct sp_encoding *out, size_t length)
+{
+    uint32_t *ids;
+    uint8_t *types;
+
+    if (length <= out->scratch->capacity)
+        return 0;
+    length += length / 2;
+    ids = sp_realloc(out->ids, length, sizeof *ids);
+    if (!ids)
+        return SP_ENOMEM;
+    out->ids = ids;
+    types = sp_realloc(out->types, length, sizeof *types);
+    if (!types)
+        return SP_ENOMEM;
+    out->types = types;
+    out->scratch->capacity = length;
+    return 0;
+}
+
+/* Puts the first counts[] ids of the texts where the template wants them. */
+static int apply_template(struct sp_encoding *out, const struct sp_template *template,
+                          const size_t counts[2])
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < template->count; i++)
+        length += template->pieces[i].text < 0 ? 1 : counts[template->pieces[i].text];
+    SP_TRY(reserve(out, length));
+    out->length = 0;
+    for (size_t i = 0; i < template->count; i++) {
+        const struct sp_template_piece *piece = &template->pieces[i];
+        const uint32_t *ids = piece->text < 0 ? &piece->id : out->scratch->texts[piece->text].data;
+        size_t count = piece->text < 0 ? 1 : counts[piece->text];
+
+        if (count) {
+            memcpy(out->ids + out->length, ids, count * sizeof *ids);
+            memset(out->types + out->length, piece->type, count);
+        }
+        out->length += count;
+    }
+    return 0;
+}
+
+static int prepare(struct sp_encoding *out)
+{
+    out->length = out->full_length = 0;
+    out->truncated = false;
+    if (out->scratch)
+        return 0;
+    out->scratch = sp_calloc(1, sizeof *out->scratch);
+    if (!out->scratch)
+        return SP_ENOMEM;
+    /* a character of one byte never grows, one of two or more becomes at most 12 bytes */
+    out->scratch->normalized.limit = 6 * SP_TOKENIZER_TEXT_MAX;
+    out->scratch->repaired.limit = 3 * SP_TOKENIZER_TEXT_MAX;
+    return 0;
+}
+
+int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, const char *text,
+                        size_t length, const char *pair, size_t pair_length, size_t max_length)
+{
+    const struct sp_template *template = &t->templates[pair != NULL];
+    struct run run = { t, NULL, NULL };
+    size_t counts[2] = { 0, 0 };
+
+    if (max_length && max_length < template->specials)
+        return sp_error(SP_EINVAL,
+                        "a maximum length of %zu tokens has no room for the %zu special tokens",
+                        max_length, template->specials);
+    SP_TRY(prepare(out));
+    run.scratch = out->scratch;
+    for (size_t i = 0; i < (pair ? 2 : 1); i++) {
+        run.ids = &out->scratch->texts[i];
+        SP_TRY(encode_text(&run, i ? pair : text, i ? pair_length : length));
+        counts[i] = run.ids->count;
+    }
+    out->full_length = counts[0] + counts[1] + template->specials;
+    if (max_length)
+        sp_truncate_longest_first(counts, max_length - template->specials);
+    out->truncated = counts[0] + counts[1] + template->specials < out->full_length;
+    return apply_template(out, template, counts);
+}
+
+void sp_encoding_free(struct sp_encoding *encoding)
+{
+    if (encoding->scratch) {
+        sp_buf_free(&encoding->scratch->repaired);
+        sp_buf_free(&encoding->scratch->normalized);
+        free(encoding->scratch->texts[0].data);
+        free(encoding->scratch->texts[1].data);
+        free(encoding->scratch->marks.data);
+    }
+    free(encoding->scratch);
+    free(encoding->ids);
+    free(encoding->types);
+    memset(encoding, 0, sizeof *encoding);
+}

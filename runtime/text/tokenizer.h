@@ -1,0 +1,64 @@
+/*
+ * Tokenizers (layer 4, text): from a text or a pair of texts to token ids, exactly as the Hugging
+ * Face `tokenizers` library gives them for the same model directory. What stages a tokenizer has
+ * (normalizer, pre-tokenizer, model, post-processor) is read from tokenizer.json, or implied by
+ * vocab.txt + tokenizer_config.json; a kind that is not supported is an error naming the file, what
+ * was found and what is supported.
+ * Ownership: a tokenizer and an encoding are the caller's. Threading: a loaded tokenizer is never
+ * changed, so any number of threads may encode with it, each with its own encoding.
+ */
+#ifndef SP_TEXT_TOKENIZER_H
+#define SP_TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SP_TOKENIZER_TEXT_MAX ((size_t)64 << 20) /* bytes of a text; a longer one is SP_ELIMIT */
+#define SP_TOKEN_NONE UINT32_MAX                 /* "the tokenizer has no such token" */
+
+struct sp_tokenizer;
+struct sp_scratch;
+
+enum sp_special_token {
+    SP_TOKEN_PAD,
+    SP_TOKEN_UNK,
+    SP_TOKEN_CLS,
+    SP_TOKEN_SEP,
+    SP_TOKEN_MASK,
+    SP_TOKEN_SPECIALS
+};
+
+/* Start from zero: `struct sp_encoding encoding = { 0 };`. The memory is kept from call to call. */
+struct sp_encoding {
+    uint32_t *ids;  /* [length], special tokens included */
+    uint8_t *types; /* [length], token types: 0 for the first text, 1 for the second */
+    size_t length;
+    size_t full_length; /* the length without truncation */
+    bool truncated;     /* length < full_length */
+    struct sp_scratch *scratch;
+};
+
+/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt. */
+int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir);
+void sp_tokenizer_free(struct sp_tokenizer *tokenizer);
+
+/*
+ * Encodes text[length] and, where pair is not NULL, pair[pair_length]. Bytes that are no UTF-8
+ * count as U+FFFD, one for each maximal ill-formed part (Python's errors="replace"); NUL bytes are
+ * allowed. max_length > 0 truncates to that many tokens, special tokens included, on the right, a
+ * pair by the strategy longest_first; less than the special tokens alone is SP_EINVAL. The texts
+ * must not overlap the encoding's memory.
+ */
+int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *tokenizer,
+                        const char *text, size_t length, const char *pair, size_t pair_length,
+                        size_t max_length);
+void sp_encoding_free(struct sp_encoding *encoding);
+
+/* One more than the largest id. */
+size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *tokenizer);
+
+/* The id of a special token, or SP_TOKEN_NONE. */
+uint32_t sp_tokenizer_special(const struct sp_tokenizer *tokenizer, enum sp_special_token which);
+
+#endif

@@ -1,0 +1,163 @@
+#include "runtime/text/unicode.h"
+
+#include "runtime/text/unicode_table.h"
+
+#include <utf8proc.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* The range of a sorted table that holds c, or NULL. */
+static const struct sp_unicode_range *find(const struct sp_unicode_range *table, size_t count,
+                                           uint32_t c)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (c > table[middle].last)
+            low = middle + 1;
+        else if (c < table[middle].first)
+            high = middle;
+        else
+            return &table[middle];
+    }
+    return NULL;
+}
+
+enum sp_char_class sp_unicode_class(uint32_t c)
+{
+    const struct sp_unicode_range *range = find(sp_unicode_classes, COUNT(sp_unicode_classes), c);
+
+    if (range)
+        return (enum sp_char_class)range->value;
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+        return SP_CHAR_CONTROL;
+    case UTF8PROC_CATEGORY_MN:
+        return SP_CHAR_MARK;
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+        return SP_CHAR_PUNCTUATION;
+    default:
+        return SP_CHAR_OTHER;
+    }
+}
+
+bool sp_unicode_is_space(uint32_t c)
+{
+    if (c < 0x80)
+        return c == ' ' || (c >= '\t' && c <= '\r');
+    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+bool sp_unicode_is_word(uint32_t c)
+{
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC:
+        return true;
+    default: /* joiners, and the circled and squared letters that are alphabetic symbols */
+        return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) ||
+               (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+               (c >= 0x1F170 && c <= 0x1F189);
+    }
+}
+
+unsigned sp_unicode_combining(uint32_t c)
+{
+    if (c < 0x300 || find(sp_unicode_inert, COUNT(sp_unicode_inert), c))
+        return 0;
+    return (unsigned)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+}
+
+size_t sp_unicode_decompose(uint32_t out[SP_UNICODE_DECOMPOSED_MAX], uint32_t c)
+{
+    utf8proc_int32_t parts[SP_UNICODE_DECOMPOSED_MAX];
+    utf8proc_ssize_t count = 0;
+    int boundary_class = 0;
+
+    if (!find(sp_unicode_inert, COUNT(sp_unicode_inert), c))
+        count = utf8proc_decompose_char((utf8proc_int32_t)c, parts, SP_UNICODE_DECOMPOSED_MAX,
+                                        UTF8PROC_DECOMPOSE, &boundary_class);
+    if (count < 1 || count > SP_UNICODE_DECOMPOSED_MAX) {
+        out[0] = c;
+        return 1;
+    }
+    for (utf8proc_ssize_t i = 0; i < count; i++)
+        out[i] = (uint32_t)parts[i];
+    return (size_t)count;
+}
+
+size_t sp_unicode_lower(uint32_t out[2], uint32_t c)
+{
+    const struct sp_unicode_range *range = find(sp_unicode_lowered, COUNT(sp_unicode_lowered), c);
+
+    if (c == 0x130) { /* the one character whose lower case is two: i and a dot above */
+        out[0] = 'i';
+        out[1] = 0x307;
+        return 2;
+    }
+    out[0] = range ? (uint32_t)((int32_t)c + range->value)
+                   : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+    return 1;
+}
+
+size_t sp_unicode_decode(uint32_t *c, const char *text, size_t length)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    unsigned char
+        low = 0x80,
+        high = 0xBF; /* of the second byte: no overlong forms, surrogates or values past U+10FFFF */
+    size_t bytes;
+
+    *c = s[0];
+    if (s[0] < 0x80)
+        return 1;
+    bytes = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (s[0] < 0xC2 || s[0] > 0xF4) {
+        *c = SP_UNICODE_REPLACEMENT;
+        return 1;
+    }
+    if (s[0] == 0xE0)
+        low = 0xA0;
+    else if (s[0] == 0xED)
+        high = 0x9F;
+    else if (s[0] == 0xF0)
+        low = 0x90;
+    else if (s[0] == 0xF4)
+        high = 0x8F;
+    *c &= 0x7Fu >> bytes;
+    for (size_t i = 1; i < bytes; i++) {
+        if (i >= length || s[i] < low || s[i] > high) {
+            *c = SP_UNICODE_REPLACEMENT;
+            return i;
+        }
+        *c = *c << 6 | (s[i] & 0x3Fu);
+        low = 0x80;
+        high = 0xBF;
+    }
+    return bytes;
+}
+
+size_t sp_unicode_encode(char out[4], uint32_t c)
+{
+    return (size_t)utf8proc_encode_char((utf8proc_int32_t)c, (utf8proc_uint8_t *)out);
+}

@@ -1,0 +1,44 @@
+/*
+ * Characters as the `tokenizers` library sees them (layer 4, text). utf8proc answers for most;
+ * where the library's own tables are of another Unicode version (categories of 8.0, combining
+ * classes and decompositions of 9.0, lower case of 17.0), the generated unicode_table.h answers, so
+ * results do not depend on utf8proc's version (14.0 or later). Threading: pure functions.
+ */
+#ifndef SP_TEXT_UNICODE_H
+#define SP_TEXT_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SP_UNICODE_REPLACEMENT 0xFFFDu
+#define SP_UNICODE_DECOMPOSED_MAX 4 /* characters of the longest canonical decomposition */
+
+enum sp_char_class {
+    SP_CHAR_OTHER,
+    SP_CHAR_CONTROL,    /* Cc, Cf, Co */
+    SP_CHAR_MARK,       /* Mn */
+    SP_CHAR_PUNCTUATION /* P* */
+};
+
+enum sp_char_class sp_unicode_class(uint32_t c);
+bool sp_unicode_is_space(uint32_t c); /* White_Space */
+bool sp_unicode_is_word(uint32_t c);  /* \w of a regular expression */
+
+/* Canonical combining class, 0 for a starter. */
+unsigned sp_unicode_combining(uint32_t c);
+
+/* The full canonical decomposition, not reordered; returns its length. */
+size_t sp_unicode_decompose(uint32_t out[SP_UNICODE_DECOMPOSED_MAX], uint32_t c);
+
+/* Lower case without regard to context or language; returns its length. */
+size_t sp_unicode_lower(uint32_t out[2], uint32_t c);
+
+/* Decodes the first character of text[length], length > 0, and returns its bytes. An ill-formed
+ * start gives U+FFFD and the bytes of its maximal subpart (Unicode, section 3.9), at least 1. */
+size_t sp_unicode_decode(uint32_t *c, const char *text, size_t length);
+
+/* Encodes; returns 1 to 4. */
+size_t sp_unicode_encode(char out[4], uint32_t c);
+
+#endif

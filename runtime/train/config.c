@@ -1,0 +1,392 @@
+#include "runtime/train/config.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define FIELD(name) offsetof(struct sp_config, name)
+#define DEFAULT_RANK 8
+
+static const char *const tasks[] = { "auto", "classification", "regression", NULL };
+static const char *const headers[] = { "auto", "true", "false", NULL };
+static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
+static const char *const evals[] = { "no", "steps", "epoch", NULL };
+static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
+static const char *const methods[] = { "static", "full", "head", NULL };
+static const char *const metrics[] = { "random", "magnitude", "gradient", NULL };
+static const char *const scopes[] = { "global", "tensor", NULL };
+
+static const char data[] = "Model and data", training[] = "Training",
+                  reports[] = "Reports and evaluation", devices[] = "Device",
+                  sparse[] = "Sparse training";
+
+/* key, type, field, default, range, choices, group, help, what unset means */
+static const struct sp_option options[] = {
+    { "model_name_or_path", SP_OPTION_STRING, FIELD(model_name_or_path), NULL, NULL, NULL, data,
+      "The pretrained model: a folder as Hugging Face lays it out, or the name of one in the "
+      "cache.",
+      "required" },
+    { "train_file", SP_OPTION_STRING, FIELD(train_file), NULL, NULL, NULL, data,
+      "Training rows: a .jsonl, .csv or .tsv file.", "required by train and mask" },
+    { "validation_file", SP_OPTION_STRING, FIELD(validation_file), NULL, NULL, NULL, data,
+      "Held-out rows, for the metrics before and after training and as eval_strategy says.",
+      "by default there is no evaluation" },
+    { "output_dir", SP_OPTION_STRING, FIELD(output_dir), NULL, NULL, NULL, data,
+      "The folder for the adapter, metrics.jsonl and config.resolved.yaml; made when missing.",
+      "required by train" },
+    { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
+      "What the labels are. auto: regression when a label is a number that is not an integer.",
+      NULL },
+    { "text_column", SP_OPTION_STRING, FIELD(text_column), NULL, NULL, NULL, data,
+      "The text's column: its name, or its number from 1.",
+      "by default GLUE's names, else the first that is not the label" },
+    { "text_pair_column", SP_OPTION_STRING, FIELD(text_pair_column), NULL, NULL, NULL, data,
+      "The second text's column, for tasks on pairs.",
+      "by default GLUE's names; none when text_column is set" },
+    { "label_column", SP_OPTION_STRING, FIELD(label_column), NULL, NULL, NULL, data,
+      "The label's column.", "by default the column named label" },
+    { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, headers, data,
+      "Whether the first row of a csv or tsv file names the columns.", NULL },
+    { "quotes", SP_OPTION_BOOL, FIELD(quotes), "false", NULL, NULL, data,
+      "In tsv files, whether fields may be quoted as in csv. Otherwise a quote is an ordinary "
+      "character.",
+      NULL },
+    { "skip_bad_rows", SP_OPTION_BOOL, FIELD(skip_bad_rows), "false", NULL, NULL, data,
+      "Leave rows that cannot be used out, and count them, instead of stopping at the first.",
+      NULL },
+    { "max_seq_length", SP_OPTION_INT, FIELD(max_seq_length), "128", "[3, 1000000]", NULL, data,
+      "Tokens of a row with its special tokens; longer texts are cut.", NULL },
+    { "max_train_samples", SP_OPTION_INT, FIELD(max_train_samples), "0", "[0, inf)", NULL, data,
+      "Use only the first so many training rows; 0 uses all.", NULL },
+    { "max_eval_samples", SP_OPTION_INT, FIELD(max_eval_samples), "0", "[0, inf)", NULL, data,
+      "Use only the first so many held-out rows; 0 uses all.", NULL },
+
+    { "per_device_train_batch_size", SP_OPTION_INT, FIELD(per_device_train_batch_size), "32",
+      "[1, 65536]", NULL, training, "Rows of a batch; also of a batch while a mask is scored.",
+      NULL },
+    { "per_device_eval_batch_size", SP_OPTION_INT, FIELD(per_device_eval_batch_size), "32",
+      "[1, 65536]", NULL, training, "Rows of a batch in evaluation.", NULL },
+    { "gradient_accumulation_steps", SP_OPTION_INT, FIELD(gradient_accumulation_steps), "1",
+      "[1, 65536]", NULL, training, "Batches whose gradients are averaged for one step.", NULL },
+    { "num_train_epochs", SP_OPTION_NUMBER, FIELD(num_train_epochs), "3", "(0, 1000000]", NULL,
+      training, "Passes over the training rows; may be a fraction.", NULL },
+    { "max_steps", SP_OPTION_INT, FIELD(max_steps), "0", "[0, inf)", NULL, training,
+      "Steps to train, whatever num_train_epochs says; 0 goes by epochs.", NULL },
+    { "learning_rate", SP_OPTION_NUMBER, FIELD(learning_rate), NULL, "[0, 1000]", NULL, training,
+      "The largest learning rate of the schedule.", "by default 1e-3, with method full 5e-5" },
+    { "lr_scheduler_type", SP_OPTION_STRING, FIELD(lr_scheduler_type), "linear", NULL, schedules,
+      training,
+      "The learning rate after the warm-up: falling to 0 in a line or half a cosine, or constant.",
+      NULL },
+    { "warmup_steps", SP_OPTION_NUMBER, FIELD(warmup_steps), "0", "[0, inf)", NULL, training,
+      "Steps in which the learning rate rises from 0; below 1 it is a share of all steps.", NULL },
+    { "weight_decay", SP_OPTION_NUMBER, FIELD(weight_decay), "0", "[0, 1000]", NULL, training,
+      "AdamW's decay. On a sparse delta it pulls towards the pretrained weight.", NULL },
+    { "adam_beta1", SP_OPTION_NUMBER, FIELD(adam_beta1), "0.9", "[0, 1)", NULL, training,
+      "AdamW's decay of the mean gradient.", NULL },
+    { "adam_beta2", SP_OPTION_NUMBER, FIELD(adam_beta2), "0.999", "[0, 1)", NULL, training,
+      "AdamW's decay of the mean squared gradient.", NULL },
+    { "adam_epsilon", SP_OPTION_NUMBER, FIELD(adam_epsilon), "1e-8", "(0, 1]", NULL, training,
+      "AdamW's addition to the denominator.", NULL },
+    { "max_grad_norm", SP_OPTION_NUMBER, FIELD(max_grad_norm), "1.0", "[0, inf)", NULL, training,
+      "Gradients whose norm over all trained values is larger are scaled down to it; 0 never "
+      "scales.",
+      NULL },
+    { "dropout", SP_OPTION_NUMBER, FIELD(dropout), NULL, "[0, 1)", NULL, training,
+      "Dropout's probability everywhere the model has one.", "by default the model's own" },
+    { "label_smoothing_factor", SP_OPTION_NUMBER, FIELD(label_smoothing_factor), "0", "[0, 1)",
+      NULL, training, "The share of a label's weight that is spread over all classes.", NULL },
+    { "seed", SP_OPTION_INT, FIELD(seed), "42", "[0, inf)", NULL, training,
+      "Of the order of rows, the new head, random masks and dropout.", NULL },
+    { "shuffle", SP_OPTION_BOOL, FIELD(shuffle), "true", NULL, NULL, training,
+      "A new order of rows in each epoch; false keeps the file's.", NULL },
+
+    { "logging_steps", SP_OPTION_INT, FIELD(logging_steps), "10", "[1, inf)", NULL, reports,
+      "A line of metrics.jsonl every so many steps.", NULL },
+    { "eval_strategy", SP_OPTION_CHOICE, FIELD(eval_strategy), "no", NULL, evals, reports,
+      "Evaluations while training, besides those before and after it: none, every eval_steps, or "
+      "after each epoch.",
+      NULL },
+    { "eval_steps", SP_OPTION_INT, FIELD(eval_steps), NULL, "[1, inf)", NULL, reports,
+      "Steps between evaluations, with eval_strategy steps.", "by default logging_steps" },
+
+    { "device", SP_OPTION_STRING, FIELD(device), "auto", NULL, NULL, devices,
+      "The OpenCL device: an index or a part of the name as `speft-cl devices` lists them, cpu, "
+      "gpu, or vendor:NAME.",
+      NULL },
+    { "gemm", SP_OPTION_STRING, FIELD(gemm), "auto", NULL, gemms, devices,
+      "The kernels for matrix products; auto picks by device.", NULL },
+
+    { "sparse.method", SP_OPTION_CHOICE, FIELD(sparse.method), "static", NULL, methods, sparse,
+      "What is trained besides the head: a fixed sparse delta, all weights, or nothing.", NULL },
+    { "sparse.metric", SP_OPTION_STRING, FIELD(sparse.metric), "gradient", NULL, metrics, sparse,
+      "The score by which positions are chosen.", NULL },
+    { "sparse.density", SP_OPTION_NUMBER, FIELD(sparse.density), NULL, "(0, 1]", NULL, sparse,
+      "The budget as a share of the target weights.", "by default not used" },
+    { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]",
+      NULL, sparse, "The budget as the number of values that LoRA of this rank would train.",
+      "by default 8 where no budget is given" },
+    { "sparse.count", SP_OPTION_INT, FIELD(sparse.count), NULL, "[1, inf)", NULL, sparse,
+      "The budget as a number of positions.", "by default not used" },
+    { "sparse.scope", SP_OPTION_CHOICE, FIELD(sparse.scope), "global", NULL, scopes, sparse,
+      "The best positions over all targets together, or the same share of each.", NULL },
+    { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL,
+      NULL, sparse, "Names at the end of the linear layers whose weights get a delta.", NULL },
+    { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)",
+      NULL, sparse, "Training rows whose gradients are averaged for the score.", NULL },
+    { "sparse.scoring_memory", SP_OPTION_INT, FIELD(sparse.scoring_memory), "1024",
+      "[1, 1000000000]", NULL, sparse,
+      "MiB of device memory for gradients while scoring; less takes more passes over the rows.",
+      NULL },
+};
+
+/* Other tools' names where they mean the same: axolotl, LLaMA-Factory, mlx-lm, torchtune. */
+static const struct sp_option_alias aliases[] = {
+    { "base_model", "model_name_or_path", NULL },
+    { "micro_batch_size", "per_device_train_batch_size", NULL },
+    { "eval_batch_size", "per_device_eval_batch_size", NULL },
+    { "num_epochs", "num_train_epochs", NULL },
+    { "sequence_len", "max_seq_length", NULL },
+    { "cutoff_len", "max_seq_length", NULL },
+    { "iters", "max_steps", "[1, inf)" },
+    { "lr_scheduler", "lr_scheduler_type", NULL },
+    { "warmup_ratio", "warmup_steps", "[0, 1)" },
+    { "clip_grad_norm", "max_grad_norm", NULL },
+    { "evaluation_strategy", "eval_strategy", NULL },
+};
+
+static const char *const foreign[] = {
+    "bf16", "fp16", "tf32", "dtype", "gradient_checkpointing", "grad_checkpoint", "save_strategy",
+    "save_steps", "save_total_limit", "load_best_model_at_end", "metric_for_best_model",
+    "greater_is_better", "packing", "sample_packing", "train_on_inputs", "mask_prompt",
+    "resume_from_checkpoint", "report_to", "optim", "num_proc", "dataloader_num_workers",
+    "remove_unused_columns", "do_train", "do_eval", "push_to_hub", NULL,
+};
+
+static const struct sp_option_table table = { options, COUNT(options), aliases, COUNT(aliases),
+                                              foreign };
+
+/* What one load holds: the texts that places point into. */
+struct load {
+    struct sp_config *config;
+    struct sp_option_given given[COUNT(options)];
+    char *text;
+    struct sp_source file;
+    struct sp_source *overrides;
+};
+
+const struct sp_option_table *sp_config_options(void)
+{
+    return &table;
+}
+
+static const struct sp_option_given *given(const struct load *load, const char *key)
+{
+    return &load->given[sp_option_index(&table, key)];
+}
+
+static int read_file(struct load *load, const char *path)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    struct sp_yaml_node root;
+    size_t length, skip;
+    int rc;
+
+    rc = sp_fs_read(&load->text, &length, path, SP_YAML_MAX_SIZE);
+    if (rc < 0)
+        return rc == SP_ENOMEM ? rc : SP_ECONFIG; /* the wrong name was given, not a file damaged */
+    skip = length >= 3 && memcmp(load->text, mark, 3) == 0 ? 3 : 0;
+    load->file = (struct sp_source){ path, load->text + skip, length - skip };
+    SP_TRY(sp_yaml_parse(&root, &load->file));
+    rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file);
+    sp_yaml_release(&root);
+    return rc;
+}
+
+static int read_overrides(struct load *load, const char *const *overrides, size_t count)
+{
+    load->overrides = sp_calloc(count, sizeof *load->overrides);
+    if (!load->overrides)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        load->overrides[i] = (struct sp_source){ "--set", overrides[i], strlen(overrides[i]) };
+        SP_TRY(sp_option_read_override(&table, load->config, load->given, &load->overrides[i]));
+    }
+    return 0;
+}
+
+static bool given_after(const struct sp_option_given *a, const struct sp_option_given *b)
+{
+    if (a->source != b->source)
+        return a->source > b->source; /* overrides lie in their order */
+    return a->place.line != b->place.line ? a->place.line > b->place.line
+                                          : a->place.column > b->place.column;
+}
+
+/* Two options that cannot both be given: what the command line says goes before what the file says,
+ * and of two that were given in the same way the second is the mistake. */
+static int contradiction(struct load *load, const char *a, const char *b, const char *why)
+{
+    const struct sp_option_given *first = given(load, a), *second = given(load, b);
+
+    if (first->rank != second->rank) {
+        const char *lost = first->rank < second->rank ? a : b;
+
+        sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, load->file.name,
+               why);
+        return sp_option_reset(&table, load->config, load->given, lost);
+    }
+    if (given_after(first, second))
+        second = first;
+    return sp_source_error(SP_ECONFIG, second->source, second->place, "%s: remove one", why);
+}
+
+static int check_budget(struct load *load)
+{
+    static const char *const budgets[] = {
+        "sparse.density", "sparse.rank_equivalent", "sparse.count"
+    };
+    struct sp_config *config = load->config;
+    size_t set = 0;
+
+    for (size_t i = 0; i < COUNT(budgets); i++) {
+        if (config->sparse.method != SP_CONFIG_METHOD_STATIC && given(load, budgets[i])->rank)
+            SP_TRY(contradiction(load, "sparse.method", budgets[i],
+                                 "a budget of positions contradicts a method other than static"));
+        for (size_t j = 0; j < i; j++)
+            if (given(load, budgets[i])->rank && given(load, budgets[j])->rank)
+                SP_TRY(contradiction(load, budgets[j], budgets[i],
+                                     "density, rank_equivalent and count are one budget"));
+    }
+    for (size_t i = 0; i < COUNT(budgets); i++)
+        set += given(load, budgets[i])->rank != SP_OPTION_DEFAULT;
+    if (config->sparse.method == SP_CONFIG_METHOD_STATIC && !set)
+        config->sparse.rank_equivalent = DEFAULT_RANK;
+    return 0;
+}
+
+static int check_evaluation(struct load *load)
+{
+    struct sp_config *config = load->config;
+    const struct sp_option_given *strategy = given(load, "eval_strategy"),
+                                 *steps = given(load, "eval_steps");
+
+    if (config->eval_strategy != SP_CONFIG_EVAL_STEPS && steps->rank) {
+        if (strategy->rank < steps->rank)
+            return sp_source_error(SP_ECONFIG, steps->source, steps->place,
+                                   "eval_steps means nothing without eval_strategy: steps");
+        SP_TRY(contradiction(load, "eval_strategy", "eval_steps",
+                             "eval_steps contradicts an eval_strategy other than steps"));
+    }
+    if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file)
+        return sp_source_error(SP_ECONFIG, strategy->source, strategy->place,
+                               "eval_strategy: %s needs a validation_file",
+                               evals[config->eval_strategy]);
+    if (config->eval_strategy == SP_CONFIG_EVAL_STEPS && config->eval_steps < 0)
+        config->eval_steps = config->logging_steps;
+    return 0;
+}
+
+static int check_steps(struct load *load)
+{
+    const struct sp_option_given *warmup = given(load, "warmup_steps");
+    double steps = load->config->warmup_steps;
+
+    if (steps >= 1 && steps != floor(steps))
+        return sp_source_error(SP_ECONFIG, warmup->source, warmup->place,
+                               "warmup_steps: expected whole steps, or a share below 1");
+    if (isnan(load->config->learning_rate))
+        load->config->learning_rate =
+            load->config->sparse.method == SP_CONFIG_METHOD_FULL ? 5e-5 : 1e-3;
+    return 0;
+}
+
+/* What the file names stands in the current directory, or beside the file. */
+static int find_beside(struct load *load, const char *key, char **path)
+{
+    const char *slash = load->file.name ? strrchr(load->file.name, '/') : NULL;
+    char *folder, *beside;
+
+    if (given(load, key)->rank != SP_OPTION_FILE || !slash || sp_fs_exists(*path))
+        return 0;
+    folder = sp_strndup(load->file.name, (size_t)(slash - load->file.name) + 1);
+    beside = folder ? sp_fs_join(folder, *path) : NULL;
+    free(folder);
+    if (!beside)
+        return SP_ENOMEM;
+    if (sp_fs_exists(beside)) {
+        free(*path);
+        *path = beside;
+    } else {
+        free(beside);
+    }
+    return 0;
+}
+
+static int load_all(struct load *load, const char *path, const char *const *overrides, size_t count)
+{
+    struct sp_config *config = load->config;
+
+    SP_TRY(sp_option_defaults(&table, config));
+    if (path)
+        SP_TRY(read_file(load, path));
+    SP_TRY(read_overrides(load, overrides, count));
+    SP_TRY(check_budget(load));
+    SP_TRY(check_evaluation(load));
+    SP_TRY(check_steps(load));
+    SP_TRY(find_beside(load, "model_name_or_path", &config->model_name_or_path));
+    SP_TRY(find_beside(load, "train_file", &config->train_file));
+    SP_TRY(find_beside(load, "validation_file", &config->validation_file));
+    if (!path)
+        return 0;
+    config->source = sp_strdup(path);
+    return config->source ? sp_config_require(config, "model_name_or_path") : SP_ENOMEM;
+}
+
+int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
+                   size_t count)
+{
+    struct load load = { .config = out };
+    int rc;
+
+    *out = (struct sp_config){ .source = NULL };
+    rc = load_all(&load, path, overrides, count);
+    free(load.text);
+    free(load.overrides);
+    if (rc < 0)
+        sp_config_release(out);
+    return rc;
+}
+
+void sp_config_release(struct sp_config *config)
+{
+    sp_option_release(&table, config);
+    free(config->source);
+    config->source = NULL;
+}
+
+int sp_config_require(const struct sp_config *config, const char *key)
+{
+    const struct sp_option *option = &options[sp_option_index(&table, key)];
+
+    if (*(char *const *)((const char *)config + option->offset))
+        return 0;
+    return sp_error(SP_ECONFIG, "%s: %s is missing: add a line \"%s: ...\" or give --set %s=...",
+                    config->source ? config->source : "the configuration", key, key, key);
+}
+
+int sp_config_write(const struct sp_config *config, struct sp_buf *out)
+{
+    return sp_option_write_yaml(&table, config, out);
+}
+
+int sp_config_json(const struct sp_config *config, json_t **out)
+{
+    return sp_option_write_json(&table, config, out);
+}

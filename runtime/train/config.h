@@ -1,0 +1,97 @@
+/*
+ * The run configuration (layer 5): one struct of plain fields, filled from a YAML file and
+ * `key=value` overrides through one option table (config.c), which also prints --help, the man page
+ * and the resolved configuration.
+ *
+ * After sp_config_load every field holds what the run uses: defaults that depend on other options
+ * (learning_rate by method, eval_steps by logging_steps, the budget) are filled in. What stays
+ * unset is said at the field. Strings are owned by the struct; sp_config_release frees them.
+ * Threading: read-only after loading.
+ */
+#ifndef SP_TRAIN_CONFIG_H
+#define SP_TRAIN_CONFIG_H
+
+#include "runtime/base/buf.h"
+#include "runtime/base/json.h"
+#include "runtime/base/option.h"
+#include "runtime/data/dataset.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sp_config_eval { SP_CONFIG_EVAL_NO, SP_CONFIG_EVAL_STEPS, SP_CONFIG_EVAL_EPOCH };
+enum sp_config_method { SP_CONFIG_METHOD_STATIC, SP_CONFIG_METHOD_FULL, SP_CONFIG_METHOD_HEAD };
+enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR };
+
+struct sp_config_sparse {
+    enum sp_config_method method;
+    char *metric; /* a metric's name */
+    /* The budget: with method static exactly one is set, with the others none. Unset is NaN for the
+     * density, -1 otherwise. */
+    double density;
+    long long rank_equivalent, count;
+    enum sp_config_scope scope;
+    struct sp_string_list target_modules;
+    long long scoring_examples, scoring_memory; /* rows; MiB */
+};
+
+struct sp_config {
+    char *source; /* the file it was read from; NULL when none was */
+
+    /* Files the user names are as found: in the current directory or beside the configuration file.
+     * NULL when unset. */
+    char *model_name_or_path, *train_file, *validation_file, *output_dir;
+
+    enum sp_task task;
+    char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
+    enum sp_header has_header;
+    bool quotes; /* tsv: fields may be quoted as in csv */
+    bool skip_bad_rows;
+    long long max_seq_length;
+    long long max_train_samples, max_eval_samples; /* 0: all */
+
+    long long per_device_train_batch_size, per_device_eval_batch_size, gradient_accumulation_steps;
+    double num_train_epochs;
+    long long max_steps; /* 0: by epochs */
+    double learning_rate;
+    char *lr_scheduler_type; /* linear, cosine or constant */
+    double warmup_steps;     /* below 1: a share of all steps */
+    double weight_decay, adam_beta1, adam_beta2, adam_epsilon;
+    double max_grad_norm; /* 0: no clipping */
+    double dropout;       /* NaN when unset: the model's own */
+    double label_smoothing_factor;
+    long long seed;
+    bool shuffle;
+
+    long long logging_steps;
+    enum sp_config_eval eval_strategy;
+    long long eval_steps; /* -1 unless eval_strategy is steps */
+
+    char *device; /* a device specification, "auto" for the first choice */
+    char *gemm;   /* a GEMM family's name, "auto" to let the runtime pick */
+
+    struct sp_config_sparse sparse;
+};
+
+/* Defaults, and the overrides ("key=value", dotted keys) on top of the file at `path`. `path` may
+ * be NULL: no file, and nothing is required then. A mistake in either is SP_ECONFIG, the message
+ * naming file, line and column with the line and a caret beneath. On failure *out needs no
+ * release. */
+int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
+                   size_t count);
+void sp_config_release(struct sp_config *config);
+
+/* SP_ECONFIG when the string option `key` ("train_file") is unset; for what only some commands
+ * need. */
+int sp_config_require(const struct sp_config *config, const char *key);
+
+/* Appends every option as YAML that loads to the same configuration. */
+int sp_config_write(const struct sp_config *config, struct sp_buf *out);
+
+/* Every option as an object, `sparse` nested, unset options null; the caller's to release. */
+int sp_config_json(const struct sp_config *config, json_t **out);
+
+/* The option table, for help and manual. */
+const struct sp_option_table *sp_config_options(void);
+
+#endif

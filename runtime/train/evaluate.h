@@ -1,0 +1,27 @@
+/* Evaluation and prediction over a data set (layer 5): forward passes without dropout, in the file's order. */
+#ifndef SP_TRAIN_EVALUATE_H
+#define SP_TRAIN_EVALUATE_H
+
+#include "runtime/train/run.h"
+#include "runtime/train/score.h"
+
+struct sp_evaluation {
+    double loss; /* the mean over rows */
+    struct sp_class_scores classes;
+    struct sp_value_scores values;
+    size_t rows;
+};
+
+/* Evaluates run->validation, which must hold rows with labels. */
+int sp_evaluate(struct sp_evaluation *out, struct sp_run *run);
+
+/* Appends the task's metrics to an object as PREFIXloss, PREFIXaccuracy, ... */
+int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, enum sp_task task, const char *prefix);
+
+/* logits (rows x outputs) of every row, in order, to the host. The mean loss over rows goes to *loss unless it is NULL. */
+int sp_logits(float *out, double *loss, struct sp_run *run, const struct sp_dataset *dataset);
+
+/* The class with the largest logit, the first of equals. */
+uint32_t sp_argmax(const float *logits, size_t count);
+
+#endif

@@ -1,0 +1,160 @@
+#include "runtime/train/load.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t elements(const struct sp_param *p)
+{
+    return (size_t)p->rows * (size_t)p->cols;
+}
+
+/* What the plan wants of the checkpoint. A head that is not kept is not looked for. */
+static void expect(struct sp_weight *w, const struct sp_param *p)
+{
+    *w = (struct sp_weight){ .rank = p->kind == SP_PARAM_VECTOR ? 1 : 2,
+                             .shape = { (size_t)p->rows, (size_t)p->cols },
+                             .optional = p->flags & SP_PARAM_OPTIONAL };
+    memcpy(w->name, p->name, sizeof w->name);
+}
+
+int sp_load_find(struct sp_run *run)
+{
+    size_t count = sp_plan_param_count(run->plan), wanted = 0;
+    struct sp_weight_names names = { run->family->prefixes, run->family->renames, run->family->ignored };
+    struct sp_weight *list = sp_calloc(count, sizeof *list);
+    int rc;
+
+    run->weights = sp_calloc(count, sizeof *run->weights);
+    if (!list || !run->weights) {
+        free(list);
+        return SP_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        expect(&run->weights[i], p);
+        if (run->keep_head || !(p->flags & SP_PARAM_HEAD))
+            list[wanted++] = run->weights[i];
+    }
+    rc = sp_weights_find(list, wanted, &names, run->checkpoint);
+    for (size_t i = 0, k = 0; rc == 0 && i < count; i++)
+        if (run->keep_head || !(sp_plan_param_at(run->plan, i)->flags & SP_PARAM_HEAD))
+            run->weights[i].tensor = list[k++].tensor;
+    free(list);
+    return rc;
+}
+
+/* Normal with the model's initializer_range for matrices, zeros for biases. */
+static void initialise(float *out, const struct sp_run *run, size_t param, const struct sp_param *p)
+{
+    uint64_t seed = (uint64_t)run->config->seed;
+
+    for (size_t i = 0; i < elements(p); i++)
+        out[i] = p->kind == SP_PARAM_VECTOR ? 0 : run->model.initializer_range *
+                                                     (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
+}
+
+int sp_load_weight(float *out, const struct sp_run *run, size_t param)
+{
+    return sp_tensor_read_f32(out, run->weights[param].tensor, 0, elements(sp_plan_param_at(run->plan, param)));
+}
+
+/* An adapter's dense tensor under the parameter's name in files; NULL when there is none. A wrong shape is an error. */
+static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_run *run, const char *name, const struct sp_param *p)
+{
+    const struct sp_adapter_dense *d = run->adapter ? sp_adapter_find_dense(run->adapter, name) : NULL;
+    size_t count = 1;
+
+    *out = d;
+    for (size_t i = 0; d && i < d->rank; i++)
+        count *= d->shape[i];
+    if (d && (count != elements(p) || d->shape[0] != (size_t)p->rows))
+        return sp_error(SP_EFORMAT, "the adapter's %s has %zu rows and %zu values; the model needs %d and %zu", name, d->shape[0],
+                        count, p->rows, elements(p));
+    return 0;
+}
+
+/* The parameter's values on the host: adapter's dense, else checkpoint's plus the adapter's delta, else the seed's. */
+static int host_values(float *out, const struct sp_run *run, size_t i, const struct sp_param *p)
+{
+    const char *name = sp_run_param_name(run, i);
+    const struct sp_adapter_sparse *sparse = run->adapter ? sp_adapter_find_sparse(run->adapter, name) : NULL;
+    const struct sp_adapter_dense *dense;
+
+    SP_TRY(adapter_dense(&dense, run, name, p));
+    if (dense) {
+        memcpy(out, dense->data, elements(p) * sizeof *out);
+        return 0;
+    }
+    if (!run->weights[i].tensor) {
+        if (run->adapter)
+            return sp_error(SP_EFORMAT, "neither the model nor the adapter has the tensor %s", name);
+        initialise(out, run, i, p);
+        return 0;
+    }
+    SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, elements(p)));
+    for (size_t k = 0; sparse && k < sparse->count; k++)
+        out[sparse->indices[k]] += sparse->values[k];
+    return 0;
+}
+
+static bool keeps_master(const struct sp_run *run, size_t i, const struct sp_param *p)
+{
+    return p->trained && sp_run_trains_densely(run, i);
+}
+
+/* Uploads one parameter; a linear weight goes through a row-major copy, which stays where training needs it. */
+static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffer *staging)
+{
+    struct sp_param *p = sp_plan_param_at(run->plan, i);
+    size_t bytes = elements(p) * sizeof *host;
+    struct sp_buffer *plain = p->value;
+
+    SP_TRY(host_values(host, run, i, p));
+    if (p->kind != SP_PARAM_LINEAR)
+        return sp_buffer_write(p->value, 0, host, bytes);
+    if (keeps_master(run, i, p)) {
+        SP_TRY(sp_buffer_create(&p->value, run->device, bytes));
+        plain = p->value;
+    } else {
+        plain = staging;
+    }
+    SP_TRY(sp_buffer_write(plain, 0, host, bytes));
+    return sp_gemm_weight_pack(&p->weight, plain);
+}
+
+int sp_load_params(struct sp_run *run)
+{
+    size_t count = sp_plan_param_count(run->plan), largest = 0, linear = 0;
+    struct sp_buffer *staging = NULL;
+    float *host = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        largest = elements(p) > largest ? elements(p) : largest;
+        if (p->kind == SP_PARAM_LINEAR && elements(p) > linear)
+            linear = elements(p);
+    }
+    host = sp_calloc(largest, sizeof *host);
+    SP_GO(host ? 0 : SP_ENOMEM);
+    SP_GO(sp_buffer_create(&staging, run->device, linear * sizeof *host));
+    for (size_t i = 0; i < count; i++) {
+        rc = load_param(run, i, host, staging);
+        if (rc < 0) {
+            sp_error_context(rc, "while loading %s", sp_run_param_name(run, i));
+            goto out;
+        }
+        sp_checkpoint_forget(run->checkpoint);
+    }
+    rc = sp_device_finish(run->device);
+out:
+    sp_buffer_free(staging);
+    free(host);
+    return rc;
+}

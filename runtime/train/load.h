@@ -1,0 +1,16 @@
+/* Filling a plan's parameters (layer 5): from the checkpoint, from an adapter on top of it, or from the seed. */
+#ifndef SP_TRAIN_LOAD_H
+#define SP_TRAIN_LOAD_H
+
+#include "runtime/train/run.h"
+
+/* Finds every parameter of the built plan in the checkpoint; a head is looked for only when it is kept. Fills run->weights. */
+int sp_load_find(struct sp_run *run);
+
+/* Copies all parameters to the device in their layouts, with the run's adapter applied, and gives the mapped pages back. */
+int sp_load_params(struct sp_run *run);
+
+/* One linear weight's values as they are in the checkpoint, without an adapter: out x in floats, to the host. */
+int sp_load_weight(float *out, const struct sp_run *run, size_t param);
+
+#endif

@@ -1,0 +1,389 @@
+#include "runtime/train/run.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/train/load.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int find_family(struct sp_run *run, const char *file)
+{
+    const json_t *config = sp_checkpoint_config(run->checkpoint);
+    const char *type = NULL;
+
+    SP_TRY(sp_json_get_string(&type, config, "model_type", file));
+    for (size_t i = 0; type && i < run->family_count; i++)
+        if (strcmp(run->families[i]->model_type, type) == 0)
+            run->family = run->families[i];
+    if (run->family)
+        return run->family->read_config(&run->model, config, file);
+    return sp_error(SP_EFORMAT, "%s: \"model_type\" is %s%s%s; this version of speft-cl knows: %s", file, type ? "\"" : "",
+                    type ? type : "missing", type ? "\"" : "", run->families[0]->model_type);
+}
+
+static int open_model(struct sp_run *run)
+{
+    const struct sp_config *c = run->config;
+    char *dir = NULL, *file = NULL;
+    int rc;
+
+    SP_GO(sp_config_require(c, "model_name_or_path"));
+    SP_GO(sp_checkpoint_resolve(&dir, c->model_name_or_path));
+    SP_GO(sp_checkpoint_open(&run->checkpoint, dir));
+    file = sp_asprintf("%s/config.json", dir);
+    SP_GO(file ? 0 : SP_ENOMEM);
+    SP_GO(find_family(run, file));
+    if (!isnan(c->dropout))
+        run->model.hidden_dropout = run->model.attention_dropout = run->model.classifier_dropout = (float)c->dropout;
+    run->max_seq_length = (size_t)c->max_seq_length;
+    if (run->max_seq_length > (size_t)run->model.max_position_embeddings) {
+        run->max_seq_length = (size_t)run->model.max_position_embeddings;
+        sp_log(SP_LOG_WARNING, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
+               run->max_seq_length, run->max_seq_length);
+    }
+    rc = sp_tokenizer_load(&run->tokenizer, dir);
+out:
+    free(dir);
+    free(file);
+    return rc;
+}
+
+int sp_run_open(struct sp_run *run)
+{
+    SP_TRY(open_model(run));
+    SP_TRY(sp_device_open(&run->device, run->config->device));
+    sp_log(SP_LOG_INFO, "device: %s (%s)", sp_device_info(run->device)->name, sp_device_info(run->device)->platform);
+    return 0;
+}
+
+void sp_run_close(struct sp_run *run)
+{
+    sp_batch_free(&run->batch);
+    free(run->weights);
+    sp_plan_free(run->plan);
+    sp_dataset_free(&run->train);
+    sp_dataset_free(&run->validation);
+    sp_labels_free(&run->labels);
+    sp_tokenizer_free(run->tokenizer);
+    sp_checkpoint_close(run->checkpoint);
+    sp_device_close(run->device);
+}
+
+/* The class names of a head in the checkpoint: config.json's id2label in the order of its rows, or 0, 1, ... */
+static int head_labels(struct sp_labels *out, const struct sp_run *run, size_t outputs)
+{
+    const json_t *names = json_object_get(sp_checkpoint_config(run->checkpoint), "id2label");
+    const char **list = sp_calloc(outputs, sizeof *list);
+    char (*numbers)[24] = sp_calloc(outputs, sizeof *numbers);
+    int rc = list && numbers ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < outputs; i++) {
+        const json_t *name;
+
+        snprintf(numbers[i], sizeof numbers[i], "%zu", i);
+        name = json_object_get(names, numbers[i]);
+        list[i] = json_is_string(name) ? json_string_value(name) : numbers[i];
+    }
+    if (rc == 0)
+        rc = sp_labels_copy(out, list, outputs);
+    free(numbers);
+    free(list);
+    return rc;
+}
+
+/* The head that the checkpoint has, if any: a matrix `classifier.weight` (or whatever the family's head is called). */
+static const struct sp_tensor_info *checkpoint_head(const struct sp_run *run)
+{
+    const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, "classifier.weight");
+
+    return tensor && tensor->rank == 2 && tensor->shape[1] == (size_t)run->model.hidden_size ? tensor : NULL;
+}
+
+/* Numbers the data set's classes as `labels` does; SP_EFORMAT when a label is not among them. */
+static int renumber(struct sp_dataset *dataset, const struct sp_labels *labels)
+{
+    uint32_t *map = sp_calloc(dataset->labels.count, sizeof *map);
+    int rc = map ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < dataset->labels.count; i++)
+        rc = sp_labels_find(&map[i], labels, dataset->labels.names[i]);
+    for (size_t i = 0; rc == 0 && i < dataset->count; i++)
+        dataset->classes[i] = map[dataset->classes[i]];
+    free(map);
+    return rc;
+}
+
+/* A trained head in the checkpoint is kept when the data's labels are among its own; otherwise a new head is made. */
+static int settle_head(struct sp_run *run)
+{
+    const struct sp_tensor_info *head = checkpoint_head(run);
+    const json_t *config = sp_checkpoint_config(run->checkpoint);
+    bool regression_head = json_object_get(config, "problem_type") &&
+                           json_string_value(json_object_get(config, "problem_type")) &&
+                           strcmp(json_string_value(json_object_get(config, "problem_type")), "regression") == 0;
+    struct sp_labels labels = { 0 };
+    int rc = 0;
+
+    if (run->task == SP_TASK_REGRESSION) {
+        run->keep_head = head && head->shape[0] == 1;
+        return 0;
+    }
+    if (head && !regression_head && head->shape[0] > 1) {
+        SP_TRY(head_labels(&labels, run, head->shape[0]));
+        if (renumber(&run->train, &labels) == 0) {
+            run->keep_head = true;
+            run->labels = labels;
+            return 0;
+        }
+        sp_log(SP_LOG_WARNING, "the model's own head is replaced by a new one: %s", sp_error_message());
+        sp_labels_free(&labels);
+    }
+    rc = sp_labels_copy(&run->labels, (const char *const *)run->train.labels.names, run->train.labels.count);
+    return rc;
+}
+
+struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
+{
+    const struct sp_config *c = run->config;
+
+    return (struct sp_dataset_options){
+        .text_column = c->text_column,
+        .text_pair_column = c->text_pair_column,
+        .label_column = c->label_column,
+        .reader = { .has_header = c->has_header, .quotes = c->quotes },
+        .task = c->task,
+        .skip_bad_rows = c->skip_bad_rows,
+        .max_seq_length = run->max_seq_length,
+        .vocab_size = (size_t)run->model.vocab_size,
+        .type_count = (size_t)run->model.type_vocab_size,
+    };
+}
+
+static void tell(const struct sp_dataset *dataset, const char *path, size_t max_seq_length)
+{
+    sp_log(SP_LOG_INFO, "%s: %zu rows, %zu tokens", path, dataset->count, dataset->tokens);
+    if (dataset->truncated)
+        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, dataset->truncated,
+               dataset->count, max_seq_length);
+    if (dataset->skipped)
+        sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, dataset->skipped, dataset->first_skipped);
+}
+
+static int load_train(struct sp_run *run)
+{
+    struct sp_dataset_options options = sp_run_dataset_options(run);
+
+    SP_TRY(sp_config_require(run->config, "train_file"));
+    options.max_rows = (size_t)run->config->max_train_samples;
+    SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
+    tell(&run->train, run->config->train_file, run->max_seq_length);
+    run->task = run->train.task;
+    return settle_head(run);
+}
+
+/* Task and labels without training data: the adapter's, or the checkpoint's own head's. */
+static int settle_without_train(struct sp_run *run)
+{
+    const struct sp_tensor_info *head = checkpoint_head(run);
+    const char **names;
+    size_t count;
+    int rc = 0;
+
+    if (!run->adapter) {
+        if (!head)
+            return sp_error(SP_EINVAL, "%s has no trained head; name an adapter", sp_checkpoint_dir(run->checkpoint));
+        run->keep_head = true;
+        run->task = head->shape[0] == 1 ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
+        return run->task == SP_TASK_REGRESSION ? 0 : head_labels(&run->labels, run, head->shape[0]);
+    }
+    if (strcmp(run->adapter->task, "regression") == 0) {
+        run->task = SP_TASK_REGRESSION;
+        return 0;
+    }
+    run->task = SP_TASK_CLASSIFICATION;
+    count = json_array_size(run->adapter->labels);
+    names = sp_calloc(count, sizeof *names);
+    if (!names)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (!(names[i] = json_string_value(json_array_get(run->adapter->labels, i))))
+            rc = sp_error(SP_EFORMAT, "the adapter's label %zu is not a string", i);
+    if (rc == 0)
+        rc = sp_labels_copy(&run->labels, names, count);
+    free(names);
+    return rc;
+}
+
+int sp_run_load_data(struct sp_run *run, bool train, bool validation)
+{
+    struct sp_dataset_options options = sp_run_dataset_options(run);
+    const char *file = run->config->validation_file;
+
+    SP_TRY(train ? load_train(run) : settle_without_train(run));
+    if (!validation || (train && !file))
+        return 0;
+    SP_TRY(sp_config_require(run->config, "validation_file"));
+    options.task = run->task;
+    options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
+    options.max_rows = (size_t)run->config->max_eval_samples;
+    SP_TRY(sp_dataset_load(&run->validation, file, run->tokenizer, &options));
+    tell(&run->validation, file, run->max_seq_length);
+    return 0;
+}
+
+const char *sp_run_param_name(const struct sp_run *run, size_t param)
+{
+    const struct sp_tensor_info *tensor = run->weights[param].tensor;
+
+    return tensor ? tensor->name : sp_plan_param_at(run->plan, param)->name;
+}
+
+bool sp_run_trains_densely(const struct sp_run *run, size_t param)
+{
+    const struct sp_param *p = sp_plan_param_at(run->plan, param);
+
+    return run->config->sparse.method == SP_CONFIG_METHOD_FULL || p->flags & SP_PARAM_HEAD ||
+           (p->flags & SP_PARAM_OPTIONAL && !run->weights[param].tensor);
+}
+
+bool sp_run_is_target(const struct sp_run *run, size_t param)
+{
+    const struct sp_param *p = sp_plan_param_at(run->plan, param);
+    const struct sp_string_list *targets = &run->config->sparse.target_modules;
+    size_t length = strlen(p->name) - strlen(".weight");
+
+    if (p->kind != SP_PARAM_LINEAR || run->config->sparse.method != SP_CONFIG_METHOD_STATIC ||
+        sp_run_trains_densely(run, param))
+        return false;
+    for (size_t i = 0; i < targets->count; i++) {
+        size_t n = strlen(targets->items[i]);
+
+        if (n <= length && memcmp(p->name + length - n, targets->items[i], n) == 0 &&
+            (n == length || p->name[length - n - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
+/* No module ends in a target: the message names the nearest module and those there are. */
+static int no_targets(const struct sp_run *run)
+{
+    const char *modules[64];
+    char list[512] = "";
+    size_t count = 0, length = 0;
+    const char *wanted = run->config->sparse.target_modules.count ? run->config->sparse.target_modules.items[0] : "";
+
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+        const char *dot;
+        bool seen = false;
+        static char names[64][SP_PARAM_NAME];
+
+        if (p->kind != SP_PARAM_LINEAR || sp_run_trains_densely(run, i) || count == 64)
+            continue;
+        snprintf(names[count], sizeof names[count], "%.*s", (int)(strlen(p->name) - 7), p->name);
+        dot = strrchr(names[count], '.');
+        modules[count] = dot ? dot + 1 : names[count];
+        for (size_t k = 0; k < count; k++)
+            seen = seen || strcmp(modules[k], modules[count]) == 0;
+        if (seen)
+            continue;
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", count ? ", " : "", modules[count]);
+        if (length >= sizeof list)
+            break;
+        count++;
+    }
+    const char *nearest = sp_text_nearest(wanted, modules, count);
+    return sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s", wanted,
+                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", list);
+}
+
+/* Marks what is trained; without a target in method static there is nothing to do. */
+static int mark_trained(struct sp_run *run)
+{
+    bool any = run->config->sparse.method != SP_CONFIG_METHOD_STATIC;
+
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        bool target = sp_run_is_target(run, i);
+
+        sp_plan_param_at(run->plan, i)->trained = target || sp_run_trains_densely(run, i);
+        any = any || target;
+    }
+    return any ? 0 : no_targets(run);
+}
+
+static size_t max_of(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The largest batch of the data sets that were loaded, unless the caller names it. */
+static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
+{
+    size_t rows[2] = { (size_t)run->config->per_device_train_batch_size, (size_t)run->config->per_device_eval_batch_size };
+    const struct sp_dataset *const sets[2] = { &run->train, &run->validation };
+
+    for (int i = 0; i < 2; i++) {
+        size_t tokens;
+
+        if (!sets[i]->count)
+            continue;
+        SP_TRY(sp_data_max_tokens(&tokens, sets[i], rows[i]));
+        max_tokens = max_of(max_tokens, tokens);
+        max_rows = max_of(max_rows, rows[i]);
+    }
+    if (max_tokens > INT_MAX)
+        return sp_error(SP_ELIMIT, "a batch of %zu tokens is more than a plan can hold", max_tokens);
+    *out = (struct sp_plan_limits){
+        .tokens = (int)max_tokens,
+        .sequences = (int)max_rows,
+        .longest = (int)run->max_seq_length,
+        .training = training,
+        .transposed = run->config->sparse.method == SP_CONFIG_METHOD_STATIC,
+    };
+    return 0;
+}
+
+int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
+{
+    struct sp_model_head head = {
+        .outputs = run->task == SP_TASK_REGRESSION ? 1 : (int)run->labels.count,
+        .regression = run->task == SP_TASK_REGRESSION,
+        .label_smoothing = (float)run->config->label_smoothing_factor,
+    };
+    const struct sp_gemm_family *family;
+    struct sp_plan_limits limits;
+
+    SP_TRY(limits_of(&limits, run, training, max_rows, max_tokens));
+    SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
+    SP_TRY(sp_plan_create(&run->plan));
+    run->family->build(run->plan, &run->model, &head);
+    SP_TRY(sp_load_find(run));
+    if (training)
+        SP_TRY(mark_trained(run));
+    SP_TRY(sp_plan_compile(run->plan, run->device, family, &limits));
+    SP_TRY(sp_load_params(run));
+    return sp_batch_init(&run->batch, (size_t)limits.sequences, (size_t)limits.tokens);
+}
+
+int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count)
+{
+    struct sp_batch *b = &run->batch;
+
+    SP_TRY(sp_batch_fill(b, dataset, order, from, count));
+    return sp_plan_set_batch(run->plan, &(struct sp_plan_batch){
+                                            .ids = b->ids,
+                                            .types = b->types,
+                                            .positions = b->positions,
+                                            .bounds = b->bounds,
+                                            .classes = run->task == SP_TASK_CLASSIFICATION ? b->classes : NULL,
+                                            .values = run->task == SP_TASK_REGRESSION ? b->values : NULL,
+                                            .tokens = (int)b->tokens,
+                                            .sequences = (int)b->count,
+                                        });
+}

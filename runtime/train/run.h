@@ -1,0 +1,82 @@
+/*
+ * A run's parts (layer 5): the device, the base model and its plan, tokenizer, labels and data sets, as the configuration asks
+ * for them. Commands open a run, load what data they need, build the plan, and then train, evaluate, predict or make a mask.
+ *
+ *     struct sp_run run = { .config = &config, .families = sp_model_families, .family_count = sp_model_family_count };
+ *     sp_run_open(&run); sp_run_load_data(&run, true, true); sp_run_build(&run, true); ... sp_run_close(&run);
+ *
+ * Ownership: a run owns what it opened; close releases it, after failures too. Threading: one thread.
+ */
+#ifndef SP_TRAIN_RUN_H
+#define SP_TRAIN_RUN_H
+
+#include "runtime/data/batch.h"
+#include "runtime/io/adapter.h"
+#include "runtime/io/weights.h"
+#include "runtime/nn/model.h"
+#include "runtime/text/tokenizer.h"
+#include "runtime/train/config.h"
+
+#include <stdbool.h>
+
+/* What a person sees while a run works; both may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
+struct sp_observer {
+    void (*progress)(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
+                     bool logged);
+    void *user;
+};
+
+struct sp_run {
+    /* set by the caller */
+    const struct sp_config *config;
+    const struct sp_model_family *const *families;
+    size_t family_count;
+    const struct sp_adapter *adapter; /* to apply while building; NULL for none */
+    struct sp_observer observer;
+
+    /* sp_run_open */
+    struct sp_device *device;
+    struct sp_checkpoint *checkpoint;
+    const struct sp_model_family *family;
+    struct sp_model_config model;
+    struct sp_tokenizer *tokenizer;
+    size_t max_seq_length; /* the configuration's, or the model's when that is less */
+
+    /* sp_run_load_data */
+    enum sp_task task;
+    struct sp_labels labels; /* of the head's outputs; none for regression */
+    bool keep_head;          /* the checkpoint's own head is used */
+    struct sp_dataset train, validation;
+
+    /* sp_run_build */
+    struct sp_plan *plan;
+    struct sp_weight *weights; /* [parameters]: where each was found; tensor NULL: initialised from the seed */
+    struct sp_batch batch;
+};
+
+int sp_run_open(struct sp_run *run);
+void sp_run_close(struct sp_run *run);
+
+/* Loads the data sets of the configuration; a validation file that is not named stays empty. Settles task, labels and head. */
+int sp_run_load_data(struct sp_run *run, bool train, bool validation);
+
+/* How the configuration reads data files for this model; task and labels are the configuration's. */
+struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run);
+
+/* Builds and compiles the plan, for training or for evaluation only, and fills the parameters from checkpoint, adapter or seed.
+ * `max_rows` and `max_tokens` are the largest batch; 0 takes them from the data sets and batch sizes of the configuration. */
+int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens);
+
+/* The parameter's name as files spell it: the checkpoint's, or its own where the checkpoint has none. */
+const char *sp_run_param_name(const struct sp_run *run, size_t param);
+
+/* Whether training updates the parameter densely: the head, what the checkpoint lacked, and with method full everything. */
+bool sp_run_trains_densely(const struct sp_run *run, size_t param);
+
+/* Whether the parameter is one of sparse.target_modules. */
+bool sp_run_is_target(const struct sp_run *run, size_t param);
+
+/* Rows order[from .. from + count - 1] of a data set as the plan's batch. */
+int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count);
+
+#endif

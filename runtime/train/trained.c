@@ -1,0 +1,218 @@
+#include "runtime/train/trained.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+#include <stdlib.h>
+
+static struct sp_param *param_at(const struct sp_run *run, size_t i)
+{
+    return sp_plan_param_at(run->plan, i);
+}
+
+static size_t elements(const struct sp_param *p)
+{
+    return (size_t)p->rows * (size_t)p->cols;
+}
+
+static int create_delta(struct sp_trained *t, struct sp_run *run)
+{
+    struct sp_delta_target *targets;
+    int rc;
+
+    SP_TRY(sp_mask_make(&t->mask, run));
+    targets = sp_calloc(t->mask.count, sizeof *targets);
+    if (!targets)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < t->mask.count; i++) {
+        const struct sp_mask_tensor *m = &t->mask.tensors[i];
+
+        targets[i] = (struct sp_delta_target){ sp_run_param_name(run, m->param), &param_at(run, m->param)->weight,
+                                               m->positions, m->count };
+    }
+    rc = sp_delta_create(&t->delta, run->device, targets, t->mask.count);
+    free(targets);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < t->mask.count; i++)
+        if (t->mask.tensors[i].count)
+            param_at(run, t->mask.tensors[i].param)->sink = sp_delta_sink(t->delta, i);
+    t->count += t->mask.entries;
+    return 0;
+}
+
+static int create_dense(struct sp_trained *t, struct sp_run *run)
+{
+    t->dense = sp_calloc(sp_plan_param_count(run->plan), sizeof *t->dense);
+    if (!t->dense)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        struct sp_trained_dense *d = &t->dense[t->dense_count];
+        struct sp_param *p = param_at(run, i);
+
+        if (!sp_run_trains_densely(run, i))
+            continue;
+        d->param = i;
+        t->dense_count++;
+        t->count += elements(p);
+        SP_TRY(sp_buffer_create(&d->gradient, run->device, elements(p) * sizeof(float)));
+        if (p->kind == SP_PARAM_LINEAR) {
+            sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);
+            p->sink = &d->sink.sink;
+        } else {
+            p->gradient = d->gradient;
+        }
+    }
+    return 0;
+}
+
+static int create_optim(struct sp_trained *t, struct sp_run *run)
+{
+    const struct sp_config *c = run->config;
+    struct sp_optim_options options = { c->adam_beta1, c->adam_beta2, c->adam_epsilon, c->weight_decay, c->max_grad_norm };
+    struct sp_optim_view *views = sp_calloc(t->dense_count + 1, sizeof *views);
+    size_t count = 0;
+    int rc;
+
+    if (!views)
+        return SP_ENOMEM;
+    if (t->delta)
+        views[count++] = (struct sp_optim_view){ "the sparse delta", sp_delta_values(t->delta), sp_delta_gradients(t->delta),
+                                                 sp_delta_padded_count(t->delta), true };
+    for (size_t i = 0; i < t->dense_count; i++) {
+        struct sp_param *p = param_at(run, t->dense[i].param);
+
+        views[count++] = (struct sp_optim_view){ p->name, p->value, t->dense[i].gradient, elements(p),
+                                                 !(p->flags & SP_PARAM_NO_DECAY) };
+    }
+    rc = sp_optim_create(&t->optim, run->device, views, count, &options);
+    free(views);
+    return rc;
+}
+
+int sp_trained_create(struct sp_trained *out, struct sp_run *run)
+{
+    *out = (struct sp_trained){ 0 };
+    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+        SP_TRY(create_delta(out, run));
+    SP_TRY(create_dense(out, run));
+    return create_optim(out, run);
+}
+
+void sp_trained_release(struct sp_trained *t)
+{
+    sp_optim_free(t->optim);
+    sp_delta_free(t->delta);
+    for (size_t i = 0; i < t->dense_count; i++)
+        sp_buffer_free(t->dense[i].gradient);
+    free(t->dense);
+    sp_mask_release(&t->mask);
+    *t = (struct sp_trained){ 0 };
+}
+
+int sp_trained_apply(struct sp_trained *t, struct sp_run *run)
+{
+    if (t->delta)
+        SP_TRY(sp_delta_apply(t->delta));
+    for (size_t i = 0; i < t->dense_count; i++) {
+        struct sp_param *p = param_at(run, t->dense[i].param);
+
+        if (p->kind == SP_PARAM_LINEAR)
+            SP_TRY(sp_gemm_weight_pack(&p->weight, p->value));
+    }
+    return 0;
+}
+
+static const char *method_name(const struct sp_config *config)
+{
+    static const char *const names[] = { [SP_CONFIG_METHOD_STATIC] = "static",
+                                         [SP_CONFIG_METHOD_FULL] = "full",
+                                         [SP_CONFIG_METHOD_HEAD] = "head" };
+
+    return names[config->sparse.method];
+}
+
+static int collect_sparse(struct sp_adapter *a, struct sp_trained *t, struct sp_run *run)
+{
+    a->sparse = sp_calloc(t->mask.count, sizeof *a->sparse);
+    if (!a->sparse)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < t->mask.count; i++) {
+        const struct sp_mask_tensor *m = &t->mask.tensors[i];
+        const struct sp_param *p = param_at(run, m->param);
+        float *values;
+
+        if (!m->count)
+            continue;
+        values = sp_calloc(m->count, sizeof *values);
+        a->sparse[a->sparse_count++] =
+            (struct sp_adapter_sparse){ sp_run_param_name(run, m->param), (size_t)p->rows, (size_t)p->cols, m->count,
+                                        m->positions,                     values };
+        if (!values)
+            return SP_ENOMEM;
+        SP_TRY(sp_delta_read(values, t->delta, i));
+    }
+    return 0;
+}
+
+static int collect_dense(struct sp_adapter *a, struct sp_trained *t, struct sp_run *run)
+{
+    a->dense = sp_calloc(t->dense_count, sizeof *a->dense);
+    if (!a->dense)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < t->dense_count; i++) {
+        const struct sp_param *p = param_at(run, t->dense[i].param);
+        float *data = sp_calloc(elements(p), sizeof *data);
+
+        a->dense[a->dense_count++] = (struct sp_adapter_dense){ .name = sp_run_param_name(run, t->dense[i].param),
+                                                                .rank = p->kind == SP_PARAM_VECTOR ? 1 : 2,
+                                                                .shape = { (size_t)p->rows, (size_t)p->cols },
+                                                                .data = data };
+        if (!data)
+            return SP_ENOMEM;
+        SP_TRY(sp_buffer_read(data, p->value, 0, elements(p) * sizeof *data));
+    }
+    return 0;
+}
+
+static int labels_json(json_t **out, const struct sp_labels *labels)
+{
+    *out = labels->count ? json_array() : NULL;
+    for (size_t i = 0; i < labels->count; i++)
+        if (json_array_append_new(*out, json_string(labels->names[i])))
+            return sp_error(SP_ENOMEM, "out of memory");
+    return 0;
+}
+
+int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
+{
+    struct sp_adapter a = {
+        .base_name = run->config->model_name_or_path,
+        .base_checksum = sp_checkpoint_checksum(run->checkpoint),
+        .method = method_name(run->config),
+        .task = run->task == SP_TASK_REGRESSION ? "regression" : "classification",
+    };
+    json_t *labels = NULL, *config = NULL;
+    int rc;
+
+    sp_checkpoint_forget(run->checkpoint); /* the checksum has read every page */
+    SP_GO(labels_json(&labels, &run->labels));
+    SP_GO(sp_config_json(run->config, &config));
+    a.labels = labels;
+    a.config = config;
+    if (t->delta)
+        SP_GO(collect_sparse(&a, t, run));
+    SP_GO(collect_dense(&a, t, run));
+    rc = sp_adapter_save(dir, &a);
+out:
+    for (size_t i = 0; i < a.sparse_count; i++)
+        free((float *)(uintptr_t)a.sparse[i].values);
+    for (size_t i = 0; i < a.dense_count; i++)
+        free((float *)(uintptr_t)a.dense[i].data);
+    free(a.sparse);
+    free(a.dense);
+    json_decref(labels);
+    json_decref(config);
+    return rc;
+}

@@ -1,0 +1,323 @@
+#include "runtime/train/trainer.h"
+
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/op/op.h"
+#include "runtime/optim/schedule.h"
+#include "runtime/train/trained.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The loop's state. */
+struct loop {
+    struct sp_run *run;
+    struct sp_trained trained;
+    struct sp_train_result *result;
+    FILE *metrics;
+    char *metrics_path;
+    uint32_t *order;
+    uint32_t epoch; /* whose order `order` holds */
+    size_t batches, steps_per_epoch, total, warmup;
+    size_t micro_batches;    /* run so far: the step number of dropout */
+    double started;          /* of sp_train */
+    double window_start;     /* of the logging window */
+    double window_loss;
+    size_t window_tokens, window_steps;
+};
+
+/* One line of metrics.jsonl; takes the object. */
+static int write_line(struct loop *l, json_t *line)
+{
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    int rc = 0;
+
+    if (!text)
+        rc = sp_error(SP_ENOMEM, "out of memory");
+    else if (fprintf(l->metrics, "%s\n", text) < 0 || fflush(l->metrics) != 0)
+        rc = sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
+    free(text);
+    json_decref(line);
+    return rc;
+}
+
+/* output_dir with config.resolved.yaml and an empty metrics.jsonl: a folder that cannot be written fails before any work. */
+static int open_output(struct loop *l)
+{
+    const struct sp_config *c = l->run->config;
+    struct sp_buf text = SP_BUF((size_t)1 << 20);
+    char *path = NULL;
+    int rc;
+
+    SP_GO(sp_fs_mkdirs(c->output_dir));
+    SP_GO(sp_config_write(c, &text));
+    path = sp_fs_join(c->output_dir, "config.resolved.yaml");
+    l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
+    SP_GO(path && l->metrics_path ? 0 : SP_ENOMEM);
+    SP_GO(sp_fs_write(path, text.data, text.length));
+    l->metrics = fopen(l->metrics_path, "we");
+    if (!l->metrics)
+        rc = sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
+out:
+    free(path);
+    sp_buf_free(&text);
+    return rc;
+}
+
+static void count_parameters(struct loop *l)
+{
+    const struct sp_run *run = l->run;
+
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        l->result->parameters += (size_t)p->rows * (size_t)p->cols;
+    }
+    l->result->trained = l->trained.count;
+}
+
+/* Steps of the run, from epochs or max_steps. */
+static void plan_steps(struct loop *l)
+{
+    const struct sp_config *c = l->run->config;
+    size_t batch = (size_t)c->per_device_train_batch_size, group = (size_t)c->gradient_accumulation_steps;
+
+    l->batches = (l->run->train.count + batch - 1) / batch;
+    l->steps_per_epoch = (l->batches + group - 1) / group;
+    l->total = (size_t)c->max_steps;
+    if (!l->total)
+        l->total = (size_t)ceil(c->num_train_epochs * (double)l->steps_per_epoch - 1e-9);
+    l->warmup = sp_schedule_warmup(c->warmup_steps, l->total);
+}
+
+/* Compiles every kernel of the loop side by side: first and later micro-batches, and evaluation. */
+static int build_kernels(struct loop *l)
+{
+    const struct sp_config *c = l->run->config;
+    struct sp_plan_pass passes[] = { { .dropout = true, .loss_scale = 1 }, { .loss_scale = 1 } };
+    double norm;
+
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        SP_TRY(sp_plan_record(l->run->plan, &passes[i]));
+    if (c->gradient_accumulation_steps > 1) {
+        passes[0].accumulate = true;
+        SP_TRY(sp_plan_record(l->run->plan, &passes[0]));
+    }
+    sp_device_set_recording(l->run->device, true);
+    int rc = sp_optim_norm(&norm, l->trained.optim);
+    if (rc == 0)
+        rc = sp_trained_apply(&l->trained, l->run);
+    sp_device_set_recording(l->run->device, false);
+    SP_TRY(rc);
+    return sp_kernel_build_recorded(l->run->device);
+}
+
+static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out)
+{
+    json_t *line;
+    double began = sp_clock_now();
+
+    SP_TRY(sp_evaluate(out, l->run));
+    line = json_pack("{s:I}", "step", (json_int_t)step);
+    if (!line || sp_evaluation_json(line, out, l->run->task, "eval_") < 0) {
+        json_decref(line);
+        return sp_error(SP_ENOMEM, "out of memory");
+    }
+    SP_TRY(write_line(l, line));
+    if (l->run->task == SP_TASK_CLASSIFICATION)
+        sp_log(SP_LOG_INFO, "step %zu: eval loss %.4f, accuracy %.4f", step, out->loss, out->classes.accuracy);
+    else
+        sp_log(SP_LOG_INFO, "step %zu: eval loss %.4f, pearson %.4f", step, out->loss, out->values.pearson);
+    l->window_start += sp_clock_now() - began;
+    return 0;
+}
+
+/* A loss or gradient that is not finite ends the run with its step and the tensor where it began. */
+static int not_finite(struct loop *l, size_t step, const struct sp_plan_pass *pass, const char *what)
+{
+    char name[SP_PARAM_NAME + 32];
+    int rc = sp_plan_find_not_finite(l->run->plan, pass, name);
+
+    SP_TRY(rc);
+    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. A lower learning_rate or "
+                                 "max_grad_norm may help", what, step, name[0] ? name : "the weight gradients");
+}
+
+/* The micro-batches of step `step` (from 1): loss and gradients. */
+static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
+{
+    struct sp_run *run = l->run;
+    const struct sp_config *c = run->config;
+    size_t batch = (size_t)c->per_device_train_batch_size, group = (size_t)c->gradient_accumulation_steps;
+    size_t first = (step - 1) % l->steps_per_epoch * group;
+    size_t count = l->batches - first < group ? l->batches - first : group;
+    struct sp_plan_pass pass = { .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1.0f / (float)count };
+    uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
+
+    if (epoch != l->epoch || step == 1) {
+        l->epoch = epoch;
+        sp_data_order(l->order, run->train.count, (uint64_t)c->seed, epoch, c->shuffle);
+    }
+    *loss = 0;
+    for (size_t m = 0; m < count; m++) {
+        size_t from = (first + m) * batch, rows = run->train.count - from < batch ? run->train.count - from : batch;
+        double one;
+
+        pass.accumulate = m > 0;
+        pass.step = (uint32_t)l->micro_batches++;
+        SP_TRY(sp_run_set_batch(run, &run->train, l->order, from, rows));
+        SP_TRY(sp_plan_forward(run->plan, &pass));
+        SP_TRY(sp_plan_backward(run->plan, &pass));
+        SP_TRY(sp_plan_loss(run->plan, &one));
+        *loss += one / (double)count;
+        *tokens += run->batch.tokens;
+        if (!isfinite(one))
+            return not_finite(l, step, &pass, "loss");
+    }
+    return 0;
+}
+
+static int log_step(struct loop *l, size_t step, double lr, double norm)
+{
+    const struct sp_config *c = l->run->config;
+    double now = sp_clock_now(), rate = (double)l->window_tokens / (now - l->window_start + 1e-9);
+    double loss = l->window_loss / (double)l->window_steps;
+    bool logged = step % (size_t)c->logging_steps == 0 || step == l->total;
+
+    if (l->run->observer.progress)
+        l->run->observer.progress(l->run->observer.user, "train", step, l->total, loss, rate, logged);
+    if (!logged)
+        return 0;
+    SP_TRY(write_line(l, json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}", "step", (json_int_t)step, "epoch",
+                                   (double)step / (double)l->steps_per_epoch, "loss", loss, "learning_rate", lr, "grad_norm",
+                                   norm, "tokens_per_second", rate)));
+    l->window_loss = 0;
+    l->window_tokens = l->window_steps = 0;
+    l->window_start = now;
+    return 0;
+}
+
+static int train_step(struct loop *l, size_t step)
+{
+    const struct sp_config *c = l->run->config;
+    double loss, norm, factor, began = sp_clock_now();
+    size_t tokens = 0;
+
+    SP_TRY(gradients(l, step, &loss, &tokens));
+    SP_TRY(sp_optim_norm(&norm, l->trained.optim));
+    if (!isfinite(norm))
+        return not_finite(l, step, &(struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1,
+                                                           .step = (uint32_t)l->micro_batches - 1 }, "gradient");
+    SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, step - 1, l->total, l->warmup));
+    SP_TRY(sp_optim_step(l->trained.optim, c->learning_rate * factor));
+    SP_TRY(sp_trained_apply(&l->trained, l->run));
+    if (step == 1) {
+        SP_TRY(sp_device_finish(l->run->device));
+        l->result->first_step_seconds = sp_clock_now() - l->started;
+    }
+    l->result->steps = step;
+    l->result->tokens += tokens;
+    l->result->seconds += sp_clock_now() - began;
+    l->window_loss += loss;
+    l->window_tokens += tokens;
+    l->window_steps++;
+    return log_step(l, step, c->learning_rate * factor, norm);
+}
+
+static bool evaluates_after(const struct loop *l, size_t step)
+{
+    const struct sp_config *c = l->run->config;
+
+    if (!l->result->evaluated || step == l->total)
+        return false; /* the end is evaluated in any case */
+    if (c->eval_strategy == SP_CONFIG_EVAL_STEPS)
+        return step % (size_t)c->eval_steps == 0;
+    return c->eval_strategy == SP_CONFIG_EVAL_EPOCH && step % l->steps_per_epoch == 0;
+}
+
+static int train_steps(struct loop *l)
+{
+    struct sp_evaluation between;
+
+    l->window_start = sp_clock_now();
+    for (size_t step = 1; step <= l->total; step++) {
+        if (sp_interrupted()) {
+            l->result->interrupted = true;
+            return 0;
+        }
+        SP_TRY(train_step(l, step));
+        if (evaluates_after(l, step))
+            SP_TRY(evaluate(l, step, &between));
+    }
+    return sp_device_finish(l->run->device);
+}
+
+static int prepare(struct loop *l)
+{
+    struct sp_run *run = l->run;
+
+    SP_TRY(sp_config_require(run->config, "model_name_or_path"));
+    SP_TRY(sp_config_require(run->config, "train_file"));
+    SP_TRY(sp_config_require(run->config, "output_dir"));
+    SP_TRY(open_output(l));
+    SP_TRY(sp_run_open(run));
+    SP_TRY(sp_run_load_data(run, true, true));
+    SP_TRY(sp_run_build(run, true, 0, 0));
+    SP_TRY(sp_trained_create(&l->trained, run));
+    count_parameters(l);
+    plan_steps(l);
+    l->order = sp_calloc(run->train.count, sizeof *l->order);
+    if (!l->order)
+        return SP_ENOMEM;
+    sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained, l->result->parameters,
+           100.0 * (double)l->result->trained / (double)l->result->parameters, l->total);
+    return build_kernels(l);
+}
+
+static int save(struct loop *l)
+{
+    char *dir = sp_fs_join(l->run->config->output_dir, "adapter");
+    int rc = dir ? sp_trained_save(&l->trained, l->run, dir) : SP_ENOMEM;
+
+    free(dir);
+    return rc;
+}
+
+static int train(struct loop *l)
+{
+    SP_TRY(prepare(l));
+    l->result->evaluated = l->run->validation.count > 0;
+    if (l->result->evaluated)
+        SP_TRY(evaluate(l, 0, &l->result->before));
+    SP_TRY(train_steps(l));
+    SP_TRY(save(l));
+    if (l->result->interrupted)
+        return sp_error(SP_EINTR, "interrupted; the adapter as of step %zu is saved in %s/adapter", l->result->steps,
+                        l->run->config->output_dir);
+    if (l->result->evaluated)
+        SP_TRY(evaluate(l, l->result->steps, &l->result->after));
+    return 0;
+}
+
+int sp_train(struct sp_train_result *out, struct sp_run *run)
+{
+    struct loop l = { .run = run, .result = out, .started = sp_clock_now() };
+    int rc;
+
+    *out = (struct sp_train_result){ 0 };
+    rc = train(&l);
+    if (l.metrics && fclose(l.metrics) != 0 && rc == 0)
+        rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
+    out->host_peak = sp_clock_peak_memory();
+    out->device_peak = run->device ? sp_device_peak_memory(run->device) : 0;
+    sp_trained_release(&l.trained);
+    free(l.order);
+    free(l.metrics_path);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/*
+ * Training (layer 5): mask, optimizer, the loop, evaluation in between, and the files of output_dir. doc/adapter-format.md and
+ * the manual describe the files.
+ */
+#ifndef SP_TRAIN_TRAINER_H
+#define SP_TRAIN_TRAINER_H
+
+#include "runtime/train/evaluate.h"
+#include "runtime/train/run.h"
+
+struct sp_train_result {
+    size_t steps, tokens;            /* done; real tokens in them */
+    double seconds;                  /* of the loop, evaluation left out */
+    size_t trained, parameters;      /* trained numbers, and all of the model */
+    bool evaluated;                  /* there was a validation file */
+    struct sp_evaluation before, after;
+    size_t host_peak, device_peak;   /* bytes */
+    double first_step_seconds;       /* from the start of sp_train to the end of the first step */
+    bool interrupted;
+};
+
+/* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml and metrics.jsonl. The run must be fresh: only
+ * config, families and observer set. Interrupted, it saves the adapter as of the last step and returns SP_EINTR. */
+int sp_train(struct sp_train_result *out, struct sp_run *run);
+
+#endif

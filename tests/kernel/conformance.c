@@ -1,0 +1,94 @@
+/*
+ * Conformance of every op on the device at hand: every case of every op in op.def against its double-precision reference, in
+ * the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets kernels, only the small
+ * cases run.
+ *
+ *     conformance [OP ...]    only these ops
+ */
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/device/device.h"
+#include "runtime/op/check.h"
+#include "runtime/op/geometry.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL 20000 /* the product of a small case's sizes */
+
+static bool wanted(const struct sp_op *op, char **names)
+{
+    bool found = !*names;
+
+    for (; *names; names++)
+        found = found || strcmp(*names, op->name) == 0;
+    return found;
+}
+
+static bool small(const struct sp_op_case *c)
+{
+    double product = 1;
+
+    for (size_t i = 0; i < sizeof c->size / sizeof *c->size; i++)
+        product *= c->size[i] ? c->size[i] : 1;
+    return product <= SMALL;
+}
+
+static int failures, tests;
+
+/* A message of several lines, such as a driver's build log, as TAP diagnostics. */
+static void diagnose(const char *message)
+{
+    while (*message) {
+        int length = (int)strcspn(message, "\n");
+
+        printf("# %.*s\n", length, message);
+        message += length + (message[length] != '\0');
+    }
+}
+
+static void run(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c, int lanes)
+{
+    int rc;
+
+    sp_geometry_override(lanes);
+    rc = sp_check_case(device, op, c);
+    sp_geometry_override(0);
+    printf("%sok %d - %s, %s, %d lane%s\n", rc < 0 ? "not " : "", ++tests, op->name, c->name, lanes, lanes > 1 ? "s" : "");
+    if (rc < 0) {
+        failures++;
+        diagnose(sp_error_message());
+    }
+    fflush(stdout);
+}
+
+/* Large cases only in the device's own geometry: what they add are sizes, and drivers take long to build the other. */
+static void run_geometries(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c, bool all)
+{
+    for (int lanes = 1; lanes <= 64; lanes *= 64)
+        if (small(c) || (all && lanes == sp_geometry_lanes(device)))
+            run(device, op, c, lanes);
+}
+
+int main(int argc, char **argv)
+{
+    const char *driver = getenv("SPEFT_TEST_DRIVER");
+    bool all = !driver || strcmp(driver, "oclgrind") != 0;
+    struct sp_device *device;
+
+    (void)argc;
+    if (sp_device_open(&device, NULL) < 0) {
+        printf("1..1\nnot ok 1 - open the device\n");
+        diagnose(sp_error_message());
+        return 1;
+    }
+    printf("# %s, %s\n", sp_device_info(device)->name, sp_device_info(device)->platform);
+    for (size_t i = 0; i < sp_op_count; i++)
+        for (size_t k = 0; wanted(sp_ops[i], argv + 1) && k < sp_ops[i]->case_count; k++)
+            run_geometries(device, sp_ops[i], &sp_ops[i]->cases[k], all);
+    printf("1..%d\n", tests);
+    sp_device_close(device);
+    return failures > 0 || tests == 0;
+}

@@ -1,0 +1,1 @@
+# check_PROGRAMS += tests/kernel/test_op...; TESTS += the same

@@ -1,0 +1,1 @@
+# check_PROGRAMS += tests/model/test_model...; TESTS += the same

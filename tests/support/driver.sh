@@ -1,0 +1,105 @@
+#!/bin/sh
+# driver.sh NAME COMMAND [ARG]...: runs COMMAND with one OpenCL driver and no other.
+# driver.sh --have NAME: succeeds when that driver is installed, and prints nothing.
+#
+#   pocl      PoCL, the portable CPU driver (Debian's pocl-opencl-icd)
+#   intel     Intel's CPU runtime (PyPI's intel-opencl-rt and intel-cmplr-lib-rt), from $SPEFT_INTEL_ROOT: a virtual environment
+#             or a folder that holds libintelocl.so; by default the one that `./dev check` makes in the cache folder
+#   rusticl   Mesa's rusticl on llvmpipe (Debian's mesa-opencl-icd)
+#   none      no driver at all
+#   auto      $SPEFT_TEST_DRIVER when set, else pocl when installed, else whatever the machine offers
+#
+# COMMAND finds the name in $SPEFT_TEST_DRIVER. A driver that is not there: exit 77, or 1 when $SPEFT_REQUIRE_DRIVERS names it ("pocl intel"), with a word on stderr.
+set -eu
+cache=${SPEFT_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/speft-cl}
+system=${SPEFT_ICD_FOLDER:-/etc/OpenCL/vendors}
+
+# Prints the library that the first installed .icd file of those named holds.
+icd_library() {
+    for icd in "$@"; do
+        if [ -f "$system/$icd" ]; then
+            head -n 1 "$system/$icd"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Prints the driver's library: a path or a name that the loader finds.
+library() {
+    case $1 in
+    pocl) icd_library pocl.icd ;;
+    rusticl) icd_library rusticl.icd ;;
+    intel)
+        for root in "${SPEFT_INTEL_ROOT:-}" "$cache/venv"; do
+            for file in "$root/lib/libintelocl.so" "$root/libintelocl.so"; do
+                if [ -n "$root" ] && [ -f "$file" ]; then
+                    printf '%s\n' "$file"
+                    return 0
+                fi
+            done
+        done
+        return 1
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+# A folder of its own for each driver: loaders agree on what a folder means, not on what a file means.
+pin() {
+    found=$(library "$1") || missing "$1"
+    folder=${TMPDIR:-/tmp}/speft-cl-drivers-$(id -u)/$1-$(printf '%s' "$found" | cksum | tr ' ' -)
+    if [ ! -f "$folder/driver.icd" ]; then
+        mkdir -p "$folder"
+        printf '%s\n' "$found" >"$folder/driver.icd.$$"
+        mv "$folder/driver.icd.$$" "$folder/driver.icd"
+    fi
+    OCL_ICD_VENDORS=$folder
+    OCL_ICD_FILENAMES=
+    export OCL_ICD_VENDORS OCL_ICD_FILENAMES
+}
+
+missing() {
+    case " ${SPEFT_REQUIRE_DRIVERS:-} " in
+    *" $1 "*)
+        printf 'driver.sh: the OpenCL driver %s is required here and not installed\n' "$1" >&2
+        exit 1
+        ;;
+    esac
+    printf 'driver.sh: the OpenCL driver %s is not installed\n' "$1" >&2
+    exit 77
+}
+
+if [ "${1:-}" = --have ]; then
+    library "${2:?a driver}" >/dev/null
+    exit
+fi
+[ $# -ge 2 ] || { printf 'driver.sh NAME COMMAND [ARG]...\n' >&2; exit 2; }
+
+name=$1
+shift
+[ "$name" != auto ] || name=${SPEFT_TEST_DRIVER:-auto}
+if [ "$name" = auto ] && library pocl >/dev/null; then
+    name=pocl
+fi
+case $name in
+auto) exec "$@" ;;
+none)
+    OCL_ICD_VENDORS=/nonexistent
+    OCL_ICD_FILENAMES=
+    export OCL_ICD_VENDORS OCL_ICD_FILENAMES
+    ;;
+pocl | intel) pin "$name" ;;
+rusticl)
+    pin rusticl
+    RUSTICL_ENABLE=llvmpipe
+    export RUSTICL_ENABLE
+    ;;
+*)
+    printf 'driver.sh: "%s" is none of pocl, intel, rusticl, none, auto\n' "$name" >&2
+    exit 2
+    ;;
+esac
+SPEFT_TEST_DRIVER=$name
+export SPEFT_TEST_DRIVER
+exec "$@"

@@ -1,0 +1,186 @@
+"""Sparse fine-tuning in plain PyTorch: what speft-cl's numbers are compared with.
+
+The dense gradient is formed, the entries at the mask's positions are read from it, AdamW works on
+the deltas, and W[position] = w0 + delta after every step. Nothing here is meant to be fast.
+"""
+
+import math
+
+import torch
+
+
+def collate(rows):
+    """Pad rows of {"input_ids", "token_type_ids" (optional), "label"} to the longest of them."""
+    width = max(len(row["input_ids"]) for row in rows)
+
+    def padded(values):
+        return list(values) + [0] * (width - len(values))
+
+    ids = [row["input_ids"] for row in rows]
+    types = [row.get("token_type_ids") or [0] * len(row["input_ids"]) for row in rows]
+    labels = [row["label"] for row in rows]
+    return {
+        "input_ids": torch.tensor([padded(i) for i in ids]),
+        "token_type_ids": torch.tensor([padded(t) for t in types]),
+        "attention_mask": torch.tensor([padded([1] * len(i)) for i in ids]),
+        "labels": torch.tensor(labels, dtype=torch.get_default_dtype()
+                               if isinstance(labels[0], float) else torch.long),
+    }
+
+
+def batches(rows, size):
+    """Consecutive batches in the given order; the last one may be smaller."""
+    return [collate(rows[i:i + size]) for i in range(0, len(rows), size)]
+
+
+def target_weights(model, target_modules):
+    """{name: weight} of the linear layers whose name ends in a target, in model order."""
+    return {f"{name}.weight": module.weight for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear)
+            and any(f".{name}".endswith(f".{target}") for target in target_modules)}
+
+
+def entry_count(weights, sparse):
+    """K, the number of trained entries, from `count`, `density` or `rank_equivalent`."""
+    if "count" in sparse:
+        return sparse["count"]
+    if "density" in sparse:
+        return math.floor(sparse["density"] * sum(w.numel() for w in weights.values()))
+    return sparse["rank_equivalent"] * sum(sum(w.shape) for w in weights.values())
+
+
+def mean_gradients(model, weights, scoring_batches):
+    """The mean over the batches of the gradient of the batch's mean loss; dropout off."""
+    model.eval()
+    grads = None
+    for batch in scoring_batches:
+        new = torch.autograd.grad(model(**batch).loss, list(weights.values()))
+        grads = new if grads is None else [a + b for a, b in zip(grads, new)]
+    return {name: g / len(scoring_batches) for name, g in zip(weights, grads)}
+
+
+def score_weights(model, weights, metric, scoring_batches, generator=None):
+    """{name: flat scores}; the largest are kept."""
+    if metric == "gradient":
+        grads = mean_gradients(model, weights, scoring_batches)
+        return {name: g.abs().flatten() for name, g in grads.items()}
+    if metric == "magnitude":
+        return {name: w.detach().abs().flatten() for name, w in weights.items()}
+    return {name: torch.rand(w.numel(), generator=generator) for name, w in weights.items()}
+
+
+def top_positions(scores, count):
+    """Sorted positions of the `count` largest scores; of equal scores the lower position wins."""
+    order = torch.sort(scores, descending=True, stable=True).indices
+    return torch.sort(order[:count]).values
+
+
+def select_positions(scores, count, scope):
+    """{name: sorted flat positions}; scope "tensor" gives each floor(K n_tensor / N) entries."""
+    total = sum(s.numel() for s in scores.values())
+    if scope == "tensor":
+        return {name: top_positions(s, count * s.numel() // total) for name, s in scores.items()}
+    chosen = torch.zeros(total, dtype=torch.bool)
+    chosen[top_positions(torch.cat(list(scores.values())), count)] = True
+    parts = torch.split(chosen, [s.numel() for s in scores.values()])
+    return {name: part.nonzero().flatten() for name, part in zip(scores, parts)}
+
+
+def linear_schedule(step, total, warmup):
+    """The factor on the learning rate of the `step`-th of `total` steps, counted from 0."""
+    if step < warmup:
+        return step / warmup
+    return (total - step) / (total - warmup)
+
+
+class Trainer:
+    """AdamW on what `method` trains: "sparse" (deltas and the head), "head" or "full"."""
+
+    def __init__(self, model, method, run, positions=None):
+        self.model, self.run = model, run
+        self.deltas = []  # (weight, positions, original entries, delta)
+        head = dict(model.classifier.named_parameters(prefix="classifier"))
+        dense = dict(model.named_parameters()) if method == "full" else head
+        for name, param in model.named_parameters():
+            param.requires_grad_(name in dense)
+        for name, where in (positions or {}).items():
+            weight = model.get_parameter(name).requires_grad_()
+            start = weight.detach().flatten()[where]
+            delta = torch.nn.Parameter(torch.zeros_like(start))
+            self.deltas.append((weight, where, start, delta))
+        # As transformers does: no decay on biases and LayerNorm. Decay on a delta pulls the
+        # entry towards its pretrained value.
+        decayed = [p for p in dense.values() if p.ndim > 1] + [d[3] for d in self.deltas]
+        others = [p for p in dense.values() if p.ndim == 1]
+        self.trained = decayed + others
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": run["weight_decay"]},
+             {"params": others, "weight_decay": 0.0}],
+            lr=run["learning_rate"], betas=(0.9, 0.999), eps=1e-8)
+
+    def trained_count(self):
+        return sum(p.numel() for p in self.trained)
+
+    def step(self, batch, step, total):
+        """One update; returns the batch's loss before it, the gradient's norm and the rate."""
+        rate = self.run["learning_rate"] * linear_schedule(step, total, self.run["warmup_steps"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.zero_grad()
+        loss = self.model(**batch).loss
+        loss.backward()
+        for weight, where, _, delta in self.deltas:
+            delta.grad = weight.grad.flatten()[where]
+        limit = self.run["max_grad_norm"] or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, limit)
+        self.optimizer.step()
+        with torch.no_grad():
+            for weight, where, start, delta in self.deltas:
+                weight.view(-1)[where] = start + delta
+        return loss.item(), norm.item(), rate
+
+
+def f1_score(predicted, truth, cls):
+    hits = ((predicted == cls) & (truth == cls)).sum().item()
+    named = (predicted == cls).sum().item() + (truth == cls).sum().item()
+    return 2 * hits / named if named else 0.0
+
+
+def matthews(predicted, truth, classes):
+    """The multi-class form (R_K), which for two classes is the usual one."""
+    n = len(truth)
+    p = torch.bincount(predicted, minlength=classes).double()
+    t = torch.bincount(truth, minlength=classes).double()
+    right = (predicted == truth).sum().item()
+    scale = math.sqrt((n * n - (p @ p).item()) * (n * n - (t @ t).item()))
+    return (right * n - (p @ t).item()) / scale if scale else 0.0
+
+
+def average_ranks(values):
+    _, inverse, counts = values.unique(return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts.double() - 1) / 2)[inverse]
+
+
+def correlation(a, b):
+    return torch.corrcoef(torch.stack([a.double(), b.double()]))[0, 1].item()
+
+
+@torch.no_grad()
+def evaluate(model, rows, batch_size):
+    """(metrics, logits): the loss is the mean over rows."""
+    model.eval()
+    groups = batches(rows, batch_size)
+    outputs = [model(**batch) for batch in groups]
+    logits = torch.cat([o.logits for o in outputs])
+    truth = torch.cat([batch["labels"] for batch in groups])
+    loss = sum(o.loss.item() * len(o.logits) for o in outputs) / len(rows)
+    if logits.shape[1] == 1:
+        guess = logits[:, 0]
+        return {"loss": loss, "mse": loss, "pearson": correlation(guess, truth),
+                "spearman": correlation(average_ranks(guess), average_ranks(truth))}, logits
+    predicted, classes = logits.argmax(1), logits.shape[1]
+    present = [1] if classes == 2 else torch.cat([predicted, truth]).unique().tolist()
+    return {"loss": loss, "accuracy": (predicted == truth).double().mean().item(),
+            "f1": sum(f1_score(predicted, truth, c) for c in present) / len(present),
+            "matthews_correlation": matthews(predicted, truth, classes)}, logits

@@ -1,0 +1,1 @@
+# check_PROGRAMS += tests/train/test_train...; TESTS += the same

@@ -1,0 +1,1 @@
+# check_PROGRAMS += tests/unit/test_base...; TESTS += the same

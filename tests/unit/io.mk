@@ -1,0 +1,17 @@
+# runtime/io: model files, model folders, adapters.
+io_test_files = tests/unit/io_files.c tests/unit/io_files.h
+io_test_libs = runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+
+check_PROGRAMS += tests/unit/test_io tests/unit/test_checkpoint tests/unit/test_adapter tests/fuzz/fuzz_io
+tests_unit_test_io_SOURCES = tests/unit/test_io.c $(io_test_files)
+tests_unit_test_io_LDADD = $(io_test_libs)
+tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c $(io_test_files)
+tests_unit_test_checkpoint_LDADD = $(io_test_libs)
+tests_unit_test_adapter_SOURCES = tests/unit/test_adapter.c $(io_test_files)
+tests_unit_test_adapter_LDADD = $(io_test_libs)
+tests_fuzz_fuzz_io_SOURCES = tests/fuzz/fuzz_io.c $(io_test_files)
+tests_fuzz_fuzz_io_LDADD = $(io_test_libs)
+
+dist_check_SCRIPTS += tests/unit/io_python.sh
+TESTS += tests/unit/test_io tests/unit/test_checkpoint tests/unit/test_adapter tests/unit/io_python.sh \
+	tests/fuzz/fuzz_io

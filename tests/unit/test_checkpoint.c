@@ -1,0 +1,367 @@
+/* Model folders: finding, opening, shards and their index, checksum, and what a model family
+ * expects of one. */
+#include "tests/unit/io_files.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/io/checkpoint.h"
+#include "runtime/io/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const float values[12] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+
+static struct sp_tensor_info floats(const char *name, size_t rows, size_t cols)
+{
+    return (struct sp_tensor_info){ .name = name, .dtype = SP_F32, .rank = 2,
+                                    .shape = { rows, cols }, .data = values };
+}
+
+static void write_tensors(const char *name, const struct sp_tensor_info *tensors, size_t count)
+{
+    io_write_text(name, ""); /* makes the folder */
+    assert_int_equal(sp_safetensors_write(io_path(name), tensors, count), 0);
+}
+
+/* A model in two shards: a and c in the first, b in the second. */
+static void write_sharded(const char *map)
+{
+    const struct sp_tensor_info first[2] = { floats("c", 2, 2), floats("a", 2, 3) };
+    const struct sp_tensor_info second[1] = { floats("b", 3, 4) };
+
+    io_write_text("m/config.json", "{\"model_type\": \"bert\"}");
+    write_tensors("m/model-1.safetensors", first, 2);
+    write_tensors("m/model-2.safetensors", second, 1);
+    io_write_text("m/model.safetensors.index.json", map);
+}
+
+#define MAP(entries) "{\"metadata\": {\"total_size\": 88}, \"weight_map\": {" entries "}}"
+#define GOOD_MAP                                                                                   \
+    MAP("\"a\": \"model-1.safetensors\", \"b\": \"model-2.safetensors\", "                         \
+        "\"c\": \"model-1.safetensors\"")
+
+static void test_single(void **state)
+{
+    const struct sp_tensor_info tensors[3] = { floats("c", 2, 2), floats("a", 2, 3),
+                                               floats("b", 3, 4) };
+    struct sp_checkpoint *model;
+    const json_t *config;
+
+    (void)state;
+    io_write_text("m/config.json", "{\"hidden_size\": 12}");
+    write_tensors("m/model.safetensors", tensors, 3);
+    assert_int_equal(sp_checkpoint_open(&model, io_path("m")), 0);
+    assert_string_equal(sp_checkpoint_dir(model), io_path("m"));
+    config = sp_checkpoint_config(model);
+    assert_int_equal(json_integer_value(json_object_get(config, "hidden_size")), 12);
+    assert_int_equal(sp_checkpoint_count(model), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const char name[2] = { (char)('a' + i), 0 };
+
+        assert_string_equal(sp_checkpoint_at(model, i)->name, name);
+        assert_ptr_equal(sp_checkpoint_find(model, name), sp_checkpoint_at(model, i));
+    }
+    assert_null(sp_checkpoint_find(model, "d"));
+    sp_checkpoint_forget(model);
+    assert_memory_equal(sp_checkpoint_find(model, "b")->data, values, sizeof values);
+    sp_checkpoint_close(model);
+    sp_checkpoint_close(NULL);
+}
+
+static void checksum_of(char out[65], const char *dir)
+{
+    struct sp_checkpoint *model;
+
+    if (sp_checkpoint_open(&model, dir) != 0)
+        fail_msg("%s", sp_error_message());
+    snprintf(out, 65, "%s", sp_checkpoint_checksum(model));
+    assert_string_equal(out, sp_checkpoint_checksum(model));
+    assert_int_equal(strlen(out), 64);
+    sp_checkpoint_close(model);
+}
+
+/* The same weights give the same sum however they are sharded; any change gives another. */
+static void test_checksum(void **state)
+{
+    struct sp_tensor_info tensors[3] = { floats("b", 3, 4), floats("a", 2, 3), floats("c", 2, 2) };
+    char sharded[65], single[65], other[65];
+
+    (void)state;
+    write_sharded(GOOD_MAP);
+    checksum_of(sharded, io_path("m"));
+    /* python: h = sha256(); for name, shape in (a,(2,3)), (b,(3,4)), (c,(2,2)):
+     * h.update(name + b"\0F32\0" + pack("<3Q", 2, *shape) + the first floats of 1..12) */
+    assert_string_equal(sharded,
+                        "dae1f5ea195645191bfa04c6e2afc0e059abd2a72df8cf46e66d0b1877989b6d");
+    io_write_text("s/config.json", "{}");
+    write_tensors("s/model.safetensors", tensors, 3);
+    checksum_of(single, io_path("s"));
+    assert_string_equal(single, sharded);
+    tensors[0] = floats("b", 4, 3);
+    write_tensors("s/model.safetensors", tensors, 3);
+    checksum_of(other, io_path("s"));
+    assert_string_not_equal(other, single);
+    tensors[0] = floats("bb", 3, 4);
+    write_tensors("s/model.safetensors", tensors, 3);
+    checksum_of(other, io_path("s"));
+    assert_string_not_equal(other, single);
+    tensors[0] = floats("b", 3, 4);
+    tensors[0].dtype = SP_U32;
+    write_tensors("s/model.safetensors", tensors, 3);
+    checksum_of(other, io_path("s"));
+    assert_string_not_equal(other, single);
+    tensors[0] = floats("b", 3, 4);
+    tensors[2].data = values + 1;
+    write_tensors("s/model.safetensors", tensors, 3);
+    checksum_of(other, io_path("s"));
+    assert_string_not_equal(other, single);
+}
+
+static void refused(int code, const char *part, const char *more)
+{
+    struct sp_checkpoint *model;
+
+    io_assert_error(sp_checkpoint_open(&model, io_path("m")), code, part, more, NULL);
+    assert_null(model);
+}
+
+static void test_not_a_model(void **state)
+{
+    (void)state;
+    refused(SP_ENOTFOUND, "is not a folder", io_path("m"));
+    io_write_text("m/x", "");
+    refused(SP_ENOTFOUND, "config.json", io_path("m"));
+    io_write_text("m/config.json", "[1]");
+    refused(SP_EFORMAT, "not a JSON object", "config.json");
+    io_write_text("m/config.json", "{\"a\": 1, \"a\": 2}");
+    refused(SP_EFORMAT, "duplicate", "config.json:1:");
+    io_write_text("m/config.json", "{");
+    refused(SP_EFORMAT, "config.json:1:", NULL);
+    io_write_text("m/config.json", "{}");
+    refused(SP_ENOTFOUND, "neither model.safetensors nor", io_path("m"));
+    io_write_text("m/pytorch_model.bin", "x");
+    refused(SP_ENOTFOUND, "pickle", "safe_serialization=True");
+    io_write_text("m/model.safetensors", "garbage");
+    refused(SP_EFORMAT, "model.safetensors", "not a safetensors file");
+}
+
+static void test_config_too_large(void **state)
+{
+    size_t size = (1 << 20) + 1;
+    char *text = malloc(size);
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, ' ', size);
+    io_write("m/config.json", text, size);
+    free(text);
+    refused(SP_ELIMIT, "config.json", "limit");
+}
+
+static void test_wrong_index(void **state)
+{
+    static const char *const traps[] = {
+        "../evil.safetensors", "/etc/evil.safetensors", "sub/x.safetensors", "..\\\\x.safetensors",
+        "..", ".", "", ".safetensors", "model.bin", ".hidden.safetensors",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof traps / sizeof *traps; i++) {
+        char map[256];
+
+        snprintf(map, sizeof map, MAP("\"a\": \"%s\""), traps[i]);
+        write_sharded(map);
+        refused(SP_EFORMAT, "plain name", "tensor a");
+    }
+    write_sharded(MAP("\"a\": 1"));
+    refused(SP_EFORMAT, "not a string", "tensor a");
+    write_sharded("[]");
+    refused(SP_EFORMAT, "not a JSON object", "index.json");
+    write_sharded("{\"weight_map\": []}");
+    refused(SP_EFORMAT, "weight_map", "index.json");
+    write_sharded("{");
+    refused(SP_EFORMAT, "index.json:1:", NULL);
+    write_sharded(MAP("\"a\": \"model-3.safetensors\""));
+    refused(SP_ENOTFOUND, "model-3.safetensors", "index.json");
+    write_sharded(MAP("\"a\": \"model-2.safetensors\""));
+    refused(SP_EFORMAT, "tensor a lies in model-2.safetensors", "index.json");
+    write_sharded(MAP("\"a\": \"model-1.safetensors\""));
+    refused(SP_EFORMAT, "holds tensor c", "no shard");
+    write_sharded(MAP("\"a\": \"model-1.safetensors\", \"b\": \"model-2.safetensors\", "
+                      "\"c\": \"model-2.safetensors\""));
+    refused(SP_EFORMAT, "tensor c", "model-2.safetensors");
+    write_sharded(GOOD_MAP);
+    io_write_text("m/model-2.safetensors", "cut");
+    refused(SP_EFORMAT, "model-2.safetensors", "while opening a shard");
+}
+
+static void test_resolve(void **state)
+{
+    char *dir;
+
+    (void)state;
+    assert_int_equal(setenv("SPEFT_CACHE_DIR", io_path("cache"), 1), 0);
+    io_write_text("cache/models/tiny/config.json", "{}");
+    io_write_text("cache/models/org/tiny/config.json", "{}");
+    io_write_text("cache/secret/config.json", "{}");
+    assert_int_equal(sp_checkpoint_resolve(&dir, io_path("cache")), 0);
+    assert_string_equal(dir, io_path("cache"));
+    free(dir);
+    assert_int_equal(sp_checkpoint_resolve(&dir, "tiny"), 0);
+    assert_string_equal(dir, io_path("cache/models/tiny"));
+    free(dir);
+    assert_int_equal(sp_checkpoint_resolve(&dir, "org/tiny"), 0);
+    free(dir);
+    io_assert_error(sp_checkpoint_resolve(&dir, "huge"), SP_ENOTFOUND, "\"huge\"",
+                    io_path("cache/models/huge"), "./dev model", "minilm-l6-h384", NULL);
+    assert_null(dir);
+    io_assert_error(sp_checkpoint_resolve(&dir, "../secret"), SP_ENOTFOUND, "secret", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, "tiny/../../secret"), SP_ENOTFOUND, "secret", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, ""), SP_ENOTFOUND, "no model", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("cache/models/tiny/config.json")),
+                    SP_ENOTFOUND, "no such folder", NULL);
+}
+
+/* ---- weights ---- */
+
+static char logged[4096];
+
+static void keep_log(enum sp_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level == SP_LOG_WARNING)
+        snprintf(logged, sizeof logged, "%s", text);
+}
+
+static int logging_setup(void **state)
+{
+    logged[0] = '\0';
+    sp_log_set_sink(keep_log, NULL);
+    return io_setup(state);
+}
+
+static int logging_teardown(void **state)
+{
+    sp_log_set_sink(NULL, NULL);
+    return io_teardown(state);
+}
+
+static const char *const prefixes[] = { "bert.", "", NULL };
+static const char *const renames[] = { "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias",
+                                       "LayerNorm.beta", NULL };
+static const char *const ignored[] = { "*position_ids", "cls.*", NULL };
+static const struct sp_weight_names names = { prefixes, renames, ignored };
+
+static struct sp_checkpoint *model_of(const struct sp_tensor_info *tensors, size_t count)
+{
+    struct sp_checkpoint *model;
+
+    io_write_text("m/config.json", "{}");
+    write_tensors("m/model.safetensors", tensors, count);
+    assert_int_equal(sp_checkpoint_open(&model, io_path("m")), 0);
+    return model;
+}
+
+#define WEIGHT(name, rows, cols) { name, 2, { rows, cols }, false, NULL }
+
+static void test_weights(void **state)
+{
+    struct sp_tensor_info tensors[6] = { floats("bert.dense.weight", 2, 3),
+                                         floats("bert.LayerNorm.gamma", 1, 4),
+                                         floats("classifier.weight", 2, 2),
+                                         floats("bert.embeddings.position_ids", 1, 4),
+                                         floats("cls.predictions.bias", 1, 4),
+                                         floats("bert.extra", 1, 1) };
+    struct sp_weight weights[4] = { WEIGHT("dense.weight", 2, 3), WEIGHT("LayerNorm.weight", 1, 4),
+                                    WEIGHT("classifier.weight", 2, 2), WEIGHT("pooler", 1, 1) };
+    struct sp_checkpoint *model = model_of(tensors, 6);
+
+    (void)state;
+    weights[3].optional = true;
+    assert_int_equal(sp_weights_find(weights, 4, &names, model), 0);
+    assert_string_equal(weights[0].tensor->name, "bert.dense.weight");
+    assert_string_equal(weights[1].tensor->name, "bert.LayerNorm.gamma");
+    assert_string_equal(weights[2].tensor->name, "classifier.weight");
+    assert_null(weights[3].tensor);
+    assert_non_null(strstr(logged, "1 tensors are not used by the model: bert.extra"));
+    assert_null(strstr(logged, "position_ids"));
+    sp_checkpoint_close(model);
+}
+
+static void test_weights_missing(void **state)
+{
+    struct sp_tensor_info tensors[2] = { floats("roberta.dense.weight", 2, 3),
+                                         floats("found", 1, 4) };
+    struct sp_weight weights[3] = { WEIGHT("dense.weight", 2, 3), WEIGHT("found", 1, 4),
+                                    WEIGHT("LayerNorm.weight", 1, 4) };
+    struct sp_checkpoint *model = model_of(tensors, 2);
+
+    (void)state;
+    io_assert_error(sp_weights_find(weights, 3, &names, model), SP_EFORMAT, io_path("m"),
+                    "2 of the model's 3 weights are missing: dense.weight, LayerNorm.weight",
+                    "does not know: roberta.dense.weight", NULL);
+    sp_checkpoint_close(model);
+}
+
+/* More names than a message holds: as many as fit, and a count of the rest. */
+static void test_weights_many_missing(void **state)
+{
+    size_t count = 500;
+    struct sp_weight *weights = calloc(count, sizeof *weights);
+    struct sp_checkpoint *model = model_of(NULL, 0);
+
+    (void)state;
+    assert_non_null(weights);
+    for (size_t i = 0; i < count; i++)
+        snprintf(weights[i].name, sizeof weights[i].name, "layer.%zu.weight", i);
+    io_assert_error(sp_weights_find(weights, count, &names, model), SP_EFORMAT,
+                    "500 of the model's 500", "layer.0.weight, layer.1.weight", " more", NULL);
+    free(weights);
+    sp_checkpoint_close(model);
+}
+
+static void test_weights_wrong(void **state)
+{
+    struct sp_tensor_info tensors[1] = { floats("bert.w", 2, 3) };
+    struct sp_weight weights[1] = { WEIGHT("w", 3, 2) };
+    struct sp_checkpoint *model = model_of(tensors, 1);
+
+    (void)state;
+    io_assert_error(sp_weights_find(weights, 1, &names, model), SP_EFORMAT,
+                    io_path("m/model.safetensors"), "bert.w", "F32 [2, 3]", "F32 [3, 2]", NULL);
+    weights[0] = (struct sp_weight){ .name = "w", .rank = 1, .shape = { 6 } };
+    io_assert_error(sp_weights_find(weights, 1, &names, model), SP_EFORMAT, "F32 [6]", NULL);
+    sp_checkpoint_close(model);
+    tensors[0].dtype = SP_I32;
+    model = model_of(tensors, 1);
+    weights[0] = (struct sp_weight)WEIGHT("w", 2, 3);
+    io_assert_error(sp_weights_find(weights, 1, &names, model), SP_EFORMAT, "I32 [2, 3]", NULL);
+    sp_checkpoint_close(model);
+    tensors[0].dtype = SP_BF16;
+    model = model_of(tensors, 1);
+    assert_int_equal(sp_weights_find(weights, 1, &names, model), 0);
+    sp_checkpoint_close(model);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
+#define LOGGED(name) cmocka_unit_test_setup_teardown(name, logging_setup, logging_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_single),
+        TEST(test_checksum),
+        TEST(test_not_a_model),
+        TEST(test_config_too_large),
+        TEST(test_wrong_index),
+        TEST(test_resolve),
+        LOGGED(test_weights),
+        TEST(test_weights_missing),
+        TEST(test_weights_many_missing),
+        TEST(test_weights_wrong),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,600 @@
+/*
+ * Data sets and batches: columns by GLUE's rules or by name, labels, bad rows, input_ids, whole
+ * GLUE files where they are at hand ($SPEFT_DATA/glue/...). The tokenizer's vocabulary is the
+ * letters a to f, ids 5 to 10, behind the special tokens.
+ */
+#include "tests/unit/io_files.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/data/batch.h"
+#include "runtime/data/dataset.h"
+#include "runtime/text/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VOCABULARY "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\n"
+#define DEFAULTS .max_seq_length = 8, .vocab_size = 11, .type_count = 2
+#define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
+#define PLAIN &(struct sp_dataset_options){ DEFAULTS }
+
+static struct sp_tokenizer *tokenizer;
+
+static int setup(void **state)
+{
+    if (io_setup(state) != 0)
+        return -1;
+    io_write_text("model/vocab.txt", VOCABULARY);
+    return sp_tokenizer_load(&tokenizer, io_path("model"));
+}
+
+static int teardown(void **state)
+{
+    sp_tokenizer_free(tokenizer);
+    return io_teardown(state);
+}
+
+static void load(struct sp_dataset *out, const char *name, const char *content,
+                 const struct sp_dataset_options *options)
+{
+    if (sp_dataset_load(out, io_write_text(name, content), tokenizer, options) < 0)
+        fail_msg("%s", sp_error_message());
+}
+
+/* The file must be refused with the code, and with a message that names it and holds `part`. */
+static void refuses(const char *name, const char *content, const struct sp_dataset_options *options,
+                    int code, const char *part)
+{
+    struct sp_dataset set;
+
+    io_assert_error(sp_dataset_load(&set, io_write_text(name, content), tokenizer, options), code,
+                    name, part, NULL);
+    assert_int_equal(set.count, 0);
+    assert_null(set.ids);
+}
+
+static void assert_ids(const struct sp_dataset *set, size_t row, size_t count, const uint32_t *ids,
+                       const uint8_t *types)
+{
+    assert_int_equal(sp_dataset_length(set, row), count);
+    assert_memory_equal(set->ids + set->offsets[row], ids, count * sizeof *ids);
+    assert_memory_equal(set->types + set->offsets[row], types, count);
+}
+
+static void test_texts(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.csv", "text,label\r\na b,no\r\n\"c,\nd\",yes\r\ne z,no\r\n", PLAIN);
+    assert_int_equal(set.count, 3);
+    assert_int_equal(set.tokens, 4 + 5 + 4);
+    assert_ids(&set, 0, 4, (const uint32_t[]){ 2, 5, 6, 3 }, (const uint8_t[4]){ 0 });
+    assert_ids(&set, 1, 5, (const uint32_t[]){ 2, 7, 1, 8, 3 }, (const uint8_t[5]){ 0 });
+    assert_ids(&set, 2, 4, (const uint32_t[]){ 2, 9, 1, 3 }, (const uint8_t[4]){ 0 });
+    assert_memory_equal(set.lines, ((const uint32_t[]){ 2, 3, 5 }), 12);
+    assert_memory_equal(set.classes, ((const uint32_t[]){ 0, 1, 0 }), 12);
+    assert_int_equal(set.task, SP_TASK_CLASSIFICATION);
+    assert_int_equal(set.labels.count, 2);
+    assert_string_equal(set.labels.names[0], "no");
+    assert_string_equal(set.labels.names[1], "yes");
+    assert_null(set.values);
+    assert_true(set.header_by_guess);
+    assert_int_equal(set.truncated + set.skipped, 0);
+    sp_dataset_free(&set);
+    sp_dataset_free(&set);
+
+    load(&set, "t.jsonl",
+         "{\"sentence1\":\"a\",\"sentence2\":\"b c\",\"label\":1}\n"
+         "{\"label\":0,\"sentence2\":\"\",\"sentence1\":\"d\"}",
+         PLAIN);
+    assert_ids(&set, 0, 6, (const uint32_t[]){ 2, 5, 3, 6, 7, 3 },
+               (const uint8_t[]){ 0, 0, 0, 1, 1, 1 });
+    assert_ids(&set, 1, 4, (const uint32_t[]){ 2, 8, 3, 3 }, (const uint8_t[]){ 0, 0, 0, 1 });
+    assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0 }), 8);
+    sp_dataset_free(&set);
+}
+
+/* Which columns a header gives: "text pair label", "-" where there is none. */
+static void chooses(const char *header, const char *row, const struct sp_dataset_options *options,
+                    const char *expected)
+{
+    struct sp_buf file = SP_BUF(4096);
+    struct sp_dataset set;
+    char found[128];
+
+    sp_buf_printf(&file, "%s\n%s\n%s\n", header, row, row);
+    load(&set, "t.csv", file.data, options);
+    snprintf(found, sizeof found, "%s %s %s", set.text_name ? set.text_name : "-",
+             set.text_pair_name ? set.text_pair_name : "-", set.label_name ? set.label_name : "-");
+    assert_string_equal(found, expected);
+    sp_dataset_free(&set);
+    sp_buf_free(&file);
+}
+
+static void test_columns(void **state)
+{
+    char name[] = "1", *names[] = { name };
+    const struct sp_labels one = { names, 1 };
+
+    (void)state;
+    chooses("index,sentence1,sentence2,label", "0,a,b,1", SET(.labels = &one),
+            "sentence1 sentence2 label");
+    chooses("index,question1,label,question2", "0,a,1,b", SET(.labels = &one),
+            "question1 question2 label");
+    chooses("idx,premise,hypothesis,label", "0,a,b,1", SET(.labels = &one),
+            "premise hypothesis label");
+    chooses("index,question,sentence,label", "0,a,b,1", SET(.labels = &one),
+            "question sentence label");
+    chooses("index,sentence1,label", "0,a,1", SET(.labels = &one), "sentence1 - label");
+    chooses("sentence,label", "a,1", SET(.labels = &one), "sentence - label");
+    chooses("id,label,text", "0,1,a", SET(.labels = &one), "text - label");
+    chooses("first,label,second,third", "a,1,b,c", SET(.labels = &one), "first second label");
+    chooses("label,review", "1,a", SET(.labels = &one), "review - label");
+    chooses("label,review", "1,a", SET(.no_labels = true), "review - label");
+    chooses("review,id", "a,b", SET(.no_labels = true, .label_column = "label"), "review id -");
+    chooses("id,text", "1,a", SET(.no_labels = true), "text - -");
+    chooses("id,text,score", "1,a,1", SET(.labels = &one, .label_column = "score"), "text - score");
+    chooses("id,text,score", "1,a,1", SET(.labels = &one, .label_column = "1"), "text - id");
+    chooses("id,text,label", "1,a,1", SET(.labels = &one, .text_column = "id"), "id - label");
+    chooses("id,text,label", "1,a,1",
+            SET(.labels = &one, .text_column = "2", .text_pair_column = "id"), "text id label");
+    chooses("text,sentence2,sentence1", "1,a,b", SET(.labels = &one, .label_column = "text"),
+            "sentence1 sentence2 text");
+    chooses("a b,1", "c,1", SET(.labels = &one, .text_column = "1", .label_column = "2"), "1 - 2");
+    chooses("a b,1", "c,1", SET(.labels = &one, .label_column = "2"), "1 - 2");
+}
+
+static void test_columns_missing(void **state)
+{
+    (void)state;
+    refuses("t.csv", "text,class\na,1\n", PLAIN, SP_ECONFIG,
+            "label_column is not set: no column \"label\"");
+    refuses("t.csv", "text,label\na,1\n", SET(.label_column = "lable"), SP_ECONFIG,
+            "did you mean \"label\"?");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "body"), SP_ECONFIG,
+            "text_column: no column \"body\"");
+    refuses("t.csv", "label\n1\n", PLAIN, SP_ECONFIG, "no column with text; set text_column");
+    refuses("t.csv", "a b,1\n", SET(.label_column = "3", .text_column = "1"), SP_ECONFIG,
+            "numbered from 1 to 2");
+    refuses("t.csv", "a b,1\n", SET(.label_column = "label"), SP_ECONFIG, "the file has: a b, 1");
+}
+
+/* Loads labels as a csv column and renders them: "task: name,name; class class" or numbers. */
+static void labels(const char *column, const struct sp_dataset_options *options,
+                   const char *expected)
+{
+    struct sp_buf text = SP_BUF(65536), file = SP_BUF(65536);
+    struct sp_dataset set;
+
+    sp_buf_puts(&file, "text,label\n");
+    for (const char *p = column; *p; p += strcspn(p, "/"), p += *p == '/') {
+        sp_buf_puts(&file, "a,");
+        sp_buf_append(&file, p, strcspn(p, "/"));
+        sp_buf_puts(&file, "\n");
+    }
+    load(&set, "t.csv", file.data, options);
+    for (size_t i = 0; i < set.labels.count; i++)
+        sp_buf_printf(&text, "%s%s", set.labels.names[i], i + 1 < set.labels.count ? "," : ":");
+    for (size_t i = 0; i < set.count; i++) {
+        if (set.task == SP_TASK_REGRESSION)
+            sp_buf_printf(&text, " %g", (double)set.values[i]);
+        else
+            sp_buf_printf(&text, " %u", set.classes[i]);
+    }
+    assert_true((set.task == SP_TASK_REGRESSION) == (set.classes == NULL));
+    assert_string_equal(text.data, expected);
+    sp_dataset_free(&set);
+    sp_buf_free(&text);
+    sp_buf_free(&file);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    labels("b/a/b/c", PLAIN, "a,b,c: 1 0 1 2");
+    labels("b/B/\xC3\xA9/a b", PLAIN, "B,a b,b,\xC3\xA9: 2 0 3 1");
+    labels("10/9/-1/9", PLAIN, "-1,9,10: 2 1 0 1");
+    labels("10/9/x", PLAIN, "10,9,x: 0 1 2");
+    labels("1/01/2/ 2 ", PLAIN, "1,2: 0 0 1 1");
+    labels("nan/inf/0x1", PLAIN, "0x1,inf,nan: 2 1 0");
+    labels("99999999999999999999/1", PLAIN, "1,99999999999999999999: 1 0");
+    labels("1/3.8/-2/1e1/5.000", PLAIN, " 1 3.8 -2 10 5");
+    labels("1/3/2", SET(.task = SP_TASK_REGRESSION), " 1 3 2");
+    labels("1.0/3.0/2/1", SET(.task = SP_TASK_CLASSIFICATION), "1,2,3: 0 2 1 0");
+    labels("1.5/v2/1.5", SET(.task = SP_TASK_CLASSIFICATION), "1.5,v2: 0 1 0");
+    labels("b/a/b/c", SET(.max_rows = 3), "a,b: 1 0 1");
+}
+
+static void test_labels_known(void **state)
+{
+    char negative[] = "negative", positive[] = "positive", *words[] = { negative, positive };
+    char first[] = "1", second[] = "2", *numbers[] = { first, second };
+    const struct sp_labels by_word = { words, 2 }, by_number = { numbers, 2 };
+
+    (void)state;
+    labels("positive/negative/positive", SET(.labels = &by_word), "negative,positive: 1 0 1");
+    labels("1/0/1.0", SET(.labels = &by_word), "negative,positive: 1 0 1");
+    labels("1", SET(.labels = &by_word), "negative,positive: 1");
+    labels("1/2/2", SET(.labels = &by_number), "1,2: 0 1 1");
+    labels("3.5/1", SET(.labels = &by_word, .task = SP_TASK_REGRESSION), " 3.5 1");
+    refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
+            "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
+    refuses("t.csv", "text,label\na,2\n", SET(.labels = &by_word), SP_EFORMAT,
+            "t.csv:2: label \"2\" is not one");
+    refuses("t.csv", "text,label\na,-1\n", SET(.labels = &by_word), SP_EFORMAT,
+            "label \"-1\" is not one");
+    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number), SP_EFORMAT,
+            "label \"0\" is not one of the 2 known: 1, 2");
+    refuses("t.csv", "text,label\na,0.5\n", SET(.labels = &by_number), SP_EFORMAT,
+            "label \"0.5\" is not one");
+}
+
+static void test_labels_json(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\",\"label\":true}\n"
+         "{\"text\":\"a\",\"label\":false}\n"
+         "{\"text\":\"a\",\"label\":\"x\"}\n",
+         PLAIN);
+    assert_int_equal(set.labels.count, 3);
+    assert_string_equal(set.labels.names[1], "true");
+    sp_dataset_free(&set);
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\",\"label\":1.0}\n"
+         "{\"text\":\"a\",\"label\":0.1}\n"
+         "{\"text\":\"a\",\"label\":\"2\"}\n",
+         PLAIN);
+    assert_int_equal(set.task, SP_TASK_REGRESSION);
+    assert_true(set.values[1] == 0.1f && set.values[2] == 2);
+    sp_dataset_free(&set);
+    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"a\",\"label\":0}\n",
+         SET(.task = SP_TASK_CLASSIFICATION));
+    assert_int_equal(set.labels.count, 2);
+    assert_string_equal(set.labels.names[1], "1");
+    sp_dataset_free(&set);
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"text\":\"a\"}\n", PLAIN, SP_EFORMAT,
+            "t.jsonl:2: no label (\"label\")");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":null}\n", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: no label");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[1]}\n", PLAIN, SP_EFORMAT,
+            "neither a string nor a number");
+}
+
+static void test_labels_bad(void **state)
+{
+    struct sp_buf many = SP_BUF((size_t)1 << 20);
+    char text[400];
+
+    (void)state;
+    refuses("t.csv", "text,label\na,0.5\nb,high\n", PLAIN, SP_EFORMAT,
+            "t.csv:3: label \"high\" is not a number, but \"0.5\" in line 2 made this a "
+            "regression; set task");
+    refuses("t.csv", "text,label\na,high\nb,0.5\n", PLAIN, SP_EFORMAT,
+            "t.csv:3: label \"0.5\" is a fraction, but \"high\" in line 2 made this a "
+            "classification; set task");
+    refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.task = SP_TASK_REGRESSION), SP_EFORMAT,
+            "t.csv:3: label \"nan\" is not a number, as regression needs");
+    refuses("t.csv", "text,label\na,1e300\n", PLAIN, SP_EFORMAT,
+            "t.csv:2: label \"1e300\" is too large");
+    refuses("t.csv", "text,label\na,1\nb, \n", PLAIN, SP_EFORMAT,
+            "t.csv:3: the label (column label) is empty");
+    refuses("t.csv", "text,label\na,1\nb,1\n", PLAIN, SP_EFORMAT,
+            "every label (column label) is \"1\"");
+    snprintf(text, sizeof text, "text,label\na,%0300d\n", 7);
+    refuses("t.csv", text, PLAIN, SP_EFORMAT, "t.csv:2: the label (column label) has 300 bytes");
+    sp_buf_puts(&many, "text,label\n");
+    for (size_t i = 0; i <= SP_LABELS_MAX; i++)
+        sp_buf_printf(&many, "a,%zu\n", i);
+    refuses("t.csv", many.data, PLAIN, SP_ECONFIG, "has more than 10000 different labels");
+    sp_buf_free(&many);
+}
+
+static void test_empty(void **state)
+{
+    (void)state;
+    refuses("t.csv", "", PLAIN, SP_EFORMAT, "t.csv has no rows");
+    refuses("t.jsonl", "\n \n", PLAIN, SP_EFORMAT, "t.jsonl has no rows");
+    refuses("t.csv", "text,label\n", PLAIN, SP_EFORMAT, "t.csv has no rows");
+    refuses("t.csv", "text,label\na\n,1\n", SET(.skip_bad_rows = true), SP_EFORMAT,
+            "all 2 rows are bad; the first: ");
+    refuses("t.jsonl", "\n{\n[\n", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl:2:");
+    refuses("t.jsonl", "{}", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl has no rows");
+}
+
+static void test_bad_rows(void **state)
+{
+    static const char csv[] = "text,label\na,x\nb\n  ,y\nc,\nd\xFF,x\n\"e\"e,x\nf,y,z\nb,y\n";
+    static const char json[] = "{\"text\":\"a\",\"label\":\"x\"}\n"
+                               "{\"label\":\"x\"}\n"
+                               "{\"text\":1,\"label\":\"x\"}\n"
+                               "{\"text\":\"b\",\"label\":\"y\"}\n{}\n{";
+    struct sp_dataset set;
+
+    (void)state;
+    refuses("t.csv", csv, PLAIN, SP_EFORMAT, "t.csv:3: 1 column, where the header has 2");
+    refuses("t.csv", "text,label\n \t ,y\n", PLAIN, SP_EFORMAT,
+            "t.csv:2: the text (column text) is empty");
+    refuses("t.jsonl", json, PLAIN, SP_EFORMAT, "t.jsonl:2: no \"text\"");
+    refuses("t.jsonl", "{\"text\":1,\"label\":1}", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: \"text\" is not a string");
+    load(&set, "t.csv", csv, SET(.skip_bad_rows = true));
+    assert_int_equal(set.count, 2);
+    assert_int_equal(set.skipped, 6);
+    assert_non_null(strstr(set.first_skipped, "t.csv:3: 1 column"));
+    assert_memory_equal(set.lines, ((const uint32_t[]){ 2, 9 }), 8);
+    assert_int_equal(set.tokens, 6);
+    sp_dataset_free(&set);
+    load(&set, "t.jsonl", json, SET(.skip_bad_rows = true));
+    assert_int_equal(set.count, 2);
+    assert_int_equal(set.skipped, 4);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", csv,
+         SET(.skip_bad_rows = true, .no_labels = true)); /* no label is looked at */
+    assert_int_equal(set.count, 3);
+    assert_int_equal(set.task, SP_TASK_AUTO);
+    assert_null(set.classes);
+    assert_null(set.values);
+    sp_dataset_free(&set);
+}
+
+static void test_length(void **state)
+{
+    char name[] = "x", *names[] = { name };
+    const struct sp_labels one = { names, 1 };
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.csv", "text,label\na b c d e f,x\na b c d e f a,y\na,x\n", PLAIN);
+    assert_int_equal(set.truncated, 1);
+    assert_int_equal(sp_dataset_length(&set, 0), 8);
+    assert_ids(&set, 1, 8, (const uint32_t[]){ 2, 5, 6, 7, 8, 9, 10, 3 }, (const uint8_t[8]){ 0 });
+    assert_int_equal(sp_data_longest(&set), 8);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na b c d e f a,\na b c d e f a,x\n",
+         SET(.skip_bad_rows = true, .labels = &one));
+    assert_int_equal(set.truncated, 1); /* the skipped row does not count */
+    sp_dataset_free(&set);
+    refuses("t.csv", "text,label\nf,x\n",
+            &(struct sp_dataset_options){ .max_seq_length = 8, .vocab_size = 10, .type_count = 2 },
+            SP_EINVAL,
+            "t.csv:2: the tokenizer gives token 10 of type 0, but the model has 10 tokens");
+}
+
+static void test_input_ids(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.jsonl",
+         "{\"input_ids\":[2,7,3],\"label\":0}\n"
+         "{\"input_ids\":[2,7,3,8,3],\"token_type_ids\":[0,0,0,1,1],\"label\":1}\n"
+         "{\"input_ids\":[0,0,2,9,3,0],\"attention_mask\":[0,0,1,1,1,0],\"token_type_ids\":null,"
+         "\"label\":1}\n"
+         "{\"input_ids\":[1,1,1,1,1,1,1,1,1],\"text\":7,\"label\":1}\n",
+         PLAIN);
+    assert_ids(&set, 0, 3, (const uint32_t[]){ 2, 7, 3 }, (const uint8_t[3]){ 0 });
+    assert_ids(&set, 1, 5, (const uint32_t[]){ 2, 7, 3, 8, 3 }, (const uint8_t[]){ 0, 0, 0, 1, 1 });
+    assert_ids(&set, 2, 3, (const uint32_t[]){ 2, 9, 3 }, (const uint8_t[3]){ 0 });
+    assert_int_equal(sp_dataset_length(&set, 3), 8);
+    assert_int_equal(set.truncated, 1);
+    assert_null(set.text_name);
+    sp_dataset_free(&set);
+    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":0}\n{\"input_ids\":[2,7,3],\"label\":1}\n",
+         PLAIN);
+    assert_ids(&set, 1, 3, (const uint32_t[]){ 2, 7, 3 }, (const uint8_t[3]){ 0 });
+    sp_dataset_free(&set);
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\",\"input_ids\":[1],\"label\":0}\n{\"text\":\"b\",\"label\":1}\n",
+         SET(.text_column = "text"));
+    assert_int_equal(sp_dataset_length(&set, 0), 3);
+    sp_dataset_free(&set);
+    assert_int_equal(sp_dataset_load(&set, io_write_text("t.jsonl", "{\"input_ids\":[5]}"), NULL,
+                                     SET(.no_labels = true)),
+                     0);
+    sp_dataset_free(&set);
+    io_assert_error(sp_dataset_load(&set, io_write_text("t.jsonl", "{\"text\":\"a\"}"), NULL,
+                                    SET(.no_labels = true)),
+                    SP_EINVAL, "no tokenizer", NULL);
+}
+
+static void test_input_ids_bad(void **state)
+{
+    static const struct {
+        const char *row, *part;
+    } cases[] = {
+        { "\"input_ids\":7", "\"input_ids\" is not an array" },
+        { "\"input_ids\":[]", "\"input_ids\" holds no token" },
+        { "\"input_ids\":[1],\"attention_mask\":[0]", "\"input_ids\" holds no token" },
+        { "\"input_ids\":[1,11]", "\"input_ids\"[1] is not an integer from 0 to 10" },
+        { "\"input_ids\":[-1]", "\"input_ids\"[0] is not an integer" },
+        { "\"input_ids\":[1.0]", "\"input_ids\"[0] is not an integer" },
+        { "\"input_ids\":[\"1\"]", "\"input_ids\"[0] is not an integer" },
+        { "\"input_ids\":[4294967297]", "\"input_ids\"[0] is not an integer" },
+        { "\"input_ids\":[1,2],\"token_type_ids\":[0]",
+          "\"token_type_ids\" has 1 elements, \"input_ids\" 2" },
+        { "\"input_ids\":[1],\"token_type_ids\":[2]",
+          "\"token_type_ids\"[0] is not an integer from 0 to 1" },
+        { "\"input_ids\":[1],\"attention_mask\":[2]",
+          "\"attention_mask\"[0] is not an integer from 0 to 1" },
+        { "\"input_ids\":null", "no text and no \"input_ids\"" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char file[256];
+
+        snprintf(file, sizeof file, "{\"input_ids\":[1],\"label\":1}\n{%s,\"label\":1}\n",
+                 cases[i].row);
+        refuses("t.jsonl", file, PLAIN, SP_EFORMAT, cases[i].part);
+        refuses("t.jsonl", file, PLAIN, SP_EFORMAT, "t.jsonl:2: ");
+    }
+}
+
+static void test_batch(void **state)
+{
+    static const uint32_t order[] = { 3, 1, 0, 2 };
+    struct sp_dataset set;
+    struct sp_batch batch;
+    size_t tokens;
+
+    (void)state;
+    load(&set, "t.csv", "text,label\na,x\nb c,y\nd e f,x\nf,z\n", PLAIN);
+    assert_int_equal(sp_data_max_tokens(&tokens, &set, 2), 0);
+    assert_int_equal(tokens, 9);
+    assert_int_equal(sp_data_max_tokens(&tokens, &set, 3), 0);
+    assert_int_equal(tokens, 12);
+    assert_int_equal(sp_data_max_tokens(&tokens, &set, 100), 0);
+    assert_int_equal(tokens, set.tokens);
+    assert_int_equal(sp_batch_init(&batch, 3, 12), 0);
+    assert_int_equal(sp_batch_fill(&batch, &set, order, 0, 3), 0);
+    assert_int_equal(batch.count, 3);
+    assert_int_equal(batch.tokens, 10);
+    assert_memory_equal(batch.ids, ((const uint32_t[]){ 2, 10, 3, 2, 6, 7, 3, 2, 5, 3 }), 40);
+    assert_memory_equal(batch.positions, ((const uint32_t[]){ 0, 1, 2, 0, 1, 2, 3, 0, 1, 2 }), 40);
+    assert_memory_equal(batch.types, ((const uint32_t[10]){ 0 }), 40);
+    assert_memory_equal(batch.bounds, ((const uint32_t[]){ 0, 3, 7, 10 }), 16);
+    assert_memory_equal(batch.rows, order, 12);
+    assert_memory_equal(batch.classes, ((const uint32_t[]){ 2, 1, 0 }), 12);
+    assert_int_equal(sp_batch_fill(&batch, &set, order, 3, 1), 0); /* the last, short one */
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(batch.tokens, 5);
+    assert_int_equal(batch.bounds[1], 5);
+    io_assert_error(sp_batch_fill(&batch, &set, order, 0, 4), SP_EINVAL, "4 rows of 15 tokens",
+                    NULL);
+    sp_batch_free(&batch);
+    sp_batch_free(&batch);
+    sp_dataset_free(&set);
+}
+
+static void test_order(void **state)
+{
+    enum { COUNT = 1000 };
+    uint32_t a[COUNT], b[COUNT], seen[COUNT] = { 0 };
+
+    (void)state;
+    sp_data_order(a, COUNT, 42, 0, false);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(a[i], i);
+    sp_data_order(a, COUNT, 42, 1, true);
+    sp_data_order(b, COUNT, 42, 1, true);
+    assert_memory_equal(a, b, sizeof a);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(seen[a[i]]++, 0);
+    sp_data_order(b, COUNT, 42, 2, true);
+    assert_memory_not_equal(a, b, sizeof a);
+    sp_data_order(b, COUNT, 43, 1, true);
+    assert_memory_not_equal(a, b, sizeof a);
+    sp_data_order(a, 0, 42, 1, true);
+}
+
+struct glue {
+    const char *file, *label_column;
+    size_t rows, classes; /* 0 classes: regression */
+    const char *text, *pair;
+};
+
+static void check_glue(const char *root, const struct glue *expected)
+{
+    struct sp_dataset set;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/glue/%s", root, expected->file);
+    if (sp_dataset_load(&set, path, tokenizer, SET(.label_column = expected->label_column)) < 0)
+        fail_msg("%s", sp_error_message());
+    assert_int_equal(set.count, expected->rows);
+    assert_int_equal(set.skipped, 0);
+    assert_int_equal(set.labels.count, expected->classes);
+    assert_int_equal(set.task, expected->classes ? SP_TASK_CLASSIFICATION : SP_TASK_REGRESSION);
+    assert_string_equal(set.text_name, expected->text);
+    assert_string_equal(set.text_pair_name ? set.text_pair_name : "", expected->pair);
+    assert_int_equal(set.lines[set.count - 1], expected->rows + 1);
+    if (expected->classes == 0)
+        for (size_t i = 0; i < set.count; i++)
+            assert_true(set.values[i] >= 0 && set.values[i] <= 5);
+    sp_dataset_free(&set);
+}
+
+static void test_glue(void **state)
+{
+    static const struct glue files[] = {
+        { "SST-2/train.tsv", NULL, 67349, 2, "sentence", "" },
+        { "SST-2/dev.tsv", NULL, 872, 2, "sentence", "" },
+        { "RTE/train.tsv", NULL, 2490, 2, "sentence1", "sentence2" },
+        { "RTE/dev.tsv", NULL, 277, 2, "sentence1", "sentence2" },
+        { "STS-B/train.tsv", "score", 5749, 0, "sentence1", "sentence2" },
+        { "STS-B/dev.tsv", "score", 1500, 0, "sentence1", "sentence2" },
+    };
+    const char *root = getenv("SPEFT_DATA");
+
+    (void)state;
+    if (!root || !sp_fs_is_dir(root)) {
+        print_message("SPEFT_DATA names no folder with glue/: whole GLUE files are not tried\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        check_glue(root, &files[i]);
+}
+
+static void load_quickstart(struct sp_dataset *out, const char *name, size_t rows,
+                            const struct sp_labels *known)
+{
+    static const char *const teams[] = { "account", "billing",  "feedback",
+                                         "returns", "shipping", "technical" };
+    const char *source = getenv("srcdir");
+    size_t count[6] = { 0 };
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/configs/data/%s", source ? source : ".", name);
+    if (sp_dataset_load(out, path, tokenizer, SET(.labels = known)) < 0)
+        fail_msg("%s", sp_error_message());
+    assert_int_equal(out->count, rows);
+    assert_int_equal(out->labels.count, 6);
+    for (size_t i = 0; i < rows; i++)
+        count[out->classes[i]]++;
+    for (size_t i = 0; i < 6; i++) {
+        assert_string_equal(out->labels.names[i], teams[i]);
+        assert_int_equal(count[i], rows / 6);
+    }
+}
+
+static void test_quickstart(void **state)
+{
+    struct sp_dataset train, heldout;
+
+    (void)state;
+    load_quickstart(&train, "quickstart-train.tsv", 618, NULL);
+    load_quickstart(&heldout, "quickstart-heldout.tsv", 132, &train.labels);
+    sp_dataset_free(&train);
+    sp_dataset_free(&heldout);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_columns_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_bad, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_length, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_input_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_input_ids_bad, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test_setup_teardown(test_quickstart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_glue, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,9 @@
+check_PROGRAMS += tests/unit/test_config
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_LDADD = runtime/train/libtrain.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_YAML) $(LIBS_BASE)
+TESTS += tests/unit/test_config
+
+check_PROGRAMS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
+tests_fuzz_fuzz_config_LDADD = $(tests_unit_test_config_LDADD)
+TESTS += tests/fuzz/fuzz_config
