@@ -1,1 +1,1 @@
-EXTRA_DIST += doc/adapter-format.md
+EXTRA_DIST += doc/DESIGN.md doc/adapter-format.md doc/performance.md doc/quality.md

@@ -155,6 +155,7 @@ static const char *const ignored[] = { "*position_ids", "cls.*", NULL };
 
 const struct sp_model_family sp_model_bert = {
     .model_type = "bert",
+    .head = "classifier.weight",
     .prefixes = prefixes,
     .renames = renames,
     .ignored = ignored,

@@ -22,6 +22,10 @@ include tests/kernel/op.mk
 include tests/model/model.mk
 include tests/train/train.mk
 include tests/cli/cli.mk
+
+# Host code under valgrind; the tests that take minutes there have AddressSanitizer alone (./dev check).
+TESTS += tests/unit/test_data-valgrind tests/unit/test_io-valgrind tests/unit/test_checkpoint-valgrind \
+	tests/unit/test_adapter-valgrind tests/unit/test_config-valgrind
 else
 check-local:
 	@echo 'make check needs cmocka: apt install libcmocka-dev, then run configure again' >&2; exit 1

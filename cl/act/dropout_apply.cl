@@ -1,5 +1,5 @@
-// lint: -DLANES=1 -DCHUNK=4096 -DDROPOUT=1
-// lint: -DLANES=64 -DCHUNK=1 -DDROPOUT=1
+// lint: -DLANES=1 -DCHUNK=4096
+// lint: -DLANES=64 -DCHUNK=1
 /* Dropout over n floats; out may be in. */
 #include "lib/lanes.h"
 #include "lib/dropout.h"
@@ -11,12 +11,12 @@ KERNEL void dropout_apply(__global float *out, __global const float *in, uint n,
     struct dropout dropout = DROPOUT_ARGUMENTS;
 
 #if LANES == 1
-    float factors[64];
+    float factors[32];
     uint start = get_group_id(0) * CHUNK, end = min(start + CHUNK, n);
 
-    for (; start < end; start += 64) {
-        dropout_factors_64(factors, &dropout, start);
-        FOR_RANGE(i, 0, min(64, (int)(end - start)), DROP)
+    for (; start < end; start += 32) {
+        dropout_factors_32(factors, &dropout, start);
+        FOR_RANGE(i, 0, min(32, (int)(end - start)), DROP)
     }
 #else
     FOR_ELEMENTS_SCALAR(i, n)

@@ -30,32 +30,31 @@ static inline float dropout_factor(const struct dropout *d, uint e)
     return (e & 1 ? pair.y : pair.x) < d->threshold ? 0.0f : d->scale;
 }
 
-#define DROPOUT_INTERLEAVED(n0, n1, n2, n3)                                                                            \
-    (uint16)(w0.s##n0, w1.s##n0, w2.s##n0, w3.s##n0, w0.s##n1, w1.s##n1, w2.s##n1, w3.s##n1, w0.s##n2, w1.s##n2,       \
-             w2.s##n2, w3.s##n2, w0.s##n3, w1.s##n3, w2.s##n3, w3.s##n3)
-#define DROPOUT_STORE(block, words)                                                                                    \
-    vstore16((words) < d->threshold ? (float16)(0.0f) : (float16)(d->scale), block, out)
+#define DROPOUT_STORE(block, i, j, k, l)                                                                               \
+    words = as_uint16((ulong8)(low.s##i, high.s##i, low.s##j, high.s##j, low.s##k, high.s##k, low.s##l, high.s##l));   \
+    vstore16(words < d->threshold ? (float16)(0.0f) : (float16)(d->scale), block, out)
 
-/* Factors of the 64 elements from e on, a multiple of 4. */
-static inline void dropout_factors_64(float *out, const struct dropout *d, uint e)
+/* Factors of the 32 elements from e on, a multiple of 4. */
+static inline void dropout_factors_32(float *out, const struct dropout *d, uint e)
 {
-    uint16 w0 = e / 4 + (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    uint16 w1 = d->step, w2 = d->node, w3 = DROPOUT_STREAM;
+    ulong8 w0 = (ulong)(e / 4) + (ulong8)(0, 1, 2, 3, 4, 5, 6, 7);
+    ulong8 w1 = d->step, w2 = d->node, w3 = DROPOUT_STREAM, low, high;
+    uint16 words;
 
-    philox4x32_16(&w0, &w1, &w2, &w3, d->k0, d->k1);
-    DROPOUT_STORE(0, DROPOUT_INTERLEAVED(0, 1, 2, 3));
-    DROPOUT_STORE(1, DROPOUT_INTERLEAVED(4, 5, 6, 7));
-    DROPOUT_STORE(2, DROPOUT_INTERLEAVED(8, 9, a, b));
-    DROPOUT_STORE(3, DROPOUT_INTERLEAVED(c, d, e, f));
+    philox4x32_8(&w0, &w1, &w2, &w3, d->k0, d->k1);
+    low = (w0 & 0xFFFFFFFFul) | w1 << 32; /* words 0 and 1, words 2 and 3 of each block */
+    high = (w2 & 0xFFFFFFFFul) | w3 << 32;
+    DROPOUT_STORE(0, 0, 1, 2, 3);
+    DROPOUT_STORE(1, 4, 5, 6, 7);
 }
 
-/* Factors of `count` elements from e on: returns where the first lies in `out`, of count + 67 places. */
+/* Factors of `count` elements from e on: returns where the first lies in `out`, of count + 35 places. */
 static inline int dropout_factors(float *out, const struct dropout *d, uint e, int count)
 {
     int shift = e & 3;
 
-    for (int i = 0; i < count + shift; i += 64)
-        dropout_factors_64(out + i, d, e - shift + i);
+    for (int i = 0; i < count + shift; i += 32)
+        dropout_factors_32(out + i, d, e - shift + i);
     return shift;
 }
 
@@ -68,7 +67,7 @@ static inline int dropout_factors(float *out, const struct dropout *d, uint e, i
 #define DROPPED(V, x) (x)
 #elif LANES == 1
 #define DROPOUT_ROW                                                                                                    \
-    float factors[C + 67];                                                                                             \
+    float factors[C + 35];                                                                                             \
     int shift = dropout_factors(factors, &dropout, base, C);
 #define DROPPED(V, x) ((x) * load_##V(factors, shift + c))
 #else

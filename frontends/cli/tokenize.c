@@ -13,7 +13,7 @@
 struct work {
     struct sp_tokenizer *tokenizer;
     struct sp_encoding encoding;
-    const char *path; /* of the input, for messages */
+    const char *name; /* of the input, for messages */
     size_t line;
     bool pair;
 };
@@ -45,7 +45,7 @@ static int tokenize(struct work *work, const char *text, size_t length)
         if (!tab)
             return sp_error(SP_EFORMAT,
                             "%s:%zu: no TAB separates the two texts that --pair expects",
-                            work->path, work->line);
+                            work->name, work->line);
         pair_length = length - (size_t)(tab + 1 - text);
         length = (size_t)(tab - text);
     }
@@ -64,7 +64,7 @@ static int take(struct work *work, struct sp_buf *line, const char *block, size_
 
         if (sp_buf_append(line, block, part) < 0)
             return sp_error(SP_ELIMIT, "%s:%zu: the line is longer than the limit of %zu bytes",
-                            work->path, work->line + 1, line->limit);
+                            work->name, work->line + 1, line->limit);
         if (newline) {
             SP_TRY(tokenize(work, line->data, line->length));
             sp_buf_clear(line);
@@ -88,7 +88,7 @@ static int tokenize_file(struct work *work, FILE *file)
     if (sp_interrupted())
         SP_GO(sp_error(SP_EINTR, "interrupted"));
     if (ferror(file))
-        SP_GO(sp_error(SP_EIO, "cannot read %s: %s", work->path, strerror(errno)));
+        SP_GO(sp_error(SP_EIO, "cannot read %s: %s", work->name, strerror(errno)));
     if (line.length)
         rc = tokenize(work, line.data, line.length);
 out:
@@ -99,19 +99,20 @@ out:
 static int run(const struct sp_arguments *arguments)
 {
     const char *model, *input = sp_argument(arguments, "input");
-    struct work work = { .path = input ? input : "-",
+    bool standard = !input || strcmp(input, "-") == 0;
+    struct work work = { .name = standard ? "standard input" : input,
                          .pair = sp_argument(arguments, "pair") != NULL };
     FILE *file;
     int rc;
 
     SP_TRY(sp_argument_require(&model, arguments, "model"));
     SP_TRY(sp_tokenizer_load(&work.tokenizer, model));
-    file = strcmp(work.path, "-") == 0 ? stdin : fopen(work.path, "rb");
+    file = standard ? stdin : fopen(input, "rb");
     if (file)
         rc = tokenize_file(&work, file);
     else
-        rc = sp_error(SP_EIO, "cannot open %s: %s", work.path, strerror(errno));
-    if (file && file != stdin)
+        rc = sp_error(SP_EIO, "cannot open %s: %s", input, strerror(errno));
+    if (file && !standard)
         fclose(file);
     sp_encoding_free(&work.encoding);
     sp_tokenizer_free(work.tokenizer);

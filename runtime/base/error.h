@@ -2,7 +2,7 @@
  * Errors as values (layer 0). A function that can fail returns 0 or a negative SP_E* code; the sentence a person reads is
  * set once, where the fault is seen, in a per-thread buffer, and callers may put context in front of it:
  *
- *     while loading model.safetensors: header length 12 is ... 
+ *     while loading model.safetensors: header length 12 is ...
  *
  * Threading: each thread has its own message; a worker hands its message to its parent by copying it.
  */

@@ -75,7 +75,8 @@ int sp_buffer_copy(struct sp_buffer *out, size_t out_offset, struct sp_buffer *i
 int sp_buffer_map(void **out, struct sp_buffer *buffer, bool write);
 int sp_buffer_unmap(struct sp_buffer *buffer, void *mapped);
 
-/* In recording, kernel launches only note which program they need (runtime/kernel/launch.h) and buffer commands do nothing:
+/* In recording, kernel launches only note which program they need (runtime/kernel/launch.h) and buffer commands do nothing (a
+ * read gives zeros, a mapping is real):
  * a walk over a plan in recording lists exactly what must be built and tuned. */
 void sp_device_set_recording(struct sp_device *device, bool recording);
 bool sp_device_recording(const struct sp_device *device);

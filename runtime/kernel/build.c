@@ -1,6 +1,7 @@
 #include "runtime/kernel/build.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/kernel/cache.h"
 #include "runtime/kernel/source.h"
@@ -93,6 +94,8 @@ static int accept(struct sp_device *device, struct sp_table *table, struct recip
 
     if (job->done && (job->rc == SP_EBUILD || job->rc == SP_EINTR))
         return sp_error(job->rc, "%s", job->answer ? (const char *)job->answer : "out of memory");
+    if (sp_interrupted())
+        return sp_error(SP_EINTR, "interrupted");
     if (!job->done || job->rc < 0 ||
         sp_program_load(&entry->program, device, job->answer, job->size, recipe->options,
                         entry->source) < 0)

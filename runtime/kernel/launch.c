@@ -92,7 +92,8 @@ static int complete_geometry(struct sp_launch *launch, const struct sp_device_in
     return 0;
 }
 
-static int set_argument(struct sp_function *function, const struct sp_launch *launch, unsigned index)
+static int set_argument(struct sp_function *function, const struct sp_launch *launch,
+                        unsigned index)
 {
     const struct sp_launch_argument *argument = &launch->argument[index];
     int rc;

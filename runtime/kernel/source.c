@@ -88,7 +88,7 @@ static int add_file(struct assembly *assembly, const char *path)
     if (assembly->seen_count == INCLUDES_MAX || strlen(path) >= PATH_SIZE)
         return sp_error(SP_ELIMIT, "%s: more than %d kernel files in one program", path,
                         INCLUDES_MAX);
-    strcpy(assembly->seen[assembly->seen_count++], path);
+    memcpy(assembly->seen[assembly->seen_count++], path, strlen(path) + 1);
     SP_TRY(load(&text, &owned, path));
     rc = sp_buf_printf(&assembly->text, "#line 1 \"%s\"\n", path);
     for (const char *next; rc == 0 && *text; text = next, line++) {

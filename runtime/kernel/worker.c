@@ -1,6 +1,7 @@
 #include "runtime/kernel/worker.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/device/program.h"
@@ -244,7 +245,7 @@ static void distribute(struct worker *workers, size_t worker_count, struct sp_wo
 {
     struct pollfd polls[WORKERS_MAX];
     size_t next = 0, busy = 0;
-    bool failed = false;
+    bool over = false; /* one failed, or the user wants to stop */
 
     for (size_t w = 0; w < worker_count; w++, busy++)
         if (!give(&workers[w], &jobs[next++]))
@@ -265,8 +266,8 @@ static void distribute(struct worker *workers, size_t worker_count, struct sp_wo
                 continue;
             if (!take(&workers[w]))
                 stop(&workers[w], info);
-            failed = failed || (job->done && job->rc < 0);
-            if (workers[w].fd >= 0 && !failed && next < count && !give(&workers[w], &jobs[next++]))
+            over = over || sp_interrupted() || (job->done && job->rc < 0);
+            if (workers[w].fd >= 0 && !over && next < count && !give(&workers[w], &jobs[next++]))
                 stop(&workers[w], info);
         }
     }

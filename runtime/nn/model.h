@@ -28,6 +28,7 @@ struct sp_model_head {
 
 struct sp_model_family {
     const char *model_type; /* as config.json says */
+    const char *head;       /* the head's weight (outputs x hidden_size) in a checkpoint that has one */
     /* For sp_weights_find: prefixes before every name, pairs of current and old endings, patterns of unused tensors. NULL at
      * the end of each. */
     const char *const *prefixes, *const *renames, *const *ignored;

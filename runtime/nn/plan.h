@@ -102,6 +102,7 @@ struct sp_plan_pass {
     uint32_t step;
     float loss_scale;   /* of the gradients: 1 / micro-batches of the step */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
+    bool forward_only;  /* for recording: there will be no backward */
 };
 
 /* Notes every kernel that the passes launch (device in recording mode) and, in training, backward; then

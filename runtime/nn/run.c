@@ -97,7 +97,7 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     rc = sp_plan_forward(plan, pass);
     if (rc == 0)
         rc = sp_plan_loss(plan, &(double){ 0 });
-    if (rc == 0 && plan->limits.training)
+    if (rc == 0 && plan->limits.training && !pass->forward_only)
         rc = sp_plan_backward(plan, pass);
     sp_device_set_recording(plan->device, before);
     return rc;

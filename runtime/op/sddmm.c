@@ -9,32 +9,44 @@
 
 #include <stdlib.h>
 
-#define BLOCK 64 /* entries a work-item on CPUs */
+#define PANEL 64  /* tokens, as in the kernels */
+#define BLOCK 512 /* most entries of a work-item on CPUs */
 
 static const struct sp_kernel sddmm = { "sddmm", "sparse/sddmm.cl" };
+
+/* Entries of a work-item: equal shares, as many for each compute unit. Sums do not depend on it. */
+static size_t share_of(const struct sp_device *device, size_t K)
+{
+    size_t units = sp_device_info(device)->compute_units, items = units * ((K + units * BLOCK - 1) / (units * BLOCK));
+
+    return (K + items - 1) / items;
+}
 
 int sp_sddmm(struct sp_device *device, const struct sp_sddmm *args)
 {
     struct sp_launch launch = { .kernel = &sddmm };
-    size_t lanes = (size_t)sp_geometry_lanes(device), block = lanes > 1 ? 1 : BLOCK;
+    size_t lanes = (size_t)sp_geometry_lanes(device), share = 1;
 
     if (args->K == 0)
         return 0;
+    if (lanes == 1)
+        share = share_of(device, (size_t)args->K);
     launch.local[0] = lanes;
-    launch.global[0] = ((size_t)args->K + block - 1) / block * lanes;
+    launch.global[0] = ((size_t)args->K + share - 1) / share * lanes;
     sp_launch_define(&launch, "LANES", (long)lanes);
-    sp_launch_define(&launch, "BLOCK", (long)block);
+    sp_launch_define(&launch, "BLOCK", BLOCK);
     sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
     sp_launch_buffer(&launch, args->gradient);
     sp_launch_buffer(&launch, args->dyt);
     sp_launch_buffer(&launch, args->xt);
     sp_launch_buffer(&launch, args->positions);
     sp_launch_buffer(&launch, args->row_starts);
-    sp_launch_int(&launch, sp_transpose_stride(args->T));
-    sp_launch_int(&launch, args->in);
-    sp_launch_int(&launch, args->out);
+    sp_launch_uint(&launch, (uint32_t)(sp_transpose_stride(args->T) / PANEL));
+    sp_launch_uint(&launch, (uint32_t)args->in);
+    sp_launch_uint(&launch, (uint32_t)args->out);
     sp_launch_uint(&launch, (uint32_t)args->K);
     sp_launch_float(&launch, args->scale);
+    sp_launch_uint(&launch, (uint32_t)share);
     return sp_launch_run(device, &launch);
 }
 
@@ -69,34 +81,35 @@ static int run(void *user)
     return sp_sddmm(sp_buffer_device(args->gradient), args);
 }
 
-/* A matrix of `rows` rows of T numbers as sp_transpose leaves it. */
-static double *transposed_input(struct sp_check *t, struct sp_buffer **out, size_t rows, int T)
+/* T x columns numbers, and their panels on the device. */
+static double *panels(struct sp_check *t, struct sp_buffer **out, size_t T, size_t columns)
 {
-    size_t stride = (size_t)sp_transpose_stride(T);
-    double *values = sp_check_double(t, rows * stride);
+    size_t count = columns * (size_t)sp_transpose_stride((int)T);
+    double *values = sp_check_double(t, T * columns), *places = sp_check_double(t, count);
 
-    if (!values)
+    if (!values || !places)
         return NULL;
-    for (size_t i = 0; i < rows * stride; i++)
-        values[i] = i % stride < (size_t)T ? (float)(2 * sp_rng_uniform(rows, SP_RNG_INIT, 3, i) - 1) : 0;
-    return sp_check_input_values(t, out, values, rows * stride) < 0 ? NULL : values;
+    for (size_t i = 0; i < T * columns; i++) {
+        values[i] = (float)(2 * sp_rng_uniform(columns, SP_RNG_INIT, 3, i) - 1);
+        places[(i / columns / PANEL * columns + i % columns) * PANEL + i / columns % PANEL] = values[i];
+    }
+    return sp_check_input_values(t, out, places, count) < 0 ? NULL : values;
 }
 
 static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *positions, uint32_t *row_starts)
 {
-    size_t out = (size_t)c->size[1], in = (size_t)c->size[2], K = (size_t)c->size[3];
-    size_t stride = (size_t)sp_transpose_stride(c->size[0]);
-    struct sp_sddmm args = { .T = c->size[0], .in = (int)in, .out = (int)out, .K = (int)K, .scale = 0.125f,
+    size_t T = (size_t)c->size[0], out = (size_t)c->size[1], in = (size_t)c->size[2], K = (size_t)c->size[3];
+    struct sp_sddmm args = { .T = (int)T, .in = (int)in, .out = (int)out, .K = (int)K, .scale = 0.125f,
                              .accumulate = c->flags & ACCUMULATE };
-    double *dyt = transposed_input(t, &args.dyt, out, args.T), *xt = transposed_input(t, &args.xt, in, args.T);
+    double *dy = panels(t, &args.dyt, T, out), *x = panels(t, &args.xt, T, in);
     double *expected = sp_check_double(t, K), *old = sp_check_double(t, K);
 
-    if (!dyt || !xt || !expected || !old)
+    if (!dy || !x || !expected || !old)
         return SP_ENOMEM;
     for (size_t k = 0; k < K; k++) {
         positions[k] = (uint32_t)(c->flags & FEW_ROWS ? out * in - K + k : k * (out * in) / K);
-        for (size_t i = 0; i < (size_t)args.T; i++)
-            expected[k] += 0.125 * dyt[positions[k] / in * stride + i] * xt[positions[k] % in * stride + i];
+        for (size_t i = 0; i < T; i++)
+            expected[k] += 0.125 * dy[i * out + positions[k] / in] * x[i * in + positions[k] % in];
         old[k] = (double)(k % 4);
         expected[k] += args.accumulate ? old[k] : 0;
     }

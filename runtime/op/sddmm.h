@@ -13,7 +13,7 @@
 
 struct sp_sddmm {
     struct sp_buffer *gradient;   /* K, written, or added to with `accumulate` */
-    struct sp_buffer *dyt, *xt;   /* out x stride, in x stride; stride = sp_transpose_stride(T) */
+    struct sp_buffer *dyt, *xt;   /* dY and X as sp_transpose leaves them */
     struct sp_buffer *positions;  /* K uint32 */
     struct sp_buffer *row_starts; /* out + 1 uint32: row r has the entries row_starts[r] ... row_starts[r + 1] - 1 */
     int T, in, out, K;            /* K = 0 does nothing */

@@ -4,28 +4,29 @@
 #include "runtime/op/check.h"
 #include "runtime/op/geometry.h"
 
+#define PANEL 64   /* tokens, as in the kernels */
+#define COLUMNS 16 /* of a tile on GPUs */
+
 static const struct sp_kernel transpose = { "transpose", "sparse/transpose.cl" };
 
 int sp_transpose_stride(int T)
 {
-    return ((T + 15) / 16 | 1) * 16; /* an odd number of cache lines visits every set */
+    return (T + PANEL - 1) / PANEL * PANEL;
 }
 
 int sp_transpose(struct sp_device *device, const struct sp_transpose *args)
 {
     struct sp_launch launch = { .kernel = &transpose };
-    size_t lanes = (size_t)sp_geometry_lanes(device), stride = (size_t)sp_transpose_stride(args->T);
-    size_t tokens = lanes > 1 ? 32 : 64; /* TOKENS and TILE of the kernel */
+    size_t lanes = (size_t)sp_geometry_lanes(device);
 
     launch.local[0] = lanes;
-    launch.global[0] = (stride + tokens - 1) / tokens * lanes;
-    launch.global[1] = lanes > 1 ? ((size_t)args->C + tokens - 1) / tokens : 1;
+    launch.global[0] = (size_t)sp_transpose_stride(args->T) / PANEL * lanes;
+    launch.global[1] = lanes > 1 ? ((size_t)args->C + COLUMNS - 1) / COLUMNS : 1;
     sp_launch_define(&launch, "LANES", (long)lanes);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->in);
     sp_launch_int(&launch, args->T);
     sp_launch_int(&launch, args->C);
-    sp_launch_int(&launch, (int)stride);
     return sp_launch_run(device, &launch);
 }
 
@@ -56,7 +57,7 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     if (!in || !expected)
         return SP_ENOMEM;
     for (size_t i = 0; i < T * C; i++)
-        expected[i % C * stride + i / C] = in[i];
+        expected[(i / C / PANEL * C + i % C) * PANEL + i / C % PANEL] = in[i];
     SP_TRY(sp_check_output(t, &args.out, C * stride));
     SP_TRY(sp_check_run(t, run, &args));
     return sp_check_compare(t, "out", args.out, expected, C * stride, c->tolerance);

@@ -101,7 +101,8 @@ int sp_optim_norm(double *out, struct sp_optim *optim)
 
 int sp_optim_step(struct sp_optim *optim, double lr)
 {
-    optim->step++;
+    if (!sp_device_recording(optim->device))
+        optim->step++;
     for (size_t i = 0; i < optim->count; i++) {
         const struct state *s = &optim->states[i];
 

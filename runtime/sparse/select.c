@@ -52,36 +52,31 @@ static void swap(struct candidate *a, struct candidate *b)
     *b = t;
 }
 
-static struct candidate median(const struct candidate *a, const struct candidate *b, const struct candidate *c)
+static struct candidate *median(struct candidate *a, struct candidate *b, struct candidate *c)
 {
     if (before(a, b))
-        return before(b, c) ? *b : before(a, c) ? *c : *a;
-    return before(a, c) ? *a : before(b, c) ? *c : *b;
+        return before(b, c) ? b : before(a, c) ? c : a;
+    return before(a, c) ? a : before(b, c) ? c : b;
 }
 
-/* Moves the first `k` of the order to the front (Hoare's quickselect). */
+/* Moves the first `k` of the order to the front (quickselect; all elements differ, as their places do). */
 static void partition_first(struct candidate *x, size_t n, size_t k)
 {
     size_t low = 0, high = n;
 
-    while (high - low > 1 && k > low && k < high) {
-        struct candidate pivot = median(&x[low], &x[low + (high - low) / 2], &x[high - 1]);
-        size_t i = low, j = high - 1;
+    while (k > low && k < high) {
+        struct candidate *last = &x[high - 1];
+        size_t middle = low;
 
-        for (;;) {
-            while (before(&x[i], &pivot))
-                i++;
-            while (before(&pivot, &x[j]))
-                j--;
-            if (i >= j)
-                break;
-            swap(&x[i++], &x[j--]);
-        }
-        /* x[low .. i - 1] come before or are the pivot, x[j + 1 .. high - 1] come after or are it */
-        if (k <= j + 1)
-            high = j + 1;
+        swap(median(&x[low], &x[low + (high - low) / 2], last), last);
+        for (size_t i = low; i < high - 1; i++)
+            if (before(&x[i], last))
+                swap(&x[i], &x[middle++]);
+        swap(&x[middle], last);
+        if (k <= middle)
+            high = middle;
         else
-            low = j + 1;
+            low = middle + 1;
     }
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define TOKENS_MAX 100000
-#define ID_MAX (((long long)1 << 26) - 1)
 
 static int by_first_byte_and_length(const void *a, const void *b)
 {
@@ -71,12 +70,12 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
     SP_TRY(sp_json_get_bool(&token.lstrip, item, "lstrip", path));
     SP_TRY(sp_json_get_bool(&token.rstrip, item, "rstrip", path));
     SP_TRY(sp_json_get_bool(&normalized, item, "normalized", path));
-    if (!content || strlen(content) > SP_VOCAB_TOKEN_MAX || id < 0 || id > ID_MAX)
+    if (!content || strlen(content) > SP_VOCAB_TOKEN_MAX || id < 0 || id > SP_VOCAB_ID_MAX)
         return sp_error(
             SP_EFORMAT,
             "%s: an entry of \"added_tokens\" has no \"id\" from 0 to %lld or no \"content\" of at "
             "most %d bytes",
-            path, ID_MAX, SP_VOCAB_TOKEN_MAX);
+            path, SP_VOCAB_ID_MAX, SP_VOCAB_TOKEN_MAX);
     token.id = sp_vocab_find(vocab, content);
     if (token.id == SP_TOKEN_NONE)
         token.id = (uint32_t)id;

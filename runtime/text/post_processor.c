@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define PIECES_MAX 64
-#define ID_MAX (((long long)1 << 26) - 1)
 
 static int add(struct sp_template *out, struct sp_template_piece piece, const char *path)
 {
@@ -23,10 +22,10 @@ static int add(struct sp_template *out, struct sp_template_piece piece, const ch
 
 static int add_special(struct sp_template *out, long long id, uint8_t type, const char *path)
 {
-    if (id < 0 || id > ID_MAX)
+    if (id < 0 || id > SP_VOCAB_ID_MAX)
         return sp_error(SP_EFORMAT,
                         "%s: \"post_processor\" names a token id that is not from 0 to %lld", path,
-                        ID_MAX);
+                        SP_VOCAB_ID_MAX);
     return add(out, (struct sp_template_piece){ -1, (uint32_t)id, type }, path);
 }
 
@@ -53,8 +52,7 @@ static int load_piece(struct sp_template *out, const json_t *item, const json_t 
     if (!special || !json_is_array(ids))
         return sp_error(SP_EFORMAT,
                         "%s: a template of \"post_processor\" names \"%s\", which is neither a "
-                        "text nor one of its "
-                        "special tokens",
+                        "text nor one of its special tokens",
                         path, name);
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const json_t *id = json_array_get(ids, i);

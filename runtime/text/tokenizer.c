@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/text/added_tokens.h"
@@ -51,7 +52,23 @@ static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
     return id;
 }
 
-static int load_specials(struct sp_tokenizer *t, const char *model_dir)
+/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. */
+static void warn_of_case(const json_t *json, const json_t *config, const char *path)
+{
+    const json_t *lowers = json_object_get(json_object_get(json, "normalizer"), "lowercase");
+    const json_t *asked = json_object_get(config, "do_lower_case");
+
+    if (json_is_boolean(lowers) && json_is_boolean(asked) &&
+        json_is_true(lowers) != json_is_true(asked))
+        sp_log(SP_LOG_WARNING,
+               "%s has \"lowercase\": %s and is followed; tokenizer_config.json beside it has "
+               "\"do_lower_case\": %s",
+               path, json_is_true(lowers) ? "true" : "false",
+               json_is_true(asked) ? "true" : "false");
+}
+
+static int load_specials(struct sp_tokenizer *t, const json_t *json, const char *path,
+                         const char *model_dir)
 {
     const char *names[SP_TOKEN_SPECIALS];
     json_t *config = NULL, *map = NULL;
@@ -59,6 +76,8 @@ static int load_specials(struct sp_tokenizer *t, const char *model_dir)
 
     for (size_t i = 0; rc == 0 && i < SP_TOKEN_SPECIALS; i++)
         t->specials[i] = find_token(t, names[i]);
+    if (rc == 0)
+        warn_of_case(json, config, path);
     json_decref(config);
     json_decref(map);
     return rc;
@@ -95,7 +114,7 @@ int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
         return SP_ENOMEM;
     SP_GO(read_definition(&json, &path, model_dir));
     SP_GO(load_stages(t, json, path));
-    SP_GO(load_specials(t, model_dir));
+    SP_GO(load_specials(t, json, path, model_dir));
     *out = t;
 out:
     json_decref(json);
@@ -124,7 +143,13 @@ void sp_tokenizer_free(struct sp_tokenizer *t)
 
 size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *t)
 {
-    return t->vocab.size > t->added.size ? t->vocab.size : t->added.size;
+    uint32_t size = t->vocab.size > t->added.size ? t->vocab.size : t->added.size;
+
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < t->templates[i].count; j++)
+            if (t->templates[i].pieces[j].id >= size)
+                size = t->templates[i].pieces[j].id + 1;
+    return size;
 }
 
 uint32_t sp_tokenizer_special(const struct sp_tokenizer *t, enum sp_special_token which)
@@ -270,8 +295,8 @@ static int prepare(struct sp_encoding *out)
     out->scratch = sp_calloc(1, sizeof *out->scratch);
     if (!out->scratch)
         return SP_ENOMEM;
-    /* a character of one byte never grows, one of two or more becomes at most 12 bytes */
-    out->scratch->normalized.limit = 6 * SP_TOKENIZER_TEXT_MAX;
+    /* normalizing makes a character at most three times as long, U+FFFD stands for one byte */
+    out->scratch->normalized.limit = 9 * SP_TOKENIZER_TEXT_MAX;
     out->scratch->repaired.limit = 3 * SP_TOKENIZER_TEXT_MAX;
     return 0;
 }

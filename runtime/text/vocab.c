@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define TOKENS_MAX ((size_t)1 << 24)
-#define ID_MAX (((json_int_t)1 << 26) - 1)
 #define PROBES_MAX                                                                                 \
     4096 /* a good hash needs some tens: tokens made to collide would take the square of their     \
             number */
@@ -42,10 +41,11 @@ static int check(const char *token, size_t length, const json_t *id, const char 
         return sp_error(SP_ELIMIT,
                         "%s: a token of the vocabulary has %zu bytes; at most %d are supported",
                         path, length, SP_VOCAB_TOKEN_MAX);
-    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > ID_MAX)
+    if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+        json_integer_value(id) > SP_VOCAB_ID_MAX)
         return sp_error(SP_EFORMAT,
                         "%s: the id of the token \"%s\" is not an integer from 0 to %lld", path,
-                        token, (long long)ID_MAX);
+                        token, SP_VOCAB_ID_MAX);
     return 0;
 }
 

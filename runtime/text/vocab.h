@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SP_VOCAB_ID_MAX ((1LL << 26) - 1)
 #define SP_VOCAB_TOKEN_MAX 1024   /* bytes of a token */
 #define SP_VOCAB_HASH 2166136261u /* the hash of no bytes */
 

@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,9 +125,11 @@ static int list_added_tokens(json_t *list, const json_t *vocab,
     }
     json_object_foreach (decoder, id, token) {
         json_t *copy = json_copy(token);
-        int refused = json_object_set_new(copy, "id", json_integer(strtoll(id, NULL, 10)));
+        long long number;
+        bool good =
+            sp_text_int(id, &number) && json_object_set_new(copy, "id", json_integer(number)) == 0;
 
-        if (json_array_append_new(list, copy) < 0 || refused)
+        if (json_array_append_new(list, copy) < 0 || !good)
             return sp_error(SP_EFORMAT,
                             "%s: the tokenizer's \"added_tokens_decoder\" is malformed at \"%s\"",
                             path, id);
@@ -154,15 +157,20 @@ int sp_vocab_txt_load(json_t **out, const char *model_dir, const char *vocab_pat
     SP_GO(read_vocab(vocab, vocab_path));
     SP_GO(list_added_tokens(added, vocab, names, json_object_get(config, "added_tokens_decoder"),
                             vocab_path));
-    *out = json_pack(
-        "{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O}, s:{s:s, s:[s, O], s:[s, O]}}",
-        "added_tokens", added, "normalizer", "type", "BertNormalizer", "lowercase",
-        option(config, "do_lower_case"), "handle_chinese_chars",
-        option(config, "tokenize_chinese_chars"), "strip_accents", option(config, "strip_accents"),
-        "pre_tokenizer", "type", "BertPreTokenizer", "model", "type", "WordPiece", "unk_token",
-        names[SP_TOKEN_UNK], "vocab", vocab, "post_processor", "type", "BertProcessing", "cls",
-        names[SP_TOKEN_CLS], json_object_get(vocab, names[SP_TOKEN_CLS]), "sep",
-        names[SP_TOKEN_SEP], json_object_get(vocab, names[SP_TOKEN_SEP]));
+    /* clang-format off */
+    *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"
+                     " s:{s:s, s:[s, O], s:[s, O]}}",
+                     "added_tokens", added,
+                     "normalizer", "type", "BertNormalizer",
+                     "lowercase", option(config, "do_lower_case"),
+                     "handle_chinese_chars", option(config, "tokenize_chinese_chars"),
+                     "strip_accents", option(config, "strip_accents"),
+                     "pre_tokenizer", "type", "BertPreTokenizer",
+                     "model", "type", "WordPiece", "unk_token", names[SP_TOKEN_UNK], "vocab", vocab,
+                     "post_processor", "type", "BertProcessing",
+                     "cls", names[SP_TOKEN_CLS], json_object_get(vocab, names[SP_TOKEN_CLS]),
+                     "sep", names[SP_TOKEN_SEP], json_object_get(vocab, names[SP_TOKEN_SEP]));
+    /* clang-format on */
     if (!*out)
         rc = SP_ENOMEM;
 out:

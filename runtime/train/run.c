@@ -96,10 +96,10 @@ static int head_labels(struct sp_labels *out, const struct sp_run *run, size_t o
     return rc;
 }
 
-/* The head that the checkpoint has, if any: a matrix `classifier.weight` (or whatever the family's head is called). */
+/* The head that the checkpoint has, if any. */
 static const struct sp_tensor_info *checkpoint_head(const struct sp_run *run)
 {
-    const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, "classifier.weight");
+    const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->family->head);
 
     return tensor && tensor->rank == 2 && tensor->shape[1] == (size_t)run->model.hidden_size ? tensor : NULL;
 }
@@ -123,11 +123,9 @@ static int settle_head(struct sp_run *run)
 {
     const struct sp_tensor_info *head = checkpoint_head(run);
     const json_t *config = sp_checkpoint_config(run->checkpoint);
-    bool regression_head = json_object_get(config, "problem_type") &&
-                           json_string_value(json_object_get(config, "problem_type")) &&
-                           strcmp(json_string_value(json_object_get(config, "problem_type")), "regression") == 0;
+    const char *problem = json_string_value(json_object_get(config, "problem_type"));
+    bool regression_head = problem && strcmp(problem, "regression") == 0;
     struct sp_labels labels = { 0 };
-    int rc = 0;
 
     if (run->task == SP_TASK_REGRESSION) {
         run->keep_head = head && head->shape[0] == 1;
@@ -143,8 +141,7 @@ static int settle_head(struct sp_run *run)
         sp_log(SP_LOG_WARNING, "the model's own head is replaced by a new one: %s", sp_error_message());
         sp_labels_free(&labels);
     }
-    rc = sp_labels_copy(&run->labels, (const char *const *)run->train.labels.names, run->train.labels.count);
-    return rc;
+    return sp_labels_copy(&run->labels, (const char *const *)run->train.labels.names, run->train.labels.count);
 }
 
 struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
@@ -270,37 +267,50 @@ bool sp_run_is_target(const struct sp_run *run, size_t param)
     return false;
 }
 
-/* No module ends in a target: the message names the nearest module and those there are. */
+/* The last part of a linear layer's module name, "query" of "....self.query.weight"; its length goes to *length. */
+static const char *module_of(const struct sp_param *p, size_t *length)
+{
+    size_t end = strlen(p->name) - strlen(".weight"), start = end;
+
+    while (start > 0 && p->name[start - 1] != '.')
+        start--;
+    *length = end - start;
+    return p->name + start;
+}
+
+/* No module ends in a target: the message names the nearest module and those that there are. */
 static int no_targets(const struct sp_run *run)
 {
-    const char *modules[64];
-    char list[512] = "";
-    size_t count = 0, length = 0;
-    const char *wanted = run->config->sparse.target_modules.count ? run->config->sparse.target_modules.items[0] : "";
+    enum { MODULES = 32 };
+    const struct sp_string_list *targets = &run->config->sparse.target_modules;
+    const char *wanted = targets->count ? targets->items[0] : "", *nearest, *list[MODULES];
+    char modules[MODULES][SP_PARAM_NAME];
+    struct sp_buf text = SP_BUF((size_t)MODULES * SP_PARAM_NAME);
+    size_t count = 0;
+    int rc = 0;
 
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+    for (size_t i = 0; rc == 0 && i < sp_plan_param_count(run->plan) && count < MODULES; i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
-        const char *dot;
-        bool seen = false;
-        static char names[64][SP_PARAM_NAME];
+        bool seen = p->kind != SP_PARAM_LINEAR || sp_run_trains_densely(run, i);
+        size_t length;
+        const char *module = seen ? NULL : module_of(p, &length);
 
-        if (p->kind != SP_PARAM_LINEAR || sp_run_trains_densely(run, i) || count == 64)
-            continue;
-        snprintf(names[count], sizeof names[count], "%.*s", (int)(strlen(p->name) - 7), p->name);
-        dot = strrchr(names[count], '.');
-        modules[count] = dot ? dot + 1 : names[count];
-        for (size_t k = 0; k < count; k++)
-            seen = seen || strcmp(modules[k], modules[count]) == 0;
+        for (size_t k = 0; k < count && !seen; k++)
+            seen = strlen(modules[k]) == length && memcmp(modules[k], module, length) == 0;
         if (seen)
             continue;
-        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", count ? ", " : "", modules[count]);
-        if (length >= sizeof list)
-            break;
+        snprintf(modules[count], sizeof modules[count], "%.*s", (int)length, module);
+        list[count] = modules[count];
+        rc = sp_buf_printf(&text, "%s%s", count ? ", " : "", modules[count]);
         count++;
     }
-    const char *nearest = sp_text_nearest(wanted, modules, count);
-    return sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s", wanted,
-                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", list);
+    nearest = sp_text_nearest(wanted, list, count);
+    if (rc == 0)
+        rc = sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s",
+                      wanted, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "",
+                      text.data ? text.data : "none");
+    sp_buf_free(&text);
+    return rc;
 }
 
 /* Marks what is trained; without a target in method static there is nothing to do. */

@@ -100,17 +100,21 @@ static void plan_steps(struct loop *l)
 static int build_kernels(struct loop *l)
 {
     const struct sp_config *c = l->run->config;
-    struct sp_plan_pass passes[] = { { .dropout = true, .loss_scale = 1 }, { .loss_scale = 1 } };
+    struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1 };
     double norm;
+    int rc;
 
-    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
-        SP_TRY(sp_plan_record(l->run->plan, &passes[i]));
+    SP_TRY(sp_plan_record(l->run->plan, &pass));
     if (c->gradient_accumulation_steps > 1) {
-        passes[0].accumulate = true;
-        SP_TRY(sp_plan_record(l->run->plan, &passes[0]));
+        pass.accumulate = true;
+        SP_TRY(sp_plan_record(l->run->plan, &pass));
     }
+    if (l->run->validation.count)
+        SP_TRY(sp_plan_record(l->run->plan, &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
     sp_device_set_recording(l->run->device, true);
-    int rc = sp_optim_norm(&norm, l->trained.optim);
+    rc = sp_optim_norm(&norm, l->trained.optim);
+    if (rc == 0)
+        rc = sp_optim_step(l->trained.optim, 0);
     if (rc == 0)
         rc = sp_trained_apply(&l->trained, l->run);
     sp_device_set_recording(l->run->device, false);
@@ -209,6 +213,8 @@ static int train_step(struct loop *l, size_t step)
     double loss, norm, factor, began = sp_clock_now();
     size_t tokens = 0;
 
+    if (step == 1)
+        l->result->ready_seconds = began - l->started;
     SP_TRY(gradients(l, step, &loss, &tokens));
     SP_TRY(sp_optim_norm(&norm, l->trained.optim));
     if (!isfinite(norm))

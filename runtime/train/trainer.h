@@ -15,7 +15,8 @@ struct sp_train_result {
     bool evaluated;                  /* there was a validation file */
     struct sp_evaluation before, after;
     size_t host_peak, device_peak;   /* bytes */
-    double first_step_seconds;       /* from the start of sp_train to the end of the first step */
+    double ready_seconds;            /* from the start of sp_train to the start of the first step */
+    double first_step_seconds;       /* to its end */
     bool interrupted;
 };
 

@@ -6,8 +6,9 @@ bad=$(mktemp -d)
 trap 'rm -rf "$bad"' EXIT
 mkdir -p "$bad/runtime/base" "$bad/runtime/op" "$bad/cl/op" "$bad/tests" "$bad/autotools"
 ln -s "$lint" "$bad/tests/lint"
-: >"$bad/Makefile.am" >"$bad/configure.ac" >"$bad/dev" >"$bad/README.md" >"$bad/HACKING.md" >"$bad/NEWS.md"
-: >"$bad/runtime/local.mk"
+for name in Makefile.am configure.ac dev README.md HACKING.md NEWS.md runtime/local.mk; do
+    : >"$bad/$name"
+done
 
 # One fault for each rule.
 {
@@ -22,7 +23,7 @@ printf 'const struct sp_op sp_op_unlisted = { 0 };\n' >"$bad/runtime/op/unlisted
 printf '// lint: -DN=4\n__kernel void k(__global int *x) { int unused; x[N] = undeclared; }\n' >"$bad/cl/op/bad.cl"
 
 for name in layers lists banned style compile kernels; do
-    output=$(srcdir=$bad SPEFT_LINT_CFLAGS= sh "$lint/$name.sh" 2>&1 || true)
+    output=$(srcdir=$bad SPEFT_LINT_CFLAGS='' sh "$lint/$name.sh" 2>&1 || true)
     check "every rule of $name.sh can fail" "$(printf '%s\n' "$output" | grep -E '^ok' | grep -v '# SKIP' || true)"
     check "$name.sh has a rule that fails" "$(printf '%s\n' "$output" | grep -qE '^not ok|# SKIP' || printf 'no "not ok" in: %s\n' "$output")"
 done

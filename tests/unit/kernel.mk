@@ -4,3 +4,11 @@ tests_unit_test_kernel_SOURCES = tests/unit/test_kernel.c tests/unit/device_supp
 tests_unit_test_kernel_LDADD = runtime/kernel/libkernel.a runtime/device/libdevice.a runtime/base/libbase.a \
 	$(CMOCKA_LIBS) $(LIBS_DEVICE) $(LIBS_BASE)
 TESTS += tests/unit/test_kernel tests/unit/test_kernel-intel tests/unit/test_kernel-rusticl tests/unit/test_kernel-oclgrind
+
+# Every driver call and every allocation fails once.
+check_PROGRAMS += tests/unit/test_device_faults
+tests_unit_test_device_faults_SOURCES = tests/unit/test_device_faults.c tests/unit/device_support.h
+tests_unit_test_device_faults_LDADD = $(tests_unit_test_kernel_LDADD)
+tests_unit_test_device_faults_LDFLAGS = \
+	-Wl,--wrap=sp_driver_leave,--wrap=sp_calloc,--wrap=sp_realloc,--wrap=sp_strdup,--wrap=sp_asprintf
+TESTS += tests/unit/test_device_faults

@@ -1,1 +1,8 @@
-# check_PROGRAMS += tests/unit/test_nn...; TESTS += the same
+# runtime/nn: the planner, with the model families that build its plans.
+check_PROGRAMS += tests/unit/test_plan
+plan_test_libs = models/libmodels.a runtime/nn/libnn.a runtime/sparse/libsparse.a runtime/op/libop.a \
+	runtime/kernel/libkernel.a runtime/device/libdevice.a runtime/tensor/libtensor.a runtime/base/libbase.a \
+	$(CMOCKA_LIBS) $(LIBS_DEVICE) $(LIBS_BASE)
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c tests/unit/plan_support.h tests/unit/device_support.h
+tests_unit_test_plan_LDADD = $(plan_test_libs)
+TESTS += tests/unit/test_plan tests/unit/test_plan-intel

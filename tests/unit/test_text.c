@@ -6,6 +6,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/rng.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/tokenizer.h"
@@ -129,6 +130,19 @@ static void test_cases(void **state)
     write_edited("cased/tokenizer.json", "\"lowercase\":true", "\"lowercase\":false");
     tokenizer = load("cased");
     check_cases(tokenizer, cased_cases, COUNT(cased_cases));
+    sp_tokenizer_free(tokenizer);
+}
+
+/* An id that only the post-processor names counts too: embeddings are looked up by it. */
+static void test_vocab_size(void **state)
+{
+    struct sp_tokenizer *tokenizer;
+
+    (void)state;
+    write_edited("model/tokenizer.json", "\"ids\":[3]", "\"ids\":[5000]");
+    tokenizer = load("model");
+    assert_int_equal(sp_tokenizer_vocab_size(tokenizer), 5001);
+    assert_int_equal(sp_tokenizer_special(tokenizer, SP_TOKEN_UNK), UNK);
     sp_tokenizer_free(tokenizer);
 }
 
@@ -350,6 +364,30 @@ static void test_bad_tokenizer_json(void **state)
     refuses(SP_EFORMAT, "tokenizer.json", "pre_tokenizer", "");
 }
 
+static void keep_message(enum sp_log_level level, const char *text, void *user)
+{
+    assert_int_equal(level, SP_LOG_WARNING);
+    snprintf(user, 1000, "%s", text);
+}
+
+/* A tokenizer_config.json that asks for another case is not followed, but it is said. */
+static void test_other_case(void **state)
+{
+    char message[1000] = "";
+
+    (void)state;
+    sp_log_set_sink(keep_message, message);
+    io_write_text("model/tokenizer.json", definition);
+    io_write_text("model/tokenizer_config.json", "{\"do_lower_case\": true}");
+    sp_tokenizer_free(load("model"));
+    assert_string_equal(message, "");
+    io_write_text("model/tokenizer_config.json", "{\"do_lower_case\": false}");
+    sp_tokenizer_free(load("model"));
+    sp_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(message, "\"lowercase\": true"));
+    assert_non_null(strstr(message, "\"do_lower_case\": false"));
+}
+
 static void test_bad_vocab_txt(void **state)
 {
     (void)state;
@@ -459,9 +497,17 @@ static int encode_list(const char *folder)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_cases),         TEST(test_other_forms),   TEST(test_vocab_txt),
-        TEST(test_truncation),    TEST(test_long_texts),    TEST(test_bad_tokenizer_json),
-        TEST(test_bad_vocab_txt), TEST(test_damaged_files), cmocka_unit_test(test_every_character),
+        TEST(test_cases),
+        TEST(test_vocab_size),
+        TEST(test_other_forms),
+        TEST(test_vocab_txt),
+        TEST(test_truncation),
+        TEST(test_long_texts),
+        TEST(test_bad_tokenizer_json),
+        TEST(test_bad_vocab_txt),
+        TEST(test_other_case),
+        TEST(test_damaged_files),
+        cmocka_unit_test(test_every_character),
     };
 
     if (argc == 3 && strcmp(argv[1], "encode") == 0)

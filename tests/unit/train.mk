@@ -7,3 +7,8 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDADD = $(tests_unit_test_config_LDADD)
 TESTS += tests/fuzz/fuzz_config
+
+check_PROGRAMS += tests/unit/test_score
+tests_unit_test_score_SOURCES = tests/unit/test_score.c tests/unit/near.h
+tests_unit_test_score_LDADD = runtime/train/libtrain.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+TESTS += tests/unit/test_score tests/unit/test_score-valgrind

@@ -1,0 +1,91 @@
+#!/bin/sh
+# The tools that tests and build rely on, each shown to turn red where it must: the TAP filter, the choice of a driver, Oclgrind's
+# and valgrind's wrappers (with stand-ins for the programs), and the embedding of kernels.
+. "$(dirname "$0")/tap.sh"
+
+support=$PWD/tests/support
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# script NAME LINE...: an executable shell script in $work.
+script() {
+    name=$1
+    shift
+    { printf '#!/bin/sh\n'; printf '%s\n' "$@"; } >"$work/$name"
+    chmod +x "$work/$name"
+}
+
+# gives DESCRIPTION EXPECTED COMMAND...: the command's output and exit status, spaces for line ends, match the pattern EXPECTED.
+gives() {
+    description=$1 expected=$2 status=0
+    shift 2
+    got=$("$@" 2>/dev/null) || status=$?
+    got=$(printf '%s exit %s' "$got" "$status" | tr '\n' ' ')
+    # shellcheck disable=SC2254 # a pattern
+    case $got in
+    $expected) check "$description" '' ;;
+    *) check "$description" "expected: $expected, got: $got" ;;
+    esac
+}
+
+script skips 'echo 1..2' 'echo "not ok 1 # SKIP a"' 'echo "ok 2 - b"'
+script fails 'echo 1..2' 'echo "ok 1 - a"' 'echo "not ok 2 - b"' 'exit 77'
+script crashes 'echo 1..2' 'echo "ok 1 - a"' 'kill -KILL $$'
+gives 'a skip of cmocka reads as a skip' '1..2 ok 1 # SKIP a ok 2 - b exit 0' sh "$support/tap-cmocka.sh" "$work/skips"
+gives 'a failure is told once, and no count of failures is an exit status' '1..2 ok 1 - a not ok 2 - b exit 0' \
+    sh "$support/tap-cmocka.sh" "$work/fails"
+gives 'a crash is passed on' '1..2 ok 1 - a exit 137' sh "$support/tap-cmocka.sh" "$work/crashes"
+gives 'a missing program is passed on' ' exit 127' sh "$support/tap-cmocka.sh" "$work/none"
+
+mkdir "$work/icd"
+script shows "printf '%s %s\n' \"\$SPEFT_TEST_DRIVER\" \"\$(cat \"\$OCL_ICD_VENDORS\"/*.icd 2>/dev/null)\""
+run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CACHE_DIR=$work/cache SPEFT_TEST_DRIVER= SPEFT_REQUIRE_DRIVERS="
+# shellcheck disable=SC2086 # words
+{
+    gives 'a missing driver is a skip' '1..0 # SKIP pocl is not installed exit 0' $run sh "$support/tap-run.sh" "$work/shows-pocl"
+    gives 'a missing driver that is required is a failure' '1..1 not ok 1 - pocl * exit 0' \
+        $run SPEFT_REQUIRE_DRIVERS='intel pocl' sh "$support/tap-run.sh" "$work/shows-pocl"
+    gives 'no driver is exit 77' ' exit 77' $run sh "$support/driver.sh" rusticl true
+    gives 'an unknown driver is exit 2' ' exit 2' $run sh "$support/driver.sh" cuda true
+    printf 'libpocl.so.2\n' >"$work/icd/pocl.icd"
+    : >"$work/libintelocl.so"
+    gives 'pocl is pinned' 'pocl libpocl.so.2 exit 0' $run sh "$support/tap-run.sh" "$work/shows-pocl"
+    gives 'pocl is the default' 'pocl libpocl.so.2 exit 0' $run sh "$support/tap-run.sh" "$work/shows"
+    gives 'intel is pinned' "intel $work/libintelocl.so exit 0" $run sh "$support/tap-run.sh" "$work/shows-intel"
+    gives 'none has no driver' 'none  exit 0' $run sh "$support/driver.sh" none "$work/shows"
+}
+
+# Stand-ins write to the log when the command that they run is called "bad".
+mkdir "$work/bin"
+# shellcheck disable=SC2016 # the stand-in's own variables
+for tool in oclgrind valgrind; do
+    script "bin/$tool" 'while :; do case $1 in --log) log=$2; shift ;; --log-file=*) log=${1#*=} ;; --max-errors) shift ;;' \
+        '-*) ;; *) break ;; esac; shift; done' '"$@"; status=$?' 'case $1 in *bad) echo fault >"$log" ;; esac' 'exit $status'
+    script good 'echo ran'
+    script bad 'echo ran'
+    script poor 'echo ran; exit 3'
+    gives "$tool.sh passes a clean run" 'ran exit 0' env PATH="$work/bin:$PATH" sh "$support/$tool.sh" "$work/good"
+    gives "$tool.sh fails on a report" 'ran # *fault exit 1' env PATH="$work/bin:$PATH" sh "$support/$tool.sh" "$work/bad"
+    gives "$tool.sh passes a failure on" 'ran exit 3' env PATH="$work/bin:$PATH" sh "$support/$tool.sh" "$work/poor"
+done
+
+# Every byte but zero, the awkward ones beside each other, no line end at the end; and an empty file.
+awk 'BEGIN { for (i = 1; i < 256; i++) printf "%c", i; printf "\"\\\n??/\\0\r\n%%s" }' >"$work/all.cl"
+: >"$work/empty.cl"
+sh autotools/embed.sh "$work" cl/all.cl cl/empty.cl >"$work/sources.c"
+cat >"$work/print.c" <<'PROGRAM'
+#include "runtime/kernel/sources.h"
+#include <stdio.h>
+#include <string.h>
+int main(void)
+{
+    fwrite(sp_cl_sources[0].text, 1, sp_cl_sources[0].length, stdout);
+    return !(sp_cl_source_count == 2 && strcmp(sp_cl_sources[0].path, "all.cl") == 0 && sp_cl_sources[1].length == 0 &&
+             sp_cl_sources[1].text[0] == 0 && strlen(sp_cl_sources[0].text) == sp_cl_sources[0].length);
+}
+PROGRAM
+check 'kernels are embedded byte for byte' "$({
+    ${CC:-cc} -iquote . -o "$work/print" "$work/print.c" "$work/sources.c" && "$work/print" >"$work/back" &&
+        cmp "$work/all.cl" "$work/back"
+} 2>&1 || echo failed)"
+finish

@@ -1,0 +1,414 @@
+/*
+ * The planner, on BERT models as their family builds them: no two living values share memory, nothing runs below what is
+ * trained, the bytes are as planned, and gradients do not depend on how memory is shared.
+ */
+#include "tests/unit/plan_support.h"
+
+#include "models/models.h"
+
+#include <stdio.h>
+
+enum { VOCAB = 30, CLASSES = 3, POSITIONS = 12 };
+
+static const int lengths[] = { 5, 1, 12, 3, 7 };
+static const struct sp_plan_limits limits = { .tokens = 60, .sequences = 6, .longest = POSITIONS, .training = true,
+                                              .transposed = true };
+
+/* What is trained: parameters whose name holds one of the words; "*" is all of them. */
+struct trained {
+    const char *name, *words[4];
+};
+
+static const struct trained choices[] = {
+    { "all", { "*" } },
+    { "head", { "classifier" } },
+    { "pooler and head", { "pooler", "classifier" } },
+    { "query and value", { "query.weight", "value.weight", "classifier" } },
+    { "one weight in the middle", { "layer.1.intermediate.dense.weight" } },
+    { "one bias in the middle", { "layer.1.output.dense.bias" } },
+    { "key of the last layer", { "layer.2.attention.self.key" } },
+    { "a norm", { "layer.0.output.LayerNorm.bias" } },
+    { "norm of the embeddings", { "embeddings.LayerNorm.weight" } },
+    { "a table", { "position_embeddings" } },
+    { "nothing", { NULL } },
+};
+
+static bool chosen(const struct trained *t, const char *name)
+{
+    for (size_t i = 0; i < 4 && t->words[i]; i++)
+        if (t->words[i][0] == '*' || strstr(name, t->words[i]))
+            return true;
+    return false;
+}
+
+static struct sp_plan *build(const struct trained *t, float dropout)
+{
+    const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = 12, .num_hidden_layers = 3,
+                                            .num_attention_heads = 3, .intermediate_size = 20,
+                                            .max_position_embeddings = POSITIONS, .type_vocab_size = 2,
+                                            .layer_norm_eps = 1e-5f, .hidden_dropout = dropout,
+                                            .attention_dropout = dropout, .classifier_dropout = dropout,
+                                            .activation = SP_ACTIVATION_GELU };
+    struct sp_plan *plan;
+
+    assert_ok(sp_plan_create(&plan));
+    sp_model_bert.build(plan, &config, &(struct sp_model_head){ .outputs = CLASSES });
+    for (size_t i = 0; i < sp_plan_param_count(plan); i++)
+        sp_plan_param_at(plan, i)->trained = chosen(t, sp_plan_param_at(plan, i)->name);
+    return plan;
+}
+
+static bool alive(const struct sp_value *v)
+{
+    return v->first <= v->last && v->bytes > 0;
+}
+
+static void check_overlaps(const struct sp_plan *plan)
+{
+    size_t unshared = 0, end = 0;
+
+    for (size_t i = 0; i < plan->value_count; i++) {
+        const struct sp_value *a = &plan->values[i];
+
+        if (!alive(a))
+            continue;
+        unshared += a->bytes;
+        end = a->offset + a->bytes > end ? a->offset + a->bytes : end;
+        assert_true(a->offset % sp_buffer_alignment(plan->device) == 0);
+        for (size_t j = 0; j < i; j++) {
+            const struct sp_value *b = &plan->values[j];
+
+            if (alive(b) && a->first <= b->last && b->first <= a->last && a->offset < b->offset + b->bytes &&
+                b->offset < a->offset + a->bytes)
+                fail_msg("\"%s\" (%d to %d) and \"%s\" (%d to %d) share memory", a->name, a->first, a->last, b->name, b->first,
+                         b->last);
+        }
+    }
+    assert_int_equal(plan->memory.unshared, unshared);
+    assert_int_equal(plan->memory.activations, end);
+    assert_in_range(end, 1, unshared);
+}
+
+static void test_lifetimes(void **state)
+{
+    for (size_t c = 0; c < sizeof choices / sizeof *choices; c++)
+        for (int training = 0; training < 2; training++) {
+            struct sp_plan_limits l = limits;
+            struct model m;
+
+            l.training = training;
+            model_compile(&m, *state, build(&choices[c], 0.1f), "auto", &l);
+            check_overlaps(m.plan);
+            model_release(&m);
+        }
+}
+
+/* Sharing is worth something: a pass without backward needs a small part of what its values take together. */
+static void test_sharing(void **state)
+{
+    struct sp_plan_limits l = limits;
+    struct model m;
+
+    l.training = false;
+    model_compile(&m, *state, build(&choices[0], 0), "auto", &l);
+    assert_true(sp_plan_memory(m.plan).activations * 4 < sp_plan_memory(m.plan).unshared);
+    model_release(&m);
+}
+
+static void test_bytes(void **state)
+{
+    for (size_t f = 0; f < sp_gemm_family_count; f++) {
+        const struct sp_gemm_family *family = sp_gemm_families[f];
+        size_t before = sp_device_memory(*state);
+        struct sp_plan *plan = build(&choices[3], 0.1f);
+        struct sp_plan_memory planned;
+
+        if (family->suits(sp_device_info(*state))) {
+            assert_ok(sp_plan_compile(plan, *state, family, &limits));
+            planned = sp_plan_memory(plan);
+            assert_int_equal(sp_device_memory(*state) - before, planned.weights + planned.activations + planned.inputs);
+        }
+        sp_plan_free(plan);
+        assert_int_equal(sp_device_memory(*state), before);
+    }
+}
+
+/* By its own walk: the values that depend on something trained. */
+static void check_active(const struct sp_plan *plan)
+{
+    bool *below = calloc(plan->value_count, sizeof *below);
+
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const struct sp_node *node = &plan->nodes[i];
+        bool active = false;
+
+        for (int k = 0; k < SP_NODE_PARAMS; k++)
+            active = active || (node->param[k] >= 0 && plan->params[node->param[k]].trained);
+        for (int k = 0; k < SP_NODE_INPUTS; k++)
+            active = active || (node->input[k] >= 0 && below[node->input[k]]);
+        if (node->active != active)
+            fail_msg("node %zu (%s): active is %d", i, node->type->name, node->active);
+        if (node->output >= 0) {
+            below[node->output] = active;
+            assert_true((plan->values[node->output].gradient >= 0) == active || node->type == &sp_node_linear);
+        }
+    }
+    free(below);
+}
+
+struct spy {
+    struct sp_wgrad_sink sink;
+    int calls;
+};
+
+static int spy_add(struct sp_wgrad_sink *sink, struct sp_device *device, const struct sp_wgrad_input *input)
+{
+    (void)device;
+    (void)input;
+    ((struct spy *)sink)->calls++;
+    return 0;
+}
+
+/* With a spy at every linear weight, backward calls those of active nodes once, the others never. */
+static void check_calls(struct model *m)
+{
+    struct spy spies[PLAN_PARAMS_MAX];
+    struct tokens t;
+    struct sp_plan_pass pass = { .loss_scale = 1 };
+
+    for (size_t i = 0; i < m->params; i++) {
+        spies[i] = (struct spy){ { spy_add }, 0 };
+        sp_plan_param_at(m->plan, i)->sink = &spies[i].sink;
+    }
+    tokens_draw(&t, 1, lengths, 5, VOCAB, CLASSES);
+    assert_ok(sp_plan_set_batch(m->plan, &t.batch));
+    assert_ok(sp_plan_forward(m->plan, &pass));
+    assert_ok(sp_plan_backward(m->plan, &pass));
+    for (size_t i = 0; i < m->plan->node_count; i++) {
+        const struct sp_node *node = &m->plan->nodes[i];
+
+        if (node->type == &sp_node_linear)
+            assert_int_equal(spies[node->param[0]].calls, node->active);
+    }
+}
+
+static void test_active(void **state)
+{
+    for (size_t c = 0; c < sizeof choices / sizeof *choices; c++) {
+        struct model m;
+
+        model_compile(&m, *state, build(&choices[c], 0.1f), "auto", &limits);
+        check_active(m.plan);
+        check_calls(&m);
+        model_release(&m);
+    }
+}
+
+/* One batch: its logits, its loss and all trained gradients in one array, the caller's. */
+static float *run(struct model *m, size_t *count)
+{
+    struct sp_plan_pass pass = { .dropout = true, .seed = 9, .step = 4, .loss_scale = 1 };
+    struct tokens t;
+    float *out;
+    double loss;
+
+    *count = 5 * CLASSES + 1;
+    for (size_t i = 0; i < m->params; i++)
+        *count += m->gradient[i] ? m->size[i] : 0;
+    out = calloc(*count, sizeof *out);
+    tokens_draw(&t, 1, lengths, 5, VOCAB, CLASSES);
+    assert_ok(sp_plan_set_batch(m->plan, &t.batch));
+    assert_ok(sp_plan_forward(m->plan, &pass));
+    assert_ok(sp_plan_backward(m->plan, &pass));
+    assert_ok(sp_plan_loss(m->plan, &loss));
+    assert_ok(sp_plan_logits(m->plan, out + 1));
+    out[0] = (float)loss;
+    for (size_t i = 0, at = 5 * CLASSES + 1; i < m->params; i++)
+        if (m->gradient[i]) {
+            assert_ok(sp_buffer_read(out + at, m->gradient[i], 0, m->size[i] * sizeof *out));
+            at += m->size[i];
+        }
+    return out;
+}
+
+/* Every value in memory of its own, full of NaNs. */
+static void unshare(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->value_count; i++) {
+        struct sp_value *v = &plan->values[i];
+
+        if (!v->buffer)
+            continue;
+        sp_buffer_free(v->buffer);
+        assert_ok(sp_buffer_create(&v->buffer, plan->device, v->bytes));
+        assert_ok(sp_buffer_fill(v->buffer, 0, 0x7fc00000, v->bytes));
+    }
+    plan->transposed.xt = sp_plan_buffer(plan, plan->xt);
+    plan->transposed.dyt = sp_plan_buffer(plan, plan->dyt);
+}
+
+/* What the arena holds before a pass does not matter, nor does sharing it: the bits are the same. */
+static void test_arena(void **state)
+{
+    for (size_t c = 0; c < sizeof choices / sizeof *choices; c++) {
+        float *out[4];
+        size_t count;
+        struct model m;
+
+        model_compile(&m, *state, build(&choices[c], 0.1f), "auto", &limits);
+        assert_ok(sp_buffer_fill(m.plan->arena, 0, 0, sp_buffer_size(m.plan->arena)));
+        out[0] = run(&m, &count);
+        out[1] = run(&m, &count);
+        assert_ok(sp_buffer_fill(m.plan->arena, 0, 0x7fc00000, sp_buffer_size(m.plan->arena)));
+        out[2] = run(&m, &count);
+        unshare(m.plan);
+        out[3] = run(&m, &count);
+        for (int i = 1; i < 4; i++)
+            if (memcmp(out[i], out[0], count * sizeof *out[0]) != 0)
+                fail_msg("training %s: run %d differs from the first", choices[c].name, i);
+        for (size_t k = 0; k < count; k++)
+            assert_true(out[0][k] - out[0][k] == 0);
+        for (int i = 0; i < 4; i++)
+            free(out[i]);
+        model_release(&m);
+    }
+}
+
+/* A plan for evaluation gives the same logits and loss, and a smaller batch after a larger one its own. */
+static void test_evaluation(void **state)
+{
+    struct sp_plan_limits l = limits;
+    struct model train, eval;
+    float logits[2][5 * CLASSES];
+    double loss[2];
+    struct sp_plan_pass pass = { .loss_scale = 1 };
+
+    model_compile(&train, *state, build(&choices[0], 0.1f), "auto", &l);
+    l.training = false;
+    model_compile(&eval, *state, build(&choices[0], 0.1f), "auto", &l);
+    for (int count = 5; count > 0; count -= 2) {
+        struct tokens t;
+
+        tokens_draw(&t, (uint32_t)count, lengths, count, VOCAB, CLASSES);
+        for (int i = 0; i < 2; i++) {
+            struct sp_plan *plan = i ? eval.plan : train.plan;
+
+            assert_ok(sp_plan_set_batch(plan, &t.batch));
+            assert_ok(sp_plan_forward(plan, &pass));
+            assert_ok(sp_plan_loss(plan, &loss[i]));
+            assert_ok(sp_plan_logits(plan, logits[i]));
+        }
+        assert_memory_equal(logits[0], logits[1], (size_t)count * CLASSES * sizeof(float));
+        assert_true(loss[0] == loss[1]);
+    }
+    model_release(&train);
+    model_release(&eval);
+}
+
+static void test_batches(void **state)
+{
+    struct tokens t;
+    struct model m;
+
+    model_compile(&m, *state, build(&choices[1], 0), "auto", &limits);
+    tokens_draw(&t, 1, (int[]){ 12, 12, 12, 12, 13 }, 5, VOCAB, CLASSES);
+    assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "61 tokens");
+    tokens_draw(&t, 1, (int[]){ 1, 1, 1, 1, 1, 1, 1 }, 7, VOCAB, CLASSES);
+    assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "7 sequences");
+    tokens_draw(&t, 1, lengths, 5, VOCAB, CLASSES);
+    t.ids[3] = VOCAB;
+    assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "token id 30 is outside");
+    t.ids[3] = 0;
+    t.types[0] = 2;
+    assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "token type 2 is outside");
+    t.types[0] = 0;
+    t.positions[27] = POSITIONS;
+    assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "position 12 is outside");
+    model_release(&m);
+}
+
+/* Recording runs nothing, and after it and a build no program is left to compile. */
+static void test_recording(void **state)
+{
+    struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1 };
+    size_t cached[2], compiled[2], count;
+    struct model m;
+
+    model_compile(&m, *state, build(&choices[0], 0.1f), "auto", &limits);
+    assert_ok(sp_plan_record(m.plan, &pass));
+    for (size_t i = 0; i < m.params; i++) {
+        float *gradient = model_gradient(&m, i);
+
+        assert_true(gradient[0] != gradient[0]); /* the NaNs are still there */
+        free(gradient);
+    }
+    assert_ok(sp_kernel_build_recorded(*state));
+    sp_kernel_build_counts(*state, &cached[0], &compiled[0]);
+    free(run(&m, &count));
+    sp_kernel_build_counts(*state, &cached[1], &compiled[1]);
+    assert_int_equal(cached[0] + compiled[0], cached[1] + compiled[1]);
+    model_release(&m);
+}
+
+static void test_not_finite(void **state)
+{
+    struct sp_plan_pass pass = { .loss_scale = 1 };
+    char name[SP_PARAM_NAME + 32];
+    size_t count;
+    struct model m;
+
+    model_compile(&m, *state, build(&choices[0], 0.1f), "auto", &limits);
+    free(run(&m, &count));
+    assert_ok(sp_plan_find_not_finite(m.plan, &pass, name));
+    assert_string_equal(name, "");
+    for (size_t i = 0; i < m.params; i++)
+        if (strcmp(sp_plan_param_at(m.plan, i)->name, "encoder.layer.1.output.dense.bias") == 0) {
+            m.value[i][3] = 1.0f / 0.0f;
+            model_upload(&m, i);
+        }
+    assert_ok(sp_plan_find_not_finite(m.plan, &pass, name));
+    assert_contains(name, "encoder.layer.1.output.dense");
+    model_release(&m);
+}
+
+/* A builder's first mistake is what compiling reports. */
+static void test_builders(void **state)
+{
+    const struct sp_gemm_family *family;
+    struct sp_plan *plan;
+    int table, weight, bias, x;
+
+    assert_ok(sp_gemm_choose(&family, *state, "auto"));
+    assert_ok(sp_plan_create(&plan));
+    table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
+    weight = sp_plan_param(plan, SP_PARAM_LINEAR, 3, 5, "narrow.weight");
+    bias = sp_plan_param(plan, SP_PARAM_VECTOR, 3, 1, "narrow.bias");
+    x = sp_nn_embedding(plan, table, table, table);
+    x = sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_NONE);
+    assert_int_equal(x, -1);
+    x = sp_nn_first_token(plan, x);
+    x = sp_nn_layernorm(plan, x, -1, bias, bias, 1e-5f, 0);
+    x = sp_nn_attention(plan, x, x, x, 1, 0);
+    sp_nn_cross_entropy(plan, sp_nn_dropout(plan, x, 0.5f), 0);
+    assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "narrow.weight is 3 x 5, its input is 6 wide");
+    sp_plan_free(plan);
+
+    assert_ok(sp_plan_create(&plan));
+    table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
+    sp_nn_embedding(plan, table, table, table);
+    assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "no loss");
+    sp_plan_free(plan);
+    sp_plan_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lifetimes),  cmocka_unit_test(test_sharing),    cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_active),     cmocka_unit_test(test_arena),      cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_batches),    cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_builders),
+    };
+
+    return cmocka_run_group_tests_name("plan", tests, open_device, close_device);
+}

@@ -1,0 +1,315 @@
+/*
+ * The sparse delta and the dense sink on the device: values in every layout of every GEMM family, exact undo, masked
+ * gradients. Sizes that no tile divides.
+ */
+#include "tests/unit/device_support.h"
+
+#include "runtime/base/rng.h"
+#include "runtime/op/op.h"
+#include "runtime/op/transpose.h"
+#include "runtime/sparse/delta.h"
+#include "runtime/sparse/dense.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WEIGHTS = 3, TOKENS = 21 };
+
+static const int outs[WEIGHTS] = { 37, 20, 5 }, ins[WEIGHTS] = { 20, 53, 64 };
+
+/* A family's weights with their values on the host. */
+struct weights {
+    struct sp_device *device;
+    struct sp_gemm_weight weight[WEIGHTS];
+    float *values[WEIGHTS];
+    uint32_t *positions[WEIGHTS];
+    size_t counts[WEIGHTS];
+    struct sp_delta *delta;
+};
+
+static float draw(uint32_t sub, size_t i)
+{
+    return (float)(2 * sp_rng_uniform(5, SP_RNG_SKETCH, sub, i) - 1);
+}
+
+static size_t size_of(int w)
+{
+    return (size_t)outs[w] * (size_t)ins[w];
+}
+
+static struct sp_buffer *upload(struct sp_device *device, const void *data, size_t bytes)
+{
+    struct sp_buffer *buffer;
+
+    assert_ok(sp_buffer_create(&buffer, device, bytes));
+    assert_ok(sp_buffer_write(buffer, 0, data, bytes));
+    return buffer;
+}
+
+/* Weight 0 gets a third of its positions, weight 1 none, weight 2 all. */
+static void choose(struct weights *w, int k)
+{
+    w->positions[k] = calloc(size_of(k), sizeof(uint32_t));
+    for (size_t i = 0; i < size_of(k); i++)
+        if (k == 2 || (k == 0 && sp_rng_u32(7, SP_RNG_SKETCH, 0, i) % 3 == 0))
+            w->positions[k][w->counts[k]++] = (uint32_t)i;
+}
+
+static void create(struct weights *w, struct sp_device *device, const struct sp_gemm_family *family)
+{
+    struct sp_delta_target targets[WEIGHTS];
+
+    *w = (struct weights){ .device = device };
+    for (int k = 0; k < WEIGHTS; k++) {
+        struct sp_buffer *plain;
+
+        w->values[k] = calloc(size_of(k), sizeof(float));
+        for (size_t i = 0; i < size_of(k); i++)
+            w->values[k][i] = draw((uint32_t)k, i);
+        plain = upload(device, w->values[k], size_of(k) * sizeof(float));
+        assert_ok(sp_gemm_weight_create(&w->weight[k], device, family, outs[k], ins[k], true));
+        assert_ok(sp_gemm_weight_pack(&w->weight[k], plain));
+        sp_buffer_free(plain);
+        choose(w, k);
+        targets[k] = (struct sp_delta_target){ "w", &w->weight[k], w->positions[k], w->counts[k] };
+    }
+    assert_ok(sp_delta_create(&w->delta, device, targets, WEIGHTS));
+}
+
+static void release(struct weights *w)
+{
+    sp_delta_free(w->delta);
+    for (int k = 0; k < WEIGHTS; k++) {
+        sp_gemm_weight_free(&w->weight[k]);
+        free(w->values[k]);
+        free(w->positions[k]);
+    }
+}
+
+/* The values of a layout must be `expected` (out x in), bit for bit. */
+static void check_layout(const struct sp_gemm_weight *weight, enum sp_gemm_kind kind, const float *expected, size_t n)
+{
+    struct sp_buffer *buffer = kind == SP_GEMM_FORWARD ? weight->forward : weight->backward;
+    float *held = malloc(sp_buffer_size(buffer));
+
+    assert_ok(sp_buffer_read(held, buffer, 0, sp_buffer_size(buffer)));
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at;
+
+        sp_gemm_weight_positions(&at, weight, kind, &i, 1);
+        assert_true((at + 1) * sizeof(float) <= sp_buffer_size(buffer));
+        if (memcmp(&held[at], &expected[i], sizeof(float)) != 0)
+            fail_msg("position %u: %.9g, expected %.9g", i, (double)held[at], (double)expected[i]);
+    }
+    free(held);
+}
+
+/* What the products compute must be `expected`, too: X = 1 gives Y = W^T, dY = 1 gives dX = W. */
+static void check_products(struct sp_device *device, const struct sp_gemm_weight *weight, const float *expected)
+{
+    int out = weight->out, in = weight->in, larger = out > in ? out : in;
+    size_t n = (size_t)out * (size_t)in;
+    float *unit = calloc((size_t)larger * (size_t)larger, sizeof *unit), *got = calloc(n, sizeof *got);
+    float *zeros = calloc((size_t)larger, sizeof *zeros);
+    struct sp_buffer *x, *y, *bias = upload(device, zeros, (size_t)larger * sizeof *zeros);
+
+    assert_ok(sp_buffer_create(&y, device, n * sizeof *got));
+    for (int direction = 0; direction < 2; direction++) {
+        int rows = direction ? out : in;
+
+        memset(unit, 0, (size_t)rows * (size_t)rows * sizeof *unit);
+        for (int i = 0; i < rows; i++)
+            unit[i * rows + i] = 1;
+        x = upload(device, unit, (size_t)rows * (size_t)rows * sizeof *unit);
+        assert_ok(direction ? sp_gemm_backward(device, weight, y, x, rows, SP_ACTIVATION_NONE, NULL, false)
+                            : sp_gemm_forward(device, weight, y, x, rows, bias, SP_ACTIVATION_NONE, NULL));
+        assert_ok(sp_buffer_read(got, y, 0, n * sizeof *got));
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < in; i++)
+                assert_true(got[direction ? o * in + i : i * out + o] == expected[o * in + i]);
+        sp_buffer_free(x);
+    }
+    sp_buffer_free(y);
+    sp_buffer_free(bias);
+    free(unit);
+    free(got);
+    free(zeros);
+}
+
+static void check_weights(const struct weights *w, float *const expected[WEIGHTS])
+{
+    for (int k = 0; k < WEIGHTS; k++) {
+        check_layout(&w->weight[k], SP_GEMM_FORWARD, expected[k], size_of(k));
+        check_layout(&w->weight[k], SP_GEMM_BACKWARD, expected[k], size_of(k));
+        check_products(w->device, &w->weight[k], expected[k]);
+    }
+}
+
+/* Sets the delta's values to `scale` times something and applies them; *expected becomes what the weights then are. */
+static void set_values(struct weights *w, float scale, float *expected[WEIGHTS])
+{
+    for (int k = 0; k < WEIGHTS; k++) {
+        float *values = calloc(w->counts[k] + 1, sizeof *values), *back = calloc(w->counts[k] + 1, sizeof *back);
+
+        memcpy(expected[k], w->values[k], size_of(k) * sizeof(float));
+        for (size_t i = 0; i < w->counts[k]; i++) {
+            values[i] = scale * draw(50 + (uint32_t)k, i);
+            expected[k][w->positions[k][i]] += values[i];
+        }
+        assert_ok(sp_delta_write(w->delta, (size_t)k, values));
+        assert_ok(sp_delta_read(back, w->delta, (size_t)k));
+        assert_memory_equal(values, back, w->counts[k] * sizeof *values);
+        free(values);
+        free(back);
+    }
+    assert_ok(sp_delta_apply(w->delta));
+}
+
+static bool suits(const struct sp_gemm_family *family, struct sp_device *device)
+{
+    return family->suits(sp_device_info(device)) && strcmp(family->name, "clblast") != 0; /* its layout is tiled's: none */
+}
+
+static void test_apply(void **state)
+{
+    for (size_t f = 0; f < sp_gemm_family_count; f++) {
+        float *expected[WEIGHTS];
+        struct weights w;
+
+        if (!suits(sp_gemm_families[f], *state))
+            continue;
+        create(&w, *state, sp_gemm_families[f]);
+        for (int k = 0; k < WEIGHTS; k++)
+            expected[k] = calloc(size_of(k), sizeof(float));
+        check_weights(&w, w.values);
+        set_values(&w, 1, expected);
+        check_weights(&w, expected);
+        set_values(&w, 1e-6f, expected); /* the new values replace the old ones */
+        check_weights(&w, expected);
+        set_values(&w, 0, expected);
+        check_weights(&w, w.values);
+        for (int k = 0; k < WEIGHTS; k++)
+            free(expected[k]);
+        release(&w);
+    }
+}
+
+/* dW of weight k in double precision. */
+static double *reference(int k, const float *dy, const float *x)
+{
+    double *dw = calloc(size_of(k), sizeof *dw);
+
+    for (int t = 0; t < TOKENS; t++)
+        for (int o = 0; o < outs[k]; o++)
+            for (int i = 0; i < ins[k]; i++)
+                dw[o * ins[k] + i] += (double)dy[t * outs[k] + o] * (double)x[t * ins[k] + i];
+    return dw;
+}
+
+static void check_close(const float *got, const double *dw, const uint32_t *positions, size_t count, double factor)
+{
+    for (size_t i = 0; i < count; i++) {
+        double expected = factor * dw[positions ? positions[i] : i];
+
+        if (!(fabs((double)got[i] - expected) <= 1e-5 * (1 + fabs(expected))))
+            fail_msg("entry %zu: %.9g, expected %.9g", i, (double)got[i], expected);
+    }
+}
+
+/* One weight's gradient through its sink and through a dense one: stored, then added to. */
+static void check_gradient(struct weights *w, int k, struct sp_wgrad_transposed *transposed)
+{
+    size_t x_count = (size_t)TOKENS * (size_t)ins[k], dy_count = (size_t)TOKENS * (size_t)outs[k], n = size_of(k);
+    float *x = calloc(x_count, sizeof *x), *dy = calloc(dy_count, sizeof *dy), *got = calloc(n + 1, sizeof *got);
+    struct sp_buffer *dense;
+    struct sp_dense_sink sink;
+    double *dw;
+
+    for (size_t i = 0; i < x_count; i++)
+        x[i] = draw(90 + (uint32_t)k, i);
+    for (size_t i = 0; i < dy_count; i++)
+        dy[i] = draw(80 + (uint32_t)k, i);
+    dw = reference(k, dy, x);
+    assert_ok(sp_buffer_create(&dense, w->device, n * sizeof *got));
+    assert_ok(sp_buffer_fill(dense, 0, 0x7fc00000, n * sizeof *got)); /* storing must not read */
+    sp_dense_sink_init(&sink, w->weight[k].family, dense);
+
+    struct sp_wgrad_input in = { .dy = upload(w->device, dy, dy_count * sizeof *dy),
+                                 .x = upload(w->device, x, x_count * sizeof *x),
+                                 .tokens = TOKENS, .out = outs[k], .in = ins[k], .transposed = transposed };
+    struct sp_wgrad_sink *const sinks[2] = { &sink.sink, sp_delta_sink(w->delta, (size_t)k) };
+
+    for (int pass = 0; pass < 2; pass++) {
+        in.accumulate = pass > 0;
+        transposed->x_in_xt = NULL;
+        for (int s = 0; s < 2; s++)
+            assert_ok(sinks[s]->add(sinks[s], w->device, &in));
+        assert_ok(sp_buffer_read(got, dense, 0, n * sizeof *got));
+        check_close(got, dw, NULL, n, 1 + pass);
+    }
+    sp_buffer_free(dense);
+    sp_buffer_free(in.dy);
+    sp_buffer_free(in.x);
+    free(dw);
+    free(x);
+    free(dy);
+    free(got);
+}
+
+/* The masked gradients of all weights lie in one vector, in order, the padding between them staying zero. */
+static void check_vector(struct weights *w)
+{
+    size_t padded = sp_delta_padded_count(w->delta), at = 0, step = sp_buffer_alignment(w->device) / sizeof(float);
+    float *all = calloc(padded, sizeof *all);
+
+    assert_ok(sp_buffer_read(all, sp_delta_gradients(w->delta), 0, padded * sizeof *all));
+    for (int k = 0; k < WEIGHTS; k++) {
+        float *x = calloc((size_t)TOKENS * (size_t)ins[k], sizeof *x), *dy = calloc((size_t)TOKENS * (size_t)outs[k], sizeof *dy);
+        double *dw;
+
+        for (size_t i = 0; i < (size_t)TOKENS * (size_t)ins[k]; i++)
+            x[i] = draw(90 + (uint32_t)k, i);
+        for (size_t i = 0; i < (size_t)TOKENS * (size_t)outs[k]; i++)
+            dy[i] = draw(80 + (uint32_t)k, i);
+        dw = reference(k, dy, x);
+        check_close(all + at, dw, w->positions[k], w->counts[k], 2);
+        at += w->counts[k];
+        for (; at % step; at++)
+            assert_true(all[at] == 0);
+        free(dw);
+        free(x);
+        free(dy);
+    }
+    assert_int_equal(at, padded);
+    free(all);
+}
+
+static void test_gradient(void **state)
+{
+    size_t bytes = 64 * (size_t)sp_transpose_stride(TOKENS) * sizeof(float);
+    struct sp_wgrad_transposed transposed = { 0 };
+
+    assert_ok(sp_buffer_create(&transposed.xt, *state, bytes));
+    assert_ok(sp_buffer_create(&transposed.dyt, *state, bytes));
+    for (size_t f = 0; f < sp_gemm_family_count; f++) {
+        struct weights w;
+
+        if (!suits(sp_gemm_families[f], *state))
+            continue;
+        create(&w, *state, sp_gemm_families[f]);
+        for (int k = 0; k < WEIGHTS; k++)
+            check_gradient(&w, k, &transposed);
+        check_vector(&w);
+        release(&w);
+    }
+    sp_buffer_free(transposed.xt);
+    sp_buffer_free(transposed.dyt);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_apply), cmocka_unit_test(test_gradient) };
+
+    return cmocka_run_group_tests_name("sparse", tests, open_device, close_device);
+}
