@@ -12,6 +12,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
+#include "runtime/kernel/worker.h"
 #include "runtime/train/trainer.h"
 
 #include <getopt.h>
@@ -166,6 +167,8 @@ int main(int argc, char **argv)
     size_t count = 0;
     int option, rc;
 
+    if (sp_kernel_worker(argc, argv, &rc)) /* this process was started to compile kernels */
+        return rc;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         int *numbers[] = { ['b'] = &b.batch, ['l'] = &b.length, ['r'] = &b.rank, ['s'] = &b.steps };
 

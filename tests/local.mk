@@ -19,6 +19,7 @@ include tests/unit/kernel.mk
 include tests/unit/nn.mk
 include tests/unit/train.mk
 include tests/kernel/op.mk
+include tests/grad/grad.mk
 include tests/model/model.mk
 include tests/train/train.mk
 include tests/cli/cli.mk

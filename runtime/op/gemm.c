@@ -120,3 +120,28 @@ void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gem
         sp_launch_define(launch, "ACTIVATION_BACKWARD", 1);
     }
 }
+
+const char *sp_gemm_label(const struct sp_gemm *gemm)
+{
+    static const char *const labels[] = { [SP_GEMM_FORWARD] = "gemm forward",
+                                          [SP_GEMM_BACKWARD] = "gemm backward",
+                                          [SP_GEMM_WEIGHT] = "gemm weight" };
+
+    return labels[gemm->kind];
+}
+
+int sp_gemm_launch(struct sp_device *device, struct sp_launch *launch, const struct sp_gemm *gemm)
+{
+    launch->label = sp_gemm_label(gemm);
+    if (gemm->accumulate)
+        sp_launch_define(launch, "ACCUMULATE", 1);
+    sp_gemm_define_epilogue(launch, gemm);
+    sp_launch_buffer(launch, gemm->a);
+    sp_launch_buffer(launch, gemm->b);
+    sp_launch_buffer(launch, gemm->c);
+    sp_launch_buffer(launch, gemm->bias ? gemm->bias : gemm->a); /* unread without BIAS; some drivers refuse null */
+    sp_launch_buffer(launch, gemm->pre ? gemm->pre : gemm->c);
+    sp_launch_int(launch, gemm->m);
+    sp_launch_int(launch, gemm->k);
+    return sp_launch_run(device, launch);
+}

@@ -38,7 +38,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
 
     if (sp_device_recording(device)) /* CLBlast builds its own programs at its first call */
         return epilogue(device, gemm);
-    queue = sp_native_begin(device, forward ? "gemm forward" : weight ? "gemm weight" : "gemm backward");
+    queue = sp_native_begin(device, sp_gemm_label(gemm));
     status = CLBlastSgemm(CLBlastLayoutRowMajor, weight ? CLBlastTransposeYes : CLBlastTransposeNo,
                           forward ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, sp_native_buffer(gemm->a), 0,
                           weight ? m : k, sp_native_buffer(gemm->b), 0, forward ? k : n, gemm->accumulate ? 1.0f : 0.0f,

@@ -67,7 +67,6 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
         .kernel = &gemm_packed,
         .global = { (size_t)panels(gemm->n), (size_t)((gemm->m + ROW_BLOCK - 1) / ROW_BLOCK) },
         .local = { 1, 1 },
-        .label = gemm->kind == SP_GEMM_FORWARD ? "gemm forward" : weight ? "gemm weight" : "gemm backward",
     };
 
     sp_launch_define(&launch, "N", gemm->n);
@@ -84,17 +83,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     sp_launch_define(&launch, "NV", VECTORS);
     sp_launch_define(&launch, "KC", DEPTH);
     sp_launch_define(&launch, "MB", ROW_BLOCK);
-    if (gemm->accumulate)
-        sp_launch_define(&launch, "ACCUMULATE", 1);
-    sp_gemm_define_epilogue(&launch, gemm);
-    sp_launch_buffer(&launch, gemm->a);
-    sp_launch_buffer(&launch, gemm->b);
-    sp_launch_buffer(&launch, gemm->c);
-    sp_launch_buffer(&launch, gemm->bias ? gemm->bias : gemm->a); /* unread without BIAS; some drivers refuse null */
-    sp_launch_buffer(&launch, gemm->pre ? gemm->pre : gemm->c);
-    sp_launch_int(&launch, gemm->m);
-    sp_launch_int(&launch, gemm->k);
-    return sp_launch_run(device, &launch);
+    return sp_gemm_launch(device, &launch, gemm);
 }
 
 const struct sp_gemm_family sp_gemm_packed = {

@@ -12,4 +12,10 @@
 /* Adds the defines of the epilogue (BIAS, ACTIVATION, ACTIVATE, SAVE_PRE, ACTIVATION_BACKWARD), all families' alike. */
 void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gemm);
 
+/* Runs a kernel of the parameters (A, B, C, bias, pre, m, k), as gemm_packed and gemm_tiled are, the launch's own defines set. */
+int sp_gemm_launch(struct sp_device *device, struct sp_launch *launch, const struct sp_gemm *gemm);
+
+/* The product's name in profiles. */
+const char *sp_gemm_label(const struct sp_gemm *gemm);
+
 #endif

@@ -21,7 +21,6 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
         .kernel = &gemm_tiled,
         .global = { (size_t)((gemm->n + TILE_N - 1) / TILE_N * GN), (size_t)((gemm->m + TILE_M - 1) / TILE_M * GM) },
         .local = { GN, GM },
-        .label = gemm->kind == SP_GEMM_FORWARD ? "gemm forward" : weight ? "gemm weight" : "gemm backward",
     };
 
     sp_launch_define(&launch, "N", gemm->n);
@@ -38,17 +37,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     sp_launch_define(&launch, "TK", TILE_K);
     sp_launch_define(&launch, "WM", WORK_M);
     sp_launch_define(&launch, "WN", WORK_N);
-    if (gemm->accumulate)
-        sp_launch_define(&launch, "ACCUMULATE", 1);
-    sp_gemm_define_epilogue(&launch, gemm);
-    sp_launch_buffer(&launch, gemm->a);
-    sp_launch_buffer(&launch, gemm->b);
-    sp_launch_buffer(&launch, gemm->c);
-    sp_launch_buffer(&launch, gemm->bias ? gemm->bias : gemm->a); /* unread without BIAS; some drivers refuse null */
-    sp_launch_buffer(&launch, gemm->pre ? gemm->pre : gemm->c);
-    sp_launch_int(&launch, gemm->m);
-    sp_launch_int(&launch, gemm->k);
-    return sp_launch_run(device, &launch);
+    return sp_gemm_launch(device, &launch, gemm);
 }
 
 const struct sp_gemm_family sp_gemm_tiled = { .name = "tiled", .suits = suits, .run = run };

@@ -3,7 +3,7 @@
  * the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets kernels, only the small
  * cases run.
  *
- *     conformance [OP ...]    only these ops
+ *     conformance [--quick] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first failure
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
@@ -17,6 +17,9 @@
 #include <string.h>
 
 #define SMALL 20000 /* the product of a small case's sizes */
+
+static bool quick, large = true;
+static int failures, tests;
 
 static bool wanted(const struct sp_op *op, char **names)
 {
@@ -35,8 +38,6 @@ static bool small(const struct sp_op_case *c)
         product *= c->size[i] ? c->size[i] : 1;
     return product <= SMALL;
 }
-
-static int failures, tests;
 
 /* A message of several lines, such as a driver's build log, as TAP diagnostics. */
 static void diagnose(const char *message)
@@ -65,20 +66,24 @@ static void run(struct sp_device *device, const struct sp_op *op, const struct s
 }
 
 /* Large cases only in the device's own geometry: what they add are sizes, and drivers take long to build the other. */
-static void run_geometries(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c, bool all)
+static void run_geometries(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c)
 {
-    for (int lanes = 1; lanes <= 64; lanes *= 64)
-        if (small(c) || (all && lanes == sp_geometry_lanes(device)))
+    for (int lanes = 1; lanes <= 64; lanes *= 64) {
+        bool own = lanes == sp_geometry_lanes(device);
+
+        if ((small(c) && (own || !quick)) || (own && large))
             run(device, op, c, lanes);
+    }
 }
 
 int main(int argc, char **argv)
 {
     const char *driver = getenv("SPEFT_TEST_DRIVER");
-    bool all = !driver || strcmp(driver, "oclgrind") != 0;
     struct sp_device *device;
 
-    (void)argc;
+    quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+    large = !quick && !(driver && strcmp(driver, "oclgrind") == 0);
+    argv += 1 + quick;
     if (sp_device_open(&device, NULL) < 0) {
         printf("1..1\nnot ok 1 - open the device\n");
         diagnose(sp_error_message());
@@ -86,8 +91,8 @@ int main(int argc, char **argv)
     }
     printf("# %s, %s\n", sp_device_info(device)->name, sp_device_info(device)->platform);
     for (size_t i = 0; i < sp_op_count; i++)
-        for (size_t k = 0; wanted(sp_ops[i], argv + 1) && k < sp_ops[i]->case_count; k++)
-            run_geometries(device, sp_ops[i], &sp_ops[i]->cases[k], all);
+        for (size_t k = 0; wanted(sp_ops[i], argv) && k < sp_ops[i]->case_count && !(quick && failures); k++)
+            run_geometries(device, sp_ops[i], &sp_ops[i]->cases[k]);
     printf("1..%d\n", tests);
     sp_device_close(device);
     return failures > 0 || tests == 0;

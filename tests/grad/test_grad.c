@@ -1,0 +1,440 @@
+/*
+ * Every node's backward by finite differences. A case is a small plan with the node in it, everything trained; its loss is
+ * computed on the host, in double precision, from the logits. For random directions d of each parameter
+ *
+ *     <gradient, d>  is compared with  (4 D(h / 2) - D(h)) / 3,   D(h) = (L(p + h d) - L(p - h d)) / 2 h.
+ *
+ * d has entries of +1 and -1, so <gradient, d> is as large as the gradient's norm; that is the scale of the tolerance, beside
+ * what fp32 logits leave of a difference. Dropout masks are functions of the pass and stay as they are. Sizes: those of
+ * tests/unit/test_plan.c, for the sake of compiled kernels.
+ */
+#include "tests/unit/plan_support.h"
+
+#include "models/models.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { VOCAB = 9, CLASSES = 3, POSITIONS = 6, H = 12, I = 20, HEADS = 3, DIRECTIONS = 6 };
+
+#define RELATIVE 2e-3
+#define NOISE 1.5e-6 /* of the loss */
+
+static const int lengths[] = { 5, 1, 6, 3 };
+static const struct sp_plan_limits limits = { .tokens = 24, .sequences = 5, .longest = POSITIONS, .training = true };
+static const struct sp_plan_pass pass = { .dropout = true, .seed = 77, .step = 3, .loss_scale = 1 };
+
+struct grad_case {
+    const char *name;
+    int (*build)(struct sp_plan *plan, int x); /* from the embeddings (T x H) to a value (T x H) */
+    void (*build_all)(struct sp_plan *plan);   /* or a whole plan */
+    float smoothing;
+    bool regression;
+    bool kinks;  /* the activations of the layer `below` are kept away from 0 */
+    double step; /* h */
+};
+
+/* ---- builders ------------------------------------------------------------------------------------------------------------ */
+
+static int linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, const char *name)
+{
+    int weight = sp_plan_param(plan, SP_PARAM_LINEAR, out, in, "%s.weight", name);
+    int bias = sp_plan_param(plan, SP_PARAM_VECTOR, out, 1, "%s.bias", name);
+
+    return sp_nn_linear(plan, x, weight, bias, activation);
+}
+
+static int layernorm(struct sp_plan *plan, int x, int residual, float dropout, const char *name)
+{
+    int gamma = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "%s.LayerNorm.weight", name);
+    int beta = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "%s.LayerNorm.bias", name);
+
+    return sp_nn_layernorm(plan, x, residual, gamma, beta, 1e-5f, dropout);
+}
+
+static int attention(struct sp_plan *plan, int x, float dropout)
+{
+    int q = linear(plan, x, H, H, SP_ACTIVATION_NONE, "query");
+    int k = linear(plan, x, H, H, SP_ACTIVATION_NONE, "key");
+    int v = linear(plan, x, H, H, SP_ACTIVATION_NONE, "value");
+
+    return sp_nn_attention(plan, q, k, v, HEADS, dropout);
+}
+
+static int plain(struct sp_plan *plan, int x)
+{
+    (void)plan;
+    return x;
+}
+
+static int layernorm_alone(struct sp_plan *plan, int x)
+{
+    return layernorm(plan, x, -1, 0, "a");
+}
+
+static int layernorm_residual(struct sp_plan *plan, int x)
+{
+    return layernorm(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "below"), x, 0, "a");
+}
+
+static int layernorm_dropout(struct sp_plan *plan, int x)
+{
+    return layernorm(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "below"), x, 0.3f, "a");
+}
+
+/* Two residuals of one value: its gradient is stored by the upper one, then added to by the lower one. */
+static int layernorm_twice(struct sp_plan *plan, int x)
+{
+    int y = layernorm(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "below"), x, 0.1f, "a");
+
+    return layernorm(plan, linear(plan, y, H, H, SP_ACTIVATION_NONE, "above"), x, 0.2f, "b");
+}
+
+static int dropout(struct sp_plan *plan, int x)
+{
+    return sp_nn_dropout(plan, x, 0.4f);
+}
+
+static int linear_plain(struct sp_plan *plan, int x)
+{
+    return linear(plan, x, H, H, SP_ACTIVATION_NONE, "a");
+}
+
+/* The activation's derivative in the epilogue of the layer above. */
+static int fused(struct sp_plan *plan, int x, enum sp_activation activation)
+{
+    return linear(plan, linear(plan, x, I, H, activation, "below"), H, I, SP_ACTIVATION_NONE, "above");
+}
+
+static int fused_gelu(struct sp_plan *plan, int x)
+{
+    return fused(plan, x, SP_ACTIVATION_GELU);
+}
+
+static int fused_relu(struct sp_plan *plan, int x)
+{
+    return fused(plan, x, SP_ACTIVATION_RELU);
+}
+
+static int fused_tanh(struct sp_plan *plan, int x)
+{
+    return fused(plan, x, SP_ACTIVATION_TANH);
+}
+
+/* Three in a row: a layer that is fused into the one above and has one fused below. */
+static int fused_chain(struct sp_plan *plan, int x)
+{
+    return linear(plan, linear(plan, linear(plan, x, I, H, SP_ACTIVATION_GELU, "a"), I, I, SP_ACTIVATION_TANH, "b"), H, I,
+                  SP_ACTIVATION_NONE, "c");
+}
+
+/* The derivative in a pass of its own, for two layers read the value. */
+static int unfused(struct sp_plan *plan, int x, enum sp_activation activation)
+{
+    int y = linear(plan, x, H, H, activation, "below");
+
+    return layernorm(plan, linear(plan, y, H, H, SP_ACTIVATION_NONE, "above"), y, 0, "a");
+}
+
+static int unfused_gelu(struct sp_plan *plan, int x)
+{
+    return unfused(plan, x, SP_ACTIVATION_GELU);
+}
+
+static int unfused_relu(struct sp_plan *plan, int x)
+{
+    return unfused(plan, x, SP_ACTIVATION_RELU);
+}
+
+static int unfused_tanh(struct sp_plan *plan, int x)
+{
+    return unfused(plan, x, SP_ACTIVATION_TANH);
+}
+
+static int attention_alone(struct sp_plan *plan, int x)
+{
+    return attention(plan, x, 0);
+}
+
+static int attention_dropout(struct sp_plan *plan, int x)
+{
+    return attention(plan, x, 0.25f);
+}
+
+static void tables(struct sp_plan *plan, int table[3])
+{
+    table[0] = sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, H, "word");
+    table[1] = sp_plan_param(plan, SP_PARAM_TABLE, POSITIONS, H, "position");
+    table[2] = sp_plan_param(plan, SP_PARAM_TABLE, 2, H, "type");
+}
+
+/* A pooler over sequences: fused, and with the dropout between them that keeps it from being. */
+static void build_pooler(struct sp_plan *plan)
+{
+    int table[3], x;
+
+    tables(plan, table);
+    x = sp_nn_first_token(plan, sp_nn_embedding(plan, table[0], table[1], table[2]));
+    x = linear(plan, x, H, H, SP_ACTIVATION_TANH, "pooler");
+    x = sp_nn_dropout(plan, x, 0.2f);
+    sp_nn_cross_entropy(plan, linear(plan, x, CLASSES, H, SP_ACTIVATION_NONE, "classifier"), 0);
+}
+
+static void build_bert(struct sp_plan *plan)
+{
+    const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = H, .num_hidden_layers = 2,
+                                            .num_attention_heads = HEADS, .intermediate_size = I,
+                                            .max_position_embeddings = POSITIONS, .type_vocab_size = 2,
+                                            .layer_norm_eps = 1e-5f, .hidden_dropout = 0.1f, .attention_dropout = 0.1f,
+                                            .classifier_dropout = 0.1f, .activation = SP_ACTIVATION_GELU };
+
+    sp_model_bert.build(plan, &config, &(struct sp_model_head){ .outputs = CLASSES, .label_smoothing = 0.1f });
+}
+
+static const struct grad_case cases[] = {
+    { .name = "embedding, first token, cross-entropy", .build = plain, .step = 0.05 },
+    { .name = "label smoothing", .build = plain, .smoothing = 0.2f, .step = 0.05 },
+    { .name = "squared error", .build = plain, .regression = true, .step = 0.05 },
+    { .name = "layernorm", .build = layernorm_alone, .step = 0.03 },
+    { .name = "layernorm, residual", .build = layernorm_residual, .step = 0.03 },
+    { .name = "layernorm, residual and dropout", .build = layernorm_dropout, .step = 0.03 },
+    { .name = "layernorm, two of one residual", .build = layernorm_twice, .step = 0.02 },
+    { .name = "dropout", .build = dropout, .step = 0.02 },
+    { .name = "linear", .build = linear_plain, .step = 0.03 },
+    { .name = "linear, gelu fused", .build = fused_gelu, .step = 0.02 },
+    { .name = "linear, relu fused", .build = fused_relu, .step = 0.005, .kinks = true },
+    { .name = "linear, tanh fused", .build = fused_tanh, .step = 0.02 },
+    { .name = "linear, three in a row", .build = fused_chain, .step = 0.02 },
+    { .name = "linear, gelu unfused", .build = unfused_gelu, .step = 0.02 },
+    { .name = "linear, relu unfused", .build = unfused_relu, .step = 0.005, .kinks = true },
+    { .name = "linear, tanh unfused", .build = unfused_tanh, .step = 0.02 },
+    { .name = "attention", .build = attention_alone, .step = 0.03 },
+    { .name = "attention, dropout", .build = attention_dropout, .step = 0.03 },
+    { .name = "pooler", .build_all = build_pooler, .step = 0.03 },
+    { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.01 },
+};
+
+/* Unless the case builds it all: embeddings, the node, and above it an attention, so that every token has a gradient. */
+static struct sp_plan *build(const struct grad_case *c)
+{
+    int table[3], x;
+    struct sp_plan *plan;
+
+    assert_ok(sp_plan_create(&plan));
+    if (c->build_all) {
+        c->build_all(plan);
+    } else {
+        tables(plan, table);
+        x = c->build(plan, sp_nn_embedding(plan, table[0], table[1], table[2]));
+        x = sp_nn_first_token(plan, attention(plan, x, 0));
+        x = linear(plan, x, c->regression ? 1 : CLASSES, H, SP_ACTIVATION_NONE, "classifier");
+        if (c->regression)
+            sp_nn_squared_error(plan, x);
+        else
+            sp_nn_cross_entropy(plan, x, c->smoothing);
+    }
+    for (size_t i = 0; i < sp_plan_param_count(plan); i++)
+        sp_plan_param_at(plan, i)->trained = true;
+    return plan;
+}
+
+/* ---- the loss ------------------------------------------------------------------------------------------------------------ */
+
+static double cross_entropy(const float *logits, uint32_t label, double smoothing)
+{
+    double sum = 0, loss = 0, log_sum;
+
+    for (int k = 0; k < CLASSES; k++)
+        sum += exp((double)logits[k]);
+    log_sum = log(sum);
+    for (int k = 0; k < CLASSES; k++)
+        loss -= ((k == (int)label) * (1 - smoothing) + smoothing / CLASSES) * ((double)logits[k] - log_sum);
+    return loss;
+}
+
+/* The mean loss of the batch after a forward pass. */
+static double loss_of(struct model *m, const struct grad_case *c, const struct tokens *t)
+{
+    float logits[32 * CLASSES];
+    double sum = 0;
+
+    assert_ok(sp_plan_forward(m->plan, &pass));
+    assert_ok(sp_plan_logits(m->plan, logits));
+    for (int s = 0; s < t->batch.sequences; s++)
+        sum += c->regression ? pow((double)logits[s] - (double)t->values[s], 2)
+                             : cross_entropy(logits + s * CLASSES, t->classes[s], (double)c->smoothing);
+    return sum / t->batch.sequences;
+}
+
+/* L(p + h d) for parameter i. */
+static double loss_at(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, const float *d, double h)
+{
+    float *saved = m->value[i], *moved = calloc(m->size[i], sizeof *moved);
+    double loss;
+
+    for (size_t k = 0; k < m->size[i]; k++)
+        moved[k] = (float)((double)saved[k] + h * (double)d[k]);
+    m->value[i] = moved;
+    model_upload(m, i);
+    loss = loss_of(m, c, t);
+    m->value[i] = saved;
+    model_upload(m, i);
+    free(moved);
+    return loss;
+}
+
+static double slope(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, const float *d, double h)
+{
+    return (loss_at(m, c, t, i, d, h) - loss_at(m, c, t, i, d, -h)) / (2 * h);
+}
+
+/* One parameter in some directions; the largest error so far, as a multiple of the tolerance. */
+static double check_param(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, double worst)
+{
+    float *gradient = model_gradient(m, i), *d = calloc(m->size[i], sizeof *d);
+    double norm = 0;
+
+    for (size_t k = 0; k < m->size[i]; k++)
+        norm += (double)gradient[k] * (double)gradient[k];
+    norm = sqrt(norm);
+    for (uint32_t n = 0; n < DIRECTIONS; n++) {
+        double expected, got = 0, error;
+
+        for (size_t k = 0; k < m->size[i]; k++) {
+            d[k] = plan_draw(500 + n, k) < 0 ? -1 : 1;
+            got += (double)gradient[k] * (double)d[k];
+        }
+        expected = (4 * slope(m, c, t, i, d, c->step / 2) - slope(m, c, t, i, d, c->step)) / 3;
+        error = fabs(got - expected) / (RELATIVE * norm + NOISE / c->step);
+        if (!(error <= 1))
+            fail_msg("%s: %s, direction %u: %.6g by backward, %.6g by differences, norm %.3g", c->name,
+                     sp_plan_param_at(m->plan, i)->name, n, got, expected, norm);
+        worst = error > worst ? error : worst;
+    }
+    free(d);
+    free(gradient);
+    return worst;
+}
+
+/* Biases that are larger than what they are added to. */
+static void avoid_kinks(struct model *m)
+{
+    for (size_t i = 0; i < m->params; i++) {
+        if (strcmp(sp_plan_param_at(m->plan, i)->name, "below.bias") != 0)
+            continue;
+        for (size_t k = 0; k < m->size[i]; k++)
+            m->value[i][k] += k % 3 ? 4 : -4;
+        model_upload(m, i);
+    }
+}
+
+static void check_case(struct sp_device *device, const struct grad_case *c, const char *family)
+{
+    double worst = 0, loss;
+    struct tokens t;
+    struct model m;
+
+    model_compile(&m, device, build(c), family, &limits);
+    if (c->kinks)
+        avoid_kinks(&m);
+    tokens_draw(&t, 6, lengths, 4, VOCAB, CLASSES);
+    assert_ok(sp_plan_set_batch(m.plan, &t.batch));
+    assert_ok(sp_plan_forward(m.plan, &pass));
+    assert_ok(sp_plan_backward(m.plan, &pass));
+    assert_ok(sp_plan_loss(m.plan, &loss));
+    assert_true(fabs(loss - loss_of(&m, c, &t)) < 1e-6 * (1 + fabs(loss)));
+    for (size_t i = 0; i < m.params; i++)
+        worst = check_param(&m, c, &t, i, worst);
+    print_message("%s: the largest error is %.2f of the tolerance\n", c->name, worst);
+    model_release(&m);
+}
+
+static void test_nodes(void **state)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_case(*state, &cases[i], "auto");
+}
+
+/* Gradients of a part of the parameters are those that training all of them gives, bit for bit. */
+static void test_parts(void **state)
+{
+    static const char *const parts[] = { "query", "key", "value", "below", "position", "LayerNorm.bias" };
+    const struct grad_case *c = &cases[5];
+    struct tokens t;
+    struct model all;
+
+    tokens_draw(&t, 6, lengths, 4, VOCAB, CLASSES);
+    model_compile(&all, *state, build(c), "auto", &limits);
+    assert_ok(sp_plan_set_batch(all.plan, &t.batch));
+    assert_ok(sp_plan_forward(all.plan, &pass));
+    assert_ok(sp_plan_backward(all.plan, &pass));
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+        struct sp_plan *plan = build(c);
+        struct model m;
+
+        for (size_t i = 0; i < sp_plan_param_count(plan); i++)
+            sp_plan_param_at(plan, i)->trained = strstr(sp_plan_param_at(plan, i)->name, parts[k]) != NULL;
+        model_compile(&m, *state, plan, "auto", &limits);
+        assert_ok(sp_plan_set_batch(plan, &t.batch));
+        assert_ok(sp_plan_forward(plan, &pass));
+        assert_ok(sp_plan_backward(plan, &pass));
+        for (size_t i = 0; i < m.params; i++) {
+            float *got, *expected;
+
+            if (!m.gradient[i])
+                continue;
+            got = model_gradient(&m, i);
+            expected = model_gradient(&all, i);
+            assert_memory_equal(got, expected, m.size[i] * sizeof *got);
+            free(got);
+            free(expected);
+        }
+        model_release(&m);
+    }
+    model_release(&all);
+}
+
+/* loss_scale scales every gradient, and accumulation adds the next micro-batch's. */
+static void test_micro_batches(void **state)
+{
+    const struct grad_case *c = &cases[sizeof cases / sizeof *cases - 1];
+    float *sum[PLAN_PARAMS_MAX] = { NULL };
+    struct model m;
+
+    model_compile(&m, *state, build(c), "auto", &limits);
+    for (uint32_t round = 0; round < 4; round++) { /* two batches each by itself, then the same two accumulated */
+        struct sp_plan_pass p = { .dropout = true, .seed = 77, .step = round % 2, .loss_scale = round < 2 ? 1 : 0.5f,
+                                  .accumulate = round == 3 };
+        struct tokens t;
+
+        tokens_draw(&t, round % 2, lengths + round % 2, 3, VOCAB, CLASSES);
+        assert_ok(sp_plan_set_batch(m.plan, &t.batch));
+        assert_ok(sp_plan_forward(m.plan, &p));
+        assert_ok(sp_plan_backward(m.plan, &p));
+        for (size_t i = 0; i < m.params; i++) {
+            float *got = model_gradient(&m, i);
+
+            for (size_t k = 0; k < m.size[i] && round == 1; k++)
+                sum[i][k] += got[k];
+            for (size_t k = 0; k < m.size[i] && round == 3; k++)
+                if (!(fabsf(got[k] - 0.5f * sum[i][k]) <= 1e-6f * (1 + fabsf(sum[i][k]))))
+                    fail_msg("%s[%zu]: %g, expected %g", sp_plan_param_at(m.plan, i)->name, k, (double)got[k],
+                             0.5 * (double)sum[i][k]);
+            if (round == 0)
+                sum[i] = got;
+            else
+                free(got);
+        }
+    }
+    for (size_t i = 0; i < m.params; i++)
+        free(sum[i]);
+    model_release(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_nodes), cmocka_unit_test(test_parts),
+                                        cmocka_unit_test(test_micro_batches) };
+
+    return cmocka_run_group_tests_name("grad", tests, open_device, close_device);
+}

@@ -1,0 +1,81 @@
+#!/bin/sh
+# A test must be able to fail: every kernel file and header is broken once, in a copy that $SPEFT_KERNEL_DIR puts in its place, and the
+# conformance of an op that uses it must fail, on a number and not on a build. A file without an entry below is a failure too.
+set -eu
+srcdir=${srcdir:-.}
+work=$(mktemp -d "${TMPDIR:-/tmp}/speft-broken.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+tests=0
+
+# file, op, and what sed does to the file
+mutations() {
+    cat <<'END'
+act/activation.h|activation|s/normal_cdf_##V(x) + x/normal_cdf_##V(x) - x/
+act/activation_backward.cl|activation|s/load_##V(dy, i) \*/load_##V(dy, i) +/
+act/activation_forward.cl|activation|s/activation_##V(load_##V(x, i))/load_##V(x, i)/
+act/add.cl|add|s/ + load_##V(b/ - load_##V(b/
+act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
+attn/attention.cl|attention|s/ + log(sum)/ - log(sum)/
+blas/gemm_epilogue.cl|gemm_clblast|s/x += bias/x -= bias/
+blas/gemm_pack.cl|gemm_packed|s/? w\[from\]/? -w[from]/
+blas/gemm_packed.cl|gemm_packed|s/fma(x, y\[v\]/fma(x, -y[v]/
+blas/gemm_tiled.cl|gemm_tiled|s/x += bias/x -= bias/
+embed/embedding_backward.cl|embedding|s/k < last/k + 1 < last/
+embed/embedding_forward.cl|embedding|s/ + load_##V(k, c)//
+embed/rows_gather.cl|rows|s/rows\[r\] \* C/r * C/
+embed/rows_scatter.cl|rows|s/(size_t)rows\[r\]/(size_t)r/
+lib/dropout.h|dropout|s/low.s##i, high.s##i/high.s##i, low.s##i/
+lib/lanes.h|norm|s/(b.x + b.z)/(b.x - b.z)/
+lib/math.h|activation|s/0x1.988462p-1f/0x1.998462p-1f/
+lib/philox.h|dropout|s/0xBB67AE85u/0xBB67AE84u/
+lib/vector.h|attention|s/i < count ? p\[i\]/i + 1 < count ? p[i]/
+loss/cross_entropy.cl|loss|s/softmax - even/softmax + even/
+loss/loss_total.cl|loss|s/scale \* sum/sum/
+loss/squared_error.cl|loss|s/2.0f \* scale/scale/
+norm/column_sum.cl|column_sum|s/base += C/base += 2 * C/
+norm/layernorm_backward.cl|layernorm|s/ \* projection/ + projection/
+norm/layernorm_forward.cl|layernorm|s/d \* d/d/
+optim/adamw.cl|adamw|s/ \* root + epsilon/ + epsilon/
+optim/norm_finish.cl|norm|s/coefficient > 1.0f ? 1.0f : coefficient/coefficient/
+optim/norm_squares.cl|norm|s/x \* x/x/
+sparse/sddmm.cl|sddmm|s/scale \* sum/sum/
+sparse/sparse_apply.cl|sparse|s/ + delta\[i\]//
+sparse/sparse_gather.cl|sparse|s/positions\[i\]/i/
+sparse/transpose.cl|transpose|s/ZIP_LOW(in\[i\], in\[i + 8\])/ZIP_LOW(in[i + 8], in[i])/
+END
+}
+
+result() {
+    tests=$((tests + 1))
+    printf '%sok %d - %s\n' "$1" "$tests" "$2"
+}
+
+# broken FILE OP SED
+broken() {
+    rm -rf "$work/cl"
+    mkdir -p "$work/cl/${1%/*}"
+    sed "$3" "$srcdir/cl/$1" >"$work/cl/$1"
+    if cmp -s "$srcdir/cl/$1" "$work/cl/$1"; then
+        result 'not ' "$1: the mutation changes nothing; write another"
+        return
+    fi
+    SPEFT_KERNEL_DIR=$work/cl ./tests/kernel/conformance --quick "$2" >"$work/log" 2>&1 || true
+    if grep -q '^not ok' "$work/log" && grep -q '^# .* expected ' "$work/log"; then
+        result '' "$1: broken, $2 fails"
+    else
+        result 'not ' "$1: broken, and $2 does not fail on a number"
+        sed 's/^/# /' "$work/log"
+    fi
+}
+
+for file in $(cd "$srcdir/cl" && find . -name '*.cl' -o -name '*.h' | sed 's,^\./,,' | LC_ALL=C sort); do
+    entry=$(mutations | grep "^$file|" || true)
+    if [ -z "$entry" ]; then
+        result 'not ' "$file has no entry in $0"
+        continue
+    fi
+    rest=${entry#*|}
+    broken "$file" "${rest%%|*}" "${rest#*|}"
+done
+printf '1..%d\n' "$tests"
