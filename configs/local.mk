@@ -3,3 +3,7 @@ nobase_dist_pkgdata_DATA += \
 	configs/data/quickstart-heldout.tsv configs/data/quickstart-train.tsv \
 	configs/presets/rte.yaml configs/presets/sst2.yaml configs/presets/stsb.yaml \
 	configs/quickstart.yaml
+
+# Tuned values of kernels, found in $(pkgdatadir)/tuning (runtime/kernel/tuning.h).
+tuningdir = $(pkgdatadir)/tuning
+dist_tuning_DATA = configs/tuning/default.tune

@@ -3,7 +3,7 @@
 #   tests/unit/test_x-intel       the same program on another driver (pocl, intel, rusticl) or under a tool (oclgrind,
 #                                 valgrind: without any driver)
 #   tests/lint/x.sh               a script; it prints TAP itself
-# A test runs in the build tree and finds the source tree in $srcdir; $SPEFT_CACHE_DIR is the test run's own;
+# A test runs in the build tree and finds the source tree in $srcdir; $SPEFT_CACHE_DIR is the test run's own; $SPEFT_TUNING_FILE is the source tree's;
 # $SPEFT_PYTHON has the packages of tests/support/requirements.txt.
 # Fast ones first; a new fragment is one include line here.
 include tests/lint/lint.mk
@@ -16,6 +16,7 @@ include tests/unit/optim.mk
 include tests/unit/sparse.mk
 include tests/unit/device.mk
 include tests/unit/kernel.mk
+include tests/unit/tuning.mk
 include tests/unit/nn.mk
 include tests/unit/train.mk
 include tests/kernel/op.mk
@@ -36,11 +37,12 @@ test_support = $(SHELL) $(top_srcdir)/tests/support
 AM_TESTS_ENVIRONMENT = \
 	SPEFT_INTEL_ROOT="$${SPEFT_INTEL_ROOT:-$${SPEFT_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/speft-cl}/venv}"; \
 	SPEFT_CACHE_DIR='$(abs_top_builddir)/tests/cache'; \
+	SPEFT_TUNING_FILE='$(abs_top_srcdir)/configs/tuning/default.tune'; \
 	SPEFT_LINT_CFLAGS='$(SP_CFLAGS) $(DEFS) -iquote $(abs_top_srcdir) -iquote $(abs_top_builddir) $(common_cppflags)'; \
 	if test -z "$${SPEFT_PYTHON-}" && test -x "$$SPEFT_INTEL_ROOT/bin/python3"; then SPEFT_PYTHON=$$SPEFT_INTEL_ROOT/bin/python3; fi; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/support/lsan.supp:print_suppressions=0'; \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
-	export SPEFT_INTEL_ROOT SPEFT_CACHE_DIR SPEFT_PYTHON SPEFT_LINT_CFLAGS LSAN_OPTIONS UBSAN_OPTIONS;
+	export SPEFT_INTEL_ROOT SPEFT_CACHE_DIR SPEFT_TUNING_FILE SPEFT_PYTHON SPEFT_LINT_CFLAGS LSAN_OPTIONS UBSAN_OPTIONS;
 
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/autotools/build-aux/tap-driver.sh
 TEST_EXTENSIONS = .sh

@@ -66,6 +66,7 @@ static inline void scores(float16 s[QB][KV], __global const float *x, int rows, 
     }
 }
 
+#ifdef DROPOUT
 /* keep[i][v]: 0 or 1 / (1 - p) for queries i0 .. i0 + 3 and keys j0 + 16 v ... `base` is bounds[s] + i0 / 4. */
 static inline void dropout_block(float16 keep[QB][KV], int base, int h, int j0, uint step, uint node, uint2 seed,
                                  uint threshold, float scale)
@@ -83,6 +84,7 @@ static inline void dropout_block(float16 keep[QB][KV], int base, int h, int j0, 
         keep[3][v] = select((float16)(0.0f), (float16)(scale), c3 >= threshold);
     }
 }
+#endif
 
 /* All ones in the lanes of keys that exist: j0 + lane < count. */
 static inline int16 key_exists(int v, int count)

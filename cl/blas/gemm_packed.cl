@@ -12,7 +12,8 @@
  * B is in panels [N / NR][k][NR], the last one padded with zeros, or row-major (B_ROWS).
  * A is row-major, or with A_K_MAJOR stored as (k x m). K is the compile-time k, or RUNTIME_K takes the argument.
  * The last block of rows is moved back to end at row m, so that it is full and reads no row that does not exist; it stores
- * only rows that are its own. Fewer than MR rows are done one by one.
+ * only rows that are its own. Where there are fewer than MR rows, and in a last panel that is not full, rows are done one by
+ * one: a register tile with partial vectors would take seconds to compile.
  */
 #include "act/activation.h"
 #include "lib/vector.h"
@@ -30,7 +31,7 @@
 #endif
 #define HAS_TAIL (N % NR != 0)
 
-/* `left` columns of the panel exist; a literal NR lets the compiler drop the tail path. */
+/* `left` columns of the panel exist: a literal, so that only the path that is needed is compiled. */
 #define LOAD(p, v, left) ((left) >= 16 * (v) + 16 ? vload16(v, p) : load_tail((p) + 16 * (v), (left) - 16 * (v)))
 #define STORE(x, p, v, left)                                                                                           \
     do {                                                                                                               \
@@ -56,22 +57,28 @@ static inline float16 start(__global const float *c, __global const float *bias,
 #endif
 }
 
-/* Stores one vector of C; the epilogue runs once, on the last block of k. */
-static inline void finish(float16 x, __global float *c, __global float *pre, int v, int left, int last)
+/* The activation over the tile's finished rows, read back from the first-level cache: a loop of its own keeps the polynomials
+ * from being unrolled with the register tile. With SAVE_PRE `pre` keeps what C held before. */
+static inline void activate(__global float *c, __global float *pre, int own, int rows, int left)
 {
+#if defined(ACTIVATE) || defined(ACTIVATION_BACKWARD)
+    _Pragma("unroll 1") for (int i = own; i < rows; i++)
+        _Pragma("unroll 1") for (int v = 0; v < NV && 16 * v < left; v++)
+        {
+            __global float *to = c + (size_t)i * N;
+            float16 x = LOAD(to, v, left);
+
 #ifdef SAVE_PRE
-    if (last)
-        STORE(x, pre, v, left);
+            STORE(x, pre + (size_t)i * N, v, left);
 #endif
 #ifdef ACTIVATE
-    if (last)
-        x = activation_v16(x);
+            x = activation_v16(x);
+#else
+            x *= activation_gradient_v16(LOAD(pre + (size_t)i * N, v, left));
 #endif
-#ifdef ACTIVATION_BACKWARD
-    if (last)
-        x *= activation_gradient_v16(LOAD(pre, v, left));
+            STORE(x, to, v, left);
+        }
 #endif
-    STORE(x, c, v, left);
 }
 
 /* One register tile: rows [0, ROWS) of A and C, of which those from `own` on are stored. */
@@ -100,7 +107,9 @@ static inline void finish(float16 x, __global float *c, __global float *pre, int
         _Pragma("unroll") for (int i = 0; i < ROWS; i++)                                                               \
             if (i >= own)                                                                                              \
                 _Pragma("unroll") for (int v = 0; v < NV; v++)                                                         \
-                    finish(sum[i][v], c + (size_t)i * N, pre + (size_t)i * N, v, left, k1 == k_end);                   \
+                    STORE(sum[i][v], c + (size_t)i * N, v, left);                                                      \
+        if (k1 == k_end)                                                                                               \
+            activate(c, pre, own, ROWS, left);                                                                         \
     }
 
 #ifdef B_ROWS
@@ -111,25 +120,27 @@ static inline void finish(float16 x, __global float *c, __global float *pre, int
 TILE(tile_rows, MR)
 TILE(tile_row, 1)
 
-/* All of one work-item's rows for one panel; called with a literal `left` where the panel is full. */
-static inline void panel(__global const float *A, __global const float *b, __global float *C,
-                         __global const float *bias, __global float *pre, int row0, int row1, int m, int k_end, int left)
+/* A work-item's rows of one panel, one by one; `left` is a literal. */
+static inline void single_rows(__global const float *A, __global const float *b, __global float *C,
+                               __global const float *bias, __global float *pre, int row0, int row1, int k_end, int left)
 {
-    for (int k0 = 0; k0 < k_end; k0 += KC) {
-        int k1 = min(k0 + KC, k_end);
+    for (int k0 = 0; k0 < k_end; k0 += KC)
+        for (int r = row0; r < row1; r++)
+            tile_row(A + A_INDEX(r, 0), b, C + (size_t)r * N, bias, pre + (size_t)r * N, k0, min(k0 + KC, k_end), k_end,
+                     0, left);
+}
 
-        if (m < MR) {
-            for (int r = row0; r < row1; r++)
-                tile_row(A + A_INDEX(r, 0), b, C + (size_t)r * N, bias, pre + (size_t)r * N, k0, k1, k_end, 0, left);
-            continue;
-        }
+/* A work-item's rows of one full panel, MR at a time. */
+static inline void panel(__global const float *A, __global const float *b, __global float *C,
+                         __global const float *bias, __global float *pre, int row0, int row1, int m, int k_end)
+{
+    for (int k0 = 0; k0 < k_end; k0 += KC)
         for (int r = row0; r < row1; r += MR) {
             int from = min(r, m - MR);
 
-            tile_rows(A + A_INDEX(from, 0), b, C + (size_t)from * N, bias, pre + (size_t)from * N, k0, k1, k_end,
-                      r - from, left);
+            tile_rows(A + A_INDEX(from, 0), b, C + (size_t)from * N, bias, pre + (size_t)from * N, k0,
+                      min(k0 + KC, k_end), k_end, r - from, NR);
         }
-    }
 }
 
 /* Grid: (panels, blocks of MB rows). `bias` (N) and `pre` (m x N) are read or written as the defines say. */
@@ -146,9 +157,12 @@ void gemm_packed(__global const float *restrict A, __global const float *restric
 
 #if HAS_TAIL
     if (column + NR > N) {
-        panel(A, b, C + column, bias + column, pre + column, row0, row1, m, KK, N - column);
+        single_rows(A, b, C + column, bias + column, pre + column, row0, row1, KK, N % NR);
         return;
     }
 #endif
-    panel(A, b, C + column, bias + column, pre + column, row0, row1, m, KK, NR);
+    if (m < MR)
+        single_rows(A, b, C + column, bias + column, pre + column, row0, row1, KK, NR);
+    else
+        panel(A, b, C + column, bias + column, pre + column, row0, row1, m, KK);
 }

@@ -131,7 +131,9 @@ static const char closing[] =
     ".SH ENVIRONMENT\n"
     ".TP\n.B SPEFT_CACHE_DIR\n"
     "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"
-    ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n";
+    ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n"
+    ".TP\n.B SPEFT_TUNING_FILE\n"
+    "The kernels\\(aq tuned values, instead of the installed ones.\n";
 
 static int write_manual(struct sp_buf *out)
 {

@@ -5,4 +5,5 @@ runtime_kernel_libkernel_a_SOURCES = \
 	runtime/kernel/launch.c runtime/kernel/launch.h \
 	runtime/kernel/source.c runtime/kernel/source.h runtime/kernel/sources.h \
 	runtime/kernel/table.c runtime/kernel/table.h \
+	runtime/kernel/tuning.c runtime/kernel/tuning.h \
 	runtime/kernel/worker.c runtime/kernel/worker.h

@@ -23,6 +23,7 @@ static void table_free(void *attachment)
         free(table->programs[i].source);
         free(table->programs[i].defines);
     }
+    sp_tuning_free(&table->tuning);
     free(table->functions);
     free(table->programs);
     free(table);

@@ -1,6 +1,6 @@
 /*
  * A device's programs and kernels (layer 2, inside runtime/kernel): programs by (source, defines),
- * functions by (kernel, source, defines). The table hangs on the device and goes with it.
+ * functions by (kernel, source, defines), and its tuned values. The table hangs on the device and goes with it.
  * Threading: as the device.
  */
 #ifndef SP_KERNEL_TABLE_H
@@ -8,6 +8,7 @@
 
 #include "runtime/device/program.h"
 #include "runtime/kernel/launch.h"
+#include "runtime/kernel/tuning.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct sp_table {
         *functions; /* open addressing; a power of two of slots, at most half full */
     size_t function_count, function_slots;
     size_t cached, compiled;
+    struct sp_tuning tuning; /* zero until sp_tuning_get reads it */
 };
 
 /* The device's table, made on first use; NULL when out of memory. */

@@ -13,20 +13,20 @@ const struct sp_gemm_family *const sp_gemm_families[] = {
 };
 const size_t sp_gemm_family_count = sizeof sp_gemm_families / sizeof *sp_gemm_families;
 
-int sp_gemm_choose(const struct sp_gemm_family **out, const struct sp_device *device, const char *name)
+int sp_gemm_choose(const struct sp_gemm_family **out, struct sp_device *device, const char *name)
 {
-    const struct sp_device_info *info = sp_device_info(device);
     const struct sp_gemm_family *family = NULL;
+    int values[SP_TUNABLES];
 
     if (strcmp(name, "auto") == 0)
-        name = info->type == SP_DEVICE_CPU ? "packed" : "tiled";
+        name = sp_device_info(device)->type == SP_DEVICE_CPU ? "packed" : "tiled";
     for (size_t i = 0; i < sp_gemm_family_count; i++)
         if (strcmp(sp_gemm_families[i]->name, name) == 0)
             family = sp_gemm_families[i];
     if (!family)
         return sp_error(SP_ECONFIG, "there is no GEMM family called '%s'", name);
-    if (!family->suits(info))
-        return sp_error(SP_ECONFIG, "the GEMM family '%s' cannot run on %s", name, info->name);
+    if (family->tuned)
+        SP_TRY(sp_tuned_values(values, device, family->tuned));
     *out = family;
     return 0;
 }
@@ -112,10 +112,10 @@ void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gem
     if (gemm->kind == SP_GEMM_FORWARD) {
         if (gemm->bias)
             sp_launch_define(launch, "BIAS", 1);
-        if (gemm->pre)
-            sp_launch_define(launch, "SAVE_PRE", 1);
         if (gemm->activation != SP_ACTIVATION_NONE)
             sp_launch_define(launch, "ACTIVATE", 1);
+        if (gemm->activation != SP_ACTIVATION_NONE && gemm->pre)
+            sp_launch_define(launch, "SAVE_PRE", 1);
     } else if (gemm->activation != SP_ACTIVATION_NONE) {
         sp_launch_define(launch, "ACTIVATION_BACKWARD", 1);
     }

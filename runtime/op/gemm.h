@@ -28,14 +28,14 @@ struct sp_gemm {
     struct sp_buffer *a, *b, *c;     /* X, W forward, Y;  dY, W backward, dX;  dY, X, dW */
     struct sp_buffer *bias;          /* forward, (n): added; NULL for none */
     enum sp_activation activation;   /* forward: applied; backward: C is multiplied by its derivative at `pre` */
-    struct sp_buffer *pre;           /* (m x n) pre-activation: written by forward (NULL: not kept), read by backward */
+    struct sp_buffer *pre;           /* (m x n) pre-activation: kept by forward (NULL: not), read by backward; with an activation */
     bool accumulate;                 /* backward, weight: C += instead of C = */
 };
 
+struct sp_tuned;
 struct sp_gemm_family {
     const char *name;
-    /* True when the device can run the family at all. */
-    bool (*suits)(const struct sp_device_info *info);
+    const struct sp_tuned *tuned; /* its kernel's tunables; NULL for none. The device can run it when they are valid there */
     int (*run)(struct sp_device *device, const struct sp_gemm *gemm);
     /* The weight's layout for a direction; NULL for row-major, one copy for both. `bytes` of a (out x in) weight, packing from a
      * row-major buffer, and where element (o, i) lies, in floats. */
@@ -50,8 +50,8 @@ extern const struct sp_gemm_family *const sp_gemm_families[];
 extern const size_t sp_gemm_family_count;
 
 /* The family called `name`, or for "auto" the one the first simple rule picks: packed on CPUs, tiled elsewhere. A family that
- * the device cannot run, or that does not exist, is SP_ECONFIG. */
-int sp_gemm_choose(const struct sp_gemm_family **out, const struct sp_device *device, const char *name);
+ * does not exist is SP_ECONFIG, one that the device cannot run SP_EDEVICE, wrong tuned values SP_EFORMAT (runtime/kernel/tuning.h). */
+int sp_gemm_choose(const struct sp_gemm_family **out, struct sp_device *device, const char *name);
 
 /* A weight W (out x in) on the device, in the layouts that are used. */
 struct sp_gemm_weight {

@@ -8,12 +8,6 @@
 
 static const struct sp_kernel gemm_epilogue = { "gemm_epilogue", "blas/gemm_epilogue.cl" };
 
-static bool suits(const struct sp_device_info *info)
-{
-    (void)info;
-    return true;
-}
-
 static int epilogue(struct sp_device *device, const struct sp_gemm *gemm)
 {
     struct sp_launch launch = { .kernel = &gemm_epilogue, .global = { (size_t)gemm->m * (size_t)gemm->n }, .local = { 1 } };
@@ -50,4 +44,4 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     return epilogue(device, gemm);
 }
 
-const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .suits = suits, .run = run };
+const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .run = run };

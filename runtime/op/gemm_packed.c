@@ -3,17 +3,32 @@
 
 #include "runtime/base/error.h"
 
-/* Measured on AVX-512 cores through PoCL and Intel's runtime: 12 rows x 2 vectors, blocks of 256 in k. */
-enum { ROWS = 12, VECTORS = 2, COLUMNS = 16 * VECTORS, DEPTH = 256, ROW_BLOCK = 96 };
+/* The weight's layout: panels of two vectors. */
+enum { VECTORS = 2, COLUMNS = 16 * VECTORS };
+
+enum { DEPTH, ROWS, ROW_BLOCK };
 
 static const struct sp_kernel gemm_packed = { "gemm_packed", "blas/gemm_packed.cl" };
 static const struct sp_kernel gemm_pack = { "gemm_pack", "blas/gemm_pack.cl" };
 
-static bool suits(const struct sp_device_info *info)
+/* A block that ended inside a register tile would have its last rows written by two work-items. */
+static int valid(const int *values, const struct sp_device_info *info)
 {
     (void)info;
-    return true;
+    if (values[ROW_BLOCK] % values[ROWS] != 0)
+        return sp_error(SP_EDEVICE, "ROW_BLOCK=%d is not a multiple of ROWS=%d", values[ROW_BLOCK], values[ROWS]);
+    return 0;
 }
+
+const struct sp_tuned sp_tuned_gemm_packed = {
+    .kernel = "gemm_packed",
+    .tunables = {
+        [DEPTH] = { "DEPTH", 256, { 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024 } },
+        [ROWS] = { "ROWS", 12, { 2, 3, 4, 6, 8, 10, 12, 14 } },
+        [ROW_BLOCK] = { "ROW_BLOCK", 96, { 8, 12, 24, 40, 48, 56, 72, 80, 96, 112, 144, 160, 192, 224, 288 } },
+    },
+    .valid = valid,
+};
 
 static int columns(enum sp_gemm_kind kind, int out, int in)
 {
@@ -63,12 +78,12 @@ static int pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buff
 static int run(struct sp_device *device, const struct sp_gemm *gemm)
 {
     bool weight = gemm->kind == SP_GEMM_WEIGHT;
-    struct sp_launch launch = {
-        .kernel = &gemm_packed,
-        .global = { (size_t)panels(gemm->n), (size_t)((gemm->m + ROW_BLOCK - 1) / ROW_BLOCK) },
-        .local = { 1, 1 },
-    };
+    struct sp_launch launch = { .kernel = &gemm_packed, .local = { 1, 1 } };
+    int v[SP_TUNABLES];
 
+    SP_TRY(sp_tuned_values(v, device, &sp_tuned_gemm_packed));
+    launch.global[0] = (size_t)panels(gemm->n);
+    launch.global[1] = (size_t)((gemm->m + v[ROW_BLOCK] - 1) / v[ROW_BLOCK]);
     sp_launch_define(&launch, "N", gemm->n);
     if (weight) {
         sp_launch_define(&launch, "RUNTIME_K", 1);
@@ -79,13 +94,13 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
         sp_launch_define(&launch, "K", gemm->k);
         sp_launch_define(&launch, "LDA", gemm->k);
     }
-    sp_launch_define(&launch, "MR", ROWS);
+    sp_launch_define(&launch, "MR", v[ROWS]);
     sp_launch_define(&launch, "NV", VECTORS);
-    sp_launch_define(&launch, "KC", DEPTH);
-    sp_launch_define(&launch, "MB", ROW_BLOCK);
+    sp_launch_define(&launch, "KC", v[DEPTH]);
+    sp_launch_define(&launch, "MB", v[ROW_BLOCK]);
     return sp_gemm_launch(device, &launch, gemm);
 }
 
 const struct sp_gemm_family sp_gemm_packed = {
-    .name = "packed", .suits = suits, .run = run, .bytes = bytes, .pack = pack, .position = position,
+    .name = "packed", .tuned = &sp_tuned_gemm_packed, .run = run, .bytes = bytes, .pack = pack, .position = position,
 };

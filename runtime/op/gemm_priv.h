@@ -4,6 +4,7 @@
 
 #include "runtime/kernel/launch.h"
 #include "runtime/op/gemm.h"
+#include "runtime/op/tuned.h"
 
 #define SP_GEMM_FAMILY(name) extern const struct sp_gemm_family sp_gemm_##name;
 #include "runtime/op/gemm.def"

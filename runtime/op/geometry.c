@@ -1,14 +1,20 @@
 #include "runtime/op/geometry.h"
 
 static int override;
+static bool asked;
 
-void sp_geometry_override(int lanes)
+bool sp_geometry_override(int lanes)
 {
+    bool was_asked = asked;
+
     override = lanes;
+    asked = false;
+    return was_asked;
 }
 
 int sp_geometry_lanes(const struct sp_device *device)
 {
+    asked = true;
     if (override)
         return override;
     return sp_device_info(device)->type == SP_DEVICE_CPU ? 1 : 64;

@@ -9,11 +9,14 @@
 
 #include "runtime/kernel/launch.h"
 
+#include <stdbool.h>
+
 /* 1 on CPUs, 64 elsewhere, or what a test asked for. */
 int sp_geometry_lanes(const struct sp_device *device);
 
-/* Makes every later launch use `lanes` (a power of two); 0 restores the device's own. For tests: not thread-safe. */
-void sp_geometry_override(int lanes);
+/* Makes every later launch use `lanes` (1 or a multiple of 32); 0 restores the device's own. Returns whether a launch has asked
+ * since the last call, as not every op does. For tests: not thread-safe. */
+bool sp_geometry_override(int lanes);
 
 /* Defines LANES and ROWS and sets the work size for `rows` rows, `per_item` rows a work-item on CPUs, one a group on GPUs. */
 void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item);

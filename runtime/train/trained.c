@@ -141,11 +141,8 @@ static int collect_sparse(struct sp_adapter *a, struct sp_trained *t, struct sp_
     for (size_t i = 0; i < t->mask.count; i++) {
         const struct sp_mask_tensor *m = &t->mask.tensors[i];
         const struct sp_param *p = param_at(run, m->param);
-        float *values;
+        float *values = sp_calloc(m->count, sizeof *values);
 
-        if (!m->count)
-            continue;
-        values = sp_calloc(m->count, sizeof *values);
         a->sparse[a->sparse_count++] =
             (struct sp_adapter_sparse){ sp_run_param_name(run, m->param), (size_t)p->rows, (size_t)p->cols, m->count,
                                         m->positions,                     values };

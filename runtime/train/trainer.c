@@ -47,7 +47,8 @@ static int write_line(struct loop *l, json_t *line)
     return rc;
 }
 
-/* output_dir with config.resolved.yaml and an empty metrics.jsonl: a folder that cannot be written fails before any work. */
+/* output_dir with config.resolved.yaml and an empty metrics.jsonl. It comes once model and data are known to be good, so that a
+ * mistake in them takes no earlier run's files, and before the long work, which an unwritable folder must not waste. */
 static int open_output(struct loop *l)
 {
     const struct sp_config *c = l->run->config;
@@ -271,10 +272,10 @@ static int prepare(struct loop *l)
     SP_TRY(sp_config_require(run->config, "model_name_or_path"));
     SP_TRY(sp_config_require(run->config, "train_file"));
     SP_TRY(sp_config_require(run->config, "output_dir"));
-    SP_TRY(open_output(l));
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(sp_run_build(run, true, 0, 0));
+    SP_TRY(open_output(l));
     SP_TRY(sp_trained_create(&l->trained, run));
     count_parameters(l);
     plan_steps(l);

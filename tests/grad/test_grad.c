@@ -211,7 +211,7 @@ static const struct grad_case cases[] = {
     { .name = "attention", .build = attention_alone, .step = 0.03 },
     { .name = "attention, dropout", .build = attention_dropout, .step = 0.03 },
     { .name = "pooler", .build_all = build_pooler, .step = 0.03 },
-    { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.01 },
+    { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.004 },
 };
 
 /* Unless the case builds it all: embeddings, the node, and above it an attention, so that every token has a gradient. */

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A test must be able to fail: every kernel file and header is broken once, in a copy that $SPEFT_KERNEL_DIR puts in its place, and the
-# conformance of an op that uses it must fail, on a number and not on a build. A file without an entry below is a failure too.
+# A test must be able to fail: every kernel file and header is broken once, in a copy that $SPEFT_KERNEL_DIR puts in its
+# place, and the conformance of an op that uses it must fail, on a number and not on a build. A file without an entry below is
+# a failure too.
 set -eu
 srcdir=${srcdir:-.}
 work=$(mktemp -d "${TMPDIR:-/tmp}/speft-broken.XXXXXX")

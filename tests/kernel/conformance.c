@@ -50,29 +50,34 @@ static void diagnose(const char *message)
     }
 }
 
-static void run(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c, int lanes)
+/* Returns whether the op's launches depend on the geometry. */
+static bool run(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c, int lanes)
 {
+    bool depends;
     int rc;
 
     sp_geometry_override(lanes);
     rc = sp_check_case(device, op, c);
-    sp_geometry_override(0);
+    depends = sp_geometry_override(0);
     printf("%sok %d - %s, %s, %d lane%s\n", rc < 0 ? "not " : "", ++tests, op->name, c->name, lanes, lanes > 1 ? "s" : "");
     if (rc < 0) {
         failures++;
         diagnose(sp_error_message());
     }
     fflush(stdout);
+    return depends;
 }
 
 /* Large cases only in the device's own geometry: what they add are sizes, and drivers take long to build the other. */
 static void run_geometries(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c)
 {
-    for (int lanes = 1; lanes <= 64; lanes *= 64) {
-        bool own = lanes == sp_geometry_lanes(device);
+    int own_lanes = sp_geometry_lanes(device);
 
-        if ((small(c) && (own || !quick)) || (own && large))
-            run(device, op, c, lanes);
+    for (int lanes = 1; lanes <= 64; lanes *= 64) {
+        bool own = lanes == own_lanes;
+
+        if (((small(c) && (own || !quick)) || (own && large)) && !run(device, op, c, lanes))
+            break;
     }
 }
 
@@ -90,9 +95,13 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("# %s, %s\n", sp_device_info(device)->name, sp_device_info(device)->platform);
-    for (size_t i = 0; i < sp_op_count; i++)
+    for (size_t i = 0; i < sp_op_count; i++) {
+        /* Its kernels are CLBlast's own, and Oclgrind 21.10 corrupts its heap in releasing them. */
+        if (strcmp(sp_ops[i]->name, "gemm_clblast") == 0 && driver && strcmp(driver, "oclgrind") == 0)
+            continue;
         for (size_t k = 0; wanted(sp_ops[i], argv) && k < sp_ops[i]->case_count && !(quick && failures); k++)
             run_geometries(device, sp_ops[i], &sp_ops[i]->cases[k]);
+    }
     printf("1..%d\n", tests);
     sp_device_close(device);
     return failures > 0 || tests == 0;

@@ -317,6 +317,8 @@ def make(name, spec, folder, seed):
     (folder / "expected.json").write_text(dump(rounded({"seed": seed, **expected})) + "\n")
     if name != "multiclass":
         safetensors.torch.save_file(gradients, folder / "gradients.safetensors")
+    for file in folder.iterdir():
+        file.chmod(0o644)  # safetensors leaves 0600
     return fragile(expected, single, gaps)
 
 

@@ -168,7 +168,7 @@ static void set_values(struct weights *w, float scale, float *expected[WEIGHTS])
 
 static bool suits(const struct sp_gemm_family *family, struct sp_device *device)
 {
-    return family->suits(sp_device_info(device)) && strcmp(family->name, "clblast") != 0; /* its layout is tiled's: none */
+    return sp_gemm_choose(&family, device, family->name) == 0 && strcmp(family->name, "clblast") != 0; /* its layout is tiled's: none */
 }
 
 static void test_apply(void **state)
