@@ -129,7 +129,8 @@ static int read_record(struct reader *reader)
     kernel = reader->tuning->list[k];
     record = &reader->tuning->records[k][type];
     if (record->line)
-        return FAULT(reader, first, "%s has a record for %s on line %zu already", first, type_names[type], record->line);
+        return FAULT(reader, first, "%s has a record for %s on line %zu already", first, type_names[type],
+                     record->line);
     record->line = reader->line;
     word = next_word(reader);
     do {
@@ -166,7 +167,8 @@ int sp_tuning_parse(struct sp_tuning *out, const struct sp_source *source, const
 
     while (list[count])
         count++;
-    *out = (struct sp_tuning){ .name = sp_strdup(source->name), .list = list, .records = sp_calloc(count, sizeof *out->records) };
+    *out = (struct sp_tuning){ .name = sp_strdup(source->name), .list = list };
+    out->records = sp_calloc(count, sizeof *out->records);
     if (!out->name || !out->records)
         rc = SP_ENOMEM;
     while (rc == 0 && at < end) {

@@ -49,8 +49,8 @@ struct sp_tuning {
 int sp_tuning_parse(struct sp_tuning *out, const struct sp_source *source, const struct sp_tuned *const *list);
 void sp_tuning_free(struct sp_tuning *tuning); /* safe on a zeroed one */
 
-/* The values of a kernel of the list on such a device: the record for its type, else the one for any type, else the defaults. Values from a
- * record that `valid` refuses are SP_EFORMAT naming it; refused defaults are SP_EDEVICE. */
+/* The values of a kernel of the list on such a device: the record for its type, else the one for any type, else the
+ * defaults. Values from a record that `valid` refuses are SP_EFORMAT naming it; refused defaults are SP_EDEVICE. */
 int sp_tuning_find(int values[SP_TUNABLES], const struct sp_tuning *tuning, const struct sp_tuned *kernel,
                    const struct sp_device_info *info);
 

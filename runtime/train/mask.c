@@ -95,6 +95,18 @@ static int score_batches(struct sp_run *run, const uint32_t *order, size_t examp
     return 0;
 }
 
+int sp_mask_check_budget(const struct sp_run *run)
+{
+    struct sp_mask mask = { 0 };
+    size_t entries;
+    int rc = find_targets(&mask, run);
+
+    if (rc == 0)
+        rc = budget(&entries, run, &mask);
+    sp_mask_release(&mask);
+    return rc;
+}
+
 static void free_group(struct sp_run *run, const struct sp_mask *mask, struct group *g)
 {
     for (size_t i = 0; i < g->count; i++) {

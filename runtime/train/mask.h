@@ -24,6 +24,9 @@ struct sp_mask {
     size_t entries, targeted; /* sums: entries chosen, and weights chosen from */
 };
 
+/* SP_ECONFIG when the budget comes to nothing or to more than all targets hold; for a word before the long work. */
+int sp_mask_check_budget(const struct sp_run *run);
+
 /* Scores and selects as the configuration says. The plan must be compiled for training. */
 int sp_mask_make(struct sp_mask *out, struct sp_run *run);
 void sp_mask_release(struct sp_mask *mask); /* safe on a zeroed one */

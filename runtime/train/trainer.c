@@ -8,6 +8,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
+#include "runtime/train/mask.h"
 #include "runtime/train/trained.h"
 
 #include <errno.h>
@@ -275,6 +276,8 @@ static int prepare(struct loop *l)
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(sp_run_build(run, true, 0, 0));
+    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+        SP_TRY(sp_mask_check_budget(run));
     SP_TRY(open_output(l));
     SP_TRY(sp_trained_create(&l->trained, run));
     count_parameters(l);

@@ -5,6 +5,6 @@ tests_model_test_reference_LDADD = runtime/io/libio.a runtime/tensor/libtensor.a
 	$(LIBS_BASE)
 tests_model_test_gradients_SOURCES = tests/model/test_gradients.c tests/unit/device_support.h
 tests_model_test_gradients_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
-TESTS += tests/model/test_gradients tests/model/test_reference tests/model/test_reference-intel
+TESTS += tests/model/test_gradients tests/model/test_gradients-intel tests/model/test_reference tests/model/test_reference-intel
 
 EXTRA_DIST += tests/data/reference tests/tools/make_reference.py tests/tools/sparse_torch.py

@@ -211,13 +211,15 @@ static void test_run(void **state)
     const char *config = write_config(s, json_object_get(run, "config")), *output = program_path("output");
     const char *adapter = program_path("output/adapter");
     char trained[64];
-    const json_t *last;
+    const json_t *lines, *last;
 
     program_do("train", config, "--output-dir", output, NULL);
     snprintf(trained, sizeof trained, "%lld of ", (long long)json_integer_value(json_object_get(run, "trained")));
     if (!strstr(program_text("out"), trained))
         fail_msg("expected \"%s\" in: %s", trained, program_text("out"));
-    last = check_steps(program_lines(program_path("output/metrics.jsonl")), run);
+    lines = program_lines(program_path("output/metrics.jsonl"));
+    check_metrics(json_array_get(lines, 0), "eval_", json_object_get(expected, "metrics"));
+    last = check_steps(lines, run);
     check_metrics(last, "eval_", json_object_get(run, "metrics"));
     if (s->gemm && strcmp(s->gemm, "clblast") == 0)
         return; /* each process that starts CLBlast compiles its kernels anew */

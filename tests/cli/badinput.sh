@@ -1,0 +1,134 @@
+#!/bin/sh
+# Bad input: models, data, adapters and folders that cannot be used. One sentence naming the file and the fault, exit 1 (2 where
+# the configuration asks for what cannot be), and nothing left behind.
+[ -n "${SPEFT_TEST_DRIVER:-}" ] || exec sh "${srcdir:-.}/tests/support/driver.sh" auto sh "$0"
+. "${srcdir:-.}/tests/cli/tap.sh"
+: "${SPEFT_CACHE_DIR:=$PWD/tests/cache}"
+export SPEFT_CACHE_DIR
+source=${srcdir:-.}/tests/data/reference/binary
+model=$folder/model
+output=$folder/result
+data=$folder/train.jsonl
+
+# fresh: a good model and good data again.
+fresh() {
+    rm -rf "$model" "$output"
+    mkdir "$model"
+    cp "$source"/*.json "$source"/*.txt "$source"/model.safetensors "$model"
+    chmod -R u+w "$model"
+    cp "$source/train.jsonl" "$data"
+    chmod u+w "$data"
+}
+
+# refused STATUS TEXT [ARG]...: a short training run ends so, and leaves no output folder.
+refused() {
+    expected_status=$1 expected=$2
+    shift 2
+    run train "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
+        --output-dir "$output" "$@"
+    test_that "$expected" fails "$expected_status" "$expected"
+    test_that '  and nothing is left' test ! -e "$output"
+    fresh
+}
+
+# fails STATUS TEXT: as fails_with, warnings before the error allowed.
+fails() {
+    [ "$status" = "$1" ] && [ ! -s "$folder/out" ] && grep 'speft-cl: error: ' "$folder/err" | grep -qF -e "$2"
+}
+
+# bytes TEXT: what printf makes of it, into the model's weights.
+bytes() { printf '%b' "$1" >"$model/model.safetensors"; }
+
+fresh
+
+# ---- the model's folder
+rm "$model/model.safetensors"
+refused 1 'model.safetensors'
+head -c 5000 "$source/model.safetensors" >"$model/model.safetensors"
+refused 1 "$model/model.safetensors"
+printf 'more' >>"$model/model.safetensors"
+refused 1 "$model/model.safetensors"
+bytes ''
+refused 1 "$model/model.safetensors"
+bytes '\0377\0377\0377\0377\0377\0377\0377\0177{}'
+refused 1 "$model/model.safetensors"
+bytes '\02\0\0\0\0\0\0\0{}'
+refused 1 'embeddings.word_embeddings.weight'
+header='{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'
+bytes "\\0$(printf '%o' ${#header})\\0\\0\\0\\0\\0\\0\\0${header}"
+refused 1 "$model/model.safetensors"
+sed -i 's/"hidden_size": 20/"hidden_size": 40/' "$model/config.json"
+refused 1 'embeddings.word_embeddings.weight is F32 [99, 20]'
+sed -i 's/"num_attention_heads": 5/"num_attention_heads": 3/' "$model/config.json"
+refused 1 '"hidden_size" 20 is not a multiple of "num_attention_heads" 3'
+sed -i 's/"model_type": "bert"/"model_type": "gpt9"/' "$model/config.json"
+refused 1 '"model_type" is "gpt9"'
+printf '{' >"$model/config.json"
+refused 1 "$model/config.json"
+printf '{"version": "1.0", "pre_tokenizer": {"type": "Metaspace"}, "model": {"type": "Unigram", "vocab": []}}' \
+    >"$model/tokenizer.json"
+refused 1 'Metaspace'
+rm -rf "$model"
+refused 1 "$model"
+
+# ---- the data
+: >"$data"
+refused 1 "$data"
+sed -i 's/"label": "[a-z]*"/"label": "accepted"/' "$data"
+refused 1 "$data"
+sed -i '3s/.*/{"input_ids": [1, 2, 99], "label": "accepted"}/' "$data"
+refused 1 "$data:3"
+sed -i '2s/.*/nonsense/' "$data"
+refused 1 "$data:2"
+rm "$data"
+refused 1 "$data"
+head -n 4 "$source/eval.jsonl" | sed '2s/"label": "[a-z]*"/"label": "unheard-of"/' >"$folder/dev.jsonl"
+refused 1 "$folder/dev.jsonl:2" --set "validation_file=$folder/dev.jsonl"
+printf '{"a": 1}\n' >"$folder/rows.parquet"
+refused 1 'rows.parquet' --set "train_file=$folder/rows.parquet"
+
+# ---- the configuration asks for what cannot be
+refused 2 "did you mean 'query'?" --set 'sparse.target_modules=[qery]'
+refused 2 'is larger than the 2400 targeted weights' --set sparse.count=2401
+refused 2 'rounds to no entry' --set sparse.density=1e-9
+refused 1 'no-such-device' --device no-such-device
+
+# ---- the output
+printf 'a file' >"$folder/file"
+run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
+    --output-dir "$folder/file/below"
+test_that 'an output folder below a file' fails_with 1 "$folder/file"
+mkdir "$folder/small"
+if mount -t tmpfs -o size=32k none "$folder/small" 2>/dev/null; then
+    run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
+        --set sparse.method=full --output-dir "$folder/small/result"
+    test_that 'a full disk' fails 1 'adapter'
+    test_that '  and no part of an adapter' test "$(ls "$folder/small/result")" = 'config.resolved.yaml
+metrics.jsonl'
+    umount "$folder/small"
+else
+    tests=$((tests + 1))
+    printf 'ok %d - a full disk # SKIP a small file system cannot be mounted here\n' "$tests"
+fi
+
+# ---- adapters
+rm -rf "$output"
+run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
+    --output-dir "$output"
+test_that 'a short run succeeds' test "$status" = 0
+dd if=/dev/zero of="$model/model.safetensors" bs=1 seek=40000 count=4 conv=notrunc 2>/dev/null
+run eval "$output/config.resolved.yaml" --quiet --adapter "$output/adapter" --set "validation_file=$data"
+test_that 'an adapter for another base model' fails_with 1 "$model"
+fresh_adapter=$output/adapter
+run predict --quiet --model "$source/../multiclass" --adapter "$fresh_adapter" --input "$data" --output "$folder/p.jsonl"
+test_that 'an adapter for another model' fails_with 1 'adapter'
+test_that '  and no predictions' test ! -e "$folder/p.jsonl"
+run predict --quiet --model "$source" --adapter "$folder/none" --input "$data" --output -
+test_that 'an adapter that is not there' fails_with 1 "$folder/none"
+
+# ---- a text that is too long is cut, counted, and said once
+run train "${srcdir:-.}/tests/cli/short.yaml" --set "model_name_or_path=$source" --set max_seq_length=8 \
+    --set "train_file=$data" --output-dir "$folder/cut"
+test_that 'long texts are cut' test "$status" = 0
+test_that '  and said once' test "$(grep -c 'longer than 8 tokens' "$folder/err")" = 1
+finish
