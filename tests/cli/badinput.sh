@@ -1,10 +1,7 @@
 #!/bin/sh
 # Bad input: models, data, adapters and folders that cannot be used. One sentence naming the file and the fault, exit 1 (2 where
 # the configuration asks for what cannot be), and nothing left behind.
-[ -n "${SPEFT_TEST_DRIVER:-}" ] || exec sh "${srcdir:-.}/tests/support/driver.sh" auto sh "$0"
 . "${srcdir:-.}/tests/cli/tap.sh"
-: "${SPEFT_CACHE_DIR:=$PWD/tests/cache}"
-export SPEFT_CACHE_DIR
 source=${srcdir:-.}/tests/data/reference/binary
 model=$folder/model
 output=$folder/result

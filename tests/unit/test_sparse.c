@@ -137,12 +137,21 @@ static void check_products(struct sp_device *device, const struct sp_gemm_weight
     free(zeros);
 }
 
+/* Oclgrind interprets kernels: the products are left out, and all families but the first. */
+static bool interpreted(void)
+{
+    const char *driver = getenv("SPEFT_TEST_DRIVER");
+
+    return driver && strcmp(driver, "oclgrind") == 0;
+}
+
 static void check_weights(const struct weights *w, float *const expected[WEIGHTS])
 {
     for (int k = 0; k < WEIGHTS; k++) {
         check_layout(&w->weight[k], SP_GEMM_FORWARD, expected[k], size_of(k));
         check_layout(&w->weight[k], SP_GEMM_BACKWARD, expected[k], size_of(k));
-        check_products(w->device, &w->weight[k], expected[k]);
+        if (!interpreted())
+            check_products(w->device, &w->weight[k], expected[k]);
     }
 }
 

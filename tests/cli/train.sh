@@ -1,0 +1,109 @@
+#!/bin/sh
+# Training runs from outside: files, repeatability, interruption, and the commands that read an adapter.
+. "${srcdir:-.}/tests/cli/tap.sh"
+source=${srcdir:-.}/tests/data/reference/binary
+config=$folder/run.yaml
+cat >"$config" <<EOF
+model_name_or_path: $source
+train_file: $source/train.jsonl
+validation_file: $source/eval.jsonl
+max_seq_length: 40
+per_device_train_batch_size: 9
+num_train_epochs: 2
+learning_rate: 0.01
+logging_steps: 1
+sparse:
+  rank_equivalent: 2
+  scoring_examples: 20
+EOF
+
+# train NAME [ARG]...: a run into $folder/NAME.
+train() {
+    name=$1
+    shift
+    run train "$config" --quiet --output-dir "$folder/$name" "$@"
+}
+
+same() { cmp -s "$folder/$1/adapter/adapter.safetensors" "$folder/$2/adapter/adapter.safetensors"; }
+differs() { ! same "$@"; }
+lines() { [ "$(grep -c "$2" "$folder/$1/metrics.jsonl")" = "$3" ]; }
+
+# value FILE STEP KEY: the number of that key in the line of that step.
+value() { grep "\"step\":$2,\"epoch\"" "$folder/$1/metrics.jsonl" | sed "s/.*\"$3\":\([-0-9.e]*\).*/\1/"; }
+near() { awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d < 1e-5 && d > -1e-5) }'; }
+
+# ---- what a run leaves
+train a
+test_that 'a run succeeds' test "$status" = 0
+test_that 'and says nothing else when quiet' test ! -s "$folder/err"
+for text in 'held-out before: accuracy' 'held-out after:  accuracy' 'trained:         522 of 13213' 'tokens/s' 'peak memory' \
+    "adapter:         $folder/a/adapter"; do
+    test_that "it reports $text" grep -qF -e "$text" "$folder/out"
+done
+test_that 'the files of output_dir' test "$(cd "$folder/a" && find . -type f | sort | tr '\n' ' ')" = \
+    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl '
+test_that 'a line a step' lines a '^{"step":[0-9]*,"epoch":.*,"loss":.*,"learning_rate":.*,"grad_norm":.*,"tokens_per_second":' 10
+test_that 'a line an evaluation' lines a '^{"step":[0-9]*,"eval_loss":.*,"eval_accuracy":' 2
+
+# ---- the same run, the same bits; dropout and shuffling are on
+train b
+test_that 'the same seed gives the same bits' same a b
+train c --set seed=43
+test_that 'another seed does not' differs a c
+run train "$folder/a/config.resolved.yaml" --quiet --output-dir "$folder/d"
+test_that 'config.resolved.yaml is the same run' same a d
+train e --set gemm=tiled --set max_steps=1
+test_that 'another GEMM family trains' test "$status" = 0
+
+# ---- micro-batches add up to the batch
+exact='--set shuffle=false --set dropout=0 --set max_train_samples=36 --set num_train_epochs=1'
+# shellcheck disable=SC2086 # a list of words
+train whole $exact --set per_device_train_batch_size=12 --set sparse.metric=magnitude
+# shellcheck disable=SC2086
+train parts $exact --set per_device_train_batch_size=6 --set gradient_accumulation_steps=2 --set sparse.metric=magnitude
+for step in 1 2 3; do
+    test_that "step $step of accumulated gradients: loss" near "$(value whole $step loss)" "$(value parts $step loss)"
+    test_that "step $step of accumulated gradients: norm" near "$(value whole $step grad_norm)" "$(value parts $step grad_norm)"
+done
+
+# ---- evaluation in between, max_steps, plain lines
+train f --set eval_strategy=steps --set eval_steps=3 --set max_steps=7
+test_that 'evaluations at 0, 3, 6 and 7' lines f eval_loss 4
+test_that 'seven steps' lines f grad_norm 7
+run train "$config" --set max_steps=2 --output-dir "$folder/g"
+test_that 'progress is plain lines where there is no terminal' grep -q '^train 2/2 ' "$folder/err"
+test_that 'without control characters' sh -c "! grep -q '[[:cntrl:]]' '$folder/err'"
+
+# ---- eval and predict
+run eval "$config" --quiet --adapter "$folder/a/adapter" --json
+last=$(grep eval_loss "$folder/a/metrics.jsonl" | tail -n 1 | sed 's/.*"eval_loss":\([-0-9.e]*\).*/\1/')
+test_that 'eval gives the loss that training ended with' grep -qF "\"loss\": $last" "$folder/out"
+run predict --quiet --model "$source" --adapter "$folder/a/adapter" --input "$source/eval.jsonl" --output -
+test_that 'predict gives a line a row' test "$(grep -c '^{"label": "[a-z]*", "logits": \[-*[0-9.e-]*, -*[0-9.e-]*\]}$' "$folder/out")" = 17
+cp "$folder/out" "$folder/stdout"
+run predict --quiet --model "$source" --adapter "$folder/a/adapter" --input "$source/eval.jsonl" --output "$folder/p.jsonl"
+test_that 'and the same to a file' cmp -s "$folder/stdout" "$folder/p.jsonl"
+run predict --quiet --model "$source" --input "$source/eval.jsonl" --output -
+test_that "the model's own head needs no adapter" test "$(grep -c logits "$folder/out")" = 17
+
+# ---- a head of other labels is a new one
+sed 's/"accepted"/"yes"/; s/"rejected"/"no"/' "$source/train.jsonl" >"$folder/train.jsonl"
+run train "$config" --output-dir "$folder/h" --set max_steps=1 --set "train_file=$folder/train.jsonl" --set validation_file=null
+test_that 'other labels make a new head' grep -q "the model's own head is replaced" "$folder/err"
+test_that 'whose labels the adapter keeps' grep -q '"yes"' "$folder/h/adapter/adapter.json"
+
+# ---- interrupted
+./speft-cl train "$config" --set num_train_epochs=100000 --set logging_steps=1 --output-dir "$folder/i" >"$folder/out" \
+    2>"$folder/err" </dev/null &
+pid=$!
+for _ in $(seq 600); do
+    grep -q '"step":3,"epoch"' "$folder/i/metrics.jsonl" 2>/dev/null && break
+    sleep 0.1
+done
+kill -INT $pid
+status=0
+wait $pid || status=$?
+test_that 'interrupted: exit 130' test "$status" = 130
+run eval "$config" --quiet --adapter "$folder/i/adapter"
+test_that 'and the adapter is whole' test "$status" = 0
+finish
