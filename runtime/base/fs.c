@@ -95,36 +95,57 @@ int sp_fs_write(const char *path, const void *data, size_t length)
     return sp_fs_writer_commit(&writer);
 }
 
+/* The file that a name stands for: a link's target is replaced, not the link. NULL when out of memory. */
+static char *follow(const char *path)
+{
+    char *target = realpath(path, NULL); /* NULL where nothing lies there yet */
+
+    return target ? target : sp_strdup(path);
+}
+
+/* A temporary file beside writer->path, with the mode that the user's umask gives. */
+static int open_temporary(struct sp_fs_writer *writer)
+{
+    mode_t mask = umask(0);
+    int fd, rc = 0;
+
+    umask(mask);
+    writer->temporary = sp_asprintf("%s.XXXXXX", writer->path);
+    if (!writer->temporary)
+        return SP_ENOMEM;
+    fd = mkstemp(writer->temporary);
+    if (fd >= 0 && fchmod(fd, 0666 & ~mask) == 0)
+        writer->file = fdopen(fd, "w+b");
+    if (writer->file)
+        return 0;
+    rc = io_error("write", writer->path);
+    if (fd >= 0) {
+        close(fd);
+        unlink(writer->temporary);
+    }
+    free(writer->temporary);
+    writer->temporary = NULL;
+    return rc;
+}
+
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
 {
-    int fd;
+    struct stat st;
+    int rc = 0;
 
-    *writer = (struct sp_fs_writer){ .path = sp_strdup(path), .temporary = sp_asprintf("%s.XXXXXX", path) };
-    if (!writer->path || !writer->temporary) {
-        sp_fs_writer_abandon(writer);
+    *writer = (struct sp_fs_writer){ .path = follow(path) };
+    if (!writer->path)
         return SP_ENOMEM;
+    if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        writer->file = fopen(writer->path, "wbe"); /* a device or a pipe is written to, never replaced */
+        if (!writer->file)
+            rc = io_error("write", path);
+    } else {
+        rc = open_temporary(writer);
     }
-    fd = mkstemp(writer->temporary);
-    if (fd >= 0) {
-        mode_t mask = umask(0);
-
-        umask(mask);
-        fchmod(fd, 0666 & ~mask); /* mkstemp gives 0600; a finished file follows the user's umask */
-        writer->file = fdopen(fd, "w+b");
-    }
-    if (!writer->file) {
-        int rc = io_error("write", path);
-
-        if (fd >= 0) {
-            close(fd);
-            unlink(writer->temporary);
-        }
-        free(writer->temporary);
-        writer->temporary = NULL;
+    if (rc < 0)
         sp_fs_writer_abandon(writer);
-        return rc;
-    }
-    return 0;
+    return rc;
 }
 
 int sp_fs_writer_commit(struct sp_fs_writer *writer)
@@ -132,18 +153,20 @@ int sp_fs_writer_commit(struct sp_fs_writer *writer)
     int rc = 0;
 
     errno = 0;
-    if (fflush(writer->file) != 0 || ferror(writer->file) || fsync(fileno(writer->file)) != 0) {
+    if (fflush(writer->file) != 0 || ferror(writer->file) || (writer->temporary && fsync(fileno(writer->file)) != 0)) {
         errno = errno ? errno : EIO;
         rc = io_error("write", writer->path);
     }
     if (fclose(writer->file) != 0 && rc == 0)
         rc = io_error("write", writer->path);
     writer->file = NULL;
-    if (rc == 0 && rename(writer->temporary, writer->path) < 0)
-        rc = io_error("replace", writer->path);
-    if (rc == 0) {
-        free(writer->temporary);
-        writer->temporary = NULL;
+    if (rc == 0 && writer->temporary) {
+        if (rename(writer->temporary, writer->path) < 0) {
+            rc = io_error("replace", writer->path);
+        } else {
+            free(writer->temporary);
+            writer->temporary = NULL;
+        }
     }
     sp_fs_writer_abandon(writer);
     return rc;

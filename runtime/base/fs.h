@@ -28,7 +28,7 @@ int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 int sp_fs_write(const char *path, const void *data, size_t length);
 
 /* The same in pieces: open a temporary file for `path`, write to *file, then commit or abandon. Commit closes, syncs,
- * renames, and on failure removes the temporary file. */
+ * renames, and on failure removes the temporary file. A link is followed; a device or a pipe is written to as it is. */
 struct sp_fs_writer {
     FILE *file;
     char *path, *temporary;

@@ -1,7 +1,9 @@
 #include "runtime/device/driver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 _Thread_local struct sp_driver_call sp_driver_call;
 struct sp_driver_launch sp_driver_launch;
@@ -19,8 +21,23 @@ const char *sp_driver_status_name(cl_int status)
     }
 }
 
+/* PoCL asks hwloc for cores and memory, and aborts where hwloc finds no /sys to read them from (a bare chroot or container). */
+static void describe_machine(void)
+{
+#ifdef __linux__
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    char text[96];
+
+    if (access("/sys/devices/system/cpu", F_OK) == 0 || getenv("HWLOC_XMLFILE") || cores < 1 || pages < 1)
+        return;
+    snprintf(text, sizeof text, "pack:1 [numa(memory=%lld)] core:%ld pu:1", (long long)pages * page, cores);
+    setenv("HWLOC_SYNTHETIC", text, 0);
+#endif
+}
+
 void sp_driver_environment(void)
 {
+    describe_machine();
 #define SP_ENVIRONMENT(name, value, why) setenv(name, value, 0);
 #include "runtime/device/quirk.def"
 #undef SP_ENVIRONMENT

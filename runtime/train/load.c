@@ -21,18 +21,34 @@ static void expect(struct sp_weight *w, const struct sp_param *p)
     memcpy(w->name, p->name, sizeof w->name);
 }
 
+/* The family's patterns and, where the head is not kept, the head's own names: nobody needs to be told of those. */
+static const char **ignored_names(const struct sp_run *run)
+{
+    size_t count = sp_plan_param_count(run->plan), n = 0;
+    const char **list;
+
+    while (run->family->ignored[n])
+        n++;
+    list = sp_calloc(n + count + 1, sizeof *list);
+    if (!list)
+        return NULL;
+    memcpy(list, run->family->ignored, n * sizeof *list);
+    for (size_t i = 0; i < count && !run->keep_head; i++)
+        if (sp_plan_param_at(run->plan, i)->flags & SP_PARAM_HEAD)
+            list[n++] = sp_plan_param_at(run->plan, i)->name;
+    return list;
+}
+
 int sp_load_find(struct sp_run *run)
 {
     size_t count = sp_plan_param_count(run->plan), wanted = 0;
-    struct sp_weight_names names = { run->family->prefixes, run->family->renames, run->family->ignored };
     struct sp_weight *list = sp_calloc(count, sizeof *list);
-    int rc;
+    const char **ignored = ignored_names(run);
+    struct sp_weight_names names = { run->family->prefixes, run->family->renames, ignored };
+    int rc = 0;
 
     run->weights = sp_calloc(count, sizeof *run->weights);
-    if (!list || !run->weights) {
-        free(list);
-        return SP_ENOMEM;
-    }
+    SP_GO(list && ignored && run->weights ? 0 : SP_ENOMEM);
     for (size_t i = 0; i < count; i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
@@ -40,10 +56,12 @@ int sp_load_find(struct sp_run *run)
         if (run->keep_head || !(p->flags & SP_PARAM_HEAD))
             list[wanted++] = run->weights[i];
     }
-    rc = sp_weights_find(list, wanted, &names, run->checkpoint);
-    for (size_t i = 0, k = 0; rc == 0 && i < count; i++)
+    SP_GO(sp_weights_find(list, wanted, &names, run->checkpoint));
+    for (size_t i = 0, k = 0; i < count; i++)
         if (run->keep_head || !(sp_plan_param_at(run->plan, i)->flags & SP_PARAM_HEAD))
             run->weights[i].tensor = list[k++].tensor;
+out:
+    free(ignored);
     free(list);
     return rc;
 }
@@ -91,8 +109,9 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
         return 0;
     }
     if (!run->weights[i].tensor) {
-        if (run->adapter)
-            return sp_error(SP_EFORMAT, "neither the model nor the adapter has the tensor %s", name);
+        if (!p->trained)
+            return sp_error(SP_EFORMAT, "%s has no tensor of that name%s", sp_checkpoint_dir(run->checkpoint),
+                            run->adapter ? ", nor has the adapter" : "; name an adapter that has it");
         initialise(out, run, i, p);
         return 0;
     }

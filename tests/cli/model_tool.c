@@ -1,7 +1,7 @@
 /*
  * Model folders for the command tests.
  *
- *     model_tool random DIR HIDDEN LAYERS    a BERT body without a head, its values drawn at random
+ *     model_tool random DIR LAYERS           a BERT body without a head, its values drawn at random
  *     model_tool drop FILE PREFIX            FILE without the tensors whose names begin so
  *     model_tool reshape FILE NAME           the tensor NAME flat
  *     model_tool cast FILE NAME              the tensor NAME as I32 of the same bytes
@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOCAB = 31, POSITIONS = 40, TENSORS_MAX = 256 };
+/* The sizes are those of tests/data/reference/multiclass, for the sake of compiled kernels. */
+enum { VOCAB = 31, POSITIONS = 40, HIDDEN = 64, INTERMEDIATE = 90, TENSORS_MAX = 512 };
 
 static struct sp_tensor_info tensors[TENSORS_MAX];
 static size_t count;
@@ -44,32 +45,32 @@ static void add_linear(const char *prefix, const char *name, size_t out, size_t 
     add(sp_asprintf("%s%s.bias", prefix, name), out, 0);
 }
 
-static void add_norm(const char *prefix, const char *name, size_t width)
+static void add_norm(const char *prefix, const char *name)
 {
-    add(sp_asprintf("%s%s.LayerNorm.weight", prefix, name), width, 0);
-    add(sp_asprintf("%s%s.LayerNorm.bias", prefix, name), width, 0);
+    add(sp_asprintf("%s%s.LayerNorm.weight", prefix, name), HIDDEN, 0);
+    add(sp_asprintf("%s%s.LayerNorm.bias", prefix, name), HIDDEN, 0);
 }
 
-static void add_body(size_t hidden, int layers)
+static void add_body(int layers)
 {
-    add(sp_strdup("embeddings.word_embeddings.weight"), VOCAB, hidden);
-    add(sp_strdup("embeddings.position_embeddings.weight"), POSITIONS, hidden);
-    add(sp_strdup("embeddings.token_type_embeddings.weight"), 2, hidden);
-    add_norm("", "embeddings", hidden);
+    add(sp_strdup("embeddings.word_embeddings.weight"), VOCAB, HIDDEN);
+    add(sp_strdup("embeddings.position_embeddings.weight"), POSITIONS, HIDDEN);
+    add(sp_strdup("embeddings.token_type_embeddings.weight"), 2, HIDDEN);
+    add_norm("", "embeddings");
     for (int i = 0; i < layers; i++) {
         char prefix[64];
 
         snprintf(prefix, sizeof prefix, "encoder.layer.%d.", i);
-        add_linear(prefix, "attention.self.query", hidden, hidden);
-        add_linear(prefix, "attention.self.key", hidden, hidden);
-        add_linear(prefix, "attention.self.value", hidden, hidden);
-        add_linear(prefix, "attention.output.dense", hidden, hidden);
-        add_norm(prefix, "attention.output", hidden);
-        add_linear(prefix, "intermediate.dense", hidden, hidden);
-        add_linear(prefix, "output.dense", hidden, hidden);
-        add_norm(prefix, "output", hidden);
+        add_linear(prefix, "attention.self.query", HIDDEN, HIDDEN);
+        add_linear(prefix, "attention.self.key", HIDDEN, HIDDEN);
+        add_linear(prefix, "attention.self.value", HIDDEN, HIDDEN);
+        add_linear(prefix, "attention.output.dense", HIDDEN, HIDDEN);
+        add_norm(prefix, "attention.output");
+        add_linear(prefix, "intermediate.dense", INTERMEDIATE, HIDDEN);
+        add_linear(prefix, "output.dense", HIDDEN, INTERMEDIATE);
+        add_norm(prefix, "output");
     }
-    add_linear("", "pooler.dense", hidden, hidden);
+    add_linear("", "pooler.dense", HIDDEN, HIDDEN);
 }
 
 static int write_text(const char *dir, const char *name, const char *text)
@@ -90,16 +91,16 @@ static int write_vocab(const char *dir)
     return write_text(dir, "vocab.txt", text);
 }
 
-static int make_random(const char *dir, int hidden, int layers)
+static int make_random(const char *dir, int layers)
 {
     char *config = sp_asprintf("{\"model_type\": \"bert\", \"vocab_size\": %d, \"hidden_size\": %d, \"num_hidden_layers\": %d, "
                                "\"num_attention_heads\": 2, \"intermediate_size\": %d, \"max_position_embeddings\": %d}\n",
-                               VOCAB, hidden, layers, hidden, POSITIONS);
+                               VOCAB, HIDDEN, layers, INTERMEDIATE, POSITIONS);
 
     SP_TRY(sp_fs_mkdirs(dir));
     SP_TRY(write_text(dir, "config.json", config));
     SP_TRY(write_vocab(dir));
-    add_body((size_t)hidden, layers);
+    add_body(layers);
     return sp_safetensors_write(sp_fs_join(dir, "model.safetensors"), tensors, count);
 }
 
@@ -166,8 +167,8 @@ int main(int argc, char **argv)
 {
     int rc = sp_error(SP_EINVAL, "model_tool: see its source");
 
-    if (argc == 5 && strcmp(argv[1], "random") == 0)
-        rc = make_random(argv[2], (int)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
+    if (argc == 4 && strcmp(argv[1], "random") == 0)
+        rc = make_random(argv[2], (int)strtol(argv[3], NULL, 10));
     else if (argc >= 4)
         rc = edit(argv[2], argv[1], argv[3], argc > 4 ? argv[4] : NULL);
     if (rc < 0)

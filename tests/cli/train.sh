@@ -83,6 +83,9 @@ test_that 'predict gives a line a row' test "$(grep -c '^{"label": "[a-z]*", "lo
 cp "$folder/out" "$folder/stdout"
 run predict --quiet --model "$source" --adapter "$folder/a/adapter" --input "$source/eval.jsonl" --output "$folder/p.jsonl"
 test_that 'and the same to a file' cmp -s "$folder/stdout" "$folder/p.jsonl"
+run predict --quiet --model "$source" --adapter "$folder/a/adapter" --input "$source/eval.jsonl" --output /dev/full
+test_that 'a device that takes nothing' fails_with 1 '/dev/full'
+test_that '  is still a device' test -c /dev/full
 run predict --quiet --model "$source" --input "$source/eval.jsonl" --output -
 test_that "the model's own head needs no adapter" test "$(grep -c logits "$folder/out")" = 17
 
