@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,18 +50,20 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     return rc;
 }
 
-/* The label as training data wrote it: an integer where the name is one. */
+/* The label as training data wrote it: an integer where the name is one, and "007" as it stands. */
 static json_t *label(const struct sp_run *run, const float *logits, size_t outputs)
 {
     const char *name;
-    char *end;
+    char canonical[24];
     long long number;
 
     if (run->task == SP_TASK_REGRESSION)
         return json_real((double)logits[0]);
     name = run->labels.names[sp_argmax(logits, outputs)];
-    number = strtoll(name, &end, 10);
-    return *end == '\0' && end != name ? json_integer(number) : json_string(name);
+    if (!sp_text_int(name, &number))
+        return json_string(name);
+    snprintf(canonical, sizeof canonical, "%lld", number);
+    return strcmp(canonical, name) == 0 ? json_integer(number) : json_string(name);
 }
 
 static int write_row(FILE *file, const struct sp_run *run, const float *logits, size_t outputs)
@@ -104,8 +107,7 @@ static int write_rows(const struct sp_run *run, const float *logits, size_t rows
 
 static int predict(struct sp_run *run, const char *input, const char *output)
 {
-    struct sp_dataset_options options;
-    struct sp_dataset *d = &run->validation;
+    const struct sp_dataset *d = &run->validation;
     float *logits;
     int rc;
 
@@ -113,9 +115,7 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     if (run->adapter)
         SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));
     SP_TRY(sp_run_load_data(run, false, false));
-    options = sp_run_dataset_options(run);
-    options.no_labels = true;
-    SP_TRY(sp_dataset_load(d, input, run->tokenizer, &options));
+    SP_TRY(sp_run_load_input(run, input));
     SP_TRY(sp_run_build(run, false, 0, 0));
     logits = sp_calloc(d->count * (size_t)sp_plan_outputs(run->plan), sizeof *logits);
     if (!logits)

@@ -43,7 +43,7 @@ static int open_model(struct sp_run *run)
     run->max_seq_length = (size_t)c->max_seq_length;
     if (run->max_seq_length > (size_t)run->model.max_position_embeddings) {
         run->max_seq_length = (size_t)run->model.max_position_embeddings;
-        sp_log(SP_LOG_WARNING, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
+        sp_log(SP_LOG_INFO, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
                run->max_seq_length, run->max_seq_length);
     }
     rc = sp_tokenizer_load(&run->tokenizer, dir);
@@ -144,7 +144,8 @@ static int settle_head(struct sp_run *run)
     return sp_labels_copy(&run->labels, (const char *const *)run->train.labels.names, run->train.labels.count);
 }
 
-struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
+/* How the configuration reads data files for this model; task and labels are the configuration's. */
+static struct sp_dataset_options dataset_options(const struct sp_run *run)
 {
     const struct sp_config *c = run->config;
 
@@ -173,7 +174,7 @@ static void tell(const struct sp_dataset *dataset, const char *path, size_t max_
 
 static int load_train(struct sp_run *run)
 {
-    struct sp_dataset_options options = sp_run_dataset_options(run);
+    struct sp_dataset_options options = dataset_options(run);
 
     SP_TRY(sp_config_require(run->config, "train_file"));
     options.max_rows = (size_t)run->config->max_train_samples;
@@ -188,8 +189,9 @@ static int settle_without_train(struct sp_run *run)
 {
     const struct sp_tensor_info *head = checkpoint_head(run);
     const char **names;
+    char (*numbers)[24];
     size_t count;
-    int rc = 0;
+    int rc;
 
     if (!run->adapter) {
         if (!head)
@@ -205,20 +207,24 @@ static int settle_without_train(struct sp_run *run)
     run->task = SP_TASK_CLASSIFICATION;
     count = json_array_size(run->adapter->labels);
     names = sp_calloc(count, sizeof *names);
-    if (!names)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (!(names[i] = json_string_value(json_array_get(run->adapter->labels, i))))
-            rc = sp_error(SP_EFORMAT, "the adapter's label %zu is not a string", i);
+    numbers = sp_calloc(count, sizeof *numbers);
+    rc = names && numbers ? 0 : SP_ENOMEM;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const json_t *label = json_array_get(run->adapter->labels, i);
+
+        snprintf(numbers[i], sizeof numbers[i], "%lld", (long long)json_integer_value(label));
+        names[i] = json_is_string(label) ? json_string_value(label) : numbers[i];
+    }
     if (rc == 0)
         rc = sp_labels_copy(&run->labels, names, count);
+    free(numbers);
     free(names);
     return rc;
 }
 
 int sp_run_load_data(struct sp_run *run, bool train, bool validation)
 {
-    struct sp_dataset_options options = sp_run_dataset_options(run);
+    struct sp_dataset_options options = dataset_options(run);
     const char *file = run->config->validation_file;
 
     SP_TRY(train ? load_train(run) : settle_without_train(run));
@@ -230,6 +236,16 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
     options.max_rows = (size_t)run->config->max_eval_samples;
     SP_TRY(sp_dataset_load(&run->validation, file, run->tokenizer, &options));
     tell(&run->validation, file, run->max_seq_length);
+    return 0;
+}
+
+int sp_run_load_input(struct sp_run *run, const char *path)
+{
+    struct sp_dataset_options options = dataset_options(run);
+
+    options.no_labels = true;
+    SP_TRY(sp_dataset_load(&run->validation, path, run->tokenizer, &options));
+    tell(&run->validation, path, run->max_seq_length);
     return 0;
 }
 
@@ -248,22 +264,29 @@ bool sp_run_trains_densely(const struct sp_run *run, size_t param)
            (p->flags & SP_PARAM_OPTIONAL && !run->weights[param].tensor);
 }
 
+/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot. */
+static bool ends_in(const struct sp_param *p, const char *target)
+{
+    size_t length = strlen(p->name) - strlen(".weight"), n = strlen(target);
+
+    return n <= length && memcmp(p->name + length - n, target, n) == 0 && (n == length || p->name[length - n - 1] == '.');
+}
+
+/* A linear layer inside the model, which a target may name. */
+static bool can_be_target(const struct sp_run *run, size_t param)
+{
+    return sp_plan_param_at(run->plan, param)->kind == SP_PARAM_LINEAR && !sp_run_trains_densely(run, param);
+}
+
 bool sp_run_is_target(const struct sp_run *run, size_t param)
 {
-    const struct sp_param *p = sp_plan_param_at(run->plan, param);
     const struct sp_string_list *targets = &run->config->sparse.target_modules;
-    size_t length = strlen(p->name) - strlen(".weight");
 
-    if (p->kind != SP_PARAM_LINEAR || run->config->sparse.method != SP_CONFIG_METHOD_STATIC ||
-        sp_run_trains_densely(run, param))
+    if (run->config->sparse.method != SP_CONFIG_METHOD_STATIC || !can_be_target(run, param))
         return false;
-    for (size_t i = 0; i < targets->count; i++) {
-        size_t n = strlen(targets->items[i]);
-
-        if (n <= length && memcmp(p->name + length - n, targets->items[i], n) == 0 &&
-            (n == length || p->name[length - n - 1] == '.'))
+    for (size_t i = 0; i < targets->count; i++)
+        if (ends_in(sp_plan_param_at(run->plan, param), targets->items[i]))
             return true;
-    }
     return false;
 }
 
@@ -278,12 +301,11 @@ static const char *module_of(const struct sp_param *p, size_t *length)
     return p->name + start;
 }
 
-/* No module ends in a target: the message names the nearest module and those that there are. */
-static int no_targets(const struct sp_run *run)
+/* No module ends in the target: the message names the nearest module and those that there are. */
+static int no_target(const struct sp_run *run, const char *wanted)
 {
     enum { MODULES = 32 };
-    const struct sp_string_list *targets = &run->config->sparse.target_modules;
-    const char *wanted = targets->count ? targets->items[0] : "", *nearest, *list[MODULES];
+    const char *nearest, *list[MODULES];
     char modules[MODULES][SP_PARAM_NAME];
     struct sp_buf text = SP_BUF((size_t)MODULES * SP_PARAM_NAME);
     size_t count = 0;
@@ -291,7 +313,7 @@ static int no_targets(const struct sp_run *run)
 
     for (size_t i = 0; rc == 0 && i < sp_plan_param_count(run->plan) && count < MODULES; i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
-        bool seen = p->kind != SP_PARAM_LINEAR || sp_run_trains_densely(run, i);
+        bool seen = !can_be_target(run, i);
         size_t length;
         const char *module = seen ? NULL : module_of(p, &length);
 
@@ -313,18 +335,29 @@ static int no_targets(const struct sp_run *run)
     return rc;
 }
 
-/* Marks what is trained; without a target in method static there is nothing to do. */
+/* Every target must name something: one that is misspelt would otherwise be left out without a word. */
+static int check_targets(const struct sp_run *run)
+{
+    const struct sp_string_list *targets = &run->config->sparse.target_modules;
+
+    for (size_t t = 0; t < targets->count; t++) {
+        bool found = false;
+
+        for (size_t i = 0; i < sp_plan_param_count(run->plan) && !found; i++)
+            found = can_be_target(run, i) && ends_in(sp_plan_param_at(run->plan, i), targets->items[t]);
+        if (!found)
+            return no_target(run, targets->items[t]);
+    }
+    return 0;
+}
+
 static int mark_trained(struct sp_run *run)
 {
-    bool any = run->config->sparse.method != SP_CONFIG_METHOD_STATIC;
-
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        bool target = sp_run_is_target(run, i);
-
-        sp_plan_param_at(run->plan, i)->trained = target || sp_run_trains_densely(run, i);
-        any = any || target;
-    }
-    return any ? 0 : no_targets(run);
+    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+        SP_TRY(check_targets(run));
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++)
+        sp_plan_param_at(run->plan, i)->trained = sp_run_is_target(run, i) || sp_run_trains_densely(run, i);
+    return 0;
 }
 
 static size_t max_of(size_t a, size_t b)

@@ -3,7 +3,8 @@
  * for them. Commands open a run, load what data they need, build the plan, and then train, evaluate, predict or make a mask.
  *
  *     struct sp_run run = { .config = &config, .families = sp_model_families, .family_count = sp_model_family_count };
- *     sp_run_open(&run); sp_run_load_data(&run, true, true); sp_run_build(&run, true); ... sp_run_close(&run);
+ *     sp_run_open(&run); sp_run_load_data(&run, true, true); sp_run_build(&run, true, 0, 0); ...
+ *     sp_run_close(&run);
  *
  * Ownership: a run owns what it opened; close releases it, after failures too. Threading: one thread.
  */
@@ -60,8 +61,8 @@ void sp_run_close(struct sp_run *run);
 /* Loads the data sets of the configuration; a validation file that is not named stays empty. Settles task, labels and head. */
 int sp_run_load_data(struct sp_run *run, bool train, bool validation);
 
-/* How the configuration reads data files for this model; task and labels are the configuration's. */
-struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run);
+/* Instead of sp_run_load_data's validation file: rows without labels, for prediction. */
+int sp_run_load_input(struct sp_run *run, const char *path);
 
 /* Builds and compiles the plan, for training or for evaluation only, and fills the parameters from checkpoint, adapter or seed.
  * `max_rows` and `max_tokens` are the largest batch; 0 takes them from the data sets and batch sizes of the configuration. */

@@ -252,6 +252,7 @@ static bool evaluates_after(const struct loop *l, size_t step)
 static int train_steps(struct loop *l)
 {
     struct sp_evaluation between;
+    int rc;
 
     l->window_start = sp_clock_now();
     for (size_t step = 1; step <= l->total; step++) {
@@ -260,8 +261,11 @@ static int train_steps(struct loop *l)
             return 0;
         }
         SP_TRY(train_step(l, step));
-        if (evaluates_after(l, step))
-            SP_TRY(evaluate(l, step, &between));
+        if (!evaluates_after(l, step))
+            continue;
+        rc = evaluate(l, step, &between);
+        if (rc < 0 && rc != SP_EINTR) /* interrupted: the next turn of the loop ends it, and what was trained is saved */
+            return rc;
     }
     return sp_device_finish(l->run->device);
 }

@@ -58,6 +58,41 @@ sed -i 's/"hidden_size": 20/"hidden_size": 40/' "$model/config.json"
 refused 1 'embeddings.word_embeddings.weight is F32 [99, 20]'
 sed -i 's/"num_attention_heads": 5/"num_attention_heads": 3/' "$model/config.json"
 refused 1 '"hidden_size" 20 is not a multiple of "num_attention_heads" 3'
+# config EDIT TEXT: config.json after sed's EDIT is refused so.
+config() {
+    sed -i "$1" "$model/config.json"
+    refused 1 "$2"
+}
+config 's/"hidden_size": 20/"hidden_size": 0/' '"hidden_size" is out of range'
+config 's/"hidden_size": 20/"hidden_size": "20"/' '"hidden_size"'
+config 's/"hidden_size": 20/"hidden_size": 20.5/' '"hidden_size"'
+config 's/"hidden_size": 20/"hidden_size": 99999999999999999999/' "$model/config.json"
+config '/"num_hidden_layers"/d' '"num_hidden_layers" is missing'
+config 's/"num_hidden_layers": 3/"num_hidden_layers": 4/' 'encoder.layer.3.attention.self.query.weight'
+config 's/"hidden_act": "gelu"/"hidden_act": "swish"/' '"hidden_act" is "swish"'
+config 's/"hidden_dropout_prob": 0.1/"hidden_dropout_prob": 1/' '"hidden_dropout_prob" is 1'
+config 's/"model_type"/"hidden_size": 20, "model_type"/' "$model/config.json"
+for change in cast reshape; do
+    tests/cli/model_tool $change "$model/model.safetensors" bert.encoder.layer.1.attention.self.key.weight
+    refused 1 "$model/model.safetensors: tensor bert.encoder.layer.1.attention.self.key.weight is"
+done
+tests/cli/model_tool drop "$model/model.safetensors" bert.encoder.layer.2.output.dense.bias
+refused 1 'encoder.layer.2.output.dense.bias'
+tests/cli/model_tool set "$model/model.safetensors" bert.encoder.layer.1.output.dense.bias 7f800000
+refused_numbers() {
+    run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
+        --set sparse.metric=gradient --output-dir "$output"
+    test_that 'an infinity among the weights' fails 1 'is not'
+    test_that '  and no adapter' test ! -e "$output/adapter"
+    fresh
+}
+refused_numbers
+rm "$model/model.safetensors"
+cp "$source"/../multiclass/model.safetensors.index.json "$model"
+refused 1 'model-00001-of-00003.safetensors'
+rm "$model/model.safetensors"
+printf '{"weight_map": {"a": "../model.safetensors"}}' >"$model/model.safetensors.index.json"
+refused 1 "$model/model.safetensors.index.json"
 sed -i 's/"model_type": "bert"/"model_type": "gpt9"/' "$model/config.json"
 refused 1 '"model_type" is "gpt9"'
 printf '{' >"$model/config.json"
@@ -95,6 +130,23 @@ printf 'a file' >"$folder/file"
 run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
     --output-dir "$folder/file/below"
 test_that 'an output folder below a file' fails_with 1 "$folder/file"
+if [ "$(id -u)" != 0 ]; then
+    mkdir "$folder/closed"
+    chmod a-w "$folder/closed"
+    run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
+        --output-dir "$folder/closed/result"
+    test_that 'an output folder that cannot be written' fails_with 1 "$folder/closed/result"
+fi
+status=0
+(
+    trap '' XFSZ
+    ulimit -f 16
+    exec ./speft-cl train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" \
+        --set "train_file=$data" --set sparse.method=full --output-dir "$folder/limited"
+) >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+test_that 'an adapter that cannot be written whole' fails 1 "$folder/limited/adapter"
+test_that '  leaves nothing of it' test "$(ls "$folder/limited")" = 'config.resolved.yaml
+metrics.jsonl'
 mkdir "$folder/small"
 if mount -t tmpfs -o size=32k none "$folder/small" 2>/dev/null; then
     run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \

@@ -1,5 +1,11 @@
 # The program from outside.
-cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cli/train.sh tests/cli/badinput.sh
+cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cli/train.sh tests/cli/eval.sh tests/cli/predict.sh \
+	tests/cli/mask.sh tests/cli/badinput.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
 EXTRA_DIST += tests/cli/tap.sh tests/cli/short.yaml
+
+# Makes and damages the models for them.
+check_PROGRAMS += tests/cli/model_tool
+tests_cli_model_tool_SOURCES = tests/cli/model_tool.c
+tests_cli_model_tool_LDADD = runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a $(LIBS_BASE)

@@ -24,13 +24,27 @@ enum { VOCAB = 31, POSITIONS = 40, HIDDEN = 64, INTERMEDIATE = 90, TENSORS_MAX =
 
 static struct sp_tensor_info tensors[TENSORS_MAX];
 static size_t count;
+static struct sp_safetensors *file;
+
+/* What is freed at the end. */
+static void *kept[4 * TENSORS_MAX];
+static size_t kept_count;
+
+static void *keep(void *memory)
+{
+    if (!memory || kept_count == sizeof kept / sizeof *kept) {
+        fprintf(stderr, "out of memory\n");
+        exit(1);
+    }
+    return kept[kept_count++] = memory;
+}
 
 /* ---- a random model ------------------------------------------------------------------------------------------------------ */
 
 static void add(char *name, size_t rows, size_t cols)
 {
     size_t elements = rows * (cols ? cols : 1);
-    float *data = sp_calloc(elements, sizeof *data);
+    float *data = keep(sp_calloc(elements, sizeof *data));
     int norm = strstr(name, "LayerNorm.weight") != NULL;
 
     for (size_t i = 0; i < elements; i++)
@@ -41,21 +55,21 @@ static void add(char *name, size_t rows, size_t cols)
 
 static void add_linear(const char *prefix, const char *name, size_t out, size_t in)
 {
-    add(sp_asprintf("%s%s.weight", prefix, name), out, in);
-    add(sp_asprintf("%s%s.bias", prefix, name), out, 0);
+    add(keep(sp_asprintf("%s%s.weight", prefix, name)), out, in);
+    add(keep(sp_asprintf("%s%s.bias", prefix, name)), out, 0);
 }
 
 static void add_norm(const char *prefix, const char *name)
 {
-    add(sp_asprintf("%s%s.LayerNorm.weight", prefix, name), HIDDEN, 0);
-    add(sp_asprintf("%s%s.LayerNorm.bias", prefix, name), HIDDEN, 0);
+    add(keep(sp_asprintf("%s%s.LayerNorm.weight", prefix, name)), HIDDEN, 0);
+    add(keep(sp_asprintf("%s%s.LayerNorm.bias", prefix, name)), HIDDEN, 0);
 }
 
 static void add_body(int layers)
 {
-    add(sp_strdup("embeddings.word_embeddings.weight"), VOCAB, HIDDEN);
-    add(sp_strdup("embeddings.position_embeddings.weight"), POSITIONS, HIDDEN);
-    add(sp_strdup("embeddings.token_type_embeddings.weight"), 2, HIDDEN);
+    add(keep(sp_strdup("embeddings.word_embeddings.weight")), VOCAB, HIDDEN);
+    add(keep(sp_strdup("embeddings.position_embeddings.weight")), POSITIONS, HIDDEN);
+    add(keep(sp_strdup("embeddings.token_type_embeddings.weight")), 2, HIDDEN);
     add_norm("", "embeddings");
     for (int i = 0; i < layers; i++) {
         char prefix[64];
@@ -75,9 +89,7 @@ static void add_body(int layers)
 
 static int write_text(const char *dir, const char *name, const char *text)
 {
-    char *path = sp_fs_join(dir, name);
-
-    return path ? sp_fs_write(path, text, strlen(text)) : SP_ENOMEM;
+    return sp_fs_write(keep(sp_fs_join(dir, name)), text, strlen(text));
 }
 
 /* Special tokens, then the letters. */
@@ -93,15 +105,15 @@ static int write_vocab(const char *dir)
 
 static int make_random(const char *dir, int layers)
 {
-    char *config = sp_asprintf("{\"model_type\": \"bert\", \"vocab_size\": %d, \"hidden_size\": %d, \"num_hidden_layers\": %d, "
-                               "\"num_attention_heads\": 2, \"intermediate_size\": %d, \"max_position_embeddings\": %d}\n",
-                               VOCAB, HIDDEN, layers, INTERMEDIATE, POSITIONS);
+    char *config = keep(sp_asprintf("{\"model_type\": \"bert\", \"vocab_size\": %d, \"hidden_size\": %d, "
+                                    "\"num_hidden_layers\": %d, \"num_attention_heads\": 2, \"intermediate_size\": %d, "
+                                    "\"max_position_embeddings\": %d}\n", VOCAB, HIDDEN, layers, INTERMEDIATE, POSITIONS));
 
     SP_TRY(sp_fs_mkdirs(dir));
     SP_TRY(write_text(dir, "config.json", config));
     SP_TRY(write_vocab(dir));
     add_body(layers);
-    return sp_safetensors_write(sp_fs_join(dir, "model.safetensors"), tensors, count);
+    return sp_safetensors_write(keep(sp_fs_join(dir, "model.safetensors")), tensors, count);
 }
 
 /* ---- changes ------------------------------------------------------------------------------------------------------------- */
@@ -116,12 +128,12 @@ static struct sp_tensor_info *find(const char *name)
 
 static void drop(const char *prefix)
 {
-    size_t kept = 0;
+    size_t left = 0;
 
     for (size_t i = 0; i < count; i++)
         if (strncmp(tensors[i].name, prefix, strlen(prefix)) != 0)
-            tensors[kept++] = tensors[i];
-    count = kept;
+            tensors[left++] = tensors[i];
+    count = left;
 }
 
 static int change(const char *verb, const char *name, const char *word)
@@ -141,7 +153,7 @@ static int change(const char *verb, const char *name, const char *word)
         tensor->dtype = SP_I32;
     } else if (strcmp(verb, "set") == 0 && word) {
         uint32_t value = (uint32_t)strtoul(word, NULL, 16);
-        char *data = sp_calloc(tensor->bytes, 1);
+        char *data = keep(sp_calloc(tensor->bytes, 1));
 
         memcpy(data, tensor->data, tensor->bytes);
         memcpy(data, &value, sizeof value);
@@ -154,8 +166,6 @@ static int change(const char *verb, const char *name, const char *word)
 
 static int edit(const char *path, const char *verb, const char *name, const char *word)
 {
-    struct sp_safetensors *file;
-
     SP_TRY(sp_safetensors_open(&file, path));
     for (count = 0; count < sp_safetensors_count(file) && count < TENSORS_MAX; count++)
         tensors[count] = *sp_safetensors_at(file, count);
@@ -173,5 +183,8 @@ int main(int argc, char **argv)
         rc = edit(argv[2], argv[1], argv[3], argc > 4 ? argv[4] : NULL);
     if (rc < 0)
         fprintf(stderr, "%s\n", sp_error_message());
+    sp_safetensors_close(file);
+    while (kept_count > 0)
+        free(kept[--kept_count]);
     return rc < 0;
 }

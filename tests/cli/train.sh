@@ -73,6 +73,12 @@ test_that 'seven steps' lines f grad_norm 7
 run train "$config" --set max_steps=2 --output-dir "$folder/g"
 test_that 'progress is plain lines where there is no terminal' grep -q '^train 2/2 ' "$folder/err"
 test_that 'without control characters' sh -c "! grep -q '[[:cntrl:]]' '$folder/err'"
+if TERM=xterm script -qec true /dev/null >/dev/null 2>&1; then
+    TERM=xterm script -qec "./speft-cl train '$config' --set max_steps=200 --output-dir '$folder/terminal'" /dev/null \
+        >"$folder/out" 2>"$folder/err" </dev/null
+    test_that 'on a terminal it is one line' test "$(grep -c 'train [0-9]*/200 ' "$folder/out")" = 1
+    test_that '  that is written over' grep -q "$(printf '\r')train [0-9]*/200  loss .* tokens/s  .* left" "$folder/out"
+fi
 
 # ---- eval and predict
 run eval "$config" --quiet --adapter "$folder/a/adapter" --json

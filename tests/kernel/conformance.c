@@ -1,7 +1,7 @@
 /*
  * Conformance of every op on the device at hand: every case of every op in op.def against its double-precision reference, in
- * the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets kernels, only the small
- * cases run.
+ * the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets kernels, and on
+ * rusticl's llvmpipe, which compiles them very slowly, only the small cases run.
  *
  *     conformance [--quick] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first failure
  */
@@ -81,13 +81,25 @@ static void run_geometries(struct sp_device *device, const struct sp_op *op, con
     }
 }
 
+/* Ops that a driver is spared: CLBlast's own kernels under Oclgrind 21.10, which corrupts its heap in releasing them, and on
+ * rusticl's llvmpipe the kernels with large register tiles, each of which it compiles for half a minute. */
+static bool spared(const char *driver, const char *op)
+{
+    bool clblast = strcmp(op, "gemm_clblast") == 0;
+
+    if (driver && strcmp(driver, "oclgrind") == 0)
+        return clblast;
+    return driver && strcmp(driver, "rusticl") == 0 &&
+           (clblast || strcmp(op, "gemm_packed") == 0 || strcmp(op, "attention") == 0);
+}
+
 int main(int argc, char **argv)
 {
     const char *driver = getenv("SPEFT_TEST_DRIVER");
     struct sp_device *device;
 
     quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    large = !quick && !(driver && strcmp(driver, "oclgrind") == 0);
+    large = !quick && !(driver && (strcmp(driver, "oclgrind") == 0 || strcmp(driver, "rusticl") == 0));
     argv += 1 + quick;
     if (sp_device_open(&device, NULL) < 0) {
         printf("1..1\nnot ok 1 - open the device\n");
@@ -96,8 +108,7 @@ int main(int argc, char **argv)
     }
     printf("# %s, %s\n", sp_device_info(device)->name, sp_device_info(device)->platform);
     for (size_t i = 0; i < sp_op_count; i++) {
-        /* Its kernels are CLBlast's own, and Oclgrind 21.10 corrupts its heap in releasing them. */
-        if (strcmp(sp_ops[i]->name, "gemm_clblast") == 0 && driver && strcmp(driver, "oclgrind") == 0)
+        if (spared(driver, sp_ops[i]->name))
             continue;
         for (size_t k = 0; wanted(sp_ops[i], argv) && k < sp_ops[i]->case_count && !(quick && failures); k++)
             run_geometries(device, sp_ops[i], &sp_ops[i]->cases[k]);

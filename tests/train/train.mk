@@ -1,1 +1,10 @@
-# check_PROGRAMS += tests/train/test_train...; TESTS += the same
+# Training runs through the program, their files looked into.
+check_PROGRAMS += tests/train/test_train
+tests_train_test_train_SOURCES = tests/train/test_train.c tests/model/program.c tests/model/program.h tests/unit/near.h
+tests_train_test_train_LDADD = runtime/train/libtrain.a runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a \
+	$(CMOCKA_LIBS) $(LIBS_YAML) $(LIBS_BASE)
+
+check_PROGRAMS += tests/train/test_mask
+tests_train_test_mask_SOURCES = tests/train/test_mask.c tests/unit/device_support.h
+tests_train_test_mask_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_mask tests/train/test_train

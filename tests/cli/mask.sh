@@ -1,0 +1,93 @@
+#!/bin/sh
+# Masks from outside: what decides about the positions, and what does not. That they are PyTorch's: tests/model.
+. "${srcdir:-.}/tests/cli/tap.sh"
+model=$folder/model
+config=$folder/mask.yaml
+rows=$folder/rows.tsv
+tests/cli/model_tool random "$model" 12
+printf 'text\tlabel\n' >"$rows"
+for letter in a b c d e f g h i j k l; do
+    printf '%s z %s x\tup\nq %s\tdown\n' "$letter" "$letter" "$letter" >>"$rows"
+done
+cat >"$config" <<EOF
+model_name_or_path: $model
+train_file: $rows
+max_seq_length: 40
+per_device_train_batch_size: 5
+sparse:
+  target_modules: [query, key, value, dense]
+  count: 700
+EOF
+
+# mask NAME [ARG]...: a mask into $folder/NAME.
+mask() {
+    name=$1
+    shift
+    run mask "$config" --quiet --output "$folder/$name" "$@"
+}
+
+same() { cmp -s "$folder/$1" "$folder/$2"; }
+differs() { [ -s "$folder/$1" ] && [ -s "$folder/$2" ] && ! same "$@"; }
+
+# entries NAME: positions in the file, from the size of its data.
+entries() {
+    header=$(od -An -t u8 -N 8 "$folder/$1" | tr -d ' ')
+    echo $((($(wc -c <"$folder/$1") - 8 - header) / 4))
+}
+
+mask all
+test_that 'it says what it did' prints "$folder/all: 700 of 338944 weights in 73 matrices"
+test_that 'as many positions as the budget' test "$(entries all)" = 700
+test_that 'a tensor for each target, those without positions too' test "$(grep -ao '\.indices"' "$folder/all" | wc -l)" = 73
+mask again
+test_that 'the same rows give the same mask' same all again
+
+# ---- what must not matter
+mask groups --set sparse.scoring_memory=1
+test_that 'scoring in groups, for want of memory' same all groups
+mask dropout --set dropout=0.5
+test_that 'dropout' same all dropout
+
+# ---- what must
+mask random --set sparse.metric=random
+mask random2 --set sparse.metric=random
+mask random3 --set sparse.metric=random --set seed=7
+test_that 'a random mask is the same again' same random random2
+test_that 'and another with another seed' differs random random3
+test_that 'the metric' differs all random
+mask magnitude --set sparse.metric=magnitude
+test_that 'no metric is another one' differs magnitude random
+mask tensor --set sparse.scope=tensor
+test_that 'the scope' differs all tensor
+mask few --set sparse.scoring_examples=5
+test_that 'the rows' differs all few
+mask density --set sparse.count=null --set sparse.density=0.01
+test_that 'a density' test "$(entries density)" = 3389
+mask everything --set sparse.count=338944
+test_that 'every position' test "$(entries everything)" = 338944
+mask rank --set sparse.count=null --set sparse.rank_equivalent=1 --set 'sparse.target_modules=[query]'
+test_that 'a rank: the rows and columns of each' test "$(entries rank)" = $((12 * 128))
+mask one --set 'sparse.target_modules=[layer.3.attention.self.value]'
+test_that 'one layer by the end of its name' prints '700 of 4096 weights in 1 matrices'
+
+# ---- what cannot be
+mask none --set sparse.method=head
+test_that 'without a mask in the method' fails_with 2 'static'
+mask none --set sparse.count=338945
+test_that 'a budget too big' fails_with 2 'larger than the 338944 targeted weights'
+mask none --set sparse.count=null --set sparse.density=1e-7
+test_that 'a budget that is nothing' fails_with 2 'rounds to no entry'
+mask none --set 'sparse.target_modules=[querry]'
+test_that 'a target that is none' fails_with 2 "did you mean 'query'?"
+mask none --set 'sparse.target_modules=[classifier]'
+test_that 'the head is trained in any case, and no target' fails_with 2 'classifier'
+test_that 'nothing was written' test ! -e "$folder/none"
+mask none/below
+test_that 'no folder for it' fails_with 1 "$folder/none/below"
+run mask "$config" --quiet
+test_that 'no file for it' fails_with 2 '--output'
+tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.bias 7fc00000
+mask none
+test_that 'a model that gives no numbers' fails_with 1 'is not a number'
+test_that 'and no mask' sh -c "! ls '$folder' | grep -q '^none'"
+finish
