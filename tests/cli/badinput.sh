@@ -137,16 +137,6 @@ if [ "$(id -u)" != 0 ]; then
         --output-dir "$folder/closed/result"
     test_that 'an output folder that cannot be written' fails_with 1 "$folder/closed/result"
 fi
-status=0
-(
-    trap '' XFSZ
-    ulimit -f 16
-    exec ./speft-cl train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" \
-        --set "train_file=$data" --set sparse.method=full --output-dir "$folder/limited"
-) >"$folder/out" 2>"$folder/err" </dev/null || status=$?
-test_that 'an adapter that cannot be written whole' fails 1 "$folder/limited/adapter"
-test_that '  leaves nothing of it' test "$(ls "$folder/limited")" = 'config.resolved.yaml
-metrics.jsonl'
 mkdir "$folder/small"
 if mount -t tmpfs -o size=32k none "$folder/small" 2>/dev/null; then
     run train "${srcdir:-.}/tests/cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$data" \
