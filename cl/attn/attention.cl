@@ -1,288 +1,367 @@
-// lint: -DD=32 -DH=12 -DKV=4
-// lint: -DD=20 -DH=3 -DKV=2 -DDROPOUT=1
+// lint: -DD=32 -DH=12 -DDROPOUT=0
+// lint: -DD=20 -DH=3 -DDROPOUT=1
 /*
  * Scaled dot-product attention over sequences laid end to end, forward and backward, fp32, in blocks of keys: no T x T
  * matrix exists (the online softmax of Milakov and Gimelshein 2018, arXiv 1805.02867, as in FlashAttention).
  *
  * q, k, v and their gradients are (T x C), C = H D; head h owns columns [h D, h D + D). Sequence s owns the rows
- * [bounds[s], bounds[s + 1]) and sees no others. lse and delta are (T x H).
+ * [bounds[s], bounds[s + 1]) and sees no others. lse is (T x H): the base-2 logarithm of a query's sum of exponentials.
  *
- * For CPUs: one work-item per group. Scores are computed 4 queries x KV vectors of 16 keys at a time, keys in the lanes,
- * from a transposed block of K; products with V, K, Q and dO run with the head's columns in the lanes.
+ * For CPUs: one work-item per group. Scores are kept transposed, s[j] being key j against 16 queries in the lanes, so that
+ * a query's maximum and sum are found lane by lane; lanes and rows past the end repeat the last one and are not stored. All
+ * five products have one form, product_1 or product_2. Their operands are packed into private arrays of whole vectors
+ * first. Functions that hold a product are compiled once, not once a use: drivers build three copies of a kernel.
  *
- * Dropout (Philox): the four words of counter ((bounds[s] + i / 4) H + h, step, node, SP_RNG_DROPOUT | j << 8) decide for
- * queries i .. i + 3 and key j, i and j counted from the sequence's start; forward and backward draw the same words.
+ * Dropout: the words of counter ((bounds[s] + i) H + h, step, node, SP_RNG_DROPOUT | j / 8 << 8), i and j counted from the
+ * sequence's start, decide for query i and eight keys j with 16 bits each: the upper half of word j % 4 when j % 8 < 4, else
+ * the lower. Forward and backward draw the same ones.
  */
+#include "lib/dropout.h"
 #include "lib/math.h"
-#include "lib/philox.h"
 #include "lib/vector.h"
 
 #define C (H * D)
 #define DV ((D + 15) / 16)
-#define KB (16 * KV) /* keys in a block */
-#define QB 4         /* queries in a block: the four words of a Philox block */
-#define RNG_DROPOUT 4u
+#define W (16 * DV) /* columns of a packed row: D and zeros */
+#define KB 32       /* keys in a block */
+#define QV 4        /* vectors of queries in a block */
+#define QB (16 * QV)
+#define LOG2_E 1.44269504f
 
-/* Row p of D floats as DV vectors, zero beyond D. */
-static inline void load_row(float16 x[DV], __global const float *p)
-{
-    for (int v = 0; v < DV; v++)
-        x[v] = 16 * v + 16 <= D ? vload16(v, p) : load_tail(p + 16 * v, D - 16 * v);
-}
-
-static inline void store_row(const float16 x[DV], __global float *p)
-{
-    for (int v = 0; v < DV; v++)
-        if (16 * v + 16 <= D)
-            vstore16(x[v], v, p);
-        else
-            store_tail(x[v], p + 16 * v, D - 16 * v);
-}
-
-/* t[d][j] = x[j][d] for the `count` (at most KB) rows at x; zero for the rest. */
-static inline void transpose_block(float t[D][KB], __global const float *x, int count)
-{
-    for (int j = 0; j < KB; j++)
-        for (int d = 0; d < D; d++)
-            t[d][j] = j < count ? x[(size_t)j * C + d] : 0.0f;
-}
-
-/* s[i][v] = sum_d x[i][d] t[d][16 v ..]; rows i at or beyond `rows` repeat the last one and are ignored by the caller. */
-static inline void scores(float16 s[QB][KV], __global const float *x, int rows, float t[D][KB])
-{
-    __global const float *row[QB];
-
-    for (int i = 0; i < QB; i++) {
-        row[i] = x + (size_t)min(i, rows - 1) * C;
-        for (int v = 0; v < KV; v++)
-            s[i][v] = (float16)(0.0f);
-    }
-    for (int d = 0; d < D; d++) {
-        float16 y[KV];
-
-        _Pragma("unroll") for (int v = 0; v < KV; v++) y[v] = vload16(v, t[d]);
-        _Pragma("unroll") for (int i = 0; i < QB; i++)
-            _Pragma("unroll") for (int v = 0; v < KV; v++) s[i][v] = fma((float16)(row[i][d]), y[v], s[i][v]);
-    }
-}
-
-#ifdef DROPOUT
-/* keep[i][v]: 0 or 1 / (1 - p) for queries i0 .. i0 + 3 and keys j0 + 16 v ... `base` is bounds[s] + i0 / 4. */
-static inline void dropout_block(float16 keep[QB][KV], int base, int h, int j0, uint step, uint node, uint2 seed,
-                                 uint threshold, float scale)
-{
-    const uint16 lane = (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-
-    for (int v = 0; v < KV; v++) {
-        uint16 c0 = (uint16)((uint)base * H + (uint)h), c1 = (uint16)(step), c2 = (uint16)(node);
-        uint16 c3 = ((uint16)((uint)j0 + 16u * (uint)v) + lane) << 8 | RNG_DROPOUT;
-
-        philox4x32_16(&c0, &c1, &c2, &c3, seed.x, seed.y);
-        keep[0][v] = select((float16)(0.0f), (float16)(scale), c0 >= threshold);
-        keep[1][v] = select((float16)(0.0f), (float16)(scale), c1 >= threshold);
-        keep[2][v] = select((float16)(0.0f), (float16)(scale), c2 >= threshold);
-        keep[3][v] = select((float16)(0.0f), (float16)(scale), c3 >= threshold);
-    }
-}
+/* Vectors that a product sums in registers: half of AVX-512's; a float16 is two registers of AVX, four of NEON. */
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(__AVX512F__)
+#define TILE 4
+#else
+#define TILE 16
 #endif
 
-/* All ones in the lanes of keys that exist: j0 + lane < count. */
-static inline int16 key_exists(int v, int count)
-{
-    const int16 lane = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#define ONCE static __attribute__((noinline))
+#define UNROLL _Pragma("unroll")
 
-    return lane + 16 * v < count;
+static inline float16 load_columns(__global const float *row, int u)
+{
+    return 16 * u + 16 <= D ? load_16(row + 16 * u) : load_tail(row + 16 * u, D - 16 * u);
 }
 
-static inline float max_lanes(float16 x)
+static inline void store_columns(float16 x, __global float *row, int u)
 {
-    float8 a = fmax(x.lo, x.hi);
-    float4 b = fmax(a.lo, a.hi);
-    float2 c = fmax(b.lo, b.hi);
-
-    return fmax(c.x, c.y);
+    if (16 * u + 16 <= D)
+        store_16(x, row + 16 * u);
+    else
+        store_tail(x, row + 16 * u, D - 16 * u);
 }
 
-static inline float sum_lanes(float16 x)
+/* Row j of x, DV vectors, = factor * row j of p, for j < count; from `rows` on the last row again. */
+static inline void pack(float16 *x, __global const float *p, int rows, int count, float factor)
 {
-    float8 a = x.lo + x.hi;
-    float4 b = a.lo + a.hi;
-    float2 c = b.lo + b.hi;
+    for (int j = 0; j < count; j++)
+        UNROLL for (int u = 0; u < DV; u++)
+            x[j * DV + u] = load_columns(p + (size_t)min(j, rows - 1) * C, u) * factor;
+}
 
-    return c.x + c.y;
+/* y[i] lane j = factor * x[j stride] lane i, 16 x 16 of them. */
+ONCE void transpose(float16 *y, const float16 *x, int stride, float factor)
+{
+    float16 a[16];
+
+    UNROLL for (int i = 0; i < 16; i++) a[i] = x[i * stride];
+    transpose_16(a);
+    UNROLL for (int i = 0; i < 16; i++) y[i] = a[i] * factor;
+}
+
+/* t[d] lane i = factor * x[i][d], for 16 packed rows x. */
+static inline void to_lanes(float16 t[W], const float16 *x, float factor)
+{
+    for (int u = 0; u < DV; u++)
+        transpose(t + 16 * u, x + u, DV, factor);
+}
+
+/* Row i of p = t[...] lane i, for i < rows and 16. */
+static inline void from_lanes(__global float *p, const float16 t[W], int rows)
+{
+    for (int u = 0; u < DV; u++) {
+        float16 x[16];
+
+        transpose(x, t + 16 * u, 1, 1.0f);
+        for (int i = 0; i < min(rows, 16); i++)
+            store_columns(x[i], p + (size_t)i * C, u);
+    }
 }
 
 /*
- * out = dropout(softmax(scale q k^T)) v and lse[t][h] = log sum_j exp(scale q_t k_j).
- * Grid: (sequences, H, blocks of CHUNK queries); work-items beyond a sequence's end have nothing to do.
+ * s[m N + n] += sum over k < depth of a[m across + k along] * b[k stride + n], for n < N and m < TILE / N. N = 2 loads fewer
+ * scalars; N = 1 wastes no vector when there is but one.
  */
-#define CHUNK 64
+#define PRODUCT(N)                                                                                                     \
+    static inline void product_##N(float16 s[TILE], const float *a, int across, int along, const float16 *b,           \
+                                   int stride, int depth)                                                              \
+    {                                                                                                                  \
+        for (int k = 0; k < depth; k++)                                                                                \
+            UNROLL for (int m = 0; m < TILE; m++)                                                                      \
+                s[m] = fma((float16)(a[m / N * across + k * along]), b[k * stride + m % N], s[m]);                     \
+    }
+PRODUCT(1)
+PRODUCT(2)
 
+/* s[j stride] = sum_d x[j][d] t[d], for the first `count` of packed rows x, a multiple of 16. */
+ONCE void scores(float16 *s, int stride, const float16 *x, const float16 t[W], int count)
+{
+    for (int j = 0; j < count; j += TILE) {
+        float16 sum[TILE];
+
+        UNROLL for (int m = 0; m < TILE; m++) sum[m] = 0.0f;
+        product_1(sum, (const float *)(x + j * DV), W, 1, t, 1, D);
+        UNROLL for (int m = 0; m < TILE; m++) s[(j + m) * stride] = sum[m];
+    }
+}
+
+/* t[d] = shrink t[d] + sum over j < count of x[j][d] s[j stride]; t counts as 0 when `first`. */
+ONCE void weigh(float16 t[W], float16 shrink, bool first, const float16 *x, const float16 *s, int stride, int count)
+{
+    for (int d = 0; d < W; d += TILE) {
+        float16 sum[TILE];
+
+        UNROLL for (int m = 0; m < TILE; m++) sum[m] = first ? 0.0f : t[d + m] * shrink;
+        product_1(sum, (const float *)x + d, 1, W, s, stride, count);
+        UNROLL for (int m = 0; m < TILE; m++) t[d + m] = sum[m];
+    }
+}
+
+#if DV % 2
+#define N 1
+#define PRODUCT_N product_1
+#else
+#define N 2
+#define PRODUCT_N product_2
+#endif
+
+/* Row j of p += sum over i < rows of s[j][i] times packed row i of x, for j < count; p counts as 0 when `first`. */
+ONCE void outer(__global float *p, bool first, const float16 *s, const float16 *x, int rows, int count)
+{
+    for (int j = 0; j < count; j += TILE / N)
+        for (int u = 0; u < DV; u += N) {
+            __global float *row = p + (size_t)j * C;
+            float16 sum[TILE];
+
+            UNROLL for (int m = 0; m < TILE; m++)
+                sum[m] = first || j + m / N >= count ? 0.0f : load_columns(row + (size_t)(m / N) * C, u + m % N);
+            PRODUCT_N(sum, (const float *)(s + j * QV), QB, 1, x + u, DV, rows);
+            UNROLL for (int m = 0; m < TILE; m++)
+                if (j + m / N < count)
+                    store_columns(sum[m], row + (size_t)(m / N) * C, u + m % N);
+        }
+}
+
+/* PoCL's prefetch() does nothing. */
+#if defined(__x86_64__) || defined(__aarch64__)
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PREFETCH(p) prefetch(p, 16)
+#endif
+#define PREFETCH_MOST (1 << 16) /* numbers: beyond, the second-level cache would lose them again */
+
+/*
+ * Asks for head h's share of the next sequence's rows, [bounds[1], bounds[2]): whole rows in their order, which hardware
+ * follows at full speed, where a head's own columns are short pieces far apart.
+ */
+ONCE void prefetch_next(__global const float *x, __global const uint *bounds, int h)
+{
+    int length = (int)(bounds[2] - bounds[1]);
+
+    x += (size_t)bounds[1] * C + (size_t)h * length * D;
+    for (int i = 0; i < length * D && length * C <= PREFETCH_MOST; i += 16)
+        PREFETCH(x + i);
+}
+
+#if DROPOUT
+/* words[j] < threshold drops key j0 + j, for j < count, of 16 queries in the lanes: those of c0, the counter's first word. */
+ONCE void draw(uint16 *words, uint16 c0, const struct dropout *d, int j0, int count)
+{
+    for (int j = 0; j < count; j += 8) {
+        uint16 w[4] = { c0, (uint16)(d->step), (uint16)(d->node), (uint16)((uint)(j0 + j) / 8 << 8 | DROPOUT_STREAM) };
+
+        philox4x32_16(w, w + 1, w + 2, w + 3, d->k0, d->k1);
+        for (int n = 0; n < 4; n++) {
+            words[j + n] = w[n];
+            words[j + 4 + n] = w[n] << 16;
+        }
+    }
+}
+
+/* A block's words for the 16 queries from row `row` on, and x or the 0 that they make it. */
+#define DRAW(words, row, j0, count)                                                                                    \
+    const uint16 lane = (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);                                \
+    uint16 words[KB];                                                                                                  \
+    draw(words, (lane + (uint)(row)) * H + (uint)h, &dropout, j0, count)
+#define KEPT(words, j, x) (words[j] < dropout.threshold ? (float16)(0.0f) : (x))
+#else
+#define DRAW(words, row, j0, count)
+#define KEPT(words, j, x) (x)
+#endif
+
+/* 16 bits decide, so p is rounded down to a multiple of 2^-16. */
+static inline struct dropout rounded(struct dropout d)
+{
+    d.threshold &= 0xFFFF0000u;
+    d.scale = 1.0f / (1.0f - (float)(d.threshold >> 16) * 0x1p-16f);
+    return d;
+}
+
+static inline float16 larger(float16 a, float16 b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * out = dropout(softmax(scale q k^T)) v and lse[t][h] = log2 sum_j exp(scale q_t k_j).
+ * Grid: (blocks of QB queries, H, sequences); work-items beyond a sequence's end have nothing to do.
+ */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void attention_forward(__global const float *restrict q, __global const float *restrict k,
                        __global const float *restrict v, __global float *restrict out, __global float *restrict lse,
-                       __global const uint *restrict bounds, float scale, uint threshold, float keep_scale, uint seed0,
-                       uint seed1, uint step, uint node)
+                       __global const uint *restrict bounds, float scale, DROPOUT_PARAMETERS)
 {
-    int first = (int)bounds[get_global_id(0)], length = (int)bounds[get_global_id(0) + 1] - first;
-    int h = (int)get_global_id(1), from = (int)get_global_id(2) * CHUNK, to = min(from + CHUNK, length);
+    struct dropout dropout = DROPOUT_ARGUMENTS;
+    int h = (int)get_global_id(1), i0 = (int)get_global_id(0) * QB;
+
+    bounds += get_global_id(2);
+    dropout = rounded(dropout);
+
+    int first = (int)bounds[0], length = (int)bounds[1] - first, rows = min(QB, length - i0);
     size_t origin = (size_t)first * C + (size_t)h * D;
-    float t[D][KB], largest[CHUNK], total[CHUNK], p[QB][KB];
+    float16 kb[KB * DV], vb[KB * DV], qt[QV][W], ot[QV][W], s[KB], largest[QV], total[QV];
 
-    for (int j0 = 0; from < to && j0 < length; j0 += KB) {
-        int keys = min(KB, length - j0);
+    if (i0 == 0 && get_global_id(2) + 1 < get_global_size(2)) {
+        prefetch_next(q, bounds, h);
+        prefetch_next(k, bounds, h);
+        prefetch_next(v, bounds, h);
+        prefetch_next(out, bounds, h);
+    }
+    for (int i = 0; 16 * i < rows; i++) {
+        pack(kb, q + origin + (size_t)(i0 + 16 * i) * C, rows - 16 * i, 16, scale);
+        to_lanes(qt[i], kb, LOG2_E);
+        largest[i] = -INFINITY;
+        total[i] = 0.0f;
+    }
+    for (int j0 = 0; j0 < length && rows > 0; j0 += KB) {
+        int keys = min(KB, length - j0), whole = (keys + 15) / 16 * 16;
 
-        transpose_block(t, k + origin + (size_t)j0 * C, keys);
-        for (int i0 = from; i0 < to; i0 += QB) {
-            int rows = min(QB, to - i0);
-            float16 s[QB][KV], o[QB][DV];
-#ifdef DROPOUT
-            float16 keep[QB][KV];
+        pack(kb, k + origin + (size_t)j0 * C, keys, whole, 1.0f);
+        pack(vb, v + origin + (size_t)j0 * C, keys, whole, 1.0f);
+        for (int i = 0; 16 * i < rows; i++) {
+            float16 most = largest[i], sum = 0.0f, shrink;
+            DRAW(words, first + i0 + 16 * i, j0, keys);
 
-            dropout_block(keep, first + i0 / QB, h, j0, step, node, (uint2)(seed0, seed1), threshold, keep_scale);
-#endif
-            scores(s, q + origin + (size_t)i0 * C, rows, t);
-            for (int i = 0; i < QB; i++) {
-                int c = i0 - from + min(i, rows - 1);
-                float16 m = (float16)(-INFINITY), sum = (float16)(0.0f);
-                float before = j0 ? largest[c] : -INFINITY, now, shrink;
-
-                for (int u = 0; u < KV; u++) {
-                    s[i][u] = select((float16)(-INFINITY), s[i][u] * scale, key_exists(u, keys));
-                    m = fmax(m, s[i][u]);
-                }
-                now = fmax(before, max_lanes(m));
-                shrink = j0 ? exp_v1(before - now) : 0.0f;
-                for (int u = 0; u < KV; u++) {
-                    float16 e = select((float16)(0.0f), exp_v16(s[i][u] - now), key_exists(u, keys));
-
-                    sum += e;
-#ifdef DROPOUT
-                    e *= keep[i][u];
-#endif
-                    vstore16(e, u, p[i]);
-                }
-                if (i < rows) {
-                    largest[c] = now;
-                    total[c] = (j0 ? total[c] * shrink : 0.0f) + sum_lanes(sum);
-                }
-                for (int u = 0; u < DV; u++)
-                    o[i][u] = (float16)(0.0f);
-                if (j0 && i < rows) {
-                    load_row(o[i], out + origin + (size_t)(i0 + i) * C);
-                    for (int u = 0; u < DV; u++)
-                        o[i][u] *= shrink;
-                }
-            }
+            scores(s, 1, kb, qt[i], whole);
+            for (int j = 0; j < whole; j += 4)
+                most = larger(most, larger(larger(s[j], s[j + 1]), larger(s[j + 2], s[j + 3])));
             for (int j = 0; j < keys; j++) {
-                float16 y[DV];
+                float16 e = exp2_v16(s[j] - most);
 
-                load_row(y, v + origin + (size_t)(j0 + j) * C);
-                _Pragma("unroll") for (int i = 0; i < QB; i++)
-                    _Pragma("unroll") for (int u = 0; u < DV; u++) o[i][u] = fma((float16)(p[i][j]), y[u], o[i][u]);
+                sum += e;
+                s[j] = KEPT(words, j, e);
             }
-            for (int i = 0; i < rows; i++) {
-                if (j0 + KB >= length) {
-                    float sum = total[i0 - from + i];
-
-                    for (int u = 0; u < DV; u++)
-                        o[i][u] /= sum;
-                    lse[(size_t)(first + i0 + i) * H + h] = largest[i0 - from + i] + log(sum);
-                }
-                store_row(o[i], out + origin + (size_t)(i0 + i) * C);
-            }
+            shrink = exp2_v16(largest[i] - most);
+            largest[i] = most;
+            total[i] = total[i] * shrink + sum;
+            weigh(ot[i], shrink, j0 == 0, vb, s, 1, keys);
         }
+    }
+    for (int i = 0; 16 * i < rows; i++) {
+        size_t row = (size_t)(first + i0 + 16 * i);
+        float16 factor = dropout.scale / total[i], norm = largest[i] + log_v16(total[i]) * LOG2_E;
+
+        for (int d = 0; d < D; d++)
+            ot[i][d] *= factor;
+        from_lanes(out + origin + (size_t)(i0 + 16 * i) * C, ot[i], rows - 16 * i);
+        for (int n = 0; n < min(16, rows - 16 * i); n++)
+            lse[(row + n) * H + h] = ((float *)&norm)[n];
     }
 }
 
 /*
  * dq, dk, dv from dout, q, k, v, out and lse. With P = exp(scale q k^T - lse), M the dropout factors, and
  * delta_i = sum_d dout_id out_id:  dV = (P M)^T dO;  dS = P (M (dO V^T) - delta);  dQ = scale dS K;  dK = scale dS^T Q.
- * Grid: (sequences, H). A work-item owns its sequence's and head's rows of all three, so sums have one fixed order.
- * delta is scratch (T x H).
+ * Grid: (H, sequences). A work-item owns its sequence's and head's rows of all three, so sums have one fixed order.
  */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void attention_backward(__global const float *restrict q, __global const float *restrict k,
                         __global const float *restrict v, __global const float *restrict out,
                         __global const float *restrict lse, __global const float *restrict dout,
                         __global float *restrict dq, __global float *restrict dk, __global float *restrict dv,
-                        __global float *restrict delta, __global const uint *restrict bounds, float scale,
-                        uint threshold, float keep_scale, uint seed0, uint seed1, uint step, uint node)
+                        __global const uint *restrict bounds, float scale, DROPOUT_PARAMETERS)
 {
-    int first = (int)bounds[get_global_id(0)], length = (int)bounds[get_global_id(0) + 1] - first;
-    int h = (int)get_global_id(1);
+    struct dropout dropout = DROPOUT_ARGUMENTS;
+    int h = (int)get_global_id(0);
+
+    bounds += get_global_id(1);
+    dropout = rounded(dropout);
+
+    int first = (int)bounds[0], length = (int)bounds[1] - first;
     size_t origin = (size_t)first * C + (size_t)h * D;
-    float kt[D][KB], vt[D][KB], p[QB][KB], ds[QB][KB];
-    float16 sum_k[KB][DV], sum_v[KB][DV];
+    float16 kb[KB * DV], vb[KB * DV], qb[QB * DV], gb[QB * DV], qt[QV][W], gt[QV][W], dqt[QV][W];
+    float16 p[KB * QV], ds[KB * QV], norm[QV], delta[QV];
 
-    for (int i = 0; i < length; i++) {
-        float16 sum = (float16)(0.0f), x[DV], y[DV];
-
-        load_row(x, dout + origin + (size_t)i * C);
-        load_row(y, out + origin + (size_t)i * C);
-        for (int u = 0; u < DV; u++)
-            sum = fma(x[u], y[u], sum);
-        delta[(size_t)(first + i) * H + h] = sum_lanes(sum);
+    if (get_global_id(1) + 1 < get_global_size(1)) {
+        prefetch_next(q, bounds, h);
+        prefetch_next(k, bounds, h);
+        prefetch_next(v, bounds, h);
+        prefetch_next(out, bounds, h);
+        prefetch_next(dout, bounds, h);
+        prefetch_next(dq, bounds, h);
+        prefetch_next(dk, bounds, h);
+        prefetch_next(dv, bounds, h);
     }
-    for (int j0 = 0; j0 < length; j0 += KB) {
-        int keys = min(KB, length - j0);
+    for (int i0 = 0; i0 < length; i0 += QB) {
+        int rows = min(QB, length - i0);
 
-        transpose_block(kt, k + origin + (size_t)j0 * C, keys);
-        transpose_block(vt, v + origin + (size_t)j0 * C, keys);
-        for (int j = 0; j < KB; j++)
-            for (int u = 0; u < DV; u++)
-                sum_k[j][u] = sum_v[j][u] = (float16)(0.0f);
-        for (int i0 = 0; i0 < length; i0 += QB) {
-            int rows = min(QB, length - i0);
-            size_t at = origin + (size_t)i0 * C;
-            float16 s[QB][KV], dp[QB][KV], x[QB][DV], y[QB][DV], sum_q[QB][DV];
-#ifdef DROPOUT
-            float16 keep[QB][KV];
+        for (int i = 0; 16 * i < rows; i++) {
+            size_t at = origin + (size_t)(i0 + 16 * i) * C;
+            int count = rows - 16 * i;
+            float16 *qr = qb + 16 * i * DV, *gr = gb + 16 * i * DV, x[16];
 
-            dropout_block(keep, first + i0 / QB, h, j0, step, node, (uint2)(seed0, seed1), threshold, keep_scale);
-#endif
-            scores(s, q + at, rows, kt);
-            scores(dp, dout + at, rows, vt);
-            for (int i = 0; i < QB; i++) {
-                size_t row = (size_t)(first + i0 + min(i, rows - 1)) * H + h;
-
-                for (int u = 0; u < KV; u++) {
-                    float16 e = exp_v16(s[i][u] * scale - lse[row]), d = dp[i][u], kept = e;
-
-                    e = select((float16)(0.0f), e, key_exists(u, i < rows ? keys : 0));
-                    kept = e;
-#ifdef DROPOUT
-                    kept *= keep[i][u];
-                    d *= keep[i][u];
-#endif
-                    vstore16(kept, u, p[i]);
-                    vstore16(e * (d - delta[row]) * scale, u, ds[i]);
-                }
-                load_row(x[i], dout + at + (size_t)min(i, rows - 1) * C);
-                load_row(y[i], q + at + (size_t)min(i, rows - 1) * C);
+            pack(qr, q + at, count, 16, scale);
+            to_lanes(qt[i], qr, LOG2_E);
+            pack(gr, dout + at, count, 16, dropout.scale);
+            to_lanes(gt[i], gr, 1.0f);
+            pack(kb, out + at, count, 16, 1.0f / dropout.scale);
+            for (int n = 0; n < 16; n++) {
+                x[n] = 0.0f;
                 for (int u = 0; u < DV; u++)
-                    sum_q[i][u] = (float16)(0.0f);
-                if (j0 && i < rows)
-                    load_row(sum_q[i], dq + at + (size_t)i * C);
+                    x[n] += kb[n * DV + u] * gr[n * DV + u];
+                ((float *)(norm + i))[n] = lse[(size_t)(first + i0 + 16 * i + min(n, count - 1)) * H + h];
             }
-            for (int j = 0; j < keys; j++) {
-                float16 z[DV];
-
-                load_row(z, k + origin + (size_t)(j0 + j) * C);
-                _Pragma("unroll") for (int u = 0; u < DV; u++)
-                    _Pragma("unroll") for (int i = 0; i < QB; i++)
-                    {
-                        sum_v[j][u] = fma((float16)(p[i][j]), x[i][u], sum_v[j][u]);
-                        sum_k[j][u] = fma((float16)(ds[i][j]), y[i][u], sum_k[j][u]);
-                        sum_q[i][u] = fma((float16)(ds[i][j]), z[u], sum_q[i][u]);
-                    }
-            }
-            for (int i = 0; i < rows; i++)
-                store_row(sum_q[i], dq + at + (size_t)i * C);
+            transpose(x, x, 1, 1.0f);
+            delta[i] = 0.0f;
+            for (int n = 0; n < 16; n++)
+                delta[i] += x[n];
         }
-        for (int j = 0; j < keys; j++) {
-            store_row(sum_k[j], dk + origin + (size_t)(j0 + j) * C);
-            store_row(sum_v[j], dv + origin + (size_t)(j0 + j) * C);
+        for (int j0 = 0; j0 < length; j0 += KB) {
+            int keys = min(KB, length - j0), whole = (keys + 15) / 16 * 16;
+
+            pack(kb, k + origin + (size_t)j0 * C, keys, whole, 1.0f);
+            pack(vb, v + origin + (size_t)j0 * C, keys, whole, 1.0f);
+            for (int i = 0; 16 * i < rows; i++) {
+                DRAW(words, first + i0 + 16 * i, j0, keys);
+
+                scores(p + i, QV, kb, qt[i], whole);
+                scores(ds + i, QV, vb, gt[i], whole);
+                for (int j = 0; j < keys; j++) {
+                    int n = j * QV + i;
+                    float16 e = exp2_v16(p[n] - norm[i]);
+
+                    p[n] = KEPT(words, j, e);
+                    ds[n] = e * (KEPT(words, j, ds[n]) - delta[i]);
+                }
+                weigh(dqt[i], 1.0f, j0 == 0, kb, ds + i, QV, keys);
+            }
+            outer(dv + origin + (size_t)j0 * C, i0 == 0, p, gb, rows, keys);
+            outer(dk + origin + (size_t)j0 * C, i0 == 0, ds, qb, rows, keys);
+        }
+        for (int i = 0; 16 * i < rows; i++) {
+            for (int d = 0; d < D; d++)
+                dqt[i][d] *= scale;
+            from_lanes(dq + origin + (size_t)(i0 + 16 * i) * C, dqt[i], rows - 16 * i);
         }
     }
 }

@@ -1,9 +1,10 @@
 /*
- * exp, log, tanh and the normal distribution for float and its vectors: exp_v1(float) ... exp_v16(float16). CPU drivers
+ * exp, exp2, log, tanh and the normal distribution for float and its vectors: exp_v1(float) ... exp_v16(float16). CPU drivers
  * scalarise the built-in ones; these are straight-line arithmetic that stays in vector registers. NaN propagates, nothing
  * traps; a result below the normal range is 0. Coefficients and errors: tests/tools/fit_math.py.
  *
  *     exp         1 ulp
+ *     exp2        1.2 ulp, for x <= 128
  *     log         1 ulp; 0 and subnormals give -inf, negatives NaN
  *     tanh        1.5 ulp
  *     normal_cdf  6.2e-8 absolute: Phi(x) = (1 + erf(x / sqrt 2)) / 2; relative error below 1e-5 in the left tail
@@ -30,6 +31,23 @@
         q = q * r + 0x1.fffffcp-2f;                                                                                    \
         q = (r * r) * q + r + 1.0f;                                                                                    \
         return q * 2.0f * as_##F((as_##I(shifted) - 0x4B400000 + 126) << 23);                                          \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* x = n + r; exp2(r) = 1 + r Q(r). The sum's low bits are n + 127, the exponent of 2^n; below -126 it is 0. */    \
+    static inline F exp2_##V(F x)                                                                                      \
+    {                                                                                                                  \
+        x = x < -127.0f ? (F)(-127.0f) : x;                                                                            \
+                                                                                                                       \
+        F shifted = x + 12583039.0f; /* 1.5 * 2^23 + 127 */                                                            \
+        F r = x - (shifted - 12583039.0f);                                                                             \
+        F q = 0x1.41fbbcp-13f * r + 0x1.5f3e52p-10f;                                                                   \
+                                                                                                                       \
+        q = q * r + 0x1.3b2d4cp-7f;                                                                                    \
+        q = q * r + 0x1.c6aee8p-5f;                                                                                    \
+        q = q * r + 0x1.ebfbdcp-3f;                                                                                    \
+        q = q * r + 0x1.62e430p-1f;                                                                                    \
+        q = q * r + 1.0f;                                                                                              \
+        return q * as_##F(as_##I(shifted) << 23);                                                                      \
     }                                                                                                                  \
                                                                                                                        \
     /* x = 2^e (1 + f), 1 + f in [sqrt(1/2), sqrt 2); log(1 + f) = f - f^2 / 2 + f^3 P(f) */                           \

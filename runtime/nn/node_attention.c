@@ -1,4 +1,4 @@
-/* Attention within each sequence. saved: lse. scratch: delta. */
+/* Attention within each sequence. saved: lse. */
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"
@@ -25,8 +25,10 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
 {
     (void)limits;
     node->saved[0] = sp_plan_value(plan, "log-sum-exp", SP_PER_TOKEN, (size_t)node->heads);
-    if (node->active)
-        node->scratch = sp_plan_value(plan, "delta", SP_PER_TOKEN, (size_t)node->heads);
+    for (int k = 0; k < SP_NODE_INPUTS; k++)
+        if (node->accumulate[k])
+            sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: a query, key or value feeds another node too",
+                                        plan->values[node->output].name));
 }
 
 static bool reads(const struct sp_plan *plan, const struct sp_node *node, int k)
@@ -70,7 +72,6 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     args.dq = sp_plan_gradient(plan, node->input[0]);
     args.dk = sp_plan_gradient(plan, node->input[1]);
     args.dv = sp_plan_gradient(plan, node->input[2]);
-    args.delta = sp_plan_buffer(plan, node->scratch);
     return sp_attention_backward(plan->device, &args);
 }
 

@@ -7,83 +7,70 @@
 
 #include <math.h>
 
-enum { CHUNK = 64, QUERIES = 4 }; /* cl/attn/attention.cl's CHUNK and QB */
+enum { QUERIES = 64 }; /* cl/attn/attention.cl's QB */
 
 static const struct sp_kernel attention_forward = { "attention_forward", "attn/attention.cl" };
 static const struct sp_kernel attention_backward = { "attention_backward", "attn/attention.cl" };
 
-static uint32_t threshold(float p)
-{
-    return (uint32_t)((double)p * 4294967296.0);
-}
-
-static void common(struct sp_launch *launch, const struct sp_attention *a)
+/* Runs with the buffers, then what both kernels have in common. */
+static int run_kernel(struct sp_device *device, struct sp_launch *launch, const struct sp_attention *a,
+                      struct sp_buffer *const buffers[], size_t count)
 {
     sp_launch_define(launch, "H", a->heads);
     sp_launch_define(launch, "D", a->head_dim);
-    sp_launch_define(launch, "KV", 4);
-    if (a->dropout.p > 0)
-        sp_launch_define(launch, "DROPOUT", 1);
-}
-
-static void tail(struct sp_launch *launch, const struct sp_attention *a)
-{
+    for (size_t i = 0; i < count; i++)
+        sp_launch_buffer(launch, buffers[i]);
     sp_launch_buffer(launch, a->bounds);
     sp_launch_float(launch, a->scale);
-    sp_launch_uint(launch, threshold(a->dropout.p));
-    sp_launch_float(launch, 1.0f / (1.0f - a->dropout.p));
-    sp_launch_uint(launch, (uint32_t)a->dropout.seed);
-    sp_launch_uint(launch, (uint32_t)(a->dropout.seed >> 32));
-    sp_launch_uint(launch, a->dropout.step);
-    sp_launch_uint(launch, a->dropout.node);
+    sp_dropout_launch(launch, &a->dropout);
+    return sp_launch_run(device, launch);
 }
 
 int sp_attention_forward(struct sp_device *device, const struct sp_attention *a)
 {
     struct sp_launch launch = {
         .kernel = &attention_forward,
-        .global = { (size_t)a->sequences, (size_t)a->heads, (size_t)((a->longest + CHUNK - 1) / CHUNK) },
+        .global = { (size_t)((a->longest + QUERIES - 1) / QUERIES), (size_t)a->heads, (size_t)a->sequences },
         .local = { 1, 1, 1 },
         .label = "attention forward",
     };
+    struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse };
 
-    common(&launch, a);
-    sp_launch_buffer(&launch, a->q);
-    sp_launch_buffer(&launch, a->k);
-    sp_launch_buffer(&launch, a->v);
-    sp_launch_buffer(&launch, a->out);
-    sp_launch_buffer(&launch, a->lse);
-    tail(&launch, a);
-    return sp_launch_run(device, &launch);
+    return run_kernel(device, &launch, a, buffers, sizeof buffers / sizeof *buffers);
 }
 
 int sp_attention_backward(struct sp_device *device, const struct sp_attention *a)
 {
     struct sp_launch launch = {
         .kernel = &attention_backward,
-        .global = { (size_t)a->sequences, (size_t)a->heads },
+        .global = { (size_t)a->heads, (size_t)a->sequences },
         .local = { 1, 1 },
         .label = "attention backward",
     };
-    struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dq, a->dk, a->dv, a->delta };
+    struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dq, a->dk, a->dv };
 
-    common(&launch, a);
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
-        sp_launch_buffer(&launch, buffers[i]);
-    tail(&launch, a);
-    return sp_launch_run(device, &launch);
+    return run_kernel(device, &launch, a, buffers, sizeof buffers / sizeof *buffers);
 }
 
-/* size: heads, head_dim, lengths of up to five sequences; the flag asks for dropout. */
-enum { DROPOUT = 1 };
+/* size: heads, head_dim, lengths of up to five sequences. */
+enum {
+    DROPOUT = 1,
+    MANY = 2,  /* the sequences come TIMES times */
+    STEEP = 4, /* a scale that leaves few keys with weight, so maxima change from block to block */
+    TIMES = 20,
+};
 
 static const struct sp_op_case cases[] = {
     { .name = "1x1, one token", .size = { 1, 1, 1 }, .tolerance = 1e-5 },
     { .name = "5x4, lengths 3 1 7", .size = { 5, 4, 3, 1, 7 }, .tolerance = 1e-5 },
-    { .name = "3x20, lengths 17 64 1 65", .size = { 3, 20, 17, 64, 1, 65 }, .tolerance = 1e-5 },
+    { .name = "5x4, lengths 33 2, steep", .size = { 5, 4, 33, 2 }, .flags = STEEP, .tolerance = 1e-5 },
     { .name = "3x16, lengths 5 70, dropout", .size = { 3, 16, 5, 70 }, .flags = DROPOUT, .tolerance = 1e-5 },
+    { .name = "3x20, lengths 17 64 1 65", .size = { 3, 20, 17, 64, 1, 65 }, .tolerance = 1e-5 },
+    { .name = "3x20, length 513, steep", .size = { 3, 20, 513 }, .flags = STEEP, .tolerance = 1e-4 },
     { .name = "2x32, lengths 130 1 31", .size = { 2, 32, 130, 1, 31 }, .tolerance = 1e-5 },
+    { .name = "2x32, lengths 5 12 1 25 16, many", .size = { 2, 32, 5, 12, 1, 25, 16 }, .flags = MANY, .tolerance = 1e-5 },
     { .name = "2x64, lengths 33 200, dropout", .size = { 2, 64, 33, 200 }, .flags = DROPOUT, .tolerance = 1e-5 },
+    { .name = "1x128, lengths 129 16, dropout", .size = { 1, 128, 129, 16 }, .flags = DROPOUT, .tolerance = 1e-5 },
 };
 
 struct run {
@@ -102,15 +89,15 @@ static int run(void *user)
 /* The dropout factor of query i and key j of a sequence that starts at `first`. */
 static double keep(const struct sp_attention *a, int first, int h, int i, int j)
 {
-    const uint32_t counter[4] = { (uint32_t)((first + i / QUERIES) * a->heads + h), a->dropout.step, a->dropout.node,
-                                  (uint32_t)j << 8 | SP_RNG_DROPOUT };
+    const uint32_t counter[4] = { (uint32_t)((first + i) * a->heads + h), a->dropout.step, a->dropout.node,
+                                  (uint32_t)(j / 8) << 8 | SP_RNG_DROPOUT };
     const uint32_t key[2] = { (uint32_t)a->dropout.seed, (uint32_t)(a->dropout.seed >> 32) };
-    uint32_t words[4];
+    uint32_t words[4], limit = (uint32_t)((double)a->dropout.p * 0x1p16);
 
     if (a->dropout.p <= 0)
         return 1;
     sp_philox(words, counter, key);
-    return words[i % QUERIES] >= threshold(a->dropout.p) ? 1 / (1 - (double)a->dropout.p) : 0;
+    return (words[j % 4] >> (j % 8 < 4 ? 16 : 0) & 0xFFFF) < limit ? 0 : 1 / (1 - limit * 0x1p-16);
 }
 
 /* host: q, k, v, dout and out, dq, dk, dv of one sequence and head, row stride C; p is scratch of length^2. */
@@ -163,10 +150,11 @@ static void reference(struct head *x, const struct sp_attention *a, int first, i
 static int check(struct sp_check *t, const struct sp_op_case *c)
 {
     struct run r = { .device = sp_check_device(t),
-                     .args = { .heads = c->size[0], .head_dim = c->size[1], .scale = (float)(1 / sqrt(c->size[1])),
+                     .args = { .heads = c->size[0], .head_dim = c->size[1],
+                               .scale = c->flags & STEEP ? 8.0f : (float)(1 / sqrt(c->size[1])),
                                .dropout = { c->flags & DROPOUT ? 0.3f : 0.0f, 0x123456789abcULL, 7, 3 } } };
     struct sp_attention *a = &r.args;
-    uint32_t bounds[6] = { 0 };
+    uint32_t bounds[5 * TIMES + 1] = { 0 };
     double *in[4], *out[4];
     struct sp_buffer **in_buffer[4] = { &a->q, &a->k, &a->v, &a->dout };
     struct sp_buffer **out_buffer[4] = { &a->out, &a->dq, &a->dk, &a->dv };
@@ -174,12 +162,11 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     size_t C = (size_t)(a->heads * a->head_dim), T;
     double *p;
 
-    for (; a->sequences < 5 && c->size[2 + a->sequences]; a->sequences++) {
-        int length = c->size[2 + a->sequences];
-
-        bounds[a->sequences + 1] = bounds[a->sequences] + (uint32_t)length;
-        a->longest = length > a->longest ? length : a->longest;
-    }
+    for (int n = 0; n < (c->flags & MANY ? TIMES : 1); n++)
+        for (int i = 2; i < 7 && c->size[i]; i++, a->sequences++) {
+            bounds[a->sequences + 1] = bounds[a->sequences] + (uint32_t)c->size[i];
+            a->longest = c->size[i] > a->longest ? c->size[i] : a->longest;
+        }
     T = bounds[a->sequences];
     SP_TRY(sp_check_input_words(t, &a->bounds, bounds, (size_t)a->sequences + 1));
     for (int i = 0; i < 4; i++)
@@ -190,7 +177,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     for (int i = 0; i < 4; i++)
         SP_TRY(sp_check_output(t, out_buffer[i], T * C));
     SP_TRY(sp_check_output(t, &a->lse, T * (size_t)a->heads));
-    SP_TRY(sp_check_output(t, &a->delta, T * (size_t)a->heads));
     for (int s = 0; s < a->sequences; s++)
         for (int h = 0; h < a->heads; h++) {
             size_t at = bounds[s] * C + (size_t)(h * a->head_dim);

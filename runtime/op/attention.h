@@ -16,11 +16,10 @@ struct sp_attention {
     struct sp_buffer *bounds;        /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 */
     struct sp_buffer *q, *k, *v;     /* (T x C) */
     struct sp_buffer *out;           /* (T x C): written by forward, read by backward */
-    struct sp_buffer *lse;           /* (T x heads): log sum exp of the scaled scores, likewise */
-    struct sp_dropout dropout;       /* of the probabilities */
+    struct sp_buffer *lse;           /* (T x heads): log2 sum exp of the scaled scores, likewise */
+    struct sp_dropout dropout;       /* of the probabilities; p is rounded down to a multiple of 2^-16 */
     struct sp_buffer *dout;          /* backward: (T x C) */
     struct sp_buffer *dq, *dk, *dv;  /* backward writes them: (T x C) */
-    struct sp_buffer *delta;         /* backward's scratch (T x heads) */
 };
 
 int sp_attention_forward(struct sp_device *device, const struct sp_attention *args);

@@ -63,6 +63,17 @@ def fit_exp():
     print(f"    float32: {ulps(np.ldexp(y, n.astype(int)), np.exp(x.astype(np.float64))).max():.2f} ulp")
 
 
+def fit_exp2():
+    # exp2(r) = 1 + r Q(r), |r| <= 1/2; weight r 2^-r makes the error relative
+    r = grid(-0.5, 0.5)
+    error, p = lawson(r, np.expm1(r * math.log(2)) / r, r * np.exp2(-r), 5)
+    show("exp2, Q", p, error)
+    x = np.linspace(-126, 127, 2000003).astype(F)
+    n = np.rint(x).astype(F)
+    y = (x - n) * horner(p, x - n) + F(1)
+    print(f"    float32: {ulps(np.ldexp(y, n.astype(int)), np.exp2(x.astype(np.float64))).max():.2f} ulp")
+
+
 def fit_normal_cdf():
     # Phi(-a) = exp(-a Q(a)) / 2 for a >= 0: the exponent is exact near 0 and small where Phi is large, so the absolute error
     # is half an ulp of 1. The fit stops at a = 6 (1e-9); beyond it a Q(a) must go on growing.
@@ -115,6 +126,7 @@ def fit_log():
 
 if __name__ == "__main__":
     fit_exp()
+    fit_exp2()
     fit_normal_cdf()
     fit_tanh()
     fit_log()
