@@ -45,11 +45,17 @@ static int find_targets(struct sp_mask *mask, const struct sp_run *run)
     return 0;
 }
 
+/* Target t's part of the budget where each has the same density: floor(K n / N). */
+static size_t share(const struct sp_run *run, const struct sp_mask *mask, size_t t, size_t budget)
+{
+    return (size_t)((unsigned __int128)budget * size_of(run, mask, t) / mask->targeted);
+}
+
 /* K: the count; floor(density N); or r sum (in + out), what LoRA of rank r would train. */
 static int budget(size_t *out, const struct sp_run *run, const struct sp_mask *mask)
 {
     const struct sp_config_sparse *c = &run->config->sparse;
-    size_t sum = 0;
+    size_t sum = 0, shared = 0;
 
     for (size_t t = 0; t < mask->count; t++)
         sum += (size_t)param_of(run, mask, t)->rows + (size_t)param_of(run, mask, t)->cols;
@@ -65,6 +71,11 @@ static int budget(size_t *out, const struct sp_run *run, const struct sp_mask *m
     if (*out > mask->targeted)
         return sp_error(SP_ECONFIG, "the sparse budget of %zu entries is larger than the %zu targeted weights", *out,
                         mask->targeted);
+    for (size_t t = 0; t < mask->count; t++)
+        shared += share(run, mask, t, *out);
+    if (c->scope == SP_CONFIG_SCOPE_TENSOR && shared == 0)
+        return sp_error(SP_ECONFIG, "the sparse budget of %zu entries gives none to any of the %zu matrices with sparse.scope tensor",
+                        *out, mask->count);
     return 0;
 }
 
@@ -168,8 +179,7 @@ static int score_tensor(struct sp_run *run, struct sp_mask *mask, struct scorer 
                                                            .weight = s->weight, .gradient = s->gradient, .count = n });
     if (s->global)
         return sp_select_add(s->global, (uint32_t)t, s->scores, n, name);
-    /* the same density in each tensor: floor(K n / N) */
-    SP_TRY(sp_select_create(&own, (size_t)((unsigned __int128)s->budget * n / mask->targeted)));
+    SP_TRY(sp_select_create(&own, share(run, mask, t, s->budget)));
     rc = sp_select_add(own, (uint32_t)t, s->scores, n, name);
     if (rc == 0)
         rc = sp_select_positions(&tensor->positions, &tensor->count, own, (uint32_t)t);

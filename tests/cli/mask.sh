@@ -77,6 +77,8 @@ mask none --set sparse.count=338945
 test_that 'a budget too big' fails_with 2 'larger than the 338944 targeted weights'
 mask none --set sparse.count=null --set sparse.density=1e-7
 test_that 'a budget that is nothing' fails_with 2 'rounds to no entry'
+mask none --set sparse.count=50 --set sparse.scope=tensor
+test_that 'or nothing for each' fails_with 2 'gives none to any of the 73 matrices'
 mask none --set 'sparse.target_modules=[querry]'
 test_that 'a target that is none' fails_with 2 "did you mean 'query'?"
 mask none --set 'sparse.target_modules=[classifier]'

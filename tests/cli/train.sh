@@ -102,17 +102,27 @@ test_that 'other labels make a new head' grep -q "the model's own head is replac
 test_that 'whose labels the adapter keeps' grep -q '"yes"' "$folder/h/adapter/adapter.json"
 
 # ---- interrupted
-./speft-cl train "$config" --set num_train_epochs=100000 --set logging_steps=1 --output-dir "$folder/i" >"$folder/out" \
-    2>"$folder/err" </dev/null &
-pid=$!
-for _ in $(seq 600); do
-    grep -q '"step":3,"epoch"' "$folder/i/metrics.jsonl" 2>/dev/null && break
-    sleep 0.1
-done
-kill -INT $pid
-status=0
-wait $pid || status=$?
-test_that 'interrupted: exit 130' test "$status" = 130
-run eval "$config" --quiet --adapter "$folder/i/adapter"
-test_that 'and the adapter is whole' test "$status" = 0
+# interrupt WHERE STEP [ARG]...: a long run that gets SIGINT when STEP has its line.
+interrupt() {
+    where=$1 step=$2
+    shift 2
+    ./speft-cl train "$config" --set num_train_epochs=100000 --output-dir "$folder/$where" "$@" >"$folder/out" 2>"$folder/err" \
+        </dev/null &
+    pid=$!
+    for _ in $(seq 600); do
+        grep -q "\"step\":$step,\"epoch\"" "$folder/$where/metrics.jsonl" 2>/dev/null && break
+        sleep 0.1
+    done
+    kill -INT $pid
+    status=0
+    wait $pid || status=$?
+    test_that "$where: exit 130" test "$status" = 130
+    test_that '  with a word about the adapter' grep -q "the adapter as of step [0-9]* is saved in $folder/$where/adapter" "$folder/err"
+    run eval "$config" --quiet --adapter "$folder/$where/adapter"
+    test_that '  which is whole' test "$status" = 0
+}
+interrupt interrupted-in-a-step 3
+for _ in $(seq 200); do cat "$source/eval.jsonl"; done >"$folder/long.jsonl"
+interrupt interrupted-in-an-evaluation 1 --set "validation_file=$folder/long.jsonl" --set per_device_eval_batch_size=1 \
+    --set eval_strategy=steps --set eval_steps=1
 finish

@@ -60,7 +60,7 @@ static inline void model_compile(struct model *m, struct sp_device *device, stru
         m->size[i] = (size_t)p->rows * (size_t)p->cols;
         m->value[i] = calloc(m->size[i], sizeof(float));
         for (size_t k = 0; k < m->size[i]; k++)
-            m->value[i][k] = 0.7f * plan_draw((uint32_t)i, k) + (strstr(p->name, "LayerNorm.weight") ? 1 : 0);
+            m->value[i][k] = 0.5f * plan_draw((uint32_t)i, k) + (strstr(p->name, "LayerNorm.weight") ? 1 : 0);
         if (p->kind == SP_PARAM_LINEAR)
             assert_ok(sp_buffer_create(&m->plain[i], device, m->size[i] * sizeof(float)));
         model_upload(m, i);

@@ -8,7 +8,8 @@
 
 #include <stdio.h>
 
-enum { VOCAB = 30, CLASSES = 3, POSITIONS = 12 };
+/* The sizes are those of tests/data/reference/binary, for the sake of compiled kernels. */
+enum { VOCAB = 30, CLASSES = 2, POSITIONS = 12 };
 
 static const int lengths[] = { 5, 1, 12, 3, 7 };
 static const struct sp_plan_limits limits = { .tokens = 60, .sequences = 6, .longest = POSITIONS, .training = true,
@@ -43,8 +44,8 @@ static bool chosen(const struct trained *t, const char *name)
 
 static struct sp_plan *build(const struct trained *t, float dropout)
 {
-    const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = 12, .num_hidden_layers = 3,
-                                            .num_attention_heads = 3, .intermediate_size = 20,
+    const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = 20, .num_hidden_layers = 3,
+                                            .num_attention_heads = 5, .intermediate_size = 37,
                                             .max_position_embeddings = POSITIONS, .type_vocab_size = 2,
                                             .layer_norm_eps = 1e-5f, .hidden_dropout = dropout,
                                             .attention_dropout = dropout, .classifier_dropout = dropout,
@@ -392,6 +393,19 @@ static void test_builders(void **state)
     sp_nn_cross_entropy(plan, sp_nn_dropout(plan, x, 0.5f), 0);
     assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "narrow.weight is 3 x 5, its input is 6 wide");
     sp_plan_free(plan);
+
+    /* attention and dropout store their gradients: nobody may have written them before */
+    for (int k = 0; k < 2; k++) {
+        assert_ok(sp_plan_create(&plan));
+        table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
+        bias = sp_plan_param(plan, SP_PARAM_VECTOR, 6, 1, "norm");
+        sp_plan_param_at(plan, (size_t)table)->trained = true;
+        x = sp_nn_embedding(plan, table, table, table);
+        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, 1, 0) : sp_nn_dropout(plan, x, 0.5f), x, bias, bias, 1e-5f, 0);
+        sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
+        assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "feeds another node too");
+        sp_plan_free(plan);
+    }
 
     assert_ok(sp_plan_create(&plan));
     table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
