@@ -34,7 +34,7 @@ static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
     SP_TRY(sp_run_open(r));
     SP_TRY(sp_run_load_data(r, true, false));
     SP_TRY(sp_run_build(r, true, 0, 0));
-    SP_TRY(sp_mask_make(mask, r));
+    SP_TRY(sp_mask_make(mask, r, 0));
     SP_TRY(save(mask, r, path));
     printf("%s: %zu of %zu weights in %zu matrices\n", path, mask->entries, mask->targeted, mask->count);
     return 0;
@@ -60,6 +60,7 @@ static int run(const struct sp_arguments *arguments)
 
 static const struct sp_flag flags[] = {
     { "output", "FILE", "the safetensors file to write", NULL },
+    { "metric", "NAME", "the metric, as --set sparse.metric=NAME", "sparse.metric" },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,
     SP_FLAG_END,
@@ -67,7 +68,7 @@ static const struct sp_flag flags[] = {
 
 const struct sp_command sp_command_mask = {
     .name = "mask",
-    .usage = "CONFIG --output FILE [--set KEY=VALUE]... [--device SPEC]",
+    .usage = "CONFIG --output FILE [--metric NAME] [--set KEY=VALUE]... [--device SPEC]",
     .summary = "choose the weights to train and write their positions",
     .flags = flags,
     .positional = 1,

@@ -53,10 +53,10 @@ static void test_groups(void **state)
     open_run(&run, &config);
     run.observer = (struct sp_observer){ note_total, &total };
     before = sp_device_memory(run.device);
-    assert_ok(sp_mask_make(&whole, &run));
+    assert_ok(sp_mask_make(&whole, &run, 0));
     assert_int_equal(total, BATCHES);
     config.sparse.scoring_memory = 0; /* a group has one target at least */
-    assert_ok(sp_mask_make(&parts, &run));
+    assert_ok(sp_mask_make(&parts, &run, 0));
     assert_int_equal(total, 9 * BATCHES);
     assert_int_equal(sp_device_memory(run.device), before);
     assert_int_equal(whole.count, 9);
