@@ -291,20 +291,19 @@ static int flow_largest(float *out, struct scoring *s, float scale)
 
 /*
  * The flow through a deep model may leave fp32's range either way. Only the ranking counts, and the gradients are linear in the
- * scale with which backward begins: a power of two under which the largest is neither infinite nor zero is looked for first.
+ * scale with which backward begins: a power of two under which the largest lies well inside the range is looked for first.
  */
 static int flow_scale(float *scale, struct scoring *s)
 {
-    float largest;
+    float largest = 0;
 
-    *scale = 1;
-    for (int tries = 0; tries < 3; tries++) {
+    for (int tries = 0; tries < 4; tries++) {
+        *scale = tries == 0 ? 1 : *scale * (largest < 1 ? 0x1p40f : 0x1p-40f);
         SP_TRY(flow_largest(&largest, s, *scale));
-        if (isfinite(largest) && largest > 0)
-            return 0;
-        *scale *= isfinite(largest) ? 0x1p40f : 0x1p-40f;
+        if (largest > 0x1p-60f && largest < 0x1p60f)
+            break;
     }
-    return 0; /* scores are zero or not finite, which the selection reports */
+    return 0; /* without such a scale, scores that are zero or not finite are for the selection to report */
 }
 
 static int score_flow(struct scoring *s)

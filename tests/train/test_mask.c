@@ -11,6 +11,7 @@
 #include "runtime/train/mask.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -289,6 +290,48 @@ static void test_zeros(void **state)
     close_run(&run, &config);
 }
 
+/* Every value of the parameter so called times a power of two. */
+static void scale_weight(struct sp_run *run, const char *name, float factor)
+{
+    float weight[400];
+
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        if (strcmp(p->name, name) != 0)
+            continue;
+        assert_true(p->rows * p->cols <= 400);
+        assert_ok(sp_gemm_weight_read(weight, &p->weight));
+        for (int k = 0; k < p->rows * p->cols; k++)
+            weight[k] *= factor;
+        write_weight(run, i, weight);
+    }
+}
+
+/* Flows that leave fp32's range, in either direction, give the mask of those that do not. */
+static void test_flow_range(void **state)
+{
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask plain, mask;
+
+    (void)state;
+    open_run(&run, &config);
+    set_metric(&config, "synflow");
+    assert_ok(sp_mask_make(&plain, &run, 0));
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        scale_weight(&run, "classifier.weight", exp2f(100.0f * (float)sign));
+        scale_weight(&run, "pooler.dense.weight", exp2f(60.0f * (float)sign));
+        assert_ok(sp_mask_make(&mask, &run, 0));
+        assert_true(same(&plain, &mask));
+        sp_mask_release(&mask);
+        scale_weight(&run, "classifier.weight", exp2f(-100.0f * (float)sign));
+        scale_weight(&run, "pooler.dense.weight", exp2f(-60.0f * (float)sign));
+    }
+    sp_mask_release(&plain);
+    close_run(&run, &config);
+}
+
 /* ---- kept scores --------------------------------------------------------------------------------------------------------- */
 
 /* Files in the folder; the name of one of them in *path. */
@@ -396,7 +439,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_metric), cmocka_unit_test(test_rounds), cmocka_unit_test(test_uniform_count),
-        cmocka_unit_test(test_zeros),        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_zeros),        cmocka_unit_test(test_flow_range), cmocka_unit_test(test_cache),
     };
 
     return cmocka_run_group_tests_name("mask", tests, NULL, NULL);
