@@ -127,6 +127,16 @@ mask none/below
 test_that 'no folder for it' fails_with 1 "$folder/none/below"
 run mask "$config" --quiet
 test_that 'no file for it' fails_with 2 '--output'
+cp "$model/model.safetensors" "$folder/whole.safetensors"
+tests/cli/model_tool zero "$model/model.safetensors" encoder.layer.3.attention.self.key.weight
+mask zero --metric magnitude
+test_that 'a tensor of zeros gives nothing' prints '700 of 338944 weights'
+mask none --metric magnitude --set sparse.scope=tensor
+test_that 'and cannot where it must' fails_with 1 'all scores of encoder.layer.3.attention.self.key.weight by magnitude are zero'
+tests/cli/model_tool zero "$model/model.safetensors" pooler.dense.weight
+mask none --set 'sparse.target_modules=[query, key]'
+test_that 'no score but zero' fails_with 1 'all scores by gradient are zero'
+mv "$folder/whole.safetensors" "$model/model.safetensors"
 tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.bias 7fc00000
 mask none
 test_that 'a model that gives no numbers' fails_with 1 'is not a number'

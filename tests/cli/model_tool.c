@@ -5,6 +5,7 @@
  *     model_tool drop FILE PREFIX            FILE without the tensors whose names begin so
  *     model_tool reshape FILE NAME           the tensor NAME flat
  *     model_tool cast FILE NAME              the tensor NAME as I32 of the same bytes
+ *     model_tool zero FILE NAME              all of NAME becomes 0
  *     model_tool set FILE NAME WORD          the first element of NAME becomes the 32-bit word (hexadecimal)
  *
  * FILE is a safetensors file and is replaced.
@@ -151,6 +152,8 @@ static int change(const char *verb, const char *name, const char *word)
         tensor->rank = 1;
     } else if (strcmp(verb, "cast") == 0) {
         tensor->dtype = SP_I32;
+    } else if (strcmp(verb, "zero") == 0) {
+        tensor->data = keep(sp_calloc(tensor->bytes, 1));
     } else if (strcmp(verb, "set") == 0 && word) {
         uint32_t value = (uint32_t)strtoul(word, NULL, 16);
         char *data = keep(sp_calloc(tensor->bytes, 1));

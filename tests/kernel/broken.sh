@@ -17,7 +17,8 @@ act/activation_backward.cl|activation|s/load_##V(dy, i) \*/load_##V(dy, i) +/
 act/activation_forward.cl|activation|s/activation_##V(load_##V(x, i))/load_##V(x, i)/
 act/add.cl|add|s/ + load_##V(b/ - load_##V(b/
 act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
-attn/attention.cl|attention|s/ + log(sum)/ - log(sum)/
+attn/attention.cl|attention|s/ - delta\[i\])/ + delta[i])/
+attn/linear_attention.cl|linear_attention|s/product \*= scale/product += scale/
 blas/gemm_epilogue.cl|gemm_clblast|s/x += bias/x -= bias/
 blas/gemm_pack.cl|gemm_packed|s/? w\[from\]/? -w[from]/
 blas/gemm_packed.cl|gemm_packed|s/fma(x, y\[v\]/fma(x, -y[v]/

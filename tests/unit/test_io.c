@@ -341,6 +341,34 @@ static void test_round_trip(void **state)
     sp_safetensors_close(file);
 }
 
+/* In pieces: neither too much nor too little, and nothing is left of what is given up. */
+static void test_pieces(void **state)
+{
+    const struct sp_tensor_info list[] = { sample[1], sample[7] };
+    const char *path = io_path("out.safetensors");
+    struct sp_safetensors_writer writer;
+    struct sp_safetensors *file;
+
+    (void)state;
+    assert_int_equal(sp_safetensors_writer_open(&writer, path, list, 2), 0);
+    assert_int_equal(sp_safetensors_put(&writer, floats, sizeof floats), 0);
+    io_assert_error(sp_safetensors_writer_commit(&writer), SP_EINVAL, "5 bytes", path, NULL);
+    io_assert_error(sp_safetensors_put(&writer, floats, 6), SP_EINVAL, "more data", path, NULL);
+    sp_safetensors_writer_abandon(&writer);
+    assert_int_equal(io_entries(io_path("")), 0);
+
+    assert_int_equal(sp_safetensors_writer_open(&writer, path, list, 2), 0);
+    assert_int_equal(sp_safetensors_put(&writer, floats, sizeof floats), 0);
+    assert_int_equal(sp_safetensors_put(&writer, bytes, sizeof bytes), 0);
+    assert_int_equal(sp_safetensors_writer_commit(&writer), 0);
+    sp_safetensors_writer_abandon(&writer);
+    assert_int_equal(sp_safetensors_open(&file, path), 0);
+    assert_memory_equal(sp_safetensors_at(file, 0)->data, floats, sizeof floats);
+    assert_memory_equal(sp_safetensors_at(file, 1)->data, bytes, sizeof bytes);
+    sp_safetensors_close(file);
+    assert_int_equal(remove(path), 0);
+}
+
 static void test_write_refuses(void **state)
 {
     struct sp_tensor_info pair[2] = { sample[1], sample[1] };
@@ -432,6 +460,7 @@ int main(int argc, char **argv)
         TEST(test_all_halves),
         TEST(test_read_ranges),
         TEST(test_round_trip),
+        TEST(test_pieces),
         TEST(test_write_refuses),
         TEST(test_write_fails_clean),
     };

@@ -9,6 +9,7 @@
 #include "runtime/op/transpose.h"
 #include "runtime/sparse/delta.h"
 #include "runtime/sparse/dense.h"
+#include "runtime/sparse/observe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -105,6 +106,15 @@ static void check_layout(const struct sp_gemm_weight *weight, enum sp_gemm_kind 
     free(held);
 }
 
+static void check_read(const struct sp_gemm_weight *weight, const float *expected, size_t n)
+{
+    float *got = calloc(n, sizeof *got);
+
+    assert_ok(sp_gemm_weight_read(got, weight));
+    assert_memory_equal(got, expected, n * sizeof *got);
+    free(got);
+}
+
 /* What the products compute must be `expected`, too: X = 1 gives Y = W^T, dY = 1 gives dX = W. */
 static void check_products(struct sp_device *device, const struct sp_gemm_weight *weight, const float *expected)
 {
@@ -150,6 +160,7 @@ static void check_weights(const struct weights *w, float *const expected[WEIGHTS
     for (int k = 0; k < WEIGHTS; k++) {
         check_layout(&w->weight[k], SP_GEMM_FORWARD, expected[k], size_of(k));
         check_layout(&w->weight[k], SP_GEMM_BACKWARD, expected[k], size_of(k));
+        check_read(&w->weight[k], expected[k], size_of(k));
         if (!interpreted())
             check_products(w->device, &w->weight[k], expected[k]);
     }
@@ -226,6 +237,46 @@ static void check_close(const float *got, const double *dw, const uint32_t *posi
     }
 }
 
+/* Sums of squared gradients and of squared inputs, in buffers that hold NaN before. */
+static void check_squares(struct weights *w, int k, struct sp_wgrad_input in, const double *dw, const float *x)
+{
+    size_t n = size_of(k), columns = (size_t)ins[k];
+    float *got = calloc(n, sizeof *got);
+    struct sp_buffer *squares, *gradient, *workspace, *inputs;
+    struct sp_square_sink square;
+    struct sp_input_sink input;
+
+    assert_ok(sp_buffer_create(&squares, w->device, n * sizeof *got));
+    assert_ok(sp_buffer_create(&gradient, w->device, n * sizeof *got));
+    assert_ok(sp_buffer_create(&workspace, w->device, n * sizeof *got));
+    assert_ok(sp_buffer_create(&inputs, w->device, columns * sizeof *got));
+    assert_ok(sp_buffer_fill(squares, 0, 0x7fc00000, n * sizeof *got));
+    assert_ok(sp_buffer_fill(inputs, 0, 0x7fc00000, columns * sizeof *got));
+    sp_square_sink_init(&square, w->weight[k].family, squares, gradient, workspace);
+    sp_input_sink_init(&input, inputs, workspace);
+    for (int pass = 0; pass < 2; pass++) {
+        in.accumulate = pass > 0;
+        assert_ok(square.sink.add(&square.sink, w->device, &in));
+        assert_ok(input.sink.add(&input.sink, w->device, &in));
+        assert_ok(sp_buffer_read(got, squares, 0, n * sizeof *got));
+        for (size_t i = 0; i < n; i++)
+            assert_true(fabs((double)got[i] - (1 + pass) * dw[i] * dw[i]) <= 1e-5 * (1 + dw[i] * dw[i]));
+        assert_ok(sp_buffer_read(got, inputs, 0, columns * sizeof *got));
+        for (size_t i = 0; i < columns; i++) {
+            double sum = 0;
+
+            for (size_t t = 0; t < TOKENS; t++)
+                sum += (double)x[t * columns + i] * (double)x[t * columns + i];
+            assert_true(fabs((double)got[i] - (1 + pass) * sum) <= 1e-5 * (1 + sum));
+        }
+    }
+    sp_buffer_free(squares);
+    sp_buffer_free(gradient);
+    sp_buffer_free(workspace);
+    sp_buffer_free(inputs);
+    free(got);
+}
+
 /* One weight's gradient through its sink and through a dense one: stored, then added to. */
 static void check_gradient(struct weights *w, int k, struct sp_wgrad_transposed *transposed)
 {
@@ -257,6 +308,7 @@ static void check_gradient(struct weights *w, int k, struct sp_wgrad_transposed 
         assert_ok(sp_buffer_read(got, dense, 0, n * sizeof *got));
         check_close(got, dw, NULL, n, 1 + pass);
     }
+    check_squares(w, k, in, dw, x);
     sp_buffer_free(dense);
     sp_buffer_free(in.dy);
     sp_buffer_free(in.x);
