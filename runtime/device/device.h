@@ -29,6 +29,7 @@ struct sp_device_info {
     size_t max_work_group;
     uint64_t global_memory, max_allocation, local_memory;
     bool unified_memory;
+    bool lanes; /* the work-items of a group run in lanes of one vector: GPUs. On CPUs a work-item has the vector unit to itself */
     bool probed; /* the three below are known: a small kernel was built, run and its result checked */
     bool fp16, fp64, subgroups;
 };

@@ -31,6 +31,15 @@ static int platform_text(char *out, size_t size, cl_platform_id platform, cl_pla
     return 0;
 }
 
+static bool lanes_platform(const char *platform)
+{
+#define SP_LANES(name, why)                                                                                            \
+    if (strcmp(platform, name) == 0)                                                                                   \
+        return true;
+#include "runtime/device/quirk.def"
+    return false;
+}
+
 /* A device's text without leading, trailing and doubled spaces (drivers pad their names). */
 static int device_text(char *out, size_t size, cl_device_id device, cl_device_info what)
 {
@@ -95,6 +104,7 @@ static int describe(struct sp_device_handle *handle)
     info->max_allocation = largest;
     info->local_memory = local;
     info->unified_memory = unified == CL_TRUE;
+    info->lanes = info->type != SP_DEVICE_CPU || lanes_platform(info->platform);
     return 0;
 }
 
