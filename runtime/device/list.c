@@ -186,7 +186,9 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
         rc = sp_error(SP_ENOTFOUND, "no OpenCL driver was found: " INSTALL_HINT);
     else if (rc == 0 && *count == 0)
         rc = sp_error(SP_ENOTFOUND,
-                      "%u OpenCL driver%s found, but no device that it can use: " INSTALL_HINT,
+                      "%u OpenCL driver%s found, but no device that it can use. Mesa's rusticl shows "
+                      "devices only when told to (RUSTICL_ENABLE=radeonsi, iris or llvmpipe); else "
+                      INSTALL_HINT,
                       found, found == 1 ? " was" : "s were");
     if (rc < 0) {
         free(*list);
