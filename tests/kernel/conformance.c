@@ -3,7 +3,8 @@
  * the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets kernels, and on
  * rusticl's llvmpipe, which compiles them very slowly, only the small cases run.
  *
- *     conformance [--quick] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first failure
+ *     conformance [--quick | --other] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first failure;
+ *                                                 --other: the same in the other geometry
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
@@ -18,7 +19,7 @@
 
 #define SMALL 20000 /* the product of a small case's sizes */
 
-static bool quick, large = true;
+static bool quick, other, large = true;
 static int failures, tests;
 
 static bool wanted(const struct sp_op *op, char **names)
@@ -89,7 +90,7 @@ static void run_geometries(struct sp_device *device, const struct sp_op *op, con
     for (int lanes = 1; lanes <= 64; lanes *= 64) {
         bool own = lanes == own_lanes;
 
-        if (!spared(op->name, lanes) && ((small(c) && (own || !quick)) || (own && large)) && !run(device, op, c, lanes))
+        if (!spared(op->name, lanes) && ((small(c) && (!quick || own != other)) || (own && large)) && !run(device, op, c, lanes))
             break;
     }
 }
@@ -99,7 +100,8 @@ int main(int argc, char **argv)
     const char *driver = getenv("SPEFT_TEST_DRIVER");
     struct sp_device *device;
 
-    quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+    other = argc > 1 && strcmp(argv[1], "--other") == 0;
+    quick = other || (argc > 1 && strcmp(argv[1], "--quick") == 0);
     large = !quick && !(driver && (strcmp(driver, "oclgrind") == 0 || strcmp(driver, "rusticl") == 0));
     argv += 1 + quick;
     if (sp_device_open(&device, NULL) < 0) {
