@@ -12,6 +12,7 @@ cl_files = \
 	cl/act/dropout_apply.cl \
 	cl/attn/attention.cl \
 	cl/attn/attention_lanes.cl \
+	cl/attn/linear_attention.cl \
 	cl/blas/gemm_epilogue.cl \
 	cl/blas/gemm_pack.cl \
 	cl/blas/gemm_packed.cl \

@@ -6,19 +6,19 @@
 
 #define LARGEST(V, F)                                                                                                  \
     {                                                                                                                  \
-        F z = load_##V(logits, base + k);                                                                              \
+        F z = shrink * load_##V(logits, base + k);                                                                     \
         largest_##V = z > largest_##V ? z : largest_##V;                                                               \
     }
 #define ADD_UP(V, F)                                                                                                   \
     {                                                                                                                  \
-        F z = load_##V(logits, base + k) - largest;                                                                    \
+        F z = shrink * load_##V(logits, base + k) - largest;                                                           \
         total_##V += z;                                                                                                \
         exponential_##V += exp_##V(z);                                                                                 \
     }
 #define DIFFERENTIATE(V, F)                                                                                            \
     {                                                                                                                  \
-        F softmax = exp_##V(load_##V(logits, base + k) - largest) * inverse;                                           \
-        store_##V(scale * (softmax - even), dlogits, base + k);                                                        \
+        F softmax = exp_##V(shrink * load_##V(logits, base + k) - largest) * inverse;                                  \
+        store_##V(scale * shrink * (softmax - even), dlogits, base + k);                                               \
     }
 
 static inline float max_v16(float16 x)
@@ -31,7 +31,7 @@ static inline float max_v16(float16 x)
 }
 
 KERNEL void cross_entropy(__global float *dlogits, __global float *losses, __global const float *logits,
-                          __global const uint *labels, int B, float smoothing, float scale)
+                          __global const uint *labels, int B, float smoothing, float scale, float shrink)
 {
     LANES_SCRATCH(scratch)
 
@@ -51,13 +51,13 @@ KERNEL void cross_entropy(__global float *dlogits, __global float *losses, __glo
         uint label = labels[b];
 
         if (LANE == 0)
-            losses[b] = log_v1(sum) - (1.0f - smoothing) * (logits[base + label] - largest) - even * total;
+            losses[b] = log_v1(sum) - (1.0f - smoothing) * (shrink * logits[base + label] - largest) - even * total;
 #if GRADIENT
         float inverse = 1.0f / sum;
 
         FOR_RANGE(k, 0, C, DIFFERENTIATE)
         if (LANE == (int)label % LANES) /* the work-item that wrote this column */
-            dlogits[base + label] -= scale * (1.0f - smoothing);
+            dlogits[base + label] -= scale * shrink * (1.0f - smoothing);
 #endif
     }
 }

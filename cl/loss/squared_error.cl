@@ -4,19 +4,19 @@
 #include "lib/lanes.h"
 
 #if GRADIENT
-#define STORE_GRADIENT(V) store_##V(2.0f * scale * d, doutput, i);
+#define STORE_GRADIENT(V) store_##V(2.0f * scale * shrink * d, doutput, i);
 #else
 #define STORE_GRADIENT(V)
 #endif
 #define SQUARE(V, F)                                                                                                   \
     {                                                                                                                  \
-        F d = load_##V(output, i) - load_##V(targets, i);                                                              \
+        F d = shrink * load_##V(output, i) - load_##V(targets, i);                                                     \
         store_##V(d * d, losses, i);                                                                                   \
         STORE_GRADIENT(V)                                                                                              \
     }
 
 KERNEL void squared_error(__global float *doutput, __global float *losses, __global const float *output,
-                          __global const float *targets, uint B, float scale)
+                          __global const float *targets, uint B, float scale, float shrink)
 {
     FOR_ELEMENTS(i, B, SQUARE)
 }

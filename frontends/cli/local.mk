@@ -7,6 +7,7 @@ speft_cl_SOURCES = \
 	frontends/cli/help.c \
 	frontends/cli/main.c \
 	frontends/cli/mask.c \
+	frontends/cli/metrics.c \
 	frontends/cli/predict.c \
 	frontends/cli/progress.c frontends/cli/progress.h \
 	frontends/cli/report.c frontends/cli/report.h \

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/sparse/metric.h"
 #include "runtime/train/mask.h"
 
 #include <stdio.h>
@@ -27,14 +28,23 @@ static int save(const struct sp_mask *mask, const struct sp_run *run, const char
     return rc;
 }
 
+static int load_rows(struct sp_run *r)
+{
+    const struct sp_metric *metric = sp_metric_find(r->config->sparse.metric);
+    bool labels = metric && metric->needs & SP_NEED_LABELS;
+    int rc = sp_run_load_rows(r, labels);
+
+    return rc == SP_ECONFIG && labels ? sp_error_context(rc, "%s scores with labels", metric->name) : rc;
+}
+
 static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
 {
     if (r->config->sparse.method != SP_CONFIG_METHOD_STATIC)
         return sp_error(SP_ECONFIG, "sparse.method: a mask is made by method static only");
     SP_TRY(sp_run_open(r));
-    SP_TRY(sp_run_load_data(r, true, false));
+    SP_TRY(load_rows(r));
     SP_TRY(sp_run_build(r, true, 0, 0));
-    SP_TRY(sp_mask_make(mask, r));
+    SP_TRY(sp_mask_make(mask, r, 0));
     SP_TRY(save(mask, r, path));
     printf("%s: %zu of %zu weights in %zu matrices\n", path, mask->entries, mask->targeted, mask->count);
     return 0;
@@ -60,6 +70,7 @@ static int run(const struct sp_arguments *arguments)
 
 static const struct sp_flag flags[] = {
     { "output", "FILE", "the safetensors file to write", NULL },
+    { "metric", "NAME", "the metric, as --set sparse.metric=NAME", "sparse.metric" },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,
     SP_FLAG_END,
@@ -67,7 +78,7 @@ static const struct sp_flag flags[] = {
 
 const struct sp_command sp_command_mask = {
     .name = "mask",
-    .usage = "CONFIG --output FILE [--set KEY=VALUE]... [--device SPEC]",
+    .usage = "CONFIG --output FILE [--metric NAME] [--set KEY=VALUE]... [--device SPEC]",
     .summary = "choose the weights to train and write their positions",
     .flags = flags,
     .positional = 1,

@@ -403,30 +403,85 @@ static int write_bytes(struct sp_fs_writer *writer, const void *data, size_t len
     return 0;
 }
 
-int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors, size_t count)
+/* Opens the file and writes the header; measures the tensors. */
+static int begin(struct sp_safetensors_writer *w, const char *path, struct sp_tensor_info *tensors,
+                 size_t count)
 {
-    struct sp_fs_writer writer = { NULL, NULL, NULL };
-    struct sp_tensor_info *sorted = sp_calloc(count, sizeof *sorted);
     struct sp_buf header = SP_BUF(HEADER_LIMIT);
     uint64_t length;
     int rc = 0;
 
+    SP_GO(make_header(&header, tensors, count, path));
+    SP_GO(sp_fs_writer_open(&w->writer, path));
+    length = header.length;
+    SP_GO(write_bytes(&w->writer, &length, sizeof length));
+    SP_GO(write_bytes(&w->writer, header.data, header.length));
+    for (size_t i = 0; i < count; i++)
+        w->missing += tensors[i].bytes;
+out:
+    sp_buf_free(&header);
+    return rc;
+}
+
+/* A copy of the list, which writing measures. */
+static struct sp_tensor_info *copy_list(const struct sp_tensor_info *tensors, size_t count)
+{
+    struct sp_tensor_info *list = sp_calloc(count, sizeof *list);
+
+    if (list && count > 0)
+        memcpy(list, tensors, count * sizeof *list);
+    return list;
+}
+
+int sp_safetensors_writer_open(struct sp_safetensors_writer *out, const char *path,
+                               const struct sp_tensor_info *tensors, size_t count)
+{
+    struct sp_tensor_info *list = copy_list(tensors, count);
+    int rc = list ? 0 : SP_ENOMEM;
+
+    *out = (struct sp_safetensors_writer){ .missing = 0 };
+    if (rc == 0)
+        rc = begin(out, path, list, count);
+    free(list);
+    return rc;
+}
+
+int sp_safetensors_put(struct sp_safetensors_writer *writer, const void *data, size_t bytes)
+{
+    if (bytes > writer->missing)
+        return sp_error(SP_EINVAL, "cannot write %s: more data than its header says", writer->writer.path);
+    writer->missing -= bytes;
+    return write_bytes(&writer->writer, data, bytes);
+}
+
+int sp_safetensors_writer_commit(struct sp_safetensors_writer *writer)
+{
+    if (writer->missing)
+        return sp_error(SP_EINVAL, "cannot write %s: %zu bytes of its tensors are missing", writer->writer.path,
+                        writer->missing);
+    return sp_fs_writer_commit(&writer->writer);
+}
+
+void sp_safetensors_writer_abandon(struct sp_safetensors_writer *writer)
+{
+    sp_fs_writer_abandon(&writer->writer);
+}
+
+int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors, size_t count)
+{
+    struct sp_safetensors_writer writer = { .missing = 0 };
+    struct sp_tensor_info *sorted = copy_list(tensors, count);
+    int rc = 0;
+
     if (!sorted)
         return SP_ENOMEM;
-    if (count > 0)
-        memcpy(sorted, tensors, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_for_writing);
-    SP_GO(make_header(&header, sorted, count, path));
-    SP_GO(sp_fs_writer_open(&writer, path));
-    length = header.length;
-    SP_GO(write_bytes(&writer, &length, sizeof length));
-    SP_GO(write_bytes(&writer, header.data, header.length));
+    SP_GO(begin(&writer, path, sorted, count));
     for (size_t i = 0; i < count; i++)
-        SP_GO(write_bytes(&writer, sorted[i].data, sorted[i].bytes));
-    SP_GO(sp_fs_writer_commit(&writer));
+        SP_GO(sp_safetensors_put(&writer, sorted[i].data, sorted[i].bytes));
+    SP_GO(sp_safetensors_writer_commit(&writer));
 out:
-    sp_fs_writer_abandon(&writer);
-    sp_buf_free(&header);
+    sp_safetensors_writer_abandon(&writer);
     free(sorted);
     return rc;
 }

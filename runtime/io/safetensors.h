@@ -9,6 +9,7 @@
 #ifndef SP_IO_SAFETENSORS_H
 #define SP_IO_SAFETENSORS_H
 
+#include "runtime/base/fs.h"
 #include "runtime/tensor/dtype.h"
 
 #include <stdbool.h>
@@ -66,5 +67,21 @@ void sp_safetensors_forget(const struct sp_safetensors *file);
  * control characters. __metadata__ is {"format": "pt"}, which transformers expects.
  */
 int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors, size_t count);
+
+/*
+ * The same in pieces, for what is made tensor by tensor: open writes the header for tensors whose data
+ * will come in their order through sp_safetensors_put, and commit refuses a file that is not whole.
+ * The data pointers are not read. Tensors of larger elements must come first, for the sake of readers'
+ * alignment.
+ */
+struct sp_safetensors_writer {
+    struct sp_fs_writer writer;
+    size_t missing; /* bytes still to come */
+};
+int sp_safetensors_writer_open(struct sp_safetensors_writer *out, const char *path,
+                               const struct sp_tensor_info *tensors, size_t count);
+int sp_safetensors_put(struct sp_safetensors_writer *writer, const void *data, size_t bytes);
+int sp_safetensors_writer_commit(struct sp_safetensors_writer *writer);
+void sp_safetensors_writer_abandon(struct sp_safetensors_writer *writer); /* safe after commit, and on a zeroed one */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/op/attention.h"
+#include "runtime/op/linear_attention.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -57,11 +58,24 @@ static struct sp_attention arguments(const struct sp_plan *plan, const struct sp
     };
 }
 
+/* out_i = scale sum_j (a_i . b_j) c_j: attention without softmax, and each of its gradients. */
+static int linear(struct sp_plan *plan, const struct sp_attention *args, struct sp_buffer *out, struct sp_buffer *a,
+                  struct sp_buffer *b, struct sp_buffer *c)
+{
+    return sp_linear_attention(plan->device, &(struct sp_linear_attention){ .out = out, .a = a, .b = b, .c = c,
+                                                                            .bounds = args->bounds,
+                                                                            .sequences = args->sequences,
+                                                                            .heads = args->heads,
+                                                                            .head_dim = args->head_dim,
+                                                                            .longest = args->longest,
+                                                                            .scale = args->scale });
+}
+
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     struct sp_attention args = arguments(plan, node, pass);
 
-    return sp_attention_forward(plan->device, &args);
+    return pass->linear ? linear(plan, &args, args.out, args.q, args.k, args.v) : sp_attention_forward(plan->device, &args);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -72,6 +86,11 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     args.dq = sp_plan_gradient(plan, node->input[0]);
     args.dk = sp_plan_gradient(plan, node->input[1]);
     args.dv = sp_plan_gradient(plan, node->input[2]);
+    if (pass->linear) {
+        SP_TRY(linear(plan, &args, args.dq, args.dout, args.v, args.k));
+        SP_TRY(linear(plan, &args, args.dk, args.v, args.dout, args.q));
+        return linear(plan, &args, args.dv, args.k, args.q, args.dout);
+    }
     return sp_attention_backward(plan->device, &args);
 }
 

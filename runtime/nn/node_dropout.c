@@ -33,7 +33,7 @@ static int apply(struct sp_plan *plan, const struct sp_node *node, const struct 
                                               .in = in,
                                               .count = (size_t)sp_plan_rows(plan, node->output) *
                                                        plan->values[node->output].width,
-                                              .dropout = { pass->dropout ? node->p : 0, pass->seed, pass->step,
+                                              .dropout = { pass->dropout && !pass->linear ? node->p : 0, pass->seed, pass->step,
                                                            (uint32_t)node->index },
                                           });
 }

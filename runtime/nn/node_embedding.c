@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define FLOAT_ONE 0x3f800000u
+
 int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type)
 {
     struct sp_node *node = sp_plan_node(plan, &sp_node_embedding);
@@ -25,22 +27,43 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
                                       (3 * (size_t)limits->tokens + 1) * 4 + 3 * sp_buffer_alignment(plan->device));
 }
 
+/* Every word's row is all ones: word 0 of a table of one row, for the one pass that asks for it. */
+static int of_ones(struct sp_plan *plan, struct sp_embedding *args)
+{
+    size_t row = (size_t)args->C * sizeof(float), words = (size_t)args->T * sizeof(uint32_t);
+    struct sp_buffer *ones = NULL, *zeros = NULL;
+    int rc;
+
+    SP_GO(sp_buffer_create(&ones, plan->device, row));
+    SP_GO(sp_buffer_create(&zeros, plan->device, words));
+    SP_GO(sp_buffer_fill(ones, 0, FLOAT_ONE, row));
+    SP_GO(sp_buffer_fill(zeros, 0, 0, words));
+    args->word = ones;
+    args->ids = zeros;
+    rc = sp_embedding(plan->device, args);
+out:
+    sp_buffer_free(ones);
+    sp_buffer_free(zeros);
+    return rc;
+}
+
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     const struct sp_param *word = &plan->params[node->param[0]];
 
-    (void)pass;
-    return sp_embedding(plan->device, &(struct sp_embedding){
-                                          .y = sp_plan_buffer(plan, node->output),
-                                          .word = word->value,
-                                          .position = plan->params[node->param[1]].value,
-                                          .type = plan->params[node->param[2]].value,
-                                          .ids = plan->ids,
-                                          .positions = plan->positions,
-                                          .types = plan->types,
-                                          .T = plan->tokens,
-                                          .C = word->cols,
-                                      });
+    struct sp_embedding args = {
+        .y = sp_plan_buffer(plan, node->output),
+        .word = word->value,
+        .position = plan->params[node->param[1]].value,
+        .type = plan->params[node->param[2]].value,
+        .ids = plan->ids,
+        .positions = plan->positions,
+        .types = plan->types,
+        .T = plan->tokens,
+        .C = word->cols,
+    };
+
+    return pass->linear ? of_ones(plan, &args) : sp_embedding(plan->device, &args);
 }
 
 /* The gradient of one table, its tokens grouped on the host. `host` has room for 3 T + 1 words. */

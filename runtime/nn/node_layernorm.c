@@ -35,7 +35,7 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
 
 static struct sp_dropout dropout(const struct sp_node *node, const struct sp_plan_pass *pass)
 {
-    return (struct sp_dropout){ pass->dropout ? node->p : 0, pass->seed, pass->step, (uint32_t)node->index };
+    return (struct sp_dropout){ pass->dropout && !pass->linear ? node->p : 0, pass->seed, pass->step, (uint32_t)node->index };
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)

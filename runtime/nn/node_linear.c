@@ -49,6 +49,12 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
         node->fused = below->index;
 }
 
+/* The activation of this pass. */
+static enum sp_activation activation(const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return pass->linear ? SP_ACTIVATION_NONE : node->activation;
+}
+
 /* Whether another node's epilogue already applies this node's activation to its dy. */
 static bool is_fused(const struct sp_plan *plan, const struct sp_node *node)
 {
@@ -65,10 +71,9 @@ static bool reads(const struct sp_plan *plan, const struct sp_node *node, int k)
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
-    (void)pass;
     return sp_gemm_forward(plan->device, &plan->params[node->param[0]].weight, sp_plan_buffer(plan, node->output),
                            sp_plan_buffer(plan, node->input[0]), sp_plan_rows(plan, node->output),
-                           plan->params[node->param[1]].value, node->activation, sp_plan_buffer(plan, node->saved[0]));
+                           plan->params[node->param[1]].value, activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -78,7 +83,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     const struct sp_node *below = node->fused < 0 ? NULL : &plan->nodes[node->fused];
     int rows = sp_plan_rows(plan, node->output);
 
-    if (node->activation != SP_ACTIVATION_NONE && !is_fused(plan, node))
+    if (activation(node, pass) != SP_ACTIVATION_NONE && !is_fused(plan, node))
         SP_TRY(sp_activation_backward(plan->device, &(struct sp_activation_backward){
                                                         .dx = dy,
                                                         .dy = dy,
@@ -99,7 +104,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     if (!sp_plan_wants(plan, node->input[0]))
         return 0;
     return sp_gemm_backward(plan->device, &w->weight, sp_plan_gradient(plan, node->input[0]), dy, rows,
-                            below ? below->activation : SP_ACTIVATION_NONE,
+                            below ? activation(below, pass) : SP_ACTIVATION_NONE,
                             below ? sp_plan_buffer(plan, below->saved[0]) : NULL, node->accumulate[0]);
 }
 

@@ -6,6 +6,8 @@
 #include "runtime/base/error.h"
 #include "runtime/op/loss.h"
 
+#include <string.h>
+
 static int add(struct sp_plan *plan, int logits, bool squared, float smoothing)
 {
     struct sp_node *node = sp_plan_node(plan, &sp_node_loss);
@@ -36,7 +38,8 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
     node->saved[0] = sp_plan_value(plan, "losses", SP_PER_SEQUENCE, 1);
 }
 
-static int run(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, struct sp_buffer *total, float scale)
+static int run(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, struct sp_buffer *total, float scale,
+               float temperature)
 {
     struct sp_buffer *logits = sp_plan_buffer(plan, node->input[0]), *rows = sp_plan_buffer(plan, node->saved[0]);
 
@@ -44,23 +47,31 @@ static int run(struct sp_plan *plan, const struct sp_node *node, struct sp_buffe
     if (node->squared_error)
         return sp_squared_error(plan->device, &(struct sp_squared_error){ .doutput = gradient, .rows = rows, .total = total,
                                                                           .output = logits, .targets = plan->targets,
-                                                                          .B = plan->sequences, .scale = scale });
+                                                                          .B = plan->sequences, .scale = scale,
+                                                                          .temperature = temperature });
     return sp_cross_entropy(plan->device, &(struct sp_cross_entropy){ .dlogits = gradient, .rows = rows, .total = total,
                                                                       .logits = logits, .labels = plan->classes,
                                                                       .B = plan->sequences,
                                                                       .classes = sp_plan_outputs(plan),
-                                                                      .smoothing = node->p, .scale = scale });
+                                                                      .smoothing = node->p, .scale = scale,
+                                                                      .temperature = temperature });
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     (void)pass;
-    return run(plan, node, NULL, plan->loss, 1);
+    return run(plan, node, NULL, plan->loss, 1, 0);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
-    return run(plan, node, sp_plan_gradient(plan, node->input[0]), plan->scaled_loss, pass->loss_scale);
+    struct sp_buffer *gradient = sp_plan_gradient(plan, node->input[0]);
+    uint32_t one; /* d (loss_scale sum of the logits) / d logit */
+
+    if (!pass->linear)
+        return run(plan, node, gradient, plan->scaled_loss, pass->loss_scale, pass->temperature);
+    memcpy(&one, &pass->loss_scale, sizeof one);
+    return sp_buffer_fill(gradient, 0, one, (size_t)plan->sequences * (size_t)sp_plan_outputs(plan) * sizeof(float));
 }
 
 const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .forward = forward, .backward = backward };

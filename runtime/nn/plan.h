@@ -103,6 +103,10 @@ struct sp_plan_pass {
     float loss_scale;   /* of the gradients: 1 / micro-batches of the step */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     bool forward_only;  /* for recording: there will be no backward */
+    float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
+    /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the identity,
+     * word embeddings are all ones, dropout is off, and backward is of loss_scale times the sum of the logits. */
+    bool linear;
 };
 
 /* Notes every kernel that the passes launch (device in recording mode) and, in training, backward; then
@@ -123,6 +127,9 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch);
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);
 /* Needs the loss's labels in the batch, and the forward pass of the same batch and pass before it. */
 int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass);
+
+/* After forward, instead of backward: calls every linear weight's sink with its layer's input and no gradient (dy NULL). */
+int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
 /* The loss's node runs by itself, after forward: the mean loss of the batch, unscaled. Waits for the device. */
 int sp_plan_loss(struct sp_plan *plan, double *loss);

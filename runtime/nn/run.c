@@ -82,6 +82,22 @@ int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass)
     return 0;
 }
 
+int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
+{
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const struct sp_node *node = &plan->nodes[i];
+        const struct sp_param *w = node->type == &sp_node_linear ? &plan->params[node->param[0]] : NULL;
+
+        if (w && w->sink)
+            SP_TRY(w->sink->add(w->sink, plan->device,
+                                &(struct sp_wgrad_input){ .x = sp_plan_buffer(plan, node->input[0]),
+                                                          .tokens = sp_plan_rows(plan, node->output), .out = w->rows,
+                                                          .in = w->cols, .accumulate = pass->accumulate,
+                                                          .transposed = &plan->transposed }));
+    }
+    return 0;
+}
+
 int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
     bool before = sp_device_recording(plan->device);

@@ -72,6 +72,21 @@ int sp_gemm_weight_pack(struct sp_gemm_weight *weight, struct sp_buffer *plain)
     return 0;
 }
 
+int sp_gemm_weight_read(float *out, const struct sp_gemm_weight *weight)
+{
+    const struct sp_gemm_family *family = weight->family;
+    void *mapped;
+
+    if (!family->position)
+        return sp_buffer_read(out, weight->forward, 0, plain_bytes(weight->out, weight->in));
+    SP_TRY(sp_buffer_map(&mapped, weight->forward, false));
+    for (int o = 0; o < weight->out; o++)
+        for (int i = 0; i < weight->in; i++)
+            out[(size_t)o * (size_t)weight->in + (size_t)i] =
+                ((const float *)mapped)[family->position(SP_GEMM_FORWARD, weight->out, weight->in, o, i)];
+    return sp_buffer_unmap(weight->forward, mapped);
+}
+
 void sp_gemm_weight_positions(uint32_t *out, const struct sp_gemm_weight *weight, enum sp_gemm_kind kind,
                               const uint32_t *positions, size_t count)
 {

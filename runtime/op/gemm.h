@@ -68,6 +68,9 @@ void sp_gemm_weight_free(struct sp_gemm_weight *weight); /* safe on a zeroed one
 /* Fills every layout from the row-major `plain` (out x in). */
 int sp_gemm_weight_pack(struct sp_gemm_weight *weight, struct sp_buffer *plain);
 
+/* The values (out x in, row-major) to the host, bit for bit. Waits for the device. */
+int sp_gemm_weight_read(float *out, const struct sp_gemm_weight *weight);
+
 /* Where the flat row-major positions lie in a layout, for scatters of K entries: out[k] in floats. */
 void sp_gemm_weight_positions(uint32_t *out, const struct sp_gemm_weight *weight, enum sp_gemm_kind kind,
                               const uint32_t *positions, size_t count);

@@ -15,6 +15,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/gemm_tiled.c \
 	runtime/op/geometry.c runtime/op/geometry.h \
 	runtime/op/layernorm.c runtime/op/layernorm.h \
+	runtime/op/linear_attention.c runtime/op/linear_attention.h \
 	runtime/op/loss.c runtime/op/loss.h \
 	runtime/op/norm.c runtime/op/norm.h \
 	runtime/op/op.h runtime/op/ops.c runtime/op/op.def \

@@ -25,6 +25,12 @@ static int total(struct sp_device *device, struct sp_buffer *out, struct sp_buff
     return sp_launch_run(device, &launch);
 }
 
+/* The factor on logits; exactly 1 without a temperature. */
+static float shrink(float temperature)
+{
+    return temperature > 0 ? 1.0f / temperature : 1.0f;
+}
+
 int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *args)
 {
     struct sp_launch launch = { .kernel = &cross_entropy };
@@ -39,6 +45,7 @@ int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *ar
     sp_launch_int(&launch, args->B);
     sp_launch_float(&launch, args->smoothing);
     sp_launch_float(&launch, args->scale);
+    sp_launch_float(&launch, shrink(args->temperature));
     SP_TRY(sp_launch_run(device, &launch));
     return total(device, args->total, args->rows, args->B, args->scale);
 }
@@ -55,11 +62,12 @@ int sp_squared_error(struct sp_device *device, const struct sp_squared_error *ar
     sp_launch_buffer(&launch, args->targets);
     sp_launch_uint(&launch, (uint32_t)args->B);
     sp_launch_float(&launch, args->scale);
+    sp_launch_float(&launch, shrink(args->temperature));
     SP_TRY(sp_launch_run(device, &launch));
     return total(device, args->total, args->rows, args->B, args->scale);
 }
 
-/* size: B, classes (0 is the squared error), smoothing in percent, largest |logit| */
+/* size: B, classes (0 is the squared error), smoothing in percent, largest |logit|, temperature (0: none) */
 enum { EVALUATE = 1, POISON = 2 };
 
 static const struct sp_op_case cases[] = {
@@ -68,28 +76,32 @@ static const struct sp_op_case cases[] = {
     { .name = "classes 32x2 evaluation", .size = { 32, 2, 0, 3 }, .flags = EVALUATE, .tolerance = 2e-6 },
     { .name = "classes 9x17 smoothed", .size = { 9, 17, 10, 5 }, .tolerance = 2e-6 },
     { .name = "classes 5x17 far apart", .size = { 5, 17, 0, 300 }, .tolerance = 2e-6 },
+    { .name = "classes 9x17 smoothed, cooled", .size = { 9, 17, 10, 300, 200 }, .tolerance = 2e-6 },
     { .name = "classes 4x17 NaN", .size = { 4, 17, 10, 3 }, .flags = POISON, .tolerance = 2e-6 },
     { .name = "classes 100x1027 smoothed", .size = { 100, 1027, 5, 3 }, .tolerance = 5e-6 },
     { .name = "squares 1", .size = { 1, 0, 0, 1 }, .tolerance = 1e-6 },
+    { .name = "squares 17, cooled", .size = { 17, 0, 0, 300, 200 }, .tolerance = 2e-6 },
     { .name = "squares 17 NaN", .size = { 17, 0, 0, 3 }, .flags = POISON, .tolerance = 2e-6 },
     { .name = "squares 5003 evaluation", .size = { 5003, 0, 0, 3 }, .flags = EVALUATE, .tolerance = 5e-6 },
     { .name = "squares 5003", .size = { 5003, 0, 0, 3 }, .tolerance = 5e-6 },
 };
 
-/* One row of cross-entropy: the loss, and scale * (softmax - q) in `gradient`. */
-static double row_loss(double *gradient, const double *logits, uint32_t label, int classes, double smoothing, double scale)
+/* One row of cross-entropy: the loss, and scale * (softmax - q) / temperature in `gradient`. */
+static double row_loss(double *gradient, const double *logits, uint32_t label, const struct sp_cross_entropy *args)
 {
-    double largest = -INFINITY, sum = 0, loss = 0;
+    double largest = -INFINITY, sum = 0, loss = 0, smoothing = (double)args->smoothing;
+    double temperature = args->temperature > 0 ? (double)args->temperature : 1;
+    int classes = args->classes;
 
     for (int k = 0; k < classes; k++)
-        largest = fmax(largest, logits[k]);
+        largest = fmax(largest, logits[k] / temperature);
     for (int k = 0; k < classes; k++)
-        sum += exp(logits[k] - largest);
+        sum += exp(logits[k] / temperature - largest);
     for (int k = 0; k < classes; k++) {
         double q = smoothing / classes + ((uint32_t)k == label ? 1 - smoothing : 0);
 
-        loss -= q * (logits[k] - largest - log(sum));
-        gradient[k] = scale * (exp(logits[k] - largest) / sum - q);
+        loss -= q * (logits[k] / temperature - largest - log(sum));
+        gradient[k] = (double)args->scale * (exp(logits[k] / temperature - largest) / sum - q) / temperature;
     }
     return loss;
 }
@@ -131,14 +143,13 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
 {
     size_t B = (size_t)c->size[0], classes = (size_t)c->size[1];
     struct sp_cross_entropy args = { .B = (int)B, .classes = (int)classes, .smoothing = (float)c->size[2] / 100,
-                                     .scale = 1 / (float)B };
+                                     .scale = 1 / (float)B, .temperature = (float)c->size[4] };
     struct reference r = { .total = 0 };
 
     SP_TRY(prepare(t, c, &r, &args.logits, B * classes));
     for (size_t b = 0; b < B; b++) {
         labels[b] = sp_rng_u32(1, SP_RNG_INIT, 2, b) % (uint32_t)classes;
-        r.rows[b] = row_loss(r.gradient + b * classes, r.in + b * classes, labels[b], c->size[1], (double)args.smoothing,
-                             (double)args.scale);
+        r.rows[b] = row_loss(r.gradient + b * classes, r.in + b * classes, labels[b], &args);
         r.total += r.rows[b] * (double)args.scale;
     }
     SP_TRY(sp_check_input_words(t, &args.labels, labels, B));
@@ -155,7 +166,8 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
 static int check_squares(struct sp_check *t, const struct sp_op_case *c)
 {
     size_t B = (size_t)c->size[0];
-    struct sp_squared_error args = { .B = (int)B, .scale = 1 / (float)B };
+    struct sp_squared_error args = { .B = (int)B, .scale = 1 / (float)B, .temperature = (float)c->size[4] };
+    double temperature = c->size[4] ? c->size[4] : 1;
     struct reference r = { .total = 0 };
     double *targets = sp_check_input(t, &args.targets, B, -1, 1);
 
@@ -163,10 +175,10 @@ static int check_squares(struct sp_check *t, const struct sp_op_case *c)
     if (!targets)
         return SP_ENOMEM;
     for (size_t b = 0; b < B; b++) {
-        double d = r.in[b] - targets[b];
+        double d = r.in[b] / temperature - targets[b];
 
         r.rows[b] = d * d;
-        r.gradient[b] = 2 * (double)args.scale * d;
+        r.gradient[b] = 2 * (double)args.scale * d / temperature;
         r.total += r.rows[b] * (double)args.scale;
     }
     if (!(c->flags & EVALUATE))

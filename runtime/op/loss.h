@@ -6,6 +6,8 @@
  *                    q = (1 - smoothing) * onehot(label) + smoothing / classes
  *     squared error  loss_b = (output_b - target_b)^2
  *
+ * logits and outputs are divided by `temperature` first, and the gradient is that of what was given.
+ *
  * Sums are in a fixed order. Buffers are fp32 unless said, and belong to the caller.
  */
 #ifndef SP_OP_LOSS_H
@@ -21,6 +23,7 @@ struct sp_cross_entropy {
     struct sp_buffer *labels;  /* B uint32 < classes, not checked */
     int B, classes;
     float smoothing, scale;
+    float temperature; /* 0 for 1 */
 };
 int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *args);
 
@@ -32,6 +35,7 @@ struct sp_squared_error {
     struct sp_buffer *targets; /* B */
     int B;
     float scale;
+    float temperature; /* 0 for 1 */
 };
 int sp_squared_error(struct sp_device *device, const struct sp_squared_error *args);
 

@@ -16,7 +16,7 @@ struct sp_wgrad_transposed {
 };
 
 struct sp_wgrad_input {
-    struct sp_buffer *dy, *x; /* (tokens x out), (tokens x in) */
+    struct sp_buffer *dy, *x; /* (tokens x out), (tokens x in); dy is NULL where only inputs are observed */
     int tokens, out, in;
     bool accumulate; /* add to what the sink holds of earlier micro-batches of the step */
     struct sp_wgrad_transposed *transposed;

@@ -1,7 +1,8 @@
 /*
  * Salience metrics (layer 4): which entries of a weight are worth training. "Refining Salience-Aware Sparse Fine-Tuning
- * Strategies for Language Models" (SPEFT, arXiv 2412.13488), table 1. A metric turns one tensor's weight and mean gradient
- * into a score for each entry; the largest scores are kept. A metric is one metric_NAME.c and one line of metric.def.
+ * Strategies for Language Models" (SPEFT, arXiv 2412.13488), table 1, and some beyond. A metric turns what it needs of one tensor
+ * into a score for each entry; the largest scores are kept, and only their order counts. A metric is one metric_NAME.c and one line
+ * of metric.def; what fills its inputs is runtime/train/salience.h.
  */
 #ifndef SP_SPARSE_METRIC_H
 #define SP_SPARSE_METRIC_H
@@ -10,19 +11,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One tensor's inputs; those that the metric does not need are NULL. */
+/* What a metric needs to be given. */
+enum sp_metric_need {
+    SP_NEED_WEIGHT = 1,
+    SP_NEED_GRADIENT = 2, /* the mean over the scoring batches of the batch's mean gradient */
+    SP_NEED_SQUARES = 4,  /* the mean over the examples of the squared gradient of each: batches of one row */
+    SP_NEED_INPUTS = 8,   /* the norms of the layer's inputs over the scoring batches; forward passes only */
+    SP_NEED_HESSIAN = 16, /* the Hessian times the mean gradient, of the loss on logits / 200 */
+    SP_NEED_FLOW = 32,    /* the gradient of synaptic flow: of the linearised model with absolute parameters */
+};
+
+#define SP_NEED_LABELS (SP_NEED_GRADIENT | SP_NEED_SQUARES | SP_NEED_HESSIAN)
+#define SP_NEED_DATA (SP_NEED_LABELS | SP_NEED_INPUTS)
+
+/* Options of single metrics, from the configuration. */
+struct sp_metric_options {
+    bool grasp_code; /* grasp: the sign of the released code instead of the paper's */
+    int lift_rank;   /* lift: of the approximation */
+};
+
+/* One tensor's inputs, row-major; those that the metric does not need are NULL. */
 struct sp_metric_input {
     uint32_t tensor;       /* its number among the targets */
+    uint32_t round;        /* how often a mask was made before: 0 for the first */
     uint64_t seed;
+    size_t rows, cols, count; /* out, in, out * in */
     const float *weight;   /* [count] */
-    const float *gradient; /* [count]: the mean over the scoring batches of the batch's mean gradient */
-    size_t count;
+    const float *gradient; /* [count]: the mean gradient, or with SP_NEED_FLOW that of synaptic flow, to a common factor */
+    const float *squares;  /* [count] */
+    const float *hessian;  /* [count]: H g */
+    const float *norms;    /* [cols]: the Euclidean norm of input column j over all tokens of the scoring batches */
+    struct sp_metric_options options;
 };
 
 struct sp_metric {
     const char *name, *summary;
-    bool needs_weight, needs_gradient;
-    void (*score)(float *out, const struct sp_metric_input *input);
+    const char *cost; /* a phrase */
+    unsigned needs;   /* of enum sp_metric_need */
+    /* Writes [count] scores. Fails with SP_ENOMEM only; what is not finite is the caller's to find. */
+    int (*score)(float *out, const struct sp_metric_input *input);
 };
 
 #define SP_METRIC(name) extern const struct sp_metric sp_metric_##name;

@@ -19,8 +19,14 @@ static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
 static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
 static const char *const methods[] = { "static", "full", "head", NULL };
-static const char *const metrics[] = { "random", "magnitude", "gradient", NULL };
-static const char *const scopes[] = { "global", "tensor", NULL };
+static const char *const metrics[] = {
+#define SP_METRIC(name) #name,
+#include "runtime/sparse/metric.def"
+#undef SP_METRIC
+    NULL
+};
+static const char *const signs[] = { "paper", "code", NULL };
+static const char *const scopes[] = { "global", "tensor", "uniform_count", NULL };
 
 static const char data[] = "Model and data", training[] = "Training",
                   reports[] = "Reports and evaluation", devices[] = "Device",
@@ -126,7 +132,13 @@ static const struct sp_option options[] = {
     { "sparse.method", SP_OPTION_CHOICE, FIELD(sparse.method), "static", NULL, methods, sparse,
       "What is trained besides the head: a fixed sparse delta, all weights, or nothing.", NULL },
     { "sparse.metric", SP_OPTION_STRING, FIELD(sparse.metric), "gradient", NULL, metrics, sparse,
-      "The score by which positions are chosen.", NULL },
+      "The score by which positions are chosen; `speft-cl metrics` says what each is and costs.",
+      NULL },
+    { "sparse.sign", SP_OPTION_STRING, FIELD(sparse.sign), "paper", NULL, signs, sparse,
+      "grasp: keep the largest -W (H g), as its paper says, or +W (H g), as SPEFT's code does.",
+      NULL },
+    { "sparse.lift_rank", SP_OPTION_INT, FIELD(sparse.lift_rank), "32", "[1, 1000000]", NULL, sparse,
+      "lift: the rank of the approximation whose largest entries are kept.", NULL },
     { "sparse.density", SP_OPTION_NUMBER, FIELD(sparse.density), NULL, "(0, 1]", NULL, sparse,
       "The budget as a share of the target weights.", "by default not used" },
     { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]",
@@ -135,7 +147,7 @@ static const struct sp_option options[] = {
     { "sparse.count", SP_OPTION_INT, FIELD(sparse.count), NULL, "[1, inf)", NULL, sparse,
       "The budget as a number of positions.", "by default not used" },
     { "sparse.scope", SP_OPTION_CHOICE, FIELD(sparse.scope), "global", NULL, scopes, sparse,
-      "The best positions over all targets together, or the same share of each.", NULL },
+      "The best positions over all targets together, or the same share or number of each.", NULL },
     { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL,
       NULL, sparse, "Names at the end of the linear layers whose weights get a delta.", NULL },
     { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)",
@@ -144,6 +156,10 @@ static const struct sp_option options[] = {
       "[1, 1000000000]", NULL, sparse,
       "MiB of device memory for gradients while scoring; less takes more passes over the rows.",
       NULL },
+    { "sparse.score_cache", SP_OPTION_STRING, FIELD(sparse.score_cache), NULL, NULL, NULL, sparse,
+      "A folder that keeps scores for other runs with the same model, rows and metric; made when "
+      "missing.",
+      "by default scores are not kept" },
 };
 
 /* Other tools' names where they mean the same: axolotl, LLaMA-Factory, mlx-lm, torchtune. */

@@ -21,11 +21,13 @@
 
 enum sp_config_eval { SP_CONFIG_EVAL_NO, SP_CONFIG_EVAL_STEPS, SP_CONFIG_EVAL_EPOCH };
 enum sp_config_method { SP_CONFIG_METHOD_STATIC, SP_CONFIG_METHOD_FULL, SP_CONFIG_METHOD_HEAD };
-enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR };
+enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR, SP_CONFIG_SCOPE_UNIFORM_COUNT };
 
 struct sp_config_sparse {
     enum sp_config_method method;
     char *metric; /* a metric's name */
+    char *sign;   /* of grasp: paper or code */
+    long long lift_rank;
     /* The budget: with method static exactly one is set, with the others none. Unset is NaN for the
      * density, -1 otherwise. */
     double density;
@@ -33,6 +35,7 @@ struct sp_config_sparse {
     enum sp_config_scope scope;
     struct sp_string_list target_modules;
     long long scoring_examples, scoring_memory; /* rows; MiB */
+    char *score_cache;                          /* a folder; NULL: none */
 };
 
 struct sp_config {

@@ -76,11 +76,6 @@ static void initialise(float *out, const struct sp_run *run, size_t param, const
                                                      (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
 }
 
-int sp_load_weight(float *out, const struct sp_run *run, size_t param)
-{
-    return sp_tensor_read_f32(out, run->weights[param].tensor, 0, elements(sp_plan_param_at(run->plan, param)));
-}
-
 /* An adapter's dense tensor under the parameter's name in files; NULL when there is none. A wrong shape is an error. */
 static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_run *run, const char *name, const struct sp_param *p)
 {

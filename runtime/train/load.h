@@ -10,7 +10,4 @@ int sp_load_find(struct sp_run *run);
 /* Copies all parameters to the device in their layouts, with the run's adapter applied, and gives the mapped pages back. */
 int sp_load_params(struct sp_run *run);
 
-/* One linear weight's values as they are in the checkpoint, without an adapter: out x in floats, to the host. */
-int sp_load_weight(float *out, const struct sp_run *run, size_t param);
-
 #endif

@@ -4,7 +4,10 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
 	runtime/train/load.c runtime/train/load.h \
 	runtime/train/mask.c runtime/train/mask.h \
+	runtime/train/rewrite.c runtime/train/rewrite.h \
 	runtime/train/run.c runtime/train/run.h \
+	runtime/train/salience.c runtime/train/salience.h \
 	runtime/train/score.c runtime/train/score.h \
+	runtime/train/score_cache.c runtime/train/score_cache.h \
 	runtime/train/trained.c runtime/train/trained.h \
 	runtime/train/trainer.c runtime/train/trainer.h

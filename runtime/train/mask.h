@@ -1,7 +1,7 @@
 /*
- * Making a static mask (layer 5): the budget, the scoring passes, the selection. SPEFT, sections 3 and 4: the first
- * scoring_examples rows in training order, in batches of the training batch size, dropout off; the gradient of an entry is
- * the mean over the batches of the batch's mean gradient.
+ * Making a mask (layer 5): the budget, and the selection from scores (salience.h). SPEFT, sections 3 and 4. With scope global a tensor
+ * may end with no entry, as one whose scores are all zero does; with tensor and uniform_count that is an error naming the tensor, and
+ * with every scope it is one when all targets' scores are zero, or one is not finite.
  */
 #ifndef SP_TRAIN_MASK_H
 #define SP_TRAIN_MASK_H
@@ -27,8 +27,10 @@ struct sp_mask {
 /* SP_ECONFIG when the budget comes to nothing or to more than all targets hold; for a word before the long work. */
 int sp_mask_check_budget(const struct sp_run *run);
 
-/* Scores and selects as the configuration says. The plan must be compiled for training. */
-int sp_mask_make(struct sp_mask *out, struct sp_run *run);
+/* Scores the weights as they are on the device and selects, as the configuration says. `round` is how many masks the run has made
+ * before: rows come in that epoch's order, and only round 0 is read from or kept in sparse.score_cache. The plan must be compiled for
+ * training; what it holds, but for its batch, is the same afterwards (salience.h). */
+int sp_mask_make(struct sp_mask *out, struct sp_run *run, uint32_t round);
 void sp_mask_release(struct sp_mask *mask); /* safe on a zeroed one */
 
 #endif

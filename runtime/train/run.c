@@ -239,6 +239,23 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
     return 0;
 }
 
+int sp_run_load_rows(struct sp_run *run, bool labels)
+{
+    struct sp_dataset_options options = dataset_options(run);
+    int rc = load_train(run);
+
+    if (labels || rc != SP_ECONFIG || !run->config->train_file)
+        return rc;
+    options.no_labels = true;
+    options.max_rows = (size_t)run->config->max_train_samples;
+    SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
+    tell(&run->train, run->config->train_file, run->max_seq_length);
+    if (checkpoint_head(run))
+        return settle_without_train(run);
+    run->task = SP_TASK_REGRESSION;
+    return 0;
+}
+
 int sp_run_load_input(struct sp_run *run, const char *path)
 {
     struct sp_dataset_options options = dataset_options(run);

@@ -61,6 +61,10 @@ void sp_run_close(struct sp_run *run);
 /* Loads the data sets of the configuration; a validation file that is not named stays empty. Settles task, labels and head. */
 int sp_run_load_data(struct sp_run *run, bool train, bool validation);
 
+/* Only the training rows, for a mask. Where `labels` says that none are needed, a file without a column of them will do; the head is
+ * then the checkpoint's own, or a new one of one output. */
+int sp_run_load_rows(struct sp_run *run, bool labels);
+
 /* Instead of sp_run_load_data's validation file: rows without labels, for prediction. */
 int sp_run_load_input(struct sp_run *run, const char *path);
 

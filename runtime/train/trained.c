@@ -21,7 +21,7 @@ static int create_delta(struct sp_trained *t, struct sp_run *run)
     struct sp_delta_target *targets;
     int rc;
 
-    SP_TRY(sp_mask_make(&t->mask, run));
+    SP_TRY(sp_mask_make(&t->mask, run, 0));
     targets = sp_calloc(t->mask.count, sizeof *targets);
     if (!targets)
         return SP_ENOMEM;

@@ -57,8 +57,47 @@ test_that 'and another with another seed' differs random random3
 test_that 'the metric' differs all random
 mask magnitude --set sparse.metric=magnitude
 test_that 'no metric is another one' differs magnitude random
+mask flagged --metric magnitude
+test_that 'by flag as by --set' same magnitude flagged
 mask tensor --set sparse.scope=tensor
 test_that 'the scope' differs all tensor
+mask uniform --set sparse.scope=uniform_count
+test_that 'as many of each' test "$(entries uniform)" = $((700 / 73 * 73))
+# Each metric; several at a time would be more than what these tests may take.
+before=$(cksum <"$model/model.safetensors")
+for metric in $(./speft-cl metrics | sed -n 's/^\([a-z_]*\):.*/\1/p'); do
+    mask "by-$metric" --metric "$metric" --set sparse.scoring_examples=6 --set sparse.lift_rank=2
+    test_that "$metric" prints "$folder/by-$metric: 700 of 338944 weights"
+done
+test_that 'taylor_fo is snip' same by-taylor_fo by-snip
+test_that 'force is not' differs by-force by-snip
+mask code --metric grasp --set sparse.scoring_examples=6 --set sparse.sign=code
+test_that 'the other sign of grasp' differs by-grasp code
+test_that 'the model is as it was' test "$before" = "$(cksum <"$model/model.safetensors")"
+
+# ---- kept scores
+mask kept --set sparse.score_cache="$folder/scores"
+test_that 'keeping scores changes nothing' same all kept
+mask kept --set sparse.score_cache="$folder/scores" --set sparse.scope=tensor
+test_that 'nor does reading them for another budget' same tensor kept
+test_that 'one file of them' test "$(ls "$folder/scores" | wc -l)" = 1
+
+# ---- the list of metrics
+run metrics
+test_that 'the metrics' prints 'gradient: the largest mean gradients'
+test_that 'what they need' prints 'needs  weight, gradient, rows, labels'
+run metrics --json
+test_that 'as JSON' prints '"name": "grasp"'
+
+# ---- rows without labels
+unlabelled=$folder/unlabelled.tsv
+cut -f 1 "$rows" >"$unlabelled"
+mask plain --set train_file="$unlabelled" --metric magnitude
+test_that 'labels that a metric does not need may be missing' same magnitude plain
+mask inputs --set train_file="$unlabelled" --metric wanda --set sparse.scoring_examples=6
+test_that 'inputs need none' same by-wanda inputs
+mask none --set train_file="$unlabelled"
+test_that 'others say that they do' fails_with 2 'gradient scores with labels'
 mask few --set sparse.scoring_examples=5
 test_that 'the rows' differs all few
 mask density --set sparse.count=null --set sparse.density=0.01
@@ -91,5 +130,11 @@ test_that 'no file for it' fails_with 2 '--output'
 tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.bias 7fc00000
 mask none
 test_that 'a model that gives no numbers' fails_with 1 'is not a number'
+test_that 'and where' fails_with 1 'the score of '
+tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.weight 7f800000
+mask none --metric magnitude
+test_that 'an infinite score, and its tensor' fails_with 1 'encoder.layer.5.output.dense.weight at position '
+mask none --metric gradiant
+test_that 'a metric that is none' fails_with 2 'did you mean gradient?'
 test_that 'and no mask' sh -c "! ls '$folder' | grep -q '^none'"
 finish

@@ -1,11 +1,20 @@
-/* Making a mask, from inside: scoring in groups for want of memory changes nothing, and leaves nothing on the device. */
+/*
+ * Making a mask, from inside: scoring in groups for want of memory changes nothing, and leaves nothing behind; shares of the budget,
+ * scores of zero, and scores kept for other runs.
+ */
 #include "tests/unit/device_support.h"
 
 #include "models/models.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/sparse/metric.h"
 #include "runtime/train/mask.h"
 
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { EXAMPLES = 20, BATCHES = 3 };
 
@@ -34,48 +43,404 @@ static void open_run(struct sp_run *run, struct sp_config *config)
 /* How many batches the scoring said that it takes. */
 static void note_total(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second, bool logged)
 {
-    (void)step;
     (void)loss;
     (void)tokens_per_second;
     (void)logged;
     assert_string_equal(phase, "score");
+    assert_true(step <= total);
     *(size_t *)user = total;
 }
 
-static void test_groups(void **state)
+static void close_run(struct sp_run *run, struct sp_config *config)
 {
+    sp_run_close(run);
+    sp_config_release(config);
+}
+
+static void set_metric(struct sp_config *config, const char *metric)
+{
+    free(config->sparse.metric);
+    config->sparse.metric = strdup(metric);
+}
+
+static bool same(const struct sp_mask *a, const struct sp_mask *b)
+{
+    bool all = a->count == b->count && a->entries == b->entries;
+
+    for (size_t t = 0; all && t < a->count; t++)
+        all = a->tensors[t].param == b->tensors[t].param && a->tensors[t].count == b->tensors[t].count &&
+              memcmp(a->tensors[t].positions, b->tensors[t].positions, 4 * a->tensors[t].count) == 0;
+    return all;
+}
+
+/* ---- what scoring leaves behind ------------------------------------------------------------------------------------------ */
+
+/* Every byte of the parameters on the device, layouts and paddings too. */
+static unsigned char *read_params(const struct sp_run *run, size_t *size)
+{
+    unsigned char *all = NULL;
+
+    *size = 0;
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+        struct sp_buffer *const buffers[] = { p->value, p->weight.forward, p->weight.backward };
+
+        for (int k = 0; k < 3; k++) {
+            size_t bytes = buffers[k] ? sp_buffer_size(buffers[k]) : 0;
+
+            all = realloc(all, *size + bytes + 1);
+            if (bytes)
+                assert_ok(sp_buffer_read(all + *size, buffers[k], 0, bytes));
+            *size += bytes;
+        }
+    }
+    return all;
+}
+
+static int no_sink(struct sp_wgrad_sink *sink, struct sp_device *device, const struct sp_wgrad_input *in)
+{
+    (void)sink;
+    (void)device;
+    (void)in;
+    fail_msg("scoring called a sink that is not its own");
+    return 0;
+}
+
+static struct sp_wgrad_sink own_sink = { no_sink };
+
+/* Gives every parameter a sink or a gradient buffer as training does, which scoring must neither use nor lose. */
+static struct sp_buffer *hang_gradients(struct sp_run *run)
+{
+    struct sp_buffer *gradient;
+
+    assert_ok(sp_buffer_create(&gradient, run->device, 1 << 20));
+    assert_ok(sp_buffer_fill(gradient, 0, 0x12345678, 1 << 20));
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        if (p->kind == SP_PARAM_LINEAR)
+            p->sink = &own_sink;
+        else if (p->trained)
+            p->gradient = gradient;
+    }
+    return gradient;
+}
+
+static void check_gradients(const struct sp_run *run, struct sp_buffer *gradient)
+{
+    uint32_t *words = malloc(1 << 20);
+
+    assert_ok(sp_buffer_read(words, gradient, 0, 1 << 20));
+    for (size_t i = 0; i < (1 << 18); i++)
+        assert_int_equal(words[i], 0x12345678);
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        assert_ptr_equal(p->sink, p->kind == SP_PARAM_LINEAR ? &own_sink : NULL);
+        assert_ptr_equal(p->gradient, p->kind != SP_PARAM_LINEAR && p->trained ? gradient : NULL);
+    }
+    free(words);
+}
+
+/* Every metric: in one group and with one target at a time the mask is the same; afterwards parameters, sinks, gradients and the
+ * device's memory are as they were. */
+static void test_every_metric(void **state)
+{
+    static const size_t passes[] = { 1, 3 };
     struct sp_config config;
     struct sp_run run;
-    struct sp_mask whole, parts;
-    size_t total = 0, before;
+    struct sp_buffer *gradient;
 
     (void)state;
     open_run(&run, &config);
-    run.observer = (struct sp_observer){ note_total, &total };
-    before = sp_device_memory(run.device);
-    assert_ok(sp_mask_make(&whole, &run));
-    assert_int_equal(total, BATCHES);
-    config.sparse.scoring_memory = 0; /* a group has one target at least */
-    assert_ok(sp_mask_make(&parts, &run));
-    assert_int_equal(total, 9 * BATCHES);
-    assert_int_equal(sp_device_memory(run.device), before);
-    assert_int_equal(whole.count, 9);
-    assert_int_equal(whole.entries, parts.entries);
-    for (size_t t = 0; t < whole.count; t++) {
-        assert_null(sp_plan_param_at(run.plan, whole.tensors[t].param)->sink);
-        assert_int_equal(whole.tensors[t].param, parts.tensors[t].param);
-        assert_int_equal(whole.tensors[t].count, parts.tensors[t].count);
-        assert_memory_equal(whole.tensors[t].positions, parts.tensors[t].positions, 4 * whole.tensors[t].count);
+    gradient = hang_gradients(&run);
+    for (size_t m = 0; m < sp_metric_count; m++) {
+        unsigned needs = sp_metrics[m]->needs;
+        size_t total = 0, before = sp_device_memory(run.device), size;
+        unsigned char *params = read_params(&run, &size), *after;
+        struct sp_mask whole, parts;
+
+        set_metric(&config, sp_metrics[m]->name);
+        run.observer = (struct sp_observer){ note_total, &total };
+        config.sparse.scoring_memory = 1024;
+        assert_ok(sp_mask_make(&whole, &run, 0));
+        if (needs & SP_NEED_DATA)
+            assert_int_equal(total, (needs & SP_NEED_SQUARES ? EXAMPLES : BATCHES) * passes[(needs & SP_NEED_HESSIAN) != 0]);
+        config.sparse.scoring_memory = 0; /* a group has one target at least */
+        assert_ok(sp_mask_make(&parts, &run, 0));
+        if (needs & SP_NEED_GRADIENT)
+            assert_int_equal(total, 9 * BATCHES);
+        assert_int_equal(whole.count, 9);
+        assert_true(same(&whole, &parts));
+        assert_int_equal(sp_device_memory(run.device), before);
+        check_gradients(&run, gradient);
+        after = read_params(&run, &size);
+        if (memcmp(params, after, size) != 0)
+            fail_msg("%s changed a parameter", sp_metrics[m]->name);
+        free(params);
+        free(after);
+        sp_mask_release(&whole);
+        sp_mask_release(&parts);
     }
-    sp_mask_release(&whole);
-    sp_mask_release(&parts);
-    sp_run_close(&run);
-    sp_config_release(&config);
+    sp_buffer_free(gradient);
+    close_run(&run, &config);
+}
+
+/* ---- which weights and rows ---------------------------------------------------------------------------------------------- */
+
+static void write_weight(struct sp_run *run, size_t param, const float *values)
+{
+    struct sp_param *p = sp_plan_param_at(run->plan, param);
+    struct sp_buffer *plain;
+
+    assert_ok(sp_buffer_create(&plain, run->device, (size_t)p->rows * (size_t)p->cols * sizeof *values));
+    assert_ok(sp_buffer_write(plain, 0, values, (size_t)p->rows * (size_t)p->cols * sizeof *values));
+    assert_ok(sp_gemm_weight_pack(&p->weight, plain));
+    sp_buffer_free(plain);
+}
+
+/* The weights scored are those on the device; later rounds draw and read others. */
+static void test_rounds(void **state)
+{
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask mask, first, second;
+    float weight[400];
+
+    (void)state;
+    open_run(&run, &config);
+    set_metric(&config, "magnitude");
+    config.sparse.rank_equivalent = -1;
+    config.sparse.count = 1;
+    assert_ok(sp_mask_make(&mask, &run, 0));
+    assert_ok(sp_gemm_weight_read(weight, &sp_plan_param_at(run.plan, mask.tensors[4].param)->weight));
+    weight[123] = -1e6f;
+    write_weight(&run, mask.tensors[4].param, weight);
+    sp_mask_release(&mask);
+    assert_ok(sp_mask_make(&mask, &run, 3));
+    assert_int_equal(mask.tensors[4].count, 1);
+    assert_int_equal(mask.tensors[4].positions[0], 123);
+    sp_mask_release(&mask);
+
+    config.sparse.count = 100;
+    for (int k = 0; k < 2; k++) {
+        set_metric(&config, k ? "gradient" : "random");
+        assert_ok(sp_mask_make(&first, &run, 0));
+        assert_ok(sp_mask_make(&second, &run, 1));
+        assert_false(same(&first, &second));
+        sp_mask_release(&first);
+        sp_mask_release(&second);
+    }
+    close_run(&run, &config);
+}
+
+/* ---- shares and zeros ---------------------------------------------------------------------------------------------------- */
+
+/* Six tensors of 400 entries and three of 740. */
+static void test_uniform_count(void **state)
+{
+    static const struct {
+        long long budget;
+        size_t small, large;
+    } cases[] = { { 9, 1, 1 }, { 100, 11, 11 }, { 3600, 400, 400 }, { 3610, 400, 403 }, { 4619, 400, 739 }, { 4620, 400, 740 } };
+    struct sp_config config;
+    struct sp_run run;
+
+    (void)state;
+    open_run(&run, &config);
+    set_metric(&config, "random");
+    config.sparse.scope = SP_CONFIG_SCOPE_UNIFORM_COUNT;
+    config.sparse.rank_equivalent = -1;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sp_mask mask;
+
+        config.sparse.count = cases[i].budget;
+        assert_ok(sp_mask_make(&mask, &run, 0));
+        for (size_t t = 0; t < mask.count; t++)
+            assert_int_equal(mask.tensors[t].count, t % 3 == 2 ? cases[i].large : cases[i].small);
+        sp_mask_release(&mask);
+    }
+    close_run(&run, &config);
+}
+
+static void test_zeros(void **state)
+{
+    static const float zeros[740];
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask mask, targets;
+
+    (void)state;
+    open_run(&run, &config);
+    set_metric(&config, "magnitude");
+    assert_ok(sp_mask_make(&targets, &run, 0));
+    write_weight(&run, targets.tensors[3].param, zeros);
+    assert_ok(sp_mask_make(&mask, &run, 0));
+    assert_int_equal(mask.tensors[3].count, 0);
+    sp_mask_release(&mask);
+    config.sparse.scope = SP_CONFIG_SCOPE_TENSOR;
+    assert_error(sp_mask_make(&mask, &run, 0), SP_ENUMERIC, "all scores of bert.encoder.layer.1.attention.self.query.weight by magnitude");
+    config.sparse.scope = SP_CONFIG_SCOPE_GLOBAL;
+    for (size_t t = 0; t < targets.count; t++)
+        write_weight(&run, targets.tensors[t].param, zeros);
+    assert_error(sp_mask_make(&mask, &run, 0), SP_ENUMERIC, "all scores by magnitude are zero");
+    set_metric(&config, "grasp"); /* nothing to be relative to, and no division by it */
+    assert_error(sp_mask_make(&mask, &run, 0), SP_ENUMERIC, "all scores by grasp are zero");
+    sp_mask_release(&targets);
+    close_run(&run, &config);
+}
+
+/* Every value of the parameter so called times a power of two. */
+static void scale_weight(struct sp_run *run, const char *name, float factor)
+{
+    float weight[400];
+
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        if (strcmp(p->name, name) != 0)
+            continue;
+        assert_true(p->rows * p->cols <= 400);
+        assert_ok(sp_gemm_weight_read(weight, &p->weight));
+        for (int k = 0; k < p->rows * p->cols; k++)
+            weight[k] *= factor;
+        write_weight(run, i, weight);
+    }
+}
+
+/* Flows that leave fp32's range, in either direction, give the mask of those that do not. */
+static void test_flow_range(void **state)
+{
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask plain, mask;
+
+    (void)state;
+    open_run(&run, &config);
+    set_metric(&config, "synflow");
+    assert_ok(sp_mask_make(&plain, &run, 0));
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        scale_weight(&run, "classifier.weight", exp2f(100.0f * (float)sign));
+        scale_weight(&run, "pooler.dense.weight", exp2f(60.0f * (float)sign));
+        assert_ok(sp_mask_make(&mask, &run, 0));
+        assert_true(same(&plain, &mask));
+        sp_mask_release(&mask);
+        scale_weight(&run, "classifier.weight", exp2f(-100.0f * (float)sign));
+        scale_weight(&run, "pooler.dense.weight", exp2f(-60.0f * (float)sign));
+    }
+    sp_mask_release(&plain);
+    close_run(&run, &config);
+}
+
+/* ---- kept scores --------------------------------------------------------------------------------------------------------- */
+
+/* Files in the folder; the name of one of them in *path. */
+static size_t files_in(const char *folder, char path[512])
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.') {
+            snprintf(path, 512, "%s/%.200s", folder, entry->d_name);
+            count++;
+        }
+    closedir(dir);
+    return count;
+}
+
+/* Replaces the file by its first `length` bytes, one of them changed. */
+static void damage(const char *path, size_t length, size_t at)
+{
+    char *data;
+    size_t size;
+
+    assert_ok(sp_fs_read(&data, &size, path, 1 << 20));
+    data[at < size ? at : size - 1] ^= 1;
+    assert_ok(sp_fs_write(path, data, length < size ? length : size));
+    free(data);
+}
+
+/* Makes a mask; whether a batch was scored for it. */
+static bool scored(struct sp_mask *mask, struct sp_run *run)
+{
+    size_t total = 0;
+
+    run->observer = (struct sp_observer){ note_total, &total };
+    assert_ok(sp_mask_make(mask, run, 0));
+    return total > 0;
+}
+
+static void test_cache(void **state)
+{
+    static const size_t damages[][2] = { { SIZE_MAX, SIZE_MAX }, { SIZE_MAX, 5000 }, { 3000, 9 }, { 0, 0 } };
+    char folder[] = "speft-scores-XXXXXX", path[512];
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask fresh, again;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    open_run(&run, &config);
+    assert_true(scored(&fresh, &run));
+    config.sparse.score_cache = sp_asprintf("%s/below", folder);
+    assert_true(scored(&again, &run));
+    assert_int_equal(files_in(config.sparse.score_cache, path), 1);
+    assert_true(same(&fresh, &again));
+    sp_mask_release(&again);
+    assert_false(scored(&again, &run));
+    assert_true(same(&fresh, &again));
+    sp_mask_release(&again);
+
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) { /* a damaged file is replaced */
+        damage(path, damages[i][0], damages[i][1]);
+        assert_true(scored(&again, &run));
+        assert_true(same(&fresh, &again));
+        sp_mask_release(&again);
+        assert_false(scored(&again, &run));
+        sp_mask_release(&again);
+    }
+    sp_mask_release(&fresh);
+
+    config.learning_rate = 7; /* what does not matter for scores */
+    config.sparse.scoring_memory = 1;
+    config.sparse.rank_equivalent = 1;
+    config.sparse.scope = SP_CONFIG_SCOPE_TENSOR;
+    assert_false(scored(&again, &run));
+    sp_mask_release(&again);
+    assert_ok(sp_mask_make(&again, &run, 1)); /* later rounds are neither kept nor read */
+    sp_mask_release(&again);
+    assert_int_equal(files_in(config.sparse.score_cache, path), 1);
+    for (int k = 0; k < 4; k++) { /* what does */
+        config.seed += k == 0;
+        config.per_device_train_batch_size -= k == 1;
+        config.sparse.scoring_examples -= k == 2;
+        if (k == 3)
+            set_metric(&config, "snip");
+        assert_true(scored(&again, &run));
+        sp_mask_release(&again);
+        assert_int_equal(files_in(config.sparse.score_cache, path), 2 + k);
+    }
+    while (files_in(config.sparse.score_cache, path))
+        assert_int_equal(remove(path), 0);
+    assert_int_equal(rmdir(config.sparse.score_cache), 0);
+    assert_int_equal(rmdir(folder), 0);
+
+    assert_ok(sp_fs_write(folder, "x", 1)); /* a file where the folder should be: a warning */
+    assert_true(scored(&again, &run));
+    sp_mask_release(&again);
+    assert_int_equal(remove(folder), 0);
+    close_run(&run, &config);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_groups) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_metric), cmocka_unit_test(test_rounds), cmocka_unit_test(test_uniform_count),
+        cmocka_unit_test(test_zeros),        cmocka_unit_test(test_flow_range), cmocka_unit_test(test_cache),
+    };
 
     return cmocka_run_group_tests_name("mask", tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "runtime/sparse/metric.h"
 #include "runtime/sparse/select.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -203,15 +204,40 @@ static void test_nan(void **state)
 
 static void test_metrics(void **state)
 {
-    const float weight[] = { 1, -2, 0, -0.5f }, gradient[] = { -3, 2, 0, 1e-30f };
-    struct sp_metric_input in = { .tensor = 2, .seed = 42, .weight = weight, .gradient = gradient, .count = 4 };
+    const float weight[] = { 1, -2, 0, -0.5f }, gradient[] = { -3, 2, 0, 1e-30f }, squares[] = { 9, 4, 0, 1 };
+    const float hessian[] = { 0.5f, 2, 7, -3 }, norms[] = { 2, 8 };
+    struct sp_metric_input in = { .tensor = 2, .seed = 42, .weight = weight, .gradient = gradient, .squares = squares,
+                                  .hessian = hessian, .norms = norms, .rows = 2, .cols = 2, .count = 4,
+                                  .options = { .lift_rank = 2 } };
+    const struct {
+        const char *name;
+        float scores[4];
+    } formulas[] = {
+        { "magnitude", { 1, 2, 0, 0.5f } },     { "magnitude_bottom", { -1, -2, 0, -0.5f } },
+        { "gradient", { 3, 2, 0, 1e-30f } },    { "snip", { 3, 4, 0, 5e-31f } },
+        { "force", { 3, 4, 0, 5e-31f } },       { "taylor_fo", { 3, 4, 0, 5e-31f } },
+        { "grad_weight_ratio", { 3, 1, 0, 2e-30f } }, { "fisher", { 9, 4, 0, 1 } },
+        { "synflow", { 3, 4, 0, 5e-31f } },     { "wanda", { 2, 16, 0, 4 } },
+        { "grasp", { -0.5f, 4, 0, -1.5f } },    { "lift", { 1, 2, 0, 0.5f } },
+    };
     float out[4], again[4];
 
     (void)state;
-    sp_metric_find("magnitude")->score(out, &in);
-    assert_memory_equal(out, ((float[]){ 1, 2, 0, 0.5f }), sizeof out);
-    sp_metric_find("gradient")->score(out, &in);
-    assert_memory_equal(out, ((float[]){ 3, 2, 0, 1e-30f }), sizeof out);
+    for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++) {
+        assert_int_equal(sp_metric_find(formulas[i].name)->score(out, &in), 0);
+        for (int k = 0; k < 4; k++)
+            if (out[k] != formulas[i].scores[k])
+                fail_msg("%s[%d]: %g, expected %g", formulas[i].name, k, (double)out[k], (double)formulas[i].scores[k]);
+    }
+    in.options.grasp_code = true;
+    assert_int_equal(sp_metric_find("grasp")->score(out, &in), 0);
+    assert_true(out[0] == 0.5f && out[1] == -4 && out[3] == 1.5f);
+    in.gradient = (float[]){ 0, 0, 1, -1e30f };
+    in.weight = (float[]){ 0, 1, 0, 1e-30f };
+    assert_int_equal(sp_metric_find("grad_weight_ratio")->score(out, &in), 0);
+    assert_true(out[0] == 0 && out[1] == 0 && out[2] == FLT_MAX && out[3] == FLT_MAX);
+    in.weight = weight;
+    in.gradient = gradient;
     assert_null(sp_metric_find("magnitud"));
 
     sp_metric_find("random")->score(out, &in);
@@ -221,6 +247,10 @@ static void test_metrics(void **state)
     sp_metric_find("random")->score(again, &in);
     assert_memory_not_equal(out, again, sizeof out);
     in.tensor = 2;
+    in.round = 1;
+    sp_metric_find("random")->score(again, &in);
+    assert_memory_not_equal(out, again, sizeof out);
+    in.round = 0;
     in.seed = 43;
     sp_metric_find("random")->score(again, &in);
     assert_memory_not_equal(out, again, sizeof out);
@@ -238,10 +268,38 @@ static void test_needs(void **state)
 
         assert_ptr_equal(sp_metric_find(m->name), m);
         assert_true(strlen(m->summary) > 10);
-        m->score(out, &(struct sp_metric_input){ .weight = m->needs_weight ? values : NULL,
-                                                 .gradient = m->needs_gradient ? values : NULL,
-                                                 .count = 3 });
+        assert_true(strlen(m->cost) > 3);
+        assert_int_equal(m->score(out, &(struct sp_metric_input){
+                                           .weight = m->needs & SP_NEED_WEIGHT ? values : NULL,
+                                           .gradient = m->needs & (SP_NEED_GRADIENT | SP_NEED_FLOW) ? values : NULL,
+                                           .squares = m->needs & SP_NEED_SQUARES ? values : NULL,
+                                           .hessian = m->needs & SP_NEED_HESSIAN ? values : NULL,
+                                           .norms = m->needs & SP_NEED_INPUTS ? values : NULL,
+                                           .rows = 1, .cols = 3, .count = 3, .options = { .lift_rank = 1 } }), 0);
     }
+}
+
+/* lift: a matrix of rank 2 is its own approximation; one of rank 1 and a little noise comes back without the noise. */
+static void test_lift(void **state)
+{
+    enum { M = 37, N = 23 };
+    float weight[M * N], out[M * N], again[M * N];
+    struct sp_metric_input in = { .seed = 1, .weight = weight, .rows = M, .cols = N, .count = M * N, .options = { .lift_rank = 2 } };
+
+    (void)state;
+    for (int i = 0; i < M * N; i++)
+        weight[i] = (float)(sin(i / N) * cos(i % N) + 0.3 * cos(2 * (i / N)) * sin(3 * (i % N)));
+    assert_int_equal(sp_metric_find("lift")->score(out, &in), 0);
+    for (int i = 0; i < M * N; i++)
+        assert_true(fabsf(out[i] - fabsf(weight[i])) < 1e-6f);
+    assert_int_equal(sp_metric_find("lift")->score(again, &in), 0);
+    assert_memory_equal(out, again, sizeof out);
+    for (int i = 0; i < M * N; i++)
+        weight[i] = (float)(sin(i / N) * cos(i % N) + 1e-4 * (sp_rng_uniform(1, SP_RNG_SKETCH, 0, (uint64_t)i) - 0.5));
+    in.options.lift_rank = 1;
+    assert_int_equal(sp_metric_find("lift")->score(out, &in), 0);
+    for (int i = 0; i < M * N; i++)
+        assert_true(fabs((double)out[i] - fabs(sin(i / N) * cos(i % N))) < 5e-5);
 }
 
 int main(void)
@@ -249,7 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_different), cmocka_unit_test(test_ties), cmocka_unit_test(test_many),
         cmocka_unit_test(test_orders),    cmocka_unit_test(test_infinite), cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_metrics),   cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_metrics),   cmocka_unit_test(test_needs), cmocka_unit_test(test_lift),
     };
 
     return cmocka_run_group_tests_name("select", tests, NULL, NULL);

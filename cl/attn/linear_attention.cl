@@ -1,0 +1,36 @@
+// lint: -DD=32 -DH=12
+/*
+ * Attention without softmax, out_i = scale sum_j (a_i . b_j) c_j within each sequence; runtime/op/linear_attention.h has its use.
+ * (T x C) rows, C = H D; head h owns columns [h D, h D + D). Grid: (longest, H, sequences): a work-item owns a row and head, so
+ * sums have one fixed order. Synaptic flow runs it on a single token, once: it is written to be read, not to be fast.
+ */
+#define C (H * D)
+
+__kernel void linear_attention(__global float *restrict out, __global const float *a, __global const float *b,
+                               __global const float *c, __global const uint *bounds, float scale)
+{
+    int i = (int)get_global_id(0), h = (int)get_global_id(1);
+
+    bounds += get_global_id(2);
+
+    int first = (int)bounds[0], length = (int)bounds[1] - first;
+    size_t origin = (size_t)first * C + (size_t)h * D, row = origin + (size_t)i * C;
+    float sum[D];
+
+    if (i >= length)
+        return;
+    for (int d = 0; d < D; d++)
+        sum[d] = 0.0f;
+    for (int j = 0; j < length; j++) {
+        size_t other = origin + (size_t)j * C;
+        float product = 0.0f;
+
+        for (int d = 0; d < D; d++)
+            product += a[row + d] * b[other + d];
+        product *= scale;
+        for (int d = 0; d < D; d++)
+            sum[d] += product * c[other + d];
+    }
+    for (int d = 0; d < D; d++)
+        out[row + d] = sum[d];
+}

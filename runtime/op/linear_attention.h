@@ -1,0 +1,25 @@
+/*
+ * Attention without softmax over sequences laid end to end (layer 3), as synaptic flow runs a model: within each sequence and head
+ *
+ *     out_i = scale sum_j (a_i . b_j) c_j
+ *
+ * Forward is out(q, k, v). Its gradients have the same form: dq = out(do, v, k), dk = out(v, do, q), dv = out(k, q, do). Sums run in
+ * one fixed order. Threading: as the device.
+ */
+#ifndef SP_OP_LINEAR_ATTENTION_H
+#define SP_OP_LINEAR_ATTENTION_H
+
+#include "runtime/device/device.h"
+
+/* C = heads * head_dim; head h owns columns [h head_dim, (h + 1) head_dim). */
+struct sp_linear_attention {
+    struct sp_buffer *out;        /* (T x C), written; none of the others */
+    struct sp_buffer *a, *b, *c;  /* (T x C) */
+    struct sp_buffer *bounds;     /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 */
+    int sequences, heads, head_dim;
+    int longest;                  /* no sequence has more tokens */
+    float scale;
+};
+int sp_linear_attention(struct sp_device *device, const struct sp_linear_attention *args);
+
+#endif

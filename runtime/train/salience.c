@@ -1,0 +1,488 @@
+#include "runtime/train/salience.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/mem.h"
+#include "runtime/op/column_sum.h"
+#include "runtime/op/op.h"
+#include "runtime/sparse/dense.h"
+#include "runtime/sparse/observe.h"
+#include "runtime/train/rewrite.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DENSE (SP_NEED_GRADIENT | SP_NEED_FLOW | SP_NEED_HESSIAN) /* what a dense gradient gives */
+#define PASSES (DENSE | SP_NEED_SQUARES | SP_NEED_INPUTS)
+
+union sink {
+    struct sp_wgrad_sink sink;
+    struct sp_dense_sink dense;
+    struct sp_square_sink square;
+    struct sp_input_sink input;
+};
+
+struct scoring {
+    struct sp_run *run;
+    const struct sp_salience *what;
+    sp_salience_take *take;
+    void *user;
+    unsigned needs;
+    size_t groups, passes, steps, step;  /* for progress: groups in each of the passes, batches in all */
+    uint32_t *order;                     /* the scoring rows, then grasp's second ones */
+    size_t rows, largest;                /* entries of the largest target */
+    float *weight, *gradient, *norms, *scores;
+    struct sp_rewrite *rewrite;
+
+    /* the group at work */
+    size_t first, count;
+    union sink *sinks;
+    struct sp_buffer **sums;              /* [count]: what the sinks add up */
+    struct sp_buffer *scratch, *workspace; /* shared by the sinks */
+
+    /* the plan's own */
+    struct sp_wgrad_sink **saved_sinks;
+    struct sp_buffer **saved_gradients;
+};
+
+struct sp_metric_options sp_salience_options(const struct sp_config *config)
+{
+    return (struct sp_metric_options){ .grasp_code = strcmp(config->sparse.sign, "code") == 0,
+                                       .lift_rank = (int)config->sparse.lift_rank };
+}
+
+size_t sp_salience_rows(const struct sp_run *run)
+{
+    size_t rows = (size_t)run->config->sparse.scoring_examples;
+
+    return rows < run->train.count ? rows : run->train.count;
+}
+
+static struct sp_param *target(const struct scoring *s, size_t t)
+{
+    return sp_plan_param_at(s->run->plan, s->what->params[t]);
+}
+
+static size_t size_of(const struct scoring *s, size_t t)
+{
+    return (size_t)target(s, t)->rows * (size_t)target(s, t)->cols;
+}
+
+/* Floats that target t's sink adds up. */
+static size_t sums_of(const struct scoring *s, size_t t)
+{
+    return s->needs & SP_NEED_INPUTS ? (size_t)target(s, t)->cols : size_of(s, t);
+}
+
+/* ---- groups -------------------------------------------------------------------------------------------------------------- */
+
+/* As many targets from `first` on as fit the scoring memory, at least one. */
+static size_t group_size(const struct scoring *s, size_t first)
+{
+    size_t limit = (size_t)s->run->config->sparse.scoring_memory << 20, count = 0;
+    size_t bytes = s->needs & SP_NEED_SQUARES ? 2 * s->largest * sizeof(float) : 0;
+
+    while (first + count < s->what->count) {
+        bytes += sums_of(s, first + count) * sizeof(float);
+        if (count && bytes > limit)
+            break;
+        count++;
+    }
+    return count;
+}
+
+static void close_group(struct scoring *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        target(s, s->first + i)->sink = NULL;
+        sp_buffer_free(s->sums[i]);
+        s->sums[i] = NULL;
+    }
+    s->count = 0;
+}
+
+static void init_sink(struct scoring *s, size_t i)
+{
+    struct sp_param *p = target(s, s->first + i);
+    union sink *sink = &s->sinks[i];
+
+    if (s->needs & SP_NEED_SQUARES)
+        sp_square_sink_init(&sink->square, p->weight.family, s->sums[i], s->scratch, s->workspace);
+    else if (s->needs & SP_NEED_INPUTS)
+        sp_input_sink_init(&sink->input, s->sums[i], s->workspace);
+    else
+        sp_dense_sink_init(&sink->dense, p->weight.family, s->sums[i]);
+    p->sink = &sink->sink;
+}
+
+static int open_group(struct scoring *s, size_t first)
+{
+    s->first = first;
+    for (size_t i = 0, count = group_size(s, first); i < count; i++) {
+        SP_TRY(sp_buffer_create(&s->sums[i], s->run->device, sums_of(s, first + i) * sizeof(float)));
+        s->count = i + 1;
+        init_sink(s, i);
+    }
+    return 0;
+}
+
+/* ---- passes over rows ---------------------------------------------------------------------------------------------------- */
+
+/* The batch that is set, through the plan. */
+static int run_pass(struct scoring *s, const struct sp_plan_pass *pass)
+{
+    SP_TRY(sp_plan_forward(s->run->plan, pass));
+    return s->needs & SP_NEED_INPUTS ? sp_plan_observe(s->run->plan, pass) : sp_plan_backward(s->run->plan, pass);
+}
+
+static int build_kernels(struct scoring *s, const struct sp_plan_pass *pass)
+{
+    SP_TRY(sp_plan_record(s->run->plan, pass));
+    return sp_kernel_build_recorded(s->run->device);
+}
+
+/* Rows of `order` in batches of `size`, the sinks adding up; `pass` without accumulate stores at the first. */
+static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struct sp_plan_pass pass)
+{
+    struct sp_run *run = s->run;
+
+    pass.forward_only = s->needs & SP_NEED_INPUTS;
+    for (size_t from = 0; from < s->rows; from += size) {
+        size_t count = s->rows - from < size ? s->rows - from : size;
+
+        if (sp_interrupted())
+            return sp_error(SP_EINTR, "interrupted while scoring");
+        if (from <= size) /* the first batch may store gradients, later ones add: two variants of the kernels */
+            SP_TRY(build_kernels(s, &pass));
+        SP_TRY(sp_run_set_batch(run, &run->train, order, from, count));
+        SP_TRY(run_pass(s, &pass));
+        SP_TRY(sp_device_finish(run->device));
+        pass.accumulate = true;
+        if (run->observer.progress)
+            run->observer.progress(run->observer.user, "score", ++s->step, s->steps, NAN, 0, false);
+    }
+    return 0;
+}
+
+static size_t batch_size(const struct scoring *s)
+{
+    return s->needs & SP_NEED_SQUARES ? 1 : (size_t)s->run->config->per_device_train_batch_size;
+}
+
+static size_t batches(const struct scoring *s)
+{
+    return (s->rows + batch_size(s) - 1) / batch_size(s);
+}
+
+/* Target first + i's sums, times `factor`, to the host. */
+static int read_sums(float *out, const struct scoring *s, size_t i, float factor)
+{
+    size_t n = sums_of(s, s->first + i);
+
+    SP_TRY(sp_buffer_read(out, s->sums[i], 0, n * sizeof *out));
+    for (size_t k = 0; k < n && factor != 1; k++)
+        out[k] *= factor;
+    return 0;
+}
+
+/* ---- scores -------------------------------------------------------------------------------------------------------------- */
+
+/* Scores target t from what was put into s->weight, s->gradient and s->norms, and hands the scores over. */
+static int score_target(struct scoring *s, size_t t)
+{
+    const struct sp_param *p = target(s, t);
+    const struct sp_metric *metric = s->what->metric;
+    struct sp_metric_input in = {
+        .tensor = (uint32_t)t,
+        .round = s->what->round,
+        .seed = (uint64_t)s->run->config->seed,
+        .rows = (size_t)p->rows,
+        .cols = (size_t)p->cols,
+        .count = size_of(s, t),
+        .weight = metric->needs & SP_NEED_WEIGHT ? s->weight : NULL,
+        .gradient = s->needs & (SP_NEED_GRADIENT | SP_NEED_FLOW) ? s->gradient : NULL,
+        .squares = s->needs & SP_NEED_SQUARES ? s->gradient : NULL,
+        .hessian = s->needs & SP_NEED_HESSIAN ? s->gradient : NULL,
+        .norms = s->needs & SP_NEED_INPUTS ? s->norms : NULL,
+        .options = sp_salience_options(s->run->config),
+    };
+
+    SP_TRY(metric->score(s->scores, &in));
+    return s->take(s->user, t, s->scores);
+}
+
+/* The group's sums, read and scored; weights are as they are on the device. */
+static int score_group(struct scoring *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct sp_param *p = target(s, s->first + i);
+
+        if (s->what->metric->needs & SP_NEED_WEIGHT)
+            SP_TRY(sp_gemm_weight_read(s->weight, &p->weight));
+        if (s->needs & SP_NEED_INPUTS) {
+            SP_TRY(read_sums(s->norms, s, i, 1));
+            for (int j = 0; j < p->cols; j++)
+                s->norms[j] = sqrtf(s->norms[j]);
+        } else if (s->needs) {
+            SP_TRY(read_sums(s->gradient, s, i, s->needs & SP_NEED_SQUARES ? 1 / (float)s->rows : 1));
+        }
+        SP_TRY(score_target(s, s->first + i));
+    }
+    return 0;
+}
+
+/* Metrics of the weights alone. */
+static int score_weights(struct scoring *s)
+{
+    for (size_t t = 0; t < s->what->count; t++) {
+        if (s->what->metric->needs & SP_NEED_WEIGHT)
+            SP_TRY(sp_gemm_weight_read(s->weight, &target(s, t)->weight));
+        SP_TRY(score_target(s, t));
+    }
+    return 0;
+}
+
+/* Mean gradients, mean squares and input norms. */
+static int score_rows(struct scoring *s)
+{
+    struct sp_plan_pass pass = { .loss_scale = s->needs & SP_NEED_GRADIENT ? 1.0f / (float)batches(s) : 1 };
+
+    for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
+        SP_TRY(open_group(s, first));
+        SP_TRY(run_rows(s, s->order, batch_size(s), pass));
+        SP_TRY(score_group(s));
+        close_group(s);
+    }
+    return 0;
+}
+
+/* ---- synaptic flow ------------------------------------------------------------------------------------------------------- */
+
+/* One group's gradient of `scale` times the sum of the logits, from a single token; parameters are absolute already. */
+static int flow_group(struct scoring *s, size_t first, float scale)
+{
+    static const uint32_t zero, bounds[2] = { 0, 1 };
+    const struct sp_plan_batch batch = { &zero, &zero, &zero, bounds, NULL, NULL, 1, 1 };
+    const struct sp_plan_pass pass = { .linear = true, .loss_scale = scale };
+
+    SP_TRY(open_group(s, first));
+    if (first == 0)
+        SP_TRY(build_kernels(s, &pass));
+    SP_TRY(sp_plan_set_batch(s->run->plan, &batch));
+    return run_pass(s, &pass);
+}
+
+/* The largest |gradient| of all targets at a scale; infinite when one is not finite. */
+static int flow_largest(float *out, struct scoring *s, float scale)
+{
+    *out = 0;
+    for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
+        SP_TRY(flow_group(s, first, scale));
+        for (size_t i = 0; i < s->count; i++) {
+            SP_TRY(read_sums(s->gradient, s, i, 1));
+            for (size_t k = 0; k < size_of(s, first + i); k++)
+                *out = isfinite(s->gradient[k]) ? fmaxf(*out, fabsf(s->gradient[k])) : INFINITY;
+        }
+        close_group(s);
+    }
+    return 0;
+}
+
+/*
+ * The flow through a deep model may leave fp32's range either way. Only the ranking counts, and the gradients are linear in the
+ * scale with which backward begins: a power of two under which the largest lies well inside the range is looked for first.
+ */
+static int flow_scale(float *scale, struct scoring *s)
+{
+    float largest = 0;
+
+    for (int tries = 0; tries < 4; tries++) {
+        *scale = tries == 0 ? 1 : *scale * (largest < 1 ? 0x1p40f : 0x1p-40f);
+        SP_TRY(flow_largest(&largest, s, *scale));
+        if (largest > 0x1p-60f && largest < 0x1p60f)
+            break;
+    }
+    return 0; /* without such a scale, scores that are zero or not finite are for the selection to report */
+}
+
+static int score_flow(struct scoring *s)
+{
+    float scale;
+
+    SP_TRY(sp_rewrite_absolute(s->rewrite));
+    SP_TRY(flow_scale(&scale, s));
+    for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
+        if (sp_interrupted())
+            return sp_error(SP_EINTR, "interrupted while scoring");
+        SP_TRY(flow_group(s, first, scale));
+        SP_TRY(score_group(s));
+        close_group(s);
+    }
+    return 0;
+}
+
+/* ---- Hessian times gradient ---------------------------------------------------------------------------------------------- */
+
+/* The mean gradient g at the weights as they are becomes the direction in which they are moved. */
+static int find_direction(struct scoring *s)
+{
+    const struct sp_plan_pass pass = { .loss_scale = 1.0f / (float)batches(s), .temperature = SP_SALIENCE_TEMPERATURE };
+
+    for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
+        SP_TRY(open_group(s, first));
+        SP_TRY(run_rows(s, s->order, batch_size(s), pass));
+        for (size_t i = 0; i < s->count; i++) {
+            SP_TRY(read_sums(s->gradient, s, i, 1));
+            SP_TRY(sp_rewrite_keep(s->rewrite, first + i, s->what->params[first + i], s->gradient));
+        }
+        close_group(s);
+    }
+    return 0;
+}
+
+/* (g(W + e v) - g(W - e v)) / (2 e) of a group: both sums in one buffer, backward beginning with a factor of +- 1 / (2 e). */
+static int difference(struct scoring *s, double step)
+{
+    struct sp_plan_pass pass = { .temperature = SP_SALIENCE_TEMPERATURE };
+
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        SP_TRY(sp_rewrite_move(s->rewrite, sign * step));
+        pass.loss_scale = (float)(sign / (2 * step * (double)batches(s)));
+        SP_TRY(run_rows(s, s->order + s->rows, batch_size(s), pass));
+        pass.accumulate = true;
+    }
+    return sp_rewrite_move(s->rewrite, 0);
+}
+
+static int score_hessian(struct scoring *s)
+{
+    double step;
+
+    SP_TRY(find_direction(s));
+    SP_TRY(sp_rewrite_step(&step, s->rewrite, SP_SALIENCE_STEP));
+    for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
+        SP_TRY(open_group(s, first));
+        SP_TRY(difference(s, step));
+        SP_TRY(score_group(s));
+        close_group(s);
+    }
+    return 0;
+}
+
+/* ---- a scoring ----------------------------------------------------------------------------------------------------------- */
+
+/* The rows in the order of the scoring's epoch, those of grasp's second set after the first. */
+static int make_order(struct scoring *s)
+{
+    struct sp_run *run = s->run;
+    size_t count = run->train.count;
+    uint32_t *epoch = sp_calloc(count, sizeof *epoch);
+
+    s->order = sp_calloc(2 * s->rows, sizeof *s->order);
+    if (!epoch || !s->order) {
+        free(epoch);
+        return SP_ENOMEM;
+    }
+    sp_data_order(epoch, count, (uint64_t)run->config->seed, s->what->round, run->config->shuffle);
+    for (size_t i = 0; i < 2 * s->rows; i++)
+        s->order[i] = epoch[i % count];
+    free(epoch);
+    return 0;
+}
+
+static int allocate(struct scoring *s)
+{
+    size_t params = sp_plan_param_count(s->run->plan), cols = 1;
+
+    for (size_t t = 0; t < s->what->count; t++) {
+        s->largest = size_of(s, t) > s->largest ? size_of(s, t) : s->largest;
+        cols = (size_t)target(s, t)->cols > cols ? (size_t)target(s, t)->cols : cols;
+    }
+    s->scores = sp_calloc(s->largest, sizeof *s->scores);
+    s->weight = sp_calloc(s->what->metric->needs & SP_NEED_WEIGHT ? s->largest : 0, sizeof *s->weight);
+    s->gradient = sp_calloc(s->needs & ~(unsigned)SP_NEED_INPUTS ? s->largest : 0, sizeof *s->gradient);
+    s->norms = sp_calloc(cols, sizeof *s->norms);
+    s->sinks = sp_calloc(s->what->count, sizeof *s->sinks);
+    s->sums = sp_calloc(s->what->count, sizeof *s->sums);
+    s->saved_sinks = sp_calloc(params, sizeof *s->saved_sinks);
+    s->saved_gradients = sp_calloc(params, sizeof *s->saved_gradients);
+    if (!s->scores || !s->weight || !s->gradient || !s->norms || !s->sinks || !s->sums || !s->saved_sinks || !s->saved_gradients)
+        return SP_ENOMEM;
+    if (s->needs & SP_NEED_SQUARES) {
+        SP_TRY(sp_buffer_create(&s->scratch, s->run->device, s->largest * sizeof(float)));
+        return sp_buffer_create(&s->workspace, s->run->device, sp_column_sum_workspace(1, (int)s->largest));
+    }
+    if (s->needs & SP_NEED_INPUTS)
+        return sp_buffer_create(&s->workspace, s->run->device,
+                                sp_column_sum_workspace((int)s->run->batch.max_tokens, (int)cols));
+    return 0;
+}
+
+/* Takes the plan's sinks and gradient buffers out of scoring's way, and puts them back. */
+static void swap_sinks(struct scoring *s)
+{
+    for (size_t i = 0; s->saved_gradients && i < sp_plan_param_count(s->run->plan); i++) {
+        struct sp_param *p = sp_plan_param_at(s->run->plan, i);
+        struct sp_wgrad_sink *sink = p->sink;
+        struct sp_buffer *gradient = p->gradient;
+
+        p->sink = s->saved_sinks[i];
+        p->gradient = s->saved_gradients[i];
+        s->saved_sinks[i] = sink;
+        s->saved_gradients[i] = gradient;
+    }
+}
+
+static int score_all(struct scoring *s)
+{
+    if (s->needs & SP_NEED_FLOW)
+        return score_flow(s);
+    if (!s->needs)
+        return score_weights(s);
+    SP_TRY(make_order(s));
+    for (size_t first = 0; first < s->what->count; first += group_size(s, first))
+        s->groups++;
+    s->steps = s->groups * batches(s) * (s->needs & SP_NEED_HESSIAN ? 3 : 1);
+    return s->needs & SP_NEED_HESSIAN ? score_hessian(s) : score_rows(s);
+}
+
+static void release(struct scoring *s)
+{
+    sp_buffer_free(s->scratch);
+    sp_buffer_free(s->workspace);
+    free(s->order);
+    free(s->scores);
+    free(s->weight);
+    free(s->gradient);
+    free(s->norms);
+    free(s->sinks);
+    free(s->sums);
+    free(s->saved_sinks);
+    free(s->saved_gradients);
+    sp_rewrite_free(s->rewrite);
+}
+
+int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user)
+{
+    struct scoring s = { .run = run, .what = what, .take = take, .user = user, .needs = what->metric->needs & PASSES,
+                         .rows = sp_salience_rows(run) };
+    int rc, restored;
+
+    if (what->metric->needs & SP_NEED_LABELS && run->train.task == SP_TASK_AUTO)
+        return sp_error(SP_ECONFIG, "sparse.metric: %s needs labels, and %s has none; name their column with label_column, or take a "
+                                    "metric that needs none (speft-cl metrics lists them)", what->metric->name,
+                        run->config->train_file);
+    SP_GO(allocate(&s));
+    if (s.needs & (SP_NEED_FLOW | SP_NEED_HESSIAN))
+        SP_GO(sp_rewrite_create(&s.rewrite, run->plan, run->device, what->count));
+    swap_sinks(&s);
+    rc = score_all(&s);
+    restored = s.rewrite ? sp_rewrite_restore(s.rewrite) : 0;
+    rc = rc < 0 ? rc : restored;
+    close_group(&s);
+    swap_sinks(&s);
+out:
+    release(&s);
+    return rc;
+}
