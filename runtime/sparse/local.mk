@@ -6,4 +6,7 @@ runtime_sparse_libsparse_a_SOURCES = \
 	runtime/sparse/metric_gradient.c \
 	runtime/sparse/metric_magnitude.c \
 	runtime/sparse/metric_random.c \
-	runtime/sparse/select.c runtime/sparse/select.h
+	runtime/sparse/outer.c runtime/sparse/outer.h \
+	runtime/sparse/select.c runtime/sparse/select.h \
+	runtime/sparse/support.c runtime/sparse/support.h \
+	runtime/sparse/window.c runtime/sparse/window.h

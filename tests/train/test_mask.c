@@ -51,7 +51,7 @@ static void test_groups(void **state)
 
     (void)state;
     open_run(&run, &config);
-    run.observer = (struct sp_observer){ note_total, &total };
+    run.observer = (struct sp_observer){ .progress = note_total, .user = &total };
     before = sp_device_memory(run.device);
     assert_ok(sp_mask_make(&whole, &run));
     assert_int_equal(total, BATCHES);

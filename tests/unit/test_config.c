@@ -220,7 +220,7 @@ static void test_mistakes(void **state)
         { "task: classify\n", "found \"classify\", expected one of auto, classification, "
                               "regression" },
         { "sparse: {metric: gradeint}\n", "did you mean gradient?" },
-        { "sparse: {method: dynamic}\n", "expected one of static, full, head" },
+        { "sparse: {method: statics}\n", "expected one of static, dynamic, spiel, full, head" },
         { "sparse: {density: 0}\n", "found \"0\", expected a number in (0, 1]" },
         { "sparse: {density: 1.1}\n", "expected a number in (0, 1]" },
         { "adam_beta1: 1\n", "expected a number in [0, 1)" },

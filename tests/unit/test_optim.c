@@ -83,13 +83,13 @@ static void create(struct vectors *x, struct sp_device *device, const struct sp_
         x->gradient[k] = calloc(n, sizeof(float));
         for (size_t i = 0; i < n; i++)
             x->value[k][i] = (double)(host[i] = draw(k, i));
-        x->views[k] = (struct sp_optim_view){ .name = "x", .count = n, .decay = k != 1 };
+        x->views[k] = (struct sp_optim_view){ .name = "x", .count = n, .rows = (int)n, .cols = 1, .decay = k != 1 };
         assert_ok(sp_buffer_create(&x->views[k].value, device, bytes));
         assert_ok(sp_buffer_create(&x->views[k].gradient, device, bytes));
         assert_ok(sp_buffer_write(x->views[k].value, 0, host, bytes));
         free(host);
     }
-    assert_ok(sp_optim_create(&x->optim, device, x->views, VIEWS, options));
+    assert_ok(sp_optim_create(&x->optim, device, sp_optimizer_find("adamw"), x->views, VIEWS, options));
 }
 
 static void release(struct vectors *x)
