@@ -3,16 +3,14 @@
 /*
  * One SM3 step over n entries of a (rows x cols) matrix; runtime/op/sm3.h has the equations. `old` holds the rows' and then the
  * columns' accumulators as they were, `now` starts as a copy. Accumulators are not negative, so that their bits are ordered as
- * they are: an integer maximum gives the same result in every order.
+ * they are, and an integer maximum gives the same result in every order.
  */
 #include "lib/lanes.h"
 
-static inline void raise(volatile __global uint *accumulator, float u)
+static inline void raise(volatile __global uint *accumulator, float old, float u)
 {
-    uint bits = as_uint(u);
-
-    if (*accumulator < bits)
-        atomic_max(accumulator, bits);
+    if (u > old)
+        atomic_max(accumulator, as_uint(u));
 }
 
 KERNEL void sm3(__global float *value, __global uint *now, __global const float *old, __global const float *gradient,
@@ -32,7 +30,7 @@ KERNEL void sm3(__global float *value, __global uint *now, __global const float 
         float g = gradient[i] * coefficient, u = fmin(old[row], old[col]) + g * g;
 
         value[i] = (value[i] - lr * g / sqrt(u + epsilon)) * keep;
-        raise(&now[row], u);
-        raise(&now[col], u);
+        raise(&now[row], old[row], u);
+        raise(&now[col], old[col], u);
     }
 }

@@ -5,7 +5,7 @@
  *     u = min(R_i, C_j) + g^2;  R_i = max(R_i, u);  C_j = max(C_j, u);  p -= lr g / sqrt(u + epsilon);  p *= 1 - lr decay
  *
  * with g = gradient * coefficient and every u made from R and C as they were. A vector is a matrix with one column: each entry
- * then has its own accumulator. A non-finite gradient stays in R and C: the caller looks at the norm first.
+ * then has its own accumulator. A NaN would pass R and C by: the caller looks at the norm first.
  */
 #ifndef SP_OP_SM3_H
 #define SP_OP_SM3_H

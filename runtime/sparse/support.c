@@ -19,10 +19,9 @@ size_t sp_support_update(uint32_t *out, uint32_t *from, const uint32_t *old, siz
         stays = a < added_count && added[a] == position;
         a += stays;
         d += drop;
-        if (drop && !stays)
-            continue;
         out[n] = position;
-        from[n++] = (uint32_t)k;
+        from[n] = (uint32_t)k;
+        n += !drop || stays; /* no branch: which ones go is random */
     }
     for (; a < added_count; a++) {
         out[n] = added[a];

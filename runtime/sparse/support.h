@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /* Takes the positions `dropped` out of `old` and puts `added` in, all three sorted and unique, `dropped` a part of `old`. A
- * position in both stays; one of `added` that `old` has, too. Writes at most count + added_count positions and, for each, the
- * entry of `old` that it was; returns their number. */
+ * position in both stays; one of `added` that `old` has, too. Writes positions and, for each, the entry of `old` that it was;
+ * returns their number. Both arrays need room for count + added_count, whatever is dropped. */
 size_t sp_support_update(uint32_t *out, uint32_t *from, const uint32_t *old, size_t count, const uint32_t *dropped,
                          size_t dropped_count, const uint32_t *added, size_t added_count);
 
