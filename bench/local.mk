@@ -4,3 +4,8 @@ bench_step_SOURCES = bench/step.c
 bench_step_LDADD = $(LIBS_ALL)
 CLEANFILES += bench/step$(EXEEXT)
 EXTRA_DIST += bench/compare.py bench/pytorch_quality.py bench/pytorch_step.py
+
+EXTRA_PROGRAMS += bench/support
+bench_support_SOURCES = bench/support.c
+bench_support_LDADD = runtime/sparse/libsparse.a runtime/base/libbase.a $(LIBS_BASE)
+CLEANFILES += bench/support$(EXEEXT)

@@ -186,7 +186,7 @@ int main(int argc, char **argv)
     if (!b.model || b.batch < 1 || b.length < 1 || b.steps <= WARM_UP || b.steps > MAX_STEPS || !mkdtemp(dir))
         return usage();
     b.run = (struct sp_run){ .families = sp_model_families, .family_count = sp_model_family_count,
-                             .observer = { observe, &b } };
+                             .observer = { .progress = observe, .user = &b } };
     rc = train(&b, dir, overrides, count);
     if (rc < 0)
         fprintf(stderr, "step: %s\n", sp_error_message());

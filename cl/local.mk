@@ -28,8 +28,10 @@ cl_files = \
 	cl/norm/layernorm_backward.cl \
 	cl/norm/layernorm_forward.cl \
 	cl/optim/adamw.cl \
+	cl/optim/moments.cl \
 	cl/optim/norm_finish.cl \
 	cl/optim/norm_squares.cl \
+	cl/optim/sm3.cl \
 	cl/sparse/sddmm.cl \
 	cl/sparse/sparse_apply.cl \
 	cl/sparse/sparse_gather.cl \

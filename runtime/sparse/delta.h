@@ -37,6 +37,23 @@ struct sp_buffer *sp_delta_values(const struct sp_delta *delta);
 struct sp_buffer *sp_delta_gradients(const struct sp_delta *delta);
 size_t sp_delta_padded_count(const struct sp_delta *delta);
 
+/* Target i's part of it and its flat positions, NULL where it has no entries; borrowed, until the positions change. */
+struct sp_delta_part {
+    struct sp_buffer *values, *gradients, *positions;
+};
+struct sp_delta_part sp_delta_part(const struct sp_delta *delta, size_t i);
+
+/* The positions change: everything is made anew as sp_delta_create does, with the weights as they are now as the originals. The
+ * sinks stay where they are. After a failure the delta can only be freed. */
+int sp_delta_move(struct sp_delta *delta, const struct sp_delta_target *targets);
+
+/* Puts the original weights back, bit for bit; values are then no longer what they were. */
+int sp_delta_restore(struct sp_delta *delta);
+
+/* Target i's original weights, from and to the host. */
+int sp_delta_read_base(float *out, struct sp_delta *delta, size_t i);
+int sp_delta_write_base(struct sp_delta *delta, size_t i, const float *base);
+
 /* Writes w0 + value into the weights. */
 int sp_delta_apply(struct sp_delta *delta);
 

@@ -209,14 +209,29 @@ static int log_step(struct loop *l, size_t step, double lr, double norm)
     return 0;
 }
 
+static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
+{
+    const struct sp_observer *observer = &l->run->observer;
+
+    if (observer->mask)
+        observer->mask(observer->user, step, &l->trained.mask);
+    sp_log(SP_LOG_INFO, "step %zu: the mask moved: %zu kept, %zu dropped, %zu added, %zu of %zu ever in it", step, c->kept,
+           c->dropped, c->added, c->touched, l->trained.mask.targeted);
+    return write_line(l, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "step", (json_int_t)step, "mask_kept", (json_int_t)c->kept,
+                                   "mask_dropped", (json_int_t)c->dropped, "mask_added", (json_int_t)c->added, "mask_touched",
+                                   (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
+}
+
 static int train_step(struct loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
     double loss, norm, factor, began = sp_clock_now();
+    struct sp_mask_change change = { 0 };
     size_t tokens = 0;
 
     if (step == 1)
         l->result->ready_seconds = began - l->started;
+    SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
     SP_TRY(gradients(l, step, &loss, &tokens));
     SP_TRY(sp_optim_norm(&norm, l->trained.optim));
     if (!isfinite(norm))
@@ -225,6 +240,7 @@ static int train_step(struct loop *l, size_t step)
     SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, step - 1, l->total, l->warmup));
     SP_TRY(sp_optim_step(l->trained.optim, c->learning_rate * factor));
     SP_TRY(sp_trained_apply(&l->trained, l->run));
+    SP_TRY(sp_trained_after_step(&l->trained, l->run, step, &change));
     if (step == 1) {
         SP_TRY(sp_device_finish(l->run->device));
         l->result->first_step_seconds = sp_clock_now() - l->started;
@@ -235,7 +251,8 @@ static int train_step(struct loop *l, size_t step)
     l->window_loss += loss;
     l->window_tokens += tokens;
     l->window_steps++;
-    return log_step(l, step, c->learning_rate * factor, norm);
+    SP_TRY(log_step(l, step, c->learning_rate * factor, norm));
+    return change.moved ? log_mask(l, step, &change) : 0;
 }
 
 static bool evaluates_after(const struct loop *l, size_t step)
@@ -280,12 +297,12 @@ static int prepare(struct loop *l)
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(sp_run_build(run, true, 0, 0));
-    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+    if (sp_config_is_sparse(run->config))
         SP_TRY(sp_mask_check_budget(run));
     SP_TRY(open_output(l));
-    SP_TRY(sp_trained_create(&l->trained, run));
-    count_parameters(l);
     plan_steps(l);
+    SP_TRY(sp_trained_create(&l->trained, run, l->total));
+    count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
     if (!l->order)
         return SP_ENOMEM;
@@ -297,8 +314,10 @@ static int prepare(struct loop *l)
 static int save(struct loop *l)
 {
     char *dir = sp_fs_join(l->run->config->output_dir, "adapter");
-    int rc = dir ? sp_trained_save(&l->trained, l->run, dir) : SP_ENOMEM;
+    int rc = dir ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM;
 
+    if (rc == 0)
+        rc = sp_trained_save(&l->trained, l->run, dir);
     free(dir);
     return rc;
 }

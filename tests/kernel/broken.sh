@@ -39,8 +39,10 @@ norm/column_sum.cl|column_sum|s/base += C/base += 2 * C/
 norm/layernorm_backward.cl|layernorm|s/ \* projection/ + projection/
 norm/layernorm_forward.cl|layernorm|s/d \* d/d/
 optim/adamw.cl|adamw|s/ \* root + epsilon/ + epsilon/
+optim/moments.cl|moments|s/squares, i) + g \* g/squares, i) + g/
 optim/norm_finish.cl|norm|s/coefficient > 1.0f ? 1.0f : coefficient/coefficient/
 optim/norm_squares.cl|norm|s/x \* x/x/
+optim/sm3.cl|sm3|s/fmin(old/fmax(old/
 sparse/sddmm.cl|sddmm|s/scale \* sum/sum/
 sparse/sparse_apply.cl|sparse|s/ + delta\[i\]//
 sparse/sparse_gather.cl|sparse|s/positions\[i\]/i/

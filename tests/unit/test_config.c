@@ -139,6 +139,42 @@ static void test_values(void **state)
     sp_config_release(&c);
 }
 
+/* What the methods whose mask moves fill in, and what a command line that changes the method leaves out. */
+static void test_methods(void **state)
+{
+    struct sp_config c;
+
+    (void)state;
+    load(&c, NEEDED "sparse: {method: dynamic}\n", NULL);
+    assert_int_equal(c.sparse.interval, 100);
+    assert_string_equal(c.sparse.on_drop, "merge");
+    assert_string_equal(c.optimizer, "adamw");
+    assert_null(c.sparse.growth);
+    assert_int_equal(c.sparse.rank_equivalent, 8);
+    sp_config_release(&c);
+    load(&c, NEEDED "sparse: {method: spiel, growth: ma}\n", NULL);
+    assert_string_equal(c.optimizer, "sm3");
+    assert_string_equal(c.sparse.metric, "random");
+    assert_int_equal(c.sparse.scope, SP_CONFIG_SCOPE_TENSOR);
+    assert_true(c.sparse.reselection_steps == 20 && c.sparse.selection_accumulation_steps == 5);
+    assert_true(c.sparse.initial_replacement == 0.2);
+    assert_string_equal(c.sparse.replacement_schedule, "linear");
+    assert_string_equal(c.sparse.drop, "delta");
+    assert_int_equal(c.sparse.interval, -1);
+    sp_config_release(&c);
+    load(&c, NEEDED "optimizer: sm3\nsparse: {method: dynamic, interval: 7, metric: gradient}\n",
+         (const char *const[]){ "sparse.method=spiel", NULL });
+    assert_int_equal(c.sparse.method, SP_CONFIG_METHOD_SPIEL);
+    assert_string_equal(c.sparse.metric, "random");
+    assert_string_equal(c.optimizer, "sm3");
+    assert_int_equal(c.sparse.interval, -1);
+    sp_config_release(&c);
+    load(&c, NEEDED "sparse: {method: spiel, growth: ma}\n", (const char *const[]){ "optimizer=adamw", NULL });
+    assert_string_equal(c.sparse.growth, "ag");
+    assert_string_equal(c.optimizer, "adamw");
+    sp_config_release(&c);
+}
+
 static void test_aliases(void **state)
 {
     struct sp_config c;
@@ -220,7 +256,7 @@ static void test_mistakes(void **state)
         { "task: classify\n", "found \"classify\", expected one of auto, classification, "
                               "regression" },
         { "sparse: {metric: gradeint}\n", "did you mean gradient?" },
-        { "sparse: {method: dynamic}\n", "expected one of static, full, head" },
+        { "sparse: {method: statics}\n", "expected one of static, dynamic, spiel, full, head" },
         { "sparse: {density: 0}\n", "found \"0\", expected a number in (0, 1]" },
         { "sparse: {density: 1.1}\n", "expected a number in (0, 1]" },
         { "adam_beta1: 1\n", "expected a number in [0, 1)" },
@@ -236,6 +272,15 @@ static void test_mistakes(void **state)
           "c.yaml:3:3: density, rank_equivalent and count are one budget: remove one" },
         { "sparse: {count: 5, density: 0.1}\n", "c.yaml:1:20: density, rank_equivalent and" },
         { "sparse:\n  method: head\n  count: 5\n", "c.yaml:3:3: a budget of positions" },
+        { "sparse:\n  interval: 5\n", "c.yaml:2:3: sparse.interval means nothing without sparse.method: dynamic" },
+        { "sparse:\n  method: dynamic\n  growth: ag\n", "c.yaml:3:3: sparse.growth means nothing without sparse.method: spiel" },
+        { "sparse:\n  method: spiel\n  on_drop: merge\n", "c.yaml:3:3: sparse.on_drop means nothing" },
+        { "sparse:\n  method: spiel\n  metric: gradient\n", "c.yaml:3:3: method spiel starts from random positions" },
+        { "sparse:\n  scope: global\n  method: spiel\n", "c.yaml:3:3: method spiel has the same share of each tensor" },
+        { "sparse:\n  method: spiel\n  selection_accumulation_steps: 20\n", "c.yaml:3:3: 20 selection_accumulation_steps" },
+        { "sparse:\n  method: spiel\n  reselection_steps: 4\n", "c.yaml:3:3: 5 selection_accumulation_steps" },
+        { "optimizer: adamw\nsparse:\n  method: spiel\n  growth: ma\n", "c.yaml:4:3: growth ma reads SM3's accumulators" },
+        { "optimizer: adam\n", "expected one of adamw, sm3" },
         { "sparse:\n  count: 5\n  method: full\n", "c.yaml:3:3: a budget of positions" },
         { "eval_steps: 5\n", "c.yaml:1:1: eval_steps means nothing without eval_strategy" },
         { "validation_file: v\neval_strategy: epoch\neval_steps: 5\n",
@@ -408,6 +453,8 @@ static void test_round_trip(void **state)
     (void)state;
     round_trip(NEEDED, NULL);
     round_trip(NEEDED "sparse: {method: full}\nlearning_rate: 0.1\nadam_epsilon: 1e-30\n", NULL);
+    round_trip(NEEDED "sparse: {method: dynamic, on_drop: revert}\n", NULL);
+    round_trip(NEEDED "sparse: {method: spiel, growth: ma, drop: delta_change}\n", NULL);
     round_trip(NEEDED "sparse: {method: head}\ndropout: 0\nseed: 9223372036854775807\n", NULL);
     round_trip(NEEDED "sparse: {density: 0.0123456789012345678, target_modules: ['a b', '1']}\n"
                       "validation_file: v\neval_strategy: steps\nweight_decay: 1e+2\n",
@@ -529,7 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),    cmocka_unit_test(test_values),
-        cmocka_unit_test(test_aliases),     cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_methods), cmocka_unit_test(test_aliases),     cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_malformed),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_overrides),   cmocka_unit_test(test_override_mistakes),
