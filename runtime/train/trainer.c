@@ -9,6 +9,7 @@
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/result.h"
 #include "runtime/train/trained.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ static int open_output(struct loop *l)
     int rc;
 
     SP_GO(sp_fs_mkdirs(c->output_dir));
+    SP_GO(sp_train_result_remove(c->output_dir));
     SP_GO(sp_config_write(c, &text));
     path = sp_fs_join(c->output_dir, "config.resolved.yaml");
     l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
@@ -330,6 +332,9 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
     out->host_peak = sp_clock_peak_memory();
     out->device_peak = run->device ? sp_device_peak_memory(run->device) : 0;
+    out->total_seconds = sp_clock_now() - l.started;
+    if (rc == 0)
+        rc = sp_train_result_save(out, run);
     sp_trained_release(&l.trained);
     free(l.order);
     free(l.metrics_path);

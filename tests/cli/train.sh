@@ -41,7 +41,10 @@ for text in 'held-out before: accuracy' 'held-out after:  accuracy' 'trained:   
     test_that "it reports $text" grep -qF -e "$text" "$folder/out"
 done
 test_that 'the files of output_dir' test "$(cd "$folder/a" && find . -type f | sort | tr '\n' ' ')" = \
-    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl '
+    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl ./result.json '
+for key in '"trained": 522,' '"parameters": 13213,' '"steps": 10,' '"task": "classification",' '"rows": 17,' '"after": {'; do
+    test_that "result.json has $key" grep -qF "$key" "$folder/a/result.json"
+done
 test_that 'a line a step' lines a '^{"step":[0-9]*,"epoch":.*,"loss":.*,"learning_rate":.*,"grad_norm":.*,"tokens_per_second":' 10
 test_that 'a line an evaluation' lines a '^{"step":[0-9]*,"eval_loss":.*,"eval_accuracy":' 2
 
@@ -117,6 +120,7 @@ interrupt() {
     status=0
     wait $pid || status=$?
     test_that "$where: exit 130" test "$status" = 130
+    test_that '  without a result' test ! -e "$folder/$where/result.json"
     test_that '  with a word about the adapter' grep -q "the adapter as of step [0-9]* is saved in $folder/$where/adapter" "$folder/err"
     run eval "$config" --quiet --adapter "$folder/$where/adapter"
     test_that '  which is whole' test "$status" = 0

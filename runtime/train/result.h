@@ -1,0 +1,13 @@
+/* What a finished run leaves for programs (layer 5): output_dir/result.json. doc/study.md lists its keys. */
+#ifndef SP_TRAIN_RESULT_H
+#define SP_TRAIN_RESULT_H
+
+#include "runtime/train/trainer.h"
+
+/* Writes the file. */
+int sp_train_result_save(const struct sp_train_result *result, const struct sp_run *run);
+
+/* Removes the one of an earlier run, so that a file that is there tells of the run beside it. */
+int sp_train_result_remove(const char *output_dir);
+
+#endif
