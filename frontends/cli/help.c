@@ -57,7 +57,7 @@ static void print_commands(void)
     printf("usage: speft-cl COMMAND ...\n\n"
            "Fine-tunes pretrained transformers through a sparse delta, on any OpenCL device.\n\n");
     for (size_t i = 0; i < sp_command_count; i++)
-        printf("  %-10s %s\n", sp_commands[i]->name, sp_commands[i]->summary);
+        printf("  %-12s %s\n", sp_commands[i]->name, sp_commands[i]->summary);
     printf("\nspeft-cl COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or\n"
            "configuration, 130 interrupted.\n");
 }

@@ -3,10 +3,14 @@ speft_cl_SOURCES = \
 	frontends/cli/arguments.c \
 	frontends/cli/command.h frontends/cli/command.def \
 	frontends/cli/devices.c \
+	frontends/cli/document.c frontends/cli/document.h \
 	frontends/cli/eval.c \
+	frontends/cli/heatmap.c frontends/cli/heatmap.h \
 	frontends/cli/help.c \
 	frontends/cli/main.c \
 	frontends/cli/mask.c \
+	frontends/cli/mask_compare.c \
+	frontends/cli/overlap.c frontends/cli/overlap.h \
 	frontends/cli/predict.c \
 	frontends/cli/progress.c frontends/cli/progress.h \
 	frontends/cli/report.c frontends/cli/report.h \
