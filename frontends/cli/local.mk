@@ -14,6 +14,11 @@ speft_cl_SOURCES = \
 	frontends/cli/predict.c \
 	frontends/cli/progress.c frontends/cli/progress.h \
 	frontends/cli/report.c frontends/cli/report.h \
+	frontends/cli/study.c frontends/cli/study.h \
+	frontends/cli/study_file.c \
+	frontends/cli/study_report.c \
+	frontends/cli/study_run.c \
+	frontends/cli/study_view.c \
 	frontends/cli/tokenize.c \
 	frontends/cli/train.c \
 	frontends/cli/version.c
