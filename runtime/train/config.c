@@ -38,7 +38,8 @@ static const struct sp_option options[] = {
       "Held-out rows, for the metrics before and after training and as eval_strategy says.",
       "by default there is no evaluation" },
     { "output_dir", SP_OPTION_STRING, FIELD(output_dir), NULL, NULL, NULL, data,
-      "The folder for the adapter, metrics.jsonl and config.resolved.yaml; made when missing.",
+      "The folder for the adapter, metrics.jsonl, config.resolved.yaml and result.json; made when "
+      "missing.",
       "required by train" },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
       "What the labels are. auto: regression when a label is a number that is not an integer.",
