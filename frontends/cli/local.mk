@@ -17,6 +17,7 @@ speft_cl_SOURCES = \
 	frontends/cli/study.c frontends/cli/study.h \
 	frontends/cli/study_file.c \
 	frontends/cli/study_report.c \
+	frontends/cli/study_rows.c \
 	frontends/cli/study_run.c \
 	frontends/cli/study_view.c \
 	frontends/cli/tokenize.c \

@@ -7,6 +7,7 @@
  *     study_run.c     what is done, and doing one run
  *     study_view.c    the live table
  *     study_report.c  report.md, report.html, results.jsonl
+ *     study_rows.c    the noise of the validation rows
  *
  * Runs lie in the order data, method, budget, learning rate, seed: the seeds of one cell are neighbours. Threading: one thread.
  */
@@ -92,6 +93,11 @@ struct sp_study_summary {
     double seconds, tokens_per_second, peak_memory;
 };
 struct sp_study_summary sp_study_summarize(const struct sp_study *study, const struct sp_study_cell *cell);
+
+/* The standard error, over the validation rows, of the mean difference of `pairs` runs a[i] and b[i] of one data set; NaN where the
+ * metric is neither accuracy nor pearson, or the rows' predictions are not there. */
+double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a, const struct sp_study_run *const *b,
+                           size_t pairs);
 
 /* The live table on a terminal, plain lines elsewhere. `line` is what the running run says. */
 struct sp_study_view {

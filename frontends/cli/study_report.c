@@ -329,6 +329,31 @@ static void compare(struct difference *out, const struct series *a, const struct
     free(differences);
 }
 
+/* The rows' error of the difference to the reference, from the rows themselves; NaN where they are not there. */
+static double rows_error(const struct report *r, size_t data, size_t method, size_t budget)
+{
+    size_t first = data == AVERAGE ? 0 : data, last = data == AVERAGE ? r->study->data_count - 1 : data;
+    const struct sp_study_run **runs = sp_calloc(2 * r->seed_count, sizeof *runs);
+    double squares = 0;
+
+    for (size_t d = first; runs && d <= last; d++) {
+        const struct entry *e = find(r, d, method, budget), *reference = find(r, d, r->study->reference, budget);
+        size_t pairs = 0;
+
+        for (size_t s = 0; s < r->seed_count; s++) {
+            const struct sp_study_run *a = run_at(r, e, r->seeds[s]), *b = run_at(r, reference, r->seeds[s]);
+
+            if (!a || !b || !a->result || !b->result)
+                continue;
+            runs[pairs] = a;
+            runs[r->seed_count + pairs++] = b;
+        }
+        squares += pow(sp_study_rows_error(r->study, runs, runs + r->seed_count, pairs), 2);
+    }
+    free(runs);
+    return sqrt(squares) / (double)(last - first + 1);
+}
+
 static const char *verdict(const struct difference *x)
 {
     if (x->pairs < 2)
@@ -352,7 +377,7 @@ static void write_differences(struct report *r, const struct difference *list, s
         sp_document_cell(d, "%s", sp_study_method_name(r->study, x->method));
         sp_document_cell(d, "%zu", x->pairs);
         if (x->pairs)
-            sp_document_cell(d, "%+.4f", x->mean);
+            sp_document_cell(d, "%+.4f", fabs(x->mean) < 5e-5 ? 0 : x->mean); /* no -0.0000 */
         else
             sp_document_cell(d, "-");
         if (x->pairs > 1)
@@ -375,6 +400,7 @@ static int differences_at(struct report *r, size_t data, size_t budget)
     struct difference *list = sp_calloc(study->method_count, sizeof *list);
     double *p = sp_calloc(study->method_count, sizeof *p), *adjusted = sp_calloc(study->method_count, sizeof *adjusted);
     struct series reference = { .scores = NULL }, other;
+    double error;
     size_t count = 0;
     int rc = list && p && adjusted ? 0 : SP_ENOMEM;
 
@@ -387,6 +413,8 @@ static int differences_at(struct report *r, size_t data, size_t budget)
         if (rc == 0) {
             list[count].method = m;
             compare(&list[count], &other, &reference, r->seed_count);
+            error = rows_error(r, data, m, budget);
+            list[count].error = isnan(error) ? list[count].error : error;
             p[count] = list[count].p;
             count++;
             free(other.scores);
@@ -418,8 +446,7 @@ static int differences(struct report *r)
     sp_document_text(&r->d,
                      "Each method against %s, at the same budget and seed by seed. p: Student's t of the differences over the seeds; "
                      "p by Holm: corrected for the comparisons of its table; the interval is not. rows' error: the standard error of "
-                     "the difference that comes of judging by so few rows, reckoned as if the two had been judged by different rows, "
-                     "which is more than it is. beyond noise: yes, where p by Holm is below %.2f and the difference is more than "
+                     "the difference that comes of judging by so few rows. beyond noise: yes, where p by Holm is below %.2f and the difference is more than "
                      "%.2f such errors; on these rows only, where the seeds agree but another sample of rows could say otherwise.",
                      sp_study_method_name(study, study->reference), LEVEL, NORMAL_POINT);
     if (r->seed_count > 1)

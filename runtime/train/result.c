@@ -45,6 +45,41 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
     return rc;
 }
 
+static int write_prediction(FILE *file, const struct sp_run *run, size_t row, float prediction, const char *path)
+{
+    const struct sp_dataset *d = &run->validation;
+    json_t *line = run->task == SP_TASK_REGRESSION
+                       ? json_pack("{s:f, s:f}", "label", (double)d->values[row], "prediction", (double)prediction)
+                       : json_pack("{s:s, s:s}", "label", run->labels.names[d->classes[row]], "prediction",
+                                   run->labels.names[(size_t)prediction]);
+    char *text = line ? json_dumps(line, JSON_REAL_PRECISION(9)) : NULL;
+    int rc = 0;
+
+    if (!text)
+        rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
+    else if (fprintf(file, "%s\n", text) < 0)
+        rc = sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno));
+    free(text);
+    json_decref(line);
+    return rc;
+}
+
+int sp_train_predictions_save(const float *predictions, const struct sp_run *run)
+{
+    char *path = sp_fs_join(run->config->output_dir, "predictions.jsonl");
+    struct sp_fs_writer writer = { 0 };
+    int rc = path ? sp_fs_writer_open(&writer, path) : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < run->validation.count; i++)
+        rc = write_prediction(writer.file, run, i, predictions[i], path);
+    if (rc == 0)
+        rc = sp_fs_writer_commit(&writer);
+    else
+        sp_fs_writer_abandon(&writer);
+    free(path);
+    return rc;
+}
+
 int sp_train_result_remove(const char *output_dir)
 {
     char *path = sp_fs_join(output_dir, FILE_NAME);

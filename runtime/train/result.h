@@ -1,4 +1,4 @@
-/* What a finished run leaves for programs (layer 5): output_dir/result.json. doc/study.md lists its keys. */
+/* What a finished run leaves for programs (layer 5): output_dir/result.json and predictions.jsonl. doc/study.md lists their keys. */
 #ifndef SP_TRAIN_RESULT_H
 #define SP_TRAIN_RESULT_H
 
@@ -7,7 +7,10 @@
 /* Writes the file. */
 int sp_train_result_save(const struct sp_train_result *result, const struct sp_run *run);
 
-/* Removes the one of an earlier run, so that a file that is there tells of the run beside it. */
+/* Writes output_dir/predictions.jsonl: the held-out rows' labels and predictions, as sp_evaluate_rows gives them. */
+int sp_train_predictions_save(const float *predictions, const struct sp_run *run);
+
+/* Removes the result.json of an earlier run, so that a file that is there tells of the run beside it. */
 int sp_train_result_remove(const char *output_dir);
 
 #endif

@@ -61,7 +61,7 @@ test_that '  says nothing else when quiet' test ! -s "$folder/err"
 test_that '  shows its table' grep -qE '^  magnitude +count 50 +0.001 +3/3  0\.[0-9]{4} \+- 0\.[0-9]{4} ' "$folder/out"
 test_that '  and where the report is' has "$out/report.html"
 test_that 'the files of a run' test "$(cd "$out/runs/words/head/lr-0.001_seed-1" && find . -type f | sort | tr '\n' ' ')" = \
-    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./log.txt ./metrics.jsonl ./result.json '
+    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./log.txt ./metrics.jsonl ./predictions.jsonl ./result.json '
 study
 test_that 'what is done is not done again' told '^speft-cl: run ' 0
 study --set max_steps=2
@@ -91,6 +91,23 @@ test_that '  of the others' grep -qE '^\| magnitude \| count 50 \| 0\.001 \| 3 o
 test_that 'a difference that the seeds agree on, but too small for 400 rows' reported \
     '| magnitude | 3 | +0.0293 | +0.0217 to +0.0369 | 0.0036 | 0.0040 | 0.0269 | on these rows only |'
 test_that 'a difference beyond noise' reported '| head | 3 | -0.1967 | -0.2346 to -0.1587 | 0.0020 | 0.0040 | 0.0313 | yes |'
+# 100 rows of which some are wrong: the error is that of their differences (numpy).
+rows() {
+    awk -v seed="$2" -v method="$1" 'BEGIN {
+        for (i = 0; i < 100; i++) {
+            right = method == "magnitude" ? (3 * i + seed) % 10 < 9 : (7 * i + int(i / 10) + seed) % 10 < 8
+            printf "{\"label\": \"a\", \"prediction\": \"%s\"}\n", right ? "a" : "b"
+        }
+    }' >"$(echo "$out"/runs/words/"$1"/*seed-"$2")/predictions.jsonl"
+    sed -i 's/"rows": 400/"rows": 100/' "$out"/runs/words/"$1"/*seed-"$2"/result.json
+}
+for seed in 1 2 3; do
+    rows random $seed
+    rows magnitude $seed
+done
+study --set max_steps=2 --report
+test_that 'the error of the rows themselves' reported \
+    '| magnitude | 3 | +0.0293 | +0.0217 to +0.0369 | 0.0036 | 0.0040 | 0.0309 | on these rows only |'
 score head 1 0.85; score head 2 0.70
 study --set max_steps=2 --report --set reference=magnitude --quiet
 test_that '--set reference' fails_with 2 'unknown option "reference"'
