@@ -308,6 +308,8 @@ static int take_item_override(struct sp_study_item *items, size_t count, const c
     for (size_t i = 0; i < count; i++) {
         if (strcmp(items[i].name, wanted) == 0 && *dot == '.')
             return add_override(&items[i], dot + 1);
+        if (strcmp(items[i].name, wanted) == 0)
+            return sp_source_error(SP_ECONFIG, &source, (struct sp_place){ 1, 1 }, "expected NAME.KEY=VALUE of a %s", what);
         if (i < COUNT(names))
             names[i] = items[i].name;
     }

@@ -222,6 +222,7 @@ bad 'output_dir is missing: add a line "output_dir: ..." or give --output-dir'
 write
 bad '--set methods: there is no method "haed"; did you mean "head"?' --set methods=haed
 bad '--set: there is no data set "wrods"; did you mean "words"?' --set data.wrods.seed=1
+bad '--set: expected NAME.KEY=VALUE of a method' --set methods.head=1
 bad '--set seeds: seed: found "x", expected a whole number' --set seeds=x
 bad '--set: unknown option "sead"; did you mean "seed"?' --set data.words.sead=1
 bad 'two runs would be the same' --set seed=1
