@@ -19,7 +19,11 @@ static const char style[] =
 int sp_document_escape(struct sp_buf *out, const char *text)
 {
     for (; *text; text++) {
-        const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : *text == '"' ? "&quot;" : NULL;
+        const char *entity = *text == '<'   ? "&lt;"
+                             : *text == '>' ? "&gt;"
+                             : *text == '&' ? "&amp;"
+                             : *text == '"' ? "&quot;"
+                                            : NULL;
 
         SP_TRY(entity ? sp_buf_puts(out, entity) : sp_buf_append(out, text, 1));
     }

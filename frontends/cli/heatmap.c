@@ -34,8 +34,8 @@ static int write_cell(struct sp_buf *out, double value, double x, double y)
     int red = (int)lround(255 - part * 247), green = (int)lround(255 - part * 207), blue = (int)lround(255 - part * 148);
 
     if (isnan(value))
-        return sp_buf_printf(out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%d\" height=\"%d\" fill=\"#eee\"/>\n", x, y, CELL_WIDTH - 1,
-                             CELL_HEIGHT - 1);
+        return sp_buf_printf(out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%d\" height=\"%d\" fill=\"#eee\"/>\n", x, y,
+                             CELL_WIDTH - 1, CELL_HEIGHT - 1);
     return sp_buf_printf(out,
                          "<rect x=\"%.0f\" y=\"%.0f\" width=\"%d\" height=\"%d\" fill=\"#%02x%02x%02x\"/>"
                          "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\" fill=\"%s\">%.2f</text>\n",

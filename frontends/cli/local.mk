@@ -15,7 +15,8 @@ speft_cl_SOURCES = \
 	frontends/cli/progress.c frontends/cli/progress.h \
 	frontends/cli/report.c frontends/cli/report.h \
 	frontends/cli/study.c frontends/cli/study.h \
-	frontends/cli/study_file.c \
+	frontends/cli/study_file.c frontends/cli/study_priv.h \
+	frontends/cli/study_grid.c \
 	frontends/cli/study_report.c \
 	frontends/cli/study_rows.c \
 	frontends/cli/study_run.c \

@@ -159,7 +159,8 @@ static const char *short_name(const struct comparison *c, const char *module)
 /* ---- text ---- */
 
 /* One table by layer or by module: a line a kind, a column a pair. */
-static int write_kinds(struct sp_buf *out, const struct comparison *c, const char *title, const struct kinds *kinds, bool layers)
+static int write_kinds(struct sp_buf *out, const struct comparison *c, const char *title, const struct kinds *kinds,
+                       bool layers)
 {
     int width = (int)strlen(title);
 
@@ -209,12 +210,17 @@ static int make_picture(struct picture *p, const struct comparison *c)
     bool pair = c->count == 2;
     size_t rows = pair ? c->layers.count : c->count, columns = pair ? c->modules.count : c->count;
 
-    *p = (struct picture){ .rows = sp_calloc(rows, sizeof *p->rows), .columns = sp_calloc(columns, sizeof *p->columns),
+    *p = (struct picture){ .rows = sp_calloc(rows, sizeof *p->rows),
+                           .columns = sp_calloc(columns, sizeof *p->columns),
                            .values = sp_calloc(rows * columns, sizeof *p->values) };
     if (!p->rows || !p->columns || !p->values)
         return SP_ENOMEM;
-    p->map = (struct sp_heatmap){ pair ? "Jaccard overlap by layer and module" : "Jaccard overlap of each pair", rows, columns,
-                                  p->rows, p->columns, p->values };
+    p->map = (struct sp_heatmap){ pair ? "Jaccard overlap by layer and module" : "Jaccard overlap of each pair",
+                                  rows,
+                                  columns,
+                                  p->rows,
+                                  p->columns,
+                                  p->values };
     for (size_t i = 0; i < c->count; i++)
         snprintf(p->numbers[i], sizeof p->numbers[i], "%zu", i + 1);
     for (size_t r = 0; r < rows; r++)
@@ -223,10 +229,10 @@ static int make_picture(struct picture *p, const struct comparison *c)
         p->columns[k] = pair ? short_name(c, c->modules.names[k]) : p->numbers[k];
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < columns; k++)
-            p->values[r * columns + k] =
-                pair ? sp_overlap_jaccard(sum(c, 0, c->layers.names[r], c->modules.names[k]))
-                : r == k ? 1
-                         : sp_overlap_jaccard(sum(c, pair_index(c, r < k ? r : k, r < k ? k : r), NULL, NULL));
+            p->values[r * columns + k] = pair     ? sp_overlap_jaccard(sum(c, 0, c->layers.names[r], c->modules.names[k]))
+                                         : r == k ? 1
+                                                  : sp_overlap_jaccard(
+                                                        sum(c, pair_index(c, r < k ? r : k, r < k ? k : r), NULL, NULL));
     return 0;
 }
 
@@ -243,7 +249,8 @@ static int write_text(struct sp_buf *out, const struct comparison *c, const stru
 
             snprintf(pair, sizeof pair, "%zu-%zu", a + 1, b + 1);
             SP_TRY(sp_buf_printf(out, "%-6s  %10zu  %10zu  %10zu  ", pair, o.a, o.b, o.shared));
-            SP_TRY(isnan(sp_overlap_jaccard(o)) ? sp_buf_puts(out, "-\n") : sp_buf_printf(out, "%.4f\n", sp_overlap_jaccard(o)));
+            SP_TRY(isnan(sp_overlap_jaccard(o)) ? sp_buf_puts(out, "-\n")
+                                                : sp_buf_printf(out, "%.4f\n", sp_overlap_jaccard(o)));
         }
     SP_TRY(write_kinds(out, c, "layer", &c->layers, true));
     SP_TRY(write_kinds(out, c, "module", &c->modules, false));
@@ -257,8 +264,8 @@ static json_t *overlap_json(struct sp_overlap o)
 {
     double jaccard = sp_overlap_jaccard(o);
 
-    return json_pack("{s:I, s:I, s:I, s:o}", "first", (json_int_t)o.a, "second", (json_int_t)o.b, "shared", (json_int_t)o.shared,
-                     "jaccard", isnan(jaccard) ? json_null() : json_real(jaccard));
+    return json_pack("{s:I, s:I, s:I, s:o}", "first", (json_int_t)o.a, "second", (json_int_t)o.b, "shared",
+                     (json_int_t)o.shared, "jaccard", isnan(jaccard) ? json_null() : json_real(jaccard));
 }
 
 static json_t *kinds_json(const struct comparison *c, size_t pair, const struct kinds *kinds, bool layers)

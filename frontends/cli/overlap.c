@@ -15,8 +15,8 @@ static int open_adapter(struct sp_positions *p)
 {
     SP_TRY(sp_adapter_load(&p->adapter, p->path));
     if (p->adapter.sparse_count == 0)
-        return sp_error(SP_EINVAL, "%s: an adapter of method %s has no sparse delta, so there are no positions to compare", p->path,
-                        p->adapter.method);
+        return sp_error(SP_EINVAL, "%s: an adapter of method %s has no sparse delta, so there are no positions to compare",
+                        p->path, p->adapter.method);
     p->tensors = p->adapter.sparse;
     p->count = p->adapter.sparse_count;
     return 0;
@@ -122,8 +122,8 @@ int sp_positions_check(const struct sp_positions *a, const struct sp_positions *
     size_t common = 0;
 
     if (one && other && strcmp(one, other) != 0)
-        return sp_error(SP_EINVAL, "%s was trained on %s and %s on %s, which are different models (SHA-256 %.12s and %.12s)", a->path,
-                        a->adapter.base_name, b->path, b->adapter.base_name, one, other);
+        return sp_error(SP_EINVAL, "%s was trained on %s and %s on %s, which are different models (SHA-256 %.12s and %.12s)",
+                        a->path, a->adapter.base_name, b->path, b->adapter.base_name, one, other);
     for (size_t i = 0; i < a->count; i++) {
         const struct sp_adapter_sparse *tensor = sp_positions_find(b, a->tensors[i].name);
 

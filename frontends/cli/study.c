@@ -29,8 +29,8 @@ static int check_inputs(const struct sp_study *study)
             return sp_error_context(SP_ECONFIG, "data set %s", data);
         free(model);
         if (!sp_fs_exists(c->train_file) || !sp_fs_exists(c->validation_file))
-            return sp_error(SP_ECONFIG, "data set %s: there is no file %s: name it in the study, or with --set data.%s.%s=FILE", data,
-                            sp_fs_exists(c->train_file) ? c->validation_file : c->train_file, data,
+            return sp_error(SP_ECONFIG, "data set %s: there is no file %s: name it in the study, or with --set data.%s.%s=FILE",
+                            data, sp_fs_exists(c->train_file) ? c->validation_file : c->train_file, data,
                             sp_fs_exists(c->train_file) ? "validation_file" : "train_file");
     }
     return 0;
@@ -45,7 +45,8 @@ static void list(const struct sp_study *study)
         const struct sp_study_run *run = &study->runs[i];
 
         sp_study_describe(text, sizeof text, study, run);
-        printf("%-5s %s: %s  %s\n", run->result ? "done" : "-", sp_study_data_name(study, run->data), text, run->config.output_dir);
+        printf("%-5s %s: %s  %s\n", run->result ? "done" : "-", sp_study_data_name(study, run->data), text,
+               run->config.output_dir);
         done += run->result != NULL;
     }
     printf("%zu of %zu runs are done\n", done, study->run_count);
@@ -129,7 +130,8 @@ static int work(struct sp_study *study, const struct sp_arguments *arguments)
 static int run(const struct sp_arguments *arguments)
 {
     struct sp_study study;
-    int rc = sp_study_load(&study, arguments->positional[0], (const char *const *)arguments->overrides, arguments->override_count);
+    int rc = sp_study_load(&study, arguments->positional[0], (const char *const *)arguments->overrides,
+                           arguments->override_count);
 
     if (rc == 0)
         rc = work(&study, arguments);

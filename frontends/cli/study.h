@@ -3,7 +3,8 @@
  * STUDY.yaml (doc/study.md), run one after the other in processes of their own, and reported. The command is study.c; here is
  * what its parts share.
  *
- *     study_file.c    reads the file: every run with its resolved configuration
+ *     study_file.c    reads the file
+ *     study_grid.c    every run with its resolved configuration
  *     study_run.c     what is done, and doing one run
  *     study_view.c    the live table
  *     study_report.c  report.md, report.html, results.jsonl
@@ -44,7 +45,7 @@ struct sp_study_cell {
 };
 
 struct sp_study {
-    char *path, *name;    /* the file, and its name without folder and suffix */
+    char *path, *name; /* the file, and its name without folder and suffix */
     char *output_dir;
     struct sp_study_item *data, *methods;
     size_t data_count, method_count;
@@ -94,10 +95,10 @@ struct sp_study_summary {
 };
 struct sp_study_summary sp_study_summarize(const struct sp_study *study, const struct sp_study_cell *cell);
 
-/* The standard error, over the validation rows, of the mean difference of `pairs` runs a[i] and b[i] of one data set; NaN where the
- * metric is neither accuracy nor pearson, or the rows' predictions are not there. */
-double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a, const struct sp_study_run *const *b,
-                           size_t pairs);
+/* The standard error, over the validation rows, of the mean difference of `pairs` runs a[i] and b[i] of one data set; NaN where
+ * the metric is neither accuracy nor pearson, or the rows' predictions are not there. */
+double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a,
+                           const struct sp_study_run *const *b, size_t pairs);
 
 /* The live table on a terminal, plain lines elsewhere. `line` is what the running run says. */
 struct sp_study_view {

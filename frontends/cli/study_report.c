@@ -1,8 +1,8 @@
 /*
- * The report of a study. An *entry* is a data set, method and budget at its best learning rate. Two entries are compared seed by
- * seed: the same seed gives both the same order of rows, dropout and start of the head, so their difference holds less noise than
- * either. The mean difference is judged by Student's t over the seeds, corrected by Holm for the comparisons of one table, and by
- * the standard error that an evaluation set of so many rows has (doc/study.md).
+ * The report of a study. An *entry* is a data set, method and budget at its best learning rate. Two entries are compared seed
+ * by seed: the same seed gives both the same order of rows, dropout and start of the head, so their difference holds less noise
+ * than either. The mean difference is judged by Student's t over the seeds, corrected by Holm for the comparisons of one table,
+ * and by the standard error that an evaluation set of so many rows has (doc/study.md).
  */
 #include "frontends/cli/document.h"
 #include "frontends/cli/heatmap.h"
@@ -82,7 +82,8 @@ static int make_entries(struct report *r)
     for (size_t i = 0; i < study->cell_count; i++) {
         const struct sp_study_run *run = &study->runs[study->cells[i].first];
         struct entry *e = r->entry_count ? &r->entries[r->entry_count - 1] : NULL;
-        struct entry new = { run->data, run->method, run->budget, 1, &study->cells[i], sp_study_summarize(study, &study->cells[i]) };
+        struct entry new = { run->data, run->method,      run->budget,
+                             1,         &study->cells[i], sp_study_summarize(study, &study->cells[i]) };
 
         if (!e || e->data != new.data || e->method != new.method || e->budget != new.budget) {
             r->entries[r->entry_count++] = new;
@@ -206,8 +207,8 @@ static void results(struct report *r, size_t data)
 
     snprintf(title, sizeof title, "%s: %s", sp_study_data_name(r->study, data), metric);
     sp_document_heading(d, title);
-    header(d, (const char *const[]){ "method", "budget", "learning rate", "seeds", "mean", "deviation", "rows' error", "trained",
-                                     "seconds", "tokens/s", "peak MiB", NULL });
+    header(d, (const char *const[]){ "method", "budget", "learning rate", "seeds", "mean", "deviation", "rows' error",
+                                     "trained", "seconds", "tokens/s", "peak MiB", NULL });
     for (size_t i = 0; i < r->entry_count; i++) {
         const struct entry *e = &r->entries[i];
         const struct sp_study_run *run = &r->study->runs[e->cell->first];
@@ -243,8 +244,9 @@ static void learning_rates(struct report *r)
     if (!several)
         return;
     sp_document_heading(&r->d, "Learning rates");
-    sp_document_text(&r->d, "The best rate of each method was chosen by the same validation rows that it is judged by here, so the "
-                            "figures of methods with several rates flatter them a little, and more the more rates there are.");
+    sp_document_text(&r->d,
+                     "The best rate of each method was chosen by the same validation rows that it is judged by here, so the "
+                     "figures of methods with several rates flatter them a little, and more the more rates there are.");
     header(&r->d, (const char *const[]){ "data set", "method", "budget", "learning rate", "seeds", "mean", "deviation", NULL });
     for (size_t i = 0; i < r->study->cell_count; i++) {
         const struct sp_study_cell *cell = &r->study->cells[i];
@@ -443,16 +445,20 @@ static int differences(struct report *r)
     if (study->method_count < 2)
         return 0;
     sp_document_heading(&r->d, "Differences beyond noise");
-    sp_document_text(&r->d,
-                     "Each method against %s, at the same budget and seed by seed. p: Student's t of the differences over the seeds; "
-                     "p by Holm: corrected for the comparisons of its table; the interval is not. rows' error: the standard error of "
-                     "the difference that comes of judging by so few rows. beyond noise: yes, where p by Holm is below %.2f and the difference is more than "
-                     "%.2f such errors; on these rows only, where the seeds agree but another sample of rows could say otherwise.",
-                     sp_study_method_name(study, study->reference), LEVEL, NORMAL_POINT);
+    sp_document_text(
+        &r->d,
+        "Each method against %s, at the same budget and seed by seed. p: Student's t of the differences over the seeds; "
+        "p by Holm: corrected for the comparisons of its table; the interval is not. rows' error: the standard error of "
+        "the difference that comes of judging by so few rows. beyond noise: yes, where p by Holm is below %.2f and the "
+        "difference is more than "
+        "%.2f such errors; on these rows only, where the seeds agree but another sample of rows could say otherwise.",
+        sp_study_method_name(study, study->reference), LEVEL, NORMAL_POINT);
     if (r->seed_count > 1)
-        sp_document_text(&r->d, "With %zu seeds a single difference must be %.1f times its standard error over the seeds to have p below "
-                                "%.2f, and more where several are compared: few seeds can show large differences only.",
-                         r->seed_count, sp_statistics_t_critical(LEVEL, (double)(r->seed_count - 1)), LEVEL);
+        sp_document_text(
+            &r->d,
+            "With %zu seeds a single difference must be %.1f times its standard error over the seeds to have p below "
+            "%.2f, and more where several are compared: few seeds can show large differences only.",
+            r->seed_count, sp_statistics_t_critical(LEVEL, (double)(r->seed_count - 1)), LEVEL);
     for (size_t i = 0; i < last; i++) {
         size_t data = i < study->data_count ? i : AVERAGE;
 
@@ -597,8 +603,10 @@ out:
 static int overlaps(struct report *r)
 {
     sp_document_heading(&r->d, "Overlap of the masks");
-    sp_document_text(&r->d, "Jaccard: positions that two adapters of the same seed both have, among those that either has; the mean over the "
-                            "seeds. On the diagonal: between the seeds of one method.");
+    sp_document_text(
+        &r->d,
+        "Jaccard: positions that two adapters of the same seed both have, among those that either has; the mean over the "
+        "seeds. On the diagonal: between the seeds of one method.");
     for (size_t data = 0; data < r->study->data_count; data++) {
         for (size_t b = 0; b < r->study->budget_count; b++)
             SP_TRY(overlap_at(r, data, b));
@@ -622,16 +630,19 @@ static void introduce(struct report *r)
     }
     sp_document_text(&r->d, "%s: %zu of %zu runs are done.", study->path, done, study->run_count);
     if (one)
-        sp_document_text(&r->d, "speft-cl %s on %s. Scores are of the validation file after training. deviation: the standard deviation over "
-                                "the seeds. rows' error: the standard error that a score has from so few rows. seconds: of the whole run, "
-                                "start and evaluation included; tokens/s: of the training loop. Peak memory is the process's.",
-                         json_string_value(json_object_get(one->result, "version")),
-                         json_string_value(json_object_get(one->result, "device")));
+        sp_document_text(
+            &r->d,
+            "speft-cl %s on %s. Scores are of the validation file after training. deviation: the standard deviation over "
+            "the seeds. rows' error: the standard error that a score has from so few rows. seconds: of the whole run, "
+            "start and evaluation included; tokens/s: of the training loop. Peak memory is the process's.",
+            json_string_value(json_object_get(one->result, "version")),
+            json_string_value(json_object_get(one->result, "device")));
     for (size_t i = 0; i < study->run_count; i++) {
         if (!study->runs[i].error)
             continue;
         sp_study_describe(text, sizeof text, study, &study->runs[i]);
-        sp_document_item(&r->d, "failed: %s, %s: %s", sp_study_data_name(study, study->runs[i].data), text, study->runs[i].error);
+        sp_document_item(&r->d, "failed: %s, %s: %s", sp_study_data_name(study, study->runs[i].data), text,
+                         study->runs[i].error);
     }
 }
 
@@ -639,11 +650,12 @@ static void introduce(struct report *r)
 static int add_line(struct sp_buf *out, const struct sp_study *study, const struct sp_study_run *run)
 {
     const struct sp_study_budget *b = run->budget == SP_STUDY_NONE ? NULL : &study->budgets[run->budget];
-    json_t *line = json_pack("{s:s, s:s, s:o, s:f, s:I, s:s, s:s, s:o, s:s?, s:O?}", "data", sp_study_data_name(study, run->data), "method",
-                             sp_study_method_name(study, run->method), "budget", b ? json_pack("{s:f}", b->key, b->value) : json_null(),
-                             "learning_rate", run->config.learning_rate, "seed", (json_int_t)run->config.seed, "output_dir",
-                             run->config.output_dir, "metric", sp_study_score_name(study, run), "score",
-                             run->result ? json_real(sp_study_score(study, run)) : json_null(), "error", run->error, "result", run->result);
+    json_t *line = json_pack(
+        "{s:s, s:s, s:o, s:f, s:I, s:s, s:s, s:o, s:s?, s:O?}", "data", sp_study_data_name(study, run->data), "method",
+        sp_study_method_name(study, run->method), "budget", b ? json_pack("{s:f}", b->key, b->value) : json_null(),
+        "learning_rate", run->config.learning_rate, "seed", (json_int_t)run->config.seed, "output_dir", run->config.output_dir,
+        "metric", sp_study_score_name(study, run), "score", run->result ? json_real(sp_study_score(study, run)) : json_null(),
+        "error", run->error, "result", run->result);
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     int rc = text ? sp_buf_printf(out, "%s\n", text) : sp_error(SP_EINVAL, "a result cannot be written as JSON");
 

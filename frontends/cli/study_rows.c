@@ -1,8 +1,9 @@
 /*
- * The noise of a validation set, row by row. Each row's part in a run's score is read from predictions.jsonl: right or wrong for an
- * accuracy; for Pearson's r its influence zx zy - r (zx^2 + zy^2) / 2 (S. J. Devlin, R. Gnanadesikan and J. R. Kettenring, "Robust
- * estimation and outlier detection with correlation coefficients", Biometrika 62, 1975). The difference of two methods, averaged over
- * the seeds, has then a value for each row, and the standard error of their mean is that of the difference of the scores.
+ * The noise of a validation set, row by row. Each row's part in a run's score is read from predictions.jsonl: right or wrong
+ * for an accuracy; for Pearson's r its influence zx zy - r (zx^2 + zy^2) / 2 (S. J. Devlin, R. Gnanadesikan and J. R.
+ * Kettenring, "Robust estimation and outlier detection with correlation coefficients", Biometrika 62, 1975). The difference of
+ * two methods, averaged over the seeds, has then a value for each row, and the standard error of their mean is that of the
+ * difference of the scores.
  */
 #include "frontends/cli/study.h"
 
@@ -55,7 +56,8 @@ static bool influences(double *x, const double *y, size_t n)
     return true;
 }
 
-/* Adds `sign` times each row's part to sums[rows]; false when the run's rows cannot be read, or its metric has no such parts. */
+/* Adds `sign` times each row's part to sums[rows]; false when the run's rows cannot be read, or its metric has no such parts.
+ */
 static bool add_rows(double *sums, size_t rows, double sign, const struct sp_study *study, const struct sp_study_run *run)
 {
     const char *metric = sp_study_score_name(study, run);
@@ -83,8 +85,8 @@ static bool add_rows(double *sums, size_t rows, double sign, const struct sp_stu
     return good;
 }
 
-double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a, const struct sp_study_run *const *b,
-                           size_t pairs)
+double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a,
+                           const struct sp_study_run *const *b, size_t pairs)
 {
     size_t rows = pairs ? (size_t)json_integer_value(json_object_get(json_object_get(a[0]->result, "after"), "rows")) : 0;
     double *sums = rows > 1 ? sp_calloc(rows, sizeof *sums) : NULL, error = NAN;

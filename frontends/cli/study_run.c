@@ -1,6 +1,6 @@
 /*
- * One run of a study: whether it is done, and doing it. The parent never touches OpenCL: a run is this very program started anew,
- * so that its peak memory, and a driver's crash, are its own.
+ * One run of a study: whether it is done, and doing it. The parent never touches OpenCL: a run is this very program started
+ * anew, so that its peak memory, and a driver's crash, are its own.
  */
 #include "frontends/cli/study.h"
 

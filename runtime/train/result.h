@@ -1,4 +1,5 @@
-/* What a finished run leaves for programs (layer 5): output_dir/result.json and predictions.jsonl. doc/study.md lists their keys. */
+/* What a finished run leaves for programs (layer 5): output_dir/result.json and predictions.jsonl. doc/study.md lists their
+ * keys. */
 #ifndef SP_TRAIN_RESULT_H
 #define SP_TRAIN_RESULT_H
 

@@ -379,7 +379,8 @@ static void test_evaluation_without_rows(void **state)
     struct sp_config c;
 
     (void)state;
-    load(&c, NEEDED "validation_file: v\neval_strategy: steps\neval_steps: 3\n", (const char *const[]){ "validation_file=null", NULL });
+    load(&c, NEEDED "validation_file: v\neval_strategy: steps\neval_steps: 3\n",
+         (const char *const[]){ "validation_file=null", NULL });
     assert_int_equal(c.eval_strategy, SP_CONFIG_EVAL_NO);
     assert_int_equal(c.eval_steps, -1);
     sp_config_release(&c);
