@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_NAME "result.json"
+#define RESULT_FILE "result.json"
+#define PREDICTIONS_FILE "predictions.jsonl"
 
 /* The evaluation as an object under `key`. */
 static int put_evaluation(json_t *object, const char *key, const struct sp_evaluation *e, enum sp_task task)
@@ -25,7 +26,7 @@ static int put_evaluation(json_t *object, const char *key, const struct sp_evalu
 
 int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *run)
 {
-    char *path = sp_fs_join(run->config->output_dir, FILE_NAME);
+    char *path = sp_fs_join(run->config->output_dir, RESULT_FILE);
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "version", PACKAGE_VERSION, "device",
         sp_device_info(run->device)->name, "task", run->task == SP_TASK_REGRESSION ? "regression" : "classification", "steps",
@@ -33,7 +34,7 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
         (double)r->tokens / (r->seconds + 1e-9), "ready_seconds", r->ready_seconds, "first_step_seconds", r->first_step_seconds,
         "total_seconds", r->total_seconds, "trained", (json_int_t)r->trained, "parameters", (json_int_t)r->parameters,
         "peak_memory", (json_int_t)r->host_peak, "device_peak_memory", (json_int_t)r->device_peak);
-    int rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", FILE_NAME);
+    int rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", RESULT_FILE);
 
     if (rc == 0 && r->evaluated &&
         (put_evaluation(object, "before", &r->before, run->task) || put_evaluation(object, "after", &r->after, run->task)))
@@ -66,7 +67,7 @@ static int write_prediction(FILE *file, const struct sp_run *run, size_t row, fl
 
 int sp_train_predictions_save(const float *predictions, const struct sp_run *run)
 {
-    char *path = sp_fs_join(run->config->output_dir, "predictions.jsonl");
+    char *path = sp_fs_join(run->config->output_dir, PREDICTIONS_FILE);
     struct sp_fs_writer writer = { 0 };
     int rc = path ? sp_fs_writer_open(&writer, path) : SP_ENOMEM;
 
@@ -82,11 +83,16 @@ int sp_train_predictions_save(const float *predictions, const struct sp_run *run
 
 int sp_train_result_remove(const char *output_dir)
 {
-    char *path = sp_fs_join(output_dir, FILE_NAME);
-    int rc = path ? 0 : SP_ENOMEM;
+    static const char *const names[] = { RESULT_FILE, PREDICTIONS_FILE };
 
-    if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
-        rc = sp_error(SP_EIO, "cannot remove %s: %s", path, strerror(errno));
-    free(path);
-    return rc;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = sp_fs_join(output_dir, names[i]);
+        int rc = path ? 0 : SP_ENOMEM;
+
+        if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
+            rc = sp_error(SP_EIO, "cannot remove %s: %s", path, strerror(errno));
+        free(path);
+        SP_TRY(rc);
+    }
+    return 0;
 }

@@ -11,7 +11,7 @@ int sp_train_result_save(const struct sp_train_result *result, const struct sp_r
 /* Writes output_dir/predictions.jsonl: the held-out rows' labels and predictions, as sp_evaluate_rows gives them. */
 int sp_train_predictions_save(const float *predictions, const struct sp_run *run);
 
-/* Removes the result.json of an earlier run, so that a file that is there tells of the run beside it. */
+/* Removes both of an earlier run, so that files that are there tell of the run beside them. */
 int sp_train_result_remove(const char *output_dir);
 
 #endif
