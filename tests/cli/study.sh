@@ -53,6 +53,9 @@ sed -i "s|^  words: |  more: [other.yaml, {train_file: $pairs/train.jsonl, valid
 study --list
 test_that 'blocks from files, beside the study' count 'more: random, count 50' 3
 
+run study "${srcdir:-.}/configs/studies/glue.yaml" --list --output-dir "$out"
+test_that 'the study that is shipped: 3 x 3 x (2 + 2 x 10)' prints '0 of 198 runs are done'
+
 # ---- runs, and going on
 write 'budgets: {count: [50]}'
 study --quiet

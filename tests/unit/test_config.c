@@ -525,8 +525,20 @@ static void test_shipped(void **state)
 {
     static const char *const names[] = { "quickstart.yaml", "presets/sst2.yaml", "presets/rte.yaml",
                                          "presets/stsb.yaml" };
+    static const char *const papers[] = { "speft-static", "speft-dynamic", "spiel-ag", "spiel-ma" };
 
     (void)state;
+    for (size_t i = 0; i < sizeof papers / sizeof papers[0]; i++) { /* for a model and rows of the user's */
+        char *shipped = sp_asprintf("%s/configs/presets/%s.yaml", source_folder, papers[i]);
+        struct sp_config c;
+
+        if (sp_config_load(&c, shipped, (const char *const[]){ "model_name_or_path=m" }, 1) < 0)
+            fail_msg("%s", sp_error_message());
+        assert_int_equal(c.seed, 42);
+        assert_null(c.train_file);
+        sp_config_release(&c);
+        free(shipped);
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *shipped = sp_asprintf("%s/configs/%s", source_folder, names[i]);
         struct sp_config c;
