@@ -20,7 +20,12 @@ static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
 static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
 static const char *const methods[] = { "static", "dynamic", "spiel", "full", "head", NULL };
-static const char *const optimizers[] = { "adamw", "sm3", NULL };
+static const char *const optimizers[] = {
+#define SP_OPTIMIZER(name) #name,
+#include "runtime/optim/optimizer.def"
+#undef SP_OPTIMIZER
+    NULL
+};
 static const char *const drops[] = { "merge", "revert", NULL };
 static const char *const growths[] = { "ag", "ma", NULL };
 static const char *const replacements[] = { "linear", "cosine", NULL };
@@ -50,7 +55,8 @@ static const struct sp_option options[] = {
       "Held-out rows, for the metrics before and after training and as eval_strategy says.",
       "by default there is no evaluation" },
     { "output_dir", SP_OPTION_STRING, FIELD(output_dir), NULL, NULL, NULL, data,
-      "The folder for the adapter, metrics.jsonl and config.resolved.yaml; made when missing.",
+      "The folder for the adapter, metrics.jsonl, config.resolved.yaml and result.json; made when "
+      "missing.",
       "required by train" },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
       "What the labels are. auto: regression when a label is a number that is not an integer.",
@@ -264,7 +270,7 @@ static int read_file(struct load *load, const char *path)
     skip = length >= 3 && memcmp(load->text, mark, 3) == 0 ? 3 : 0;
     load->file = (struct sp_source){ path, load->text + skip, length - skip };
     SP_TRY(sp_yaml_parse(&root, &load->file));
-    rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file);
+    rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file, SP_OPTION_FILE);
     sp_yaml_release(&root);
     return rc;
 }
@@ -289,8 +295,8 @@ static bool given_after(const struct sp_option_given *a, const struct sp_option_
                                           : a->place.column > b->place.column;
 }
 
-/* Two options that cannot both be given: what the command line says goes before what the file says,
- * and of two that were given in the same way the second is the mistake. */
+/* Two options that cannot both be given: what the command line says goes before what the file says, a later layer before an
+ * earlier one, and of two that were given in the same way the second is the mistake. */
 static int contradiction(struct load *load, const char *a, const char *b, const char *why)
 {
     const struct sp_option_given *first = given(load, a), *second = given(load, b);
@@ -298,8 +304,8 @@ static int contradiction(struct load *load, const char *a, const char *b, const 
     if (first->rank != second->rank) {
         const char *lost = first->rank < second->rank ? a : b;
 
-        sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, load->file.name,
-               why);
+        if (first->rank == SP_OPTION_OVERRIDE || second->rank == SP_OPTION_OVERRIDE)
+            sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, given(load, lost)->source->name, why);
         return sp_option_reset(&table, load->config, load->given, lost);
     }
     if (given_after(first, second))
@@ -441,6 +447,12 @@ static int check_evaluation(struct load *load)
     const struct sp_option_given *strategy = given(load, "eval_strategy"),
                                  *steps = given(load, "eval_steps");
 
+    if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file) {
+        sp_log(SP_LOG_WARNING, "eval_strategy: %s has no effect without a validation_file", evals[config->eval_strategy]);
+        SP_TRY(sp_option_reset(&table, config, load->given, "eval_strategy"));
+        return sp_option_reset(&table, config, load->given, "eval_steps");
+    }
+
     if (config->eval_strategy != SP_CONFIG_EVAL_STEPS && steps->rank) {
         if (strategy->rank < steps->rank)
             return sp_source_error(SP_ECONFIG, steps->source, steps->place,
@@ -448,10 +460,6 @@ static int check_evaluation(struct load *load)
         SP_TRY(contradiction(load, "eval_strategy", "eval_steps",
                              "eval_steps contradicts an eval_strategy other than steps"));
     }
-    if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file)
-        return sp_source_error(SP_ECONFIG, strategy->source, strategy->place,
-                               "eval_strategy: %s needs a validation_file",
-                               evals[config->eval_strategy]);
     if (config->eval_strategy == SP_CONFIG_EVAL_STEPS && config->eval_steps < 0)
         config->eval_steps = config->logging_steps;
     return 0;
@@ -474,12 +482,13 @@ static int check_steps(struct load *load)
 /* What the file names stands in the current directory, or beside the file. */
 static int find_beside(struct load *load, const char *key, char **path)
 {
-    const char *slash = load->file.name ? strrchr(load->file.name, '/') : NULL;
+    const struct sp_option_given *option = given(load, key);
+    const char *file = option->source ? option->source->name : NULL, *slash = file ? strrchr(file, '/') : NULL;
     char *folder, *beside;
 
-    if (given(load, key)->rank != SP_OPTION_FILE || !slash || sp_fs_exists(*path))
+    if (option->rank == SP_OPTION_DEFAULT || option->rank == SP_OPTION_OVERRIDE || !slash || sp_fs_exists(*path))
         return 0;
-    folder = sp_strndup(load->file.name, (size_t)(slash - load->file.name) + 1);
+    folder = sp_strndup(file, (size_t)(slash - file) + 1);
     beside = folder ? sp_fs_join(folder, *path) : NULL;
     free(folder);
     if (!beside)
@@ -493,13 +502,11 @@ static int find_beside(struct load *load, const char *key, char **path)
     return 0;
 }
 
-static int load_all(struct load *load, const char *path, const char *const *overrides, size_t count)
+/* What comes after the files or layers: overrides, checks, paths. */
+static int complete(struct load *load, const char *name, const char *const *overrides, size_t count)
 {
     struct sp_config *config = load->config;
 
-    SP_TRY(sp_option_defaults(&table, config));
-    if (path)
-        SP_TRY(read_file(load, path));
     SP_TRY(read_overrides(load, overrides, count));
     SP_TRY(check_method(load));
     SP_TRY(check_budget(load));
@@ -508,10 +515,19 @@ static int load_all(struct load *load, const char *path, const char *const *over
     SP_TRY(find_beside(load, "model_name_or_path", &config->model_name_or_path));
     SP_TRY(find_beside(load, "train_file", &config->train_file));
     SP_TRY(find_beside(load, "validation_file", &config->validation_file));
-    if (!path)
+    if (!name)
         return 0;
-    config->source = sp_strdup(path);
+    config->source = sp_strdup(name);
     return config->source ? sp_config_require(config, "model_name_or_path") : SP_ENOMEM;
+}
+
+static int finish(struct load *load, int rc)
+{
+    free(load->text);
+    free(load->overrides);
+    if (rc < 0)
+        sp_config_release(load->config);
+    return rc;
 }
 
 int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
@@ -521,12 +537,28 @@ int sp_config_load(struct sp_config *out, const char *path, const char *const *o
     int rc;
 
     *out = (struct sp_config){ .source = NULL };
-    rc = load_all(&load, path, overrides, count);
-    free(load.text);
-    free(load.overrides);
-    if (rc < 0)
-        sp_config_release(out);
-    return rc;
+    rc = sp_option_defaults(&table, out);
+    if (rc == 0 && path)
+        rc = read_file(&load, path);
+    if (rc == 0)
+        rc = complete(&load, path, overrides, count);
+    return finish(&load, rc);
+}
+
+int sp_config_load_layers(struct sp_config *out, const char *name, const struct sp_config_layer *layers, size_t layer_count,
+                          const char *const *overrides, size_t count)
+{
+    struct load load = { .config = out };
+    int rc;
+
+    *out = (struct sp_config){ .source = NULL };
+    rc = sp_option_defaults(&table, out);
+    for (size_t i = 0; rc == 0 && i < layer_count; i++)
+        rc = sp_option_read_yaml(&table, out, load.given, layers[i].block, layers[i].source,
+                                 (enum sp_option_rank)(SP_OPTION_FILE + i));
+    if (rc == 0)
+        rc = complete(&load, name, overrides, count);
+    return finish(&load, rc);
 }
 
 void sp_config_release(struct sp_config *config)

@@ -97,6 +97,18 @@ struct sp_config {
  * release. */
 int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
                    size_t count);
+
+/* Options of a mapping that was parsed from `source`. */
+struct sp_config_layer {
+    const struct sp_yaml_node *block;
+    const struct sp_source *source;
+};
+
+/* As sp_config_load, with mappings instead of a file, each laid over those before it: where two
+ * contradict each other the later one stands. `name` is what messages call the whole. */
+int sp_config_load_layers(struct sp_config *out, const char *name,
+                          const struct sp_config_layer *layers, size_t layer_count,
+                          const char *const *overrides, size_t count);
 void sp_config_release(struct sp_config *config);
 
 /* Whether a sparse delta is trained. */

@@ -10,6 +10,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/mask_schedule_spiel.c \
 	runtime/train/mask_schedule_static.c \
 	runtime/train/move.c runtime/train/move_priv.h \
+	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h \
 	runtime/train/salience.c runtime/train/salience.h \
 	runtime/train/score.c runtime/train/score.h \

@@ -9,6 +9,7 @@
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/result.h"
 #include "runtime/train/trained.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ static int open_output(struct loop *l)
     int rc;
 
     SP_GO(sp_fs_mkdirs(c->output_dir));
+    SP_GO(sp_train_result_remove(c->output_dir));
     SP_GO(sp_config_write(c, &text));
     path = sp_fs_join(c->output_dir, "config.resolved.yaml");
     l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
@@ -124,12 +126,12 @@ static int build_kernels(struct loop *l)
     return sp_kernel_build_recorded(l->run->device);
 }
 
-static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out)
+static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, float *predictions)
 {
     json_t *line;
     double began = sp_clock_now();
 
-    SP_TRY(sp_evaluate(out, l->run));
+    SP_TRY(sp_evaluate_rows(out, predictions, l->run));
     line = json_pack("{s:I}", "step", (json_int_t)step);
     if (!line || sp_evaluation_json(line, out, l->run->task, "eval_") < 0) {
         json_decref(line);
@@ -280,7 +282,7 @@ static int train_steps(struct loop *l)
         SP_TRY(train_step(l, step));
         if (!evaluates_after(l, step))
             continue;
-        rc = evaluate(l, step, &between);
+        rc = evaluate(l, step, &between, NULL);
         if (rc < 0 && rc != SP_EINTR) /* interrupted: the next turn of the loop ends it, and what was trained is saved */
             return rc;
     }
@@ -322,20 +324,30 @@ static int save(struct loop *l)
     return rc;
 }
 
+/* The evaluation that counts, with its rows. */
+static int evaluate_end(struct loop *l)
+{
+    float *predictions = sp_calloc(l->run->validation.count, sizeof *predictions);
+    int rc = predictions ? evaluate(l, l->result->steps, &l->result->after, predictions) : SP_ENOMEM;
+
+    if (rc == 0)
+        rc = sp_train_predictions_save(predictions, l->run);
+    free(predictions);
+    return rc;
+}
+
 static int train(struct loop *l)
 {
     SP_TRY(prepare(l));
     l->result->evaluated = l->run->validation.count > 0;
     if (l->result->evaluated)
-        SP_TRY(evaluate(l, 0, &l->result->before));
+        SP_TRY(evaluate(l, 0, &l->result->before, NULL));
     SP_TRY(train_steps(l));
     SP_TRY(save(l));
     if (l->result->interrupted)
         return sp_error(SP_EINTR, "interrupted; the adapter as of step %zu is saved in %s/adapter", l->result->steps,
                         l->run->config->output_dir);
-    if (l->result->evaluated)
-        SP_TRY(evaluate(l, l->result->steps, &l->result->after));
-    return 0;
+    return l->result->evaluated ? evaluate_end(l) : 0;
 }
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
@@ -349,6 +361,9 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
     out->host_peak = sp_clock_peak_memory();
     out->device_peak = run->device ? sp_device_peak_memory(run->device) : 0;
+    out->total_seconds = sp_clock_now() - l.started;
+    if (rc == 0)
+        rc = sp_train_result_save(out, run);
     sp_trained_release(&l.trained);
     free(l.order);
     free(l.metrics_path);

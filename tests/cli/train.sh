@@ -41,9 +41,15 @@ for text in 'held-out before: accuracy' 'held-out after:  accuracy' 'trained:   
     test_that "it reports $text" grep -qF -e "$text" "$folder/out"
 done
 test_that 'the files of output_dir' test "$(cd "$folder/a" && find . -type f | sort | tr '\n' ' ')" = \
-    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl '
+    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl ./predictions.jsonl ./result.json '
+for key in '"trained": 522,' '"parameters": 13213,' '"steps": 10,' '"task": "classification",' '"rows": 17,' '"after": {'; do
+    test_that "result.json has $key" grep -qF "$key" "$folder/a/result.json"
+done
 test_that 'a line a step' lines a '^{"step":[0-9]*,"epoch":.*,"loss":.*,"learning_rate":.*,"grad_norm":.*,"tokens_per_second":' 10
 test_that 'a line an evaluation' lines a '^{"step":[0-9]*,"eval_loss":.*,"eval_accuracy":' 2
+run predict --quiet --model "$source" --adapter "$folder/a/adapter" --input "$source/eval.jsonl" --output -
+test_that "predictions.jsonl is predict's" test "$(sed 's/.*"label": \("[a-z]*"\), "logits.*/\1/' "$folder/out")" = \
+    "$(sed 's/.*"prediction": \("[a-z]*"\).*/\1/' "$folder/a/predictions.jsonl")"
 
 # ---- the same run, the same bits; dropout and shuffling are on
 train b
@@ -117,6 +123,7 @@ interrupt() {
     status=0
     wait $pid || status=$?
     test_that "$where: exit 130" test "$status" = 130
+    test_that '  without a result' test ! -e "$folder/$where/result.json"
     test_that '  with a word about the adapter' grep -q "the adapter as of step [0-9]* is saved in $folder/$where/adapter" "$folder/err"
     run eval "$config" --quiet --adapter "$folder/$where/adapter"
     test_that '  which is whole' test "$status" = 0

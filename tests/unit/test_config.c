@@ -264,7 +264,7 @@ static void test_mistakes(void **state)
         { "sparse: {target_modules: []}\n", "found a list, expected a list of names" },
         { "sparse: {target_modules: [a, {b: c}]}\n", "expected a list of names" },
         { "sparse: {target_modules: 'a,,b'}\n", "expected a list of names" },
-        { "output_dir: ''\n", "output_dir: found the text \"\", expected a text" },
+        { "output_dir: ''\n", "output_dir: found an empty text, expected a text" },
         { "seed: 1\nsparse:\n  count: 1\n  count: 2\n",
           "c.yaml:4:3: \"count\" stands here and on line 3" },
         { "seed: 1\nseed: 1\n", "c.yaml:2:1: \"seed\" stands here and on line 1" },
@@ -285,7 +285,6 @@ static void test_mistakes(void **state)
         { "eval_steps: 5\n", "c.yaml:1:1: eval_steps means nothing without eval_strategy" },
         { "validation_file: v\neval_strategy: epoch\neval_steps: 5\n",
           "c.yaml:3:1: eval_steps contradicts" },
-        { "eval_strategy: epoch\n", "c.yaml:1:1: eval_strategy: epoch needs a validation_file" },
         { "warmup_steps: 1.5\n", "c.yaml:1:1: warmup_steps: expected whole steps" },
         { "seed: 1\n", "c.yaml: model_name_or_path is missing" },
         { "", "c.yaml: model_name_or_path is missing" },
@@ -304,8 +303,10 @@ static void test_malformed(void **state)
 
     (void)state;
     refuse("seed: 1\n\tshuffle: no\n", "c.yaml:2:1: not valid YAML: ");
-    refuse("seed: 1\noutput_dir: \"a\n", "not valid YAML: ");
-    refuse("sparse: {count: 1\n", "not valid YAML: ");
+    /* at the end of the text: its last line, and the caret behind it */
+    refuse("seed: 1\noutput_dir: \"a\n", "c.yaml:2:15: not valid YAML: ");
+    refuse("sparse: {count: 1\n\n", "c.yaml:1:18: not valid YAML: ");
+    refuse("sparse: {count: 1\n", "\n    sparse: {count: 1\n                     ^");
     refuse("sparse:\n    count: 1\n  scope: tensor\n", "c.yaml:3:");
     refuse("learning_rate 1\nseed: 1\n", "c.yaml:2:5: not valid YAML: ");
     refuse("seed: 1\n---\nseed: 2\n", "c.yaml:2:1: found a second document");
@@ -417,6 +418,55 @@ static void test_override_mistakes(void **state)
                      cases[i].overrides, cases[i].expected);
 }
 
+/* Without rows to evaluate on, an evaluation strategy is only said to be useless. */
+static void test_evaluation_without_rows(void **state)
+{
+    struct sp_config c;
+
+    (void)state;
+    load(&c, NEEDED "validation_file: v\neval_strategy: steps\neval_steps: 3\n",
+         (const char *const[]){ "validation_file=null", NULL });
+    assert_int_equal(c.eval_strategy, SP_CONFIG_EVAL_NO);
+    assert_int_equal(c.eval_steps, -1);
+    sp_config_release(&c);
+}
+
+/* Blocks laid over each other: the later one goes before, in contradictions too; places are the block's own. */
+static void test_layers(void **state)
+{
+    static const char *const texts[] = { NEEDED "seed: 1\nsparse: {rank_equivalent: 8, metric: random}\n",
+                                         "seed: 2\nlogging_steps: 3\nsparse: {count: 5}\n", "sparse: {method: head}\n",
+                                         "sead: 1\n" };
+    static const char *const names[] = { "a", "b", "c", "d" };
+    struct sp_source sources[4];
+    struct sp_yaml_node blocks[4];
+    struct sp_config_layer layers[4];
+    struct sp_config c;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        sources[i] = (struct sp_source){ names[i], texts[i], strlen(texts[i]) };
+        assert_int_equal(sp_yaml_parse(&blocks[i], &sources[i]), 0);
+        layers[i] = (struct sp_config_layer){ &blocks[i], &sources[i] };
+    }
+    assert_int_equal(sp_config_load_layers(&c, "all", layers, 2, (const char *const[]){ "logging_steps=4" }, 1), 0);
+    assert_int_equal(c.seed, 2);
+    assert_int_equal(c.logging_steps, 4);
+    assert_int_equal(c.sparse.count, 5);
+    assert_int_equal(c.sparse.rank_equivalent, -1);
+    assert_string_equal(c.sparse.metric, "random");
+    assert_string_equal(c.source, "all");
+    sp_config_release(&c);
+    assert_int_equal(sp_config_load_layers(&c, "all", layers, 3, NULL, 0), 0);
+    assert_int_equal(c.sparse.method, SP_CONFIG_METHOD_HEAD);
+    assert_int_equal(c.sparse.count, -1);
+    sp_config_release(&c);
+    assert_int_equal(sp_config_load_layers(&c, "all", layers, 4, NULL, 0), SP_ECONFIG);
+    assert_non_null(strstr(sp_error_message(), "d:1:1: unknown option \"sead\"; did you mean \"seed\"?"));
+    for (size_t i = 0; i < 4; i++)
+        sp_yaml_release(&blocks[i]);
+}
+
 /* Writes, reads back, writes again: the same text, the same JSON. */
 static void round_trip(const char *text, const char *const *overrides)
 {
@@ -522,8 +572,20 @@ static void test_shipped(void **state)
 {
     static const char *const names[] = { "quickstart.yaml", "presets/sst2.yaml", "presets/rte.yaml",
                                          "presets/stsb.yaml" };
+    static const char *const papers[] = { "speft-static", "speft-dynamic", "spiel-ag", "spiel-ma" };
 
     (void)state;
+    for (size_t i = 0; i < sizeof papers / sizeof papers[0]; i++) { /* for a model and rows of the user's */
+        char *shipped = sp_asprintf("%s/configs/presets/%s.yaml", source_folder, papers[i]);
+        struct sp_config c;
+
+        if (sp_config_load(&c, shipped, (const char *const[]){ "model_name_or_path=m" }, 1) < 0)
+            fail_msg("%s", sp_error_message());
+        assert_int_equal(c.seed, 42);
+        assert_null(c.train_file);
+        sp_config_release(&c);
+        free(shipped);
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *shipped = sp_asprintf("%s/configs/%s", source_folder, names[i]);
         struct sp_config c;
@@ -582,7 +644,8 @@ int main(void)
         cmocka_unit_test(test_overrides),   cmocka_unit_test(test_override_mistakes),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_written_form),
         cmocka_unit_test(test_files_beside), cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table),       cmocka_unit_test(test_evaluation_without_rows),
+        cmocka_unit_test(test_layers),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
