@@ -10,7 +10,6 @@
 #include "models/models.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
-#include "runtime/train/load.h"
 #include "runtime/train/mask.h"
 #include "runtime/train/trainer.h"
 
@@ -153,7 +152,7 @@ static void check_weights(const struct sp_run *run, const struct sp_adapter *a)
         if (!sp_run_is_target(run, i))
             continue;
         weight = calloc((size_t)p->rows * (size_t)p->cols, sizeof *weight);
-        assert_ok(sp_load_weight(weight, run, i));
+        assert_ok(sp_tensor_read_f32(weight, run->weights[i].tensor, 0, (size_t)p->rows * (size_t)p->cols));
         sparse = sp_adapter_find_sparse(a, sp_run_param_name(run, i));
         for (size_t k = 0; sparse && k < sparse->count; k++)
             weight[sparse->indices[k]] += sparse->values[k];
