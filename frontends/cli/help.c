@@ -150,7 +150,9 @@ static const char closing[] =
     "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"
     ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n"
     ".TP\n.B SPEFT_TUNING_FILE\n"
-    "The kernels\\(aq tuned values, instead of the installed ones.\n";
+    "The kernels\\(aq tuned values, instead of the installed ones.\n"
+    ".TP\n.B SPEFT_KERNEL_DIR\n"
+    "A folder whose files replace the program\\(aqs own kernel sources of the same name, for those who work on kernels.\n";
 
 static int write_manual(struct sp_buf *out)
 {

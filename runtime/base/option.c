@@ -387,6 +387,8 @@ int sp_option_read_override(const struct sp_option_table *table, void *target,
         rc = sp_source_error(SP_ECONFIG, source, start,
                              "%s is a block: set one of its keys, as %s.key=value", node.key,
                              node.key);
+    else if (!equals[1]) /* an empty variable of a script, more likely than a wish */
+        rc = sp_source_error(SP_ECONFIG, source, node.place, "nothing follows the '='; write %s=null to unset it", node.key);
     else
         rc = take_key(&r, node.key, "", &node);
     free(node.key);

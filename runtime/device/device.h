@@ -38,6 +38,9 @@ struct sp_device_info {
  * that says which packages bring one. */
 int sp_device_list(struct sp_device_info **list, size_t *count);
 
+/* The names of the platforms that show no device, parted by ", ", in a new string: "" for none. */
+int sp_device_idle_platforms(char **names);
+
 /* Fills the tested features by building and running kernels. A device that fails to open is an error naming it. */
 int sp_device_probe(struct sp_device_info *info);
 

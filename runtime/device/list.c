@@ -1,6 +1,7 @@
 /* Which platforms and devices there are. */
 #include "runtime/device/driver.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
 
 #include <ctype.h>
@@ -214,4 +215,34 @@ int sp_device_list(struct sp_device_info **list, size_t *count)
     *list = infos;
     *count = n;
     return 0;
+}
+
+int sp_device_idle_platforms(char **names)
+{
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint found = 0;
+    struct sp_buf text = SP_BUF(PLATFORMS_MAX * sizeof ((struct sp_device_info *)0)->platform);
+    int rc = sp_buf_puts(&text, "");
+
+    *names = NULL;
+    sp_driver_environment();
+    sp_driver_enter(&loader, "clGetPlatformIDs");
+    if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &found) != CL_SUCCESS)
+        found = 0;
+    for (cl_uint i = 0; i < (found > PLATFORMS_MAX ? PLATFORMS_MAX : found) && rc == 0; i++) {
+        char name[sizeof ((struct sp_device_info *)0)->platform];
+        cl_uint devices = 0;
+
+        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 0, NULL, &devices) == CL_SUCCESS && devices > 0)
+            continue;
+        rc = platform_text(name, sizeof name, platforms[i], CL_PLATFORM_NAME);
+        if (rc == 0)
+            rc = sp_buf_printf(&text, "%s%s", text.length ? ", " : "", name);
+    }
+    sp_driver_leave(CL_SUCCESS);
+    if (rc == 0)
+        *names = text.data;
+    else
+        sp_buf_free(&text);
+    return rc;
 }
