@@ -1,7 +1,7 @@
 /*
  * The sparse delta (layer 4): for each target weight a sorted list of flat positions and a trainable fp32 value for each, on the
- * device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor after tensor, so that
- * optimizer, norm and files see one vector; each tensor's part is padded with entries that stay zero.
+ * device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor after tensor; each tensor's
+ * part is padded with entries that stay zero. Positions may change (sp_delta_move).
  *
  * Applying is in place: W[position] = w0 + value in every layout of the weight, exact for fp32 weights; forward costs
  * nothing. Threading: as the device.

@@ -61,6 +61,22 @@ test_that 'config.resolved.yaml is the same run' same a d
 train e --set gemm=tiled --set max_steps=1
 test_that 'another GEMM family trains' test "$status" = 0
 
+# ---- masks that move
+train m --set sparse.method=dynamic --set sparse.interval=4
+test_that 'dynamic: a line at each new mask' lines m \
+    '^{"step":[48],"mask_kept":[0-9]*,"mask_dropped":[0-9]*,"mask_added":[0-9]*,"mask_touched":[0-9]*,"mask_size":480}$' 2
+test_that 'its mask moves' lines m '"mask_added":0,' 0
+run eval "$config" --quiet --adapter "$folder/m/adapter" --json
+test_that 'its adapter gives the same loss' grep -qF "\"loss\": $(tail -n 1 "$folder/m/metrics.jsonl" | sed 's/.*"eval_loss":\([0-9.]*\).*/\1/')," \
+    "$folder/out"
+run train "$config" --output-dir "$folder/m" --set sparse.method=dynamic --set sparse.interval=10
+test_that 'an interval as long as the run is warned of' grep -qF 'the mask will not move: sparse.interval is 10' "$folder/err"
+run train "$config" --output-dir "$folder/m" --set sparse.method=spiel --set max_steps=5
+test_that 'so is a run that ends before the first reselection' grep -qF 'sparse.selection_accumulation_steps is 5' "$folder/err"
+train m --set sparse.method=spiel --set sparse.growth=ma --set sparse.reselection_steps=4 --set sparse.selection_accumulation_steps=1
+test_that 'spiel: a line at each reselection' lines m '^{"step":[159],"mask_kept"' 3
+test_that 'the adapter names the method' grep -q '"method": "spiel"' "$folder/m/adapter/adapter.json"
+
 # ---- micro-batches add up to the batch
 exact='--set shuffle=false --set dropout=0 --set max_train_samples=36 --set num_train_epochs=1'
 # shellcheck disable=SC2086 # a list of words
