@@ -1,11 +1,14 @@
 /*
  * The training step's speed, memory and where its time goes: speft-cl's own training on random token ids of full length.
  *
- *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--set KEY=VALUE]... [--profile]
+ *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static] [--set KEY=VALUE]...
+ *          [--profile]
  *
- * Prints one JSON line: tokens_per_second_best and _median over the steps after two, peak_mib of the process,
- * ready_seconds from the start of training to the first step, first_step_seconds to its end. --profile turns event profiling on after two steps and prints the device time
- * of a step by op to standard error, with the host's share as what remains of the wall clock. bench/compare.py reads the line.
+ * Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line: step_seconds of every
+ * step, tokens_per_second_best and _median over the steps after two, peak_mib of the process, ready_seconds from the start of
+ * training to the first step, first_step_seconds to its end. --profile turns event profiling on after two steps and prints the
+ * device time of a step by op to standard error, with the host's share as what remains of the wall clock. bench/compare.py and
+ * bench/moving.py read the line.
  */
 #include "models/models.h"
 #include "runtime/base/clock.h"
@@ -27,7 +30,7 @@
 
 struct bench {
     struct sp_run run;
-    const char *model;
+    const char *model, *method;
     int batch, length, rank, steps;
     bool profile;
     double seconds[MAX_STEPS + 1], last, profiled;
@@ -104,8 +107,11 @@ static void print_result(struct bench *b, const struct sp_train_result *r)
     int count = b->steps - WARM_UP;
     double tokens = (double)b->batch * b->length;
 
+    printf("{\"step_seconds\": [");
+    for (int step = 1; step <= b->steps; step++)
+        printf("%s%.4f", step > 1 ? ", " : "", b->seconds[step]);
     qsort(b->seconds + WARM_UP + 1, (size_t)count, sizeof *b->seconds, by_time);
-    printf("{\"tokens_per_second_best\": %.1f, \"tokens_per_second_median\": %.1f, \"peak_mib\": %.1f, "
+    printf("], \"tokens_per_second_best\": %.1f, \"tokens_per_second_median\": %.1f, \"peak_mib\": %.1f, "
            "\"ready_seconds\": %.3f, \"first_step_seconds\": %.3f, \"device_peak_mib\": %.1f}\n",
            tokens / b->seconds[WARM_UP + 1], tokens / b->seconds[WARM_UP + 1 + count / 2], (double)r->host_peak / 1048576,
            r->ready_seconds, r->first_step_seconds, (double)r->device_peak / 1048576);
@@ -128,9 +134,13 @@ static int train(struct bench *b, const char *dir, char **overrides, size_t coun
     list[n++] = sp_asprintf("output_dir=%s/out", dir);
     list[n++] = sp_asprintf("per_device_train_batch_size=%d", b->batch);
     list[n++] = sp_asprintf("max_seq_length=%d", b->length);
-    list[n++] = sp_asprintf("sparse.rank_equivalent=%d", b->rank);
-    list[n++] = "sparse.metric=random";
+    if (b->rank > 0)
+        list[n++] = sp_asprintf("sparse.rank_equivalent=%d", b->rank);
     list[n++] = "num_train_epochs=1";
+    if (b->method)
+        list[n++] = sp_asprintf("sparse.method=%s", b->method);
+    else
+        list[n++] = "sparse.metric=random";
     for (size_t i = 0; i < count && n < 64; i++)
         list[n++] = overrides[i];
     SP_TRY(sp_config_load(&config, NULL, list, n));
@@ -149,7 +159,7 @@ static int train(struct bench *b, const char *dir, char **overrides, size_t coun
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: step --model DIR [--batch N] [--length N] [--rank-equivalent N] [--steps N] [--set KEY=VALUE]... "
+    fprintf(stderr, "usage: step --model DIR [--batch N] [--length N] [--rank-equivalent N] [--steps N] [--method NAME] [--set KEY=VALUE]... "
                     "[--profile]\n");
     return 2;
 }
@@ -160,7 +170,8 @@ int main(int argc, char **argv)
         { "model", required_argument, NULL, 'm' }, { "batch", required_argument, NULL, 'b' },
         { "length", required_argument, NULL, 'l' }, { "rank-equivalent", required_argument, NULL, 'r' },
         { "steps", required_argument, NULL, 's' }, { "set", required_argument, NULL, 'o' },
-        { "profile", no_argument, NULL, 'p' },     { NULL, 0, NULL, 0 },
+        { "profile", no_argument, NULL, 'p' },     { "method", required_argument, NULL, 't' },
+        { NULL, 0, NULL, 0 },
     };
     static struct bench b = { .batch = 32, .length = 128, .rank = 8, .steps = 8 };
     char dir[] = "/tmp/speft-step-XXXXXX", *overrides[32], command[64];
@@ -176,6 +187,8 @@ int main(int argc, char **argv)
             return usage();
         if (option == 'm')
             b.model = optarg;
+        else if (option == 't')
+            b.method = optarg;
         else if (option == 'p')
             b.profile = true;
         else if (option == 'o' && count < 32)
@@ -186,7 +199,7 @@ int main(int argc, char **argv)
     if (!b.model || b.batch < 1 || b.length < 1 || b.steps <= WARM_UP || b.steps > MAX_STEPS || !mkdtemp(dir))
         return usage();
     b.run = (struct sp_run){ .families = sp_model_families, .family_count = sp_model_family_count,
-                             .observer = { observe, &b } };
+                             .observer = { .progress = observe, .user = &b } };
     rc = train(&b, dir, overrides, count);
     if (rc < 0)
         fprintf(stderr, "step: %s\n", sp_error_message());

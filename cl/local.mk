@@ -11,6 +11,7 @@ cl_files = \
 	cl/act/add.cl \
 	cl/act/dropout_apply.cl \
 	cl/attn/attention.cl \
+	cl/attn/attention_lanes.cl \
 	cl/attn/linear_attention.cl \
 	cl/blas/gemm_epilogue.cl \
 	cl/blas/gemm_pack.cl \
@@ -27,8 +28,10 @@ cl_files = \
 	cl/norm/layernorm_backward.cl \
 	cl/norm/layernorm_forward.cl \
 	cl/optim/adamw.cl \
+	cl/optim/moments.cl \
 	cl/optim/norm_finish.cl \
 	cl/optim/norm_squares.cl \
+	cl/optim/sm3.cl \
 	cl/sparse/sddmm.cl \
 	cl/sparse/sparse_apply.cl \
 	cl/sparse/sparse_gather.cl \

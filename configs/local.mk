@@ -2,6 +2,9 @@
 nobase_dist_pkgdata_DATA += \
 	configs/data/quickstart-heldout.tsv configs/data/quickstart-train.tsv \
 	configs/presets/rte.yaml configs/presets/sst2.yaml configs/presets/stsb.yaml \
+	configs/presets/speft-static.yaml configs/presets/speft-dynamic.yaml \
+	configs/presets/spiel-ag.yaml configs/presets/spiel-ma.yaml \
+	configs/studies/glue.yaml \
 	configs/quickstart.yaml
 
 # Tuned values of kernels, found in $(pkgdatadir)/tuning (runtime/kernel/tuning.h).

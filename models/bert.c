@@ -48,11 +48,42 @@ static int read_activation(enum sp_activation *out, const json_t *config, const 
     return 0;
 }
 
+/* What the same model_type may also be, and would be computed wrongly without a word. */
+static int refuse_variants(const json_t *config, const char *file)
+{
+    static const struct {
+        const char *key, *why;
+    } variants[] = {
+        { "is_decoder", "a decoder's causal attention is not supported, only the encoder's" },
+        { "add_cross_attention", "cross-attention is not supported" },
+        { "quantization_config", "quantised weights are not supported" },
+        { "pruned_heads", "models with pruned heads are not supported" },
+    };
+    const char *position = "absolute", *problem = "";
+
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        const json_t *value = json_object_get(config, variants[i].key);
+
+        if (json_is_true(value) || json_object_size(value) > 0)
+            return sp_error(SP_EFORMAT, "%s: \"%s\" is set; %s", file, variants[i].key, variants[i].why);
+    }
+    SP_TRY(sp_json_get_string(&position, config, "position_embedding_type", file));
+    if (strcmp(position, "absolute") != 0)
+        return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported", file,
+                        position);
+    if (json_is_string(json_object_get(config, "problem_type")))
+        problem = json_string_value(json_object_get(config, "problem_type"));
+    if (strcmp(problem, "multi_label_classification") == 0)
+        return sp_error(SP_EFORMAT, "%s: \"problem_type\" is \"multi_label_classification\"; a row can have only one label here",
+                        file);
+    return 0;
+}
+
 static int read_config(struct sp_model_config *out, const json_t *config, const char *file)
 {
     struct sp_model_config *c = out;
-    const char *position = "absolute";
 
+    SP_TRY(refuse_variants(config, file));
     SP_TRY(read_size(&c->vocab_size, config, "vocab_size", 0, file));
     SP_TRY(read_size(&c->hidden_size, config, "hidden_size", 0, file));
     SP_TRY(read_size(&c->num_hidden_layers, config, "num_hidden_layers", 0, file));
@@ -66,10 +97,6 @@ static int read_config(struct sp_model_config *out, const json_t *config, const 
     SP_TRY(read_rate(&c->attention_dropout, config, "attention_probs_dropout_prob", 0.1, file));
     SP_TRY(read_rate(&c->classifier_dropout, config, "classifier_dropout", (double)c->hidden_dropout, file));
     SP_TRY(read_activation(&c->activation, config, file));
-    SP_TRY(sp_json_get_string(&position, config, "position_embedding_type", file));
-    if (strcmp(position, "absolute") != 0)
-        return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported", file,
-                        position);
     if (c->hidden_size % c->num_attention_heads != 0)
         return sp_error(SP_EFORMAT, "%s: \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", file,
                         c->hidden_size, c->num_attention_heads);

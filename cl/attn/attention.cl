@@ -199,14 +199,6 @@ ONCE void draw(uint16 *words, uint16 c0, const struct dropout *d, int j0, int co
 #define KEPT(words, j, x) (x)
 #endif
 
-/* 16 bits decide, so p is rounded down to a multiple of 2^-16. */
-static inline struct dropout rounded(struct dropout d)
-{
-    d.threshold &= 0xFFFF0000u;
-    d.scale = 1.0f / (1.0f - (float)(d.threshold >> 16) * 0x1p-16f);
-    return d;
-}
-
 static inline float16 larger(float16 a, float16 b)
 {
     return a > b ? a : b;
@@ -225,7 +217,7 @@ void attention_forward(__global const float *restrict q, __global const float *r
     int h = (int)get_global_id(1), i0 = (int)get_global_id(0) * QB;
 
     bounds += get_global_id(2);
-    dropout = rounded(dropout);
+    dropout = dropout_rounded(dropout);
 
     int first = (int)bounds[0], length = (int)bounds[1] - first, rows = min(QB, length - i0);
     size_t origin = (size_t)first * C + (size_t)h * D;
@@ -295,7 +287,7 @@ void attention_backward(__global const float *restrict q, __global const float *
     int h = (int)get_global_id(0);
 
     bounds += get_global_id(1);
-    dropout = rounded(dropout);
+    dropout = dropout_rounded(dropout);
 
     int first = (int)bounds[0], length = (int)bounds[1] - first;
     size_t origin = (size_t)first * C + (size_t)h * D;

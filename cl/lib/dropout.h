@@ -21,6 +21,14 @@ struct dropout {
         dropout_threshold, dropout_scale, (uint)dropout_seed, (uint)(dropout_seed >> 32), dropout_step, dropout_node   \
     }
 
+/* For kernels that decide with the upper 16 bits of a word: p is rounded down to a multiple of 2^-16. */
+static inline struct dropout dropout_rounded(struct dropout d)
+{
+    d.threshold &= 0xFFFF0000u;
+    d.scale = 1.0f / (1.0f - (float)(d.threshold >> 16) * 0x1p-16f);
+    return d;
+}
+
 /* The factor of element e. */
 static inline float dropout_factor(const struct dropout *d, uint e)
 {

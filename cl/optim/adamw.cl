@@ -1,8 +1,10 @@
-// lint: -DLANES=1 -DCHUNK=4096
-// lint: -DLANES=64 -DCHUNK=1
+// lint: -DLANES=1 -DCHUNK=4096 -DAGED=0
+// lint: -DLANES=1 -DCHUNK=4096 -DAGED=1
+// lint: -DLANES=64 -DCHUNK=1 -DAGED=1
 /*
  * One AdamW step over n values; runtime/op/adamw.h has the equations. keep = 1 - lr * decay, rate = lr / (1 - beta1^step) and
- * root = 1 / sqrt(1 - beta2^step) come from the host in double precision.
+ * root = 1 / sqrt(1 - beta2^step) come from the host in double precision. AGED: rate = lr, and the rest of it and root by the
+ * entry's own age from a table.
  */
 #include "lib/lanes.h"
 
@@ -17,6 +19,26 @@
         store_##V(p - rate * m1 / (sqrt(v1) * root + epsilon), value, i);                                              \
     }
 
+#if AGED
+
+KERNEL void adamw(__global float *value, __global float *m, __global float *v, __global const float *gradient,
+                  __global const float *norm, uint n, float beta1, float rest1, float beta2, float rest2, float keep,
+                  float lr, float unused_root, float epsilon, __global const uint *births,
+                  __global const float *corrections, uint step)
+{
+    float coefficient = norm ? norm[1] : 1.0f;
+
+    FOR_ELEMENTS_SCALAR(i, n)
+    {
+        uint age = step - births[i];
+        float rate = lr * corrections[2 * age], root = corrections[2 * age + 1];
+
+        STEP(v1, float)
+    }
+}
+
+#else
+
 KERNEL void adamw(__global float *value, __global float *m, __global float *v, __global const float *gradient,
                   __global const float *norm, uint n, float beta1, float rest1, float beta2, float rest2, float keep,
                   float rate, float root, float epsilon)
@@ -25,3 +47,5 @@ KERNEL void adamw(__global float *value, __global float *m, __global float *v, _
 
     FOR_ELEMENTS(i, n, STEP)
 }
+
+#endif

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *type_name(enum sp_device_type type)
 {
@@ -87,6 +88,28 @@ static int print_json(const struct sp_device_info *list, size_t count, size_t ch
     return rc;
 }
 
+/* Drivers that are installed and find nothing to drive. */
+static int print_idle(void)
+{
+    char *names;
+
+    SP_TRY(sp_device_idle_platforms(&names));
+    if (names[0])
+        printf("platforms without a device: %s%s\n", names,
+               strstr(names, "rusticl") ? " (rusticl shows devices only when RUSTICL_ENABLE names their driver: radeonsi, iris, "
+                                          "llvmpipe)"
+                                        : "");
+    free(names);
+    return 0;
+}
+
+static int print_list(const struct sp_device_info *list, size_t count, size_t chosen)
+{
+    for (size_t i = 0; i < count; i++)
+        print_device(&list[i], i == chosen);
+    return print_idle();
+}
+
 static int run(const struct sp_arguments *arguments)
 {
     struct sp_device_info *list;
@@ -98,11 +121,8 @@ static int run(const struct sp_arguments *arguments)
     for (size_t i = 0; i < count && rc == 0; i++)
         if (sp_device_probe(&list[i]) < 0)
             sp_log(SP_LOG_WARNING, "%s", sp_error_message());
-    if (rc == 0 && sp_argument(arguments, "json"))
-        rc = print_json(list, count, chosen);
-    else
-        for (size_t i = 0; i < count && rc == 0; i++)
-            print_device(&list[i], i == chosen);
+    if (rc == 0)
+        rc = sp_argument(arguments, "json") ? print_json(list, count, chosen) : print_list(list, count, chosen);
     free(list);
     return rc;
 }

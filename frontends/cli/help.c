@@ -57,7 +57,7 @@ static void print_commands(void)
     printf("usage: speft-cl COMMAND ...\n\n"
            "Fine-tunes pretrained transformers through a sparse delta, on any OpenCL device.\n\n");
     for (size_t i = 0; i < sp_command_count; i++)
-        printf("  %-10s %s\n", sp_commands[i]->name, sp_commands[i]->summary);
+        printf("  %-12s %s\n", sp_commands[i]->name, sp_commands[i]->summary);
     printf("\nspeft-cl COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or\n"
            "configuration, 130 interrupted.\n");
 }
@@ -122,18 +122,37 @@ static const char configuration[] =
     "the configuration file. An unknown key, a wrong value and options that contradict each other\n"
     "are errors. Anchors, tags and further documents are refused.\n";
 
+static const char studies[] =
+    ".SH STUDIES\n"
+    "The file of\n.B study\nhas these keys:\n"
+    ".TP\n.B base\nOptions of every run: a block, the name of a configuration file, or a list of both.\n"
+    ".TP\n.B data\nA block of names; each has options as base has, and may have\n.BR metric ,\nwhat it is judged by.\n"
+    ".TP\n.B methods\nLikewise; each may have\n.BR budgets \" and \" learning_rates\nof its own.\n"
+    ".TP\n.B budgets\nA block of density, rank_equivalent or count, each with a list of values.\n"
+    ".TP\n.BR learning_rates \", \" seeds\nLists.\n"
+    ".TP\n.B reference\nThe method that the others are compared with; the first by default.\n"
+    ".TP\n.B output_dir\nWhere runs and report go.\n"
+    ".PP\n"
+    "A run that is done is not done again.\n"
+    ".B \\-\\-set\nsets an option of every run;\n"
+    ".BR data. \\fINAME\\fP . \\fIKEY\\fP \" or \" methods. \\fINAME\\fP . \\fIKEY\\fP\nthose of one data set or method;\n"
+    ".B data=\\fINAME\\fP,...\nand\n.B methods=\\fINAME\\fP,...\nchoose;\n"
+    ".BR seeds= ,\n.B learning_rates=\nand\n.B budgets=\nreplace the lists. doc/study.md says how differences are judged.\n";
+
 static const char closing[] =
     ".SH EXIT STATUS\n"
     ".TP\n.B 0\nDone.\n"
     ".TP\n.B 1\nFailed.\n"
     ".TP\n.B 2\nA mistake in the command line or the configuration.\n"
-    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step.\n"
+    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step, and a study goes on with the same command.\n"
     ".SH ENVIRONMENT\n"
     ".TP\n.B SPEFT_CACHE_DIR\n"
     "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"
     ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n"
     ".TP\n.B SPEFT_TUNING_FILE\n"
-    "The kernels\\(aq tuned values, instead of the installed ones.\n";
+    "The kernels\\(aq tuned values, instead of the installed ones.\n"
+    ".TP\n.B SPEFT_KERNEL_DIR\n"
+    "A folder whose files replace the program\\(aqs own kernel sources of the same name, for those who work on kernels.\n";
 
 static int write_manual(struct sp_buf *out)
 {
@@ -145,6 +164,7 @@ static int write_manual(struct sp_buf *out)
     SP_TRY(write_commands(out));
     SP_TRY(sp_buf_puts(out, configuration));
     SP_TRY(sp_option_write_man(sp_config_options(), out));
+    SP_TRY(sp_buf_puts(out, studies));
     return sp_buf_puts(out, closing);
 }
 

@@ -3,14 +3,25 @@ speft_cl_SOURCES = \
 	frontends/cli/arguments.c \
 	frontends/cli/command.h frontends/cli/command.def \
 	frontends/cli/devices.c \
+	frontends/cli/document.c frontends/cli/document.h \
 	frontends/cli/eval.c \
+	frontends/cli/heatmap.c frontends/cli/heatmap.h \
 	frontends/cli/help.c \
 	frontends/cli/main.c \
 	frontends/cli/mask.c \
+	frontends/cli/mask_compare.c \
 	frontends/cli/metrics.c \
+	frontends/cli/overlap.c frontends/cli/overlap.h \
 	frontends/cli/predict.c \
 	frontends/cli/progress.c frontends/cli/progress.h \
 	frontends/cli/report.c frontends/cli/report.h \
+	frontends/cli/study.c frontends/cli/study.h \
+	frontends/cli/study_file.c frontends/cli/study_priv.h \
+	frontends/cli/study_grid.c \
+	frontends/cli/study_report.c \
+	frontends/cli/study_rows.c \
+	frontends/cli/study_run.c \
+	frontends/cli/study_view.c \
 	frontends/cli/tokenize.c \
 	frontends/cli/train.c \
 	frontends/cli/version.c

@@ -39,8 +39,8 @@ static int load_rows(struct sp_run *r)
 
 static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
 {
-    if (r->config->sparse.method != SP_CONFIG_METHOD_STATIC)
-        return sp_error(SP_ECONFIG, "sparse.method: a mask is made by method static only");
+    if (!sp_config_is_sparse(r->config))
+        return sp_error(SP_ECONFIG, "sparse.method: methods full and head have no mask");
     SP_TRY(sp_run_open(r));
     SP_TRY(load_rows(r));
     SP_TRY(sp_run_build(r, true, 0, 0));

@@ -17,7 +17,7 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     static const char *const kept[] = { "text_column", "text_pair_column", "has_header", "quotes", "max_seq_length" };
     enum { KEPT = sizeof kept / sizeof *kept };
     char *list[KEPT + 1] = { NULL };
-    size_t count = 0, total;
+    size_t count = 0, kept_count, total;
     const char **overrides;
     int rc = 0;
 
@@ -31,6 +31,7 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
         else if (json_is_boolean(value))
             list[count++] = sp_asprintf("%s=%s", kept[i], json_is_true(value) ? "true" : "false");
     }
+    kept_count = count;
     list[count++] = sp_asprintf("model_name_or_path=%s", model);
     total = count + arguments->override_count;
     overrides = sp_calloc(total, sizeof *overrides);
@@ -40,7 +41,13 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
         memcpy(overrides, list, count * sizeof *overrides);
         for (size_t i = 0; i < arguments->override_count; i++)
             overrides[count + i] = arguments->overrides[i];
-        rc = sp_config_load(out, NULL, overrides, total);
+        rc = sp_config_load(out, NULL, overrides, kept_count);
+        if (rc == 0)
+            sp_config_release(out);
+        else
+            rc = sp_error_context(rc, "in the configuration that adapter.json keeps");
+        if (rc == 0)
+            rc = sp_config_load(out, NULL, overrides, total);
     } else {
         rc = SP_ENOMEM;
     }

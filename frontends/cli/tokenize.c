@@ -4,10 +4,12 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/io/checkpoint.h"
 #include "runtime/text/tokenizer.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct work {
@@ -103,10 +105,14 @@ static int run(const struct sp_arguments *arguments)
     struct work work = { .name = standard ? "standard input" : input,
                          .pair = sp_argument(arguments, "pair") != NULL };
     FILE *file;
+    char *dir;
     int rc;
 
     SP_TRY(sp_argument_require(&model, arguments, "model"));
-    SP_TRY(sp_tokenizer_load(&work.tokenizer, model));
+    SP_TRY(sp_checkpoint_resolve(&dir, model));
+    rc = sp_tokenizer_load(&work.tokenizer, dir);
+    free(dir);
+    SP_TRY(rc);
     file = standard ? stdin : fopen(input, "rb");
     if (file)
         rc = tokenize_file(&work, file);

@@ -11,7 +11,9 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/mem.c runtime/base/mem.h \
 	runtime/base/option.c runtime/base/option.h \
 	runtime/base/option_write.c \
+	runtime/base/remap.c runtime/base/remap.h \
 	runtime/base/rng.c runtime/base/rng.h \
 	runtime/base/source.c runtime/base/source.h \
+	runtime/base/statistics.c runtime/base/statistics.h \
 	runtime/base/text.c runtime/base/text.h \
 	runtime/base/yaml.c runtime/base/yaml.h

@@ -188,6 +188,8 @@ static int wrong_value(const struct reading *r, const struct sp_option *option,
         SP_GO(sp_buf_puts(&text, "found a block of keys"));
     else if (sp_yaml_is_null(node))
         SP_GO(sp_buf_puts(&text, "found nothing"));
+    else if (!node->text[0])
+        SP_GO(sp_buf_puts(&text, "found an empty text"));
     else
         SP_GO(sp_buf_printf(&text, "found %s\"%.80s\"", node->quoted ? "the text " : "",
                             node->text));
@@ -322,7 +324,7 @@ static int take_key(const struct reading *r, const char *key, const char *block,
 
     if (index == r->table->count)
         return unknown(r, key, block, node->key_place);
-    if (r->rank == SP_OPTION_FILE && r->given[index].rank == SP_OPTION_FILE)
+    if (r->rank != SP_OPTION_OVERRIDE && r->given[index].rank == r->rank)
         return sp_source_error(SP_ECONFIG, r->source, node->key_place,
                                "\"%s\" and the key on line %zu are both %s: keep one", node->key,
                                r->given[index].place.line, r->table->options[index].key);
@@ -352,9 +354,9 @@ static int take_map(const struct reading *r, const char *block, const struct sp_
 
 int sp_option_read_yaml(const struct sp_option_table *table, void *target,
                         struct sp_option_given *given, const struct sp_yaml_node *root,
-                        const struct sp_source *source)
+                        const struct sp_source *source, enum sp_option_rank rank)
 {
-    const struct reading r = { table, target, given, source, SP_OPTION_FILE };
+    const struct reading r = { table, target, given, source, rank };
 
     if (root->kind != SP_YAML_MAP)
         return sp_source_error(SP_ECONFIG, source, root->place,
@@ -385,6 +387,8 @@ int sp_option_read_override(const struct sp_option_table *table, void *target,
         rc = sp_source_error(SP_ECONFIG, source, start,
                              "%s is a block: set one of its keys, as %s.key=value", node.key,
                              node.key);
+    else if (!equals[1]) /* an empty variable of a script, more likely than a wish */
+        rc = sp_source_error(SP_ECONFIG, source, node.place, "nothing follows the '='; write %s=null to unset it", node.key);
     else
         rc = take_key(&r, node.key, "", &node);
     free(node.key);

@@ -56,8 +56,9 @@ struct sp_option_table {
     const char *const *foreign; /* other tools' names without a meaning here; NULL-terminated */
 };
 
-/* Where an option's value came from; one for each option of the table. */
-enum sp_option_rank { SP_OPTION_DEFAULT, SP_OPTION_FILE, SP_OPTION_OVERRIDE };
+/* Where an option's value came from; one for each option of the table. Texts that lie over each
+ * other have the ranks SP_OPTION_FILE, SP_OPTION_FILE + 1, ...: a later one goes before. */
+enum sp_option_rank { SP_OPTION_DEFAULT, SP_OPTION_FILE, SP_OPTION_OVERRIDE = 1000 };
 struct sp_option_given {
     enum sp_option_rank rank;
     const struct sp_source *source;
@@ -68,11 +69,11 @@ struct sp_option_given {
 int sp_option_defaults(const struct sp_option_table *table, void *target);
 void sp_option_release(const struct sp_option_table *table, void *target);
 
-/* Takes every key of a parsed YAML document. Mistakes are SP_ECONFIG with their place. `given`
- * keeps `source`. */
+/* Takes every key of a parsed YAML document, or of a mapping in it. Mistakes are SP_ECONFIG with
+ * their place. `given` keeps `source`. */
 int sp_option_read_yaml(const struct sp_option_table *table, void *target,
                         struct sp_option_given *given, const struct sp_yaml_node *root,
-                        const struct sp_source *source);
+                        const struct sp_source *source, enum sp_option_rank rank);
 
 /* Takes one `key=value`, the whole of source->text. A list is written a,b or [a, b]. */
 int sp_option_read_override(const struct sp_option_table *table, void *target,

@@ -38,6 +38,18 @@ static struct sp_place place_of_byte(const struct sp_source *source, size_t offs
     return place;
 }
 
+/* Where a mistake is shown that libyaml sees only when the text is over: behind its last line that is not empty. */
+static struct sp_place place_in_text(const struct sp_source *source, yaml_mark_t mark)
+{
+    struct sp_place place = place_of(mark), end;
+    size_t length = source->length;
+
+    while (length > 0 && strchr("\n\r \t", source->text[length - 1]))
+        length--;
+    end = place_of_byte(source, length);
+    return place.line > end.line ? end : place;
+}
+
 static int parser_error(const struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
@@ -47,7 +59,7 @@ static int parser_error(const struct reader *r)
     if (p->error == YAML_READER_ERROR)
         return sp_source_error(SP_ECONFIG, r->source, place_of_byte(r->source, p->problem_offset),
                                "not valid YAML: %s", p->problem);
-    return sp_source_error(SP_ECONFIG, r->source, place_of(p->problem_mark),
+    return sp_source_error(SP_ECONFIG, r->source, place_in_text(r->source, p->problem_mark),
                            "not valid YAML: %s%s%s", p->context ? p->context : "",
                            p->context ? ", " : "", p->problem ? p->problem : "?");
 }

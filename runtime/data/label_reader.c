@@ -167,6 +167,23 @@ static int read_class(struct sp_label_reader *labels, struct label *label, uint3
     return find_class(labels, label->text, class);
 }
 
+/* The first label that is no integer settles the task. */
+static int settle_task(struct sp_label_reader *labels, const struct label *label, size_t line)
+{
+    char *end;
+    double number = strtod(label->text, &end);
+
+    if (label->kind == WORD && *end == '\0' && !isfinite(number)) /* nan, inf, 1e400 */
+        return sp_reader_fail(labels->reader, SP_EFORMAT,
+                              "label \"%s\" is not a finite number; if it is the name of a class, "
+                              "set task: classification",
+                              label->text);
+    labels->task = label->kind == REAL ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
+    labels->settled_line = line;
+    memcpy(labels->settled_by, label->text, sizeof label->text);
+    return 0;
+}
+
 int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, uint32_t *class,
                          float *value)
 {
@@ -179,11 +196,8 @@ int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *ro
 
         SP_TRY(take_text(labels, &label, field->text, field->length));
     }
-    if (labels->task == SP_TASK_AUTO && label.kind != INTEGER) {
-        labels->task = label.kind == REAL ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
-        labels->settled_line = row->line;
-        memcpy(labels->settled_by, label.text, sizeof label.text);
-    }
+    if (labels->task == SP_TASK_AUTO && label.kind != INTEGER)
+        SP_TRY(settle_task(labels, &label, row->line));
     *class = 0;
     *value = 0;
     if (labels->task != SP_TASK_CLASSIFICATION)

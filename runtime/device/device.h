@@ -29,6 +29,7 @@ struct sp_device_info {
     size_t max_work_group;
     uint64_t global_memory, max_allocation, local_memory;
     bool unified_memory;
+    bool lanes; /* the work-items of a group run in lanes of one vector: GPUs. On CPUs a work-item has the vector unit to itself */
     bool probed; /* the three below are known: a small kernel was built, run and its result checked */
     bool fp16, fp64, subgroups;
 };
@@ -36,6 +37,9 @@ struct sp_device_info {
 /* Every device of every platform once, in the loader's order, in a new array. No driver at all is SP_ENOTFOUND with a message
  * that says which packages bring one. */
 int sp_device_list(struct sp_device_info **list, size_t *count);
+
+/* The names of the platforms that show no device, parted by ", ", in a new string: "" for none. */
+int sp_device_idle_platforms(char **names);
 
 /* Fills the tested features by building and running kernels. A device that fails to open is an error naming it. */
 int sp_device_probe(struct sp_device_info *info);

@@ -40,7 +40,6 @@ void sp_driver_environment(void)
     describe_machine();
 #define SP_ENVIRONMENT(name, value, why) setenv(name, value, 0);
 #include "runtime/device/quirk.def"
-#undef SP_ENVIRONMENT
 }
 
 void sp_driver_activity(const char *activity, const char *subject)

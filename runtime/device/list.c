@@ -1,6 +1,7 @@
 /* Which platforms and devices there are. */
 #include "runtime/device/driver.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
 
 #include <ctype.h>
@@ -29,6 +30,15 @@ static int platform_text(char *out, size_t size, cl_platform_id platform, cl_pla
         free(text);
     }
     return 0;
+}
+
+static bool lanes_platform(const char *platform)
+{
+#define SP_LANES(name, why)                                                                                            \
+    if (strcmp(platform, name) == 0)                                                                                   \
+        return true;
+#include "runtime/device/quirk.def"
+    return false;
 }
 
 /* A device's text without leading, trailing and doubled spaces (drivers pad their names). */
@@ -95,6 +105,7 @@ static int describe(struct sp_device_handle *handle)
     info->max_allocation = largest;
     info->local_memory = local;
     info->unified_memory = unified == CL_TRUE;
+    info->lanes = info->type != SP_DEVICE_CPU || lanes_platform(info->platform);
     return 0;
 }
 
@@ -176,7 +187,9 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
         rc = sp_error(SP_ENOTFOUND, "no OpenCL driver was found: " INSTALL_HINT);
     else if (rc == 0 && *count == 0)
         rc = sp_error(SP_ENOTFOUND,
-                      "%u OpenCL driver%s found, but no device that it can use: " INSTALL_HINT,
+                      "%u OpenCL driver%s found, but no device that it can use. Mesa's rusticl shows "
+                      "devices only when told to (RUSTICL_ENABLE=radeonsi, iris or llvmpipe); else "
+                      INSTALL_HINT,
                       found, found == 1 ? " was" : "s were");
     if (rc < 0) {
         free(*list);
@@ -202,4 +215,34 @@ int sp_device_list(struct sp_device_info **list, size_t *count)
     *list = infos;
     *count = n;
     return 0;
+}
+
+int sp_device_idle_platforms(char **names)
+{
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint found = 0;
+    struct sp_buf text = SP_BUF(PLATFORMS_MAX * sizeof ((struct sp_device_info *)0)->platform);
+    int rc = sp_buf_puts(&text, "");
+
+    *names = NULL;
+    sp_driver_environment();
+    sp_driver_enter(&loader, "clGetPlatformIDs");
+    if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &found) != CL_SUCCESS)
+        found = 0;
+    for (cl_uint i = 0; i < (found > PLATFORMS_MAX ? PLATFORMS_MAX : found) && rc == 0; i++) {
+        char name[sizeof ((struct sp_device_info *)0)->platform];
+        cl_uint devices = 0;
+
+        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 0, NULL, &devices) == CL_SUCCESS && devices > 0)
+            continue;
+        rc = platform_text(name, sizeof name, platforms[i], CL_PLATFORM_NAME);
+        if (rc == 0)
+            rc = sp_buf_printf(&text, "%s%s", text.length ? ", " : "", name);
+    }
+    sp_driver_leave(CL_SUCCESS);
+    if (rc == 0)
+        *names = text.data;
+    else
+        sp_buf_free(&text);
+    return rc;
 }

@@ -31,6 +31,8 @@ struct sp_checkpoint {
 /* A name that may be looked up below the cache: relative, and never out of it. */
 static bool stays_below(const char *name)
 {
+    if (name[0] == '/')
+        return false;
     for (const char *part = name; part; part = strchr(part, '/')) {
         part += *part == '/';
         if (*part == '\0' || *part == '/' || strncmp(part, "../", 3) == 0 ||
@@ -58,8 +60,8 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
     } else {
         rc = sp_error(SP_ENOTFOUND,
                       "no model \"%s\": there is no such folder%s%s. Give a folder that holds "
-                      "config.json and model.safetensors, or run `./dev model`, which fetches "
-                      "minilm-l6-h384",
+                      "config.json and model.safetensors; `./dev model` in speft-cl's source tree "
+                      "fetches minilm-l6-h384",
                       name_or_path, cached ? ", nor " : "", cached ? cached : "");
     }
     free(cached);

@@ -211,7 +211,12 @@ static void stop(struct worker *worker, const struct sp_device_info *info)
         return;
     number = WTERMSIG(status);
     job->done = true;
-    job->rc = number == SIGINT || number == SIGTERM ? SP_EINTR : SP_EBUILD;
+    if (number == SIGINT || number == SIGTERM) { /* a terminal sends them to everyone */
+        job->rc = SP_EINTR;
+        job->answer = sp_asprintf("interrupted while building %s", job->name);
+        return;
+    }
+    job->rc = SP_EBUILD;
     job->answer = sp_asprintf("the driver of %s (%s %s) crashed (signal %d) while building %s; try "
                               "another device with --device (speft-cl devices lists them)",
                               info->name, info->platform, info->driver, number, job->name);

@@ -67,7 +67,6 @@ static void add_gradients(struct sp_plan *plan)
 {
     for (size_t i = plan->node_count; i-- > 0 && !plan->failed;) {
         struct sp_node *node = &plan->nodes[i];
-        bool all = node->type == &sp_node_attention; /* its backward writes all three or none */
 
         if (!node->active)
             continue;
@@ -75,7 +74,7 @@ static void add_gradients(struct sp_plan *plan)
         for (int k = 0; k < SP_NODE_INPUTS; k++) {
             int input = node->input[k];
 
-            if (input < 0 || !(all || sp_plan_wants(plan, input)))
+            if (input < 0 || !(node->type->all_inputs || sp_plan_wants(plan, input)))
                 continue;
             add_gradient(plan, input);
             node->accumulate[k] = plan->values[input].gradient_seen;
@@ -256,7 +255,7 @@ static int allocate_inputs(struct sp_plan *plan)
 static bool needs_backward(const struct sp_plan *plan, int param)
 {
     for (size_t i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].type == &sp_node_linear && plan->nodes[i].param[0] == param &&
+        if (plan->nodes[i].type->packs && plan->nodes[i].param[0] == param &&
             sp_plan_wants(plan, plan->nodes[i].input[0]))
             return true;
     return false;

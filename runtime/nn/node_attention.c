@@ -95,5 +95,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 }
 
 const struct sp_node_type sp_node_attention = {
-    .name = "attention", .prepare = prepare, .reads = reads, .forward = forward, .backward = backward,
+    .name = "attention", .all_inputs = true, .prepare = prepare, .reads = reads, .forward = forward, .backward = backward,
 };

@@ -109,5 +109,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 }
 
 const struct sp_node_type sp_node_linear = {
-    .name = "linear", .prepare = prepare, .reads = reads, .forward = forward, .backward = backward,
+    .name = "linear", .packs = true, .prepare = prepare, .reads = reads, .forward = forward, .backward = backward,
 };

@@ -44,6 +44,8 @@ struct sp_node {
 
 struct sp_node_type {
     const char *name;
+    bool all_inputs; /* backward writes the gradients of all inputs or none */
+    bool packs;      /* backward gives the input's gradient by a product with param[0] */
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
     /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */

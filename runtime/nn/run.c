@@ -86,7 +86,7 @@ int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
     for (size_t i = 0; i < plan->node_count; i++) {
         const struct sp_node *node = &plan->nodes[i];
-        const struct sp_param *w = node->type == &sp_node_linear ? &plan->params[node->param[0]] : NULL;
+        const struct sp_param *w = node->type->packs ? &plan->params[node->param[0]] : NULL;
 
         if (w && w->sink)
             SP_TRY(w->sink->add(w->sink, plan->device,

@@ -1,10 +1,12 @@
 #include "runtime/op/adamw.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/mem.h"
 #include "runtime/op/check.h"
 #include "runtime/op/geometry.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const struct sp_kernel adamw = { "adamw", "optim/adamw.cl" };
 
@@ -15,6 +17,7 @@ int sp_adamw(struct sp_device *device, const struct sp_adamw *args)
     if (args->count == 0)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
+    sp_launch_define(&launch, "AGED", args->births != NULL);
     sp_launch_buffer(&launch, args->value);
     sp_launch_buffer(&launch, args->m);
     sp_launch_buffer(&launch, args->v);
@@ -26,14 +29,27 @@ int sp_adamw(struct sp_device *device, const struct sp_adamw *args)
     sp_launch_float(&launch, (float)args->beta2);
     sp_launch_float(&launch, (float)(1 - args->beta2));
     sp_launch_float(&launch, (float)(1 - args->lr * args->decay));
-    sp_launch_float(&launch, (float)(args->lr / (1 - pow(args->beta1, args->step))));
+    sp_launch_float(&launch, (float)(args->births ? args->lr : args->lr / (1 - pow(args->beta1, args->step))));
     sp_launch_float(&launch, (float)(1 / sqrt(1 - pow(args->beta2, args->step))));
     sp_launch_float(&launch, (float)args->epsilon);
+    if (args->births) {
+        sp_launch_buffer(&launch, args->births);
+        sp_launch_buffer(&launch, args->corrections);
+        sp_launch_uint(&launch, args->step);
+    }
     return sp_launch_run(device, &launch);
 }
 
-/* size: count, step. SCALED has a norm's coefficient. */
-enum { SCALED = 1, DECAY = 2, POISON = 4 };
+void sp_adamw_corrections(float *out, size_t ages, double beta1, double beta2)
+{
+    for (size_t age = 0; age < ages; age++) {
+        out[2 * age] = age ? (float)(1 / (1 - pow(beta1, (double)age))) : 1;
+        out[2 * age + 1] = age ? (float)(1 / sqrt(1 - pow(beta2, (double)age))) : 1;
+    }
+}
+
+/* size: count, step. SCALED has a norm's coefficient; AGED gives entry i the age step - i % step. */
+enum { SCALED = 1, DECAY = 2, POISON = 4, AGED = 8 };
 
 static const struct sp_op_case cases[] = {
     { .name = "1, first step", .size = { 1, 1 }, .tolerance = 1e-6 },
@@ -42,18 +58,20 @@ static const struct sp_op_case cases[] = {
     { .name = "33 NaN", .size = { 33, 7 }, .flags = POISON, .tolerance = 1e-6 },
     { .name = "384 scaled decay", .size = { 384, 1000 }, .flags = SCALED | DECAY, .tolerance = 1e-6 },
     { .name = "70001 decay", .size = { 70001, 100000 }, .flags = DECAY, .tolerance = 1e-6 },
+    { .name = "1 aged", .size = { 1, 1 }, .flags = AGED, .tolerance = 1e-6 },
+    { .name = "33 aged scaled decay", .size = { 33, 9 }, .flags = AGED | SCALED | DECAY, .tolerance = 1e-6 },
+    { .name = "70001 aged", .size = { 70001, 3000 }, .flags = AGED, .tolerance = 1e-6 },
 };
 
 struct reference {
     double *p, *m, *v, *gradient;
 };
 
-static void reference(const struct reference *r, const struct sp_adamw *args, double coefficient)
+static void reference(const struct reference *r, const struct sp_adamw *args, double coefficient, bool aged)
 {
-    double bias1 = 1 - pow(args->beta1, args->step), bias2 = 1 - pow(args->beta2, args->step);
-
     for (size_t i = 0; i < args->count; i++) {
-        double g = r->gradient[i] * coefficient;
+        double age = (double)(aged ? args->step - i % args->step : args->step), g = r->gradient[i] * coefficient;
+        double bias1 = 1 - pow(args->beta1, age), bias2 = 1 - pow(args->beta2, age);
 
         r->p[i] *= 1 - args->lr * args->decay;
         r->m[i] = args->beta1 * r->m[i] + (1 - args->beta1) * g;
@@ -77,6 +95,30 @@ static double *state(struct sp_check *t, struct sp_buffer **out, size_t count, d
     return values && sp_check_inout(t, out, values, count) == 0 ? values : NULL;
 }
 
+/* Births and the table for the case's count and step. */
+static int make_ages(struct sp_check *t, struct sp_adamw *args)
+{
+    size_t ages = (size_t)args->step + 1;
+    uint32_t *births = sp_calloc(args->count, sizeof *births);
+    float *table = sp_calloc(2 * ages, sizeof *table);
+    double *corrections = sp_check_double(t, 2 * ages);
+    int rc = births && table && corrections ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < args->count; i++)
+        births[i] = (uint32_t)(i % args->step);
+    if (rc == 0)
+        sp_adamw_corrections(table, ages, args->beta1, args->beta2);
+    for (size_t i = 0; rc == 0 && i < 2 * ages; i++)
+        corrections[i] = (double)table[i];
+    if (rc == 0)
+        rc = sp_check_input_words(t, &args->births, births, args->count);
+    if (rc == 0)
+        rc = sp_check_input_values(t, &args->corrections, corrections, 2 * ages);
+    free(births);
+    free(table);
+    return rc;
+}
+
 static int check(struct sp_check *t, const struct sp_op_case *c)
 {
     static const double norm[2] = { 4, 0.25 };
@@ -95,7 +137,9 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     }
     if (c->flags & SCALED)
         SP_TRY(sp_check_input_values(t, &args.norm, norm, 2));
-    reference(&r, &args, c->flags & SCALED ? norm[1] : 1);
+    if (c->flags & AGED)
+        SP_TRY(make_ages(t, &args));
+    reference(&r, &args, c->flags & SCALED ? norm[1] : 1, c->flags & AGED);
     SP_TRY(sp_check_run(t, run, &args));
     SP_TRY(sp_check_compare(t, "m", args.m, r.m, count, c->tolerance));
     SP_TRY(sp_check_compare(t, "v", args.v, r.v, count, c->tolerance));

@@ -4,7 +4,8 @@
  *     p *= 1 - lr * decay;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *     p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
  *
- * with g = gradient * coefficient. A non-finite gradient reaches p, m and v: the caller looks at the norm first.
+ * with g = gradient * coefficient. Where entries come and go each has its own age instead of `step`: step - births[i], and the
+ * factors on lr and sqrt(v) for every age come in a table. A non-finite gradient reaches p, m and v: the caller looks at the norm first.
  */
 #ifndef SP_OP_ADAMW_H
 #define SP_OP_ADAMW_H
@@ -18,7 +19,12 @@ struct sp_adamw {
     size_t count;
     double lr, beta1, beta2, epsilon, decay;
     uint32_t step; /* from 1 */
+    struct sp_buffer *births;      /* [count] uint32, below step; NULL: all 0 */
+    struct sp_buffer *corrections; /* with births: sp_adamw_corrections of ages 0 ... at least the largest */
 };
 int sp_adamw(struct sp_device *device, const struct sp_adamw *args);
+
+/* out[2 a] = 1 / (1 - beta1^a), out[2 a + 1] = 1 / sqrt(1 - beta2^a) for the ages below `ages`; age 0 has none and gets 1. */
+void sp_adamw_corrections(float *out, size_t ages, double beta1, double beta2);
 
 #endif

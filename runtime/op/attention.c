@@ -4,15 +4,23 @@
 #include "runtime/base/rng.h"
 #include "runtime/kernel/launch.h"
 #include "runtime/op/check.h"
+#include "runtime/op/geometry.h"
 
 #include <math.h>
 
 enum { QUERIES = 64 }; /* cl/attn/attention.cl's QB */
 
-static const struct sp_kernel attention_forward = { "attention_forward", "attn/attention.cl" };
-static const struct sp_kernel attention_backward = { "attention_backward", "attn/attention.cl" };
+/* For CPUs, one work-item a group; and for GPUs, a query or a key a work-item. */
+#define CPU "attn/attention.cl"
+#define GPU "attn/attention_lanes.cl"
 
-/* Runs with the buffers, then what both kernels have in common. */
+static const struct sp_kernel forward_cpu = { "attention_forward", CPU };
+static const struct sp_kernel backward_cpu = { "attention_backward", CPU };
+static const struct sp_kernel forward_gpu = { "attention_forward", GPU };
+static const struct sp_kernel backward_query_gpu = { "attention_backward_query", GPU };
+static const struct sp_kernel backward_key_gpu = { "attention_backward_key", GPU };
+
+/* Runs with `count` buffers, then what all kernels have in common. */
 static int run_kernel(struct sp_device *device, struct sp_launch *launch, const struct sp_attention *a,
                       struct sp_buffer *const buffers[], size_t count)
 {
@@ -26,30 +34,54 @@ static int run_kernel(struct sp_device *device, struct sp_launch *launch, const 
     return sp_launch_run(device, launch);
 }
 
+/* A work-item for each token of the longest sequence, for each head and sequence. */
+static int run_lanes(struct sp_device *device, const struct sp_kernel *kernel, const char *label, const struct sp_attention *a,
+                     struct sp_buffer *const buffers[], size_t count)
+{
+    size_t lanes = (size_t)sp_geometry_lanes(device);
+    struct sp_launch launch = {
+        .kernel = kernel,
+        .global = { ((size_t)a->longest + lanes - 1) / lanes * lanes, (size_t)a->heads, (size_t)a->sequences },
+        .local = { lanes, 1, 1 },
+        .label = label,
+    };
+
+    sp_launch_define(&launch, "LANES", (long)lanes);
+    return run_kernel(device, &launch, a, buffers, count);
+}
+
 int sp_attention_forward(struct sp_device *device, const struct sp_attention *a)
 {
+    static const char label[] = "attention forward";
     struct sp_launch launch = {
-        .kernel = &attention_forward,
+        .kernel = &forward_cpu,
         .global = { (size_t)((a->longest + QUERIES - 1) / QUERIES), (size_t)a->heads, (size_t)a->sequences },
         .local = { 1, 1, 1 },
-        .label = "attention forward",
+        .label = label,
     };
     struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse };
 
-    return run_kernel(device, &launch, a, buffers, sizeof buffers / sizeof *buffers);
+    if (sp_geometry_lanes(device) > 1)
+        return run_lanes(device, &forward_gpu, label, a, buffers, 5);
+    return run_kernel(device, &launch, a, buffers, 5);
 }
 
 int sp_attention_backward(struct sp_device *device, const struct sp_attention *a)
 {
+    static const char label[] = "attention backward";
     struct sp_launch launch = {
-        .kernel = &attention_backward,
+        .kernel = &backward_cpu,
         .global = { (size_t)a->heads, (size_t)a->sequences },
         .local = { 1, 1 },
-        .label = "attention backward",
+        .label = label,
     };
     struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dq, a->dk, a->dv };
+    struct sp_buffer *const for_key[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dk, a->dv };
 
-    return run_kernel(device, &launch, a, buffers, sizeof buffers / sizeof *buffers);
+    if (sp_geometry_lanes(device) == 1)
+        return run_kernel(device, &launch, a, buffers, 9);
+    SP_TRY(run_lanes(device, &backward_query_gpu, label, a, buffers, 7)); /* without dk and dv */
+    return run_lanes(device, &backward_key_gpu, label, a, for_key, 8);
 }
 
 /* size: heads, head_dim, lengths of up to five sequences. */

@@ -19,7 +19,7 @@ int sp_gemm_choose(const struct sp_gemm_family **out, struct sp_device *device, 
     int values[SP_TUNABLES];
 
     if (strcmp(name, "auto") == 0)
-        name = sp_device_info(device)->type == SP_DEVICE_CPU ? "packed" : "tiled";
+        name = sp_device_info(device)->lanes ? "tiled" : "packed";
     for (size_t i = 0; i < sp_gemm_family_count; i++)
         if (strcmp(sp_gemm_families[i]->name, name) == 0)
             family = sp_gemm_families[i];

@@ -1,6 +1,6 @@
 /* Conformance of every GEMM family against double precision, for the three products and all epilogues. */
 #include "runtime/op/check.h"
-#include "runtime/op/gemm.h"
+#include "runtime/op/gemm_priv.h"
 
 #include "runtime/base/error.h"
 
@@ -123,18 +123,45 @@ static int check_family(struct sp_check *t, const struct sp_op_case *c, struct r
     return sp_check_compare(t, "C", g->c, expected, m * n, c->tolerance);
 }
 
+static int check_with(struct sp_check *t, const struct sp_op_case *c, struct run *r)
+{
+    int rc = check_family(t, c, r);
+
+    if (rc == 0)
+        rc = sp_device_finish(sp_check_device(t));
+    sp_gemm_weight_free(&r->weight);
+    return rc;
+}
+
 static int check_named(struct sp_check *t, const struct sp_op_case *c, const char *name)
 {
     struct run r = { .c = c };
-    int rc = sp_gemm_choose(&r.family, sp_check_device(t), name);
 
-    if (rc == 0)
-        rc = check_family(t, c, &r);
-    if (rc == 0)
-        rc = sp_device_finish(sp_check_device(t));
-    sp_gemm_weight_free(&r.weight);
-    return rc;
+    SP_TRY(sp_gemm_choose(&r.family, sp_check_device(t), name));
+    return check_with(t, c, &r);
 }
+
+/* clblast's epilogue behind another family's product: also for drivers that CLBlast is not run on. */
+static int run_then_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
+{
+    struct sp_gemm product = *gemm;
+
+    product.bias = product.pre = NULL;
+    product.activation = SP_ACTIVATION_NONE;
+    SP_TRY(sp_gemm_tiled.run(device, &product));
+    return sp_gemm_epilogue(device, gemm);
+}
+
+static int check_epilogue(struct sp_check *t, const struct sp_op_case *c)
+{
+    static const struct sp_gemm_family family = { .name = "tiled, then the epilogue", .run = run_then_epilogue };
+
+    return check_with(t, c, &(struct run){ .family = &family, .c = c });
+}
+
+const struct sp_op sp_op_gemm_epilogue = {
+    .name = "gemm_epilogue", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_epilogue,
+};
 
 #define SP_GEMM_FAMILY(family)                                                                                         \
     static int check_##family(struct sp_check *t, const struct sp_op_case *c)                                          \

@@ -8,7 +8,7 @@
 
 static const struct sp_kernel gemm_epilogue = { "gemm_epilogue", "blas/gemm_epilogue.cl" };
 
-static int epilogue(struct sp_device *device, const struct sp_gemm *gemm)
+int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
 {
     struct sp_launch launch = { .kernel = &gemm_epilogue, .global = { (size_t)gemm->m * (size_t)gemm->n }, .local = { 1 } };
 
@@ -31,7 +31,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     CLBlastStatusCode status;
 
     if (sp_device_recording(device)) /* CLBlast builds its own programs at its first call */
-        return epilogue(device, gemm);
+        return sp_gemm_epilogue(device, gemm);
     queue = sp_native_begin(device, sp_gemm_label(gemm));
     status = CLBlastSgemm(CLBlastLayoutRowMajor, weight ? CLBlastTransposeYes : CLBlastTransposeNo,
                           forward ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, sp_native_buffer(gemm->a), 0,
@@ -41,7 +41,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     if (status != CLBlastSuccess)
         return sp_error(SP_EDEVICE, "CLBlast failed with status %d on %s in a product of %zu x %zu x %zu", (int)status,
                         sp_device_info(device)->name, m, n, k);
-    return epilogue(device, gemm);
+    return sp_gemm_epilogue(device, gemm);
 }
 
 const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .run = run };

@@ -16,6 +16,9 @@ void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gem
 /* Runs a kernel of the parameters (A, B, C, bias, pre, m, k), as gemm_packed and gemm_tiled are, the launch's own defines set. */
 int sp_gemm_launch(struct sp_device *device, struct sp_launch *launch, const struct sp_gemm *gemm);
 
+/* Bias, activation and what it keeps or reads, as a pass of its own over C. */
+int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm);
+
 /* The product's name in profiles. */
 const char *sp_gemm_label(const struct sp_gemm *gemm);
 

@@ -17,7 +17,7 @@ int sp_geometry_lanes(const struct sp_device *device)
     asked = true;
     if (override)
         return override;
-    return sp_device_info(device)->type == SP_DEVICE_CPU ? 1 : 64;
+    return sp_device_info(device)->lanes ? 64 : 1;
 }
 
 void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item)

@@ -17,10 +17,12 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/layernorm.c runtime/op/layernorm.h \
 	runtime/op/linear_attention.c runtime/op/linear_attention.h \
 	runtime/op/loss.c runtime/op/loss.h \
+	runtime/op/moments.c runtime/op/moments.h \
 	runtime/op/norm.c runtime/op/norm.h \
 	runtime/op/op.h runtime/op/ops.c runtime/op/op.def \
 	runtime/op/rows.c runtime/op/rows.h \
 	runtime/op/sddmm.c runtime/op/sddmm.h \
+	runtime/op/sm3.c runtime/op/sm3.h \
 	runtime/op/sparse.c runtime/op/sparse.h \
 	runtime/op/transpose.c runtime/op/transpose.h \
 	runtime/op/tuned.c runtime/op/tuned.h runtime/op/tuned.def \

@@ -1,53 +1,94 @@
-#include "runtime/optim/optim.h"
+#include "runtime/optim/optimizer.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
-#include "runtime/op/adamw.h"
 #include "runtime/op/norm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct state {
-    struct sp_optim_view view;
-    struct sp_buffer *m, *v;
-    size_t first_slot;
+static const struct sp_optimizer *const optimizers[] = {
+#define SP_OPTIMIZER(name) &sp_optimizer_##name,
+#include "runtime/optim/optimizer.def"
+#undef SP_OPTIMIZER
 };
 
 struct sp_optim {
     struct sp_device *device;
+    const struct sp_optimizer *optimizer;
     struct sp_optim_options options;
-    struct state *states;
-    size_t count, slots, bytes;
+    struct sp_optim_state *states;
+    size_t count, slots;
     struct sp_buffer *slot_buffer, *norm; /* norm: the norm and the clipping coefficient */
-    uint32_t step;
+    struct sp_optim_scratch scratch;
+    uint32_t steps; /* done */
 };
 
-static int zeros(struct sp_buffer **out, struct sp_device *device, size_t bytes)
+const struct sp_optimizer *sp_optimizer_find(const char *name)
 {
-    SP_TRY(sp_buffer_create(out, device, bytes));
-    return sp_buffer_fill(*out, 0, 0, bytes);
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++)
+        if (strcmp(optimizers[i]->name, name) == 0)
+            return optimizers[i];
+    return NULL;
+}
+
+int sp_optim_keep(struct sp_optim_state *state, size_t i, struct sp_device *device, size_t count)
+{
+    sp_buffer_free(state->kept[i]);
+    state->kept[i] = NULL;
+    SP_TRY(sp_buffer_create(&state->kept[i], device, count * sizeof(float)));
+    return sp_buffer_fill(state->kept[i], 0, 0, count * sizeof(float));
+}
+
+int sp_optim_scratch(struct sp_optim_scratch *scratch, struct sp_device *device, size_t bytes)
+{
+    if (scratch->size >= bytes)
+        return 0;
+    sp_buffer_free(scratch->buffer);
+    *scratch = (struct sp_optim_scratch){ 0 };
+    SP_TRY(sp_buffer_create(&scratch->buffer, device, bytes));
+    scratch->size = bytes;
+    return 0;
+}
+
+static struct sp_optim_step step_of(struct sp_optim *optim, double lr)
+{
+    return (struct sp_optim_step){ .device = optim->device, .options = &optim->options, .scratch = &optim->scratch,
+                                   .norm = optim->norm, .lr = lr, .number = optim->steps };
+}
+
+/* Each view's slots for the norm, and room for all of them. */
+static int place_slots(struct sp_optim *optim)
+{
+    size_t slots = 0;
+
+    for (size_t i = 0; i < optim->count; i++) {
+        optim->states[i].first_slot = slots;
+        slots += sp_norm_slots(optim->states[i].view.count);
+    }
+    if (!optim->slot_buffer || slots > sp_buffer_size(optim->slot_buffer) / sizeof(float)) {
+        sp_buffer_free(optim->slot_buffer);
+        optim->slot_buffer = NULL;
+        SP_TRY(sp_buffer_create(&optim->slot_buffer, optim->device, slots * sizeof(float)));
+    }
+    optim->slots = slots;
+    return 0;
 }
 
 static int create(struct sp_optim *optim, const struct sp_optim_view *views)
 {
-    for (size_t i = 0; i < optim->count; i++) {
-        struct state *s = &optim->states[i];
-        size_t bytes = views[i].count * sizeof(float);
+    struct sp_optim_step step = step_of(optim, 0);
 
-        s->view = views[i];
-        s->first_slot = optim->slots;
-        optim->slots += sp_norm_slots(views[i].count);
-        optim->bytes += 2 * bytes;
-        SP_TRY(zeros(&s->m, optim->device, bytes));
-        SP_TRY(zeros(&s->v, optim->device, bytes));
+    for (size_t i = 0; i < optim->count; i++) {
+        optim->states[i].view = views[i];
+        SP_TRY(optim->optimizer->create(&optim->states[i], &step));
     }
-    SP_TRY(sp_buffer_create(&optim->slot_buffer, optim->device, optim->slots * sizeof(float)));
+    SP_TRY(place_slots(optim));
     return sp_buffer_create(&optim->norm, optim->device, 2 * sizeof(float));
 }
 
-int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optim_view *views, size_t count,
-                    const struct sp_optim_options *options)
+int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optimizer *optimizer,
+                    const struct sp_optim_view *views, size_t count, const struct sp_optim_options *options)
 {
     struct sp_optim *optim = sp_calloc(1, sizeof *optim);
     int rc;
@@ -55,7 +96,7 @@ int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struc
     *out = NULL;
     if (!optim)
         return SP_ENOMEM;
-    *optim = (struct sp_optim){ .device = device, .options = *options, .count = count };
+    *optim = (struct sp_optim){ .device = device, .optimizer = optimizer, .options = *options, .count = count };
     optim->states = sp_calloc(count, sizeof *optim->states);
     rc = optim->states ? create(optim, views) : SP_ENOMEM;
     if (rc < 0) {
@@ -70,12 +111,12 @@ void sp_optim_free(struct sp_optim *optim)
 {
     if (!optim)
         return;
-    for (size_t i = 0; optim->states && i < optim->count; i++) {
-        sp_buffer_free(optim->states[i].m);
-        sp_buffer_free(optim->states[i].v);
-    }
+    for (size_t i = 0; optim->states && i < optim->count; i++)
+        for (size_t k = 0; k < sizeof optim->states->kept / sizeof *optim->states->kept; k++)
+            sp_buffer_free(optim->states[i].kept[k]);
     sp_buffer_free(optim->slot_buffer);
     sp_buffer_free(optim->norm);
+    sp_buffer_free(optim->scratch.buffer);
     free(optim->states);
     free(optim);
 }
@@ -85,7 +126,7 @@ int sp_optim_norm(double *out, struct sp_optim *optim)
     float norm = 0;
 
     for (size_t i = 0; i < optim->count; i++) {
-        const struct state *s = &optim->states[i];
+        const struct sp_optim_state *s = &optim->states[i];
 
         SP_TRY(sp_norm_squares(optim->device, &(struct sp_norm_squares){ .slots = optim->slot_buffer, .in = s->view.gradient,
                                                                         .count = s->view.count,
@@ -99,30 +140,51 @@ int sp_optim_norm(double *out, struct sp_optim *optim)
     return 0;
 }
 
+struct sp_buffer *sp_optim_norm_buffer(const struct sp_optim *optim)
+{
+    return optim->norm;
+}
+
 int sp_optim_step(struct sp_optim *optim, double lr)
 {
-    if (!sp_device_recording(optim->device))
-        optim->step++;
-    for (size_t i = 0; i < optim->count; i++) {
-        const struct state *s = &optim->states[i];
+    struct sp_optim_step step;
 
-        SP_TRY(sp_adamw(optim->device, &(struct sp_adamw){ .value = s->view.value,
-                                                           .m = s->m,
-                                                           .v = s->v,
-                                                           .gradient = s->view.gradient,
-                                                           .norm = optim->norm,
-                                                           .count = s->view.count,
-                                                           .lr = lr,
-                                                           .beta1 = optim->options.beta1,
-                                                           .beta2 = optim->options.beta2,
-                                                           .epsilon = optim->options.epsilon,
-                                                           .decay = s->view.decay ? optim->options.weight_decay : 0,
-                                                           .step = optim->step }));
-    }
+    if (!sp_device_recording(optim->device))
+        optim->steps++;
+    step = step_of(optim, lr);
+    if (optim->optimizer->begin)
+        SP_TRY(optim->optimizer->begin(&step));
+    for (size_t i = 0; i < optim->count; i++)
+        SP_TRY(optim->optimizer->step(&optim->states[i], &step));
     return 0;
+}
+
+int sp_optim_move(struct sp_optim *optim, size_t i, const struct sp_optim_move *move)
+{
+    struct sp_optim_state *state = &optim->states[i];
+    struct sp_optim_step step = step_of(optim, 0);
+
+    SP_TRY(optim->optimizer->move(state, move, &step));
+    state->view = move->view;
+    return place_slots(optim);
+}
+
+int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i)
+{
+    const struct sp_optim_state *state = &optim->states[i];
+
+    if (optim->optimizer != &sp_optimizer_sm3)
+        return sp_error(SP_EINVAL, "optimizer %s has no accumulators of rows and columns", optim->optimizer->name);
+    return sp_buffer_read(out, state->kept[0], 0, ((size_t)state->view.rows + (size_t)state->view.cols) * sizeof *out);
 }
 
 size_t sp_optim_memory(const struct sp_optim *optim)
 {
-    return optim->bytes;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < optim->count; i++)
+        for (size_t k = 0; k < sizeof optim->states->kept / sizeof *optim->states->kept; k++)
+            if (optim->states[i].kept[k])
+                bytes += sp_buffer_size(optim->states[i].kept[k]);
+    return bytes;
 }

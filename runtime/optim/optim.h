@@ -1,39 +1,68 @@
 /*
- * The optimizer over everything that a run trains (layer 4): AdamW on a list of vectors (the sparse delta's values, the head's
+ * The optimizer over everything that a run trains (layer 4): one of optimizer.def on a list of views (a tensor's delta, the head's
  * tensors, every tensor in full fine-tuning), with clipping by their common gradient norm. State is fp32 and lies beside them.
+ * Threading: as the device.
  */
 #ifndef SP_OPTIM_OPTIM_H
 #define SP_OPTIM_OPTIM_H
 
+#include "runtime/base/remap.h"
 #include "runtime/op/op.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One trained vector; the buffers are borrowed. */
+/* What is trained of one tensor; the buffers are borrowed. A vector has one column. */
 struct sp_optim_view {
     const char *name;
-    struct sp_buffer *value, *gradient;
+    struct sp_buffer *value, *gradient; /* [count]; with a count of 0 they may be NULL */
     size_t count;
-    bool decay; /* weight decay acts on it */
+    int rows, cols;              /* of the tensor */
+    struct sp_buffer *positions; /* [count] uint32: which of its entries; NULL: all, in order */
+    bool decay;                  /* weight decay acts on it */
+    bool moving;                 /* entries come and go (sp_optim_move): each has its own age */
 };
 
 struct sp_optim_options {
-    double beta1, beta2, epsilon, weight_decay;
+    double beta1, beta2, epsilon; /* AdamW's */
+    double weight_decay;
     double max_grad_norm; /* 0: no clipping */
 };
 
+struct sp_optimizer;
 struct sp_optim;
 
-int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optim_view *views, size_t count,
-                    const struct sp_optim_options *options);
+/* The optimizer of that name, or NULL. */
+const struct sp_optimizer *sp_optimizer_find(const char *name);
+
+int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optimizer *optimizer,
+                    const struct sp_optim_view *views, size_t count, const struct sp_optim_options *options);
 void sp_optim_free(struct sp_optim *optim); /* NULL is fine */
 
 /* The gradients' common norm before clipping, not finite when a gradient is not. Waits for the device. Comes before each step. */
 int sp_optim_norm(double *out, struct sp_optim *optim);
 
+/* That norm and the clipping coefficient on the device, as sp_norm_finish leaves them. */
+struct sp_buffer *sp_optim_norm_buffer(const struct sp_optim *optim);
+
 /* One update at rate `lr` with the gradients clipped as the last sp_optim_norm found. */
 int sp_optim_step(struct sp_optim *optim, double lr);
+
+/* A view whose entries have changed. */
+struct sp_optim_move {
+    struct sp_optim_view view; /* as it is now; rows and cols as before */
+    const uint32_t *from;      /* [view.count]: the entry that each was before, or SP_REMAP_NEW */
+    /* The gradients' mean and mean square over the last `age` steps for the new entries in their order: bias correction then gives
+     * these means. NULL: new entries start from nothing. */
+    const float *mean, *square;
+    uint32_t age;
+};
+
+/* Moves view i's state along; the view must be `moving`. */
+int sp_optim_move(struct sp_optim *optim, size_t i, const struct sp_optim_move *move);
+
+/* SM3's accumulators of view i, to the host: rows, then cols. SP_EINVAL for another optimizer. Waits for the device. */
+int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i);
 
 /* Bytes of the optimizer's state on the device. */
 size_t sp_optim_memory(const struct sp_optim *optim);

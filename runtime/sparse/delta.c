@@ -102,6 +102,7 @@ static int create(struct sp_delta *delta, const struct sp_delta_target *targets)
     size_t step = sp_buffer_alignment(delta->device) / sizeof(float), bytes;
     struct sp_buffer **vectors[] = { &delta->values, &delta->gradients, &delta->base };
 
+    delta->padded = 0;
     for (size_t i = 0; i < delta->count; i++) {
         delta->tensors[i].first = delta->padded;
         delta->tensors[i].count = targets[i].count;
@@ -141,22 +142,42 @@ int sp_delta_create(struct sp_delta **out, struct sp_device *device, const struc
     return 0;
 }
 
-void sp_delta_free(struct sp_delta *delta)
+static void release(struct sp_delta *delta)
 {
-    if (!delta)
-        return;
     for (size_t i = 0; delta->tensors && i < delta->count; i++) {
         struct tensor *t = &delta->tensors[i];
         struct sp_buffer *const own[] = { t->values, t->gradients, t->base, t->positions, t->row_starts, t->forward, t->backward };
 
         for (size_t k = 0; k < sizeof own / sizeof *own; k++)
             sp_buffer_free(own[k]);
+        *t = (struct tensor){ .count = 0 };
     }
     sp_buffer_free(delta->values);
     sp_buffer_free(delta->gradients);
     sp_buffer_free(delta->base);
+    delta->values = delta->gradients = delta->base = NULL;
+}
+
+void sp_delta_free(struct sp_delta *delta)
+{
+    if (!delta)
+        return;
+    release(delta);
     free(delta->tensors);
     free(delta);
+}
+
+int sp_delta_move(struct sp_delta *delta, const struct sp_delta_target *targets)
+{
+    release(delta);
+    return create(delta, targets);
+}
+
+int sp_delta_restore(struct sp_delta *delta)
+{
+    /* w0 + -0 is w0 in every bit, the sign of a zero included */
+    SP_TRY(sp_buffer_fill(delta->values, 0, 0x80000000u, delta->padded * sizeof(float)));
+    return sp_delta_apply(delta);
 }
 
 struct sp_wgrad_sink *sp_delta_sink(struct sp_delta *delta, size_t i)
@@ -177,6 +198,13 @@ struct sp_buffer *sp_delta_gradients(const struct sp_delta *delta)
 size_t sp_delta_padded_count(const struct sp_delta *delta)
 {
     return delta->padded;
+}
+
+struct sp_delta_part sp_delta_part(const struct sp_delta *delta, size_t i)
+{
+    const struct tensor *t = &delta->tensors[i];
+
+    return (struct sp_delta_part){ t->values, t->gradients, t->positions };
 }
 
 static int apply(struct sp_delta *delta, const struct tensor *t, struct sp_buffer *weight, struct sp_buffer *positions)
@@ -211,4 +239,18 @@ int sp_delta_write(struct sp_delta *delta, size_t i, const float *values)
     const struct tensor *t = &delta->tensors[i];
 
     return t->count ? sp_buffer_write(t->values, 0, values, t->count * sizeof *values) : 0;
+}
+
+int sp_delta_read_base(float *out, struct sp_delta *delta, size_t i)
+{
+    const struct tensor *t = &delta->tensors[i];
+
+    return t->count ? sp_buffer_read(out, t->base, 0, t->count * sizeof *out) : 0;
+}
+
+int sp_delta_write_base(struct sp_delta *delta, size_t i, const float *base)
+{
+    const struct tensor *t = &delta->tensors[i];
+
+    return t->count ? sp_buffer_write(t->base, 0, base, t->count * sizeof *base) : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The sparse delta (layer 4): for each target weight a sorted list of flat positions and a trainable fp32 value for each, on the
- * device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor after tensor, so that
- * optimizer, norm and files see one vector; each tensor's part is padded with entries that stay zero.
+ * device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor after tensor; each tensor's
+ * part is padded with entries that stay zero. Positions may change (sp_delta_move).
  *
  * Applying is in place: W[position] = w0 + value in every layout of the weight, exact for fp32 weights; forward costs
  * nothing. Threading: as the device.
@@ -36,6 +36,23 @@ struct sp_wgrad_sink *sp_delta_sink(struct sp_delta *delta, size_t i);
 struct sp_buffer *sp_delta_values(const struct sp_delta *delta);
 struct sp_buffer *sp_delta_gradients(const struct sp_delta *delta);
 size_t sp_delta_padded_count(const struct sp_delta *delta);
+
+/* Target i's part of it and its flat positions, NULL where it has no entries; borrowed, until the positions change. */
+struct sp_delta_part {
+    struct sp_buffer *values, *gradients, *positions;
+};
+struct sp_delta_part sp_delta_part(const struct sp_delta *delta, size_t i);
+
+/* The positions change: everything is made anew as sp_delta_create does, with the weights as they are now as the originals. The
+ * sinks stay where they are. After a failure the delta can only be freed. */
+int sp_delta_move(struct sp_delta *delta, const struct sp_delta_target *targets);
+
+/* Puts the original weights back, bit for bit; values are then no longer what they were. */
+int sp_delta_restore(struct sp_delta *delta);
+
+/* Target i's original weights, from and to the host. */
+int sp_delta_read_base(float *out, struct sp_delta *delta, size_t i);
+int sp_delta_write_base(struct sp_delta *delta, size_t i, const float *base);
 
 /* Writes w0 + value into the weights. */
 int sp_delta_apply(struct sp_delta *delta);

@@ -17,4 +17,7 @@ runtime_sparse_libsparse_a_SOURCES = \
 	runtime/sparse/metric_taylor_fo.c \
 	runtime/sparse/metric_wanda.c \
 	runtime/sparse/observe.c runtime/sparse/observe.h \
-	runtime/sparse/select.c runtime/sparse/select.h
+	runtime/sparse/outer.c runtime/sparse/outer.h \
+	runtime/sparse/select.c runtime/sparse/select.h \
+	runtime/sparse/support.c runtime/sparse/support.h \
+	runtime/sparse/window.c runtime/sparse/window.h

@@ -6,6 +6,7 @@
 #include "runtime/base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,17 @@ static const char *const headers[] = { "auto", "true", "false", NULL };
 static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
 static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
-static const char *const methods[] = { "static", "full", "head", NULL };
+static const char *const methods[] = { "static", "dynamic", "spiel", "full", "head", NULL };
+static const char *const optimizers[] = {
+#define SP_OPTIMIZER(name) #name,
+#include "runtime/optim/optimizer.def"
+#undef SP_OPTIMIZER
+    NULL
+};
+static const char *const drops[] = { "merge", "revert", NULL };
+static const char *const growths[] = { "ag", "ma", NULL };
+static const char *const replacements[] = { "linear", "cosine", NULL };
+static const char *const moved[] = { "delta", "delta_change", NULL };
 static const char *const metrics[] = {
 #define SP_METRIC(name) #name,
 #include "runtime/sparse/metric.def"
@@ -44,7 +55,8 @@ static const struct sp_option options[] = {
       "Held-out rows, for the metrics before and after training and as eval_strategy says.",
       "by default there is no evaluation" },
     { "output_dir", SP_OPTION_STRING, FIELD(output_dir), NULL, NULL, NULL, data,
-      "The folder for the adapter, metrics.jsonl and config.resolved.yaml; made when missing.",
+      "The folder for the adapter, metrics.jsonl, config.resolved.yaml and result.json; made when "
+      "missing.",
       "required by train" },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
       "What the labels are. auto: regression when a label is a number that is not an integer.",
@@ -92,8 +104,12 @@ static const struct sp_option options[] = {
       NULL },
     { "warmup_steps", SP_OPTION_NUMBER, FIELD(warmup_steps), "0", "[0, inf)", NULL, training,
       "Steps in which the learning rate rises from 0; below 1 it is a share of all steps.", NULL },
+    { "optimizer", SP_OPTION_STRING, FIELD(optimizer), NULL, NULL, optimizers, training,
+      "AdamW, with two numbers of state for each trained value, or SM3, with one for each row and "
+      "column of a weight.",
+      "by default adamw, with sparse.growth ma sm3" },
     { "weight_decay", SP_OPTION_NUMBER, FIELD(weight_decay), "0", "[0, 1000]", NULL, training,
-      "AdamW's decay. On a sparse delta it pulls towards the pretrained weight.", NULL },
+      "Decoupled decay. On a sparse delta it pulls towards the pretrained weight.", NULL },
     { "adam_beta1", SP_OPTION_NUMBER, FIELD(adam_beta1), "0.9", "[0, 1)", NULL, training,
       "AdamW's decay of the mean gradient.", NULL },
     { "adam_beta2", SP_OPTION_NUMBER, FIELD(adam_beta2), "0.999", "[0, 1)", NULL, training,
@@ -130,7 +146,10 @@ static const struct sp_option options[] = {
       "The kernels for matrix products; auto picks by device.", NULL },
 
     { "sparse.method", SP_OPTION_CHOICE, FIELD(sparse.method), "static", NULL, methods, sparse,
-      "What is trained besides the head: a fixed sparse delta, all weights, or nothing.", NULL },
+      "What is trained besides the head: a sparse delta with a fixed mask, one whose mask is made "
+      "anew every interval (dynamic), one that drops and grows entries (spiel), all weights, or "
+      "nothing.",
+      NULL },
     { "sparse.metric", SP_OPTION_STRING, FIELD(sparse.metric), "gradient", NULL, metrics, sparse,
       "The score by which positions are chosen; `speft-cl metrics` says what each is and costs.",
       NULL },
@@ -160,6 +179,37 @@ static const struct sp_option options[] = {
       "A folder that keeps scores for other runs with the same model, rows and metric; made when "
       "missing.",
       "by default scores are not kept" },
+    { "sparse.interval", SP_OPTION_INT, FIELD(sparse.interval), NULL, "[1, inf)", NULL, sparse,
+      "Steps between new masks, with method dynamic.", "by default 100" },
+    { "sparse.on_drop", SP_OPTION_STRING, FIELD(sparse.on_drop), NULL, NULL, drops, sparse,
+      "What a new mask does to the old one's changes, with method dynamic: merge keeps all of them "
+      "in the weights and starts values at 0; revert undoes those that are dropped.",
+      "by default merge" },
+    { "sparse.growth", SP_OPTION_STRING, FIELD(sparse.growth), NULL, NULL, growths, sparse,
+      "How method spiel chooses new entries: by accumulated gradients (ag), or by SM3's "
+      "accumulators (ma).",
+      "by default ag" },
+    { "sparse.reselection_steps", SP_OPTION_INT, FIELD(sparse.reselection_steps), NULL,
+      "[2, inf)", NULL, sparse, "Steps between reselections, with method spiel.",
+      "by default 20" },
+    { "sparse.selection_accumulation_steps", SP_OPTION_INT,
+      FIELD(sparse.selection_accumulation_steps), NULL, "[1, inf)", NULL, sparse,
+      "Steps over which gradients are accumulated before a reselection, with method spiel; fewer "
+      "than reselection_steps.",
+      "by default 5" },
+    { "sparse.initial_replacement", SP_OPTION_NUMBER, FIELD(sparse.initial_replacement), NULL,
+      "(0, 1]", NULL, sparse,
+      "The share of entries that a reselection replaces at the run's start, with method spiel.",
+      "by default 0.2" },
+    { "sparse.replacement_schedule", SP_OPTION_STRING, FIELD(sparse.replacement_schedule), NULL,
+      NULL, replacements, sparse,
+      "How that share falls to 0: in a line, after a first reselection that replaces all, or in "
+      "half a cosine.",
+      "by default linear" },
+    { "sparse.drop", SP_OPTION_STRING, FIELD(sparse.drop), NULL, NULL, moved, sparse,
+      "Which entries method spiel drops: those nearest the pretrained weight, or those that moved "
+      "least since the last reselection.",
+      "by default delta" },
 };
 
 /* Other tools' names where they mean the same: axolotl, LLaMA-Factory, mlx-lm, torchtune. */
@@ -220,7 +270,7 @@ static int read_file(struct load *load, const char *path)
     skip = length >= 3 && memcmp(load->text, mark, 3) == 0 ? 3 : 0;
     load->file = (struct sp_source){ path, load->text + skip, length - skip };
     SP_TRY(sp_yaml_parse(&root, &load->file));
-    rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file);
+    rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file, SP_OPTION_FILE);
     sp_yaml_release(&root);
     return rc;
 }
@@ -245,8 +295,8 @@ static bool given_after(const struct sp_option_given *a, const struct sp_option_
                                           : a->place.column > b->place.column;
 }
 
-/* Two options that cannot both be given: what the command line says goes before what the file says,
- * and of two that were given in the same way the second is the mistake. */
+/* Two options that cannot both be given: what the command line says goes before what the file says, a later layer before an
+ * earlier one, and of two that were given in the same way the second is the mistake. */
 static int contradiction(struct load *load, const char *a, const char *b, const char *why)
 {
     const struct sp_option_given *first = given(load, a), *second = given(load, b);
@@ -254,8 +304,8 @@ static int contradiction(struct load *load, const char *a, const char *b, const 
     if (first->rank != second->rank) {
         const char *lost = first->rank < second->rank ? a : b;
 
-        sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, load->file.name,
-               why);
+        if (first->rank == SP_OPTION_OVERRIDE || second->rank == SP_OPTION_OVERRIDE)
+            sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, given(load, lost)->source->name, why);
         return sp_option_reset(&table, load->config, load->given, lost);
     }
     if (given_after(first, second))
@@ -272,9 +322,9 @@ static int check_budget(struct load *load)
     size_t set = 0;
 
     for (size_t i = 0; i < COUNT(budgets); i++) {
-        if (config->sparse.method != SP_CONFIG_METHOD_STATIC && given(load, budgets[i])->rank)
+        if (!sp_config_is_sparse(config) && given(load, budgets[i])->rank)
             SP_TRY(contradiction(load, "sparse.method", budgets[i],
-                                 "a budget of positions contradicts a method other than static"));
+                                 "a budget of positions contradicts a method without a mask"));
         for (size_t j = 0; j < i; j++)
             if (given(load, budgets[i])->rank && given(load, budgets[j])->rank)
                 SP_TRY(contradiction(load, budgets[j], budgets[i],
@@ -282,9 +332,113 @@ static int check_budget(struct load *load)
     }
     for (size_t i = 0; i < COUNT(budgets); i++)
         set += given(load, budgets[i])->rank != SP_OPTION_DEFAULT;
-    if (config->sparse.method == SP_CONFIG_METHOD_STATIC && !set)
+    if (sp_config_is_sparse(config) && !set)
         config->sparse.rank_equivalent = DEFAULT_RANK;
     return 0;
+}
+
+/* `key` may only be given with the method: a command line that changes the method leaves it out. */
+static int only_with(struct load *load, const char *key, enum sp_config_method method)
+{
+    const struct sp_option_given *option = given(load, key);
+    char why[128];
+
+    if (load->config->sparse.method == method || !option->rank)
+        return 0;
+    snprintf(why, sizeof why, "%s means nothing without sparse.method: %s", key, methods[method]);
+    if (given(load, "sparse.method")->rank > option->rank)
+        return contradiction(load, "sparse.method", key, why);
+    return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
+}
+
+static int fill(char **field, const char *value)
+{
+    if (*field)
+        return 0;
+    *field = sp_strdup(value);
+    return *field ? 0 : SP_ENOMEM;
+}
+
+static void fill_int(long long *field, long long value)
+{
+    if (*field < 0)
+        *field = value;
+}
+
+/* SpIEL starts from random positions, the same share of each tensor. */
+static int check_spiel_start(struct load *load)
+{
+    static const char *const keys[] = { "sparse.metric", "sparse.scope" };
+    struct sp_config_sparse *s = &load->config->sparse;
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct sp_option_given *option = given(load, keys[i]);
+        bool fits = i ? s->scope == SP_CONFIG_SCOPE_TENSOR : strcmp(s->metric, "random") == 0;
+        const char *why = i ? "method spiel has the same share of each tensor (sparse.scope: tensor)"
+                            : "method spiel starts from random positions (sparse.metric: random)";
+
+        if (!option->rank || fits)
+            continue;
+        if (given(load, "sparse.method")->rank < option->rank)
+            return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
+        SP_TRY(contradiction(load, "sparse.method", keys[i], why));
+    }
+    free(s->metric);
+    s->metric = NULL;
+    s->scope = SP_CONFIG_SCOPE_TENSOR;
+    return fill(&s->metric, "random");
+}
+
+static int check_spiel(struct load *load)
+{
+    struct sp_config_sparse *s = &load->config->sparse;
+    const struct sp_option_given *window = given(load, "sparse.selection_accumulation_steps");
+
+    SP_TRY(check_spiel_start(load));
+    SP_TRY(fill(&s->growth, "ag"));
+    SP_TRY(fill(&s->replacement_schedule, "linear"));
+    SP_TRY(fill(&s->drop, "delta"));
+    fill_int(&s->reselection_steps, 20);
+    fill_int(&s->selection_accumulation_steps, 5);
+    if (isnan(s->initial_replacement))
+        s->initial_replacement = 0.2;
+    if (s->selection_accumulation_steps < s->reselection_steps)
+        return 0;
+    if (!window->rank)
+        window = given(load, "sparse.reselection_steps");
+    return sp_source_error(SP_ECONFIG, window->source, window->place,
+                           "%lld selection_accumulation_steps do not fit between reselections every %lld "
+                           "reselection_steps: they must be fewer",
+                           s->selection_accumulation_steps, s->reselection_steps);
+}
+
+/* The options of the methods whose mask moves, and the optimizer. */
+static int check_method(struct load *load)
+{
+    static const char *const dynamic[] = { "sparse.interval", "sparse.on_drop" };
+    static const char *const spiel[] = { "sparse.growth", "sparse.reselection_steps",
+                                         "sparse.selection_accumulation_steps",
+                                         "sparse.initial_replacement",
+                                         "sparse.replacement_schedule", "sparse.drop" };
+    struct sp_config_sparse *s = &load->config->sparse;
+    bool ma;
+
+    for (size_t i = 0; i < COUNT(dynamic); i++)
+        SP_TRY(only_with(load, dynamic[i], SP_CONFIG_METHOD_DYNAMIC));
+    for (size_t i = 0; i < COUNT(spiel); i++)
+        SP_TRY(only_with(load, spiel[i], SP_CONFIG_METHOD_SPIEL));
+    if (s->growth && strcmp(s->growth, "ma") == 0 && load->config->optimizer &&
+        strcmp(load->config->optimizer, "sm3") != 0)
+        SP_TRY(contradiction(load, "sparse.growth", "optimizer",
+                             "growth ma reads SM3's accumulators, which another optimizer has not"));
+    if (s->method == SP_CONFIG_METHOD_DYNAMIC) {
+        fill_int(&s->interval, 100);
+        SP_TRY(fill(&s->on_drop, "merge"));
+    }
+    if (s->method == SP_CONFIG_METHOD_SPIEL)
+        SP_TRY(check_spiel(load));
+    ma = s->growth && strcmp(s->growth, "ma") == 0;
+    return fill(&load->config->optimizer, ma ? "sm3" : "adamw");
 }
 
 static int check_evaluation(struct load *load)
@@ -293,6 +447,12 @@ static int check_evaluation(struct load *load)
     const struct sp_option_given *strategy = given(load, "eval_strategy"),
                                  *steps = given(load, "eval_steps");
 
+    if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file) {
+        sp_log(SP_LOG_WARNING, "eval_strategy: %s has no effect without a validation_file", evals[config->eval_strategy]);
+        SP_TRY(sp_option_reset(&table, config, load->given, "eval_strategy"));
+        return sp_option_reset(&table, config, load->given, "eval_steps");
+    }
+
     if (config->eval_strategy != SP_CONFIG_EVAL_STEPS && steps->rank) {
         if (strategy->rank < steps->rank)
             return sp_source_error(SP_ECONFIG, steps->source, steps->place,
@@ -300,10 +460,6 @@ static int check_evaluation(struct load *load)
         SP_TRY(contradiction(load, "eval_strategy", "eval_steps",
                              "eval_steps contradicts an eval_strategy other than steps"));
     }
-    if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file)
-        return sp_source_error(SP_ECONFIG, strategy->source, strategy->place,
-                               "eval_strategy: %s needs a validation_file",
-                               evals[config->eval_strategy]);
     if (config->eval_strategy == SP_CONFIG_EVAL_STEPS && config->eval_steps < 0)
         config->eval_steps = config->logging_steps;
     return 0;
@@ -326,12 +482,13 @@ static int check_steps(struct load *load)
 /* What the file names stands in the current directory, or beside the file. */
 static int find_beside(struct load *load, const char *key, char **path)
 {
-    const char *slash = load->file.name ? strrchr(load->file.name, '/') : NULL;
+    const struct sp_option_given *option = given(load, key);
+    const char *file = option->source ? option->source->name : NULL, *slash = file ? strrchr(file, '/') : NULL;
     char *folder, *beside;
 
-    if (given(load, key)->rank != SP_OPTION_FILE || !slash || sp_fs_exists(*path))
+    if (option->rank == SP_OPTION_DEFAULT || option->rank == SP_OPTION_OVERRIDE || !slash || sp_fs_exists(*path))
         return 0;
-    folder = sp_strndup(load->file.name, (size_t)(slash - load->file.name) + 1);
+    folder = sp_strndup(file, (size_t)(slash - file) + 1);
     beside = folder ? sp_fs_join(folder, *path) : NULL;
     free(folder);
     if (!beside)
@@ -345,24 +502,32 @@ static int find_beside(struct load *load, const char *key, char **path)
     return 0;
 }
 
-static int load_all(struct load *load, const char *path, const char *const *overrides, size_t count)
+/* What comes after the files or layers: overrides, checks, paths. */
+static int complete(struct load *load, const char *name, const char *const *overrides, size_t count)
 {
     struct sp_config *config = load->config;
 
-    SP_TRY(sp_option_defaults(&table, config));
-    if (path)
-        SP_TRY(read_file(load, path));
     SP_TRY(read_overrides(load, overrides, count));
+    SP_TRY(check_method(load));
     SP_TRY(check_budget(load));
     SP_TRY(check_evaluation(load));
     SP_TRY(check_steps(load));
     SP_TRY(find_beside(load, "model_name_or_path", &config->model_name_or_path));
     SP_TRY(find_beside(load, "train_file", &config->train_file));
     SP_TRY(find_beside(load, "validation_file", &config->validation_file));
-    if (!path)
+    if (!name)
         return 0;
-    config->source = sp_strdup(path);
+    config->source = sp_strdup(name);
     return config->source ? sp_config_require(config, "model_name_or_path") : SP_ENOMEM;
+}
+
+static int finish(struct load *load, int rc)
+{
+    free(load->text);
+    free(load->overrides);
+    if (rc < 0)
+        sp_config_release(load->config);
+    return rc;
 }
 
 int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
@@ -372,12 +537,28 @@ int sp_config_load(struct sp_config *out, const char *path, const char *const *o
     int rc;
 
     *out = (struct sp_config){ .source = NULL };
-    rc = load_all(&load, path, overrides, count);
-    free(load.text);
-    free(load.overrides);
-    if (rc < 0)
-        sp_config_release(out);
-    return rc;
+    rc = sp_option_defaults(&table, out);
+    if (rc == 0 && path)
+        rc = read_file(&load, path);
+    if (rc == 0)
+        rc = complete(&load, path, overrides, count);
+    return finish(&load, rc);
+}
+
+int sp_config_load_layers(struct sp_config *out, const char *name, const struct sp_config_layer *layers, size_t layer_count,
+                          const char *const *overrides, size_t count)
+{
+    struct load load = { .config = out };
+    int rc;
+
+    *out = (struct sp_config){ .source = NULL };
+    rc = sp_option_defaults(&table, out);
+    for (size_t i = 0; rc == 0 && i < layer_count; i++)
+        rc = sp_option_read_yaml(&table, out, load.given, layers[i].block, layers[i].source,
+                                 (enum sp_option_rank)(SP_OPTION_FILE + i));
+    if (rc == 0)
+        rc = complete(&load, name, overrides, count);
+    return finish(&load, rc);
 }
 
 void sp_config_release(struct sp_config *config)

@@ -20,7 +20,10 @@
 #include <stddef.h>
 
 enum sp_config_eval { SP_CONFIG_EVAL_NO, SP_CONFIG_EVAL_STEPS, SP_CONFIG_EVAL_EPOCH };
-enum sp_config_method { SP_CONFIG_METHOD_STATIC, SP_CONFIG_METHOD_FULL, SP_CONFIG_METHOD_HEAD };
+enum sp_config_method {
+    SP_CONFIG_METHOD_STATIC, SP_CONFIG_METHOD_DYNAMIC, SP_CONFIG_METHOD_SPIEL, SP_CONFIG_METHOD_FULL,
+    SP_CONFIG_METHOD_HEAD
+};
 enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR, SP_CONFIG_SCOPE_UNIFORM_COUNT };
 
 struct sp_config_sparse {
@@ -28,7 +31,7 @@ struct sp_config_sparse {
     char *metric; /* a metric's name */
     char *sign;   /* of grasp: paper or code */
     long long lift_rank;
-    /* The budget: with method static exactly one is set, with the others none. Unset is NaN for the
+    /* The budget: with a sparse method exactly one is set, with the others none. Unset is NaN for the
      * density, -1 otherwise. */
     double density;
     long long rank_equivalent, count;
@@ -36,6 +39,17 @@ struct sp_config_sparse {
     struct sp_string_list target_modules;
     long long scoring_examples, scoring_memory; /* rows; MiB */
     char *score_cache;                          /* a folder; NULL: none */
+
+    /* method dynamic; -1 and NULL with the others */
+    long long interval;
+    char *on_drop; /* merge or revert */
+
+    /* method spiel; -1, NaN and NULL with the others */
+    char *growth; /* ag or ma */
+    long long reselection_steps, selection_accumulation_steps;
+    double initial_replacement;
+    char *replacement_schedule; /* linear or cosine */
+    char *drop;                 /* delta or delta_change */
 };
 
 struct sp_config {
@@ -59,6 +73,7 @@ struct sp_config {
     double learning_rate;
     char *lr_scheduler_type; /* linear, cosine or constant */
     double warmup_steps;     /* below 1: a share of all steps */
+    char *optimizer; /* an optimizer's name */
     double weight_decay, adam_beta1, adam_beta2, adam_epsilon;
     double max_grad_norm; /* 0: no clipping */
     double dropout;       /* NaN when unset: the model's own */
@@ -82,7 +97,25 @@ struct sp_config {
  * release. */
 int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
                    size_t count);
+
+/* Options of a mapping that was parsed from `source`. */
+struct sp_config_layer {
+    const struct sp_yaml_node *block;
+    const struct sp_source *source;
+};
+
+/* As sp_config_load, with mappings instead of a file, each laid over those before it: where two
+ * contradict each other the later one stands. `name` is what messages call the whole. */
+int sp_config_load_layers(struct sp_config *out, const char *name,
+                          const struct sp_config_layer *layers, size_t layer_count,
+                          const char *const *overrides, size_t count);
 void sp_config_release(struct sp_config *config);
+
+/* Whether a sparse delta is trained. */
+static inline bool sp_config_is_sparse(const struct sp_config *config)
+{
+    return config->sparse.method != SP_CONFIG_METHOD_FULL && config->sparse.method != SP_CONFIG_METHOD_HEAD;
+}
 
 /* SP_ECONFIG when the string option `key` ("train_file") is unset; for what only some commands
  * need. */

@@ -54,6 +54,11 @@ int sp_logits(float *out, double *loss, struct sp_run *run, const struct sp_data
 
 int sp_evaluate(struct sp_evaluation *out, struct sp_run *run)
 {
+    return sp_evaluate_rows(out, NULL, run);
+}
+
+int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_run *run)
+{
     const struct sp_dataset *d = &run->validation;
     size_t outputs = (size_t)sp_plan_outputs(run->plan);
     float *logits = sp_calloc(d->count * outputs, sizeof *logits);
@@ -71,6 +76,8 @@ int sp_evaluate(struct sp_evaluation *out, struct sp_run *run)
         predicted[i] = sp_argmax(logits + i * outputs, outputs);
     if (rc == 0 && run->task == SP_TASK_CLASSIFICATION)
         rc = sp_score_classes(&out->classes, predicted, d->classes, d->count, outputs);
+    for (size_t i = 0; rc == 0 && predictions && i < d->count; i++)
+        predictions[i] = run->task == SP_TASK_REGRESSION ? logits[i] : (float)predicted[i];
     free(predicted);
     free(logits);
     return rc;

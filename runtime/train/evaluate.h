@@ -15,6 +15,9 @@ struct sp_evaluation {
 /* Evaluates run->validation, which must hold rows with labels. */
 int sp_evaluate(struct sp_evaluation *out, struct sp_run *run);
 
+/* The same, and each row's prediction (a class, or the value) in predictions[rows]. */
+int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_run *run);
+
 /* Appends the task's metrics to an object as PREFIXloss, PREFIXaccuracy, ... */
 int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, enum sp_task task, const char *prefix);
 

@@ -5,6 +5,12 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/load.c runtime/train/load.h \
 	runtime/train/mask.c runtime/train/mask.h \
 	runtime/train/rewrite.c runtime/train/rewrite.h \
+	runtime/train/mask_schedule.c runtime/train/mask_schedule.h runtime/train/mask_schedule.def \
+	runtime/train/mask_schedule_dynamic.c \
+	runtime/train/mask_schedule_spiel.c \
+	runtime/train/mask_schedule_static.c \
+	runtime/train/move.c runtime/train/move_priv.h \
+	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h \
 	runtime/train/salience.c runtime/train/salience.h \
 	runtime/train/score.c runtime/train/score.h \

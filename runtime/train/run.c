@@ -299,7 +299,7 @@ bool sp_run_is_target(const struct sp_run *run, size_t param)
 {
     const struct sp_string_list *targets = &run->config->sparse.target_modules;
 
-    if (run->config->sparse.method != SP_CONFIG_METHOD_STATIC || !can_be_target(run, param))
+    if (!sp_config_is_sparse(run->config) || !can_be_target(run, param))
         return false;
     for (size_t i = 0; i < targets->count; i++)
         if (ends_in(sp_plan_param_at(run->plan, param), targets->items[i]))
@@ -370,7 +370,7 @@ static int check_targets(const struct sp_run *run)
 
 static int mark_trained(struct sp_run *run)
 {
-    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+    if (sp_config_is_sparse(run->config))
         SP_TRY(check_targets(run));
     for (size_t i = 0; i < sp_plan_param_count(run->plan); i++)
         sp_plan_param_at(run->plan, i)->trained = sp_run_is_target(run, i) || sp_run_trains_densely(run, i);
@@ -404,7 +404,7 @@ static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool 
         .sequences = (int)max_rows,
         .longest = (int)run->max_seq_length,
         .training = training,
-        .transposed = run->config->sparse.method == SP_CONFIG_METHOD_STATIC,
+        .transposed = sp_config_is_sparse(run->config),
     };
     return 0;
 }

@@ -20,11 +20,15 @@
 
 #include <stdbool.h>
 
-/* What a person sees while a run works; both may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
+struct sp_mask;
+
+/* What a person sees while a run works; functions may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
 struct sp_observer {
     void (*progress)(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
                      bool logged);
     void *user;
+    /* The mask after it moved, with `done` steps done; borrowed for the call. */
+    void (*mask)(void *user, size_t done, const struct sp_mask *mask);
 };
 
 struct sp_run {

@@ -3,6 +3,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/mask_schedule.h"
+#include "runtime/train/move_priv.h"
 
 #include <stdlib.h>
 
@@ -16,30 +18,36 @@ static size_t elements(const struct sp_param *p)
     return (size_t)p->rows * (size_t)p->cols;
 }
 
+static const char *method_name(const struct sp_config *config)
+{
+    static const char *const names[] = { [SP_CONFIG_METHOD_STATIC] = "static",
+                                         [SP_CONFIG_METHOD_DYNAMIC] = "dynamic",
+                                         [SP_CONFIG_METHOD_SPIEL] = "spiel",
+                                         [SP_CONFIG_METHOD_FULL] = "full",
+                                         [SP_CONFIG_METHOD_HEAD] = "head" };
+
+    return names[config->sparse.method];
+}
+
 static int create_delta(struct sp_trained *t, struct sp_run *run)
 {
     struct sp_delta_target *targets;
     int rc;
 
     SP_TRY(sp_mask_make(&t->mask, run, 0));
-    targets = sp_calloc(t->mask.count, sizeof *targets);
-    if (!targets)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < t->mask.count; i++) {
-        const struct sp_mask_tensor *m = &t->mask.tensors[i];
-
-        targets[i] = (struct sp_delta_target){ sp_run_param_name(run, m->param), &param_at(run, m->param)->weight,
-                                               m->positions, m->count };
-    }
+    SP_TRY(sp_trained_targets(&targets, &t->mask, run));
     rc = sp_delta_create(&t->delta, run->device, targets, t->mask.count);
     free(targets);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < t->mask.count; i++)
-        if (t->mask.tensors[i].count)
-            param_at(run, t->mask.tensors[i].param)->sink = sp_delta_sink(t->delta, i);
+    sp_trained_hang(t, run);
     t->count += t->mask.entries;
-    return 0;
+    t->schedule = sp_mask_schedule_find(method_name(run->config));
+    if (!t->schedule)
+        return sp_error(SP_EINVAL, "method %s has no mask schedule", method_name(run->config));
+    if (t->schedule->create)
+        SP_TRY(t->schedule->create(&t->schedule_state, t, run));
+    return t->schedule->after_step ? sp_trained_touch(t) : 0;
 }
 
 static int create_dense(struct sp_trained *t, struct sp_run *run)
@@ -71,30 +79,34 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
 {
     const struct sp_config *c = run->config;
     struct sp_optim_options options = { c->adam_beta1, c->adam_beta2, c->adam_epsilon, c->weight_decay, c->max_grad_norm };
-    struct sp_optim_view *views = sp_calloc(t->dense_count + 1, sizeof *views);
+    const struct sp_optimizer *optimizer = sp_optimizer_find(c->optimizer);
+    struct sp_optim_view *views = sp_calloc(t->mask.count + t->dense_count, sizeof *views);
     size_t count = 0;
     int rc;
 
     if (!views)
         return SP_ENOMEM;
-    if (t->delta)
-        views[count++] = (struct sp_optim_view){ "the sparse delta", sp_delta_values(t->delta), sp_delta_gradients(t->delta),
-                                                 sp_delta_padded_count(t->delta), true };
+    for (; count < t->mask.count; count++)
+        views[count] = sp_trained_view(t, run, count);
     for (size_t i = 0; i < t->dense_count; i++) {
         struct sp_param *p = param_at(run, t->dense[i].param);
 
-        views[count++] = (struct sp_optim_view){ p->name, p->value, t->dense[i].gradient, elements(p),
-                                                 !(p->flags & SP_PARAM_NO_DECAY) };
+        views[count++] = (struct sp_optim_view){ .name = p->name, .value = p->value, .gradient = t->dense[i].gradient,
+                                                 .count = elements(p), .rows = p->rows, .cols = p->cols,
+                                                 .decay = !(p->flags & SP_PARAM_NO_DECAY) };
     }
-    rc = sp_optim_create(&t->optim, run->device, views, count, &options);
+    rc = optimizer ? sp_optim_create(&t->optim, run->device, optimizer, views, count, &options)
+                   : sp_error(SP_ECONFIG, "there is no optimizer called '%s'", c->optimizer);
     free(views);
+    if (rc == 0)
+        sp_log(SP_LOG_INFO, "optimizer %s: %.2f MiB of state", c->optimizer, (double)sp_optim_memory(t->optim) / 1048576);
     return rc;
 }
 
-int sp_trained_create(struct sp_trained *out, struct sp_run *run)
+int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 {
-    *out = (struct sp_trained){ 0 };
-    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+    *out = (struct sp_trained){ .total = total };
+    if (sp_config_is_sparse(run->config))
         SP_TRY(create_delta(out, run));
     SP_TRY(create_dense(out, run));
     return create_optim(out, run);
@@ -102,8 +114,15 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run)
 
 void sp_trained_release(struct sp_trained *t)
 {
+    if (t->schedule && t->schedule->free)
+        t->schedule->free(t->schedule_state);
     sp_optim_free(t->optim);
     sp_delta_free(t->delta);
+    for (size_t i = 0; t->touched && i < t->mask.count; i++) {
+        free(t->touched[i].positions);
+        free(t->touched[i].originals);
+    }
+    free(t->touched);
     for (size_t i = 0; i < t->dense_count; i++)
         sp_buffer_free(t->dense[i].gradient);
     free(t->dense);
@@ -122,15 +141,6 @@ int sp_trained_apply(struct sp_trained *t, struct sp_run *run)
             SP_TRY(sp_gemm_weight_pack(&p->weight, p->value));
     }
     return 0;
-}
-
-static const char *method_name(const struct sp_config *config)
-{
-    static const char *const names[] = { [SP_CONFIG_METHOD_STATIC] = "static",
-                                         [SP_CONFIG_METHOD_FULL] = "full",
-                                         [SP_CONFIG_METHOD_HEAD] = "head" };
-
-    return names[config->sparse.method];
 }
 
 static int collect_sparse(struct sp_adapter *a, struct sp_trained *t, struct sp_run *run)

@@ -1,6 +1,6 @@
 /*
- * What a run trains (layer 5): the sparse delta over the mask and the dense tensors, as the optimizer's vectors, the plan's
- * gradient sinks, and the adapter's contents.
+ * What a run trains (layer 5): the sparse delta over the mask and the dense tensors, as the optimizer's views, the plan's
+ * gradient sinks, and the adapter's contents. The mask moves by its schedule (mask_schedule.h).
  */
 #ifndef SP_TRAIN_TRAINED_H
 #define SP_TRAIN_TRAINED_H
@@ -11,9 +11,19 @@
 #include "runtime/train/mask.h"
 #include "runtime/train/run.h"
 
+struct sp_mask_schedule;
+
 struct sp_trained {
-    struct sp_mask mask; /* empty unless the method is static */
+    struct sp_mask mask; /* empty without a sparse method */
     struct sp_delta *delta;
+    const struct sp_mask_schedule *schedule; /* NULL without a sparse method */
+    void *schedule_state;
+    bool merges; /* old masks' changes stay in the weights: the adapter holds every position that was ever in the mask */
+    struct sp_touched {
+        uint32_t *positions; /* ever in the mask, sorted */
+        float *originals;    /* the pretrained weights there, when the schedule merges */
+        size_t count;
+    } *touched; /* one a target, when the mask may move */
     struct sp_trained_dense {
         size_t param;
         struct sp_buffer *gradient;
@@ -22,14 +32,45 @@ struct sp_trained {
     size_t dense_count;
     struct sp_optim *optim;
     size_t count; /* numbers that are trained */
+    size_t total; /* optimizer steps of the run */
 };
 
-/* Makes mask, delta, gradients and optimizer, and hangs them into the plan. */
-int sp_trained_create(struct sp_trained *out, struct sp_run *run);
+/* Makes mask, delta, gradients and optimizer for a run of `total` steps, and hangs them into the plan. */
+int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total);
 void sp_trained_release(struct sp_trained *trained); /* safe on a zeroed one; before the plan is freed */
 
 /* After the optimizer's step: brings the weights' layouts up to date. */
 int sp_trained_apply(struct sp_trained *trained, struct sp_run *run);
+
+/* Around step done + 1, and after it, with `done` steps done: the schedule's hooks. A mask that moved is told in *change. */
+struct sp_mask_change {
+    bool moved;
+    size_t kept, dropped, added, touched, size; /* entries; touched: in the mask at any time so far */
+};
+int sp_trained_before_step(struct sp_trained *trained, struct sp_run *run, size_t done);
+int sp_trained_after_step(struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);
+
+/* Hangs the delta's sinks into the plan. */
+void sp_trained_hang(struct sp_trained *trained, struct sp_run *run);
+
+/* For schedules: a new mask of the same targets. */
+struct sp_trained_seed {
+    float *mean, *square; /* of the gradients of the entries that are new, in order */
+};
+struct sp_trained_move {
+    struct sp_mask *next; /* taken, and left empty */
+    /* true: all values become part of the weights and start again at 0, the optimizer's state with them. false: entries that leave
+     * get their pretrained weight back bit for bit, those that stay keep value and state. */
+    bool merge;
+    const struct sp_trained_seed *seeds; /* one a target, from `age` steps, for the optimizer; NULL: none */
+    uint32_t age;
+};
+int sp_trained_move(struct sp_trained *trained, struct sp_run *run, const struct sp_trained_move *move,
+                    struct sp_mask_change *change);
+
+/* The end of training, before the adapter is saved: with a schedule that merges, mask and delta become those of every position
+ * that was ever in the mask, and the weights exactly what that adapter gives. There are no steps after it. */
+int sp_trained_finish(struct sp_trained *trained, struct sp_run *run);
 
 /* Writes the adapter folder. */
 int sp_trained_save(struct sp_trained *trained, struct sp_run *run, const char *dir);

@@ -9,6 +9,7 @@
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/result.h"
 #include "runtime/train/trained.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ static int open_output(struct loop *l)
     int rc;
 
     SP_GO(sp_fs_mkdirs(c->output_dir));
+    SP_GO(sp_train_result_remove(c->output_dir));
     SP_GO(sp_config_write(c, &text));
     path = sp_fs_join(c->output_dir, "config.resolved.yaml");
     l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
@@ -124,12 +126,12 @@ static int build_kernels(struct loop *l)
     return sp_kernel_build_recorded(l->run->device);
 }
 
-static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out)
+static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, float *predictions)
 {
     json_t *line;
     double began = sp_clock_now();
 
-    SP_TRY(sp_evaluate(out, l->run));
+    SP_TRY(sp_evaluate_rows(out, predictions, l->run));
     line = json_pack("{s:I}", "step", (json_int_t)step);
     if (!line || sp_evaluation_json(line, out, l->run->task, "eval_") < 0) {
         json_decref(line);
@@ -209,14 +211,29 @@ static int log_step(struct loop *l, size_t step, double lr, double norm)
     return 0;
 }
 
+static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
+{
+    const struct sp_observer *observer = &l->run->observer;
+
+    if (observer->mask)
+        observer->mask(observer->user, step, &l->trained.mask);
+    sp_log(SP_LOG_INFO, "step %zu: the mask moved: %zu kept, %zu dropped, %zu added, %zu of %zu ever in it", step, c->kept,
+           c->dropped, c->added, c->touched, l->trained.mask.targeted);
+    return write_line(l, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "step", (json_int_t)step, "mask_kept", (json_int_t)c->kept,
+                                   "mask_dropped", (json_int_t)c->dropped, "mask_added", (json_int_t)c->added, "mask_touched",
+                                   (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
+}
+
 static int train_step(struct loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
     double loss, norm, factor, began = sp_clock_now();
+    struct sp_mask_change change = { 0 };
     size_t tokens = 0;
 
     if (step == 1)
         l->result->ready_seconds = began - l->started;
+    SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
     SP_TRY(gradients(l, step, &loss, &tokens));
     SP_TRY(sp_optim_norm(&norm, l->trained.optim));
     if (!isfinite(norm))
@@ -225,6 +242,7 @@ static int train_step(struct loop *l, size_t step)
     SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, step - 1, l->total, l->warmup));
     SP_TRY(sp_optim_step(l->trained.optim, c->learning_rate * factor));
     SP_TRY(sp_trained_apply(&l->trained, l->run));
+    SP_TRY(sp_trained_after_step(&l->trained, l->run, step, &change));
     if (step == 1) {
         SP_TRY(sp_device_finish(l->run->device));
         l->result->first_step_seconds = sp_clock_now() - l->started;
@@ -235,7 +253,8 @@ static int train_step(struct loop *l, size_t step)
     l->window_loss += loss;
     l->window_tokens += tokens;
     l->window_steps++;
-    return log_step(l, step, c->learning_rate * factor, norm);
+    SP_TRY(log_step(l, step, c->learning_rate * factor, norm));
+    return change.moved ? log_mask(l, step, &change) : 0;
 }
 
 static bool evaluates_after(const struct loop *l, size_t step)
@@ -263,7 +282,7 @@ static int train_steps(struct loop *l)
         SP_TRY(train_step(l, step));
         if (!evaluates_after(l, step))
             continue;
-        rc = evaluate(l, step, &between);
+        rc = evaluate(l, step, &between, NULL);
         if (rc < 0 && rc != SP_EINTR) /* interrupted: the next turn of the loop ends it, and what was trained is saved */
             return rc;
     }
@@ -280,12 +299,12 @@ static int prepare(struct loop *l)
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(sp_run_build(run, true, 0, 0));
-    if (run->config->sparse.method == SP_CONFIG_METHOD_STATIC)
+    if (sp_config_is_sparse(run->config))
         SP_TRY(sp_mask_check_budget(run));
     SP_TRY(open_output(l));
-    SP_TRY(sp_trained_create(&l->trained, run));
-    count_parameters(l);
     plan_steps(l);
+    SP_TRY(sp_trained_create(&l->trained, run, l->total));
+    count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
     if (!l->order)
         return SP_ENOMEM;
@@ -297,9 +316,23 @@ static int prepare(struct loop *l)
 static int save(struct loop *l)
 {
     char *dir = sp_fs_join(l->run->config->output_dir, "adapter");
-    int rc = dir ? sp_trained_save(&l->trained, l->run, dir) : SP_ENOMEM;
+    int rc = dir ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM;
 
+    if (rc == 0)
+        rc = sp_trained_save(&l->trained, l->run, dir);
     free(dir);
+    return rc;
+}
+
+/* The evaluation that counts, with its rows. */
+static int evaluate_end(struct loop *l)
+{
+    float *predictions = sp_calloc(l->run->validation.count, sizeof *predictions);
+    int rc = predictions ? evaluate(l, l->result->steps, &l->result->after, predictions) : SP_ENOMEM;
+
+    if (rc == 0)
+        rc = sp_train_predictions_save(predictions, l->run);
+    free(predictions);
     return rc;
 }
 
@@ -308,15 +341,13 @@ static int train(struct loop *l)
     SP_TRY(prepare(l));
     l->result->evaluated = l->run->validation.count > 0;
     if (l->result->evaluated)
-        SP_TRY(evaluate(l, 0, &l->result->before));
+        SP_TRY(evaluate(l, 0, &l->result->before, NULL));
     SP_TRY(train_steps(l));
     SP_TRY(save(l));
     if (l->result->interrupted)
         return sp_error(SP_EINTR, "interrupted; the adapter as of step %zu is saved in %s/adapter", l->result->steps,
                         l->run->config->output_dir);
-    if (l->result->evaluated)
-        SP_TRY(evaluate(l, l->result->steps, &l->result->after));
-    return 0;
+    return l->result->evaluated ? evaluate_end(l) : 0;
 }
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
@@ -330,6 +361,9 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
     out->host_peak = sp_clock_peak_memory();
     out->device_peak = run->device ? sp_device_peak_memory(run->device) : 0;
+    out->total_seconds = sp_clock_now() - l.started;
+    if (rc == 0)
+        rc = sp_train_result_save(out, run);
     sp_trained_release(&l.trained);
     free(l.order);
     free(l.metrics_path);

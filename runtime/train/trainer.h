@@ -17,11 +17,13 @@ struct sp_train_result {
     size_t host_peak, device_peak;   /* bytes */
     double ready_seconds;            /* from the start of sp_train to the start of the first step */
     double first_step_seconds;       /* to its end */
+    double total_seconds;            /* to the end of the last evaluation */
     bool interrupted;
 };
 
-/* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml and metrics.jsonl. The run must be fresh: only
- * config, families and observer set. Interrupted, it saves the adapter as of the last step and returns SP_EINTR. */
+/* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml, metrics.jsonl and, when all is done,
+ * result.json. The run must be fresh: only config, families and observer set. Interrupted, it saves the adapter as of the last
+ * step and returns SP_EINTR. */
 int sp_train(struct sp_train_result *out, struct sp_run *run);
 
 #endif

@@ -28,6 +28,7 @@ bad "${good}seed: [1\n" "not valid YAML"
 bad "${good}" '--set: learning_rate: found "x"' --set learning_rate=x
 bad "${good}" '--set: unknown option "sparse.densty"; did you mean "sparse.density"?' --set sparse.densty=1
 bad "${good}" '--set: expected key=value' --set seed
+bad "${good}" "--set: nothing follows the '='; write learning_rate=null to unset it" --set learning_rate=
 bad 'seed: 1\n' "$config: model_name_or_path is missing"
 bad 'model_name_or_path: m\n' 'train_file is missing'
 printf '%b' "$good" >"$config"

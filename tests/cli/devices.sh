@@ -14,6 +14,13 @@ run devices
 test_that 'a device is listed, with its features tested' has '0: ' '[default]' 'platform ' 'driver ' 'memory ' \
     'largest allocation' 'compute units' 'fp16 ' 'fp64 ' 'sub-groups '
 test_that 'every feature is known' grep -qE 'fp16 (yes|no), fp64 (yes|no), sub-groups (yes|no)$' "$folder/out"
+if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ] && [ -f /etc/OpenCL/vendors/rusticl.icd ]; then
+    driver=$OCL_ICD_VENDORS
+    cp -r "$driver" "$folder/two"
+    cp /etc/OpenCL/vendors/rusticl.icd "$folder/two"
+    OCL_ICD_VENDORS=$folder/two RUSTICL_ENABLE='' run devices
+    test_that 'a platform without a device is named' has 'platforms without a device: rusticl' 'RUSTICL_ENABLE'
+fi
 run devices --json
 test_that '--json gives the same' has '"index": 0' '"name": ' '"platform": ' '"driver": ' '"global_memory": ' \
     '"max_allocation": ' '"compute_units": ' '"type": "' '"default": true'

@@ -111,7 +111,7 @@ test_that 'one layer by the end of its name' prints '700 of 4096 weights in 1 ma
 
 # ---- what cannot be
 mask none --set sparse.method=head
-test_that 'without a mask in the method' fails_with 2 'static'
+test_that 'without a mask in the method' fails_with 2 'no mask'
 mask none --set sparse.count=338945
 test_that 'a budget too big' fails_with 2 'larger than the 338944 targeted weights'
 mask none --set sparse.count=null --set sparse.density=1e-7

@@ -120,4 +120,10 @@ for flag in model input output; do
     esac
     test_that "without --$flag" fails_with 2 "predict needs --$flag"
 done
+
+# ---- a damaged adapter
+cp -r "$adapter" "$folder/edited"
+sed 's/"max_seq_length": 9/"max_seq_length": -9/' "$adapter/adapter.json" >"$folder/edited/adapter.json"
+predict "$model" "$folder/new.csv" --adapter "$folder/edited"
+test_that 'whose options are out of range' fails_with 2 'in the configuration that adapter.json keeps: --set: max_seq_length: found "-9"'
 finish

@@ -41,9 +41,15 @@ for text in 'held-out before: accuracy' 'held-out after:  accuracy' 'trained:   
     test_that "it reports $text" grep -qF -e "$text" "$folder/out"
 done
 test_that 'the files of output_dir' test "$(cd "$folder/a" && find . -type f | sort | tr '\n' ' ')" = \
-    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl '
+    './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./metrics.jsonl ./predictions.jsonl ./result.json '
+for key in '"trained": 522,' '"parameters": 13213,' '"steps": 10,' '"task": "classification",' '"rows": 17,' '"after": {'; do
+    test_that "result.json has $key" grep -qF "$key" "$folder/a/result.json"
+done
 test_that 'a line a step' lines a '^{"step":[0-9]*,"epoch":.*,"loss":.*,"learning_rate":.*,"grad_norm":.*,"tokens_per_second":' 10
 test_that 'a line an evaluation' lines a '^{"step":[0-9]*,"eval_loss":.*,"eval_accuracy":' 2
+run predict --quiet --model "$source" --adapter "$folder/a/adapter" --input "$source/eval.jsonl" --output -
+test_that "predictions.jsonl is predict's" test "$(sed 's/.*"label": \("[a-z]*"\), "logits.*/\1/' "$folder/out")" = \
+    "$(sed 's/.*"prediction": \("[a-z]*"\).*/\1/' "$folder/a/predictions.jsonl")"
 
 # ---- the same run, the same bits; dropout and shuffling are on
 train b
@@ -54,6 +60,22 @@ run train "$folder/a/config.resolved.yaml" --quiet --output-dir "$folder/d"
 test_that 'config.resolved.yaml is the same run' same a d
 train e --set gemm=tiled --set max_steps=1
 test_that 'another GEMM family trains' test "$status" = 0
+
+# ---- masks that move
+train m --set sparse.method=dynamic --set sparse.interval=4
+test_that 'dynamic: a line at each new mask' lines m \
+    '^{"step":[48],"mask_kept":[0-9]*,"mask_dropped":[0-9]*,"mask_added":[0-9]*,"mask_touched":[0-9]*,"mask_size":480}$' 2
+test_that 'its mask moves' lines m '"mask_added":0,' 0
+run eval "$config" --quiet --adapter "$folder/m/adapter" --json
+test_that 'its adapter gives the same loss' grep -qF "\"loss\": $(tail -n 1 "$folder/m/metrics.jsonl" | sed 's/.*"eval_loss":\([0-9.]*\).*/\1/')," \
+    "$folder/out"
+run train "$config" --output-dir "$folder/m" --set sparse.method=dynamic --set sparse.interval=10
+test_that 'an interval as long as the run is warned of' grep -qF 'the mask will not move: sparse.interval is 10' "$folder/err"
+run train "$config" --output-dir "$folder/m" --set sparse.method=spiel --set max_steps=5
+test_that 'so is a run that ends before the first reselection' grep -qF 'sparse.selection_accumulation_steps is 5' "$folder/err"
+train m --set sparse.method=spiel --set sparse.growth=ma --set sparse.reselection_steps=4 --set sparse.selection_accumulation_steps=1
+test_that 'spiel: a line at each reselection' lines m '^{"step":[159],"mask_kept"' 3
+test_that 'the adapter names the method' grep -q '"method": "spiel"' "$folder/m/adapter/adapter.json"
 
 # ---- micro-batches add up to the batch
 exact='--set shuffle=false --set dropout=0 --set max_train_samples=36 --set num_train_epochs=1'
@@ -117,6 +139,7 @@ interrupt() {
     status=0
     wait $pid || status=$?
     test_that "$where: exit 130" test "$status" = 130
+    test_that '  without a result' test ! -e "$folder/$where/result.json"
     test_that '  with a word about the adapter' grep -q "the adapter as of step [0-9]* is saved in $folder/$where/adapter" "$folder/err"
     run eval "$config" --quiet --adapter "$folder/$where/adapter"
     test_that '  which is whole' test "$status" = 0

@@ -10,7 +10,7 @@ run version
 test_that 'version does, too' prints "speft-cl $(cat "${srcdir:-.}/VERSION")"
 run --help
 test_that '--help lists the commands' prints 'print the version'
-commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' "$folder/out")
+commands=$(sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' "$folder/out")
 for command in $commands; do
     run "$command" --help
     test_that "$command --help" prints "usage: speft-cl $command"

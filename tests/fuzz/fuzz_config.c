@@ -76,7 +76,7 @@ static int read_text(struct sp_config *config, const char *text, size_t length)
     assert_int_equal(rc, 0);
     rc = sp_yaml_parse(&root, &source);
     if (rc == 0) {
-        rc = sp_option_read_yaml(table, config, given, &root, &source);
+        rc = sp_option_read_yaml(table, config, given, &root, &source, SP_OPTION_FILE);
         sp_yaml_release(&root);
     }
     free(given);

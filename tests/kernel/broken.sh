@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 tests=0
 
-# file, op, and what sed does to the file
+# file, op (after --other: in the geometry that the device does not take by itself), and what sed does to the file
 mutations() {
     cat <<'END'
 act/activation.h|activation|s/normal_cdf_##V(x) + x/normal_cdf_##V(x) - x/
@@ -18,8 +18,9 @@ act/activation_forward.cl|activation|s/activation_##V(load_##V(x, i))/load_##V(x
 act/add.cl|add|s/ + load_##V(b/ - load_##V(b/
 act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
 attn/attention.cl|attention|s/ - delta\[i\])/ + delta[i])/
+attn/attention_lanes.cl|--other attention|s/ - delta\[i\];/;/
 attn/linear_attention.cl|linear_attention|s/product \*= scale/product += scale/
-blas/gemm_epilogue.cl|gemm_clblast|s/x += bias/x -= bias/
+blas/gemm_epilogue.cl|gemm_epilogue|s/x += bias/x -= bias/
 blas/gemm_pack.cl|gemm_packed|s/? w\[from\]/? -w[from]/
 blas/gemm_packed.cl|gemm_packed|s/fma(x, y\[v\]/fma(x, -y[v]/
 blas/gemm_tiled.cl|gemm_tiled|s/x += bias/x -= bias/
@@ -39,8 +40,10 @@ norm/column_sum.cl|column_sum|s/base += C/base += 2 * C/
 norm/layernorm_backward.cl|layernorm|s/ \* projection/ + projection/
 norm/layernorm_forward.cl|layernorm|s/d \* d/d/
 optim/adamw.cl|adamw|s/ \* root + epsilon/ + epsilon/
+optim/moments.cl|moments|s/squares, i) + g \* g/squares, i) + g/
 optim/norm_finish.cl|norm|s/coefficient > 1.0f ? 1.0f : coefficient/coefficient/
 optim/norm_squares.cl|norm|s/x \* x/x/
+optim/sm3.cl|sm3|s/fmin(old/fmax(old/
 sparse/sddmm.cl|sddmm|s/scale \* sum/sum/
 sparse/sparse_apply.cl|sparse|s/ + delta\[i\]//
 sparse/sparse_gather.cl|sparse|s/positions\[i\]/i/
@@ -62,7 +65,12 @@ broken() {
         result 'not ' "$1: the mutation changes nothing; write another"
         return
     fi
-    SPEFT_KERNEL_DIR=$work/cl ./tests/kernel/conformance --quick "$2" >"$work/log" 2>&1 || true
+    case $2 in
+    --other*) arguments=$2 ;;
+    *) arguments="--quick $2" ;;
+    esac
+    # shellcheck disable=SC2086
+    SPEFT_KERNEL_DIR=$work/cl ./tests/kernel/conformance $arguments >"$work/log" 2>&1 || true
     if grep -q '^not ok' "$work/log" && grep -q '^# .* expected ' "$work/log"; then
         result '' "$1: broken, $2 fails"
     else

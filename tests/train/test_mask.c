@@ -161,7 +161,7 @@ static void test_every_metric(void **state)
         struct sp_mask whole, parts;
 
         set_metric(&config, sp_metrics[m]->name);
-        run.observer = (struct sp_observer){ note_total, &total };
+        run.observer = (struct sp_observer){ .progress = note_total, .user = &total };
         config.sparse.scoring_memory = 1024;
         assert_ok(sp_mask_make(&whole, &run, 0));
         if (needs & SP_NEED_DATA)
@@ -368,7 +368,7 @@ static bool scored(struct sp_mask *mask, struct sp_run *run)
 {
     size_t total = 0;
 
-    run->observer = (struct sp_observer){ note_total, &total };
+    run->observer = (struct sp_observer){ .progress = note_total, .user = &total };
     assert_ok(sp_mask_make(mask, run, 0));
     return total > 0;
 }

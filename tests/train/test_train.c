@@ -85,7 +85,7 @@ static void test_files(void **state)
     const json_t *lines = metrics_of(output);
 
     (void)state;
-    assert_string_equal(names_in(output), "adapter config.resolved.yaml metrics.jsonl");
+    assert_string_equal(names_in(output), "adapter config.resolved.yaml metrics.jsonl predictions.jsonl result.json");
     assert_string_equal(names_in(program_path("files/adapter")), "adapter.json adapter.safetensors");
     assert_int_equal(json_array_size(lines), 4);
     for (size_t i = 1; i < 3; i++)
@@ -206,8 +206,11 @@ static void test_again(void **state)
     assert_int_equal(sp_fs_write(program_path("again/notes.txt"), "mine", 4), 0);
     assert_int_equal(sp_fs_write(program_path("again/adapter/README.md"), "mine", 4), 0);
     assert_int_equal(json_array_size(metrics_of(train("again", json_pack("{s:i}", "max_steps", 1)))), 3);
-    assert_string_equal(names_in(program_path("again")), "adapter config.resolved.yaml metrics.jsonl notes.txt");
+    assert_string_equal(names_in(program_path("again")),
+                        "adapter config.resolved.yaml metrics.jsonl notes.txt predictions.jsonl result.json");
     assert_string_equal(names_in(program_path("again/adapter")), "README.md adapter.json adapter.safetensors");
+    train("again", json_pack("{s:i, s:n}", "max_steps", 1, "validation_file"));
+    assert_string_equal(names_in(program_path("again")), "adapter config.resolved.yaml metrics.jsonl notes.txt result.json");
 }
 
 /* ---- steps --------------------------------------------------------------------------------------------------------------- */

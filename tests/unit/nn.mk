@@ -5,4 +5,4 @@ plan_test_libs = models/libmodels.a runtime/nn/libnn.a runtime/sparse/libsparse.
 	$(CMOCKA_LIBS) $(LIBS_DEVICE) $(LIBS_BASE)
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c tests/unit/plan_support.h tests/unit/device_support.h
 tests_unit_test_plan_LDADD = $(plan_test_libs)
-TESTS += tests/unit/test_plan tests/unit/test_plan-intel
+TESTS += tests/unit/test_plan tests/unit/test_plan-intel tests/unit/test_plan-rusticl

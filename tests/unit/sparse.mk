@@ -6,5 +6,8 @@ tests_unit_test_select_SOURCES = tests/unit/test_select.c
 tests_unit_test_select_LDADD = $(sparse_test_libs)
 tests_unit_test_sparse_SOURCES = tests/unit/test_sparse.c tests/unit/device_support.h
 tests_unit_test_sparse_LDADD = $(sparse_test_libs)
-TESTS += tests/unit/test_select tests/unit/test_select-valgrind \
+check_PROGRAMS += tests/unit/test_support
+tests_unit_test_support_SOURCES = tests/unit/test_support.c
+tests_unit_test_support_LDADD = $(sparse_test_libs)
+TESTS += tests/unit/test_select tests/unit/test_select-valgrind tests/unit/test_support tests/unit/test_support-valgrind \
 	tests/unit/test_sparse tests/unit/test_sparse-intel tests/unit/test_sparse-oclgrind

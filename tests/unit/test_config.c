@@ -139,6 +139,42 @@ static void test_values(void **state)
     sp_config_release(&c);
 }
 
+/* What the methods whose mask moves fill in, and what a command line that changes the method leaves out. */
+static void test_methods(void **state)
+{
+    struct sp_config c;
+
+    (void)state;
+    load(&c, NEEDED "sparse: {method: dynamic}\n", NULL);
+    assert_int_equal(c.sparse.interval, 100);
+    assert_string_equal(c.sparse.on_drop, "merge");
+    assert_string_equal(c.optimizer, "adamw");
+    assert_null(c.sparse.growth);
+    assert_int_equal(c.sparse.rank_equivalent, 8);
+    sp_config_release(&c);
+    load(&c, NEEDED "sparse: {method: spiel, growth: ma}\n", NULL);
+    assert_string_equal(c.optimizer, "sm3");
+    assert_string_equal(c.sparse.metric, "random");
+    assert_int_equal(c.sparse.scope, SP_CONFIG_SCOPE_TENSOR);
+    assert_true(c.sparse.reselection_steps == 20 && c.sparse.selection_accumulation_steps == 5);
+    assert_true(c.sparse.initial_replacement == 0.2);
+    assert_string_equal(c.sparse.replacement_schedule, "linear");
+    assert_string_equal(c.sparse.drop, "delta");
+    assert_int_equal(c.sparse.interval, -1);
+    sp_config_release(&c);
+    load(&c, NEEDED "optimizer: sm3\nsparse: {method: dynamic, interval: 7, metric: gradient}\n",
+         (const char *const[]){ "sparse.method=spiel", NULL });
+    assert_int_equal(c.sparse.method, SP_CONFIG_METHOD_SPIEL);
+    assert_string_equal(c.sparse.metric, "random");
+    assert_string_equal(c.optimizer, "sm3");
+    assert_int_equal(c.sparse.interval, -1);
+    sp_config_release(&c);
+    load(&c, NEEDED "sparse: {method: spiel, growth: ma}\n", (const char *const[]){ "optimizer=adamw", NULL });
+    assert_string_equal(c.sparse.growth, "ag");
+    assert_string_equal(c.optimizer, "adamw");
+    sp_config_release(&c);
+}
+
 static void test_aliases(void **state)
 {
     struct sp_config c;
@@ -220,7 +256,7 @@ static void test_mistakes(void **state)
         { "task: classify\n", "found \"classify\", expected one of auto, classification, "
                               "regression" },
         { "sparse: {metric: gradeint}\n", "did you mean gradient?" },
-        { "sparse: {method: dynamic}\n", "expected one of static, full, head" },
+        { "sparse: {method: statics}\n", "expected one of static, dynamic, spiel, full, head" },
         { "sparse: {density: 0}\n", "found \"0\", expected a number in (0, 1]" },
         { "sparse: {density: 1.1}\n", "expected a number in (0, 1]" },
         { "adam_beta1: 1\n", "expected a number in [0, 1)" },
@@ -228,7 +264,7 @@ static void test_mistakes(void **state)
         { "sparse: {target_modules: []}\n", "found a list, expected a list of names" },
         { "sparse: {target_modules: [a, {b: c}]}\n", "expected a list of names" },
         { "sparse: {target_modules: 'a,,b'}\n", "expected a list of names" },
-        { "output_dir: ''\n", "output_dir: found the text \"\", expected a text" },
+        { "output_dir: ''\n", "output_dir: found an empty text, expected a text" },
         { "seed: 1\nsparse:\n  count: 1\n  count: 2\n",
           "c.yaml:4:3: \"count\" stands here and on line 3" },
         { "seed: 1\nseed: 1\n", "c.yaml:2:1: \"seed\" stands here and on line 1" },
@@ -236,11 +272,19 @@ static void test_mistakes(void **state)
           "c.yaml:3:3: density, rank_equivalent and count are one budget: remove one" },
         { "sparse: {count: 5, density: 0.1}\n", "c.yaml:1:20: density, rank_equivalent and" },
         { "sparse:\n  method: head\n  count: 5\n", "c.yaml:3:3: a budget of positions" },
+        { "sparse:\n  interval: 5\n", "c.yaml:2:3: sparse.interval means nothing without sparse.method: dynamic" },
+        { "sparse:\n  method: dynamic\n  growth: ag\n", "c.yaml:3:3: sparse.growth means nothing without sparse.method: spiel" },
+        { "sparse:\n  method: spiel\n  on_drop: merge\n", "c.yaml:3:3: sparse.on_drop means nothing" },
+        { "sparse:\n  method: spiel\n  metric: gradient\n", "c.yaml:3:3: method spiel starts from random positions" },
+        { "sparse:\n  scope: global\n  method: spiel\n", "c.yaml:3:3: method spiel has the same share of each tensor" },
+        { "sparse:\n  method: spiel\n  selection_accumulation_steps: 20\n", "c.yaml:3:3: 20 selection_accumulation_steps" },
+        { "sparse:\n  method: spiel\n  reselection_steps: 4\n", "c.yaml:3:3: 5 selection_accumulation_steps" },
+        { "optimizer: adamw\nsparse:\n  method: spiel\n  growth: ma\n", "c.yaml:4:3: growth ma reads SM3's accumulators" },
+        { "optimizer: adam\n", "expected one of adamw, sm3" },
         { "sparse:\n  count: 5\n  method: full\n", "c.yaml:3:3: a budget of positions" },
         { "eval_steps: 5\n", "c.yaml:1:1: eval_steps means nothing without eval_strategy" },
         { "validation_file: v\neval_strategy: epoch\neval_steps: 5\n",
           "c.yaml:3:1: eval_steps contradicts" },
-        { "eval_strategy: epoch\n", "c.yaml:1:1: eval_strategy: epoch needs a validation_file" },
         { "warmup_steps: 1.5\n", "c.yaml:1:1: warmup_steps: expected whole steps" },
         { "seed: 1\n", "c.yaml: model_name_or_path is missing" },
         { "", "c.yaml: model_name_or_path is missing" },
@@ -259,8 +303,10 @@ static void test_malformed(void **state)
 
     (void)state;
     refuse("seed: 1\n\tshuffle: no\n", "c.yaml:2:1: not valid YAML: ");
-    refuse("seed: 1\noutput_dir: \"a\n", "not valid YAML: ");
-    refuse("sparse: {count: 1\n", "not valid YAML: ");
+    /* at the end of the text: its last line, and the caret behind it */
+    refuse("seed: 1\noutput_dir: \"a\n", "c.yaml:2:15: not valid YAML: ");
+    refuse("sparse: {count: 1\n\n", "c.yaml:1:18: not valid YAML: ");
+    refuse("sparse: {count: 1\n", "\n    sparse: {count: 1\n                     ^");
     refuse("sparse:\n    count: 1\n  scope: tensor\n", "c.yaml:3:");
     refuse("learning_rate 1\nseed: 1\n", "c.yaml:2:5: not valid YAML: ");
     refuse("seed: 1\n---\nseed: 2\n", "c.yaml:2:1: found a second document");
@@ -372,6 +418,55 @@ static void test_override_mistakes(void **state)
                      cases[i].overrides, cases[i].expected);
 }
 
+/* Without rows to evaluate on, an evaluation strategy is only said to be useless. */
+static void test_evaluation_without_rows(void **state)
+{
+    struct sp_config c;
+
+    (void)state;
+    load(&c, NEEDED "validation_file: v\neval_strategy: steps\neval_steps: 3\n",
+         (const char *const[]){ "validation_file=null", NULL });
+    assert_int_equal(c.eval_strategy, SP_CONFIG_EVAL_NO);
+    assert_int_equal(c.eval_steps, -1);
+    sp_config_release(&c);
+}
+
+/* Blocks laid over each other: the later one goes before, in contradictions too; places are the block's own. */
+static void test_layers(void **state)
+{
+    static const char *const texts[] = { NEEDED "seed: 1\nsparse: {rank_equivalent: 8, metric: random}\n",
+                                         "seed: 2\nlogging_steps: 3\nsparse: {count: 5}\n", "sparse: {method: head}\n",
+                                         "sead: 1\n" };
+    static const char *const names[] = { "a", "b", "c", "d" };
+    struct sp_source sources[4];
+    struct sp_yaml_node blocks[4];
+    struct sp_config_layer layers[4];
+    struct sp_config c;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        sources[i] = (struct sp_source){ names[i], texts[i], strlen(texts[i]) };
+        assert_int_equal(sp_yaml_parse(&blocks[i], &sources[i]), 0);
+        layers[i] = (struct sp_config_layer){ &blocks[i], &sources[i] };
+    }
+    assert_int_equal(sp_config_load_layers(&c, "all", layers, 2, (const char *const[]){ "logging_steps=4" }, 1), 0);
+    assert_int_equal(c.seed, 2);
+    assert_int_equal(c.logging_steps, 4);
+    assert_int_equal(c.sparse.count, 5);
+    assert_int_equal(c.sparse.rank_equivalent, -1);
+    assert_string_equal(c.sparse.metric, "random");
+    assert_string_equal(c.source, "all");
+    sp_config_release(&c);
+    assert_int_equal(sp_config_load_layers(&c, "all", layers, 3, NULL, 0), 0);
+    assert_int_equal(c.sparse.method, SP_CONFIG_METHOD_HEAD);
+    assert_int_equal(c.sparse.count, -1);
+    sp_config_release(&c);
+    assert_int_equal(sp_config_load_layers(&c, "all", layers, 4, NULL, 0), SP_ECONFIG);
+    assert_non_null(strstr(sp_error_message(), "d:1:1: unknown option \"sead\"; did you mean \"seed\"?"));
+    for (size_t i = 0; i < 4; i++)
+        sp_yaml_release(&blocks[i]);
+}
+
 /* Writes, reads back, writes again: the same text, the same JSON. */
 static void round_trip(const char *text, const char *const *overrides)
 {
@@ -408,6 +503,8 @@ static void test_round_trip(void **state)
     (void)state;
     round_trip(NEEDED, NULL);
     round_trip(NEEDED "sparse: {method: full}\nlearning_rate: 0.1\nadam_epsilon: 1e-30\n", NULL);
+    round_trip(NEEDED "sparse: {method: dynamic, on_drop: revert}\n", NULL);
+    round_trip(NEEDED "sparse: {method: spiel, growth: ma, drop: delta_change}\n", NULL);
     round_trip(NEEDED "sparse: {method: head}\ndropout: 0\nseed: 9223372036854775807\n", NULL);
     round_trip(NEEDED "sparse: {density: 0.0123456789012345678, target_modules: ['a b', '1']}\n"
                       "validation_file: v\neval_strategy: steps\nweight_decay: 1e+2\n",
@@ -475,8 +572,20 @@ static void test_shipped(void **state)
 {
     static const char *const names[] = { "quickstart.yaml", "presets/sst2.yaml", "presets/rte.yaml",
                                          "presets/stsb.yaml" };
+    static const char *const papers[] = { "speft-static", "speft-dynamic", "spiel-ag", "spiel-ma" };
 
     (void)state;
+    for (size_t i = 0; i < sizeof papers / sizeof papers[0]; i++) { /* for a model and rows of the user's */
+        char *shipped = sp_asprintf("%s/configs/presets/%s.yaml", source_folder, papers[i]);
+        struct sp_config c;
+
+        if (sp_config_load(&c, shipped, (const char *const[]){ "model_name_or_path=m" }, 1) < 0)
+            fail_msg("%s", sp_error_message());
+        assert_int_equal(c.seed, 42);
+        assert_null(c.train_file);
+        sp_config_release(&c);
+        free(shipped);
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *shipped = sp_asprintf("%s/configs/%s", source_folder, names[i]);
         struct sp_config c;
@@ -529,13 +638,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),    cmocka_unit_test(test_values),
-        cmocka_unit_test(test_aliases),     cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_methods), cmocka_unit_test(test_aliases),     cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_malformed),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_overrides),   cmocka_unit_test(test_override_mistakes),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_written_form),
         cmocka_unit_test(test_files_beside), cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table),       cmocka_unit_test(test_evaluation_without_rows),
+        cmocka_unit_test(test_layers),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -200,7 +200,7 @@ static void test_labels(void **state)
     labels("10/9/-1/9", PLAIN, "-1,9,10: 2 1 0 1");
     labels("10/9/x", PLAIN, "10,9,x: 0 1 2");
     labels("1/01/2/ 2 ", PLAIN, "1,2: 0 0 1 1");
-    labels("nan/inf/0x1", PLAIN, "0x1,inf,nan: 2 1 0");
+    labels("nan/inf/0x1", SET(.task = SP_TASK_CLASSIFICATION), "0x1,inf,nan: 2 1 0");
     labels("99999999999999999999/1", PLAIN, "1,99999999999999999999: 1 0");
     labels("1/3.8/-2/1e1/5.000", PLAIN, " 1 3.8 -2 10 5");
     labels("1/3/2", SET(.task = SP_TASK_REGRESSION), " 1 3 2");
@@ -281,6 +281,9 @@ static void test_labels_bad(void **state)
             "classification; set task");
     refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.task = SP_TASK_REGRESSION), SP_EFORMAT,
             "t.csv:3: label \"nan\" is not a number, as regression needs");
+    refuses("t.csv", "text,label\na,nan\nb,0.5\n", PLAIN, SP_EFORMAT,
+            "t.csv:2: label \"nan\" is not a finite number; if it is the name of a class, set task");
+    refuses("t.csv", "text,label\na,1e400\n", PLAIN, SP_EFORMAT, "t.csv:2: label \"1e400\" is not a finite");
     refuses("t.csv", "text,label\na,1e300\n", PLAIN, SP_EFORMAT,
             "t.csv:2: label \"1e300\" is too large");
     refuses("t.csv", "text,label\na,1\nb, \n", PLAIN, SP_EFORMAT,

@@ -83,13 +83,13 @@ static void create(struct vectors *x, struct sp_device *device, const struct sp_
         x->gradient[k] = calloc(n, sizeof(float));
         for (size_t i = 0; i < n; i++)
             x->value[k][i] = (double)(host[i] = draw(k, i));
-        x->views[k] = (struct sp_optim_view){ .name = "x", .count = n, .decay = k != 1 };
+        x->views[k] = (struct sp_optim_view){ .name = "x", .count = n, .rows = (int)n, .cols = 1, .decay = k != 1 };
         assert_ok(sp_buffer_create(&x->views[k].value, device, bytes));
         assert_ok(sp_buffer_create(&x->views[k].gradient, device, bytes));
         assert_ok(sp_buffer_write(x->views[k].value, 0, host, bytes));
         free(host);
     }
-    assert_ok(sp_optim_create(&x->optim, device, x->views, VIEWS, options));
+    assert_ok(sp_optim_create(&x->optim, device, sp_optimizer_find("adamw"), x->views, VIEWS, options));
 }
 
 static void release(struct vectors *x)
@@ -174,6 +174,177 @@ static void test_adamw(void **state)
     check_optim(*state, &(struct sp_optim_options){ 0, 0, 1e-8, 0, 0.01 });
 }
 
+/* ---- SM3 ----------------------------------------------------------------------------------------------------------------- */
+
+/* A 2 x 3 matrix with entries (0, 0), (0, 2) and (1, 2), two steps by hand; lr 0.1, decay 0.5 on the second. */
+static void test_sm3_by_hand(void **state)
+{
+    const uint32_t positions[] = { 0, 2, 5 };
+    const float zeros[3] = { 0 }, first[] = { 3, 1, 2 }, second[] = { 1, 2, 1 };
+    struct sp_optim_view view = { .name = "x", .count = 3, .rows = 2, .cols = 3, .decay = true };
+    float value[3], accumulators[5];
+    struct sp_optim *optim;
+    double norm;
+
+    assert_ok(sp_buffer_create(&view.value, *state, sizeof value));
+    assert_ok(sp_buffer_create(&view.gradient, *state, sizeof value));
+    assert_ok(sp_buffer_create(&view.positions, *state, sizeof positions));
+    assert_ok(sp_buffer_write(view.value, 0, zeros, sizeof zeros));
+    assert_ok(sp_buffer_write(view.positions, 0, positions, sizeof positions));
+    assert_ok(sp_optim_create(&optim, *state, sp_optimizer_find("sm3"), &view, 1,
+                              &(struct sp_optim_options){ .weight_decay = 0.5 }));
+    assert_int_equal(sp_optim_memory(optim), 5 * sizeof(float));
+
+    /* u = 9, 1, 4: each value moves by lr; R = 9, 4 and C = 9, 0, 4 */
+    assert_ok(sp_buffer_write(view.gradient, 0, first, sizeof first));
+    assert_ok(sp_optim_norm(&norm, optim));
+    assert_near(norm, sqrt(14), 1e-6);
+    assert_ok(sp_optim_step(optim, 0.1));
+    assert_ok(sp_buffer_read(value, view.value, 0, sizeof value));
+    for (int k = 0; k < 3; k++)
+        assert_near((double)value[k], -0.1 * 0.95, 1e-7);
+    assert_ok(sp_optim_accumulators(accumulators, optim, 0));
+    assert_memory_equal(accumulators, ((const float[]){ 9, 4, 9, 0, 4 }), sizeof accumulators);
+
+    /* u = min(9, 9) + 1 = 10, min(9, 4) + 4 = 8, min(4, 4) + 1 = 5; R = 10, 5 and C = 10, 0, 8 */
+    assert_ok(sp_buffer_write(view.gradient, 0, second, sizeof second));
+    assert_ok(sp_optim_norm(&norm, optim));
+    assert_ok(sp_optim_step(optim, 0.1));
+    assert_ok(sp_buffer_read(value, view.value, 0, sizeof value));
+    assert_near((double)value[0], (-0.095 - 0.1 / sqrt(10)) * 0.95, 1e-7);
+    assert_near((double)value[1], (-0.095 - 0.2 / sqrt(8)) * 0.95, 1e-7);
+    assert_near((double)value[2], (-0.095 - 0.1 / sqrt(5)) * 0.95, 1e-7);
+    assert_ok(sp_optim_accumulators(accumulators, optim, 0));
+    assert_memory_equal(accumulators, ((const float[]){ 10, 5, 10, 0, 8 }), sizeof accumulators);
+    sp_optim_free(optim);
+    sp_buffer_free(view.value);
+    sp_buffer_free(view.gradient);
+    sp_buffer_free(view.positions);
+}
+
+/* ---- entries that come and go -------------------------------------------------------------------------------------------- */
+
+/* A view of `count` values on the device, all zero. */
+static struct sp_optim_view make_view(struct sp_device *device, size_t count)
+{
+    struct sp_optim_view view = { .name = "x", .count = count, .rows = (int)count, .cols = 1, .moving = true };
+
+    assert_ok(sp_buffer_create(&view.value, device, count * sizeof(float)));
+    assert_ok(sp_buffer_create(&view.gradient, device, count * sizeof(float)));
+    assert_ok(sp_buffer_fill(view.value, 0, 0, count * sizeof(float)));
+    return view;
+}
+
+static void free_view(struct sp_optim_view *view)
+{
+    sp_buffer_free(view->value);
+    sp_buffer_free(view->gradient);
+}
+
+/* An entry that grows with the gradients 0.3 and -0.1 of a window of two steps behind it: m = 0.1 (1 - 1/4) and v = 0.05 (1 - 9/16)
+ * with beta1 = 1/2, beta2 = 3/4. The gradient 0.2 then gives m = 0.1375 and v = 0.02640625 at age 3, so that the step is
+ * lr (0.1375 / (7/8)) / sqrt(0.02640625 / (37/64)) = 0.1 * 0.15714286 / 0.21371868; an entry that grew from nothing moves by lr. */
+static void test_seed_by_hand(void **state)
+{
+    struct sp_optim_view old = make_view(*state, 1), now = make_view(*state, 2), bare = make_view(*state, 1);
+    const float one[] = { 1, 1 }, gradient[] = { 0.2f, 7 }, mean = 0.1f, square = 0.05f;
+    const uint32_t seeded[] = { SP_REMAP_NEW, 0 }, fresh = SP_REMAP_NEW;
+    float value[2];
+    struct sp_optim *optim;
+    double norm;
+
+    assert_ok(sp_optim_create(&optim, *state, sp_optimizer_find("adamw"), (struct sp_optim_view[]){ old, bare }, 2,
+                              &(struct sp_optim_options){ 0.5, 0.75, 1e-12, 0, 0 }));
+    for (int step = 0; step < 2; step++) {
+        assert_ok(sp_buffer_write(old.gradient, 0, one, sizeof *one));
+        assert_ok(sp_buffer_write(bare.gradient, 0, one, sizeof *one));
+        assert_ok(sp_optim_norm(&norm, optim));
+        assert_ok(sp_optim_step(optim, 0.1));
+    }
+    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, seeded, &mean, &square, 2 }));
+    assert_ok(sp_optim_move(optim, 1, &(struct sp_optim_move){ .view = bare, .from = &fresh }));
+    assert_ok(sp_buffer_fill(bare.value, 0, 0, sizeof(float)));
+    assert_ok(sp_buffer_write(now.gradient, 0, gradient, sizeof gradient));
+    assert_ok(sp_buffer_write(bare.gradient, 0, gradient, sizeof *gradient));
+    assert_ok(sp_optim_norm(&norm, optim));
+    assert_near(norm, sqrt(2 * 0.04 + 49), 1e-6);
+    assert_ok(sp_optim_step(optim, 0.1));
+    assert_ok(sp_buffer_read(value, now.value, 0, sizeof value));
+    assert_near((double)value[0], -0.1 * 0.15714286 / 0.21371868, 1e-7);
+    assert_ok(sp_buffer_read(value, bare.value, 0, sizeof *value));
+    assert_near((double)value[0], -0.1, 1e-7);
+    sp_optim_free(optim);
+    free_view(&old);
+    free_view(&now);
+    free_view(&bare);
+}
+
+/* One entry in double precision. */
+struct entry {
+    double value, m, v, age;
+};
+
+/* Steps with random moves between them: each entry's moments and age go where it goes, new ones start anew or from seeds. */
+static void test_state_follows(void **state)
+{
+    enum { MOST = 300, MOVES = 12 };
+    const struct sp_optim_options options = { 0.9, 0.99, 1e-8, 0, 0 };
+    struct entry entries[MOST] = { { 0 } }, next[MOST];
+    float values[MOST] = { 0 }, gradient[MOST], mean[MOST], square[MOST];
+    uint32_t from[MOST];
+    struct sp_optim_view view = make_view(*state, 100);
+    struct sp_optim *optim;
+    double norm;
+
+    assert_ok(sp_optim_create(&optim, *state, sp_optimizer_find("adamw"), &view, 1, &options));
+    for (uint32_t t = 1; t <= 5 * MOVES; t++) {
+        for (size_t k = 0; k < view.count; k++) {
+            struct entry *e = &entries[k];
+            double g = (double)(gradient[k] = draw(1000 + t, k));
+
+            e->age++;
+            e->m = 0.9 * e->m + 0.1 * g;
+            e->v = 0.99 * e->v + 0.01 * g * g;
+            e->value -= 0.01 * e->m / (1 - pow(0.9, e->age)) / (sqrt(e->v / (1 - pow(0.99, e->age))) + 1e-8);
+        }
+        assert_ok(sp_buffer_write(view.gradient, 0, gradient, view.count * sizeof *gradient));
+        assert_ok(sp_optim_norm(&norm, optim));
+        assert_ok(sp_optim_step(optim, 0.01));
+        assert_ok(sp_buffer_read(values, view.value, 0, view.count * sizeof *values));
+        for (size_t k = 0; k < view.count; k++)
+            assert_near((double)values[k], entries[k].value, 2e-6);
+        if (t % 5)
+            continue;
+        struct sp_optim_view now = make_view(*state, 50 + sp_rng_u32(1, SP_RNG_SKETCH, t, 0) % 200);
+        bool seeded = t % 2;
+        size_t fresh = 0;
+
+        for (size_t k = 0; k < now.count; k++) {
+            from[k] = sp_rng_u32(2, SP_RNG_SKETCH, t, k) % (uint32_t)(2 * view.count);
+            if (from[k] < view.count) {
+                next[k] = entries[from[k]];
+            } else {
+                from[k] = SP_REMAP_NEW;
+                mean[fresh] = draw(2000 + t, k);
+                square[fresh] = mean[fresh] * mean[fresh] + 0.1f;
+                next[k] = (struct entry){ 0 };
+                if (seeded)
+                    next[k] = (struct entry){ 0, (double)mean[fresh] * (1 - pow(0.9, 4)),
+                                              (double)square[fresh] * (1 - pow(0.99, 4)), 4 };
+                fresh++;
+            }
+            values[k] = (float)next[k].value;
+        }
+        assert_ok(sp_buffer_write(now.value, 0, values, now.count * sizeof *values));
+        assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, from, seeded ? mean : NULL, seeded ? square : NULL, 4 }));
+        memcpy(entries, next, sizeof entries);
+        free_view(&view);
+        view = now;
+    }
+    sp_optim_free(optim);
+    free_view(&view);
+}
+
 static void test_not_finite(void **state)
 {
     const float values[] = { NAN, INFINITY, -INFINITY, 1e30f };
@@ -208,7 +379,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schedules),  cmocka_unit_test(test_warmup), cmocka_unit_test(test_adamw),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_memory), cmocka_unit_test(test_sm3_by_hand),
+        cmocka_unit_test(test_seed_by_hand), cmocka_unit_test(test_state_follows),
     };
 
     return cmocka_run_group_tests_name("optim", tests, open_device, close_device);

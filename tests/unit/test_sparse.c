@@ -10,6 +10,7 @@
 #include "runtime/sparse/delta.h"
 #include "runtime/sparse/dense.h"
 #include "runtime/sparse/observe.h"
+#include "runtime/sparse/window.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -368,9 +369,139 @@ static void test_gradient(void **state)
     sp_buffer_free(transposed.dyt);
 }
 
+/* ---- supports that change ------------------------------------------------------------------------------------------------ */
+
+/* A weight of zeros with both signs, changed at some places and restored: the same bits. Then other positions. */
+static void test_move(void **state)
+{
+    float *expected[WEIGHTS];
+    struct weights w;
+    struct sp_delta_target targets[WEIGHTS];
+    uint32_t others[2] = { 3, 8 };
+
+    for (int k = 0; k < WEIGHTS; k++)
+        expected[k] = calloc(size_of(k), sizeof(float));
+    create(&w, *state, sp_gemm_families[0]);
+    set_values(&w, 1, expected);
+    assert_ok(sp_delta_restore(w.delta));
+    check_weights(&w, w.values);
+
+    set_values(&w, 1, expected); /* moved without restoring: the changes stay, and count as original */
+    for (int k = 0; k < WEIGHTS; k++)
+        targets[k] = (struct sp_delta_target){ "w", &w.weight[k], others, k == 1 ? 2 : 0 };
+    assert_ok(sp_delta_move(w.delta, targets));
+    check_weights(&w, expected);
+    w.counts[0] = w.counts[2] = 0;
+    w.counts[1] = 2;
+    free(w.positions[1]);
+    w.positions[1] = malloc(sizeof others);
+    memcpy(w.positions[1], others, sizeof others);
+    for (int k = 0; k < WEIGHTS; k++)
+        memcpy(w.values[k], expected[k], size_of(k) * sizeof(float));
+    set_values(&w, 1, expected);
+    check_weights(&w, expected);
+    assert_ok(sp_delta_restore(w.delta));
+    check_weights(&w, w.values);
+    for (int k = 0; k < WEIGHTS; k++)
+        free(expected[k]);
+    release(&w);
+}
+
+static void test_negative_zero(void **state)
+{
+    const float zeros[] = { 0.0f, -0.0f, 1.0f, -0.0f }, changes[] = { 1, 2 };
+    const uint32_t positions[] = { 1, 3 };
+    struct sp_buffer *plain = upload(*state, zeros, sizeof zeros);
+    struct sp_gemm_weight weight;
+    struct sp_delta *delta;
+
+    assert_ok(sp_gemm_weight_create(&weight, *state, sp_gemm_families[0], 2, 2, true));
+    assert_ok(sp_gemm_weight_pack(&weight, plain));
+    assert_ok(sp_delta_create(&delta, *state, &(struct sp_delta_target){ "w", &weight, positions, 2 }, 1));
+    assert_ok(sp_delta_write(delta, 0, changes));
+    assert_ok(sp_delta_apply(delta));
+    assert_ok(sp_delta_restore(delta));
+    check_layout(&weight, SP_GEMM_FORWARD, zeros, 4);
+    sp_delta_free(delta);
+    sp_gemm_weight_free(&weight);
+    sp_buffer_free(plain);
+}
+
+/* ---- the window of SpIEL-AG ---------------------------------------------------------------------------------------------- */
+
+/* Gradients of a 2 x 3 weight by hand, with X = 1: dW is dY^T, entry (o, i) of token i. */
+static const float by_hand[3][6] = {
+    { 1, -5, 2, 0, 4, -2 },  /* first: |dW| of (0, 1), (1, 1) and, of three at 2, the lowest: (0, 2) */
+    { 9, 1, 1, 9, -1, 9 },   /* second micro-batch of the first step: the others do not matter now */
+    { 0, 2, -4, 0, 0.5f, 7 } /* second step */
+};
+
+static struct sp_wgrad_input input_by_hand(struct sp_device *device, int g, bool accumulate, struct sp_wgrad_transposed *transposed)
+{
+    static const float unit[9] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
+    float dy[6];
+
+    for (int o = 0; o < 2; o++)
+        for (int t = 0; t < 3; t++)
+            dy[t * 2 + o] = by_hand[g][o * 3 + t];
+    transposed->x_in_xt = NULL;
+    return (struct sp_wgrad_input){ .dy = upload(device, dy, sizeof dy), .x = upload(device, unit, sizeof unit), .tokens = 3,
+                                    .out = 2, .in = 3, .accumulate = accumulate, .transposed = transposed };
+}
+
+static void test_window(void **state)
+{
+    const uint32_t active[] = { 0, 2, 5 }, expected[] = { 1, 2, 4 };
+    const float norm[2] = { 1, 0.5f }, zeros[6] = { 0 };
+    struct sp_wgrad_transposed transposed = { 0 };
+    struct sp_buffer *plain = upload(*state, zeros, sizeof zeros), *clip = upload(*state, norm, sizeof norm);
+    struct sp_gemm_weight weight;
+    struct sp_delta *delta;
+    struct sp_window *window;
+    struct sp_wgrad_sink *sink;
+    const uint32_t *candidates;
+    float sum[3], squares[3], gradient[3];
+
+    assert_ok(sp_buffer_create(&transposed.xt, *state, 3 * (size_t)sp_transpose_stride(3) * sizeof(float)));
+    assert_ok(sp_buffer_create(&transposed.dyt, *state, 3 * (size_t)sp_transpose_stride(3) * sizeof(float)));
+    assert_ok(sp_gemm_weight_create(&weight, *state, sp_gemm_families[0], 2, 3, true));
+    assert_ok(sp_gemm_weight_pack(&weight, plain));
+    assert_ok(sp_delta_create(&delta, *state, &(struct sp_delta_target){ "w", &weight, active, 3 }, 1));
+    assert_ok(sp_window_create(&window, *state, &(struct sp_window_target){ &weight, 3 }, 1));
+    for (int again = 0; again < 2; again++) { /* a second window forgets the first */
+        assert_ok(sp_window_open(window));
+        sink = sp_window_sink(window, 0, sp_delta_sink(delta, 0));
+        for (int g = 0; g < 3; g++) {
+            struct sp_wgrad_input in = input_by_hand(*state, g, g == 1, &transposed);
+
+            assert_ok(sink->add(sink, *state, &in));
+            if (g > 0)
+                assert_ok(sp_window_add_step(window, clip)); /* halves every gradient */
+            sp_buffer_free(in.dy);
+            sp_buffer_free(in.x);
+        }
+        assert_ok(sp_window_read(&candidates, sum, squares, window, 0));
+        assert_memory_equal(candidates, expected, sizeof expected);
+        /* steps: (-5 + 1, 2 + 1, 4 - 1) / 2 = (-2, 1.5, 1.5), then (2, -4, 0.5) / 2 = (1, -2, 0.25) */
+        assert_memory_equal(sum, ((const float[]){ -1, -0.5f, 1.75f }), sizeof sum);
+        assert_memory_equal(squares, ((const float[]){ 5, 6.25f, 2.3125f }), sizeof squares);
+        assert_ok(sp_buffer_read(gradient, sp_delta_gradients(delta), 0, sizeof gradient));
+        assert_memory_equal(gradient, ((const float[]){ 0, -4, 7 }), sizeof gradient); /* the delta's own, as without a window */
+    }
+    sp_window_free(window);
+    sp_delta_free(delta);
+    sp_gemm_weight_free(&weight);
+    sp_buffer_free(plain);
+    sp_buffer_free(clip);
+    sp_buffer_free(transposed.xt);
+    sp_buffer_free(transposed.dyt);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_apply), cmocka_unit_test(test_gradient) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_apply), cmocka_unit_test(test_gradient),
+                                        cmocka_unit_test(test_move), cmocka_unit_test(test_negative_zero),
+                                        cmocka_unit_test(test_window) };
 
     return cmocka_run_group_tests_name("sparse", tests, open_device, close_device);
 }

@@ -1,0 +1,48 @@
+/*
+ * A report in two forms at once (layer 6): Markdown, and one HTML file that needs no other. Text is given plain; each form
+ * escapes it. The first failure is kept in `rc` and ends all writing, so that only sp_document_save need be asked.
+ *
+ *     struct sp_document d;
+ *     sp_document_open(&d, "Title");
+ *     sp_document_text(&d, "%d runs", n);
+ *     sp_document_table(&d); sp_document_cell(&d, "a"); sp_document_row(&d); ... sp_document_table_end(&d);
+ *     rc = sp_document_save(&d, "report.md", "report.html");
+ *     sp_document_close(&d);
+ */
+#ifndef SP_CLI_DOCUMENT_H
+#define SP_CLI_DOCUMENT_H
+
+#include "runtime/base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sp_document {
+    struct sp_buf markdown, html;
+    size_t cells, rows; /* of the open table */
+    int rc;
+};
+
+void sp_document_open(struct sp_document *document, const char *title);
+void sp_document_close(struct sp_document *document);
+
+void sp_document_heading(struct sp_document *document, const char *text);
+void sp_document_text(struct sp_document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sp_document_item(struct sp_document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A table of cells; its first row is the header. */
+void sp_document_table(struct sp_document *document);
+void sp_document_cell(struct sp_document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sp_document_row(struct sp_document *document);
+void sp_document_table_end(struct sp_document *document);
+
+/* A picture; Markdown has none. */
+void sp_document_figure(struct sp_document *document, const char *svg);
+
+/* Writes the forms whose path is not NULL. */
+int sp_document_save(struct sp_document *document, const char *markdown, const char *html);
+
+/* Appends `text` with what XML and HTML must not see escaped. */
+int sp_document_escape(struct sp_buf *out, const char *text);
+
+#endif

@@ -1,0 +1,158 @@
+/* speft-cl study: runs a grid of methods, budgets, learning rates and seeds, and reports which differences are beyond noise. */
+#include "frontends/cli/study.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/io/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What every run needs, before the first one starts. */
+static int check_inputs(const struct sp_study *study)
+{
+    static const char *const files[] = { "model_name_or_path", "train_file", "validation_file" };
+
+    for (size_t i = 0; i < study->run_count; i++) {
+        const struct sp_config *c = &study->runs[i].config;
+        const char *data = sp_study_data_name(study, study->runs[i].data);
+        char *model;
+
+        if (i > 0 && study->runs[i].data == study->runs[i - 1].data)
+            continue;
+        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++)
+            if (sp_config_require(c, files[k]) < 0)
+                return sp_error_context(SP_ECONFIG, "data set %s", data);
+        if (sp_checkpoint_resolve(&model, c->model_name_or_path) < 0)
+            return sp_error_context(SP_ECONFIG, "data set %s", data);
+        free(model);
+        if (!sp_fs_exists(c->train_file) || !sp_fs_exists(c->validation_file))
+            return sp_error(SP_ECONFIG, "data set %s: there is no file %s: name it in the study, or with --set data.%s.%s=FILE",
+                            data, sp_fs_exists(c->train_file) ? c->validation_file : c->train_file, data,
+                            sp_fs_exists(c->train_file) ? "validation_file" : "train_file");
+    }
+    return 0;
+}
+
+static void list(const struct sp_study *study)
+{
+    size_t done = 0;
+    char text[256];
+
+    for (size_t i = 0; i < study->run_count; i++) {
+        const struct sp_study_run *run = &study->runs[i];
+
+        sp_study_describe(text, sizeof text, study, run);
+        printf("%-5s %s: %s  %s\n", run->result ? "done" : "-", sp_study_data_name(study, run->data), text,
+               run->config.output_dir);
+        done += run->result != NULL;
+    }
+    printf("%zu of %zu runs are done\n", done, study->run_count);
+}
+
+/* Every run that is not done. */
+static int train_all(struct sp_study *study, bool quiet)
+{
+    struct sp_study_view view;
+    size_t done = 0;
+    int rc = 0;
+
+    sp_study_view_open(&view, study, quiet);
+    for (size_t i = 0; rc == 0 && i < study->run_count; i++) {
+        if (study->runs[i].result)
+            continue;
+        view.current = i;
+        rc = sp_interrupted() ? SP_EINTR : sp_study_train(&study->runs[i], sp_study_view_tick, &view);
+        if (rc == 0)
+            sp_study_view_done(&view);
+    }
+    sp_study_view_close(&view);
+    for (size_t i = 0; i < study->run_count; i++)
+        done += study->runs[i].result != NULL;
+    if (rc == SP_EINTR)
+        return sp_error(SP_EINTR, "interrupted with %zu of %zu runs done; the same command goes on", done, study->run_count);
+    return rc;
+}
+
+static void print_tables(const struct sp_study *study)
+{
+    char line[256];
+
+    for (size_t i = 0; i < study->cell_count; i++) {
+        const struct sp_study_run *run = &study->runs[study->cells[i].first];
+
+        if (i == 0 || run->data != study->runs[study->cells[i - 1].first].data)
+            printf("%s%s (%s)\n", i ? "\n" : "", sp_study_data_name(study, run->data), sp_study_score_name(study, run));
+        sp_study_cell_line(line, sizeof line, study, &study->cells[i]);
+        printf("  %s\n", line);
+    }
+    printf("\nreport: %s/report.html (and report.md, results.jsonl)\n", study->output_dir);
+}
+
+/* A failed run fails the study once the others are done. */
+static int failures(const struct sp_study *study)
+{
+    const struct sp_study_run *first = NULL;
+    size_t count = 0;
+    char text[256];
+
+    for (size_t i = 0; i < study->run_count; i++) {
+        count += study->runs[i].error != NULL;
+        if (study->runs[i].error && !first)
+            first = &study->runs[i];
+    }
+    if (!first)
+        return 0;
+    sp_study_describe(text, sizeof text, study, first);
+    return sp_error(SP_EINVAL, "%zu of %zu runs failed; the first: %s, %s: %s (%s/log.txt)", count, study->run_count,
+                    sp_study_data_name(study, first->data), text, first->error, first->config.output_dir);
+}
+
+static int work(struct sp_study *study, const struct sp_arguments *arguments)
+{
+    for (size_t i = 0; i < study->run_count; i++)
+        SP_TRY(sp_study_check(&study->runs[i]));
+    if (sp_argument(arguments, "list")) {
+        list(study);
+        return 0;
+    }
+    if (!sp_argument(arguments, "report")) {
+        SP_TRY(check_inputs(study));
+        SP_TRY(train_all(study, arguments->quiet));
+    }
+    SP_TRY(sp_study_report(study));
+    print_tables(study);
+    return failures(study);
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    struct sp_study study;
+    int rc = sp_study_load(&study, arguments->positional[0], (const char *const *)arguments->overrides,
+                           arguments->override_count);
+
+    if (rc == 0)
+        rc = work(&study, arguments);
+    sp_study_release(&study);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "list", NULL, "list the runs and which of them are done, and run none", NULL },
+    { "report", NULL, "report on the runs that are done, and run none", NULL },
+    SP_FLAG_SET,
+    SP_FLAG_DEVICE,
+    SP_FLAG_OUTPUT_DIR,
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_study = {
+    .name = "study",
+    .usage = "STUDY [--list | --report] [--set KEY=VALUE]... [--device SPEC] [--output-dir DIR]",
+    .summary = "compare methods, budgets, learning rates and seeds over data sets, and report",
+    .flags = flags,
+    .positional = 1,
+    .run = run,
+};

@@ -1,0 +1,123 @@
+/*
+ * A study (layer 6): a grid of data sets, methods, budgets, learning rates and seeds over one base configuration, read from
+ * STUDY.yaml (doc/study.md), run one after the other in processes of their own, and reported. The command is study.c; here is
+ * what its parts share.
+ *
+ *     study_file.c    reads the file
+ *     study_grid.c    every run with its resolved configuration
+ *     study_run.c     what is done, and doing one run
+ *     study_view.c    the live table
+ *     study_report.c  report.md, report.html, results.jsonl
+ *     study_rows.c    the noise of the validation rows
+ *
+ * Runs lie in the order data, method, budget, learning rate, seed: the seeds of one cell are neighbours. Threading: one thread.
+ */
+#ifndef SP_CLI_STUDY_H
+#define SP_CLI_STUDY_H
+
+#include "frontends/cli/command.h"
+#include "runtime/base/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SP_STUDY_NONE ((size_t)-1) /* a method without a budget of the study's */
+
+/* A data set or a method. */
+struct sp_study_item;
+
+struct sp_study_budget {
+    const char *key; /* "rank_equivalent" */
+    double value;
+    char label[64]; /* "rank_equivalent 8" */
+};
+
+struct sp_study_run {
+    size_t data, method, budget; /* numbers in the study's lists */
+    struct sp_config config;     /* resolved; output_dir is the run's folder */
+    json_t *result;              /* result.json, NULL until it is done */
+    char *error;                 /* why it failed in this call, or NULL */
+};
+
+/* The runs of one data set, method, budget and learning rate: one for each seed. */
+struct sp_study_cell {
+    size_t first, count;
+};
+
+struct sp_study {
+    char *path, *name; /* the file, and its name without folder and suffix */
+    char *output_dir;
+    struct sp_study_item *data, *methods;
+    size_t data_count, method_count;
+    size_t reference; /* the method that the others are compared with */
+    struct sp_study_budget *budgets;
+    size_t budget_count, budget_capacity;
+    struct sp_study_run *runs;
+    size_t run_count, run_capacity;
+    struct sp_study_cell *cells;
+    size_t cell_count, cell_capacity;
+    struct sp_study_texts *texts; /* what the file and those that it names hold */
+};
+
+/* Reads the file and lays out the grid; overrides as --set gives them. Mistakes are SP_ECONFIG with their place. Release in any
+ * case. */
+int sp_study_load(struct sp_study *out, const char *path, const char *const *overrides, size_t count);
+void sp_study_release(struct sp_study *study);
+
+const char *sp_study_data_name(const struct sp_study *study, size_t data);
+const char *sp_study_method_name(const struct sp_study *study, size_t method);
+
+/* The metric that the data set is compared by, NULL for the task's own (accuracy, pearson). */
+const char *sp_study_metric(const struct sp_study *study, size_t data);
+
+/* "gradient, rank_equivalent 8, learning rate 0.001, seed 42", for people. */
+void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run);
+
+/* Loads the run's result when it is there and its folder's configuration is the run's (but for paths of results). */
+int sp_study_check(struct sp_study_run *run);
+
+/* Trains in a child process; `tick` is called several times a second with the last line that it wrote. A run that fails leaves
+ * run->error and returns 0; SP_EINTR when it was interrupted. */
+int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user);
+
+/* The name of the run's metric, and its value on the validation file; NaN without a result. */
+const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run);
+double sp_study_score(const struct sp_study *study, const struct sp_study_run *run);
+
+/* A number of result.json ("seconds"), NaN without a result. */
+double sp_study_number(const struct sp_study_run *run, const char *key);
+
+/* Means over the done runs of a cell. */
+struct sp_study_summary {
+    size_t done, failed;
+    double score, deviation; /* NaN where there is none */
+    double seconds, tokens_per_second, peak_memory;
+};
+struct sp_study_summary sp_study_summarize(const struct sp_study *study, const struct sp_study_cell *cell);
+
+/* The standard error, over the validation rows, of the mean difference of `pairs` runs a[i] and b[i] of one data set; NaN where
+ * the metric is neither accuracy nor pearson, or the rows' predictions are not there. */
+double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a,
+                           const struct sp_study_run *const *b, size_t pairs);
+
+/* The live table on a terminal, plain lines elsewhere. `line` is what the running run says. */
+struct sp_study_view {
+    const struct sp_study *study;
+    bool quiet, terminal;
+    size_t current; /* the running run */
+    size_t ran;     /* in this call */
+    double started, drawn;
+    size_t lines; /* that stand on the terminal */
+};
+void sp_study_view_open(struct sp_study_view *view, const struct sp_study *study, bool quiet);
+void sp_study_view_tick(void *view, const char *line);
+void sp_study_view_done(struct sp_study_view *view); /* the current run ended */
+void sp_study_view_close(struct sp_study_view *view);
+
+/* A cell's line of a table: method, budget, rate, seeds, score, time, memory. */
+void sp_study_cell_line(char *out, size_t size, const struct sp_study *study, const struct sp_study_cell *cell);
+
+/* Writes report.md, report.html and results.jsonl to the study's folder. */
+int sp_study_report(const struct sp_study *study);
+
+#endif

@@ -1,0 +1,504 @@
+/* STUDY.yaml: its keys, the blocks and files that it names, and what --set changes of it. study_grid.c makes runs of them. */
+#include "frontends/cli/study_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PREFIX_MAX 64
+
+static const char *const keys[SP_STUDY_KEYS] = { "base",           "data",  "methods",   "budgets",
+                                                 "learning_rates", "seeds", "reference", "output_dir" };
+static const char *const axes[] = { "data", "methods", "budgets", "learning_rates", "seeds" };
+static const char *const data_keys[] = { "metric" };
+static const char *const method_keys[] = { "budgets", "learning_rates" };
+static const char *const metrics[] = { "accuracy", "f1", "matthews_correlation", "pearson", "spearman", "mse", "loss" };
+
+struct sp_study_part *sp_study_part(struct sp_study_reading *r, const char *key)
+{
+    size_t i = 0;
+
+    while (strcmp(keys[i], key) != 0)
+        i++;
+    return &r->parts[i];
+}
+
+bool sp_study_is_one_of(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+int sp_study_wrong(struct sp_study_part p, const char *what, const char *expected)
+{
+    const struct sp_yaml_node *n = p.node;
+
+    if (n->kind != SP_YAML_SCALAR || sp_yaml_is_null(n))
+        return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found %s, expected %s", what,
+                               n->kind == SP_YAML_LIST  ? "a list"
+                               : n->kind == SP_YAML_MAP ? "a block of keys"
+                                                        : "nothing",
+                               expected);
+    return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found \"%.80s\", expected %s", what, n->text, expected);
+}
+
+/* "unknown ...; did you mean ...?" about a name that is not among `names`. */
+int sp_study_unknown(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
+                     const char *const *names, size_t count)
+{
+    const char *nearest = sp_text_nearest(name, names, count);
+
+    return sp_source_error(SP_ECONFIG, source, place, "there is no %s \"%.80s\"%s%s%s", what, name,
+                           nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* ---- texts ---- */
+
+/* Takes `path` and `bytes`, which may be NULL when out of memory. */
+static int add_text(struct sp_study_text **out, struct sp_study_texts *texts, char *path, char *bytes, size_t length)
+{
+    struct sp_study_text *text = sp_calloc(1, sizeof *text);
+    int rc = text && path && bytes ? 0 : SP_ENOMEM;
+
+    if (rc == 0)
+        rc = sp_grow(&texts->list, texts->count, &texts->capacity, sizeof *texts->list, SP_STUDY_ITEMS_MAX, "files of a study");
+    if (rc == 0) {
+        *text = (struct sp_study_text){ .source = { path, bytes, length }, .path = path, .bytes = bytes };
+        rc = sp_yaml_parse(&text->root, &text->source);
+    }
+    if (rc < 0) {
+        free(text);
+        free(path);
+        free(bytes);
+        return rc;
+    }
+    texts->list[texts->count++] = *out = text;
+    return 0;
+}
+
+static int read_text(struct sp_study_text **out, struct sp_study_texts *texts, const char *path)
+{
+    char *bytes;
+    size_t length;
+    int rc = sp_fs_read(&bytes, &length, path, SP_YAML_MAX_SIZE);
+
+    if (rc < 0)
+        return rc == SP_ENOMEM ? rc : SP_ECONFIG;
+    if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        length -= 3;
+        memmove(bytes, bytes + 3, length + 1);
+    }
+    return add_text(out, texts, sp_strdup(path), bytes, length);
+}
+
+/* A configuration file that is named in a text: in the current directory, or beside that text. */
+static int read_beside(struct sp_study_text **out, struct sp_study_texts *texts, struct sp_study_part name)
+{
+    const char *slash = strrchr(name.source->name, '/');
+    char *folder, *beside;
+    int rc;
+
+    if (sp_fs_exists(name.node->text) || !slash)
+        return read_text(out, texts, name.node->text);
+    folder = sp_strndup(name.source->name, (size_t)(slash - name.source->name) + 1);
+    beside = folder ? sp_fs_join(folder, name.node->text) : NULL;
+    rc = beside ? read_text(out, texts, beside) : SP_ENOMEM;
+    free(folder);
+    free(beside);
+    return rc < 0 && rc != SP_ENOMEM ? sp_source_error(rc, name.source, name.node->place, "%s", sp_error_message()) : rc;
+}
+
+/* ---- blocks ---- */
+
+/* A shallow copy of a mapping without the keys that are the study's. */
+static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts, const struct sp_yaml_node *map,
+                        const char *const *own, size_t own_count)
+{
+    struct sp_yaml_node *copy;
+
+    SP_TRY(sp_grow(&texts->copies, texts->copy_count, &texts->copy_capacity, sizeof *texts->copies, SP_STUDY_RUNS_MAX,
+                   "blocks of a study"));
+    copy = sp_calloc(map->count + 1, sizeof *copy);
+    if (!copy)
+        return SP_ENOMEM;
+    texts->copies[texts->copy_count++] = *out = copy;
+    copy[0] = (struct sp_yaml_node){ .kind = SP_YAML_MAP, .place = map->place, .children = copy + 1 };
+    for (size_t i = 0; i < map->count; i++)
+        if (!sp_study_is_one_of(map->children[i].key, own, own_count))
+            copy[0].children[copy[0].count++] = map->children[i];
+    return 0;
+}
+
+static int add_layer(struct sp_study_item *item, const struct sp_yaml_node *block, const struct sp_source *source)
+{
+    SP_TRY(sp_grow(&item->layers, item->layer_count, &item->layer_capacity, sizeof *item->layers, SP_STUDY_LAYERS_MAX / 4,
+                   "blocks laid over each other"));
+    item->layers[item->layer_count++] = (struct sp_config_layer){ block, source };
+    return 0;
+}
+
+/* A block of options, the name of a file of them, or a list of both; `own` are keys of a block that are the study's. */
+static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts, struct sp_study_part part,
+                       const char *const *own, size_t own_count)
+{
+    const struct sp_yaml_node *node = part.node;
+    struct sp_yaml_node *block;
+    struct sp_study_text *file;
+
+    if (sp_yaml_is_null(node))
+        return 0;
+    if (node->kind == SP_YAML_SCALAR) {
+        SP_TRY(read_beside(&file, texts, part));
+        return add_layer(item, &file->root, &file->source);
+    }
+    for (size_t i = 0; node->kind == SP_YAML_LIST && i < node->count; i++) {
+        if (node->children[i].kind == SP_YAML_LIST)
+            return sp_study_wrong((struct sp_study_part){ &node->children[i], part.source }, item->name,
+                                  "a block of options or the name of a file");
+        SP_TRY(take_layers(item, texts, (struct sp_study_part){ &node->children[i], part.source }, own, own_count));
+    }
+    if (node->kind == SP_YAML_LIST)
+        return 0;
+    SP_TRY(copy_without(&block, texts, node, own, own_count));
+    return add_layer(item, block, part.source);
+}
+
+const struct sp_yaml_node *sp_study_child(const struct sp_yaml_node *map, const char *key)
+{
+    for (size_t i = 0; map && map->kind == SP_YAML_MAP && i < map->count; i++)
+        if (strcmp(map->children[i].key, key) == 0)
+            return &map->children[i];
+    return NULL;
+}
+
+/* Names become folders. */
+static int check_name(const struct sp_yaml_node *node, const struct sp_source *source, const char *what)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+    if (node->key[0] && node->key[0] != '.' && strspn(node->key, safe) == strlen(node->key) && strlen(node->key) < PREFIX_MAX)
+        return 0;
+    return sp_source_error(SP_ECONFIG, source, node->key_place,
+                           "found \"%.80s\" as the name of a %s, expected letters, digits, - and _: it becomes a folder",
+                           node->key, what);
+}
+
+static int take_item(struct sp_study_reading *r, struct sp_study_item *item, const struct sp_yaml_node *node,
+                     const struct sp_source *source, bool method)
+{
+    const struct sp_yaml_node *metric = method ? NULL : sp_study_child(node, "metric");
+
+    SP_TRY(check_name(node, source, method ? "method" : "data set"));
+    item->name = node->key;
+    if (method) {
+        item->budgets = (struct sp_study_part){ sp_study_child(node, "budgets"), source };
+        item->rates = (struct sp_study_part){ sp_study_child(node, "learning_rates"), source };
+        return take_layers(item, r->texts, (struct sp_study_part){ node, source }, method_keys, COUNT(method_keys));
+    }
+    if (metric && (metric->kind != SP_YAML_SCALAR || !sp_study_is_one_of(metric->text, metrics, COUNT(metrics))))
+        return sp_study_wrong((struct sp_study_part){ metric, source }, "metric",
+                              "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
+    item->metric = metric ? metric->text : NULL;
+    return take_layers(item, r->texts, (struct sp_study_part){ node, source }, data_keys, COUNT(data_keys));
+}
+
+/* The items of `data:` or `methods:`, all or those that --set names, in its order. */
+static int take_items(struct sp_study_reading *r, const char *key, struct sp_study_item **out, size_t *count)
+{
+    bool method = strcmp(key, "methods") == 0;
+    struct sp_study_part part = *sp_study_part(r, key), selected = r->selected[method];
+    const char *names[64];
+    size_t name_count = 0;
+
+    if (!part.node)
+        return sp_error(SP_ECONFIG, "%s: %s is missing: add a block \"%s:\" with a name and its options for each",
+                        r->study->path, key, key);
+    if (part.node->kind != SP_YAML_MAP || part.node->count == 0)
+        return sp_study_wrong(part, key,
+                              method ? "lines \"name: {options}\", one for each method"
+                                     : "lines \"name: {options}\", one for each data set");
+    for (size_t i = 0; i < part.node->count && name_count < COUNT(names); i++)
+        names[name_count++] = part.node->children[i].key;
+    *count = selected.node ? selected.node->count : part.node->count;
+    *out = sp_calloc(*count, sizeof **out);
+    if (!*out)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < *count; i++) {
+        const struct sp_yaml_node *node = selected.node ? NULL : &part.node->children[i];
+
+        if (!node) {
+            const struct sp_yaml_node *name = &selected.node->children[i];
+
+            if (name->kind != SP_YAML_SCALAR || !(node = sp_study_child(part.node, name->text)))
+                return sp_study_unknown(name->place, selected.source, method ? "method" : "data set",
+                                        name->kind == SP_YAML_SCALAR ? name->text : "", names, name_count);
+        }
+        SP_TRY(take_item(r, &(*out)[i], node, part.source, method));
+    }
+    return 0;
+}
+
+/* ---- --set ---- */
+
+static int add_override(struct sp_study_item *item, const char *text)
+{
+    SP_TRY(sp_grow(&item->overrides, item->override_count, &item->override_capacity, sizeof *item->overrides,
+                   SP_STUDY_ITEMS_MAX, "overrides"));
+    item->overrides[item->override_count++] = text;
+    return 0;
+}
+
+/* data.NAME.key=value: an override for that data set's runs alone. */
+static int take_item_override(struct sp_study_item *items, size_t count, const char *text, const char *what)
+{
+    const char *name = strchr(text, '.') + 1, *dot = name + strcspn(name, ".=");
+    const struct sp_source source = { "--set", text, strlen(text) };
+    const char *names[64];
+    char wanted[PREFIX_MAX];
+
+    snprintf(wanted, sizeof wanted, "%.*s", (int)(dot - name), name);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(items[i].name, wanted) == 0 && *dot == '.')
+            return add_override(&items[i], dot + 1);
+        if (strcmp(items[i].name, wanted) == 0)
+            return sp_source_error(SP_ECONFIG, &source, (struct sp_place){ 1, 1 }, "expected NAME.KEY=VALUE of a %s", what);
+        if (i < COUNT(names))
+            names[i] = items[i].name;
+    }
+    return sp_study_unknown((struct sp_place){ 1, 1 }, &source, what, wanted, names,
+                            count < COUNT(names) ? count : COUNT(names));
+}
+
+/* seeds=1,2 and its like replace a list of the file; data=NAME,... and methods=NAME,... choose among the file's. */
+static int take_axis(struct sp_study_reading *r, const char *text)
+{
+    const char *value = strchr(text, '=') + 1;
+    char key[PREFIX_MAX], *bytes = value[0] == '[' || value[0] == '{' ? sp_strdup(value) : sp_asprintf("[%s]", value);
+    struct sp_study_text *parsed;
+    struct sp_study_part part;
+
+    snprintf(key, sizeof key, "%.*s", (int)(value - 1 - text), text);
+    SP_TRY(add_text(&parsed, r->texts, sp_asprintf("--set %s", key), bytes, bytes ? strlen(bytes) : 0));
+    part = (struct sp_study_part){ &parsed->root, &parsed->source };
+    if (strcmp(key, "data") == 0 || strcmp(key, "methods") == 0) {
+        if (part.node->kind != SP_YAML_LIST || part.node->count == 0)
+            return sp_study_wrong(part, key, "names of those in the file, as NAME,NAME");
+        r->selected[key[0] == 'm'] = part;
+    } else {
+        *sp_study_part(r, key) = part;
+    }
+    return 0;
+}
+
+static bool has_key(const char *override, const char *key)
+{
+    size_t length = strlen(key);
+
+    return strncmp(override, key, length) == 0 && override[length] == '=';
+}
+
+/* Those of the overrides that change the grid; the rest goes for every run. */
+static int take_overrides(struct sp_study_reading *r, const char *const *overrides, size_t count)
+{
+    r->texts->overrides = sp_calloc(count, sizeof *r->texts->overrides);
+    if (!r->texts->overrides)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        size_t a = 0;
+
+        while (a < COUNT(axes) && !has_key(overrides[i], axes[a]))
+            a++;
+        if (a < COUNT(axes)) {
+            SP_TRY(take_axis(r, overrides[i]));
+        } else if (has_key(overrides[i], "output_dir")) {
+            free(r->study->output_dir);
+            r->study->output_dir = sp_strdup(strchr(overrides[i], '=') + 1);
+        } else if (strncmp(overrides[i], "data.", 5) != 0 && strncmp(overrides[i], "methods.", 8) != 0) {
+            r->texts->overrides[r->texts->override_count++] = overrides[i];
+        }
+    }
+    return 0;
+}
+
+static int take_item_overrides(struct sp_study_reading *r, const char *const *overrides, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(overrides[i], "data.", 5) == 0)
+            SP_TRY(take_item_override(r->study->data, r->study->data_count, overrides[i], "data set"));
+        else if (strncmp(overrides[i], "methods.", 8) == 0)
+            SP_TRY(take_item_override(r->study->methods, r->study->method_count, overrides[i], "method"));
+    }
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static int take_reference(struct sp_study_reading *r)
+{
+    struct sp_study_part part = *sp_study_part(r, "reference");
+    const char *names[64];
+    size_t count = 0;
+
+    if (!part.node)
+        return 0;
+    for (size_t i = 0; i < r->study->method_count; i++) {
+        if (part.node->kind == SP_YAML_SCALAR && strcmp(r->study->methods[i].name, part.node->text) == 0) {
+            r->study->reference = i;
+            return 0;
+        }
+        if (count < COUNT(names))
+            names[count++] = r->study->methods[i].name;
+    }
+    if (part.node->kind != SP_YAML_SCALAR)
+        return sp_study_wrong(part, "reference", "the name of a method");
+    return r->selected[1].node ? 0 : sp_study_unknown(part.node->place, part.source, "method", part.node->text, names, count);
+}
+
+static int take_output_dir(struct sp_study_reading *r)
+{
+    struct sp_study_part part = *sp_study_part(r, "output_dir");
+
+    if (!r->study->output_dir && part.node) {
+        if (part.node->kind != SP_YAML_SCALAR || !part.node->text[0] || sp_yaml_is_null(part.node))
+            return sp_study_wrong(part, "output_dir", "a text");
+        r->study->output_dir = sp_strdup(part.node->text);
+    }
+    if (r->study->output_dir && r->study->output_dir[0])
+        return 0;
+    return sp_error(SP_ECONFIG, "%s: output_dir is missing: add a line \"output_dir: ...\" or give --output-dir",
+                    r->study->path);
+}
+
+/* The file's keys. */
+static int take_file(struct sp_study_reading *r, const struct sp_study_text *file)
+{
+    const struct sp_study_part root = { &file->root, &file->source };
+
+    if (file->root.kind != SP_YAML_MAP)
+        return sp_study_wrong(root, "a study", "lines of \"key: value\"");
+    for (size_t i = 0; i < file->root.count; i++) {
+        const struct sp_yaml_node *node = &file->root.children[i];
+
+        if (!sp_study_is_one_of(node->key, keys, COUNT(keys)))
+            return sp_study_unknown(node->key_place, &file->source, "key", node->key, keys, COUNT(keys));
+        *sp_study_part(r, node->key) = (struct sp_study_part){ node, &file->source };
+    }
+    return 0;
+}
+
+static int load(struct sp_study_reading *r, const char *const *overrides, size_t count)
+{
+    struct sp_study *study = r->study;
+    struct sp_study_text *file;
+
+    SP_TRY(read_text(&file, r->texts, study->path));
+    SP_TRY(take_file(r, file));
+    SP_TRY(take_overrides(r, overrides, count));
+    SP_TRY(take_output_dir(r));
+    if (sp_option_index(sp_config_options(), "sparse.score_cache") < sp_config_options()->count) {
+        r->score_cache = sp_asprintf("sparse.score_cache=%s/scores", study->output_dir);
+        if (!r->score_cache)
+            return SP_ENOMEM;
+    }
+    r->texts->base.name = "base";
+    if (sp_study_part(r, "base")->node)
+        SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), NULL, 0));
+    SP_TRY(take_items(r, "data", &study->data, &study->data_count));
+    SP_TRY(take_items(r, "methods", &study->methods, &study->method_count));
+    SP_TRY(take_item_overrides(r, overrides, count));
+    SP_TRY(take_reference(r));
+    return sp_study_grid(r);
+}
+
+int sp_study_load(struct sp_study *out, const char *path, const char *const *overrides, size_t count)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    struct sp_study_reading r = { .study = out };
+    int rc;
+
+    *out = (struct sp_study){ .path = sp_strdup(path), .texts = sp_calloc(1, sizeof *out->texts) };
+    out->name = sp_strndup(base, dot && dot > base ? (size_t)(dot - base) : strlen(base));
+    r.texts = out->texts;
+    rc = out->path && out->name && out->texts ? load(&r, overrides, count) : SP_ENOMEM;
+    free(r.score_cache);
+    return rc;
+}
+
+static void free_item(struct sp_study_item *item)
+{
+    free(item->layers);
+    free(item->overrides);
+}
+
+static void free_texts(struct sp_study_texts *texts)
+{
+    if (!texts)
+        return;
+    for (size_t i = 0; i < texts->count; i++) {
+        sp_yaml_release(&texts->list[i]->root);
+        free(texts->list[i]->path);
+        free(texts->list[i]->bytes);
+        free(texts->list[i]);
+    }
+    for (size_t i = 0; i < texts->copy_count; i++)
+        free(texts->copies[i]);
+    free_item(&texts->base);
+    free(texts->list);
+    free(texts->copies);
+    free(texts->overrides);
+    free(texts);
+}
+
+void sp_study_release(struct sp_study *study)
+{
+    for (size_t i = 0; i < study->run_count; i++) {
+        sp_config_release(&study->runs[i].config);
+        json_decref(study->runs[i].result);
+        free(study->runs[i].error);
+    }
+    for (size_t i = 0; study->data && i < study->data_count; i++)
+        free_item(&study->data[i]);
+    for (size_t i = 0; study->methods && i < study->method_count; i++)
+        free_item(&study->methods[i]);
+    free_texts(study->texts);
+    free(study->runs);
+    free(study->cells);
+    free(study->budgets);
+    free(study->data);
+    free(study->methods);
+    free(study->path);
+    free(study->name);
+    free(study->output_dir);
+    *study = (struct sp_study){ .path = NULL };
+}
+
+const char *sp_study_data_name(const struct sp_study *study, size_t data)
+{
+    return study->data[data].name;
+}
+
+const char *sp_study_method_name(const struct sp_study *study, size_t method)
+{
+    return study->methods[method].name;
+}
+
+const char *sp_study_metric(const struct sp_study *study, size_t data)
+{
+    return study->data[data].metric;
+}
+
+void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run)
+{
+    bool budget = run->budget != SP_STUDY_NONE;
+
+    snprintf(out, size, "%s%s%s, learning rate %g, seed %lld", study->methods[run->method].name, budget ? ", " : "",
+             budget ? study->budgets[run->budget].label : "", run->config.learning_rate, run->config.seed);
+}

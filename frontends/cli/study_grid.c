@@ -1,0 +1,247 @@
+/*
+ * The grid of a study. A run's configuration is the blocks base, data set, method, budget, learning rate and seed laid over
+ * each other (sp_config_load_layers), then --set. The values of the lists become blocks of one key, so that the option table
+ * checks them and a mistake is shown where it stands.
+ */
+#include "frontends/cli/study_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const budget_keys[] = { "density", "rank_equivalent", "count" };
+
+/* One value of each list; a node NULL where there is no list. */
+struct choice {
+    size_t data, method, budget;
+    bool sparse; /* the method chooses positions */
+    const char *budget_key;
+    struct sp_study_part value, rate, seed;
+};
+
+/* `value` as the block {key: value}, in nodes of the caller's. */
+static struct sp_yaml_node *wrap(struct sp_yaml_node nodes[2], const struct sp_yaml_node *value, const char *key)
+{
+    nodes[1] = *value;
+    nodes[1].key = (char *)(size_t)key; /* read only */
+    nodes[1].key_place = value->place;
+    nodes[0] = (struct sp_yaml_node){ .kind = SP_YAML_MAP, .place = value->place, .children = &nodes[1], .count = 1 };
+    return nodes;
+}
+
+/* All layers of a choice; `nodes` is room for the lists' values. */
+static size_t layers_of(struct sp_config_layer layers[SP_STUDY_LAYERS_MAX], struct sp_yaml_node nodes[8],
+                        const struct sp_study_reading *r, const struct choice *c)
+{
+    const struct sp_study_item *items[3] = { &r->texts->base, &r->study->data[c->data], &r->study->methods[c->method] };
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT(items); i++)
+        for (size_t k = 0; k < items[i]->layer_count; k++)
+            layers[count++] = items[i]->layers[k];
+    if (c->value.node) {
+        wrap(nodes, c->value.node, c->budget_key);
+        layers[count++] = (struct sp_config_layer){ wrap(nodes + 2, nodes, "sparse"), c->value.source };
+    }
+    if (c->rate.node)
+        layers[count++] = (struct sp_config_layer){ wrap(nodes + 4, c->rate.node, "learning_rate"), c->rate.source };
+    if (c->seed.node)
+        layers[count++] = (struct sp_config_layer){ wrap(nodes + 6, c->seed.node, "seed"), c->seed.source };
+    return count;
+}
+
+static int load_config(struct sp_config *out, const struct sp_study_reading *r, const struct choice *c)
+{
+    const struct sp_study_item *data = &r->study->data[c->data], *method = &r->study->methods[c->method];
+    size_t count = 0, most = r->texts->override_count + data->override_count + method->override_count + 1;
+    const char **overrides = sp_calloc(most, sizeof *overrides);
+    struct sp_config_layer layers[SP_STUDY_LAYERS_MAX];
+    struct sp_yaml_node nodes[8];
+    int rc;
+
+    if (!overrides)
+        return SP_ENOMEM;
+    if (c->sparse && r->score_cache)
+        overrides[count++] = r->score_cache;
+    for (size_t i = 0; i < r->texts->override_count; i++)
+        overrides[count++] = r->texts->overrides[i];
+    for (size_t i = 0; i < data->override_count; i++)
+        overrides[count++] = data->overrides[i];
+    for (size_t i = 0; i < method->override_count; i++)
+        overrides[count++] = method->overrides[i];
+    rc = sp_config_load_layers(out, r->study->path, layers, layers_of(layers, nodes, r, c), overrides, count);
+    free(overrides);
+    return rc < 0 ? sp_error_context(rc, "%s, %s", data->name, method->name) : 0;
+}
+
+/* The number of the budget in the study's list. */
+static int budget_index(size_t *out, struct sp_study *study, const char *key, const struct sp_config_sparse *c)
+{
+    double value = strcmp(key, "density") == 0 ? c->density
+                   : strcmp(key, "count") == 0 ? (double)c->count
+                                               : (double)c->rank_equivalent;
+    struct sp_study_budget *b;
+
+    for (*out = 0; *out < study->budget_count; ++*out)
+        if (strcmp(study->budgets[*out].key, key) == 0 && study->budgets[*out].value == value)
+            return 0;
+    SP_TRY(sp_grow(&study->budgets, study->budget_count, &study->budget_capacity, sizeof *study->budgets, SP_STUDY_ITEMS_MAX,
+                   "budgets"));
+    b = &study->budgets[study->budget_count++];
+    *b = (struct sp_study_budget){ .key = key, .value = value };
+    snprintf(b->label, sizeof b->label, "%s %g", key, value);
+    return 0;
+}
+
+/* STUDY/runs/DATA/METHOD/rank_equivalent-8_lr-0.001_seed-42. */
+static char *run_dir(const struct sp_study *study, const struct choice *c, const struct sp_config *config)
+{
+    const struct sp_study_budget *b = c->budget == SP_STUDY_NONE ? NULL : &study->budgets[c->budget];
+    char budget[96] = "";
+
+    if (b)
+        snprintf(budget, sizeof budget, "%s-%.9g_", b->key, b->value);
+    return sp_asprintf("%s/runs/%s/%s/%slr-%.9g_seed-%lld", study->output_dir, study->data[c->data].name,
+                       study->methods[c->method].name, budget, config->learning_rate, config->seed);
+}
+
+static int add_run(struct sp_study_reading *r, struct choice *c)
+{
+    struct sp_study *study = r->study;
+    struct sp_study_run *run;
+    struct sp_config config;
+    int rc;
+
+    SP_TRY(sp_grow(&study->runs, study->run_count, &study->run_capacity, sizeof *study->runs, SP_STUDY_RUNS_MAX,
+                   "runs of a study"));
+    SP_TRY(load_config(&config, r, c));
+    c->budget = SP_STUDY_NONE;
+    rc = c->value.node ? budget_index(&c->budget, study, c->budget_key, &config.sparse) : 0;
+    free(config.output_dir);
+    config.output_dir = rc == 0 ? run_dir(study, c, &config) : NULL;
+    run = &study->runs[study->run_count++];
+    *run = (struct sp_study_run){ .data = c->data, .method = c->method, .budget = c->budget, .config = config };
+    SP_TRY(rc);
+    if (!config.output_dir)
+        return SP_ENOMEM;
+    for (size_t i = 0; i + 1 < study->run_count; i++)
+        if (strcmp(study->runs[i].config.output_dir, config.output_dir) == 0)
+            return sp_error(SP_ECONFIG,
+                            "%s: two runs would be the same, %s: a value stands twice in a list, or --set gives one that the "
+                            "study varies",
+                            study->path, config.output_dir);
+    return 0;
+}
+
+/* The values of a list: its items, or the one scalar; a node NULL for no list. */
+static size_t list_count(struct sp_study_part list)
+{
+    return list.node && list.node->kind == SP_YAML_LIST ? list.node->count : 1;
+}
+
+static struct sp_study_part list_item(struct sp_study_part list, size_t i)
+{
+    return list.node && list.node->kind == SP_YAML_LIST ? (struct sp_study_part){ &list.node->children[i], list.source } : list;
+}
+
+static int check_list(struct sp_study_part list, const char *key)
+{
+    if (list.node && (list.node->kind == SP_YAML_MAP || sp_yaml_is_null(list.node) || list_count(list) == 0))
+        return sp_study_wrong(list, key, "a list of values");
+    return 0;
+}
+
+/* A method's block must not say once what a list says again. */
+static int check_own(const struct sp_study_item *method, const struct sp_source *file, bool budgets, bool rates)
+{
+    for (size_t i = 0; i < method->layer_count; i++) {
+        const struct sp_yaml_node *block = method->layers[i].block, *rate = sp_study_child(block, "learning_rate"),
+                                  *sparse = sp_study_child(block, "sparse");
+
+        if (method->layers[i].source != file)
+            continue; /* a preset's value gives way to the list */
+        if (rate && rates)
+            return sp_source_error(
+                SP_ECONFIG, file, rate->key_place,
+                "learning_rate would give way to the study's learning_rates: write learning_rates: [...] for %s", method->name);
+        for (size_t k = 0; k < COUNT(budget_keys) && budgets; k++)
+            if (sp_study_child(sparse, budget_keys[k]))
+                return sp_source_error(SP_ECONFIG, file, sp_study_child(sparse, budget_keys[k])->key_place,
+                                       "%s would give way to the study's budgets: write budgets: {%s: [...]} for %s",
+                                       budget_keys[k], budget_keys[k], method->name);
+    }
+    return 0;
+}
+
+/* One data set and method with one budget: each rate and seed. */
+static int add_rates(struct sp_study_reading *r, struct choice c)
+{
+    const struct sp_study_item *method = &r->study->methods[c.method];
+    struct sp_study_part rates = method->rates.node ? method->rates : *sp_study_part(r, "learning_rates"),
+                         seeds = *sp_study_part(r, "seeds");
+
+    if (method->rates.node && sp_yaml_is_null(method->rates.node))
+        rates.node = NULL; /* learning_rates: null, the configuration's own */
+    SP_TRY(check_list(rates, "learning_rates"));
+    SP_TRY(check_list(seeds, "seeds"));
+    SP_TRY(check_own(method, sp_study_part(r, "methods")->source, c.value.node != NULL, rates.node != NULL));
+    for (size_t i = 0; i < list_count(rates); i++) {
+        struct sp_study_cell *cell;
+
+        SP_TRY(sp_grow(&r->study->cells, r->study->cell_count, &r->study->cell_capacity, sizeof *cell, SP_STUDY_RUNS_MAX,
+                       "cells of a study"));
+        cell = &r->study->cells[r->study->cell_count++];
+        *cell = (struct sp_study_cell){ r->study->run_count, list_count(seeds) };
+        for (size_t s = 0; s < list_count(seeds); s++) {
+            c.rate = list_item(rates, i);
+            c.seed = list_item(seeds, s);
+            SP_TRY(add_run(r, &c));
+        }
+    }
+    return 0;
+}
+
+static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
+{
+    struct choice c = { .data = data, .method = method, .budget = SP_STUDY_NONE };
+    struct sp_study_part budgets = r->study->methods[method].budgets.node ? r->study->methods[method].budgets
+                                                                          : *sp_study_part(r, "budgets");
+    struct sp_config probe;
+    bool used;
+
+    SP_TRY(load_config(&probe, r, &c));
+    c.sparse = probe.sparse.method != SP_CONFIG_METHOD_FULL && probe.sparse.method != SP_CONFIG_METHOD_HEAD;
+    used = c.sparse && budgets.node && !sp_yaml_is_null(budgets.node);
+    sp_config_release(&probe);
+    if (!used)
+        return add_rates(r, c);
+    if (budgets.node->kind != SP_YAML_MAP || budgets.node->count == 0)
+        return sp_study_wrong(budgets, "budgets", "a block such as {rank_equivalent: [8, 1]}");
+    for (size_t k = 0; k < budgets.node->count; k++) {
+        const struct sp_yaml_node *node = &budgets.node->children[k];
+        struct sp_study_part values = { node, budgets.source };
+
+        if (!sp_study_is_one_of(node->key, budget_keys, COUNT(budget_keys)))
+            return sp_study_unknown(node->key_place, budgets.source, "budget", node->key, budget_keys, COUNT(budget_keys));
+        SP_TRY(check_list(values, node->key));
+        for (size_t i = 0; i < list_count(values); i++) {
+            c.budget_key = node->key;
+            c.value = list_item(values, i);
+            SP_TRY(add_rates(r, c));
+        }
+    }
+    return 0;
+}
+
+int sp_study_grid(struct sp_study_reading *r)
+{
+    for (size_t d = 0; d < r->study->data_count; d++)
+        for (size_t m = 0; m < r->study->method_count; m++)
+            SP_TRY(add_budgets(r, d, m));
+    return 0;
+}

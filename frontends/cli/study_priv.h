@@ -1,0 +1,70 @@
+/* What reading a study file and laying out its grid share (layer 6). */
+#ifndef SP_CLI_STUDY_PRIV_H
+#define SP_CLI_STUDY_PRIV_H
+
+#include "frontends/cli/study.h"
+#include "runtime/base/source.h"
+#include "runtime/base/yaml.h"
+
+#define SP_STUDY_KEYS 8 /* of the file */
+#define SP_STUDY_RUNS_MAX ((size_t)10000)
+#define SP_STUDY_ITEMS_MAX ((size_t)1000)
+#define SP_STUDY_LAYERS_MAX 64
+
+/* A part of the file with the text that it stands in; node NULL: not given. */
+struct sp_study_part {
+    const struct sp_yaml_node *node;
+    const struct sp_source *source;
+};
+
+struct sp_study_item {
+    const char *name;
+    struct sp_config_layer *layers;
+    size_t layer_count, layer_capacity;
+    const char **overrides; /* of --set data.NAME.key=value */
+    size_t override_count, override_capacity;
+    struct sp_study_part budgets, rates; /* a method's own */
+    const char *metric;                  /* a data set's own */
+};
+
+/* Everything that places and blocks point into. */
+struct sp_study_texts {
+    struct sp_study_text {
+        struct sp_source source;
+        char *path, *bytes;
+        struct sp_yaml_node root;
+    } * *list;
+    size_t count, capacity;
+    struct sp_yaml_node **copies;
+    size_t copy_count, copy_capacity;
+    struct sp_study_item base;
+    const char **overrides; /* that go for every run */
+    size_t override_count;
+};
+
+/* The study while it is read. */
+struct sp_study_reading {
+    struct sp_study *study;
+    struct sp_study_texts *texts;
+    struct sp_study_part parts[SP_STUDY_KEYS], selected[2]; /* by keys; and --set data=, methods= */
+    char *score_cache; /* "sparse.score_cache=...": one for all runs, so that equal scores are made once */
+};
+
+/* Where the file's key stands; to be read and set. */
+struct sp_study_part *sp_study_part(struct sp_study_reading *reading, const char *key);
+
+/* The value of `key` in a mapping, or NULL. */
+const struct sp_yaml_node *sp_study_child(const struct sp_yaml_node *map, const char *key);
+
+bool sp_study_is_one_of(const char *name, const char *const *names, size_t count);
+
+/* "found ..., expected ..." about a part; "there is no ...; did you mean ...?" about a name that is not among `names`. Both
+ * SP_ECONFIG with the place. */
+int sp_study_wrong(struct sp_study_part part, const char *what, const char *expected);
+int sp_study_unknown(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
+                     const char *const *names, size_t count);
+
+/* Makes every run and cell of what was read. */
+int sp_study_grid(struct sp_study_reading *reading);
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * One run of a study: whether it is done, and doing it. The parent never touches OpenCL: a run is this very program started
+ * anew, so that its peak memory, and a driver's crash, are its own.
+ */
+#include "frontends/cli/study.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/statistics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#define RESULT_MAX ((size_t)1 << 20)
+#define TAIL_MAX 2048 /* bytes of a log that are looked at for its last line */
+#define POLL_SECONDS 0.1
+
+/* Options that say where results lie, not what they are. */
+static void forget_paths(json_t *config)
+{
+    json_object_del(config, "output_dir");
+    json_object_del(json_object_get(config, "sparse"), "score_cache");
+}
+
+/* Whether the configuration that lies in the run's folder is the run's. A file that cannot be read is another one. */
+static int same_config(bool *out, const struct sp_study_run *run, const char *path)
+{
+    struct sp_config config;
+    json_t *found = NULL, *wanted = NULL;
+    int rc = sp_config_json(&run->config, &wanted);
+
+    *out = false;
+    if (rc == 0 && sp_config_load(&config, path, NULL, 0) == 0) {
+        rc = sp_config_json(&config, &found);
+        sp_config_release(&config);
+    }
+    if (rc == 0 && found) {
+        forget_paths(found);
+        forget_paths(wanted);
+        *out = json_equal(found, wanted);
+    }
+    json_decref(found);
+    json_decref(wanted);
+    return rc;
+}
+
+int sp_study_check(struct sp_study_run *run)
+{
+    char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
+    char *result = sp_fs_join(run->config.output_dir, "result.json");
+    bool same = false;
+    int rc = config && result ? 0 : SP_ENOMEM;
+
+    json_decref(run->result);
+    run->result = NULL;
+    if (rc == 0 && sp_fs_exists(result) && sp_fs_exists(config))
+        rc = same_config(&same, run, config);
+    if (rc == 0 && same && sp_json_load(&run->result, result, RESULT_MAX) < 0)
+        run->result = NULL; /* damaged: the run is done again */
+    if (run->result && isnan(sp_study_number(run, "seconds"))) {
+        json_decref(run->result);
+        run->result = NULL;
+    }
+    free(config);
+    free(result);
+    return rc;
+}
+
+/* ---- the child ---- */
+
+/* The last line of the log that says something, in `line`. */
+static void last_line(char *line, size_t size, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char text[TAIL_MAX + 1];
+    size_t length = 0, start;
+
+    line[0] = '\0';
+    if (!file)
+        return;
+    if (fseek(file, -TAIL_MAX, SEEK_END) < 0)
+        rewind(file);
+    length = fread(text, 1, TAIL_MAX, file);
+    fclose(file);
+    while (length > 0 && (unsigned char)text[length - 1] <= ' ')
+        length--;
+    for (start = length; start > 0 && text[start - 1] != '\n';)
+        start--;
+    snprintf(line, size, "%.*s", (int)(length - start), text + start);
+}
+
+/* The error that a run ended with: what follows "speft-cl: error: " in its log, to its end. */
+static char *last_error(const char *path)
+{
+    static const char mark[] = "speft-cl: error: ";
+    char *text, *at, *found = NULL, *copy;
+    size_t length;
+
+    if (sp_fs_read(&text, &length, path, (size_t)64 << 20) < 0)
+        return NULL;
+    for (at = text; (at = strstr(at, mark)); at += sizeof mark - 1)
+        found = at + sizeof mark - 1;
+    while (length > 0 && text[length - 1] == '\n')
+        text[--length] = '\0';
+    copy = found ? sp_strdup(found) : NULL;
+    free(text);
+    return copy;
+}
+
+/* In the child, which has a group of its own: an interrupt on the terminal is the parent's to pass on. */
+static void become_run(const char *config, const char *log)
+{
+    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
+
+    setpgid(0, 0);
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a parent that is killed leaves nothing running */
+#endif
+    if (out >= 0 && in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
+        execl("/proc/self/exe", "speft-cl", "train", config, (char *)NULL);
+    _exit(127);
+}
+
+/* Waits for the child; an interrupt is passed on once. */
+static int wait_for(pid_t pid, const char *log, void (*tick)(void *user, const char *line), void *user)
+{
+    const struct timespec pause = { 0, (long)(POLL_SECONDS * 1e9) };
+    bool told = false;
+    char line[256];
+    int status = 0;
+    pid_t got;
+
+    while ((got = waitpid(pid, &status, WNOHANG)) == 0 || (got < 0 && errno == EINTR)) {
+        if (sp_interrupted() && !told) {
+            kill(pid, SIGINT);
+            told = true;
+        }
+        last_line(line, sizeof line, log);
+        tick(user, line);
+        nanosleep(&pause, NULL);
+    }
+    return status;
+}
+
+static int prepare(struct sp_study_run *run, const char *config, const char *result)
+{
+    struct sp_buf text = SP_BUF((size_t)1 << 20);
+    int rc = sp_fs_mkdirs(run->config.output_dir);
+
+    if (rc == 0 && unlink(result) < 0 && errno != ENOENT)
+        rc = sp_error(SP_EIO, "cannot remove %s: %s", result, strerror(errno));
+    if (rc == 0)
+        rc = sp_config_write(&run->config, &text);
+    if (rc == 0)
+        rc = sp_fs_write(config, text.data, text.length);
+    sp_buf_free(&text);
+    return rc;
+}
+
+/* What the child's end means. */
+static int judge(struct sp_study_run *run, int status, const char *log)
+{
+    if (sp_interrupted())
+        return sp_error(SP_EINTR, "interrupted");
+    SP_TRY(sp_study_check(run));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && run->result)
+        return 0;
+    json_decref(run->result);
+    run->result = NULL;
+    run->error = last_error(log);
+    if (!run->error && WIFSIGNALED(status))
+        run->error = sp_asprintf("the process was ended by signal %d", WTERMSIG(status));
+    else if (!run->error)
+        run->error = sp_asprintf("the process ended with exit status %d; %s says more", WEXITSTATUS(status), log);
+    return run->error ? 0 : SP_ENOMEM;
+}
+
+int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user)
+{
+    char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
+    char *result = sp_fs_join(run->config.output_dir, "result.json"), *log = sp_fs_join(run->config.output_dir, "log.txt");
+    int rc = config && result && log ? 0 : SP_ENOMEM;
+    pid_t pid = -1;
+
+    free(run->error);
+    run->error = NULL;
+    if (rc == 0)
+        rc = prepare(run, config, result);
+    if (rc == 0) {
+        fflush(NULL); /* or the child would write it again */
+        pid = fork();
+        if (pid < 0)
+            rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
+    }
+    if (pid == 0)
+        become_run(config, log);
+    if (rc == 0)
+        rc = judge(run, wait_for(pid, log, tick, user), log);
+    free(config);
+    free(result);
+    free(log);
+    return rc;
+}
+
+/* ---- results ---- */
+
+double sp_study_number(const struct sp_study_run *run, const char *key)
+{
+    const json_t *value = json_object_get(run->result, key);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run)
+{
+    const char *name = sp_study_metric(study, run->data), *task = json_string_value(json_object_get(run->result, "task"));
+
+    if (name)
+        return name;
+    if (!task)
+        return run->config.task == SP_TASK_REGRESSION ? "pearson" : "accuracy";
+    return strcmp(task, "regression") == 0 ? "pearson" : "accuracy";
+}
+
+double sp_study_score(const struct sp_study *study, const struct sp_study_run *run)
+{
+    const json_t *value = json_object_get(json_object_get(run->result, "after"), sp_study_score_name(study, run));
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+struct sp_study_summary sp_study_summarize(const struct sp_study *study, const struct sp_study_cell *cell)
+{
+    struct sp_study_summary s = { .score = NAN, .deviation = NAN };
+    double *scores = sp_calloc(cell->count, sizeof *scores);
+
+    for (size_t i = 0; scores && i < cell->count; i++) {
+        const struct sp_study_run *run = &study->runs[cell->first + i];
+
+        s.failed += run->error != NULL;
+        if (!run->result)
+            continue;
+        scores[s.done++] = sp_study_score(study, run);
+        s.seconds += sp_study_number(run, "total_seconds");
+        s.tokens_per_second += sp_study_number(run, "tokens_per_second");
+        s.peak_memory += sp_study_number(run, "peak_memory");
+    }
+    if (s.done) {
+        s.score = sp_statistics_mean(scores, s.done);
+        s.deviation = sp_statistics_deviation(scores, s.done);
+        s.seconds /= (double)s.done;
+        s.tokens_per_second /= (double)s.done;
+        s.peak_memory /= (double)s.done;
+    }
+    free(scores);
+    return s;
+}

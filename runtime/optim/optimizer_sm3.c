@@ -1,0 +1,49 @@
+/*
+ * SM3. kept: the rows' and the columns' accumulators of the whole tensor, m + n floats whatever is trained of it; a vector's
+ * entries have one each. They belong to rows and columns, so that entries come and go without them. The scratch is a copy of
+ * one tensor's.
+ */
+#include "runtime/base/error.h"
+#include "runtime/op/sm3.h"
+#include "runtime/optim/optimizer.h"
+
+#define EPSILON 1e-8 /* under the root */
+
+static size_t size_of(const struct sp_optim_state *state)
+{
+    return (size_t)state->view.rows + (size_t)state->view.cols;
+}
+
+static int create(struct sp_optim_state *state, const struct sp_optim_step *step)
+{
+    SP_TRY(sp_optim_keep(state, 0, step->device, size_of(state)));
+    return sp_optim_scratch(step->scratch, step->device, size_of(state) * sizeof(float));
+}
+
+static int step_view(struct sp_optim_state *state, const struct sp_optim_step *step)
+{
+    const struct sp_optim_view *view = &state->view;
+
+    return sp_sm3(step->device, &(struct sp_sm3){ .value = view->value,
+                                                  .accumulators = state->kept[0],
+                                                  .scratch = step->scratch->buffer,
+                                                  .gradient = view->gradient,
+                                                  .positions = view->positions,
+                                                  .norm = step->norm,
+                                                  .count = view->count,
+                                                  .rows = view->rows,
+                                                  .cols = view->cols,
+                                                  .lr = step->lr,
+                                                  .epsilon = EPSILON,
+                                                  .decay = view->decay ? step->options->weight_decay : 0 });
+}
+
+static int move(struct sp_optim_state *state, const struct sp_optim_move *move, const struct sp_optim_step *step)
+{
+    (void)state, (void)move, (void)step;
+    return 0;
+}
+
+const struct sp_optimizer sp_optimizer_sm3 = {
+    .name = "sm3", .summary = "SM3: a float of state for each row and column", .create = create, .step = step_view, .move = move,
+};

@@ -1,0 +1,41 @@
+/*
+ * dynamic (SPEFT, arXiv 2412.13488, section 4): every sparse.interval steps the weights are scored again as they are now and a new
+ * mask is taken. on_drop merge folds all values into the weights and starts anew; revert puts dropped entries back and lets kept
+ * ones go on. The last step makes no new mask, as nothing would be trained with it.
+ */
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/train/mask_schedule.h"
+
+#include <string.h>
+
+static int create(void **state, struct sp_trained *trained, struct sp_run *run)
+{
+    const struct sp_config_sparse *c = &run->config->sparse;
+
+    *state = NULL;
+    trained->merges = strcmp(c->on_drop, "merge") == 0;
+    if ((size_t)c->interval >= trained->total)
+        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.interval is %lld steps and the run has %zu", c->interval,
+               trained->total);
+    return 0;
+}
+
+static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
+{
+    struct sp_mask next;
+    int rc;
+
+    (void)state;
+    if (done % (size_t)run->config->sparse.interval != 0 || done >= trained->total)
+        return 0;
+    rc = sp_mask_make(&next, run, (uint32_t)(done / (size_t)run->config->sparse.interval));
+    if (rc == SP_EINTR) { /* the run ends with the mask that it has */
+        sp_trained_hang(trained, run);
+        return 0;
+    }
+    SP_TRY(rc);
+    return sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .merge = trained->merges }, change);
+}
+
+const struct sp_mask_schedule sp_mask_schedule_dynamic = { .name = "dynamic", .create = create, .after_step = after_step };

@@ -1,0 +1,294 @@
+/*
+ * spiel ("Scaling Sparse Fine-Tuning to Large Language Models", SpIEL, arXiv 2401.16405, section 3, and its released code): with
+ * t steps done, a reselection comes when t mod S = A. Of a tensor's K entries it drops the n = floor(K p) that moved least and
+ * grows as many; p falls from r0 to 0 over the N steps of the run,
+ *
+ *     linear: r0 (1 - t / N), and 1 at the first reselection        cosine: r0 (1 + cos(pi t / N)) / 2
+ *
+ * Growth ag: the window is the A steps before; its candidates that are not kept, by the largest |sum of gradients| (as the
+ * optimizer sees them, clipped). One that was to be dropped and comes out best again stays as it is. Growth ma: the entries that
+ * were not active with the largest R_i C_j of SM3. Ties go to the lower position throughout. A reselection after the last step is
+ * left out, as nothing would be trained with it.
+ */
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/sparse/outer.h"
+#include "runtime/sparse/support.h"
+#include "runtime/sparse/window.h"
+#include "runtime/train/mask_schedule.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct spiel {
+    struct sp_window *window; /* growth ag */
+    bool is_open;
+    float **before; /* drop delta_change: each tensor's values after the last reselection; else NULL */
+    size_t count;   /* of tensors */
+};
+
+/* One tensor's reselection: arrays of at most K entries. */
+struct tensor {
+    const struct sp_mask_tensor *now;
+    const char *name;
+    size_t n;                              /* to drop, and to grow */
+    uint32_t *dropped, *added, *from;
+    float *values, *sum, *squares;
+};
+
+static size_t steps_of(const struct sp_run *run)
+{
+    return (size_t)run->config->sparse.reselection_steps;
+}
+
+static size_t window_of(const struct sp_run *run)
+{
+    return (size_t)run->config->sparse.selection_accumulation_steps;
+}
+
+static bool is(const char *option, const char *value)
+{
+    return strcmp(option, value) == 0;
+}
+
+static struct sp_param *param_of(const struct sp_run *run, const struct sp_mask_tensor *t)
+{
+    return sp_plan_param_at(run->plan, t->param);
+}
+
+static void free_spiel(void *state)
+{
+    struct spiel *s = state;
+
+    if (!s)
+        return;
+    sp_window_free(s->window);
+    for (size_t i = 0; s->before && i < s->count; i++)
+        free(s->before[i]);
+    free(s->before);
+    free(s);
+}
+
+static int create_window(struct spiel *s, const struct sp_mask *mask, struct sp_run *run)
+{
+    struct sp_window_target *targets = sp_calloc(mask->count, sizeof *targets);
+    int rc;
+
+    if (!targets)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < mask->count; i++)
+        targets[i] = (struct sp_window_target){ &param_of(run, &mask->tensors[i])->weight, mask->tensors[i].count };
+    rc = sp_window_create(&s->window, run->device, targets, mask->count);
+    free(targets);
+    return rc;
+}
+
+static int create(void **state, struct sp_trained *trained, struct sp_run *run)
+{
+    const struct sp_config_sparse *c = &run->config->sparse;
+    const struct sp_mask *mask = &trained->mask;
+    struct spiel *s = sp_calloc(1, sizeof *s);
+
+    *state = s;
+    if (!s)
+        return SP_ENOMEM;
+    s->count = mask->count;
+    if (window_of(run) >= trained->total)
+        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.selection_accumulation_steps is %zu and the run has %zu steps",
+               window_of(run), trained->total);
+    if (is(c->drop, "delta_change")) {
+        s->before = sp_calloc(mask->count, sizeof *s->before);
+        for (size_t i = 0; s->before && i < mask->count; i++)
+            if (!(s->before[i] = sp_calloc(mask->tensors[i].count, sizeof **s->before)))
+                return SP_ENOMEM;
+        if (!s->before)
+            return SP_ENOMEM;
+    }
+    return is(c->growth, "ag") ? create_window(s, mask, run) : 0;
+}
+
+/* A window opens A steps before the reselection that it is for. */
+static int before_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done)
+{
+    struct spiel *s = state;
+
+    if (!s->window || done % steps_of(run) != 0 || done + window_of(run) >= trained->total)
+        return 0;
+    SP_TRY(sp_window_open(s->window));
+    s->is_open = true;
+    for (size_t i = 0; i < trained->mask.count; i++)
+        if (trained->mask.tensors[i].count)
+            param_of(run, &trained->mask.tensors[i])->sink = sp_window_sink(s->window, i, sp_delta_sink(trained->delta, i));
+    return 0;
+}
+
+static double replaced_share(const struct sp_run *run, size_t done, size_t total)
+{
+    const struct sp_config_sparse *c = &run->config->sparse;
+    double progress = (double)done / (double)total;
+
+    if (is(c->replacement_schedule, "cosine"))
+        return c->initial_replacement * (1 + cos(M_PI * progress)) / 2;
+    return done == window_of(run) ? 1 : c->initial_replacement * (1 - progress);
+}
+
+/* The n entries that moved least, as positions. */
+static int choose_dropped(struct tensor *t, const struct spiel *s, struct sp_trained *trained, size_t i)
+{
+    SP_TRY(sp_delta_read(t->values, trained->delta, i));
+    for (size_t k = 0; s->before && k < t->now->count; k++)
+        t->values[k] -= s->before[i][k];
+    sp_support_smallest(t->dropped, t->n, t->values, t->now->count);
+    for (size_t k = 0; k < t->n; k++)
+        t->dropped[k] = t->now->positions[t->dropped[k]];
+    return 0;
+}
+
+static bool has(const uint32_t *list, size_t count, size_t *at, uint32_t position)
+{
+    while (*at < count && list[*at] < position)
+        ++*at;
+    return *at < count && list[*at] == position;
+}
+
+/* Growth ag: t->added from the candidates; sum and squares become theirs. */
+static int grow_by_gradients(struct tensor *t, struct spiel *s, size_t i)
+{
+    const uint32_t *candidates;
+    size_t valid = 0, active = 0, dropped = 0, K = t->now->count;
+    uint32_t *positions = sp_calloc(K, sizeof *positions);
+    int rc = positions ? 0 : SP_ENOMEM;
+
+    SP_GO(rc);
+    SP_GO(sp_window_read(&candidates, t->sum, t->squares, s->window, i));
+    for (size_t k = 0; k < K; k++) {
+        if (!isfinite(t->sum[k]) || !isfinite(t->squares[k])) {
+            rc = sp_error(SP_ENUMERIC, "the accumulated gradient of %s at position %u is not finite", t->name, candidates[k]);
+            goto out;
+        }
+        if (has(t->now->positions, K, &active, candidates[k]) && !has(t->dropped, t->n, &dropped, candidates[k]))
+            continue;
+        positions[valid] = candidates[k];
+        t->sum[valid] = t->sum[k];
+        t->squares[valid++] = t->squares[k];
+    }
+    sp_support_largest(t->added, t->n, t->sum, valid); /* K - n are kept, so that n of K candidates are valid */
+    for (size_t k = 0; k < t->n; k++) {
+        t->sum[k] = t->sum[t->added[k]];
+        t->squares[k] = t->squares[t->added[k]];
+        t->added[k] = positions[t->added[k]];
+    }
+out:
+    free(positions);
+    return rc;
+}
+
+/* Growth ma: t->added from SM3's accumulators. */
+static int grow_by_accumulators(struct tensor *t, struct sp_trained *trained, const struct sp_param *p, size_t i)
+{
+    size_t rows = (size_t)p->rows, cols = (size_t)p->cols;
+    float *accumulators = sp_calloc(rows + cols, sizeof *accumulators);
+    int rc = accumulators ? 0 : SP_ENOMEM;
+
+    SP_GO(rc);
+    SP_GO(sp_optim_accumulators(accumulators, trained->optim, i));
+    rc = sp_outer_largest(t->added, t->n, accumulators, rows, accumulators + rows, cols, t->now->positions, t->now->count);
+out:
+    free(accumulators);
+    return rc;
+}
+
+/* The new support, and for growth ag the window's means of the entries that are new in it. */
+static int assemble(struct sp_mask_tensor *next, struct sp_trained_seed *seed, const struct tensor *t, size_t window)
+{
+    size_t a = 0, fresh = 0;
+
+    *next = (struct sp_mask_tensor){ .param = t->now->param, .positions = sp_calloc(2 * t->now->count, sizeof *next->positions) };
+    if (!next->positions)
+        return SP_ENOMEM;
+    next->count = sp_support_update(next->positions, t->from, t->now->positions, t->now->count, t->dropped, t->n, t->added, t->n);
+    if (!seed)
+        return 0;
+    seed->mean = sp_calloc(t->n, sizeof *seed->mean);
+    seed->square = sp_calloc(t->n, sizeof *seed->square);
+    if (!seed->mean || !seed->square)
+        return SP_ENOMEM;
+    for (size_t k = 0; k < next->count; k++) {
+        if (t->from[k] != SP_REMAP_NEW)
+            continue;
+        while (t->added[a] != next->positions[k])
+            a++;
+        seed->mean[fresh] = t->sum[a] / (float)window;
+        seed->square[fresh++] = t->squares[a] / (float)window;
+    }
+    return 0;
+}
+
+static int reselect_tensor(struct sp_mask_tensor *next, struct sp_trained_seed *seed, struct spiel *s, struct sp_trained *trained,
+                           struct sp_run *run, size_t i, double share)
+{
+    const struct sp_mask_tensor *now = &trained->mask.tensors[i];
+    const struct sp_param *p = param_of(run, now);
+    size_t K = now->count, inactive = (size_t)p->rows * (size_t)p->cols - K;
+    uint32_t *words = sp_calloc(4 * K, sizeof *words); /* a new support has up to 2 K entries while it is made */
+    float *numbers = sp_calloc(3 * K, sizeof *numbers);
+    struct tensor t = { .now = now, .name = sp_run_param_name(run, now->param), .n = (size_t)((double)K * share),
+                        .dropped = words, .added = words + K, .from = words + 2 * K, .values = numbers, .sum = numbers + K,
+                        .squares = numbers + 2 * K };
+    int rc = words && numbers ? 0 : SP_ENOMEM;
+
+    SP_GO(rc);
+    if (!s->window && t.n > inactive)
+        t.n = inactive;
+    SP_GO(choose_dropped(&t, s, trained, i));
+    SP_GO(s->window ? grow_by_gradients(&t, s, i) : grow_by_accumulators(&t, trained, p, i));
+    rc = assemble(next, s->window ? seed : NULL, &t, window_of(run));
+out:
+    free(words);
+    free(numbers);
+    return rc;
+}
+
+static int reselect(struct spiel *s, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
+{
+    double share = replaced_share(run, done, trained->total);
+    struct sp_mask next = { .count = s->count, .entries = trained->mask.entries, .targeted = trained->mask.targeted };
+    struct sp_trained_seed *seeds = sp_calloc(s->count, sizeof *seeds);
+    int rc = 0;
+
+    next.tensors = sp_calloc(s->count, sizeof *next.tensors);
+    SP_GO(seeds && next.tensors ? 0 : SP_ENOMEM);
+    for (size_t i = 0; i < s->count; i++)
+        SP_GO(reselect_tensor(&next.tensors[i], &seeds[i], s, trained, run, i, share));
+    SP_GO(sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .seeds = s->window ? seeds : NULL,
+                                                                   .age = (uint32_t)window_of(run) }, change));
+    for (size_t i = 0; s->before && i < s->count; i++)
+        SP_GO(sp_delta_read(s->before[i], trained->delta, i));
+out:
+    for (size_t i = 0; seeds && i < s->count; i++) {
+        free(seeds[i].mean);
+        free(seeds[i].square);
+    }
+    free(seeds);
+    if (next.tensors)
+        sp_mask_release(&next);
+    return rc;
+}
+
+static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
+{
+    struct spiel *s = state;
+
+    if (s->is_open)
+        SP_TRY(sp_window_add_step(s->window, sp_optim_norm_buffer(trained->optim)));
+    if (done % steps_of(run) != window_of(run) || done >= trained->total)
+        return 0;
+    s->is_open = false;
+    return reselect(s, trained, run, done, change);
+}
+
+const struct sp_mask_schedule sp_mask_schedule_spiel = {
+    .name = "spiel", .create = create, .free = free_spiel, .before_step = before_step, .after_step = after_step,
+};

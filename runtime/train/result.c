@@ -1,0 +1,98 @@
+#include "runtime/train/result.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESULT_FILE "result.json"
+#define PREDICTIONS_FILE "predictions.jsonl"
+
+/* The evaluation as an object under `key`. */
+static int put_evaluation(json_t *object, const char *key, const struct sp_evaluation *e, enum sp_task task)
+{
+    json_t *metrics = json_pack("{s:I}", "rows", (json_int_t)e->rows);
+
+    if (!metrics || sp_evaluation_json(metrics, e, task, "") < 0) {
+        json_decref(metrics);
+        return -1;
+    }
+    return json_object_set_new(object, key, metrics);
+}
+
+int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *run)
+{
+    char *path = sp_fs_join(run->config->output_dir, RESULT_FILE);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "version", PACKAGE_VERSION, "device",
+        sp_device_info(run->device)->name, "task", run->task == SP_TASK_REGRESSION ? "regression" : "classification", "steps",
+        (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "seconds", r->seconds, "tokens_per_second",
+        (double)r->tokens / (r->seconds + 1e-9), "ready_seconds", r->ready_seconds, "first_step_seconds", r->first_step_seconds,
+        "total_seconds", r->total_seconds, "trained", (json_int_t)r->trained, "parameters", (json_int_t)r->parameters,
+        "peak_memory", (json_int_t)r->host_peak, "device_peak_memory", (json_int_t)r->device_peak);
+    int rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", RESULT_FILE);
+
+    if (rc == 0 && r->evaluated &&
+        (put_evaluation(object, "before", &r->before, run->task) || put_evaluation(object, "after", &r->after, run->task)))
+        rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
+    if (rc == 0)
+        rc = sp_json_save(object, path);
+    json_decref(object);
+    free(path);
+    return rc;
+}
+
+static int write_prediction(FILE *file, const struct sp_run *run, size_t row, float prediction, const char *path)
+{
+    const struct sp_dataset *d = &run->validation;
+    json_t *line = run->task == SP_TASK_REGRESSION
+                       ? json_pack("{s:f, s:f}", "label", (double)d->values[row], "prediction", (double)prediction)
+                       : json_pack("{s:s, s:s}", "label", run->labels.names[d->classes[row]], "prediction",
+                                   run->labels.names[(size_t)prediction]);
+    char *text = line ? json_dumps(line, JSON_REAL_PRECISION(9)) : NULL;
+    int rc = 0;
+
+    if (!text)
+        rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
+    else if (fprintf(file, "%s\n", text) < 0)
+        rc = sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno));
+    free(text);
+    json_decref(line);
+    return rc;
+}
+
+int sp_train_predictions_save(const float *predictions, const struct sp_run *run)
+{
+    char *path = sp_fs_join(run->config->output_dir, PREDICTIONS_FILE);
+    struct sp_fs_writer writer = { 0 };
+    int rc = path ? sp_fs_writer_open(&writer, path) : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < run->validation.count; i++)
+        rc = write_prediction(writer.file, run, i, predictions[i], path);
+    if (rc == 0)
+        rc = sp_fs_writer_commit(&writer);
+    else
+        sp_fs_writer_abandon(&writer);
+    free(path);
+    return rc;
+}
+
+int sp_train_result_remove(const char *output_dir)
+{
+    static const char *const names[] = { RESULT_FILE, PREDICTIONS_FILE };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = sp_fs_join(output_dir, names[i]);
+        int rc = path ? 0 : SP_ENOMEM;
+
+        if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
+            rc = sp_error(SP_EIO, "cannot remove %s: %s", path, strerror(errno));
+        free(path);
+        SP_TRY(rc);
+    }
+    return 0;
+}

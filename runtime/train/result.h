@@ -1,0 +1,17 @@
+/* What a finished run leaves for programs (layer 5): output_dir/result.json and predictions.jsonl. doc/study.md lists their
+ * keys. */
+#ifndef SP_TRAIN_RESULT_H
+#define SP_TRAIN_RESULT_H
+
+#include "runtime/train/trainer.h"
+
+/* Writes the file. */
+int sp_train_result_save(const struct sp_train_result *result, const struct sp_run *run);
+
+/* Writes output_dir/predictions.jsonl: the held-out rows' labels and predictions, as sp_evaluate_rows gives them. */
+int sp_train_predictions_save(const float *predictions, const struct sp_run *run);
+
+/* Removes both of an earlier run, so that files that are there tell of the run beside them. */
+int sp_train_result_remove(const char *output_dir);
+
+#endif
