@@ -370,7 +370,7 @@ static void test_overrides(void **state)
 
     load(&c, text,
          (const char *const[]){ "sparse.method=head", "eval_strategy=no", "output_dir=a=b: #c",
-                                "validation_file=", NULL });
+                                "validation_file=null", NULL });
     assert_int_equal(c.sparse.rank_equivalent, -1);
     assert_int_equal(c.eval_steps, -1);
     assert_string_equal(c.output_dir, "a=b: #c");
@@ -406,10 +406,10 @@ static void test_override_mistakes(void **state)
         { { "" }, "expected key=value" },
         { { "output_dir=\xFF" }, "found bytes that are not UTF-8" },
         { { "sparse.count=1", "sparse.density=1" }, "--set: density, rank_equivalent and count" },
-        { { "sparse.target_modules=" }, "found nothing, expected a list of names" },
+        { { "sparse.target_modules=" }, "nothing follows the '='; write sparse.target_modules=null to unset it" },
         { { "eval_strategy=epoch", "eval_steps=5" }, "--set: eval_steps contradicts" },
         { { "eval_steps=5" }, "--set: eval_steps means nothing without" },
-        { { "model_name_or_path=" }, "model_name_or_path is missing" },
+        { { "model_name_or_path=null" }, "model_name_or_path is missing" },
     };
 
     (void)state;
