@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static int find_family(struct sp_run *run, const char *file)
 {
     const json_t *config = sp_checkpoint_config(run->checkpoint);
     const char *type = NULL;
+    char known[512] = "";
 
     SP_TRY(sp_json_get_string(&type, config, "model_type", file));
     for (size_t i = 0; type && i < run->family_count; i++)
@@ -22,8 +24,10 @@ static int find_family(struct sp_run *run, const char *file)
             run->family = run->families[i];
     if (run->family)
         return run->family->read_config(&run->model, config, file);
+    for (size_t i = 0; i < run->family_count; i++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", run->families[i]->model_type);
     return sp_error(SP_EFORMAT, "%s: \"model_type\" is %s%s%s; this version of speft-cl knows: %s", file, type ? "\"" : "",
-                    type ? type : "missing", type ? "\"" : "", run->families[0]->model_type);
+                    type ? type : "missing", type ? "\"" : "", known);
 }
 
 static int open_model(struct sp_run *run)

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MEGABYTE ((size_t)1 << 20)
 #define MUTATIONS 5000
@@ -326,6 +328,12 @@ static void test_open(void **state)
     io_assert_error(sp_reader_open(&reader, io_path("none.csv"), &guess), SP_ENOTFOUND, "none.csv",
                     NULL);
     assert_null(reader);
+    assert_int_equal(mkfifo(io_path("pipe.csv"), 0600), 0); /* nobody writes to it */
+    io_assert_error(sp_reader_open(&reader, io_path("pipe.csv"), &guess), SP_EIO, "pipe.csv",
+                    "is a pipe; a regular file is expected", NULL);
+    assert_int_equal(symlink("/dev/zero", io_path("zero.csv")), 0);
+    io_assert_error(sp_reader_open(&reader, io_path("zero.csv"), &guess), SP_EIO, "zero.csv",
+                    "is a device", NULL);
     sp_reader_close(NULL);
 }
 
