@@ -5,7 +5,8 @@
  * Columns, where none is named: the label is `label`; the text is the first of sentence1 +
  * sentence2, question1 + question2, premise + hypothesis, question + sentence, sentence1,
  * sentence, text that exists, else the first two columns that are not the label (or the only
- * one). A named text column without a named pair column is a single text. jsonl rows may carry
+ * one). A named text column without a named pair column is a single text. A name that two columns
+ * have cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry
  * `input_ids` (and `token_type_ids`, `attention_mask`: positions with 0 are padding and left
  * out) in place of text, unless a text column is named.
  *

@@ -185,6 +185,9 @@ static int load_train(struct sp_run *run)
     SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
     tell(&run->train, run->config->train_file, run->max_seq_length);
     run->task = run->train.task;
+    if (run->task == SP_TASK_REGRESSION && run->config->label_smoothing_factor > 0)
+        return sp_error(SP_ECONFIG, "%s: its labels are numbers to predict, and label_smoothing_factor is for classes: remove it, "
+                        "or set task: classification", run->config->train_file);
     return settle_head(run);
 }
 

@@ -123,6 +123,11 @@ refused 1 'rows.parquet' --set "train_file=$folder/rows.parquet"
 refused 2 "did you mean 'query'?" --set 'sparse.target_modules=[qery]'
 refused 2 'is larger than the 2400 targeted weights' --set sparse.count=2401
 refused 2 'rounds to no entry' --set sparse.density=1e-9
+refused 2 "$data: text_column and the label" --set text_column=label
+printf 'text\tlabel\ttext\na\t1.5\tb\nc\t2.5\td\n' >"$folder/twice.tsv"
+refused 2 "$folder/twice.tsv: text_column is not set: columns 1 and 3" --set "train_file=$folder/twice.tsv"
+refused 2 "$folder/twice.tsv: its labels are numbers" --set "train_file=$folder/twice.tsv" --set text_column=3 \
+    --set label_smoothing_factor=0.1
 refused 1 'no-such-device' --device no-such-device
 
 # ---- the output

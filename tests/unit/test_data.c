@@ -146,6 +146,35 @@ static void test_columns(void **state)
             "sentence1 sentence2 text");
     chooses("a b,1", "c,1", SET(.labels = &one, .text_column = "1", .label_column = "2"), "1 - 2");
     chooses("a b,1", "c,1", SET(.labels = &one, .label_column = "2"), "1 - 2");
+    chooses("label,text", "a,1", SET(.no_labels = true, .text_column = "label"), "label - -");
+}
+
+/* A name that two columns have, where it is the one used; and one column for two things. */
+static void test_columns_twice(void **state)
+{
+    char name[] = "1", *names[] = { name };
+    const struct sp_labels one = { names, 1 };
+
+    (void)state;
+    refuses("t.csv", "text,label,text\na,1,b\n", PLAIN, SP_ECONFIG,
+            "text_column is not set: columns 1 and 3 are both named \"text\"; give the number");
+    refuses("t.csv", "sentence1,sentence2,label,sentence2\na,b,1,c\n", PLAIN, SP_ECONFIG,
+            "columns 2 and 4 are both named \"sentence2\"");
+    refuses("t.csv", "text,label,label\na,1,2\n", PLAIN, SP_ECONFIG, "both named \"label\"");
+    refuses("t.csv", "text,label,text\na,1,b\n", SET(.text_column = "text"), SP_ECONFIG,
+            "text_column: columns 1 and 3 are both named \"text\"");
+    chooses("text,label,text", "a,1,b", SET(.labels = &one, .text_column = "3"), "text - label");
+    chooses("text,label,label", "a,2,1", SET(.labels = &one, .label_column = "3"), "text - label");
+    chooses("text,text", "a,1", SET(.labels = &one, .label_column = "2"), "text - text");
+    chooses("sentence1,sentence,sentence,label", "a,b,c,1", SET(.labels = &one), "sentence1 - label");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "label"), SP_ECONFIG,
+            "text_column and the label, by default \"label\", are the same column, number 2");
+    refuses("t.csv", "text,class\na,1\n", SET(.text_column = "2", .label_column = "class"), SP_ECONFIG,
+            "text_column and label_column are the same column, number 2 (\"class\")");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "text", .text_pair_column = "1"), SP_ECONFIG,
+            "text_column and text_pair_column are the same column");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "text", .text_pair_column = "2"), SP_ECONFIG,
+            "text_pair_column and the label");
 }
 
 static void test_columns_missing(void **state)
@@ -584,6 +613,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_columns_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_columns_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_json, setup, teardown),
