@@ -117,6 +117,11 @@ refused 1 "$data"
 head -n 4 "$source/eval.jsonl" | sed '2s/"label": "[a-z]*"/"label": "unheard-of"/' >"$folder/dev.jsonl"
 refused 1 "$folder/dev.jsonl:2" --set "validation_file=$folder/dev.jsonl"
 printf '{"a": 1}\n' >"$folder/rows.parquet"
+mkfifo "$folder/pipe.jsonl"
+refused 1 "$folder/pipe.jsonl is a pipe; a regular file is expected" --set "train_file=$folder/pipe.jsonl"
+refused 1 "$folder/pipe.jsonl is a pipe" --set "validation_file=$folder/pipe.jsonl"
+printf '{"text": "a", "label": 9223372036854775808}\n' >"$data"
+refused 1 "$data:1:42: JSON with a number too large for this program"
 refused 1 'rows.parquet' --set "train_file=$folder/rows.parquet"
 
 # ---- the configuration asks for what cannot be

@@ -246,17 +246,19 @@ static void test_labels_known(void **state)
 
     (void)state;
     labels("positive/negative/positive", SET(.labels = &by_word), "negative,positive: 1 0 1");
-    labels("1/0/1.0", SET(.labels = &by_word), "negative,positive: 1 0 1");
-    labels("1", SET(.labels = &by_word), "negative,positive: 1");
+    labels("1/0/1.0", SET(.labels = &by_word, .labels_by_index = true), "negative,positive: 1 0 1");
+    labels("1", SET(.labels = &by_word, .labels_by_index = true), "negative,positive: 1");
+    refuses("t.csv", "text,label\na,1\n", SET(.labels = &by_word), SP_EFORMAT,
+            "label \"1\" is not one of the 2 known: negative, positive");
     labels("1/2/2", SET(.labels = &by_number), "1,2: 0 1 1");
     labels("3.5/1", SET(.labels = &by_word, .task = SP_TASK_REGRESSION), " 3.5 1");
     refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
             "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
-    refuses("t.csv", "text,label\na,2\n", SET(.labels = &by_word), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,2\n", SET(.labels = &by_word, .labels_by_index = true), SP_EFORMAT,
             "t.csv:2: label \"2\" is not one");
-    refuses("t.csv", "text,label\na,-1\n", SET(.labels = &by_word), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,-1\n", SET(.labels = &by_word, .labels_by_index = true), SP_EFORMAT,
             "label \"-1\" is not one");
-    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number, .labels_by_index = true), SP_EFORMAT,
             "label \"0\" is not one of the 2 known: 1, 2");
     refuses("t.csv", "text,label\na,0.5\n", SET(.labels = &by_number), SP_EFORMAT,
             "label \"0.5\" is not one");
@@ -338,6 +340,30 @@ static void test_empty(void **state)
             "all 2 rows are bad; the first: ");
     refuses("t.jsonl", "\n{\n[\n", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl:2:");
     refuses("t.jsonl", "{}", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl has no rows");
+}
+
+/* A tokenizer drops NUL as it does other control characters; a label cannot hold one. An empty text is a row where it may be. */
+static void test_nul_and_empty(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\\u0000b\",\"label\":0}\n{\"text\":\"a \\u0000 b\",\"label\":1}\n{\"text\":\"\\u0000\",\"label\":1}\n", PLAIN);
+    assert_ids(&set, 0, 3, (const uint32_t[]){ 2, 1, 3 }, (const uint8_t[3]){ 0 }); /* "ab" is no token */
+    assert_ids(&set, 1, 4, (const uint32_t[]){ 2, 5, 6, 3 }, (const uint8_t[4]){ 0 });
+    assert_ids(&set, 2, 2, (const uint32_t[]){ 2, 3 }, (const uint8_t[2]){ 0 });
+    sp_dataset_free(&set);
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":\"\\u0000a\"}\n", PLAIN, SP_EFORMAT,
+            "the label (column label) holds a NUL character");
+    load(&set, "t.csv", "text\n\"\"\na\n", SET(.no_labels = true, .empty_texts = true));
+    assert_int_equal(set.count, 2);
+    assert_ids(&set, 0, 2, (const uint32_t[]){ 2, 3 }, (const uint8_t[2]){ 0 });
+    sp_dataset_free(&set);
+    load(&set, "t.tsv", "text\tx\n\t1\n", SET(.no_labels = true, .empty_texts = true, .text_column = "text"));
+    assert_int_equal(set.count, 1);
+    sp_dataset_free(&set);
+    refuses("t.csv", "text\n\"\"\na\n", SET(.no_labels = true), SP_EFORMAT, "is empty");
 }
 
 static void test_bad_rows(void **state)
@@ -620,6 +646,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_labels_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nul_and_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_length, setup, teardown),
         cmocka_unit_test_setup_teardown(test_input_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_input_ids_bad, setup, teardown),

@@ -167,7 +167,12 @@ static void test_jsonl(void **state)
     reads("t.jsonl",
           "{\"a\":1,\"a\":2}\n{\"a\":99999999999999999999}\n{\"a\":1e999}\n"
           "{\"a\":\"\\u0000\"}\n{\"a\":\"\\ud800\"}\n{}",
-          &plain, "1!;2!;3!;4!;5!;6:{};");
+          &plain, "1!;2!;3!;4:{\"a\":\"\\u0000\"};5!;6:{};");
+    refuses("t.jsonl", "{\"a\":9223372036854775808}\n{}", 27, SP_EFORMAT,
+            ".jsonl:1:24: JSON with a number too large for this program, whose integers have 64 bits");
+    refuses("t.jsonl", "{\"a\":1e999}\n{}", 15, SP_EFORMAT, "a number too large");
+    refuses("t.jsonl", "{\"a\\u0000\":1}\n{}", 16, SP_EFORMAT, "a NUL character (\\u0000)");
+    refuses("t.jsonl", "{\"a\":1,\"a\":2}\n{}", 17, SP_EFORMAT, "a key twice in one object");
     refuses("t.jsonl", "{\"a\":1}\n[1]\n", 12, SP_EFORMAT,
             ".jsonl:2: a JSON array, where one object a line");
     refuses("t.jsonl", "{\"a\":1}\n7\n", 10, SP_EFORMAT, ".jsonl:2: not a JSON object");
