@@ -57,7 +57,7 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     return rc;
 }
 
-/* The label as training data wrote it: an integer where the name is one, and "007" as it stands. */
+/* A name that JSON would write the same way as an integer is one; whether training data had it in quotes is not known. */
 static json_t *label(const struct sp_run *run, const float *logits, size_t outputs)
 {
     const char *name;
@@ -118,6 +118,9 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     float *logits;
     int rc;
 
+    if (run->config->skip_bad_rows)
+        return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in order: without "
+                        "a bad row they would no longer match; correct the row or remove it");
     SP_TRY(sp_run_open(run));
     if (run->adapter)
         SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));

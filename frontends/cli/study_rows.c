@@ -25,7 +25,7 @@ static bool read_line(double *x, double *y, const char *line, size_t length, boo
     const json_t *label, *prediction;
     bool good;
 
-    if (sp_json_parse(&object, line, length, "", 1) < 0)
+    if (sp_json_parse(&object, line, length, "", 1, false) < 0)
         return false;
     label = json_object_get(object, "label");
     prediction = json_object_get(object, "prediction");

@@ -21,7 +21,7 @@ static int io_error(const char *doing, const char *path)
 
 int sp_fs_map(struct sp_map *out, const char *path)
 {
-    int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer opens at once */
     struct stat st;
     void *data;
 
@@ -31,7 +31,8 @@ int sp_fs_map(struct sp_map *out, const char *path)
     if (fstat(fd, &st) < 0) {
         rc = io_error("read", path);
     } else if (!S_ISREG(st.st_mode)) {
-        rc = sp_error(SP_EIO, "%s is not a regular file", path);
+        rc = sp_error(SP_EIO, "%s is a %s; a regular file is expected", path,
+                      S_ISDIR(st.st_mode) ? "folder" : S_ISFIFO(st.st_mode) ? "pipe" : "device or socket");
     } else if (st.st_size > 0) {
         data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)
@@ -59,7 +60,7 @@ void sp_fs_map_forget(const struct sp_map *map)
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
 {
     struct sp_buf buf = SP_BUF(limit);
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+    FILE *file = fopen(path, "rbe");
     char block[65536];
     size_t got;
     int rc = 0;
@@ -72,8 +73,7 @@ int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
         rc = sp_error(SP_ELIMIT, "%s is larger than the limit of %zu bytes", path, limit);
     if (rc == 0 && ferror(file))
         rc = io_error("read", path);
-    if (file != stdin)
-        fclose(file);
+    fclose(file);
     if (rc == 0 && !buf.data)
         rc = sp_buf_append(&buf, "", 0);
     if (rc < 0) {

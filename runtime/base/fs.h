@@ -21,7 +21,7 @@ void sp_fs_unmap(struct sp_map *map);
 /* Gives the mapping's resident pages back; they are read again when touched. */
 void sp_fs_map_forget(const struct sp_map *map);
 
-/* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. "-" is standard input. */
+/* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. A pipe is read to its end. */
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 
 /* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. */

@@ -6,15 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line)
+/* What jansson refused: JSON that is none, or that this program cannot hold. */
+static const char *kind_of(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_numeric_overflow:
+        return "JSON with a number too large for this program, whose integers have 64 bits and whose fractions are doubles";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "JSON with a NUL character (\\u0000), which cannot stand here";
+    case json_error_duplicate_key:
+        return "JSON with a key twice in one object";
+    case json_error_stack_overflow:
+        return "JSON nested too deep for this program";
+    default:
+        return "not valid JSON";
+    }
+}
+
+int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line, bool nul)
 {
     json_error_t error;
 
-    *out = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *out = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (nul ? JSON_ALLOW_NUL : 0), &error);
     if (*out)
         return 0;
-    return sp_error(SP_EFORMAT, "%s:%zu:%d: not valid JSON: %s", name, line + (size_t)(error.line > 0 ? error.line - 1 : 0),
-                    error.column, error.text);
+    return sp_error(SP_EFORMAT, "%s:%zu:%d: %s: %s", name, line + (size_t)(error.line > 0 ? error.line - 1 : 0), error.column,
+                    kind_of(&error), error.text);
 }
 
 int sp_json_load(json_t **out, const char *path, size_t limit)
@@ -25,7 +43,7 @@ int sp_json_load(json_t **out, const char *path, size_t limit)
 
     *out = NULL;
     SP_TRY(sp_fs_read(&text, &length, path, limit));
-    rc = sp_json_parse(out, text, length, path, 1);
+    rc = sp_json_parse(out, text, length, path, 1, false);
     free(text);
     return rc;
 }

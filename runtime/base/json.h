@@ -6,10 +6,12 @@
 #define SP_BASE_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Parses `length` bytes; `name` stands for the file in messages, `line` is the line they start on. */
-int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line);
+/* Parses `length` bytes; `name` stands for the file in messages, `line` is the line they start on. Strings that hold NUL (as
+ * \u0000) are refused, except with `nul`: the caller then goes by json_string_length. */
+int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line, bool nul);
 
 /* Loads a whole file of at most `limit` bytes. */
 int sp_json_load(json_t **out, const char *path, size_t limit);

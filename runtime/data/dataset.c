@@ -112,7 +112,7 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
         return sp_reader_fail(loader->reader, SP_EFORMAT, "no text and no \"input_ids\"");
     SP_TRY(row_text(loader, row, loader->columns.text, &text));
     SP_TRY(row_text(loader, row, loader->columns.pair, &pair));
-    if (is_blank(&text) && is_blank(&pair))
+    if (!loader->options->empty_texts && is_blank(&text) && is_blank(&pair))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
                               column_name(loader, loader->columns.text));
     if (!loader->tokenizer)

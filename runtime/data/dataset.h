@@ -5,7 +5,8 @@
  * Columns, where none is named: the label is `label`; the text is the first of sentence1 +
  * sentence2, question1 + question2, premise + hypothesis, question + sentence, sentence1,
  * sentence, text that exists, else the first two columns that are not the label (or the only
- * one). A named text column without a named pair column is a single text. jsonl rows may carry
+ * one). A named text column without a named pair column is a single text. A name that two columns
+ * have cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry
  * `input_ids` (and `token_type_ids`, `attention_mask`: positions with 0 are padding and left
  * out) in place of text, unless a text column is named.
  *
@@ -40,7 +41,9 @@ struct sp_dataset_options {
     struct sp_reader_options reader;
     enum sp_task task;
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused in regression */
+    bool labels_by_index;           /* an integer may be the index of one of `labels` */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
+    bool empty_texts;               /* an empty text is a row of special tokens, not a bad one */
     bool skip_bad_rows;
     size_t max_seq_length; /* tokens of a row with its special tokens, at least 1 */
     size_t max_rows;       /* the first so many good rows; 0: all */

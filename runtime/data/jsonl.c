@@ -16,7 +16,7 @@ static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *len
         return sp_reader_fail(reader, SP_EFORMAT,
                               "a JSON array, where one object a line is expected; jq -c '.[]' "
                               "makes one of the other");
-    SP_TRY(sp_json_parse(&reader->object, text, *length, reader->path, reader->line));
+    SP_TRY(sp_json_parse(&reader->object, text, *length, reader->path, reader->line, true));
     if (!json_is_object(reader->object))
         return sp_reader_fail(reader, SP_EFORMAT,
                               "not a JSON object; one object a line is expected");

@@ -4,7 +4,6 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +53,7 @@ static int unknown_label(const struct sp_labels *labels, const char *label)
                     labels->count, known, shown < labels->count ? ", ..." : "");
 }
 
-int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label)
+int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label, bool by_index)
 {
     long long value, other;
     bool is_integer = sp_text_int(label, &value), integer_names = false;
@@ -69,7 +68,7 @@ int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *la
             return 0;
         }
     }
-    if (!is_integer || integer_names || value < 0 || (unsigned long long)value >= labels->count)
+    if (!by_index || !is_integer || integer_names || value < 0 || (unsigned long long)value >= labels->count)
         return unknown_label(labels, label);
     *out = (uint32_t)value;
     return 0;

@@ -3,6 +3,8 @@
  * (format.def). A reader maps its file and gives one row at a time; nothing but the current row
  * is held in memory.
  *
+ * jsonl strings may hold NUL, written as \u0000; keys may not.
+ *
  * Text is UTF-8 with or without a byte order mark, lines end in LF or CRLF, the last one may end
  * in nothing, and empty lines are passed over. jsonl: one object a line. csv: RFC 4180, quoted
  * fields may hold line ends; a quote inside a field that does not begin with one is an ordinary
@@ -35,7 +37,7 @@ struct sp_reader_options {
 };
 
 struct sp_field {
-    const char *text; /* NUL-terminated, holds no NUL */
+    const char *text; /* NUL-terminated; of csv and tsv, holds no NUL */
     size_t length;
 };
 

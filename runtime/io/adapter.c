@@ -52,17 +52,13 @@ static int check_labels(const json_t *labels, const char *where)
 {
     size_t count = json_array_size(labels);
 
-    if (json_is_null(labels))
-        return 0;
     if (!json_is_array(labels) || count < 2)
-        return sp_error(SP_EFORMAT, "%s: \"labels\" is not an array of at least two", where);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *label = json_array_get(labels, i);
-
-        if (!json_is_string(label) && !json_is_integer(label))
-            return sp_error(SP_EFORMAT, "%s: label %zu is neither a string nor an integer", where,
-                            i);
-    }
+        return sp_error(SP_EFORMAT,
+                        "%s: \"labels\" is not an array of at least two, as classification needs",
+                        where);
+    for (size_t i = 0; i < count; i++)
+        if (!json_is_string(json_array_get(labels, i)))
+            return sp_error(SP_EFORMAT, "%s: \"labels\"[%zu] is not a string", where, i);
     return 0;
 }
 
@@ -252,11 +248,17 @@ static int parse_document(struct loader *l)
     adapter->config = json_object_get(document, "config");
     if (!json_is_object(adapter->config))
         return sp_error(SP_EFORMAT, "%s: \"config\" is missing or not an object", l->document);
-    if (!adapter->labels || json_is_null(adapter->labels)) {
+    if (json_is_null(adapter->labels))
         adapter->labels = NULL;
-        return 0;
-    }
-    return check_labels(adapter->labels, l->document);
+    if (strcmp(adapter->task, "classification") == 0)
+        return check_labels(adapter->labels, l->document);
+    if (strcmp(adapter->task, "regression") != 0)
+        return sp_error(SP_EFORMAT,
+                        "%s: \"task\" is \"%s\"; classification or regression is expected",
+                        l->document, adapter->task);
+    if (adapter->labels)
+        return sp_error(SP_EFORMAT, "%s: \"labels\" is not null, as regression needs", l->document);
+    return 0;
 }
 
 /* The tensor `name` + `suffix` of the type asked for, marked as used. */

@@ -40,7 +40,7 @@ struct sp_adapter {
     const char *base_checksum; /* sp_checkpoint_checksum of the base model */
     const char *method;        /* "static", "full", "head" ... */
     const char *task;          /* "classification" or "regression" */
-    const json_t *labels;      /* array of strings or integers, by class; NULL for regression */
+    const json_t *labels;      /* array of strings, by class; NULL for regression */
     const json_t *config;      /* object: the resolved configuration */
     /* owned by a loaded adapter */
     struct sp_safetensors *file;
@@ -65,7 +65,7 @@ void sp_adapter_release(struct sp_adapter *adapter); /* a loaded or zeroed one *
  * Refuses an adapter made for another base model (both folders and checksums in the message), and
  * sparse tensors whose shape is not that of the base model's weight: after this, every position is
  * inside its weight. Dense tensors are not compared: a new head may differ from the one in the base
- * model; whoever loads them checks their shapes.
+ * model; whoever loads them checks their names and shapes.
  */
 int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint *base);
 

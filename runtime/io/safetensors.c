@@ -271,7 +271,7 @@ static int parse_header(struct sp_safetensors *file)
         return sp_error(SP_EFORMAT, "%s is not a safetensors file: its header is not a JSON object",
                         file->path);
     SP_TRY(check_values(header, (size_t)length, file->path));
-    SP_TRY(sp_json_parse(&file->header, header, (size_t)length, file->path, 1));
+    SP_TRY(sp_json_parse(&file->header, header, (size_t)length, file->path, 1, false));
     file->data = file->map.data + PREAMBLE + length;
     file->data_size = file->map.size - PREAMBLE - (size_t)length;
     return parse_tensors(file);

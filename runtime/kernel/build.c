@@ -87,8 +87,8 @@ int sp_build_program(struct sp_device *device, struct sp_table *table, size_t po
 
 /* Turns what a worker answered into a program. What it could not do for reasons of its own (memory,
  * a driver without binaries) is compiled here. */
-static int accept(struct sp_device *device, struct sp_table *table, struct recipe *recipe,
-                  const struct sp_worker_job *job)
+static int take_answer(struct sp_device *device, struct sp_table *table, struct recipe *recipe,
+                       const struct sp_worker_job *job)
 {
     struct sp_program_entry *entry = recipe->entry;
 
@@ -121,10 +121,10 @@ static int compile_all(struct sp_device *device, struct sp_table *table, struct 
     sp_worker_compile(jobs, count, sp_device_info(device));
     for (size_t i = 0; i < count && rc == 0; i++) /* failures first: they cost nothing */
         if (jobs[i].done && jobs[i].rc < 0)
-            rc = accept(device, table, &recipes[i], &jobs[i]);
+            rc = take_answer(device, table, &recipes[i], &jobs[i]);
     for (size_t i = 0; i < count && rc == 0; i++)
         if (!recipes[i].entry->program)
-            rc = accept(device, table, &recipes[i], &jobs[i]);
+            rc = take_answer(device, table, &recipes[i], &jobs[i]);
     for (size_t i = 0; i < count; i++)
         free(jobs[i].answer);
     free(jobs);

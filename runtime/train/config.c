@@ -479,6 +479,46 @@ static int check_steps(struct load *load)
     return 0;
 }
 
+/* Of two options that may not be given together, the one that was given last is refused. */
+static int refuse_later(const struct load *load, const char *a, const char *b, const char *why)
+{
+    const struct sp_option_given *first = given(load, a), *second = given(load, b);
+    bool swap = first->rank != second->rank ? first->rank > second->rank : given_after(first, second);
+
+    if (swap)
+        second = first;
+    return sp_source_error(SP_ECONFIG, second->source, second->place, "%s", why);
+}
+
+/* One column cannot be two things. That a number and a name mean the same one shows in the file only. */
+static int check_columns(const struct load *load)
+{
+    static const char *const keys[] = { "text_column", "text_pair_column", "label_column" };
+    const char *const names[] = { load->config->text_column, load->config->text_pair_column, load->config->label_column };
+    char why[128];
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (!names[i] || !names[j] || strcmp(names[i], names[j]) != 0)
+                continue;
+            snprintf(why, sizeof why, "%s and %s name the same column", keys[j], keys[i]);
+            return refuse_later(load, keys[j], keys[i], why);
+        }
+    }
+    return 0;
+}
+
+static int check_task(struct load *load)
+{
+    static const char why[] = "label_smoothing_factor is for classes, not for task: regression";
+
+    if (load->config->task != SP_TASK_REGRESSION || load->config->label_smoothing_factor == 0)
+        return 0;
+    if (given(load, "task")->rank > given(load, "label_smoothing_factor")->rank)
+        return contradiction(load, "task", "label_smoothing_factor", why);
+    return refuse_later(load, "task", "label_smoothing_factor", why);
+}
+
 /* What the file names stands in the current directory, or beside the file. */
 static int find_beside(struct load *load, const char *key, char **path)
 {
@@ -512,6 +552,8 @@ static int complete(struct load *load, const char *name, const char *const *over
     SP_TRY(check_budget(load));
     SP_TRY(check_evaluation(load));
     SP_TRY(check_steps(load));
+    SP_TRY(check_columns(load));
+    SP_TRY(check_task(load));
     SP_TRY(find_beside(load, "model_name_or_path", &config->model_name_or_path));
     SP_TRY(find_beside(load, "train_file", &config->train_file));
     SP_TRY(find_beside(load, "validation_file", &config->validation_file));

@@ -77,18 +77,20 @@ static void initialise(float *out, const struct sp_run *run, size_t param, const
 }
 
 /* An adapter's dense tensor under the parameter's name in files; NULL when there is none. A wrong shape is an error. */
-static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_run *run, const char *name, const struct sp_param *p)
+static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_run *run, const char *name, const struct sp_weight *w)
 {
     const struct sp_adapter_dense *d = run->adapter ? sp_adapter_find_dense(run->adapter, name) : NULL;
-    size_t count = 1;
+    struct sp_tensor_info needed = { .dtype = SP_F32, .rank = w->rank }, found = needed;
+    char needs[SP_SHAPE_TEXT], has[SP_SHAPE_TEXT];
 
     *out = d;
-    for (size_t i = 0; d && i < d->rank; i++)
-        count *= d->shape[i];
-    if (d && (count != elements(p) || d->shape[0] != (size_t)p->rows))
-        return sp_error(SP_EFORMAT, "the adapter's %s has %zu rows and %zu values; the model needs %d and %zu", name, d->shape[0],
-                        count, p->rows, elements(p));
-    return 0;
+    if (!d || (d->rank == w->rank && memcmp(d->shape, w->shape, w->rank * sizeof *d->shape) == 0))
+        return 0;
+    memcpy(needed.shape, w->shape, sizeof needed.shape);
+    memcpy(found.shape, d->shape, sizeof found.shape);
+    found.rank = d->rank;
+    return sp_error(SP_EFORMAT, "%s/adapter.safetensors: tensor %s is %s; the model needs %s", run->adapter->dir, name,
+                    sp_tensor_describe(has, &found), sp_tensor_describe(needs, &needed));
 }
 
 /* The parameter's values on the host: adapter's dense, else checkpoint's plus the adapter's delta, else the seed's. */
@@ -98,7 +100,7 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
     const struct sp_adapter_sparse *sparse = run->adapter ? sp_adapter_find_sparse(run->adapter, name) : NULL;
     const struct sp_adapter_dense *dense;
 
-    SP_TRY(adapter_dense(&dense, run, name, p));
+    SP_TRY(adapter_dense(&dense, run, name, &run->weights[i]));
     if (dense) {
         memcpy(out, dense->data, elements(p) * sizeof *out);
         return 0;
@@ -141,6 +143,29 @@ static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffe
     return sp_gemm_weight_pack(&p->weight, plain);
 }
 
+static bool is_param(const struct sp_run *run, const char *name)
+{
+    size_t i = 0;
+
+    while (i < sp_plan_param_count(run->plan) && strcmp(sp_run_param_name(run, i), name) != 0)
+        i++;
+    return i < sp_plan_param_count(run->plan);
+}
+
+/* Every tensor of the adapter must be one of the model's: what is not would be left out without a word. */
+static int check_adapter_names(const struct sp_run *run)
+{
+    const struct sp_adapter *a = run->adapter;
+
+    for (size_t i = 0; a && i < a->dense_count + a->sparse_count; i++) {
+        const char *name = i < a->dense_count ? a->dense[i].name : a->sparse[i - a->dense_count].name;
+
+        if (!is_param(run, name))
+            return sp_error(SP_EFORMAT, "%s/adapter.safetensors: the model has no tensor %s", a->dir, name);
+    }
+    return 0;
+}
+
 int sp_load_params(struct sp_run *run)
 {
     size_t count = sp_plan_param_count(run->plan), largest = 0, linear = 0;
@@ -148,6 +173,7 @@ int sp_load_params(struct sp_run *run)
     float *host = NULL;
     int rc = 0;
 
+    SP_TRY(check_adapter_names(run));
     for (size_t i = 0; i < count; i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
 

@@ -50,6 +50,7 @@ struct sp_run {
     /* sp_run_load_data */
     enum sp_task task;
     struct sp_labels labels; /* of the head's outputs; none for regression */
+    bool labels_by_index;    /* they are those of the checkpoint's own head: integers in data files are indices */
     bool keep_head;          /* the checkpoint's own head is used */
     struct sp_dataset train, validation;
 
@@ -69,7 +70,7 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation);
  * then the checkpoint's own, or a new one of one output. */
 int sp_run_load_rows(struct sp_run *run, bool labels);
 
-/* Instead of sp_run_load_data's validation file: rows without labels, for prediction. */
+/* Instead of sp_run_load_data's validation file: rows without labels, for prediction. An empty text is a row as well. */
 int sp_run_load_input(struct sp_run *run, const char *path);
 
 /* Builds and compiles the plan, for training or for evaluation only, and fills the parameters from checkpoint, adapter or seed.

@@ -118,12 +118,22 @@ refused 1 "$data"
 head -n 4 "$source/eval.jsonl" | sed '2s/"label": "[a-z]*"/"label": "unheard-of"/' >"$folder/dev.jsonl"
 refused 1 "$folder/dev.jsonl:2" --set "validation_file=$folder/dev.jsonl"
 printf '{"a": 1}\n' >"$folder/rows.parquet"
+mkfifo "$folder/pipe.jsonl"
+refused 1 "$folder/pipe.jsonl is a pipe; a regular file is expected" --set "train_file=$folder/pipe.jsonl"
+refused 1 "$folder/pipe.jsonl is a pipe" --set "validation_file=$folder/pipe.jsonl"
+printf '{"text": "a", "label": 9223372036854775808}\n' >"$data"
+refused 1 "$data:1:42: JSON with a number too large for this program"
 refused 1 'rows.parquet' --set "train_file=$folder/rows.parquet"
 
 # ---- the configuration asks for what cannot be
 refused 2 "did you mean 'query'?" --set 'sparse.target_modules=[qery]'
 refused 2 'is larger than the 2400 targeted weights' --set sparse.count=2401
 refused 2 'rounds to no entry' --set sparse.density=1e-9
+refused 2 "$data: text_column and the label" --set text_column=label
+printf 'text\tlabel\ttext\na\t1.5\tb\nc\t2.5\td\n' >"$folder/twice.tsv"
+refused 2 "$folder/twice.tsv: text_column is not set: columns 1 and 3" --set "train_file=$folder/twice.tsv"
+refused 2 "$folder/twice.tsv: its labels are numbers" --set "train_file=$folder/twice.tsv" --set text_column=3 \
+    --set label_smoothing_factor=0.1
 refused 1 'no-such-device' --device no-such-device
 
 # ---- the output

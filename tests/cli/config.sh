@@ -36,6 +36,8 @@ run train "$config"
 test_that 'no output folder' fails_with 2 'output_dir is missing'
 run train "$folder/absent.yaml"
 test_that 'no such file' fails_with 2 "cannot open $folder/absent.yaml"
+run train -
+test_that 'standard input is no file' fails_with 2 'cannot open -'
 run train
 test_that 'no file at all' fails_with 2 'speft-cl train CONFIG'
 run train "$config" "$config"

@@ -51,6 +51,22 @@ sed 's/, "label": "[a-z]*"//' "$source/eval.jsonl" >"$folder/unlabelled.jsonl"
 eval_it --set validation_file="$folder/unlabelled.jsonl"
 test_that 'no labels' fails_with 2 "$folder/unlabelled.jsonl: label_column"
 
+# ---- integers as labels: indices of the checkpoint's own head, and of no other
+sed 's/"accepted"/1/; s/"rejected"/0/' "$source/eval.jsonl" >"$folder/numbers.jsonl"
+sed 's/"accepted"/1/; s/"rejected"/0/' "$source/train.jsonl" >"$folder/train.jsonl"
+eval_it --json --set validation_file="$folder/numbers.jsonl"
+test_that "indices of the model's own head" test "$status" = 0
+run train "$config" --quiet --output-dir "$folder/indices" --set train_file="$folder/train.jsonl" \
+    --set validation_file="$folder/numbers.jsonl"
+run eval "$config" --quiet --adapter "$folder/indices/adapter" --json --set validation_file="$folder/numbers.jsonl"
+test_that '  trained with them' prints '"rows": 17,'
+sed 's/"accepted"/"late"/; s/"rejected"/"early"/' "$source/train.jsonl" >"$folder/train.jsonl"
+run train "$config" --quiet --output-dir "$folder/words" --set train_file="$folder/train.jsonl" --set validation_file=null
+test_that 'a new head' grep -q 'replaced by a new one' "$folder/err"
+run eval "$config" --quiet --adapter "$folder/words/adapter" --json --set validation_file="$folder/numbers.jsonl"
+test_that '  knows its own labels only' fails_with 1 "$folder/numbers.jsonl:1: label"
+test_that '  which are told' grep -q 'is not one of the 2 known: early, late' "$folder/err"
+
 # ---- adapters that are not whole
 # broken EXPECTED COMMAND...: COMMAND damages a copy of the adapter, {} in it being the copy.
 broken() {
@@ -72,6 +88,13 @@ broken 'format_version is 9' edit 's/"format_version": 1/"format_version": 9/'
 broken 'was trained on another base model' edit 's/"sha256": "......../"sha256": "01234567/'
 broken 'classifier.bias is missing' tests/cli/model_tool drop "$folder/copy/adapter.safetensors" classifier.bias
 broken 'classifier.weight: element 0 is' tests/cli/model_tool set "$folder/copy/adapter.safetensors" classifier.weight 7fc00000
-broken 'classifier.weight' edit 's/"accepted"/"accepted", "late"/'
+broken "$folder/copy/adapter.safetensors: tensor classifier.weight is F32 [2, 20]; the model needs F32 [3, 20]" \
+    edit 's/"accepted"/"accepted", "late"/'
+broken 'classifier.weight is F32 [40]; the model needs F32 [2, 20]' \
+    tests/cli/model_tool reshape "$folder/copy/adapter.safetensors" classifier.weight
+rename() { LC_ALL=C sed -i "s/$1/$2/" "$folder/copy/adapter.json" "$folder/copy/adapter.safetensors"; }
+broken "$folder/copy/adapter.safetensors: the model has no tensor classifier.bean" rename classifier.bias classifier.bean
+broken "$folder/copy/adapter.json: \"labels\" is not an array" edit 's|"rejected",||'
+broken "$folder/copy/adapter.json: \"task\" is \"ranking\"" edit 's/"task": "classification"/"task": "ranking"/'
 broken "$folder/copy" rm -r "$folder/copy"
 finish

@@ -35,6 +35,27 @@ cp "$reference"/multiclass/model* "$reference"/multiclass/tokenizer.json "$folde
 predict "$folder/numbers" "$reference/multiclass/eval.jsonl"
 test_that 'labels that are integers' rows 17 "\\{\"label\": (7|-1|0), \"logits\": \\[$number, $number, $number\\]\\}"
 
+sed 's/"entailment"/"07"/; s/"neutral"/"-0"/; s/"contradiction"/"9223372036854775808"/' "$reference/multiclass/config.json" \
+    >"$folder/numbers/config.json"
+predict "$folder/numbers" "$reference/multiclass/eval.jsonl"
+test_that '  as JSON writes them, and no others' rows 17 \
+    "\\{\"label\": \"(07|-0|9223372036854775808)\", \"logits\": \\[$number, $number, $number\\]\\}"
+
+# misnamed EDIT TEXT: the head's names after sed's EDIT are said to be malformed so, and its classes have numbers.
+cp -r "$reference/binary" "$folder/misnamed"
+chmod -R u+w "$folder/misnamed"
+misnamed() {
+    tr -d '\n' <"$reference/binary/config.json" | sed "$1" >"$folder/misnamed/config.json"
+    run predict --model "$folder/misnamed" --input "$reference/binary/eval.jsonl" --output -
+    test_that "id2label: $2" grep -qF "$folder/misnamed/config.json: \"id2label\" is malformed: $2; the classes" "$folder/err"
+    test_that '  and numbers instead' rows 17 "\\{\"label\": [01], \"logits\": \\[$number, $number\\]\\}"
+}
+misnamed 's/"rejected"/"accepted"/' '"0" and "1" have the same name'
+misnamed 's/"1": "[a-z]*"/"2": "x"/' '"1" is missing'
+misnamed 's/"1": "[a-z]*"/"1": 5/' '"1" is not a string'
+misnamed 's/"1": "[a-z]*"/&, "2": "x"/' 'it has 3 names, the head 2 outputs'
+misnamed 's/"id2label": {[^}]*}/"id2label": ["a", "b"]/' 'it is not an object'
+
 # ---- what must not matter
 predict "$reference/binary" "$reference/binary/eval.jsonl" --set per_device_eval_batch_size=1
 test_that 'row by row' near "$folder/out" "$folder/binary"
@@ -90,7 +111,17 @@ printf '{"one": "a b c d e f g", "two": "x"}\n' >"$folder/long.jsonl"
 run predict --model "$model" --input "$folder/long.jsonl" --output - --adapter "$adapter"
 test_that "texts are cut to the adapter's length" grep -q 'longer than 9 tokens' "$folder/err"
 
+printf '{"one": "", "two": ""}\n{"one": "a b c", "two": "x y"}\n{"one": " ", "two": "\\u0000"}\n' >"$folder/blank.jsonl"
+predict "$model" "$folder/blank.jsonl" --adapter "$adapter"
+test_that 'an empty text is a row like any other' rows 3 "\\{\"label\": \"(good|bad)\", \"logits\": \\[$number, $number\\]\\}"
+sed -n 1p "$folder/out" >"$folder/empty-row"
+printf '{"input_ids": [2, 3, 3], "token_type_ids": [0, 0, 1]}\n' >"$folder/ids-empty.jsonl"
+predict "$model" "$folder/ids-empty.jsonl" --adapter "$adapter" --set text_column=null --set text_pair_column=null
+test_that '  of special tokens alone' cmp -s "$folder/out" "$folder/empty-row"
+
 # ---- what cannot be
+predict "$model" "$folder/blank.jsonl" --adapter "$adapter" --set skip_bad_rows=true
+test_that 'rows left out' fails_with 2 'skip_bad_rows is not for predict, whose lines are those of the input in order'
 predict "$model" "$folder/ids.jsonl"
 test_that 'neither head nor adapter' fails_with 1 "$model has no trained head"
 predict "$reference/binary" "$folder/ids.jsonl" --adapter "$adapter"

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { EXAMPLES = 20, BATCHES = 3 };
@@ -435,11 +436,48 @@ static void test_cache(void **state)
     close_run(&run, &config);
 }
 
+/* A model of another family is refused with the names of all that there are. */
+static void test_unknown_family(void **state)
+{
+    static const struct sp_model_family other = { .model_type = "another" };
+    const struct sp_model_family *const families[] = { sp_model_families[0], &other };
+    const char *srcdir = getenv("srcdir");
+    char folder[] = "/tmp/speft-family-XXXXXX", *file, *model, *weights, *source, *real;
+    struct sp_config config;
+    struct sp_run run;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    file = sp_asprintf("%s/config.json", folder);
+    model = sp_asprintf("model_name_or_path=%s", folder);
+    weights = sp_asprintf("%s/model.safetensors", folder);
+    source = sp_asprintf("%s/tests/data/reference/binary/model.safetensors", srcdir ? srcdir : ".");
+    real = realpath(source, NULL);
+    assert_int_equal(symlink(real, weights), 0);
+    assert_ok(sp_fs_write(file, "{\"model_type\": \"gpt9\"}", 22));
+    assert_ok(sp_config_load(&config, NULL, (const char *const *)&model, 1));
+    run = (struct sp_run){ .config = &config, .families = families, .family_count = 2 };
+    assert_true(sp_run_open(&run) < 0);
+    if (!strstr(sp_error_message(), "\"gpt9\"; this version of speft-cl knows: bert, another"))
+        fail_msg("%s", sp_error_message());
+    sp_run_close(&run);
+    sp_config_release(&config);
+    unlink(file);
+    unlink(weights);
+    rmdir(folder);
+    free(real);
+    free(source);
+    free(weights);
+    free(model);
+    free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_metric), cmocka_unit_test(test_rounds), cmocka_unit_test(test_uniform_count),
         cmocka_unit_test(test_zeros),        cmocka_unit_test(test_flow_range), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_unknown_family),
     };
 
     return cmocka_run_group_tests_name("mask", tests, NULL, NULL);

@@ -170,7 +170,7 @@ static void test_base(void **state)
     ",\"method\":\"static\",\"task\":\"classification\",\"labels\":" labels ",\"config\":" config  \
     ",\"sparse\":" sparse ",\"dense\":" dense "}"
 #define BASE "{\"name\":\"b\",\"sha256\":\"0\"}"
-#define LABELS "[\"no\",1]"
+#define LABELS "[\"no\",\"1\"]"
 #define SPARSE "{\"w\":{\"shape\":[3,4]}}"
 #define DENSE "[\"h\"]"
 #define GOOD DOCUMENT("1", BASE, LABELS, "{}", SPARSE, DENSE)
@@ -203,7 +203,6 @@ static void test_wrong_document(void **state)
 {
     (void)state;
     assert_int_equal(load(GOOD, good_tensors, 3), 0);
-    assert_int_equal(load(DOCUMENT("1", BASE, "null", "{}", SPARSE, DENSE), good_tensors, 3), 0);
     bad_document("", "JSON");
     bad_document("[]", "not a JSON object");
     bad_document("{", ":1:");
@@ -215,7 +214,16 @@ static void test_wrong_document(void **state)
     bad_document(DOCUMENT("1", "{\"name\":1}", LABELS, "{}", SPARSE, DENSE), "name");
     bad_document(DOCUMENT("1", BASE, "[\"one\"]", "{}", SPARSE, DENSE), "labels");
     bad_document(DOCUMENT("1", BASE, "{}", "{}", SPARSE, DENSE), "labels");
-    bad_document(DOCUMENT("1", BASE, "[1, 2.5]", "{}", SPARSE, DENSE), "label 1");
+    bad_document(DOCUMENT("1", BASE, "[]", "{}", SPARSE, DENSE), "labels");
+    bad_document(DOCUMENT("1", BASE, "null", "{}", SPARSE, DENSE), "as classification needs");
+    bad_document(DOCUMENT("1", BASE, "[\"a\",1]", "{}", SPARSE, DENSE), "\"labels\"[1] is not a string");
+    bad_document("{\"format_version\":1,\"base_model\":" BASE ",\"method\":\"head\",\"task\":\"classification\","
+                 "\"config\":{},\"sparse\":{},\"dense\":[]}", "as classification needs");
+    bad_document("{\"format_version\":1,\"base_model\":" BASE ",\"method\":\"head\",\"task\":\"sorting\","
+                 "\"labels\":null,\"config\":{},\"sparse\":{},\"dense\":[]}",
+                 "\"task\" is \"sorting\"; classification or regression is expected");
+    bad_document("{\"format_version\":1,\"base_model\":" BASE ",\"method\":\"head\",\"task\":\"regression\","
+                 "\"labels\":[\"a\",\"b\"],\"config\":{},\"sparse\":{},\"dense\":[]}", "as regression needs");
     bad_document(DOCUMENT("1", BASE, LABELS, "null", SPARSE, DENSE), "config");
     bad_document(DOCUMENT("1", BASE, LABELS, "{}", "[]", DENSE), "\"sparse\"");
     bad_document(DOCUMENT("1", BASE, LABELS, "{}", SPARSE, "{}"), "\"dense\"");

@@ -286,6 +286,11 @@ static void test_mistakes(void **state)
         { "validation_file: v\neval_strategy: epoch\neval_steps: 5\n",
           "c.yaml:3:1: eval_steps contradicts" },
         { "warmup_steps: 1.5\n", "c.yaml:1:1: warmup_steps: expected whole steps" },
+        { "label_column: a\ntext_column: a\n", "c.yaml:2:1: text_column and label_column name the same column\n" },
+        { "text_column: '2'\ntext_pair_column: '2'\n", "c.yaml:2:1: text_column and text_pair_column name the same" },
+        { "text_column: a\ntext_pair_column: b\nlabel_column: b\n", "c.yaml:3:1: text_pair_column and label_column" },
+        { "task: regression\nlabel_smoothing_factor: 0.1\n", "c.yaml:2:1: label_smoothing_factor is for classes" },
+        { "label_smoothing_factor: 0.1\ntask: regression\n", "c.yaml:2:1: label_smoothing_factor is for classes" },
         { "seed: 1\n", "c.yaml: model_name_or_path is missing" },
         { "", "c.yaml: model_name_or_path is missing" },
         { "- a\n", "c.yaml:1:1: found a list, expected lines of \"key: value\"" },
@@ -387,6 +392,14 @@ static void test_overrides(void **state)
     assert_int_equal(c.sparse.count, 5);
     assert_int_equal(c.sparse.target_modules.count, 1);
     sp_config_release(&c);
+
+    load(&c, NEEDED "label_smoothing_factor: 0.1\ntext_column: a\n",
+         (const char *const[]){ "task=regression", "text_column=b", "label_column=a", NULL });
+    assert_true(c.label_smoothing_factor == 0);
+    assert_string_equal(c.text_column, "b");
+    sp_config_release(&c);
+    load(&c, NEEDED "task: regression\nlabel_smoothing_factor: 0\nsparse: {method: full, metric: random}\n", NULL);
+    sp_config_release(&c);
 }
 
 static void test_override_mistakes(void **state)
@@ -408,6 +421,8 @@ static void test_override_mistakes(void **state)
         { { "sparse.count=1", "sparse.density=1" }, "--set: density, rank_equivalent and count" },
         { { "sparse.target_modules=" }, "nothing follows the '='; write sparse.target_modules=null to unset it" },
         { { "eval_strategy=epoch", "eval_steps=5" }, "--set: eval_steps contradicts" },
+        { { "text_column=x", "label_column=x" }, "--set: text_column and label_column name the same column\n    label_column=x" },
+        { { "label_smoothing_factor=0.5", "task=regression" }, "--set: label_smoothing_factor is for classes" },
         { { "eval_steps=5" }, "--set: eval_steps means nothing without" },
         { { "model_name_or_path=null" }, "model_name_or_path is missing" },
     };

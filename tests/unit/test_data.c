@@ -146,6 +146,35 @@ static void test_columns(void **state)
             "sentence1 sentence2 text");
     chooses("a b,1", "c,1", SET(.labels = &one, .text_column = "1", .label_column = "2"), "1 - 2");
     chooses("a b,1", "c,1", SET(.labels = &one, .label_column = "2"), "1 - 2");
+    chooses("label,text", "a,1", SET(.no_labels = true, .text_column = "label"), "label - -");
+}
+
+/* A name that two columns have, where it is the one used; and one column for two things. */
+static void test_columns_twice(void **state)
+{
+    char name[] = "1", *names[] = { name };
+    const struct sp_labels one = { names, 1 };
+
+    (void)state;
+    refuses("t.csv", "text,label,text\na,1,b\n", PLAIN, SP_ECONFIG,
+            "text_column is not set: columns 1 and 3 are both named \"text\"; give the number");
+    refuses("t.csv", "sentence1,sentence2,label,sentence2\na,b,1,c\n", PLAIN, SP_ECONFIG,
+            "columns 2 and 4 are both named \"sentence2\"");
+    refuses("t.csv", "text,label,label\na,1,2\n", PLAIN, SP_ECONFIG, "both named \"label\"");
+    refuses("t.csv", "text,label,text\na,1,b\n", SET(.text_column = "text"), SP_ECONFIG,
+            "text_column: columns 1 and 3 are both named \"text\"");
+    chooses("text,label,text", "a,1,b", SET(.labels = &one, .text_column = "3"), "text - label");
+    chooses("text,label,label", "a,2,1", SET(.labels = &one, .label_column = "3"), "text - label");
+    chooses("text,text", "a,1", SET(.labels = &one, .label_column = "2"), "text - text");
+    chooses("sentence1,sentence,sentence,label", "a,b,c,1", SET(.labels = &one), "sentence1 - label");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "label"), SP_ECONFIG,
+            "text_column and the label, by default \"label\", are the same column, number 2");
+    refuses("t.csv", "text,class\na,1\n", SET(.text_column = "2", .label_column = "class"), SP_ECONFIG,
+            "text_column and label_column are the same column, number 2 (\"class\")");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "text", .text_pair_column = "1"), SP_ECONFIG,
+            "text_column and text_pair_column are the same column");
+    refuses("t.csv", "text,label\na,1\n", SET(.text_column = "text", .text_pair_column = "2"), SP_ECONFIG,
+            "text_pair_column and the label");
 }
 
 static void test_columns_missing(void **state)
@@ -217,17 +246,19 @@ static void test_labels_known(void **state)
 
     (void)state;
     labels("positive/negative/positive", SET(.labels = &by_word), "negative,positive: 1 0 1");
-    labels("1/0/1.0", SET(.labels = &by_word), "negative,positive: 1 0 1");
-    labels("1", SET(.labels = &by_word), "negative,positive: 1");
+    labels("1/0/1.0", SET(.labels = &by_word, .labels_by_index = true), "negative,positive: 1 0 1");
+    labels("1", SET(.labels = &by_word, .labels_by_index = true), "negative,positive: 1");
+    refuses("t.csv", "text,label\na,1\n", SET(.labels = &by_word), SP_EFORMAT,
+            "label \"1\" is not one of the 2 known: negative, positive");
     labels("1/2/2", SET(.labels = &by_number), "1,2: 0 1 1");
     labels("3.5/1", SET(.labels = &by_word, .task = SP_TASK_REGRESSION), " 3.5 1");
     refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
             "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
-    refuses("t.csv", "text,label\na,2\n", SET(.labels = &by_word), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,2\n", SET(.labels = &by_word, .labels_by_index = true), SP_EFORMAT,
             "t.csv:2: label \"2\" is not one");
-    refuses("t.csv", "text,label\na,-1\n", SET(.labels = &by_word), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,-1\n", SET(.labels = &by_word, .labels_by_index = true), SP_EFORMAT,
             "label \"-1\" is not one");
-    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number, .labels_by_index = true), SP_EFORMAT,
             "label \"0\" is not one of the 2 known: 1, 2");
     refuses("t.csv", "text,label\na,0.5\n", SET(.labels = &by_number), SP_EFORMAT,
             "label \"0.5\" is not one");
@@ -309,6 +340,30 @@ static void test_empty(void **state)
             "all 2 rows are bad; the first: ");
     refuses("t.jsonl", "\n{\n[\n", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl:2:");
     refuses("t.jsonl", "{}", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl has no rows");
+}
+
+/* A tokenizer drops NUL as it does other control characters; a label cannot hold one. An empty text is a row where it may be. */
+static void test_nul_and_empty(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\\u0000b\",\"label\":0}\n{\"text\":\"a \\u0000 b\",\"label\":1}\n{\"text\":\"\\u0000\",\"label\":1}\n", PLAIN);
+    assert_ids(&set, 0, 3, (const uint32_t[]){ 2, 1, 3 }, (const uint8_t[3]){ 0 }); /* "ab" is no token */
+    assert_ids(&set, 1, 4, (const uint32_t[]){ 2, 5, 6, 3 }, (const uint8_t[4]){ 0 });
+    assert_ids(&set, 2, 2, (const uint32_t[]){ 2, 3 }, (const uint8_t[2]){ 0 });
+    sp_dataset_free(&set);
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":\"\\u0000a\"}\n", PLAIN, SP_EFORMAT,
+            "the label (column label) holds a NUL character");
+    load(&set, "t.csv", "text\n\"\"\na\n", SET(.no_labels = true, .empty_texts = true));
+    assert_int_equal(set.count, 2);
+    assert_ids(&set, 0, 2, (const uint32_t[]){ 2, 3 }, (const uint8_t[2]){ 0 });
+    sp_dataset_free(&set);
+    load(&set, "t.tsv", "text\tx\n\t1\n", SET(.no_labels = true, .empty_texts = true, .text_column = "text"));
+    assert_int_equal(set.count, 1);
+    sp_dataset_free(&set);
+    refuses("t.csv", "text\n\"\"\na\n", SET(.no_labels = true), SP_EFORMAT, "is empty");
 }
 
 static void test_bad_rows(void **state)
@@ -584,12 +639,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_columns_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_columns_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_json, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nul_and_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_length, setup, teardown),
         cmocka_unit_test_setup_teardown(test_input_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_input_ids_bad, setup, teardown),

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MEGABYTE ((size_t)1 << 20)
 #define MUTATIONS 5000
@@ -165,7 +167,12 @@ static void test_jsonl(void **state)
     reads("t.jsonl",
           "{\"a\":1,\"a\":2}\n{\"a\":99999999999999999999}\n{\"a\":1e999}\n"
           "{\"a\":\"\\u0000\"}\n{\"a\":\"\\ud800\"}\n{}",
-          &plain, "1!;2!;3!;4!;5!;6:{};");
+          &plain, "1!;2!;3!;4:{\"a\":\"\\u0000\"};5!;6:{};");
+    refuses("t.jsonl", "{\"a\":9223372036854775808}\n{}", 27, SP_EFORMAT,
+            ".jsonl:1:24: JSON with a number too large for this program, whose integers have 64 bits");
+    refuses("t.jsonl", "{\"a\":1e999}\n{}", 15, SP_EFORMAT, "a number too large");
+    refuses("t.jsonl", "{\"a\\u0000\":1}\n{}", 16, SP_EFORMAT, "a NUL character (\\u0000)");
+    refuses("t.jsonl", "{\"a\":1,\"a\":2}\n{}", 17, SP_EFORMAT, "a key twice in one object");
     refuses("t.jsonl", "{\"a\":1}\n[1]\n", 12, SP_EFORMAT,
             ".jsonl:2: a JSON array, where one object a line");
     refuses("t.jsonl", "{\"a\":1}\n7\n", 10, SP_EFORMAT, ".jsonl:2: not a JSON object");
@@ -326,6 +333,12 @@ static void test_open(void **state)
     io_assert_error(sp_reader_open(&reader, io_path("none.csv"), &guess), SP_ENOTFOUND, "none.csv",
                     NULL);
     assert_null(reader);
+    assert_int_equal(mkfifo(io_path("pipe.csv"), 0600), 0); /* nobody writes to it */
+    io_assert_error(sp_reader_open(&reader, io_path("pipe.csv"), &guess), SP_EIO, "pipe.csv",
+                    "is a pipe; a regular file is expected", NULL);
+    assert_int_equal(symlink("/dev/zero", io_path("zero.csv")), 0);
+    io_assert_error(sp_reader_open(&reader, io_path("zero.csv"), &guess), SP_EIO, "zero.csv",
+                    "is a device", NULL);
     sp_reader_close(NULL);
 }
 

@@ -88,7 +88,7 @@ static void test_wrong_header(void **state)
 
     (void)state;
     io_assert_error(sp_safetensors_open(&file, io_path("none")), SP_ENOTFOUND, "none", NULL);
-    io_assert_error(sp_safetensors_open(&file, io_path("")), SP_EIO, "not a regular file", NULL);
+    io_assert_error(sp_safetensors_open(&file, io_path("")), SP_EIO, "is a folder; a regular file is expected", NULL);
     io_assert_error(sp_safetensors_open(&file, io_write("t", "", 0)), SP_EFORMAT, "0 bytes", NULL);
     io_assert_error(sp_safetensors_open(&file, io_write("t", bytes, 8)), SP_EFORMAT,
                     "not a JSON object", NULL);
