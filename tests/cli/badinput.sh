@@ -70,7 +70,7 @@ config 's/"hidden_size": 20/"hidden_size": 99999999999999999999/' "$model/config
 config '/"num_hidden_layers"/d' '"num_hidden_layers" is missing'
 config 's/"num_hidden_layers": 3/"num_hidden_layers": 4/' 'encoder.layer.3.attention.self.query.weight'
 config 's/"hidden_act": "gelu"/"hidden_act": "swish"/' '"hidden_act" is "swish"'
-config 's/"model_type"/"is_decoder": true, "model_type"/' '"is_decoder" is set; a decoder'
+config 's/"is_decoder": false/"is_decoder": true/' '"is_decoder" is set; a decoder'
 config 's/"hidden_dropout_prob": 0.1/"hidden_dropout_prob": 1/' '"hidden_dropout_prob" is 1'
 config 's/"model_type"/"hidden_size": 20, "model_type"/' "$model/config.json"
 for change in cast reshape; do

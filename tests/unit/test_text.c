@@ -481,7 +481,7 @@ static int encode_list(const char *folder)
     int rc = sp_tokenizer_load(&tokenizer, folder);
 
     if (rc == 0)
-        rc = sp_json_load(&list, "-", (size_t)1 << 30);
+        rc = sp_json_load(&list, "/dev/stdin", (size_t)1 << 30);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++)
         rc = encode_item(&encoding, tokenizer, json_array_get(list, i));
     if (rc < 0)
