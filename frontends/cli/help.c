@@ -144,7 +144,7 @@ static const char closing[] =
     ".TP\n.B 0\nDone.\n"
     ".TP\n.B 1\nFailed.\n"
     ".TP\n.B 2\nA mistake in the command line or the configuration.\n"
-    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step, and a study goes on with the same command.\n"
+    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step, if there was one, and a study goes on with the same command.\n"
     ".SH ENVIRONMENT\n"
     ".TP\n.B SPEFT_CACHE_DIR\n"
     "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"

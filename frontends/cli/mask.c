@@ -2,6 +2,7 @@
 #include "frontends/cli/report.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/sparse/metric.h"
 #include "runtime/train/mask.h"
@@ -44,10 +45,33 @@ static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
     SP_TRY(sp_run_open(r));
     SP_TRY(load_rows(r));
     SP_TRY(sp_run_build(r, true, 0, 0));
+    SP_TRY(sp_mask_check_budget(r));
+    SP_TRY(sp_fs_check_writable(path)); /* before the long work */
     SP_TRY(sp_mask_make(mask, r, 0));
     SP_TRY(save(mask, r, path));
     printf("%s: %zu of %zu weights in %zu matrices\n", path, mask->entries, mask->targeted, mask->count);
     return 0;
+}
+
+/* The configuration, with --metric as a static mask by that metric. */
+static int load_config(struct sp_config *out, const struct sp_arguments *arguments)
+{
+    const char *metric = sp_argument(arguments, "metric");
+    size_t count = arguments->override_count;
+    const char **overrides = sp_calloc(count + 2, sizeof *overrides);
+    char *chosen = metric ? sp_asprintf("sparse.metric=%s", metric) : NULL;
+    int rc = SP_ENOMEM;
+
+    if (overrides && (chosen || !metric)) {
+        for (size_t i = 0; i < count; i++)
+            overrides[i] = arguments->overrides[i];
+        overrides[count] = "sparse.method=static";
+        overrides[count + 1] = chosen;
+        rc = sp_config_load(out, arguments->positional[0], overrides, metric ? count + 2 : count);
+    }
+    free(chosen);
+    free(overrides);
+    return rc;
 }
 
 static int run(const struct sp_arguments *arguments)
@@ -59,7 +83,7 @@ static int run(const struct sp_arguments *arguments)
     int rc;
 
     SP_TRY(sp_argument_require(&path, arguments, "output"));
-    SP_TRY(sp_arguments_config(&config, arguments, arguments->positional[0]));
+    SP_TRY(load_config(&config, arguments));
     r = sp_report_run(&config);
     rc = make(&mask, &r, path);
     sp_mask_release(&mask);
@@ -70,7 +94,7 @@ static int run(const struct sp_arguments *arguments)
 
 static const struct sp_flag flags[] = {
     { "output", "FILE", "the safetensors file to write", NULL },
-    { "metric", "NAME", "the metric, as --set sparse.metric=NAME", "sparse.metric" },
+    { "metric", "NAME", "the metric, whatever the configuration's method", NULL },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,
     SP_FLAG_END,

@@ -148,6 +148,18 @@ int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
     return rc;
 }
 
+int sp_fs_check_writable(const char *path)
+{
+    struct sp_fs_writer writer;
+    struct stat st;
+
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return 0;
+    SP_TRY(sp_fs_writer_open(&writer, path));
+    sp_fs_writer_abandon(&writer);
+    return 0;
+}
+
 int sp_fs_writer_commit(struct sp_fs_writer *writer)
 {
     int rc = 0;

@@ -37,6 +37,9 @@ int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path);
 int sp_fs_writer_commit(struct sp_fs_writer *writer);
 void sp_fs_writer_abandon(struct sp_fs_writer *writer); /* safe after commit */
 
+/* Whether a file could be written at `path`, before work whose result is to go there. Devices and pipes are taken at their word. */
+int sp_fs_check_writable(const char *path);
+
 int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);
 bool sp_fs_is_dir(const char *path);

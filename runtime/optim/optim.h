@@ -56,6 +56,7 @@ struct sp_optim_move {
      * these means. NULL: new entries start from nothing. */
     const float *mean, *square;
     uint32_t age;
+    bool anew; /* everything starts from nothing, and so does what belongs to no entry; `from` is all SP_REMAP_NEW */
 };
 
 /* Moves view i's state along; the view must be `moving`. */

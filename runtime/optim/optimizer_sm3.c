@@ -1,7 +1,7 @@
 /*
  * SM3. kept: the rows' and the columns' accumulators of the whole tensor, m + n floats whatever is trained of it; a vector's
- * entries have one each. They belong to rows and columns, so that entries come and go without them. The scratch is a copy of
- * one tensor's.
+ * entries have one each. They belong to rows and columns, so that entries come and go without them; they
+ * are cleared only when all starts anew. The scratch is a copy of one tensor's.
  */
 #include "runtime/base/error.h"
 #include "runtime/op/sm3.h"
@@ -40,8 +40,8 @@ static int step_view(struct sp_optim_state *state, const struct sp_optim_step *s
 
 static int move(struct sp_optim_state *state, const struct sp_optim_move *move, const struct sp_optim_step *step)
 {
-    (void)state, (void)move, (void)step;
-    return 0;
+    (void)step;
+    return move->anew ? sp_buffer_fill(state->kept[0], 0, 0, size_of(state) * sizeof(float)) : 0;
 }
 
 const struct sp_optimizer sp_optimizer_sm3 = {

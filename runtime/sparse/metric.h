@@ -48,7 +48,8 @@ struct sp_metric {
     const char *name, *summary;
     const char *cost; /* a phrase */
     unsigned needs;   /* of enum sp_metric_need */
-    /* Writes [count] scores. Fails with SP_ENOMEM only; what is not finite is the caller's to find. */
+    bool cheap;       /* made in less time than a file of them is read: never kept in sparse.score_cache */
+    /* Writes [count] scores. Fails with SP_ENOMEM or SP_EINTR only; what is not finite is the caller's to find. */
     int (*score)(float *out, const struct sp_metric_input *input);
 };
 

@@ -7,6 +7,7 @@
  * function of the seed and the tensor. At a rank of the smaller side or more A is W.
  */
 #include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
 #include "runtime/sparse/metric.h"
@@ -182,13 +183,15 @@ static void approximate(float *out, struct sketch *s, double *left, double *righ
     }
 }
 
-static void iterate(struct sketch *s, const struct sp_metric_input *in)
+static int iterate(struct sketch *s, const struct sp_metric_input *in)
 {
     double energy = 0, before;
 
     for (size_t i = 0; i < s->l * s->n; i++)
         s->p[i] = sp_rng_normal(in->seed, SP_RNG_SKETCH, in->tensor, i);
     for (int round = 0; round < ROUNDS; round++) {
+        if (sp_interrupted())
+            return sp_error(SP_EINTR, "interrupted while scoring");
         orthonormalise(s->p, s->l, s->n);
         times_w_transposed(s);
         orthonormalise(s->q, s->l, s->m);
@@ -198,6 +201,7 @@ static void iterate(struct sketch *s, const struct sp_metric_input *in)
         if (fabs(energy - before) <= STILL * energy)
             break;
     }
+    return 0;
 }
 
 static int score(float *out, const struct sp_metric_input *in)
@@ -205,6 +209,7 @@ static int score(float *out, const struct sp_metric_input *in)
     size_t smaller = in->rows < in->cols ? in->rows : in->cols, r = (size_t)in->options.lift_rank, l = 2 * r + 8;
     struct sketch s = { .w = in->weight, .m = in->rows, .n = in->cols, .l = l < smaller ? l : smaller, .r = r };
     double *memory;
+    int rc;
 
     if (r >= smaller) {
         for (size_t i = 0; i < in->count; i++)
@@ -219,10 +224,11 @@ static int score(float *out, const struct sp_metric_input *in)
     s.gram = s.p + s.l * s.n;
     s.vectors = s.gram + s.l * s.l;
     s.row = s.vectors + s.l * s.l;
-    iterate(&s, in);
-    approximate(out, &s, s.row + s.n, s.row + s.n + r * s.m);
+    rc = iterate(&s, in);
+    if (rc == 0)
+        approximate(out, &s, s.row + s.n, s.row + s.n + r * s.m);
     free(memory);
-    return 0;
+    return rc;
 }
 
 const struct sp_metric sp_metric_lift = {

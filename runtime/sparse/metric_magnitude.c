@@ -15,5 +15,5 @@ const struct sp_metric sp_metric_magnitude = {
     .summary = "the largest weights",
     .cost = "reads the weights",
     .needs = SP_NEED_WEIGHT,
-    .score = score,
+    .cheap = true, .score = score,
 };

@@ -173,11 +173,12 @@ static const struct sp_option options[] = {
       NULL, sparse, "Training rows whose gradients are averaged for the score.", NULL },
     { "sparse.scoring_memory", SP_OPTION_INT, FIELD(sparse.scoring_memory), "1024",
       "[1, 1000000000]", NULL, sparse,
-      "MiB of device memory for gradients while scoring; less takes more passes over the rows.",
+      "MiB of device memory for gradients while scoring; less takes more passes over the rows. (grasp "
+      "keeps the targets' gradients and weights in host memory besides.)",
       NULL },
     { "sparse.score_cache", SP_OPTION_STRING, FIELD(sparse.score_cache), NULL, NULL, NULL, sparse,
-      "A folder that keeps scores for other runs with the same model, rows and metric; made when "
-      "missing.",
+      "A folder that keeps scores for other runs with the same model, seed, rows and metric; made "
+      "when missing. Scores of random and magnitude are not kept.",
       "by default scores are not kept" },
     { "sparse.interval", SP_OPTION_INT, FIELD(sparse.interval), NULL, "[1, inf)", NULL, sparse,
       "Steps between new masks, with method dynamic.", "by default 100" },

@@ -90,6 +90,7 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     const struct sp_config_sparse *c = &run->config->sparse;
     const struct sp_mask *mask = &trained->mask;
     struct spiel *s = sp_calloc(1, sizeof *s);
+    size_t largest = 0;
 
     *state = s;
     if (!s)
@@ -98,6 +99,11 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     if (window_of(run) >= trained->total)
         sp_log(SP_LOG_WARNING, "the mask will not move: sparse.selection_accumulation_steps is %zu and the run has %zu steps",
                window_of(run), trained->total);
+    for (size_t i = 0; i < mask->count; i++)
+        largest = mask->tensors[i].count > largest ? mask->tensors[i].count : largest;
+    if ((size_t)((double)largest * c->initial_replacement) == 0)
+        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.initial_replacement %g of at most %zu entries in a matrix is none",
+               c->initial_replacement, largest);
     if (is(c->drop, "delta_change")) {
         s->before = sp_calloc(mask->count, sizeof *s->before);
         for (size_t i = 0; s->before && i < mask->count; i++)

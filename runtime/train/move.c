@@ -145,7 +145,7 @@ static int move_with(struct sp_trained *t, struct sp_run *run, const struct sp_t
                                                                    .from = carried[i].from,
                                                                    .mean = move->seeds ? move->seeds[i].mean : NULL,
                                                                    .square = move->seeds ? move->seeds[i].square : NULL,
-                                                                   .age = move->age }));
+                                                                   .age = move->age, .anew = move->merge }));
         change->touched += t->touched[i].count;
     }
     change->moved = true;

@@ -243,7 +243,7 @@ int sp_score_cache_score(struct sp_run *run, const struct sp_salience *what, sp_
     struct cache cache = { .run = run, .what = what, .take = take, .user = user };
     int rc;
 
-    if (!run->config->sparse.score_cache || what->round > 0 || run->adapter)
+    if (!run->config->sparse.score_cache || what->metric->cheap || what->round > 0 || run->adapter)
         return sp_salience_score(run, what, take, user);
     rc = prepare(&cache);
     if (rc == 0)

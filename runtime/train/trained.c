@@ -99,7 +99,8 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
                    : sp_error(SP_ECONFIG, "there is no optimizer called '%s'", c->optimizer);
     free(views);
     if (rc == 0)
-        sp_log(SP_LOG_INFO, "optimizer %s: %.2f MiB of state", c->optimizer, (double)sp_optim_memory(t->optim) / 1048576);
+        sp_log(SP_LOG_INFO, "optimizer %s: %zu numbers of state for %zu trained ones", c->optimizer,
+               sp_optim_memory(t->optim) / sizeof(float), t->count);
     return rc;
 }
 

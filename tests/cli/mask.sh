@@ -144,6 +144,11 @@ test_that 'and where' fails_with 1 'the score of '
 tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.weight 7f800000
 mask none --metric magnitude
 test_that 'an infinite score, and its tensor' fails_with 1 'encoder.layer.5.output.dense.weight at position '
+sed 's/^sparse:/&\n  method: spiel\n  growth: ag/' "$config" >"$folder/spiel.yaml"
+run mask "$folder/spiel.yaml" --quiet --metric random --output "$folder/s1"
+test_that "a metric's mask, whatever the method" prints '700 of 338944 weights'
+run mask "$config" --quiet --metric random --output "$folder/s2"
+test_that '  is the static one' same s1 s2
 mask none --metric gradiant
 test_that 'a metric that is none' fails_with 2 'did you mean gradient?'
 test_that 'and no mask' sh -c "! ls '$folder' | grep -q '^none'"

@@ -216,6 +216,15 @@ static void test_sm3_by_hand(void **state)
     assert_near((double)value[2], (-0.095 - 0.1 / sqrt(5)) * 0.95, 1e-7);
     assert_ok(sp_optim_accumulators(accumulators, optim, 0));
     assert_memory_equal(accumulators, ((const float[]){ 10, 5, 10, 0, 8 }), sizeof accumulators);
+
+    /* they belong to rows and columns and stay when entries go, but not when all starts anew */
+    view.count = 1;
+    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ .view = view, .from = (const uint32_t[]){ SP_REMAP_NEW } }));
+    assert_ok(sp_optim_accumulators(accumulators, optim, 0));
+    assert_memory_equal(accumulators, ((const float[]){ 10, 5, 10, 0, 8 }), sizeof accumulators);
+    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ .view = view, .from = (const uint32_t[]){ SP_REMAP_NEW }, .anew = true }));
+    assert_ok(sp_optim_accumulators(accumulators, optim, 0));
+    assert_memory_equal(accumulators, ((const float[5]){ 0 }), sizeof accumulators);
     sp_optim_free(optim);
     sp_buffer_free(view.value);
     sp_buffer_free(view.gradient);
