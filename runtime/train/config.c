@@ -68,7 +68,7 @@ static const struct sp_option options[] = {
       "The second text's column, for tasks on pairs.",
       "by default GLUE's names; none when text_column is set" },
     { "label_column", SP_OPTION_STRING, FIELD(label_column), NULL, NULL, NULL, data,
-      "The label's column.", "by default the column named label" },
+      "The label's column; blanks around a label mean nothing.", "by default the column named label" },
     { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, headers, data,
       "Whether the first row of a csv or tsv file names the columns.", NULL },
     { "quotes", SP_OPTION_BOOL, FIELD(quotes), "false", NULL, NULL, data,

@@ -68,6 +68,10 @@ static int open_output(struct loop *l)
     l->metrics = fopen(l->metrics_path, "we");
     if (!l->metrics)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
+    free(path);
+    path = sp_fs_join(c->output_dir, "adapter");
+    if (path && sp_fs_exists(path))
+        sp_log(SP_LOG_INFO, "%s is an earlier run's, as its adapter.json says, until this run saves its own", path);
 out:
     free(path);
     sp_buf_free(&text);
