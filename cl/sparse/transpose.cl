@@ -6,25 +6,11 @@
  * memory.
  */
 #include "lib/lanes.h"
+#include "lib/vector.h"
 
 #define PANEL 64
 
 #if LANES == 1
-
-#define ZIP_LOW(a, b)                                                                                                  \
-    (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#define ZIP_HIGH(a, b)                                                                                                 \
-    (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
-
-/* Zips rows i and i + 8, which rotates the bits of (row, column) by one: four times transposes. */
-static inline void zip(float16 *out, const float16 *in)
-{
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-        out[2 * i] = ZIP_LOW(in[i], in[i + 8]);
-        out[2 * i + 1] = ZIP_HIGH(in[i], in[i + 8]);
-    }
-}
 
 KERNEL void transpose(__global float *out, __global const float *in, int T, int C)
 {
@@ -34,15 +20,12 @@ KERNEL void transpose(__global float *out, __global const float *in, int T, int 
     out += (size_t)first * C;
     for (; c + 16 <= C; c += 16) {
         for (int t = 0; t < PANEL; t += 16) {
-            float16 a[16], b[16];
+            float16 a[16];
 
 #pragma unroll
             for (int i = 0; i < 16; i++)
                 a[i] = t + i < count ? vload16(0, in + (size_t)(t + i) * C + c) : (float16)(0.0f);
-            zip(b, a);
-            zip(a, b);
-            zip(b, a);
-            zip(a, b);
+            transpose_16(a);
 #pragma unroll
             for (int i = 0; i < 16; i++)
                 vstore16(a[i], 0, out + (c + i) * PANEL + t);

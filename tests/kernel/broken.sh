@@ -47,7 +47,7 @@ optim/sm3.cl|sm3|s/fmin(old/fmax(old/
 sparse/sddmm.cl|sddmm|s/scale \* sum/sum/
 sparse/sparse_apply.cl|sparse|s/ + delta\[i\]//
 sparse/sparse_gather.cl|sparse|s/positions\[i\]/i/
-sparse/transpose.cl|transpose|s/ZIP_LOW(in\[i\], in\[i + 8\])/ZIP_LOW(in[i + 8], in[i])/
+sparse/transpose.cl|transpose|s/t + i < count ? vload16/t + i + 1 < count ? vload16/
 END
 }
 
