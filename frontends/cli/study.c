@@ -66,6 +66,8 @@ static int train_all(struct sp_study *study, bool quiet)
         view.current = i;
         rc = sp_interrupted() ? SP_EINTR : sp_study_train(&study->runs[i], sp_study_view_tick, &view);
         if (rc == 0)
+            rc = sp_study_check_metric(study, &study->runs[i]);
+        if (rc == 0)
             sp_study_view_done(&view);
     }
     sp_study_view_close(&view);
@@ -118,6 +120,8 @@ static int work(struct sp_study *study, const struct sp_arguments *arguments)
         list(study);
         return 0;
     }
+    for (size_t i = 0; i < study->run_count; i++)
+        SP_TRY(sp_study_check_metric(study, &study->runs[i]));
     if (!sp_argument(arguments, "report")) {
         SP_TRY(check_inputs(study));
         SP_TRY(train_all(study, arguments->quiet));

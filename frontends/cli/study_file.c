@@ -12,6 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PREFIX_MAX 64
+#define TASK_METRICS 3 /* of each task: classification's come first, then regression's, then what both have */
 
 static const char *const keys[SP_STUDY_KEYS] = { "base",           "data",  "methods",   "budgets",
                                                  "learning_rates", "seeds", "reference", "output_dir" };
@@ -206,7 +207,7 @@ static int take_item(struct sp_study_reading *r, struct sp_study_item *item, con
     if (metric && (metric->kind != SP_YAML_SCALAR || !sp_study_is_one_of(metric->text, metrics, COUNT(metrics))))
         return sp_study_wrong((struct sp_study_part){ metric, source }, "metric",
                               "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
-    item->metric = metric ? metric->text : NULL;
+    item->metric = (struct sp_study_part){ metric, source };
     return take_layers(item, r->texts, (struct sp_study_part){ node, source }, data_keys, COUNT(data_keys));
 }
 
@@ -492,7 +493,25 @@ const char *sp_study_method_name(const struct sp_study *study, size_t method)
 
 const char *sp_study_metric(const struct sp_study *study, size_t data)
 {
-    return study->data[data].metric;
+    const struct sp_yaml_node *metric = study->data[data].metric.node;
+
+    return metric ? metric->text : NULL;
+}
+
+int sp_study_check_metric(const struct sp_study *study, const struct sp_study_run *run)
+{
+    struct sp_study_part metric = study->data[run->data].metric;
+    const char *task = json_string_value(json_object_get(run->result, "task"));
+    bool regression = task ? strcmp(task, "regression") == 0 : run->config.task == SP_TASK_REGRESSION;
+    const char *const *fitting = metrics + (regression ? TASK_METRICS : 0);
+
+    if (!metric.node || (!task && run->config.task == SP_TASK_AUTO) || strcmp(metric.node->text, "loss") == 0 ||
+        sp_study_is_one_of(metric.node->text, fitting, TASK_METRICS))
+        return 0;
+    return sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
+                           "metric: found \"%s\", but the task of data set %s is %s: expected one of %s, %s, %s, loss",
+                           metric.node->text, study->data[run->data].name, regression ? "regression" : "classification",
+                           fitting[0], fitting[1], fitting[2]);
 }
 
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run)

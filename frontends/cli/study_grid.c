@@ -129,6 +129,7 @@ static int add_run(struct sp_study_reading *r, struct choice *c)
     SP_TRY(rc);
     if (!config.output_dir)
         return SP_ENOMEM;
+    SP_TRY(sp_study_check_metric(study, run));
     for (size_t i = 0; i + 1 < study->run_count; i++)
         if (strcmp(study->runs[i].config.output_dir, config.output_dir) == 0)
             return sp_error(SP_ECONFIG,

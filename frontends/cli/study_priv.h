@@ -24,7 +24,7 @@ struct sp_study_item {
     const char **overrides; /* of --set data.NAME.key=value */
     size_t override_count, override_capacity;
     struct sp_study_part budgets, rates; /* a method's own */
-    const char *metric;                  /* a data set's own */
+    struct sp_study_part metric;         /* a data set's own */
 };
 
 /* Everything that places and blocks point into. */

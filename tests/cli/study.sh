@@ -142,6 +142,39 @@ study --quiet --set methods=random,head --set seeds=1,2
 test_that 'the metric of a data set' grep -qxF '## pairs: spearman' "$out/report.md"
 test_that 'the mean over data sets' grep -qxF '## Mean over the data sets' "$out/report.md"
 
+# ---- a metric that the task does not have
+write 'budgets: {count: [50]}'
+sed -i 's/^  words: {/&metric: spearman, /' "$config"
+cp "$out/report.md" "$folder/before.md"
+study --set methods=head
+test_that 'a metric of another task, seen by the runs that are done' fails_with 2 \
+    "$config:8:19: metric: found \"spearman\", but the task of data set words is classification: expected one of accuracy, f1, matthews_correlation, loss"
+test_that '  the report is as it was' cmp -s "$out/report.md" "$folder/before.md"
+rm -rf "$out/runs/words/head"
+study --set methods=head
+test_that '  or by the first run' fails_with 2 'but the task of data set words is classification'
+test_that '  and the others are not made' test "$(ls "$out/runs/words/head")" = lr-0.001_seed-1
+write
+sed -i 's/^  words: {/&metric: accuracy, task: regression, /' "$config"
+study --list
+test_that '  or before anything is run' fails_with 2 "$config:8:19: metric: found \"accuracy\", but the task of data set words is regression: expected one of pearson"
+
+# ---- scores that are no numbers, and reports that cannot be written
+write 'budgets: {count: [50]}'
+study --quiet
+sed -i '/"after"/,$ s/"accuracy": [0-9.e-]*/"accuracy": null/' "$out/runs/words/head/lr-0.001_seed-1/result.json"
+study --report
+test_that 'a missing score is null for programs' grep -qF '"seed":1,' "$out/results.jsonl"
+test_that '  in its line alone' test "$(grep -c '"score":null' "$out/results.jsonl")" = 1
+cp "$out/report.md" "$folder/before.md"
+rm "$out/results.jsonl"
+ln -s /dev/full "$out/results.jsonl"
+study --report --set seeds=1
+test_that 'a report that cannot be written whole' fails_with 1 "cannot write $out/results.jsonl"
+test_that '  leaves the one before' cmp -s "$out/report.md" "$folder/before.md"
+rm "$out/results.jsonl"
+test_that '  and nothing else' test "$(ls "$out" | tr '\n' ' ')" = 'report.html report.md runs scores '
+
 # ---- a run that fails
 write 'budgets: {count: [50, 50000000]}'
 study --set methods=random,head
