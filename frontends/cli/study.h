@@ -47,6 +47,7 @@ struct sp_study_cell {
 struct sp_study {
     char *path, *name; /* the file, and its name without folder and suffix */
     char *output_dir;
+    char suffix[128]; /* of the report's files: "", or "-seeds-9" where --set asks for another grid than the file's */
     struct sp_study_item *data, *methods;
     size_t data_count, method_count;
     size_t reference; /* the method that the others are compared with */
@@ -120,7 +121,7 @@ void sp_study_view_close(struct sp_study_view *view);
 /* A cell's line of a table: method, budget, rate, seeds, score, time, memory. */
 void sp_study_cell_line(char *out, size_t size, const struct sp_study *study, const struct sp_study_cell *cell);
 
-/* Writes report.md, report.html and results.jsonl to the study's folder. */
+/* Writes report.md, report.html and results.jsonl, or those of the part of the grid that --set asks for, to the study's folder. */
 int sp_study_report(const struct sp_study *study);
 
 #endif

@@ -47,7 +47,7 @@ struct sp_study_reading {
     struct sp_study *study;
     struct sp_study_texts *texts;
     struct sp_study_part parts[SP_STUDY_KEYS], selected[2]; /* by keys; and --set data=, methods= */
-    char *score_cache; /* "sparse.score_cache=...": one for all runs, so that equal scores are made once */
+    char *score_cache; /* one for all runs, so that equal scores are made once; the file's own goes before it */
 };
 
 /* Where the file's key stands; to be read and set. */

@@ -631,7 +631,8 @@ static void introduce(struct report *r)
         done += study->runs[i].result != NULL;
         one = study->runs[i].result ? &study->runs[i] : one;
     }
-    sp_document_text(&r->d, "%s: %zu of %zu runs are done.", study->path, done, study->run_count);
+    sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done.", study->path, study->suffix[0] ? ", the part of it called " : "",
+                     study->suffix + (study->suffix[0] == '-'), done, study->run_count);
     if (one)
         sp_document_text(
             &r->d,
@@ -701,7 +702,7 @@ static int save(const struct sp_study *study, const struct sp_buf *const texts[3
 
     for (size_t i = 0; i < 3; i++) {
         free(path);
-        path = sp_asprintf("%s/%s.%s", study->output_dir, kinds[i][0], kinds[i][1]);
+        path = sp_asprintf("%s/%s%s.%s", study->output_dir, kinds[i][0], study->suffix, kinds[i][1]);
         SP_GO(path ? sp_fs_writer_open(&writers[i], path) : SP_ENOMEM);
         if (fwrite(texts[i]->data, 1, texts[i]->length, writers[i].file) != texts[i]->length || fflush(writers[i].file) != 0)
             SP_GO(sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno)));

@@ -27,6 +27,11 @@
 #define RESULT_MAX ((size_t)1 << 20)
 #define TAIL_MAX 2048 /* bytes of a log that are looked at for its last line */
 #define POLL_SECONDS 0.1
+#ifdef __linux__
+#define SELF "/proc/self/exe"
+#else
+#define SELF "speft-cl" /* as PATH finds it */
+#endif
 
 /* Options that say where results lie, not what they are. */
 static void forget_paths(json_t *config)
@@ -121,16 +126,18 @@ static char *last_error(const char *path)
 }
 
 /* In the child, which has a group of its own: an interrupt on the terminal is the parent's to pass on. */
-static void become_run(const char *config, const char *log)
+static void become_run(const char *config, const char *log, pid_t parent)
 {
     int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
 
     setpgid(0, 0);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a parent that is killed leaves nothing running */
+    if (getppid() != parent)
+        _exit(127); /* it was killed before that */
 #endif
     if (out >= 0 && in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
-        execl("/proc/self/exe", "speft-cl", "train", config, (char *)NULL);
+        execlp(SELF, "speft-cl", "train", config, (char *)NULL);
     _exit(127);
 }
 
@@ -193,7 +200,7 @@ int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char
     char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
     char *result = sp_fs_join(run->config.output_dir, "result.json"), *log = sp_fs_join(run->config.output_dir, "log.txt");
     int rc = config && result && log ? 0 : SP_ENOMEM;
-    pid_t pid = -1;
+    pid_t pid = -1, parent = getpid();
 
     free(run->error);
     run->error = NULL;
@@ -206,7 +213,7 @@ int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char
             rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
     }
     if (pid == 0)
-        become_run(config, log);
+        become_run(config, log, parent);
     if (rc == 0)
         rc = judge(run, wait_for(pid, log, tick, user), log);
     free(config);
