@@ -2,11 +2,11 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,14 +29,21 @@ static int take_shape(struct sp_positions *p, struct sp_adapter_sparse *entry)
 {
     char *key = sp_asprintf("%s.shape", entry->name);
     const char *text = key ? sp_safetensors_metadata(p->file, key) : NULL;
+    json_t *shape = NULL;
+    long long rows = 0, cols = 0;
     size_t size;
-    int end = 0;
+    bool good;
 
     free(key);
     if (!text)
         return key ? 0 : SP_ENOMEM;
-    if (sscanf(text, "[%10zu, %10zu]%n", &entry->rows, &entry->cols, &end) != 2 || !end || text[end] ||
-        !sp_mul(entry->rows, entry->cols, &size))
+    good = sp_json_parse(&shape, text, strlen(text), p->path, 1, false) == 0 && json_array_size(shape) == 2;
+    rows = json_integer_value(json_array_get(shape, 0));
+    cols = json_integer_value(json_array_get(shape, 1));
+    json_decref(shape);
+    entry->rows = (size_t)rows;
+    entry->cols = (size_t)cols;
+    if (!good || rows < 1 || cols < 1 || !sp_mul(entry->rows, entry->cols, &size))
         return sp_error(SP_EFORMAT, "%s: the shape of %s is \"%.40s\", expected [rows, columns]", p->path, entry->name, text);
     if (entry->count && entry->indices[entry->count - 1] >= size)
         return sp_error(SP_EFORMAT, "%s: %s: position %u is outside a weight of %zu x %zu", p->path, entry->name,

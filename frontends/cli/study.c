@@ -67,7 +67,8 @@ static int lock_folder(int *fd, const struct sp_study *study)
         rc = sp_error(SP_EIO, "cannot open %s: %s", path, strerror(errno));
     if (rc == 0 && fcntl(*fd, F_SETLK, &whole) < 0)
         rc = errno == EAGAIN || errno == EACCES
-                 ? sp_error(SP_EINVAL, "another speft-cl study is running in %s: wait for its end, or give another --output-dir",
+                 ? sp_error(SP_EINVAL,
+                            "another speft-cl study is running in %s: wait for its end, or give another --output-dir",
                             study->output_dir)
                  : sp_error(SP_EIO, "cannot lock %s: %s", path, strerror(errno));
     free(path);
@@ -86,7 +87,7 @@ static int train_all(struct sp_study *study, bool quiet)
         if (study->runs[i].result)
             continue;
         view.current = i;
-        rc = sp_interrupted() ? SP_EINTR : sp_study_train(&study->runs[i], sp_study_view_tick, &view);
+        rc = sp_interrupted() ? SP_EINTR : sp_study_train(study, &study->runs[i], sp_study_view_tick, &view);
         if (rc == 0)
             rc = sp_study_check_metric(study, &study->runs[i]);
         if (rc == 0)
@@ -138,7 +139,7 @@ static int failures(const struct sp_study *study)
 static int check_runs(struct sp_study *study)
 {
     for (size_t i = 0; i < study->run_count; i++)
-        SP_TRY(sp_study_check(&study->runs[i]));
+        SP_TRY(sp_study_check(study, &study->runs[i]));
     return 0;
 }
 
@@ -173,7 +174,8 @@ static int report(const struct sp_study *study)
     for (size_t i = 0; i < study->run_count; i++)
         any = any || study->runs[i].result;
     if (!any)
-        return sp_error(SP_EINVAL, "none of the %zu runs is done, so there is nothing to report on; without --report they are made",
+        return sp_error(SP_EINVAL,
+                        "none of the %zu runs is done, so there is nothing to report on; without --report they are made",
                         study->run_count);
     SP_TRY(check_metrics(study));
     return sp_study_report(study);

@@ -115,8 +115,9 @@ static int read_beside(struct sp_study_text **out, struct sp_study_texts *texts,
     rc = !beside               ? SP_ENOMEM
          : sp_fs_exists(beside) ? read_text(out, texts, beside)
                                 : sp_source_error(SP_ECONFIG, name.source, name.node->place,
-                                                  "found \"%.80s\", expected a block of options or the name of a file, and there is "
-                                                  "no such file, neither here nor beside the study", name.node->text);
+                                                  "found \"%.80s\", expected a block of options or the name of a file, "
+                                                  "and there is no such file, neither here nor beside the study",
+                                                  name.node->text);
     free(folder);
     free(beside);
     return rc;
@@ -192,7 +193,8 @@ static int check_name(const struct sp_yaml_node *node, const struct sp_source *s
         strlen(node->key) < PREFIX_MAX)
         return 0;
     return sp_source_error(SP_ECONFIG, source, node->key_place,
-                           "found \"%.80s\" as the name of a %s, expected letters, digits, -, _ and ., no . first: it becomes a folder",
+                           "found \"%.80s\" as the name of a %s, expected letters, digits, -, _ and ., no . first: it becomes a "
+                           "folder",
                            node->key, what);
 }
 
@@ -504,7 +506,12 @@ void sp_study_release(struct sp_study *study)
         free_item(&study->data[i]);
     for (size_t i = 0; study->methods && i < study->method_count; i++)
         free_item(&study->methods[i]);
+    for (size_t i = 0; i < study->model_count; i++) {
+        free(study->models[i].name);
+        free(study->models[i].checksum);
+    }
     free_texts(study->texts);
+    free(study->models);
     free(study->runs);
     free(study->cells);
     free(study->budgets);

@@ -631,8 +631,9 @@ static void introduce(struct report *r)
         done += study->runs[i].result != NULL;
         one = study->runs[i].result ? &study->runs[i] : one;
     }
-    sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done.", study->path, study->suffix[0] ? ", the part of it called " : "",
-                     study->suffix + (study->suffix[0] == '-'), done, study->run_count);
+    sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done.", study->path,
+                     study->suffix[0] ? ", the part of it called " : "", study->suffix + (study->suffix[0] == '-'), done,
+                     study->run_count);
     if (one)
         sp_document_text(
             &r->d,

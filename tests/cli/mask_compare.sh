@@ -122,9 +122,9 @@ test_that "a position outside a mask's shape" fails_with 1 'these are not of one
 sed 's/"\[20, 20\]"/"[1, 1]  "/' "$folder/mask" >"$folder/shapeless"
 compare "$folder/shapeless" "$folder/mask"
 test_that 'a shape that is none' fails_with 1 'expected [rows, columns]'
-sed 's/"\[20, 20\]"/"[00, 20]"/' "$folder/mask" >"$folder/narrow"
+sed 's/"\[20, 20\]"/"[1, 20] "/' "$folder/mask" >"$folder/narrow"
 compare "$folder/narrow" "$folder/mask"
-test_that "a position outside the file's own shape" fails_with 1 'is outside a weight of 0 x 20'
+test_that "a position outside the file's own shape" fails_with 1 'is outside a weight of 1 x 20'
 mkfifo "$folder/pipe"
 compare "$folder/pipe" "$folder/mask"
 test_that 'a pipe, at once' fails_with 1 'is a pipe; a regular file is expected'

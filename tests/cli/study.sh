@@ -142,6 +142,21 @@ study --quiet --set methods=random,magnitude
 test_that 'the best rate is marked' grep -qE '^\| random \| count 50 \| 0\.0?0?1 \(best\) \| 3 of 3 ' "$out/report-methods-random-magnitude.md"
 test_that '  with what that means' grep -q 'chosen by the same validation rows' "$out/report-methods-random-magnitude.md"
 
+# ---- another program, another model
+write 'budgets: {count: [50]}'
+result=$out/runs/words/head/lr-0.001_seed-1/result.json
+study --quiet
+sed -i 's/"version": "/&0./' "$result"
+study --list
+test_that 'a result of another version is not done' has '8 of 9 runs are done'
+rm -rf "$out/runs/words/head/lr-0.001_seed-1"
+sed -i 's/\("sha256": "\)..../\10000/' "$out/runs/words/head/lr-0.001_seed-2/adapter/adapter.json"
+study --list
+test_that '  nor is one of another model' has '7 of 9 runs are done'
+rm -rf "$out/runs/words/head/lr-0.001_seed-3/adapter"
+study --list
+test_that '  without its adapter it is not known' has '7 of 9 runs are done'
+
 # ---- two data sets, one of numbers
 write 'budgets: {count: [50]}'
 sed -i "s|^  words: |  pairs: {model_name_or_path: $pairs, train_file: $pairs/train.jsonl, validation_file: $pairs/eval.jsonl, metric: spearman}\n&|" "$config"
@@ -293,7 +308,7 @@ write
 bad '--set methods: there is no method "haed"; did you mean "head"?' --set methods=haed
 bad '--set: there is no data set "wrods"; did you mean "words"?' --set data.wrods.seed=1
 bad '--set: expected NAME.KEY=VALUE of a method' --set methods.head=1
-bad '--set learning_rates:1:1: learning_rates: found an empty list, expected a list of values' --set learning_rates=
+bad '--set learning_rates: learning_rates: found an empty list, expected a list of values' --set learning_rates=
 bad '--set seeds: seed: found "x", expected a whole number' --set seeds=x
 bad '--set: unknown option "sead"; did you mean "seed"?' --set data.words.sead=1
 bad 'two runs would be the same' --set seed=1
