@@ -119,7 +119,7 @@ compare "$folder/mask2" "$folder/magnitude/adapter"
 test_that 'a mask and an adapter of different models' fails_with 1 'which are different models'
 compare "$folder/mask" "$folder/outside"
 test_that "a position outside a mask's shape" fails_with 1 'these are not of one model'
-sed 's/"\[20, 20\]"/"[1, 1]  "/' "$folder/mask" >"$folder/shapeless"
+sed 's/"\[20, 20\]"/"[1, 1] x"/' "$folder/mask" >"$folder/shapeless"
 compare "$folder/shapeless" "$folder/mask"
 test_that 'a shape that is none' fails_with 1 'expected [rows, columns]'
 sed 's/"\[20, 20\]"/"[1, 20] "/' "$folder/mask" >"$folder/narrow"
