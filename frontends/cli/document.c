@@ -146,10 +146,15 @@ void sp_document_figure(struct sp_document *d, const char *svg)
         d->rc = sp_buf_printf(&d->html, "<p>%s</p>\n", svg);
 }
 
-int sp_document_save(struct sp_document *d, const char *markdown, const char *html)
+int sp_document_end(struct sp_document *d)
 {
     SP_TRY(d->rc);
-    SP_TRY(sp_buf_puts(&d->html, "</body></html>\n"));
+    return sp_buf_puts(&d->html, "</body></html>\n");
+}
+
+int sp_document_save(struct sp_document *d, const char *markdown, const char *html)
+{
+    SP_TRY(sp_document_end(d));
     if (markdown)
         SP_TRY(sp_fs_write(markdown, d->markdown.data, d->markdown.length));
     return html ? sp_fs_write(html, d->html.data, d->html.length) : 0;

@@ -39,7 +39,10 @@ void sp_document_table_end(struct sp_document *document);
 /* A picture; Markdown has none. */
 void sp_document_figure(struct sp_document *document, const char *svg);
 
-/* Writes the forms whose path is not NULL. */
+/* Ends both forms: their text may be used. */
+int sp_document_end(struct sp_document *document);
+
+/* Ends and writes the forms whose path is not NULL. */
 int sp_document_save(struct sp_document *document, const char *markdown, const char *html);
 
 /* Appends `text` with what XML and HTML must not see escaped. */

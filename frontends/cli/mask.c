@@ -24,7 +24,7 @@ static int save(const struct sp_mask *mask, const struct sp_run *run, const char
         tensors[i] = (struct sp_adapter_sparse){ sp_run_param_name(run, t->param), (size_t)p->rows, (size_t)p->cols, t->count,
                                                  t->positions, NULL };
     }
-    rc = sp_adapter_save_mask(path, tensors, mask->count);
+    rc = sp_adapter_save_mask(path, sp_checkpoint_checksum(run->checkpoint), tensors, mask->count);
     free(tensors);
     return rc;
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 
 #include <math.h>
@@ -17,8 +18,36 @@ static int open_adapter(struct sp_positions *p)
     if (p->adapter.sparse_count == 0)
         return sp_error(SP_EINVAL, "%s: an adapter of method %s has no sparse delta, so there are no positions to compare",
                         p->path, p->adapter.method);
+    p->checksum = p->adapter.base_checksum;
     p->tensors = p->adapter.sparse;
     p->count = p->adapter.sparse_count;
+    return 0;
+}
+
+/* The weight's shape, where the file says it, and whether the positions are inside it. */
+static int take_shape(struct sp_positions *p, struct sp_adapter_sparse *entry)
+{
+    char *key = sp_asprintf("%s.shape", entry->name);
+    const char *text = key ? sp_safetensors_metadata(p->file, key) : NULL;
+    json_t *shape = NULL;
+    long long rows = 0, cols = 0;
+    size_t size;
+    bool good;
+
+    free(key);
+    if (!text)
+        return key ? 0 : SP_ENOMEM;
+    good = sp_json_parse(&shape, text, strlen(text), p->path, 1, false) == 0 && json_array_size(shape) == 2;
+    rows = json_integer_value(json_array_get(shape, 0));
+    cols = json_integer_value(json_array_get(shape, 1));
+    json_decref(shape);
+    entry->rows = (size_t)rows;
+    entry->cols = (size_t)cols;
+    if (!good || rows < 1 || cols < 1 || !sp_mul(entry->rows, entry->cols, &size))
+        return sp_error(SP_EFORMAT, "%s: the shape of %s is \"%.40s\", expected [rows, columns]", p->path, entry->name, text);
+    if (entry->count && entry->indices[entry->count - 1] >= size)
+        return sp_error(SP_EFORMAT, "%s: %s: position %u is outside a weight of %zu x %zu", p->path, entry->name,
+                        (unsigned)entry->indices[entry->count - 1], entry->rows, entry->cols);
     return 0;
 }
 
@@ -43,7 +72,7 @@ static int take(struct sp_positions *p, size_t i)
                             tensor->name, k, (unsigned)indices[k], (unsigned)indices[k - 1]);
     p->names[i] = sp_strndup(tensor->name, length - suffix);
     p->own[i] = (struct sp_adapter_sparse){ .name = p->names[i], .count = tensor->count, .indices = indices };
-    return p->names[i] ? 0 : SP_ENOMEM;
+    return p->names[i] ? take_shape(p, &p->own[i]) : SP_ENOMEM;
 }
 
 static int by_name(const void *a, const void *b)
@@ -54,6 +83,7 @@ static int by_name(const void *a, const void *b)
 static int open_file(struct sp_positions *p)
 {
     SP_TRY(sp_safetensors_open(&p->file, p->path));
+    p->checksum = sp_safetensors_metadata(p->file, "base_model.sha256");
     p->count = sp_safetensors_count(p->file);
     if (p->count == 0)
         return sp_error(SP_EFORMAT, "%s holds no tensor, so it is no mask", p->path);
@@ -118,12 +148,12 @@ static int check_tensor(const struct sp_positions *pa, const struct sp_adapter_s
 
 int sp_positions_check(const struct sp_positions *a, const struct sp_positions *b)
 {
-    const char *one = a->adapter.base_checksum, *other = b->adapter.base_checksum;
     size_t common = 0;
 
-    if (one && other && strcmp(one, other) != 0)
-        return sp_error(SP_EINVAL, "%s was trained on %s and %s on %s, which are different models (SHA-256 %.12s and %.12s)",
-                        a->path, a->adapter.base_name, b->path, b->adapter.base_name, one, other);
+    if (a->checksum && b->checksum && strcmp(a->checksum, b->checksum) != 0)
+        return sp_error(SP_EINVAL, "%s and %s are of %s and %s, which are different models (SHA-256 %.12s and %.12s)", a->path,
+                        b->path, a->adapter.base_name ? a->adapter.base_name : "one model",
+                        b->adapter.base_name ? b->adapter.base_name : "another", a->checksum, b->checksum);
     for (size_t i = 0; i < a->count; i++) {
         const struct sp_adapter_sparse *tensor = sp_positions_find(b, a->tensors[i].name);
 

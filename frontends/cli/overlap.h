@@ -18,6 +18,7 @@ struct sp_positions {
     const struct sp_adapter_sparse *tensors; /* rows and cols 0 where only positions are known */
     size_t count;
     size_t total; /* positions in all */
+    const char *checksum;                    /* of the model that they are of; NULL where a mask file does not say */
     struct sp_adapter adapter;
     struct sp_adapter_sparse *own;
     char **names;

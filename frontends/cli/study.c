@@ -4,11 +4,15 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/mem.h"
 #include "runtime/io/checkpoint.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What every run needs, before the first one starts. */
 static int check_inputs(const struct sp_study *study)
@@ -52,6 +56,25 @@ static void list(const struct sp_study *study)
     printf("%zu of %zu runs are done\n", done, study->run_count);
 }
 
+/* One study at a time in a folder. The kernel gives such a lock up with the process; children never have it. */
+static int lock_folder(int *fd, const struct sp_study *study)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    char *path = sp_asprintf("%s/study.lock", study->output_dir);
+    int rc = path ? sp_fs_mkdirs(study->output_dir) : SP_ENOMEM;
+
+    if (rc == 0 && (*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
+        rc = sp_error(SP_EIO, "cannot open %s: %s", path, strerror(errno));
+    if (rc == 0 && fcntl(*fd, F_SETLK, &whole) < 0)
+        rc = errno == EAGAIN || errno == EACCES
+                 ? sp_error(SP_EINVAL,
+                            "another speft-cl study is running in %s: wait for its end, or give another --output-dir",
+                            study->output_dir)
+                 : sp_error(SP_EIO, "cannot lock %s: %s", path, strerror(errno));
+    free(path);
+    return rc;
+}
+
 /* Every run that is not done. */
 static int train_all(struct sp_study *study, bool quiet)
 {
@@ -64,7 +87,9 @@ static int train_all(struct sp_study *study, bool quiet)
         if (study->runs[i].result)
             continue;
         view.current = i;
-        rc = sp_interrupted() ? SP_EINTR : sp_study_train(&study->runs[i], sp_study_view_tick, &view);
+        rc = sp_interrupted() ? SP_EINTR : sp_study_train(study, &study->runs[i], sp_study_view_tick, &view);
+        if (rc == 0)
+            rc = sp_study_check_metric(study, &study->runs[i]);
         if (rc == 0)
             sp_study_view_done(&view);
     }
@@ -88,7 +113,8 @@ static void print_tables(const struct sp_study *study)
         sp_study_cell_line(line, sizeof line, study, &study->cells[i]);
         printf("  %s\n", line);
     }
-    printf("\nreport: %s/report.html (and report.md, results.jsonl)\n", study->output_dir);
+    printf("\nreport: %s/report%s.html (and report%s.md, results%s.jsonl)\n", study->output_dir, study->suffix, study->suffix,
+           study->suffix);
 }
 
 /* A failed run fails the study once the others are done. */
@@ -110,19 +136,62 @@ static int failures(const struct sp_study *study)
                     sp_study_data_name(study, first->data), text, first->error, first->config.output_dir);
 }
 
-static int work(struct sp_study *study, const struct sp_arguments *arguments)
+static int check_runs(struct sp_study *study)
 {
     for (size_t i = 0; i < study->run_count; i++)
-        SP_TRY(sp_study_check(&study->runs[i]));
-    if (sp_argument(arguments, "list")) {
+        SP_TRY(sp_study_check(study, &study->runs[i]));
+    return 0;
+}
+
+static int check_metrics(const struct sp_study *study)
+{
+    for (size_t i = 0; i < study->run_count; i++)
+        SP_TRY(sp_study_check_metric(study, &study->runs[i]));
+    return 0;
+}
+
+/* Makes the runs that are missing, with the folder locked until its report is written. */
+static int train_and_report(struct sp_study *study, bool quiet)
+{
+    int fd = -1, rc;
+
+    SP_TRY(check_inputs(study));
+    SP_GO(lock_folder(&fd, study));
+    SP_GO(check_runs(study));
+    SP_GO(check_metrics(study));
+    SP_GO(train_all(study, quiet));
+    SP_GO(sp_study_report(study));
+out:
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int report(const struct sp_study *study)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < study->run_count; i++)
+        any = any || study->runs[i].result;
+    if (!any)
+        return sp_error(SP_EINVAL,
+                        "none of the %zu runs is done, so there is nothing to report on; without --report they are made",
+                        study->run_count);
+    SP_TRY(check_metrics(study));
+    return sp_study_report(study);
+}
+
+static int work(struct sp_study *study, const struct sp_arguments *arguments)
+{
+    bool only_list = sp_argument(arguments, "list") != NULL, only_report = sp_argument(arguments, "report") != NULL;
+
+    if (only_list || only_report)
+        SP_TRY(check_runs(study));
+    if (only_list) {
         list(study);
         return 0;
     }
-    if (!sp_argument(arguments, "report")) {
-        SP_TRY(check_inputs(study));
-        SP_TRY(train_all(study, arguments->quiet));
-    }
-    SP_TRY(sp_study_report(study));
+    SP_TRY(only_report ? report(study) : train_and_report(study, arguments->quiet));
     print_tables(study);
     return failures(study);
 }

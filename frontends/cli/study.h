@@ -44,9 +44,15 @@ struct sp_study_cell {
     size_t first, count;
 };
 
+/* A base model as it is now. */
+struct sp_study_model {
+    char *name, *checksum; /* checksum NULL: it cannot be read */
+};
+
 struct sp_study {
     char *path, *name; /* the file, and its name without folder and suffix */
     char *output_dir;
+    char suffix[128]; /* of the report's files: "", or "-seeds-9" where --set asks for another grid than the file's */
     struct sp_study_item *data, *methods;
     size_t data_count, method_count;
     size_t reference; /* the method that the others are compared with */
@@ -56,6 +62,8 @@ struct sp_study {
     size_t run_count, run_capacity;
     struct sp_study_cell *cells;
     size_t cell_count, cell_capacity;
+    struct sp_study_model *models; /* that runs were held against, with their checksums */
+    size_t model_count, model_capacity;
     struct sp_study_texts *texts; /* what the file and those that it names hold */
 };
 
@@ -70,15 +78,20 @@ const char *sp_study_method_name(const struct sp_study *study, size_t method);
 /* The metric that the data set is compared by, NULL for the task's own (accuracy, pearson). */
 const char *sp_study_metric(const struct sp_study *study, size_t data);
 
+/* SP_ECONFIG with the metric's place when the run's task, as its result or its configuration says, does not have the metric.
+ */
+int sp_study_check_metric(const struct sp_study *study, const struct sp_study_run *run);
+
 /* "gradient, rank_equivalent 8, learning rate 0.001, seed 42", for people. */
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run);
 
-/* Loads the run's result when it is there and its folder's configuration is the run's (but for paths of results). */
-int sp_study_check(struct sp_study_run *run);
+/* Loads the run's result when it is there, was made by this version of the program from the model as it is now, and its folder's
+ * configuration is the run's (but for paths of results). A model or an adapter that is not there cannot speak against it. */
+int sp_study_check(struct sp_study *study, struct sp_study_run *run);
 
 /* Trains in a child process; `tick` is called several times a second with the last line that it wrote. A run that fails leaves
  * run->error and returns 0; SP_EINTR when it was interrupted. */
-int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user);
+int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user);
 
 /* The name of the run's metric, and its value on the validation file; NaN without a result. */
 const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run);
@@ -117,7 +130,7 @@ void sp_study_view_close(struct sp_study_view *view);
 /* A cell's line of a table: method, budget, rate, seeds, score, time, memory. */
 void sp_study_cell_line(char *out, size_t size, const struct sp_study *study, const struct sp_study_cell *cell);
 
-/* Writes report.md, report.html and results.jsonl to the study's folder. */
+/* Writes report.md, report.html and results.jsonl, with the suffix in their names, to the study's folder: all or none. */
 int sp_study_report(const struct sp_study *study);
 
 #endif

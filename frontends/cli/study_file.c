@@ -12,10 +12,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PREFIX_MAX 64
+#define TASK_METRICS 3 /* of each task: classification's come first, then regression's, then what both have */
 
 static const char *const keys[SP_STUDY_KEYS] = { "base",           "data",  "methods",   "budgets",
                                                  "learning_rates", "seeds", "reference", "output_dir" };
-static const char *const axes[] = { "data", "methods", "budgets", "learning_rates", "seeds" };
+static const char *const axes[] = { "data", "methods", "budgets", "learning_rates", "seeds", "reference" };
+static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 static const char *const data_keys[] = { "metric" };
 static const char *const method_keys[] = { "budgets", "learning_rates" };
 static const char *const metrics[] = { "accuracy", "f1", "matthews_correlation", "pearson", "spearman", "mse", "loss" };
@@ -43,7 +45,7 @@ int sp_study_wrong(struct sp_study_part p, const char *what, const char *expecte
 
     if (n->kind != SP_YAML_SCALAR || sp_yaml_is_null(n))
         return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found %s, expected %s", what,
-                               n->kind == SP_YAML_LIST  ? "a list"
+                               n->kind == SP_YAML_LIST  ? (n->count ? "a list" : "an empty list")
                                : n->kind == SP_YAML_MAP ? "a block of keys"
                                                         : "nothing",
                                expected);
@@ -106,14 +108,19 @@ static int read_beside(struct sp_study_text **out, struct sp_study_texts *texts,
     char *folder, *beside;
     int rc;
 
-    if (sp_fs_exists(name.node->text) || !slash)
+    if (sp_fs_exists(name.node->text))
         return read_text(out, texts, name.node->text);
-    folder = sp_strndup(name.source->name, (size_t)(slash - name.source->name) + 1);
+    folder = sp_strndup(name.source->name, slash ? (size_t)(slash - name.source->name) + 1 : 0);
     beside = folder ? sp_fs_join(folder, name.node->text) : NULL;
-    rc = beside ? read_text(out, texts, beside) : SP_ENOMEM;
+    rc = !beside               ? SP_ENOMEM
+         : sp_fs_exists(beside) ? read_text(out, texts, beside)
+                                : sp_source_error(SP_ECONFIG, name.source, name.node->place,
+                                                  "found \"%.80s\", expected a block of options or the name of a file, "
+                                                  "and there is no such file, neither here nor beside the study",
+                                                  name.node->text);
     free(folder);
     free(beside);
-    return rc < 0 && rc != SP_ENOMEM ? sp_source_error(rc, name.source, name.node->place, "%s", sp_error_message()) : rc;
+    return rc;
 }
 
 /* ---- blocks ---- */
@@ -182,12 +189,12 @@ const struct sp_yaml_node *sp_study_child(const struct sp_yaml_node *map, const 
 /* Names become folders. */
 static int check_name(const struct sp_yaml_node *node, const struct sp_source *source, const char *what)
 {
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-    if (node->key[0] && node->key[0] != '.' && strspn(node->key, safe) == strlen(node->key) && strlen(node->key) < PREFIX_MAX)
+    if (node->key[0] && node->key[0] != '.' && strspn(node->key, name_letters) == strlen(node->key) &&
+        strlen(node->key) < PREFIX_MAX)
         return 0;
     return sp_source_error(SP_ECONFIG, source, node->key_place,
-                           "found \"%.80s\" as the name of a %s, expected letters, digits, - and _: it becomes a folder",
+                           "found \"%.80s\" as the name of a %s, expected letters, digits, -, _ and ., no . first: it becomes a "
+                           "folder",
                            node->key, what);
 }
 
@@ -206,7 +213,7 @@ static int take_item(struct sp_study_reading *r, struct sp_study_item *item, con
     if (metric && (metric->kind != SP_YAML_SCALAR || !sp_study_is_one_of(metric->text, metrics, COUNT(metrics))))
         return sp_study_wrong((struct sp_study_part){ metric, source }, "metric",
                               "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
-    item->metric = metric ? metric->text : NULL;
+    item->metric = (struct sp_study_part){ metric, source };
     return take_layers(item, r->texts, (struct sp_study_part){ node, source }, data_keys, COUNT(data_keys));
 }
 
@@ -256,38 +263,75 @@ static int add_override(struct sp_study_item *item, const char *text)
     return 0;
 }
 
-/* data.NAME.key=value: an override for that data set's runs alone. */
+/* data.NAME.key=value: an override for that data set's runs alone. A name may have dots: the longest that fits is meant. */
 static int take_item_override(struct sp_study_item *items, size_t count, const char *text, const char *what)
 {
-    const char *name = strchr(text, '.') + 1, *dot = name + strcspn(name, ".=");
+    const char *name = strchr(text, '.') + 1;
     const struct sp_source source = { "--set", text, strlen(text) };
+    struct sp_study_item *found = NULL;
     const char *names[64];
     char wanted[PREFIX_MAX];
+    size_t length = 0;
 
-    snprintf(wanted, sizeof wanted, "%.*s", (int)(dot - name), name);
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(items[i].name, wanted) == 0 && *dot == '.')
-            return add_override(&items[i], dot + 1);
-        if (strcmp(items[i].name, wanted) == 0)
-            return sp_source_error(SP_ECONFIG, &source, (struct sp_place){ 1, 1 }, "expected NAME.KEY=VALUE of a %s", what);
+        size_t n = strlen(items[i].name);
+
+        if (strncmp(items[i].name, name, n) == 0 && (name[n] == '.' || name[n] == '=') && n >= length) {
+            found = &items[i];
+            length = n;
+        }
         if (i < COUNT(names))
             names[i] = items[i].name;
     }
+    if (found && name[length] == '.')
+        return add_override(found, name + length + 1);
+    if (found)
+        return sp_source_error(SP_ECONFIG, &source, (struct sp_place){ 1, 1 }, "expected NAME.KEY=VALUE of a %s", what);
+    snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(name, ".="), name);
     return sp_study_unknown((struct sp_place){ 1, 1 }, &source, what, wanted, names,
                             count < COUNT(names) ? count : COUNT(names));
+}
+
+static bool has_key(const char *override, const char *key)
+{
+    size_t length = strlen(key);
+
+    return strncmp(override, key, length) == 0 && override[length] == '=';
+}
+
+/* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files. The file's own report stays. */
+static void add_suffix(struct sp_study *study, const char *text)
+{
+    size_t length = strlen(study->suffix);
+    bool dash = true; /* is to come, before the next letter */
+
+    for (; *text && length + 2 < sizeof study->suffix; text++) {
+        if (!strchr(name_letters, *text) || *text == '-') {
+            dash = true;
+            continue;
+        }
+        if (dash)
+            study->suffix[length++] = '-';
+        study->suffix[length++] = *text;
+        dash = false;
+    }
 }
 
 /* seeds=1,2 and its like replace a list of the file; data=NAME,... and methods=NAME,... choose among the file's. */
 static int take_axis(struct sp_study_reading *r, const char *text)
 {
     const char *value = strchr(text, '=') + 1;
-    char key[PREFIX_MAX], *bytes = value[0] == '[' || value[0] == '{' ? sp_strdup(value) : sp_asprintf("[%s]", value);
+    bool single = has_key(text, "reference");
+    char key[PREFIX_MAX], *bytes;
     struct sp_study_text *parsed;
     struct sp_study_part part;
 
     snprintf(key, sizeof key, "%.*s", (int)(value - 1 - text), text);
+    bytes = single || value[0] == '[' || value[0] == '{' ? sp_strdup(value) : sp_asprintf("[%s]", value);
     SP_TRY(add_text(&parsed, r->texts, sp_asprintf("--set %s", key), bytes, bytes ? strlen(bytes) : 0));
     part = (struct sp_study_part){ &parsed->root, &parsed->source };
+    if (!single)
+        add_suffix(r->study, text);
     if (strcmp(key, "data") == 0 || strcmp(key, "methods") == 0) {
         if (part.node->kind != SP_YAML_LIST || part.node->count == 0)
             return sp_study_wrong(part, key, "names of those in the file, as NAME,NAME");
@@ -296,13 +340,6 @@ static int take_axis(struct sp_study_reading *r, const char *text)
         *sp_study_part(r, key) = part;
     }
     return 0;
-}
-
-static bool has_key(const char *override, const char *key)
-{
-    size_t length = strlen(key);
-
-    return strncmp(override, key, length) == 0 && override[length] == '=';
 }
 
 /* Those of the overrides that change the grid; the rest goes for every run. */
@@ -359,7 +396,10 @@ static int take_reference(struct sp_study_reading *r)
     }
     if (part.node->kind != SP_YAML_SCALAR)
         return sp_study_wrong(part, "reference", "the name of a method");
-    return r->selected[1].node ? 0 : sp_study_unknown(part.node->place, part.source, "method", part.node->text, names, count);
+    /* The file's reference need not be among those that --set chooses. */
+    return r->selected[1].node && part.source == sp_study_part(r, "methods")->source
+               ? 0
+               : sp_study_unknown(part.node->place, part.source, "method", part.node->text, names, count);
 }
 
 static int take_output_dir(struct sp_study_reading *r)
@@ -403,11 +443,9 @@ static int load(struct sp_study_reading *r, const char *const *overrides, size_t
     SP_TRY(take_file(r, file));
     SP_TRY(take_overrides(r, overrides, count));
     SP_TRY(take_output_dir(r));
-    if (sp_option_index(sp_config_options(), "sparse.score_cache") < sp_config_options()->count) {
-        r->score_cache = sp_asprintf("sparse.score_cache=%s/scores", study->output_dir);
-        if (!r->score_cache)
-            return SP_ENOMEM;
-    }
+    r->score_cache = sp_asprintf("%s/scores", study->output_dir);
+    if (!r->score_cache)
+        return SP_ENOMEM;
     r->texts->base.name = "base";
     if (sp_study_part(r, "base")->node)
         SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), NULL, 0));
@@ -468,7 +506,12 @@ void sp_study_release(struct sp_study *study)
         free_item(&study->data[i]);
     for (size_t i = 0; study->methods && i < study->method_count; i++)
         free_item(&study->methods[i]);
+    for (size_t i = 0; i < study->model_count; i++) {
+        free(study->models[i].name);
+        free(study->models[i].checksum);
+    }
     free_texts(study->texts);
+    free(study->models);
     free(study->runs);
     free(study->cells);
     free(study->budgets);
@@ -492,7 +535,25 @@ const char *sp_study_method_name(const struct sp_study *study, size_t method)
 
 const char *sp_study_metric(const struct sp_study *study, size_t data)
 {
-    return study->data[data].metric;
+    const struct sp_yaml_node *metric = study->data[data].metric.node;
+
+    return metric ? metric->text : NULL;
+}
+
+int sp_study_check_metric(const struct sp_study *study, const struct sp_study_run *run)
+{
+    struct sp_study_part metric = study->data[run->data].metric;
+    const char *task = json_string_value(json_object_get(run->result, "task"));
+    bool regression = task ? strcmp(task, "regression") == 0 : run->config.task == SP_TASK_REGRESSION;
+    const char *const *fitting = metrics + (regression ? TASK_METRICS : 0);
+
+    if (!metric.node || (!task && run->config.task == SP_TASK_AUTO) || strcmp(metric.node->text, "loss") == 0 ||
+        sp_study_is_one_of(metric.node->text, fitting, TASK_METRICS))
+        return 0;
+    return sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
+                           "metric: found \"%s\", but the task of data set %s is %s: expected one of %s, %s, %s, loss",
+                           metric.node->text, study->data[run->data].name, regression ? "regression" : "classification",
+                           fitting[0], fitting[1], fitting[2]);
 }
 
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run)

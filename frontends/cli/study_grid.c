@@ -35,12 +35,17 @@ static struct sp_yaml_node *wrap(struct sp_yaml_node nodes[2], const struct sp_y
 }
 
 /* All layers of a choice; `nodes` is room for the lists' values. */
-static size_t layers_of(struct sp_config_layer layers[SP_STUDY_LAYERS_MAX], struct sp_yaml_node nodes[8],
+static size_t layers_of(struct sp_config_layer layers[SP_STUDY_LAYERS_MAX], struct sp_yaml_node nodes[12],
                         const struct sp_study_reading *r, const struct choice *c)
 {
     const struct sp_study_item *items[3] = { &r->texts->base, &r->study->data[c->data], &r->study->methods[c->method] };
+    const struct sp_yaml_node cache = { .kind = SP_YAML_SCALAR, .place = { 1, 1 }, .text = r->score_cache, .quoted = true };
     size_t count = 0;
 
+    if (c->sparse) { /* below all that the study says */
+        wrap(nodes + 8, &cache, "score_cache");
+        layers[count++] = (struct sp_config_layer){ wrap(nodes + 10, nodes + 8, "sparse"), &r->texts->list[0]->source };
+    }
     for (size_t i = 0; i < COUNT(items); i++)
         for (size_t k = 0; k < items[i]->layer_count; k++)
             layers[count++] = items[i]->layers[k];
@@ -58,16 +63,14 @@ static size_t layers_of(struct sp_config_layer layers[SP_STUDY_LAYERS_MAX], stru
 static int load_config(struct sp_config *out, const struct sp_study_reading *r, const struct choice *c)
 {
     const struct sp_study_item *data = &r->study->data[c->data], *method = &r->study->methods[c->method];
-    size_t count = 0, most = r->texts->override_count + data->override_count + method->override_count + 1;
+    size_t count = 0, most = r->texts->override_count + data->override_count + method->override_count;
     const char **overrides = sp_calloc(most, sizeof *overrides);
     struct sp_config_layer layers[SP_STUDY_LAYERS_MAX];
-    struct sp_yaml_node nodes[8];
+    struct sp_yaml_node nodes[12];
     int rc;
 
     if (!overrides)
         return SP_ENOMEM;
-    if (c->sparse && r->score_cache)
-        overrides[count++] = r->score_cache;
     for (size_t i = 0; i < r->texts->override_count; i++)
         overrides[count++] = r->texts->overrides[i];
     for (size_t i = 0; i < data->override_count; i++)
@@ -129,6 +132,7 @@ static int add_run(struct sp_study_reading *r, struct choice *c)
     SP_TRY(rc);
     if (!config.output_dir)
         return SP_ENOMEM;
+    SP_TRY(sp_study_check_metric(study, run));
     for (size_t i = 0; i + 1 < study->run_count; i++)
         if (strcmp(study->runs[i].config.output_dir, config.output_dir) == 0)
             return sp_error(SP_ECONFIG,

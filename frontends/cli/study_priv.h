@@ -24,7 +24,7 @@ struct sp_study_item {
     const char **overrides; /* of --set data.NAME.key=value */
     size_t override_count, override_capacity;
     struct sp_study_part budgets, rates; /* a method's own */
-    const char *metric;                  /* a data set's own */
+    struct sp_study_part metric;         /* a data set's own */
 };
 
 /* Everything that places and blocks point into. */
@@ -47,7 +47,7 @@ struct sp_study_reading {
     struct sp_study *study;
     struct sp_study_texts *texts;
     struct sp_study_part parts[SP_STUDY_KEYS], selected[2]; /* by keys; and --set data=, methods= */
-    char *score_cache; /* "sparse.score_cache=...": one for all runs, so that equal scores are made once */
+    char *score_cache; /* one for all runs, so that equal scores are made once; the file's own goes before it */
 };
 
 /* Where the file's key stands; to be read and set. */

@@ -13,6 +13,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,8 @@ static bool better(const struct sp_study_summary *a, const struct sp_study_summa
 {
     if (a->done != b->done)
         return a->done > b->done;
+    if (isnan(b->score))
+        return !isnan(a->score);
     return lower ? a->score < b->score : a->score > b->score;
 }
 
@@ -628,7 +631,9 @@ static void introduce(struct report *r)
         done += study->runs[i].result != NULL;
         one = study->runs[i].result ? &study->runs[i] : one;
     }
-    sp_document_text(&r->d, "%s: %zu of %zu runs are done.", study->path, done, study->run_count);
+    sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done.", study->path,
+                     study->suffix[0] ? ", the part of it called " : "", study->suffix + (study->suffix[0] == '-'), done,
+                     study->run_count);
     if (one)
         sp_document_text(
             &r->d,
@@ -650,11 +655,12 @@ static void introduce(struct report *r)
 static int add_line(struct sp_buf *out, const struct sp_study *study, const struct sp_study_run *run)
 {
     const struct sp_study_budget *b = run->budget == SP_STUDY_NONE ? NULL : &study->budgets[run->budget];
+    double score = sp_study_score(study, run);
     json_t *line = json_pack(
         "{s:s, s:s, s:o, s:f, s:I, s:s, s:s, s:o, s:s?, s:O?}", "data", sp_study_data_name(study, run->data), "method",
         sp_study_method_name(study, run->method), "budget", b ? json_pack("{s:f}", b->key, b->value) : json_null(),
         "learning_rate", run->config.learning_rate, "seed", (json_int_t)run->config.seed, "output_dir", run->config.output_dir,
-        "metric", sp_study_score_name(study, run), "score", run->result ? json_real(sp_study_score(study, run)) : json_null(),
+        "metric", sp_study_score_name(study, run), "score", isnan(score) ? json_null() : json_real(score),
         "error", run->error, "result", run->result);
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     int rc = text ? sp_buf_printf(out, "%s\n", text) : sp_error(SP_EINVAL, "a result cannot be written as JSON");
@@ -664,17 +670,11 @@ static int add_line(struct sp_buf *out, const struct sp_study *study, const stru
     return rc;
 }
 
-static int save_lines(const struct sp_study *study, const char *path)
+static int write_lines(struct sp_buf *out, const struct sp_study *study)
 {
-    struct sp_buf text = SP_BUF((size_t)1 << 30);
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < study->run_count; i++)
-        rc = add_line(&text, study, &study->runs[i]);
-    if (rc == 0)
-        rc = sp_fs_write(path, text.data, text.length);
-    sp_buf_free(&text);
-    return rc;
+    for (size_t i = 0; i < study->run_count; i++)
+        SP_TRY(add_line(out, study, &study->runs[i]));
+    return 0;
 }
 
 static int write_all(struct report *r)
@@ -693,24 +693,45 @@ static int write_all(struct report *r)
     return overlaps(r);
 }
 
+/* Replaces the three files, the first only when what is to become of each is written. */
+static int save(const struct sp_study *study, const struct sp_buf *const texts[3])
+{
+    static const char *const kinds[3][2] = { { "report", "md" }, { "report", "html" }, { "results", "jsonl" } };
+    struct sp_fs_writer writers[3] = { { NULL, NULL, NULL } };
+    char *path = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        free(path);
+        path = sp_asprintf("%s/%s%s.%s", study->output_dir, kinds[i][0], study->suffix, kinds[i][1]);
+        SP_GO(path ? sp_fs_writer_open(&writers[i], path) : SP_ENOMEM);
+        if (fwrite(texts[i]->data, 1, texts[i]->length, writers[i].file) != texts[i]->length || fflush(writers[i].file) != 0)
+            SP_GO(sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno)));
+    }
+    for (size_t i = 0; i < 3; i++)
+        SP_GO(sp_fs_writer_commit(&writers[i]));
+out:
+    for (size_t i = 0; i < 3; i++)
+        sp_fs_writer_abandon(&writers[i]);
+    free(path);
+    return rc;
+}
+
 int sp_study_report(const struct sp_study *study)
 {
-    char *markdown = sp_fs_join(study->output_dir, "report.md"), *html = sp_fs_join(study->output_dir, "report.html");
-    char *lines = sp_fs_join(study->output_dir, "results.jsonl");
     struct report r = { .study = study };
-    int rc = markdown && html && lines ? sp_fs_mkdirs(study->output_dir) : SP_ENOMEM;
+    struct sp_buf lines = SP_BUF((size_t)1 << 30);
+    int rc;
 
-    if (rc == 0)
-        rc = write_all(&r);
-    if (rc == 0)
-        rc = sp_document_save(&r.d, markdown, html);
-    if (rc == 0)
-        rc = save_lines(study, lines);
+    SP_GO(write_all(&r));
+    SP_GO(sp_document_end(&r.d));
+    SP_GO(write_lines(&lines, study));
+    SP_GO(sp_fs_mkdirs(study->output_dir));
+    SP_GO(save(study, (const struct sp_buf *const[]){ &r.d.markdown, &r.d.html, &lines }));
+out:
     sp_document_close(&r.d);
+    sp_buf_free(&lines);
     free(r.entries);
     free(r.seeds);
-    free(markdown);
-    free(html);
-    free(lines);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
+#include "runtime/io/checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +26,15 @@
 #endif
 
 #define RESULT_MAX ((size_t)1 << 20)
+#define ADAPTER_MAX ((size_t)4 << 20)
+#define MODELS_MAX ((size_t)1000)
 #define TAIL_MAX 2048 /* bytes of a log that are looked at for its last line */
 #define POLL_SECONDS 0.1
+#ifdef __linux__
+#define SELF "/proc/self/exe"
+#else
+#define SELF "speft-cl" /* as PATH finds it */
+#endif
 
 /* Options that say where results lie, not what they are. */
 static void forget_paths(json_t *config)
@@ -57,11 +65,64 @@ static int same_config(bool *out, const struct sp_study_run *run, const char *pa
     return rc;
 }
 
-int sp_study_check(struct sp_study_run *run)
+/* The checksum of a model as it is now, read once for all runs; *out NULL where it cannot be read. */
+static int checksum_of(const char **out, struct sp_study *study, const char *name)
+{
+    struct sp_checkpoint *checkpoint = NULL;
+    struct sp_study_model *model;
+    char *dir = NULL;
+
+    for (size_t i = 0; i < study->model_count; i++)
+        if (strcmp(study->models[i].name, name) == 0) {
+            *out = study->models[i].checksum;
+            return 0;
+        }
+    SP_TRY(sp_grow(&study->models, study->model_count, &study->model_capacity, sizeof *model, MODELS_MAX, "models"));
+    model = &study->models[study->model_count];
+    *model = (struct sp_study_model){ .name = sp_strdup(name) };
+    if (!model->name)
+        return SP_ENOMEM;
+    study->model_count++;
+    if (sp_checkpoint_resolve(&dir, name) == 0 && sp_checkpoint_open(&checkpoint, dir) == 0)
+        model->checksum = sp_strdup(sp_checkpoint_checksum(checkpoint));
+    sp_checkpoint_close(checkpoint);
+    free(dir);
+    *out = model->checksum;
+    return 0;
+}
+
+/* Whether the run's adapter is of another model than the one that now has its name. */
+static int is_other_model(bool *out, struct sp_study *study, const struct sp_study_run *run)
+{
+    char *path = sp_fs_join(run->config.output_dir, "adapter/adapter.json");
+    json_t *adapter = NULL;
+    const char *then, *now = NULL;
+    int rc = path ? 0 : SP_ENOMEM;
+
+    *out = false;
+    if (rc == 0 && run->config.model_name_or_path && sp_json_load(&adapter, path, ADAPTER_MAX) == 0) {
+        then = json_string_value(json_object_get(json_object_get(adapter, "base_model"), "sha256"));
+        rc = checksum_of(&now, study, run->config.model_name_or_path);
+        *out = then && now && strcmp(then, now) != 0;
+    }
+    json_decref(adapter);
+    free(path);
+    return rc;
+}
+
+/* Whether the result is this program's, and whole. */
+static bool is_current(const struct sp_study_run *run)
+{
+    const char *version = json_string_value(json_object_get(run->result, "version"));
+
+    return version && strcmp(version, PACKAGE_VERSION) == 0 && !isnan(sp_study_number(run, "seconds"));
+}
+
+int sp_study_check(struct sp_study *study, struct sp_study_run *run)
 {
     char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
     char *result = sp_fs_join(run->config.output_dir, "result.json");
-    bool same = false;
+    bool same = false, other = false;
     int rc = config && result ? 0 : SP_ENOMEM;
 
     json_decref(run->result);
@@ -70,7 +131,9 @@ int sp_study_check(struct sp_study_run *run)
         rc = same_config(&same, run, config);
     if (rc == 0 && same && sp_json_load(&run->result, result, RESULT_MAX) < 0)
         run->result = NULL; /* damaged: the run is done again */
-    if (run->result && isnan(sp_study_number(run, "seconds"))) {
+    if (rc == 0 && run->result)
+        rc = is_other_model(&other, study, run);
+    if (run->result && (other || !is_current(run))) {
         json_decref(run->result);
         run->result = NULL;
     }
@@ -121,16 +184,18 @@ static char *last_error(const char *path)
 }
 
 /* In the child, which has a group of its own: an interrupt on the terminal is the parent's to pass on. */
-static void become_run(const char *config, const char *log)
+static void become_run(const char *config, const char *log, pid_t parent)
 {
     int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
 
     setpgid(0, 0);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a parent that is killed leaves nothing running */
+    if (getppid() != parent)
+        _exit(127); /* it was killed before that */
 #endif
     if (out >= 0 && in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
-        execl("/proc/self/exe", "speft-cl", "train", config, (char *)NULL);
+        execlp(SELF, "speft-cl", "train", config, (char *)NULL);
     _exit(127);
 }
 
@@ -171,11 +236,11 @@ static int prepare(struct sp_study_run *run, const char *config, const char *res
 }
 
 /* What the child's end means. */
-static int judge(struct sp_study_run *run, int status, const char *log)
+static int judge(struct sp_study *study, struct sp_study_run *run, int status, const char *log)
 {
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
-    SP_TRY(sp_study_check(run));
+    SP_TRY(sp_study_check(study, run));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && run->result)
         return 0;
     json_decref(run->result);
@@ -188,12 +253,12 @@ static int judge(struct sp_study_run *run, int status, const char *log)
     return run->error ? 0 : SP_ENOMEM;
 }
 
-int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user)
+int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user)
 {
     char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
     char *result = sp_fs_join(run->config.output_dir, "result.json"), *log = sp_fs_join(run->config.output_dir, "log.txt");
     int rc = config && result && log ? 0 : SP_ENOMEM;
-    pid_t pid = -1;
+    pid_t pid = -1, parent = getpid();
 
     free(run->error);
     run->error = NULL;
@@ -206,9 +271,9 @@ int sp_study_train(struct sp_study_run *run, void (*tick)(void *user, const char
             rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
     }
     if (pid == 0)
-        become_run(config, log);
+        become_run(config, log, parent);
     if (rc == 0)
-        rc = judge(run, wait_for(pid, log, tick, user), log);
+        rc = judge(study, run, wait_for(pid, log, tick, user), log);
     free(config);
     free(result);
     free(log);

@@ -92,7 +92,7 @@ static int list_sparse(struct sp_tensor_info *tensors, char **names,
 
 static int write_tensors(const char *path, const struct sp_adapter_sparse *sparse,
                          size_t sparse_count, const struct sp_adapter_dense *dense,
-                         size_t dense_count, bool with_values)
+                         size_t dense_count, bool with_values, const char *const (*metadata)[2], size_t entries)
 {
     size_t named = sparse_count * (with_values ? 2 : 1);
     struct sp_tensor_info *tensors = sp_calloc(named + dense_count, sizeof *tensors);
@@ -109,7 +109,7 @@ static int write_tensors(const char *path, const struct sp_adapter_sparse *spars
                                            .rank = dense[i].rank, .data = dense[i].data };
         memcpy(tensor->shape, dense[i].shape, sizeof tensor->shape);
     }
-    SP_GO(sp_safetensors_write(path, tensors, named + dense_count));
+    SP_GO(sp_safetensors_write_metadata(path, tensors, named + dense_count, metadata, entries));
 out:
     for (size_t i = 0; names && i < named; i++)
         free(names[i]);
@@ -186,7 +186,7 @@ int sp_adapter_save(const char *dir, const struct sp_adapter *adapter)
     if (!(path = sp_fs_join(staging.path, WEIGHTS_FILE)))
         SP_GO(SP_ENOMEM);
     SP_GO(write_tensors(path, adapter->sparse, adapter->sparse_count, adapter->dense,
-                        adapter->dense_count, true));
+                        adapter->dense_count, true, NULL, 0));
     free(path);
     if (!(path = sp_fs_join(staging.path, DOCUMENT_FILE)))
         SP_GO(SP_ENOMEM);
@@ -199,11 +199,32 @@ out:
     return rc < 0 ? sp_error_context(rc, "while saving the adapter") : 0;
 }
 
-int sp_adapter_save_mask(const char *path, const struct sp_adapter_sparse *masks, size_t count)
+/* What positions alone do not say: the model that they are of, and the shape of each weight. */
+int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        SP_TRY(check_positions(&masks[i], path));
-    return write_tensors(path, masks, count, NULL, 0, false);
+    const char *(*metadata)[2] = sp_calloc(count + 1, sizeof *metadata);
+    char **texts = sp_calloc(2 * count, sizeof *texts);
+    int rc = metadata && texts ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        SP_GO(check_positions(&masks[i], path));
+        texts[2 * i] = sp_asprintf("%s.shape", masks[i].name);
+        texts[2 * i + 1] = sp_asprintf("[%zu, %zu]", masks[i].rows, masks[i].cols);
+        SP_GO(texts[2 * i] && texts[2 * i + 1] ? 0 : SP_ENOMEM);
+        metadata[i + 1][0] = texts[2 * i];
+        metadata[i + 1][1] = texts[2 * i + 1];
+    }
+    if (rc == 0) {
+        metadata[0][0] = "base_model.sha256";
+        metadata[0][1] = base_checksum;
+        rc = write_tensors(path, masks, count, NULL, 0, false, (const char *const(*)[2])metadata, count + 1);
+    }
+out:
+    for (size_t i = 0; texts && i < 2 * count; i++)
+        free(texts[i]);
+    free(texts);
+    free(metadata);
+    return rc;
 }
 
 /* ---- loading ---- */

@@ -75,7 +75,7 @@ const struct sp_adapter_dense *sp_adapter_find_dense(const struct sp_adapter *ad
 const struct sp_adapter_sparse *sp_adapter_find_sparse(const struct sp_adapter *adapter,
                                                        const char *name);
 
-/* Writes the positions alone: one U32 tensor `<name>.indices` for each entry. */
-int sp_adapter_save_mask(const char *path, const struct sp_adapter_sparse *masks, size_t count);
+/* Writes the positions alone: one U32 tensor `<name>.indices` for each entry; base_checksum and shapes as metadata. */
+int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks, size_t count);
 
 #endif

@@ -361,13 +361,16 @@ static json_t *header_entry(const struct sp_tensor_info *tensor, size_t begin)
 
 /* The header's text in *out, its length a multiple of 8; measures the (sorted) tensors. */
 static int make_header(struct sp_buf *out, struct sp_tensor_info *tensors, size_t count,
-                       const char *path)
+                       const char *const (*metadata)[2], size_t entries, const char *path)
 {
     json_t *header = json_pack("{s:{s:s}}", METADATA, "format", "pt");
     char *text = NULL;
     size_t begin = 0;
     int rc = 0;
 
+    for (size_t i = 0; i < entries; i++)
+        if (json_object_set_new(json_object_get(header, METADATA), metadata[i][0], json_string(metadata[i][1])) < 0)
+            SP_GO(sp_error(SP_EINVAL, "cannot write %s: \"%s\" is not UTF-8, or out of memory", path, metadata[i][0]));
     for (size_t i = 0; i < count; i++) {
         struct sp_tensor_info *tensor = &tensors[i];
 
@@ -405,13 +408,13 @@ static int write_bytes(struct sp_fs_writer *writer, const void *data, size_t len
 
 /* Opens the file and writes the header; measures the tensors. */
 static int begin(struct sp_safetensors_writer *w, const char *path, struct sp_tensor_info *tensors,
-                 size_t count)
+                 size_t count, const char *const (*metadata)[2], size_t entries)
 {
     struct sp_buf header = SP_BUF(HEADER_LIMIT);
     uint64_t length;
     int rc = 0;
 
-    SP_GO(make_header(&header, tensors, count, path));
+    SP_GO(make_header(&header, tensors, count, metadata, entries, path));
     SP_GO(sp_fs_writer_open(&w->writer, path));
     length = header.length;
     SP_GO(write_bytes(&w->writer, &length, sizeof length));
@@ -441,7 +444,7 @@ int sp_safetensors_writer_open(struct sp_safetensors_writer *out, const char *pa
 
     *out = (struct sp_safetensors_writer){ .missing = 0 };
     if (rc == 0)
-        rc = begin(out, path, list, count);
+        rc = begin(out, path, list, count, NULL, 0);
     free(list);
     return rc;
 }
@@ -469,6 +472,12 @@ void sp_safetensors_writer_abandon(struct sp_safetensors_writer *writer)
 
 int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors, size_t count)
 {
+    return sp_safetensors_write_metadata(path, tensors, count, NULL, 0);
+}
+
+int sp_safetensors_write_metadata(const char *path, const struct sp_tensor_info *tensors, size_t count,
+                                  const char *const (*metadata)[2], size_t entries)
+{
     struct sp_safetensors_writer writer = { .missing = 0 };
     struct sp_tensor_info *sorted = copy_list(tensors, count);
     int rc = 0;
@@ -476,7 +485,7 @@ int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors,
     if (!sorted)
         return SP_ENOMEM;
     qsort(sorted, count, sizeof *sorted, compare_for_writing);
-    SP_GO(begin(&writer, path, sorted, count));
+    SP_GO(begin(&writer, path, sorted, count, metadata, entries));
     for (size_t i = 0; i < count; i++)
         SP_GO(sp_safetensors_put(&writer, sorted[i].data, sorted[i].bytes));
     SP_GO(sp_safetensors_writer_commit(&writer));

@@ -68,6 +68,10 @@ void sp_safetensors_forget(const struct sp_safetensors *file);
  */
 int sp_safetensors_write(const char *path, const struct sp_tensor_info *tensors, size_t count);
 
+/* The same with strings of __metadata__ beside "format"; `entries` of them, key and value by turns. */
+int sp_safetensors_write_metadata(const char *path, const struct sp_tensor_info *tensors, size_t count,
+                                  const char *const (*metadata)[2], size_t entries);
+
 /*
  * The same in pieces, for what is made tensor by tensor: open writes the header for tensors whose data
  * will come in their order through sp_safetensors_put, and commit refuses a file that is not whole.

@@ -77,6 +77,7 @@ test_that 'another kind of file' fails_with 2 'expected a name that ends in .svg
 
 # ---- adapters, which know their model
 source=${srcdir:-.}/tests/data/reference/binary
+pairs=${srcdir:-.}/tests/data/reference/regression
 short=${srcdir:-.}/tests/cli/short.yaml
 train() {
     name=$1 model=$2
@@ -111,6 +112,22 @@ name=$(head -c 4000 "$folder/mask" | grep -ao '[a-z.0-9]*query\.weight' | head -
 mask_file outside "$name=4000000"
 compare "$folder/magnitude/adapter" "$folder/outside"
 test_that 'a position outside the other shape' fails_with 1 'these are not of one model'
+run mask "$short" --quiet --set "model_name_or_path=$pairs" --set "train_file=$pairs/train.jsonl" --output "$folder/mask2"
+compare "$folder/mask" "$folder/mask2"
+test_that 'masks of different models' fails_with 1 'which are different models'
+compare "$folder/mask2" "$folder/magnitude/adapter"
+test_that 'a mask and an adapter of different models' fails_with 1 'which are different models'
+compare "$folder/mask" "$folder/outside"
+test_that "a position outside a mask's shape" fails_with 1 'these are not of one model'
+sed 's/"\[20, 20\]"/"[1, 1] x"/' "$folder/mask" >"$folder/shapeless"
+compare "$folder/shapeless" "$folder/mask"
+test_that 'a shape that is none' fails_with 1 'expected [rows, columns]'
+sed 's/"\[20, 20\]"/"[1, 20] "/' "$folder/mask" >"$folder/narrow"
+compare "$folder/narrow" "$folder/mask"
+test_that "a position outside the file's own shape" fails_with 1 'is outside a weight of 1 x 20'
+mkfifo "$folder/pipe"
+compare "$folder/pipe" "$folder/mask"
+test_that 'a pipe, at once' fails_with 1 'is a pipe; a regular file is expected'
 train head "$source" --set sparse.method=head --set sparse.count=null
 compare "$folder/magnitude/adapter" "$folder/head/adapter"
 test_that 'an adapter without positions' fails_with 1 'an adapter of method head has no sparse delta'

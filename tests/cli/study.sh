@@ -113,16 +113,23 @@ test_that 'the error of the rows themselves' reported \
     '| magnitude | 3 | +0.0293 | +0.0217 to +0.0369 | 0.0036 | 0.0040 | 0.0309 | on these rows only |'
 score head 1 0.85; score head 2 0.70
 study --set max_steps=2 --report --set reference=magnitude --quiet
-test_that '--set reference' fails_with 2 'unknown option "reference"'
+test_that '--set reference' grep -qF 'Each method against magnitude, ' "$out/report.md"
+study --set max_steps=2 --report --set reference=magnitud
+test_that '  which must be one' fails_with 2 'there is no method "magnitud"; did you mean "magnitude"?'
 sed -i 's/^seeds:/reference: magnitude\n&/' "$config"
 study --set max_steps=2 --report
 test_that 'a reference' grep -qF 'Each method against magnitude, ' "$out/report.md"
 test_that 'a difference within noise' grep -qE '^\| head \| 3 \| -0\.1127 \| .* \| no \|$' "$out/report.md"
 same=$(./speft-cl mask-compare "$out/runs/words/random/count-50_lr-0.001_seed-1/adapter" "$out/runs/words/magnitude/count-50_lr-0.001_seed-1/adapter" |
     sed -n 's/^1-2 .* //p')
+cp "$out/report.md" "$folder/before.md"
 study --set max_steps=2 --report --set seeds=1
-test_that 'the overlap is that of mask-compare' grep -qE "^\| random \| - \| $(printf %.3f "$same") \|$" "$out/report.md"
-test_that 'one seed has no noise to judge by' grep -qE '^\| random \| 1 \| .* \| needs two seeds \|$' "$out/report.md"
+test_that 'the overlap is that of mask-compare' grep -qE "^\| random \| - \| $(printf %.3f "$same") \|$" "$out/report-seeds-1.md"
+test_that 'one seed has no noise to judge by' grep -qE '^\| random \| 1 \| .* \| needs two seeds \|$' "$out/report-seeds-1.md"
+test_that '  and has a report of its own' has "$out/report-seeds-1.html (and report-seeds-1.md, results-seeds-1.jsonl)"
+test_that '  that of all stays' cmp -s "$out/report.md" "$folder/before.md"
+study --report --set seeds=9
+test_that 'no report on nothing' fails_with 1 'none of the 3 runs is done'
 test_that 'the HTML report names no other file' sh -c "grep -qF '<svg ' '$out/report.html' && ! grep -qE 'src=|href=|url\(' '$out/report.html'"
 test_that 'a line a run for programs' grep -qE \
     '^\{"data":"words","method":"random","budget":\{"count":50.0\},"learning_rate":0.001,"seed":1,.*"metric":"accuracy","score":0.8[0-9]*,"error":null,"result":\{' "$out/results.jsonl"
@@ -132,15 +139,63 @@ test_that 'an option of one data set' has '0 of 9 runs are done'
 # ---- learning rates
 write 'learning_rates: [1e-2, 1e-3]' 'budgets: {count: [50]}'
 study --quiet --set methods=random,magnitude
-test_that 'the best rate is marked' grep -qE '^\| random \| count 50 \| 0\.0?0?1 \(best\) \| 3 of 3 ' "$out/report.md"
-test_that '  with what that means' grep -q 'chosen by the same validation rows' "$out/report.md"
+test_that 'the best rate is marked' grep -qE '^\| random \| count 50 \| 0\.0?0?1 \(best\) \| 3 of 3 ' "$out/report-methods-random-magnitude.md"
+test_that '  with what that means' grep -q 'chosen by the same validation rows' "$out/report-methods-random-magnitude.md"
+
+# ---- another program, another model
+write 'budgets: {count: [50]}'
+result=$out/runs/words/head/lr-0.001_seed-1/result.json
+study --quiet
+sed -i 's/"version": "/&0./' "$result"
+study --list
+test_that 'a result of another version is not done' has '8 of 9 runs are done'
+rm -rf "$out/runs/words/head/lr-0.001_seed-1"
+sed -i 's/\("sha256": "\)..../\10000/' "$out/runs/words/head/lr-0.001_seed-2/adapter/adapter.json"
+study --list
+test_that '  nor is one of another model' has '7 of 9 runs are done'
+rm -rf "$out/runs/words/head/lr-0.001_seed-3/adapter"
+study --list
+test_that '  without its adapter it is not known' has '7 of 9 runs are done'
 
 # ---- two data sets, one of numbers
 write 'budgets: {count: [50]}'
 sed -i "s|^  words: |  pairs: {model_name_or_path: $pairs, train_file: $pairs/train.jsonl, validation_file: $pairs/eval.jsonl, metric: spearman}\n&|" "$config"
 study --quiet --set methods=random,head --set seeds=1,2
-test_that 'the metric of a data set' grep -qxF '## pairs: spearman' "$out/report.md"
-test_that 'the mean over data sets' grep -qxF '## Mean over the data sets' "$out/report.md"
+test_that 'the metric of a data set' grep -qxF '## pairs: spearman' "$out/report-methods-random-head-seeds-1-2.md"
+test_that 'the mean over data sets' grep -qxF '## Mean over the data sets' "$out/report-methods-random-head-seeds-1-2.md"
+
+# ---- a metric that the task does not have
+write 'budgets: {count: [50]}'
+sed -i 's/^  words: {/&metric: spearman, /' "$config"
+cp "$out/report.md" "$folder/before.md"
+study --set methods=head
+test_that 'a metric of another task, seen by the runs that are done' fails_with 2 \
+    "$config:8:19: metric: found \"spearman\", but the task of data set words is classification: expected one of accuracy, f1, matthews_correlation, loss"
+test_that '  the report is as it was' cmp -s "$out/report.md" "$folder/before.md"
+rm -rf "$out/runs/words/head"
+study --set methods=head
+test_that '  or by the first run' fails_with 2 'but the task of data set words is classification'
+test_that '  and the others are not made' test "$(ls "$out/runs/words/head")" = lr-0.001_seed-1
+write
+sed -i 's/^  words: {/&metric: accuracy, task: regression, /' "$config"
+study --list
+test_that '  or before anything is run' fails_with 2 "$config:8:19: metric: found \"accuracy\", but the task of data set words is regression: expected one of pearson"
+
+# ---- scores that are no numbers, and reports that cannot be written
+write 'budgets: {count: [50]}'
+study --quiet
+sed -i '/"after"/,$ s/"accuracy": [0-9.e-]*/"accuracy": null/' "$out/runs/words/head/lr-0.001_seed-1/result.json"
+study --report
+test_that 'a missing score is null for programs' grep -qF '"seed":1,' "$out/results.jsonl"
+test_that '  in its line alone' test "$(grep -c '"score":null' "$out/results.jsonl")" = 1
+cp "$out/report.md" "$folder/before.md"
+rm "$out/results.jsonl"
+ln -s /dev/full "$out/results.jsonl"
+study --report
+test_that 'a report that cannot be written whole' fails_with 1 "cannot write $out/results.jsonl"
+test_that '  leaves the one before' cmp -s "$out/report.md" "$folder/before.md"
+rm "$out/results.jsonl"
+test_that '  and nothing else' sh -c "! ls '$out' | grep -qE '\.(md|html|jsonl)\.'"
 
 # ---- a run that fails
 write 'budgets: {count: [50, 50000000]}'
@@ -148,7 +203,7 @@ study --set methods=random,head
 test_that 'a run that fails fails the study, at its end' test "$status" = 1
 test_that '  with its own words' grep -qF 'speft-cl: error: 3 of 9 runs failed; the first: words, random, count 5e+07, learning rate 0.001, seed 1: the sparse budget' "$folder/err"
 test_that '  and those after it are done' test -e "$out/runs/words/head/lr-0.001_seed-3/result.json"
-test_that '  the report has it, too' grep -qF 'failed: words, random, count 5e+07' "$out/report.md"
+test_that '  the report has it, too' grep -qF 'failed: words, random, count 5e+07' "$out/report-methods-random-head.md"
 study --list --set methods=random,head
 test_that '  it is not done' has '6 of 9 runs are done'
 
@@ -163,6 +218,10 @@ for _ in $(seq 600); do
     grep -q '^train ' "$log" 2>/dev/null && break
     sleep 0.1
 done
+study --set methods=random
+test_that 'one study at a time in a folder' fails_with 1 "another speft-cl study is running in $out: "
+study --list
+test_that '  but it can be looked at' has '6 of 9 runs are done'
 kill -INT $pid
 status=0
 wait $pid || status=$?
@@ -176,6 +235,29 @@ if TERM=xterm script -qec true /dev/null >/dev/null 2>&1; then
     test_that 'on a terminal a table is drawn over itself' grep -q "$(printf '\033')\[[0-9]*A$(printf '\033')\[J" "$folder/out"
     test_that '  with the run in hand' grep -q '^> random .*0/3' "$folder/out"
 fi
+
+# ---- killed: nothing goes on running, and the folder is free again
+./speft-cl study "$config" --set seeds=8 --set methods=head --set max_steps=1000000 >"$folder/out" 2>"$folder/err" </dev/null &
+pid=$!
+log=$out/runs/words/head/lr-0.001_seed-8/log.txt
+for _ in $(seq 600); do
+    grep -q '^train ' "$log" 2>/dev/null && break
+    sleep 0.1
+done
+kill -KILL $pid
+wait $pid 2>/dev/null || true
+study --quiet --set seeds=8 --set methods=head
+test_that 'a study that was killed does not lock its folder' test "$status" = 0
+
+# ---- names with dots, and a folder of scores of the study's own
+write 'budgets: {count: [50]}'
+sed -i "s/^  words: {/  wo.rds: {/; s|random}}|random, score_cache: $folder/mine}}|; s/magnitude}}/magnitude, score_cache: null}}/" "$config"
+rm -rf "$out"
+study --set seeds=1 --set data.wo.rds.max_train_samples=5
+test_that 'names with dots' test -e "$out/runs/wo.rds/head/lr-0.001_seed-1/result.json"
+test_that '  and an option of theirs' grep -qx 'max_train_samples: 5' "$out/runs/wo.rds/head/lr-0.001_seed-1/config.resolved.yaml"
+test_that "the study's own folder of scores" sh -c "ls '$folder/mine' | grep -q ."
+test_that '  or none' test ! -e "$out/scores"
 
 # ---- mistakes, before anything is run
 bad() {
@@ -195,7 +277,7 @@ bad "$config:14:10: budgets: found a list, expected a block such as {rank_equiva
 write 'budgets: {count: [50, many]}'
 bad "$config:14:23: sparse.count: found \"many\", expected a whole number in [1, inf)"
 write 'learning_rates: []'
-bad "$config:14:17: learning_rates: found a list, expected a list of values"
+bad "$config:14:17: learning_rates: found an empty list, expected a list of values"
 write 'reference: randm'
 bad "$config:14:12: there is no method \"randm\"; did you mean \"random\"?"
 write 'reference: random' 'learning_rates: [1]'
@@ -226,12 +308,17 @@ write
 bad '--set methods: there is no method "haed"; did you mean "head"?' --set methods=haed
 bad '--set: there is no data set "wrods"; did you mean "words"?' --set data.wrods.seed=1
 bad '--set: expected NAME.KEY=VALUE of a method' --set methods.head=1
+bad '--set learning_rates: learning_rates: found an empty list, expected a list of values' --set learning_rates=
 bad '--set seeds: seed: found "x", expected a whole number' --set seeds=x
 bad '--set: unknown option "sead"; did you mean "seed"?' --set data.words.sead=1
 bad 'two runs would be the same' --set seed=1
 bad "data set words: there is no file $folder/absent.tsv" --set "data.words.train_file=$folder/absent.tsv"
 bad 'validation_file is missing' --set validation_file=null
 bad 'absent-model' --set model_name_or_path=absent-model
+printf 'output_dir: out\ndata: {a: {}}\nmethods: {b: 5e-5}\n' >"$folder/mistake.yaml"
+program=$PWD/speft-cl status=0
+(cd "$folder" && "$program" study mistake.yaml) >"$folder/out" 2>"$folder/err" || status=$?
+test_that 'a file that is none, with its place' fails_with 2 'mistake.yaml:3:14: found "5e-5", expected a block of options or the name of a file'
 run study "$folder/absent.yaml"
 test_that 'no such file' fails_with 2 "cannot open $folder/absent.yaml"
 test_that 'nothing was written' test ! -e "$out"

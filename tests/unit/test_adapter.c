@@ -427,7 +427,7 @@ static void test_mask(void **state)
 
     (void)state;
     drop_json(&adapter);
-    assert_int_equal(sp_adapter_save_mask(io_path("mask"), sparse, 2), 0);
+    assert_int_equal(sp_adapter_save_mask(io_path("mask"), "00ff", sparse, 2), 0);
     assert_int_equal(sp_safetensors_open(&file, io_path("mask")), 0);
     assert_int_equal(sp_safetensors_count(file), 2);
     assert_int_equal(sp_safetensors_find(file, "v.indices")->count, 0);
@@ -438,7 +438,7 @@ static void test_mask(void **state)
     assert_memory_equal(tensor->data, positions, sizeof positions);
     sp_safetensors_close(file);
     sparse[0].rows = 2;
-    io_assert_error(sp_adapter_save_mask(io_path("mask"), sparse, 2), SP_EFORMAT, "outside", NULL);
+    io_assert_error(sp_adapter_save_mask(io_path("mask"), "00ff", sparse, 2), SP_EFORMAT, "outside", NULL);
 }
 
 int main(void)
