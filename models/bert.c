@@ -17,8 +17,8 @@ static int read_size(int *out, const json_t *config, const char *key, int otherw
 
     SP_TRY(sp_json_get_int(&value, config, key, file));
     if (value <= 0 || value > 1 << 24)
-        return sp_error(SP_EFORMAT, "%s: \"%s\" is %s; a BERT model needs a positive size there", file, key,
-                        json_object_get(config, key) ? "out of range" : "missing");
+        return sp_error(SP_EFORMAT, "%s: \"%s\" is %s; a BERT model needs a size from 1 to %d there", file, key,
+                        json_object_get(config, key) ? "out of range" : "missing", 1 << 24);
     *out = (int)value;
     return 0;
 }

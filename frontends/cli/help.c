@@ -8,7 +8,7 @@
 #define TEXT_LIMIT ((size_t)1 << 20)
 
 static const struct sp_flag common[] = {
-    { "quiet", NULL, "neither progress nor information, only warnings and errors", NULL },
+    { "quiet", NULL, "no progress and no information, only results, warnings and errors", NULL },
     { "help", NULL, "print the command's help", NULL },
     SP_FLAG_END,
 };

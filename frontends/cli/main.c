@@ -81,11 +81,13 @@ static void on_crash(const char *message, size_t length)
 
 static void install_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_signal };
+    struct sigaction action = { .sa_handler = on_signal }, before;
 
     sigemptyset(&action.sa_mask); /* and no SA_RESTART: a blocked read must end */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup ignores it */
+        sigaction(SIGHUP, &action, NULL);
     sp_device_guard_install(on_crash);
     signal(SIGPIPE, SIG_DFL); /* leave quietly when the reader has, even if started to ignore it */
 }

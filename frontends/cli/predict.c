@@ -6,6 +6,8 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +88,18 @@ static int write_row(FILE *file, const struct sp_run *run, const float *logits, 
     json_decref(list);
     json_decref(row);
     if (!text)
-        return sp_error(SP_ENUMERIC, "a prediction is not a finite number, or memory ran out");
-    fprintf(file, "%s\n", text); /* a failed write is seen when the file is closed */
+        return sp_error(SP_ENOMEM, "out of memory");
+    failed = fprintf(file, "%s\n", text) < 0;
     free(text);
+    return failed ? sp_error(SP_EIO, "cannot write the predictions: %s", strerror(errno)) : 0;
+}
+
+static int check_finite(const float *logits, size_t rows, size_t outputs, const char *input)
+{
+    for (size_t i = 0; i < rows * outputs; i++)
+        if (!isfinite(logits[i]))
+            return sp_error(SP_ENUMERIC, "%s: the prediction for row %zu is not a finite number; is a weight of the model or the "
+                            "adapter not finite?", input, i / outputs + 1);
     return 0;
 }
 
@@ -118,6 +129,8 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     float *logits;
     int rc;
 
+    if (sp_fs_same(input, output))
+        return sp_error(SP_ECONFIG, "--output: %s is the input, which the predictions would replace", output);
     if (run->config->skip_bad_rows)
         return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in order: without "
                         "a bad row they would no longer match; correct the row or remove it");
@@ -131,6 +144,8 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     if (!logits)
         return SP_ENOMEM;
     rc = sp_logits(logits, NULL, run, d);
+    if (rc == 0)
+        rc = check_finite(logits, d->count, (size_t)sp_plan_outputs(run->plan), input);
     if (rc == 0)
         rc = write_rows(run, logits, d->count, output);
     free(logits);

@@ -225,6 +225,13 @@ bool sp_fs_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+bool sp_fs_same(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino && S_ISREG(x.st_mode);
+}
+
 bool sp_fs_is_dir(const char *path)
 {
     struct stat st;

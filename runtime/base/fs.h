@@ -43,6 +43,7 @@ int sp_fs_check_writable(const char *path);
 int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);
 bool sp_fs_is_dir(const char *path);
+bool sp_fs_same(const char *a, const char *b); /* one file by two names; false when one is not there */
 
 /* "a/b" in a new string; NULL when out of memory. An absolute `name` is returned as it is. */
 char *sp_fs_join(const char *folder, const char *name);

@@ -211,7 +211,7 @@ static void stop(struct worker *worker, const struct sp_device_info *info)
         return;
     number = WTERMSIG(status);
     job->done = true;
-    if (number == SIGINT || number == SIGTERM) { /* a terminal sends them to everyone */
+    if (number == SIGINT || number == SIGTERM || number == SIGHUP) { /* a terminal sends them to everyone */
         job->rc = SP_EINTR;
         job->answer = sp_asprintf("interrupted while building %s", job->name);
         return;

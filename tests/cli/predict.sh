@@ -152,6 +152,11 @@ for flag in model input output; do
     test_that "without --$flag" fails_with 2 "predict needs --$flag"
 done
 
+cp "$reference/binary/eval.jsonl" "$folder/rows.jsonl"
+run predict --quiet --model "$reference/binary" --input "$folder/rows.jsonl" --output "$folder/rows.jsonl"
+test_that 'onto its own input' fails_with 2 'is the input'
+test_that '  which stays' cmp -s "$folder/rows.jsonl" "$reference/binary/eval.jsonl"
+
 # ---- a damaged adapter
 cp -r "$adapter" "$folder/edited"
 sed 's/"max_seq_length": 9/"max_seq_length": -9/' "$adapter/adapter.json" >"$folder/edited/adapter.json"

@@ -251,7 +251,7 @@ test_that 'a study that was killed does not lock its folder' test "$status" = 0
 
 # ---- names with dots, and a folder of scores of the study's own
 write 'budgets: {count: [50]}'
-sed -i "s/^  words: {/  wo.rds: {/; s|random}}|random, score_cache: $folder/mine}}|; s/magnitude}}/magnitude, score_cache: null}}/" "$config"
+sed -i "s/^  words: {/  wo.rds: {/; s|random}}|snip, score_cache: $folder/mine}}|; s/magnitude}}/magnitude, score_cache: null}}/" "$config"
 rm -rf "$out"
 study --set seeds=1 --set data.wo.rds.max_train_samples=5
 test_that 'names with dots' test -e "$out/runs/wo.rds/head/lr-0.001_seed-1/result.json"
