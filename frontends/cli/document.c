@@ -74,28 +74,34 @@ void sp_document_heading(struct sp_document *d, const char *text)
         d->rc = write_both(d, "\n## ", "<h2>", text, "\n", "</h2>\n");
 }
 
-void sp_document_text(struct sp_document *d, const char *format, ...)
+/* A line of its own in both documents. */
+__attribute__((format(printf, 5, 0)))
+static void write_line(struct sp_document *d, const char *markdown, const char *html, const char *html_end, const char *format,
+                       va_list args)
 {
     char text[TEXT_MAX];
+
+    vsnprintf(text, sizeof text, format, args);
+    if (d->rc == 0)
+        d->rc = write_both(d, markdown, html, text, "\n", html_end);
+}
+
+void sp_document_text(struct sp_document *d, const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    write_line(d, "\n", "<p>", "</p>\n", format, args);
     va_end(args);
-    if (d->rc == 0)
-        d->rc = write_both(d, "\n", "<p>", text, "\n", "</p>\n");
 }
 
 void sp_document_item(struct sp_document *d, const char *format, ...)
 {
-    char text[TEXT_MAX];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    write_line(d, "- ", "<li>", "</li>\n", format, args);
     va_end(args);
-    if (d->rc == 0)
-        d->rc = write_both(d, "- ", "<li>", text, "\n", "</li>\n");
 }
 
 void sp_document_table(struct sp_document *d)

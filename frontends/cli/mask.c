@@ -42,11 +42,10 @@ static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
 {
     if (!sp_config_is_sparse(r->config))
         return sp_error(SP_ECONFIG, "sparse.method: methods full and head have no mask");
+    SP_TRY(sp_fs_check_writable(path)); /* before the long work */
     SP_TRY(sp_run_open(r));
     SP_TRY(load_rows(r));
     SP_TRY(sp_run_build(r, true, 0, 0));
-    SP_TRY(sp_mask_check_budget(r));
-    SP_TRY(sp_fs_check_writable(path)); /* before the long work */
     SP_TRY(sp_mask_make(mask, r, 0));
     SP_TRY(save(mask, r, path));
     printf("%s: %zu of %zu weights in %zu matrices\n", path, mask->entries, mask->targeted, mask->count);
