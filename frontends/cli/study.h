@@ -44,9 +44,10 @@ struct sp_study_cell {
     size_t first, count;
 };
 
-/* A base model as it is now. */
-struct sp_study_model {
+/* A base model or a data file as it is now. */
+struct sp_study_input {
     char *name, *checksum; /* checksum NULL: it cannot be read */
+    bool is_model;
 };
 
 struct sp_study {
@@ -62,8 +63,8 @@ struct sp_study {
     size_t run_count, run_capacity;
     struct sp_study_cell *cells;
     size_t cell_count, cell_capacity;
-    struct sp_study_model *models; /* that runs were held against, with their checksums */
-    size_t model_count, model_capacity;
+    struct sp_study_input *inputs; /* that runs were held against, with their checksums */
+    size_t input_count, input_capacity;
     struct sp_study_texts *texts; /* what the file and those that it names hold */
 };
 
@@ -85,8 +86,9 @@ int sp_study_check_metric(const struct sp_study *study, const struct sp_study_ru
 /* "gradient, rank_equivalent 8, learning rate 0.001, seed 42", for people. */
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run);
 
-/* Loads the run's result when it is there, was made by this version of the program from the model as it is now, and its folder's
- * configuration is the run's (but for paths of results). A model or an adapter that is not there cannot speak against it. */
+/* Loads the run's result when it is there, was made by this version of the program from the model and the data files as they are
+ * now, and its folder's configuration is the run's (but for paths of results). A model, an adapter or a data file that is not there
+ * cannot speak against it. */
 int sp_study_check(struct sp_study *study, struct sp_study_run *run);
 
 /* Trains in a child process; `tick` is called several times a second with the last line that it wrote. A run that fails leaves

@@ -506,12 +506,12 @@ void sp_study_release(struct sp_study *study)
         free_item(&study->data[i]);
     for (size_t i = 0; study->methods && i < study->method_count; i++)
         free_item(&study->methods[i]);
-    for (size_t i = 0; i < study->model_count; i++) {
-        free(study->models[i].name);
-        free(study->models[i].checksum);
+    for (size_t i = 0; i < study->input_count; i++) {
+        free(study->inputs[i].name);
+        free(study->inputs[i].checksum);
     }
     free_texts(study->texts);
-    free(study->models);
+    free(study->inputs);
     free(study->runs);
     free(study->cells);
     free(study->budgets);

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
@@ -27,7 +28,7 @@
 
 #define RESULT_MAX ((size_t)1 << 20)
 #define ADAPTER_MAX ((size_t)4 << 20)
-#define MODELS_MAX ((size_t)1000)
+#define INPUTS_MAX ((size_t)1000)
 #define TAIL_MAX 2048 /* bytes of a log that are looked at for its last line */
 #define POLL_SECONDS 0.1
 #ifdef __linux__
@@ -35,6 +36,11 @@
 #else
 #define SELF "speft-cl" /* as PATH finds it */
 #endif
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
 
 /* Options that say where results lie, not what they are. */
 static void forget_paths(json_t *config)
@@ -65,46 +71,64 @@ static int same_config(bool *out, const struct sp_study_run *run, const char *pa
     return rc;
 }
 
-/* The checksum of a model as it is now, read once for all runs; *out NULL where it cannot be read. */
-static int checksum_of(const char **out, struct sp_study *study, const char *name)
+static char *model_checksum(const char *name)
 {
     struct sp_checkpoint *checkpoint = NULL;
-    struct sp_study_model *model;
-    char *dir = NULL;
+    char *dir = NULL, *sum = NULL;
 
-    for (size_t i = 0; i < study->model_count; i++)
-        if (strcmp(study->models[i].name, name) == 0) {
-            *out = study->models[i].checksum;
-            return 0;
-        }
-    SP_TRY(sp_grow(&study->models, study->model_count, &study->model_capacity, sizeof *model, MODELS_MAX, "models"));
-    model = &study->models[study->model_count];
-    *model = (struct sp_study_model){ .name = sp_strdup(name) };
-    if (!model->name)
-        return SP_ENOMEM;
-    study->model_count++;
     if (sp_checkpoint_resolve(&dir, name) == 0 && sp_checkpoint_open(&checkpoint, dir) == 0)
-        model->checksum = sp_strdup(sp_checkpoint_checksum(checkpoint));
+        sum = sp_strdup(sp_checkpoint_checksum(checkpoint));
     sp_checkpoint_close(checkpoint);
     free(dir);
-    *out = model->checksum;
+    return sum;
+}
+
+static char *file_checksum(const char *path)
+{
+    char sum[SP_HASH_HEX];
+
+    return sp_hash_file(sum, path) == 0 ? sp_strdup(sum) : NULL;
+}
+
+/* Whether a model or a data file has changed since it had the checksum `then`; each is read once for all runs. One that is not
+ * known, then or now, has not. */
+static int has_changed(bool *out, struct sp_study *study, const char *name, bool is_model, const char *then)
+{
+    struct sp_study_input *input = NULL;
+
+    if (!name || !then)
+        return 0;
+    for (size_t i = 0; i < study->input_count && !input; i++)
+        if (study->inputs[i].is_model == is_model && strcmp(study->inputs[i].name, name) == 0)
+            input = &study->inputs[i];
+    if (!input) {
+        SP_TRY(sp_grow(&study->inputs, study->input_count, &study->input_capacity, sizeof *input, INPUTS_MAX, "inputs"));
+        input = &study->inputs[study->input_count];
+        *input = (struct sp_study_input){ .name = sp_strdup(name), .is_model = is_model };
+        if (!input->name)
+            return SP_ENOMEM;
+        study->input_count++;
+        input->checksum = is_model ? model_checksum(name) : file_checksum(name);
+    }
+    *out = *out || (input->checksum && strcmp(then, input->checksum) != 0);
     return 0;
 }
 
-/* Whether the run's adapter is of another model than the one that now has its name. */
-static int is_other_model(bool *out, struct sp_study *study, const struct sp_study_run *run)
+/* Whether the run's adapter is of another model, or its result of other data, than what now has their names. */
+static int has_other_inputs(bool *out, struct sp_study *study, const struct sp_study_run *run)
 {
-    char *path = sp_fs_join(run->config.output_dir, "adapter/adapter.json");
+    const struct sp_config *config = &run->config;
+    char *path = sp_fs_join(config->output_dir, "adapter/adapter.json");
     json_t *adapter = NULL;
-    const char *then, *now = NULL;
-    int rc = path ? 0 : SP_ENOMEM;
+    int rc;
 
     *out = false;
-    if (rc == 0 && run->config.model_name_or_path && sp_json_load(&adapter, path, ADAPTER_MAX) == 0) {
-        then = json_string_value(json_object_get(json_object_get(adapter, "base_model"), "sha256"));
-        rc = checksum_of(&now, study, run->config.model_name_or_path);
-        *out = then && now && strcmp(then, now) != 0;
-    }
+    SP_GO(path ? 0 : SP_ENOMEM);
+    if (sp_json_load(&adapter, path, ADAPTER_MAX) == 0)
+        SP_GO(has_changed(out, study, config->model_name_or_path, true, text_at(json_object_get(adapter, "base_model"), "sha256")));
+    SP_GO(has_changed(out, study, config->train_file, false, text_at(run->result, "train_file_sha256")));
+    SP_GO(has_changed(out, study, config->validation_file, false, text_at(run->result, "validation_file_sha256")));
+out:
     json_decref(adapter);
     free(path);
     return rc;
@@ -113,7 +137,7 @@ static int is_other_model(bool *out, struct sp_study *study, const struct sp_stu
 /* Whether the result is this program's, and whole. */
 static bool is_current(const struct sp_study_run *run)
 {
-    const char *version = json_string_value(json_object_get(run->result, "version"));
+    const char *version = text_at(run->result, "version");
 
     return version && strcmp(version, PACKAGE_VERSION) == 0 && !isnan(sp_study_number(run, "seconds"));
 }
@@ -132,7 +156,7 @@ int sp_study_check(struct sp_study *study, struct sp_study_run *run)
     if (rc == 0 && same && sp_json_load(&run->result, result, RESULT_MAX) < 0)
         run->result = NULL; /* damaged: the run is done again */
     if (rc == 0 && run->result)
-        rc = is_other_model(&other, study, run);
+        rc = has_other_inputs(&other, study, run);
     if (run->result && (other || !is_current(run))) {
         json_decref(run->result);
         run->result = NULL;
@@ -291,7 +315,7 @@ double sp_study_number(const struct sp_study_run *run, const char *key)
 
 const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run)
 {
-    const char *name = sp_study_metric(study, run->data), *task = json_string_value(json_object_get(run->result, "task"));
+    const char *name = sp_study_metric(study, run->data), *task = text_at(run->result, "task");
 
     if (name)
         return name;

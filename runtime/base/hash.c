@@ -1,5 +1,8 @@
 #include "runtime/base/hash.h"
 
+#include "runtime/base/error.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,4 +28,25 @@ void sp_hash_final(struct sp_hash *hash, char hex[SP_HASH_HEX])
     sha256_digest(&hash->sha256, sizeof digest, digest);
     for (size_t i = 0; i < sizeof digest; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+int sp_hash_file(char hex[SP_HASH_HEX], const char *path)
+{
+    FILE *file = fopen(path, "rbe");
+    struct sp_hash hash;
+    char buffer[1 << 16];
+    size_t got;
+    int failed;
+
+    if (!file)
+        return sp_error(SP_EIO, "cannot open %s: %s", path, strerror(errno));
+    sp_hash_init(&hash);
+    while ((got = fread(buffer, 1, sizeof buffer, file)) > 0)
+        sp_hash_update(&hash, buffer, got);
+    failed = ferror(file);
+    fclose(file);
+    if (failed)
+        return sp_error(SP_EIO, "cannot read %s", path);
+    sp_hash_final(&hash, hex);
+    return 0;
 }

@@ -18,4 +18,7 @@ void sp_hash_update(struct sp_hash *hash, const void *data, size_t length);
 void sp_hash_update_string(struct sp_hash *hash, const char *text);
 void sp_hash_final(struct sp_hash *hash, char hex[SP_HASH_HEX]);
 
+/* Of a whole file. SP_EIO when it cannot be read. */
+int sp_hash_file(char hex[SP_HASH_HEX], const char *path);
+
 #endif

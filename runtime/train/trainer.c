@@ -302,6 +302,9 @@ static int prepare(struct loop *l)
     SP_TRY(sp_config_require(run->config, "output_dir"));
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_run_load_data(run, true, true));
+    SP_TRY(sp_hash_file(l->result->train_sha256, run->config->train_file));
+    if (run->config->validation_file)
+        SP_TRY(sp_hash_file(l->result->validation_sha256, run->config->validation_file));
     SP_TRY(sp_run_build(run, true, 0, 0));
     if (sp_config_is_sparse(run->config))
         SP_TRY(sp_mask_check_budget(run));

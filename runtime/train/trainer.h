@@ -5,6 +5,7 @@
 #ifndef SP_TRAIN_TRAINER_H
 #define SP_TRAIN_TRAINER_H
 
+#include "runtime/base/hash.h"
 #include "runtime/train/evaluate.h"
 #include "runtime/train/run.h"
 
@@ -19,6 +20,7 @@ struct sp_train_result {
     double first_step_seconds;       /* to its end */
     double total_seconds;            /* to the end of the last evaluation */
     bool interrupted;
+    char train_sha256[SP_HASH_HEX], validation_sha256[SP_HASH_HEX]; /* of the data files as they were read; "" without one */
 };
 
 /* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml, metrics.jsonl and, when all is done,

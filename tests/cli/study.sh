@@ -142,7 +142,7 @@ study --quiet --set methods=random,magnitude
 test_that 'the best rate is marked' grep -qE '^\| random \| count 50 \| 0\.0?0?1 \(best\) \| 3 of 3 ' "$out/report-methods-random-magnitude.md"
 test_that '  with what that means' grep -q 'chosen by the same validation rows' "$out/report-methods-random-magnitude.md"
 
-# ---- another program, another model
+# ---- another program, another model, other data
 write 'budgets: {count: [50]}'
 result=$out/runs/words/head/lr-0.001_seed-1/result.json
 study --quiet
@@ -156,6 +156,12 @@ test_that '  nor is one of another model' has '7 of 9 runs are done'
 rm -rf "$out/runs/words/head/lr-0.001_seed-3/adapter"
 study --list
 test_that '  without its adapter it is not known' has '7 of 9 runs are done'
+result=$out/runs/words/magnitude/count-50_lr-0.001_seed-1/result.json
+sum=$(sha256sum <"$source/eval.jsonl" | cut -d' ' -f1)
+test_that 'a result keeps the checksums of its data' grep -qF "\"validation_file_sha256\": \"$sum\"" "$result"
+sed -i 's/\("validation_file_sha256": "\)..../\10000/' "$result"
+study --list
+test_that '  and is not done when the file is another one' has '6 of 9 runs are done'
 
 # ---- two data sets, one of numbers
 write 'budgets: {count: [50]}'
