@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +129,14 @@ void sp_document_cell(struct sp_document *d, const char *format, ...)
     d->cells++;
 }
 
+void sp_document_number(struct sp_document *d, int digits, double value)
+{
+    if (isnan(value))
+        sp_document_cell(d, "-");
+    else
+        sp_document_cell(d, "%.*f", digits, value);
+}
+
 void sp_document_row(struct sp_document *d)
 {
     for (size_t i = 0; d->rc == 0 && i < (d->rows ? 0 : d->cells + 1); i++)
@@ -138,6 +147,14 @@ void sp_document_row(struct sp_document *d)
         d->rc = sp_buf_puts(&d->html, "</tr>\n");
     d->rows++;
     d->cells = 0;
+}
+
+void sp_document_header(struct sp_document *d, const char *const *names)
+{
+    sp_document_table(d);
+    for (; *names; names++)
+        sp_document_cell(d, "%s", *names);
+    sp_document_row(d);
 }
 
 void sp_document_table_end(struct sp_document *d)

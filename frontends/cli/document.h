@@ -33,7 +33,9 @@ void sp_document_item(struct sp_document *document, const char *format, ...) __a
 /* A table of cells; its first row is the header. */
 void sp_document_table(struct sp_document *document);
 void sp_document_cell(struct sp_document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sp_document_number(struct sp_document *document, int digits, double value); /* NaN is "-" */
 void sp_document_row(struct sp_document *document);
+void sp_document_header(struct sp_document *document, const char *const *names); /* opens one with that row; NULL ends them */
 void sp_document_table_end(struct sp_document *document);
 
 /* A picture; Markdown has none. */

@@ -18,7 +18,9 @@ speft_cl_SOURCES = \
 	frontends/cli/study.c frontends/cli/study.h \
 	frontends/cli/study_file.c frontends/cli/study_priv.h \
 	frontends/cli/study_grid.c \
-	frontends/cli/study_report.c \
+	frontends/cli/study_differences.c \
+	frontends/cli/study_overlaps.c \
+	frontends/cli/study_report.c frontends/cli/study_report_priv.h \
 	frontends/cli/study_rows.c \
 	frontends/cli/study_run.c \
 	frontends/cli/study_view.c \

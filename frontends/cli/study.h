@@ -7,7 +7,7 @@
  *     study_grid.c    every run with its resolved configuration
  *     study_run.c     what is done, and doing one run
  *     study_view.c    the live table
- *     study_report.c  report.md, report.html, results.jsonl
+ *     study_report.c  report.md, report.html, results.jsonl; its parts are in study_report_priv.h
  *     study_rows.c    the noise of the validation rows
  *
  * Runs lie in the order data, method, budget, learning rate, seed: the seeds of one cell are neighbours. Threading: one thread.
