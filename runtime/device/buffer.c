@@ -52,6 +52,12 @@ int sp_buffer_create(struct sp_buffer **out, struct sp_device *device, size_t by
     return 0;
 }
 
+int sp_buffer_create_zeros(struct sp_buffer **out, struct sp_device *device, size_t bytes)
+{
+    SP_TRY(sp_buffer_create(out, device, bytes));
+    return sp_buffer_fill(*out, 0, 0, sp_buffer_size(*out));
+}
+
 int sp_buffer_view(struct sp_buffer **out, struct sp_buffer *parent, size_t offset, size_t bytes)
 {
     struct sp_buffer *root = parent->root ? parent->root : parent, *view;

@@ -61,6 +61,7 @@ size_t sp_device_peak_memory(const struct sp_device *device);
 
 /* Uninitialised memory; larger than the device allows is SP_ELIMIT with both sizes. A size of 0 makes 4 bytes. */
 int sp_buffer_create(struct sp_buffer **out, struct sp_device *device, size_t bytes);
+int sp_buffer_create_zeros(struct sp_buffer **out, struct sp_device *device, size_t bytes); /* bytes: a multiple of 4 */
 
 /* A window on `parent`, which must outlive it (views of views are views of the root). `offset` must be a multiple of
  * sp_buffer_alignment(device). */

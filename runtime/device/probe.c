@@ -117,9 +117,8 @@ static int run(float *y, const float *x, struct sp_device *device, struct sp_pro
 
     SP_GO(sp_function_create(&function, program, "probe"));
     SP_GO(sp_buffer_create(&in, device, COUNT * sizeof *x));
-    SP_GO(sp_buffer_create(&out, device, COUNT * sizeof *y));
+    SP_GO(sp_buffer_create_zeros(&out, device, COUNT * sizeof *y));
     SP_GO(sp_buffer_write(in, 0, x, COUNT * sizeof *x));
-    SP_GO(sp_buffer_fill(out, 0, 0, COUNT * sizeof *y));
     SP_GO(sp_function_set_buffer(function, 0, in));
     SP_GO(sp_function_set_buffer(function, 1, out));
     SP_GO(sp_function_run(function, global, local, "probe"));

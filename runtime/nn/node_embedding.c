@@ -35,9 +35,8 @@ static int of_ones(struct sp_plan *plan, struct sp_embedding *args)
     int rc;
 
     SP_GO(sp_buffer_create(&ones, plan->device, row));
-    SP_GO(sp_buffer_create(&zeros, plan->device, words));
     SP_GO(sp_buffer_fill(ones, 0, FLOAT_ONE, row));
-    SP_GO(sp_buffer_fill(zeros, 0, 0, words));
+    SP_GO(sp_buffer_create_zeros(&zeros, plan->device, words));
     args->word = ones;
     args->ids = zeros;
     rc = sp_embedding(plan->device, args);

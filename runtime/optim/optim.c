@@ -36,8 +36,7 @@ int sp_optim_keep(struct sp_optim_state *state, size_t i, struct sp_device *devi
 {
     sp_buffer_free(state->kept[i]);
     state->kept[i] = NULL;
-    SP_TRY(sp_buffer_create(&state->kept[i], device, count * sizeof(float)));
-    return sp_buffer_fill(state->kept[i], 0, 0, count * sizeof(float));
+    return sp_buffer_create_zeros(&state->kept[i], device, count * sizeof(float));
 }
 
 int sp_optim_scratch(struct sp_optim_scratch *scratch, struct sp_device *device, size_t bytes)

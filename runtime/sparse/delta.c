@@ -109,10 +109,8 @@ static int create(struct sp_delta *delta, const struct sp_delta_target *targets)
         delta->padded += (targets[i].count + step - 1) / step * step;
     }
     bytes = delta->padded * sizeof(float);
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-        SP_TRY(sp_buffer_create(vectors[i], delta->device, bytes));
-        SP_TRY(sp_buffer_fill(*vectors[i], 0, 0, bytes));
-    }
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        SP_TRY(sp_buffer_create_zeros(vectors[i], delta->device, bytes));
     for (size_t i = 0; i < delta->count; i++) {
         int rc = create_tensor(delta, &delta->tensors[i], &targets[i]);
 

@@ -108,10 +108,8 @@ static int create(struct sp_window *w, const struct sp_window_target *targets)
         if (t->count && size_of(t->weight) > largest)
             largest = size_of(t->weight);
     }
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-        SP_TRY(sp_buffer_create(vectors[i], w->device, w->padded * sizeof(float)));
-        SP_TRY(sp_buffer_fill(*vectors[i], 0, 0, w->padded * sizeof(float)));
-    }
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        SP_TRY(sp_buffer_create_zeros(vectors[i], w->device, w->padded * sizeof(float)));
     SP_TRY(sp_buffer_create(&w->dense, w->device, largest * sizeof(float)));
     for (size_t i = 0; i < w->count; i++)
         SP_TRY(create_tensor(w, &w->tensors[i]));
