@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/sparse/support.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -33,13 +34,6 @@ static int by_value(const void *a, const void *b)
     if (x->value != y->value)
         return x->value > y->value ? -1 : 1;
     return (x->index > y->index) - (x->index < y->index);
-}
-
-static int by_position(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
 }
 
 static struct line *sorted(size_t *count, const float *values, size_t n)
@@ -105,11 +99,6 @@ static struct front pop(struct search *s)
     return best;
 }
 
-static bool has(const uint32_t *list, size_t count, uint32_t position)
-{
-    return bsearch(&position, list, count, sizeof *list, by_position) != NULL;
-}
-
 /* The first inactive positions whose product is zero. */
 static void take_zeros(uint32_t *out, size_t taken, size_t wanted, const float *R, const float *C, size_t cols,
                        const uint32_t *active, size_t active_count)
@@ -144,11 +133,11 @@ int sp_outer_largest(uint32_t *out, size_t wanted, const float *R, size_t rows, 
     while (taken < wanted && s.count) {
         struct front best = pop(&s);
 
-        if (!has(active, active_count, best.position))
+        if (!sp_support_has(active, active_count, best.position))
             out[taken++] = best.position;
     }
     take_zeros(out, taken, wanted, R, C, cols, active, active_count);
-    qsort(out, wanted, sizeof *out, by_position);
+    sp_support_sort(out, wanted);
 out:
     free(s.rows);
     free(s.cols);

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/sparse/support.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +16,11 @@ struct candidate {
 struct sp_select {
     struct candidate *best; /* the chosen of what was added so far are among them */
     size_t count, room, wanted;
+
+    /* once positions were asked for */
+    size_t *starts; /* [tensors + 1]: where each one's positions begin */
+    uint32_t *positions;
+    size_t tensors;
 };
 
 int sp_select_create(struct sp_select **out, size_t count)
@@ -31,6 +37,8 @@ void sp_select_free(struct sp_select *select)
     if (!select)
         return;
     free(select->best);
+    free(select->starts);
+    free(select->positions);
     free(select);
 }
 
@@ -105,28 +113,47 @@ int sp_select_add(struct sp_select *select, uint32_t tensor, const float *scores
     return 0;
 }
 
-static int by_position(const void *a, const void *b)
+/* Lays the chosen positions out by tensor, once: `best` gives way to them. */
+static int settle(struct sp_select *select)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t last = 0;
 
-    return (x > y) - (x < y);
-}
-
-int sp_select_positions(uint32_t **out, size_t *count, struct sp_select *select, uint32_t tensor)
-{
     if (select->count > select->wanted) {
         partition_first(select->best, select->count, select->wanted);
         select->count = select->wanted;
     }
-    *count = 0;
     for (size_t i = 0; i < select->count; i++)
-        *count += select->best[i].tensor == tensor;
+        last = select->best[i].tensor > last ? select->best[i].tensor : last;
+    select->tensors = (size_t)last + 1;
+    select->starts = sp_calloc(select->tensors + 1, sizeof *select->starts);
+    select->positions = sp_calloc(select->count, sizeof *select->positions);
+    if (!select->starts || !select->positions)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < select->count; i++)
+        select->starts[select->best[i].tensor + 1]++;
+    for (size_t t = 0; t < select->tensors; t++)
+        select->starts[t + 1] += select->starts[t];
+    for (size_t i = select->count; i-- > 0;) /* starts[t + 1] goes down to the tensor's first */
+        select->positions[--select->starts[select->best[i].tensor + 1]] = select->best[i].position;
+    memmove(select->starts, select->starts + 1, select->tensors * sizeof *select->starts);
+    select->starts[select->tensors] = select->count;
+    free(select->best);
+    select->best = NULL;
+    return 0;
+}
+
+int sp_select_positions(uint32_t **out, size_t *count, struct sp_select *select, uint32_t tensor)
+{
+    size_t first;
+
+    if (!select->starts)
+        SP_TRY(settle(select));
+    first = tensor < select->tensors ? select->starts[tensor] : select->count;
+    *count = tensor < select->tensors ? select->starts[tensor + 1] - first : 0;
     *out = sp_calloc(*count, sizeof **out);
     if (!*out)
         return SP_ENOMEM;
-    for (size_t i = 0, k = 0; i < select->count; i++)
-        if (select->best[i].tensor == tensor)
-            (*out)[k++] = select->best[i].position;
-    qsort(*out, *count, sizeof **out, by_position);
+    memcpy(*out, select->positions + first, *count * sizeof **out);
+    sp_support_sort(*out, *count);
     return 0;
 }

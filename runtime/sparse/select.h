@@ -18,7 +18,8 @@ void sp_select_free(struct sp_select *select); /* NULL is fine */
 /* Adds tensor number `tensor`, each number once: scores[n], larger is better. A NaN is SP_ENUMERIC naming `name`. */
 int sp_select_add(struct sp_select *select, uint32_t tensor, const float *scores, size_t n, const char *name);
 
-/* The positions chosen of `tensor`, sorted, in a new array, after all were added; fewer entries than `count` are all chosen. */
+/* The positions chosen of `tensor`, sorted, in a new array, after all were added and none after it; fewer entries than `count` are
+ * all chosen. */
 int sp_select_positions(uint32_t **out, size_t *count, struct sp_select *select, uint32_t tensor);
 
 #endif

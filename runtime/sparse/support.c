@@ -1,6 +1,6 @@
 #include "runtime/sparse/support.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t sp_support_update(uint32_t *out, uint32_t *from, const uint32_t *old, size_t count, const uint32_t *dropped,
@@ -28,6 +28,23 @@ size_t sp_support_update(uint32_t *out, uint32_t *from, const uint32_t *old, siz
         from[n++] = SP_REMAP_NEW;
     }
     return n;
+}
+
+static int by_position(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+void sp_support_sort(uint32_t *positions, size_t count)
+{
+    qsort(positions, count, sizeof *positions, by_position);
+}
+
+bool sp_support_has(const uint32_t *positions, size_t count, uint32_t position)
+{
+    return bsearch(&position, positions, count, sizeof *positions, by_position) != NULL;
 }
 
 size_t sp_support_map(uint32_t *from, const uint32_t *now, size_t count, const uint32_t *old, size_t old_count)

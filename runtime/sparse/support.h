@@ -8,6 +8,7 @@
 
 #include "runtime/base/remap.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,12 @@
  * returns their number. Both arrays need room for count + added_count, whatever is dropped. */
 size_t sp_support_update(uint32_t *out, uint32_t *from, const uint32_t *old, size_t count, const uint32_t *dropped,
                          size_t dropped_count, const uint32_t *added, size_t added_count);
+
+/* Puts positions in order. */
+void sp_support_sort(uint32_t *positions, size_t count);
+
+/* Whether the sorted list has the position. */
+bool sp_support_has(const uint32_t *positions, size_t count, uint32_t position);
 
 /* The map from `old` to `now`; returns how many of `now` were in `old`. */
 size_t sp_support_map(uint32_t *from, const uint32_t *now, size_t count, const uint32_t *old, size_t old_count);
