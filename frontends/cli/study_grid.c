@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,20 @@ static int load_config(struct sp_config *out, const struct sp_study_reading *r, 
     return rc < 0 ? sp_error_context(rc, "%s, %s", data->name, method->name) : 0;
 }
 
+/* The shortest decimal number that reads back as `value`: two values never share a folder. Whole ones have no exponent. */
+static const char *number_text(char *out, size_t size, double value)
+{
+    if (value == floor(value) && fabs(value) < 1e15)
+        snprintf(out, size, "%.0f", value);
+    else
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(out, size, "%.*g", digits, value);
+            if (strtod(out, NULL) == value)
+                break;
+        }
+    return out;
+}
+
 /* The number of the budget in the study's list. */
 static int budget_index(size_t *out, struct sp_study *study, const char *key, const struct sp_config_sparse *c)
 {
@@ -89,6 +104,7 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
                    : strcmp(key, "count") == 0 ? (double)c->count
                                                : (double)c->rank_equivalent;
     struct sp_study_budget *b;
+    char number[32];
 
     for (*out = 0; *out < study->budget_count; ++*out)
         if (strcmp(study->budgets[*out].key, key) == 0 && study->budgets[*out].value == value)
@@ -97,7 +113,7 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
                    "budgets"));
     b = &study->budgets[study->budget_count++];
     *b = (struct sp_study_budget){ .key = key, .value = value };
-    snprintf(b->label, sizeof b->label, "%s %g", key, value);
+    snprintf(b->label, sizeof b->label, "%s %s", key, number_text(number, sizeof number, value));
     return 0;
 }
 
@@ -105,12 +121,13 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
 static char *run_dir(const struct sp_study *study, const struct choice *c, const struct sp_config *config)
 {
     const struct sp_study_budget *b = c->budget == SP_STUDY_NONE ? NULL : &study->budgets[c->budget];
-    char budget[96] = "";
+    char budget[96] = "", number[32];
 
     if (b)
-        snprintf(budget, sizeof budget, "%s-%.9g_", b->key, b->value);
-    return sp_asprintf("%s/runs/%s/%s/%slr-%.9g_seed-%lld", study->output_dir, study->data[c->data].name,
-                       study->methods[c->method].name, budget, config->learning_rate, config->seed);
+        snprintf(budget, sizeof budget, "%s-%s_", b->key, number_text(number, sizeof number, b->value));
+    return sp_asprintf("%s/runs/%s/%s/%slr-%s_seed-%lld", study->output_dir, study->data[c->data].name,
+                       study->methods[c->method].name, budget, number_text(number, sizeof number, config->learning_rate),
+                       config->seed);
 }
 
 static int add_run(struct sp_study_reading *r, struct choice *c)
@@ -182,6 +199,27 @@ static int check_own(const struct sp_study_item *method, const struct sp_source 
     return 0;
 }
 
+/* What the study alone decides, seeds where it lists them and folders, must not stand in one of its blocks; a preset's gives way. */
+static int check_block(const struct sp_study_item *item, struct sp_study_reading *r)
+{
+    const struct sp_source *file = &r->texts->list[0]->source;
+    bool seeds = sp_study_part(r, "seeds")->node != NULL;
+
+    for (size_t i = 0; i < item->layer_count; i++) {
+        const struct sp_yaml_node *block = item->layers[i].block, *seed = sp_study_child(block, "seed"),
+                                  *output = sp_study_child(block, "output_dir");
+
+        if (item->layers[i].source != file)
+            continue;
+        if (seed && seeds)
+            return sp_source_error(SP_ECONFIG, file, seed->key_place, "seed would give way to the study's seeds: name it there");
+        if (output)
+            return sp_source_error(SP_ECONFIG, file, output->key_place,
+                                   "output_dir is the study's: each run has a folder of its own in it");
+    }
+    return 0;
+}
+
 /* One data set and method with one budget: each rate and seed. */
 static int add_rates(struct sp_study_reading *r, struct choice c)
 {
@@ -219,7 +257,7 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
     bool used;
 
     SP_TRY(load_config(&probe, r, &c));
-    c.sparse = probe.sparse.method != SP_CONFIG_METHOD_FULL && probe.sparse.method != SP_CONFIG_METHOD_HEAD;
+    c.sparse = sp_config_is_sparse(&probe);
     used = c.sparse && budgets.node && !sp_yaml_is_null(budgets.node);
     sp_config_release(&probe);
     if (!used)
@@ -244,6 +282,11 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
 
 int sp_study_grid(struct sp_study_reading *r)
 {
+    SP_TRY(check_block(&r->texts->base, r));
+    for (size_t d = 0; d < r->study->data_count; d++)
+        SP_TRY(check_block(&r->study->data[d], r));
+    for (size_t m = 0; m < r->study->method_count; m++)
+        SP_TRY(check_block(&r->study->methods[m], r));
     for (size_t d = 0; d < r->study->data_count; d++)
         for (size_t m = 0; m < r->study->method_count; m++)
             SP_TRY(add_budgets(r, d, m));

@@ -102,6 +102,6 @@ static int move(struct sp_optim_state *state, const struct sp_optim_move *move, 
 }
 
 const struct sp_optimizer sp_optimizer_adamw = {
-    .name = "adamw", .summary = "AdamW: two floats of state for each value", .create = create, .begin = begin,
-    .step = step_view, .move = move,
+    .name = "adamw", .summary = "AdamW: two floats of state for each value, and its age where the mask moves", .create = create,
+    .begin = begin, .step = step_view, .move = move,
 };

@@ -19,7 +19,12 @@ static const char *const headers[] = { "auto", "true", "false", NULL };
 static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
 static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
-static const char *const methods[] = { "static", "dynamic", "spiel", "full", "head", NULL };
+static const char *const methods[] = {
+#define SP_MASK_SCHEDULE(name) #name,
+#include "runtime/train/mask_schedule.def"
+#undef SP_MASK_SCHEDULE
+    "full", "head", NULL
+};
 static const char *const optimizers[] = {
 #define SP_OPTIMIZER(name) #name,
 #include "runtime/optim/optimizer.def"
@@ -105,11 +110,12 @@ static const struct sp_option options[] = {
     { "warmup_steps", SP_OPTION_NUMBER, FIELD(warmup_steps), "0", "[0, inf)", NULL, training,
       "Steps in which the learning rate rises from 0; below 1 it is a share of all steps.", NULL },
     { "optimizer", SP_OPTION_STRING, FIELD(optimizer), NULL, NULL, optimizers, training,
-      "AdamW, with two numbers of state for each trained value, or SM3, with one for each row and "
-      "column of a weight.",
+      "AdamW, with two numbers of state for each trained value (three where the mask moves), or SM3, "
+      "with one for each row and column of a weight.",
       "by default adamw, with sparse.growth ma sm3" },
     { "weight_decay", SP_OPTION_NUMBER, FIELD(weight_decay), "0", "[0, 1000]", NULL, training,
-      "Decoupled decay. On a sparse delta it pulls towards the pretrained weight.", NULL },
+      "Decoupled decay. On a sparse delta it pulls towards the pretrained weight; method "
+      "dynamic with on_drop merge: towards the weight at the last merge.", NULL },
     { "adam_beta1", SP_OPTION_NUMBER, FIELD(adam_beta1), "0.9", "[0, 1)", NULL, training,
       "AdamW's decay of the mean gradient.", NULL },
     { "adam_beta2", SP_OPTION_NUMBER, FIELD(adam_beta2), "0.999", "[0, 1)", NULL, training,
@@ -145,7 +151,7 @@ static const struct sp_option options[] = {
     { "gemm", SP_OPTION_STRING, FIELD(gemm), "auto", NULL, gemms, devices,
       "The kernels for matrix products; auto picks by device.", NULL },
 
-    { "sparse.method", SP_OPTION_CHOICE, FIELD(sparse.method), "static", NULL, methods, sparse,
+    { "sparse.method", SP_OPTION_STRING, FIELD(sparse.method), "static", NULL, methods, sparse,
       "What is trained besides the head: a sparse delta with a fixed mask, one whose mask is made "
       "anew every interval (dynamic), one that drops and grows entries (spiel), all weights, or "
       "nothing.",
@@ -166,7 +172,8 @@ static const struct sp_option options[] = {
     { "sparse.count", SP_OPTION_INT, FIELD(sparse.count), NULL, "[1, inf)", NULL, sparse,
       "The budget as a number of positions.", "by default not used" },
     { "sparse.scope", SP_OPTION_CHOICE, FIELD(sparse.scope), "global", NULL, scopes, sparse,
-      "The best positions over all targets together, or the same share or number of each.", NULL },
+      "The best positions over all targets together, or the same share or number of each, rounded "
+      "down.", NULL },
     { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL,
       NULL, sparse, "Names at the end of the linear layers whose weights get a delta.", NULL },
     { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)",
@@ -178,7 +185,7 @@ static const struct sp_option options[] = {
       NULL },
     { "sparse.score_cache", SP_OPTION_STRING, FIELD(sparse.score_cache), NULL, NULL, NULL, sparse,
       "A folder that keeps scores for other runs with the same model, seed, rows and metric; made "
-      "when missing. Scores of random and magnitude are not kept.",
+      "when missing. Scores that cost nothing (random, magnitude, magnitude_bottom) are not kept.",
       "by default scores are not kept" },
     { "sparse.interval", SP_OPTION_INT, FIELD(sparse.interval), NULL, "[1, inf)", NULL, sparse,
       "Steps between new masks, with method dynamic.", "by default 100" },
@@ -339,14 +346,14 @@ static int check_budget(struct load *load)
 }
 
 /* `key` may only be given with the method: a command line that changes the method leaves it out. */
-static int only_with(struct load *load, const char *key, enum sp_config_method method)
+static int only_with(struct load *load, const char *key, const char *method)
 {
     const struct sp_option_given *option = given(load, key);
     char why[128];
 
-    if (load->config->sparse.method == method || !option->rank)
+    if (sp_config_has_method(load->config, method) || !option->rank)
         return 0;
-    snprintf(why, sizeof why, "%s means nothing without sparse.method: %s", key, methods[method]);
+    snprintf(why, sizeof why, "%s means nothing without sparse.method: %s", key, method);
     if (given(load, "sparse.method")->rank > option->rank)
         return contradiction(load, "sparse.method", key, why);
     return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
@@ -425,18 +432,18 @@ static int check_method(struct load *load)
     bool ma;
 
     for (size_t i = 0; i < COUNT(dynamic); i++)
-        SP_TRY(only_with(load, dynamic[i], SP_CONFIG_METHOD_DYNAMIC));
+        SP_TRY(only_with(load, dynamic[i], "dynamic"));
     for (size_t i = 0; i < COUNT(spiel); i++)
-        SP_TRY(only_with(load, spiel[i], SP_CONFIG_METHOD_SPIEL));
+        SP_TRY(only_with(load, spiel[i], "spiel"));
     if (s->growth && strcmp(s->growth, "ma") == 0 && load->config->optimizer &&
         strcmp(load->config->optimizer, "sm3") != 0)
         SP_TRY(contradiction(load, "sparse.growth", "optimizer",
                              "growth ma reads SM3's accumulators, which another optimizer has not"));
-    if (s->method == SP_CONFIG_METHOD_DYNAMIC) {
+    if (sp_config_has_method(load->config, "dynamic")) {
         fill_int(&s->interval, 100);
         SP_TRY(fill(&s->on_drop, "merge"));
     }
-    if (s->method == SP_CONFIG_METHOD_SPIEL)
+    if (sp_config_has_method(load->config, "spiel"))
         SP_TRY(check_spiel(load));
     ma = s->growth && strcmp(s->growth, "ma") == 0;
     return fill(&load->config->optimizer, ma ? "sm3" : "adamw");
@@ -475,8 +482,7 @@ static int check_steps(struct load *load)
         return sp_source_error(SP_ECONFIG, warmup->source, warmup->place,
                                "warmup_steps: expected whole steps, or a share below 1");
     if (isnan(load->config->learning_rate))
-        load->config->learning_rate =
-            load->config->sparse.method == SP_CONFIG_METHOD_FULL ? 5e-5 : 1e-3;
+        load->config->learning_rate = sp_config_has_method(load->config, "full") ? 5e-5 : 1e-3;
     return 0;
 }
 

@@ -18,16 +18,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum sp_config_eval { SP_CONFIG_EVAL_NO, SP_CONFIG_EVAL_STEPS, SP_CONFIG_EVAL_EPOCH };
-enum sp_config_method {
-    SP_CONFIG_METHOD_STATIC, SP_CONFIG_METHOD_DYNAMIC, SP_CONFIG_METHOD_SPIEL, SP_CONFIG_METHOD_FULL,
-    SP_CONFIG_METHOD_HEAD
-};
 enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR, SP_CONFIG_SCOPE_UNIFORM_COUNT };
 
 struct sp_config_sparse {
-    enum sp_config_method method;
+    char *method; /* a mask schedule's name, full or head */
     char *metric; /* a metric's name */
     char *sign;   /* of grasp: paper or code */
     long long lift_rank;
@@ -111,10 +108,16 @@ int sp_config_load_layers(struct sp_config *out, const char *name,
                           const char *const *overrides, size_t count);
 void sp_config_release(struct sp_config *config);
 
+/* Whether `method` is the configuration's sparse.method. */
+static inline bool sp_config_has_method(const struct sp_config *config, const char *method)
+{
+    return strcmp(config->sparse.method, method) == 0;
+}
+
 /* Whether a sparse delta is trained. */
 static inline bool sp_config_is_sparse(const struct sp_config *config)
 {
-    return config->sparse.method != SP_CONFIG_METHOD_FULL && config->sparse.method != SP_CONFIG_METHOD_HEAD;
+    return !sp_config_has_method(config, "full") && !sp_config_has_method(config, "head");
 }
 
 /* SP_ECONFIG when the string option `key` ("train_file") is unset; for what only some commands

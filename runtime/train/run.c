@@ -339,7 +339,7 @@ bool sp_run_trains_densely(const struct sp_run *run, size_t param)
 {
     const struct sp_param *p = sp_plan_param_at(run->plan, param);
 
-    return run->config->sparse.method == SP_CONFIG_METHOD_FULL || p->flags & SP_PARAM_HEAD ||
+    return sp_config_has_method(run->config, "full") || p->flags & SP_PARAM_HEAD ||
            (p->flags & SP_PARAM_OPTIONAL && !run->weights[param].tensor);
 }
 

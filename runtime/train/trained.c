@@ -18,17 +18,6 @@ static size_t elements(const struct sp_param *p)
     return (size_t)p->rows * (size_t)p->cols;
 }
 
-static const char *method_name(const struct sp_config *config)
-{
-    static const char *const names[] = { [SP_CONFIG_METHOD_STATIC] = "static",
-                                         [SP_CONFIG_METHOD_DYNAMIC] = "dynamic",
-                                         [SP_CONFIG_METHOD_SPIEL] = "spiel",
-                                         [SP_CONFIG_METHOD_FULL] = "full",
-                                         [SP_CONFIG_METHOD_HEAD] = "head" };
-
-    return names[config->sparse.method];
-}
-
 static int create_delta(struct sp_trained *t, struct sp_run *run)
 {
     struct sp_delta_target *targets;
@@ -42,9 +31,9 @@ static int create_delta(struct sp_trained *t, struct sp_run *run)
         return rc;
     sp_trained_hang(t, run);
     t->count += t->mask.entries;
-    t->schedule = sp_mask_schedule_find(method_name(run->config));
+    t->schedule = sp_mask_schedule_find(run->config->sparse.method);
     if (!t->schedule)
-        return sp_error(SP_EINVAL, "method %s has no mask schedule", method_name(run->config));
+        return sp_error(SP_EINVAL, "method %s has no mask schedule", run->config->sparse.method);
     if (t->schedule->create)
         SP_TRY(t->schedule->create(&t->schedule_state, t, run));
     return t->schedule->after_step ? sp_trained_touch(t) : 0;
@@ -198,7 +187,7 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
     struct sp_adapter a = {
         .base_name = run->config->model_name_or_path,
         .base_checksum = sp_checkpoint_checksum(run->checkpoint),
-        .method = method_name(run->config),
+        .method = run->config->sparse.method,
         .task = run->task == SP_TASK_REGRESSION ? "regression" : "classification",
     };
     json_t *labels = NULL, *config = NULL;
