@@ -85,6 +85,7 @@ static int take_flag(struct sp_arguments *a, int argc, char **argv, int *i)
 int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *command, int argc,
                        char **argv)
 {
+    size_t most = command->positional + command->optional;
     bool flags = true;
 
     *out = (struct sp_arguments){ .command = command };
@@ -106,9 +107,12 @@ int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *comman
     if (out->positional_count < command->positional)
         return sp_error(SP_ECONFIG, "%s needs more arguments: speft-cl %s %s", command->name,
                         command->name, command->usage);
-    if (out->positional_count > command->positional + command->optional)
+    if (out->positional_count > most && command->optional)
+        return sp_error(SP_ECONFIG, "%s takes %zu arguments at most, and there are %zu: speft-cl %s %s", command->name, most,
+                        out->positional_count, command->name, command->usage);
+    if (out->positional_count > most)
         return sp_error(SP_ECONFIG, "%s has no use for \"%s\": speft-cl %s %s", command->name,
-                        out->positional[command->positional + command->optional], command->name,
+                        out->positional[most], command->name,
                         command->usage);
     return 0;
 }

@@ -62,11 +62,11 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     int rc = SP_ENOMEM;
 
     if (overrides && (chosen || !metric)) {
+        overrides[0] = "sparse.method=static"; /* first: --set may choose another one with a mask */
         for (size_t i = 0; i < count; i++)
-            overrides[i] = arguments->overrides[i];
-        overrides[count] = "sparse.method=static";
+            overrides[i + 1] = arguments->overrides[i];
         overrides[count + 1] = chosen;
-        rc = sp_config_load(out, arguments->positional[0], overrides, metric ? count + 2 : count);
+        rc = sp_config_load(out, arguments->positional[0], metric ? overrides : overrides + 1, metric ? count + 2 : count);
     }
     free(chosen);
     free(overrides);

@@ -148,12 +148,13 @@ static int check_tensor(const struct sp_positions *pa, const struct sp_adapter_s
 
 int sp_positions_check(const struct sp_positions *a, const struct sp_positions *b)
 {
+    bool named = a->adapter.base_name && b->adapter.base_name, same = a->checksum && b->checksum;
     size_t common = 0;
 
     if (a->checksum && b->checksum && strcmp(a->checksum, b->checksum) != 0)
-        return sp_error(SP_EINVAL, "%s and %s are of %s and %s, which are different models (SHA-256 %.12s and %.12s)", a->path,
-                        b->path, a->adapter.base_name ? a->adapter.base_name : "one model",
-                        b->adapter.base_name ? b->adapter.base_name : "another", a->checksum, b->checksum);
+        return sp_error(SP_EINVAL, "%s and %s are of different models: %s%s%s%sSHA-256 %.12s and %.12s", a->path, b->path,
+                        named ? a->adapter.base_name : "", named ? " and " : "", named ? b->adapter.base_name : "", named ? ", " : "",
+                        a->checksum, b->checksum);
     for (size_t i = 0; i < a->count; i++) {
         const struct sp_adapter_sparse *tensor = sp_positions_find(b, a->tensors[i].name);
 
@@ -163,7 +164,7 @@ int sp_positions_check(const struct sp_positions *a, const struct sp_positions *
         SP_TRY(check_tensor(a, &a->tensors[i], b, tensor));
         SP_TRY(check_tensor(b, tensor, a, &a->tensors[i]));
     }
-    if (common == 0)
+    if (common == 0 && !same)
         return sp_error(SP_EINVAL, "%s and %s have no weight in common (%s, %s): these are not of one model", a->path, b->path,
                         a->tensors[0].name, b->tensors[0].name);
     return 0;

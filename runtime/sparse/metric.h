@@ -48,6 +48,7 @@ struct sp_metric {
     const char *name, *summary;
     const char *cost; /* a phrase */
     unsigned needs;   /* of enum sp_metric_need */
+    bool zero_is_best; /* no score is above 0: scores of zero are the first to be kept, not missing ones */
     bool cheap;       /* made in less time than a file of them is read: never kept in sparse.score_cache */
     /* Writes [count] scores. Fails with SP_ENOMEM or SP_EINTR only; what is not finite is the caller's to find. */
     int (*score)(float *out, const struct sp_metric_input *input);

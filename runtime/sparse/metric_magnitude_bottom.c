@@ -15,5 +15,5 @@ const struct sp_metric sp_metric_magnitude_bottom = {
     .summary = "the smallest weights",
     .cost = "reads the weights",
     .needs = SP_NEED_WEIGHT,
-    .cheap = true, .score = score,
+    .zero_is_best = true, .cheap = true, .score = score,
 };

@@ -121,10 +121,10 @@ struct scorer {
     struct sp_mask *mask;
     struct sp_select *global; /* one selection over all targets, or NULL for one a tensor */
     size_t *shares;           /* [targets], without a global selection */
-    bool any;                 /* some score is not zero */
+    bool any;                 /* some score says something */
 };
 
-/* Whether a score is not zero; SP_ENUMERIC when one is not finite. */
+/* Whether a score says something, which zeros do not; SP_ENUMERIC when one is not finite. */
 static int check_scores(bool *any, const float *scores, size_t n, const char *name)
 {
     *any = false;
@@ -150,6 +150,7 @@ static int take(void *user, size_t t, const float *scores)
     int rc;
 
     SP_TRY(check_scores(&any, scores, n, name));
+    any = any || sp_metric_find(s->run->config->sparse.metric)->zero_is_best;
     s->any |= any;
     if (s->global)
         return sp_select_add(s->global, (uint32_t)t, scores, n, name);

@@ -30,10 +30,8 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     if (done % (size_t)run->config->sparse.interval != 0 || done >= trained->total)
         return 0;
     rc = sp_mask_make(&next, run, (uint32_t)(done / (size_t)run->config->sparse.interval));
-    if (rc == SP_EINTR) { /* the run ends with the mask that it has */
-        sp_trained_hang(trained, run);
-        return 0;
-    }
+    if (rc == SP_EINTR)
+        return 0; /* the run ends with the mask that it has */
     SP_TRY(rc);
     return sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .merge = trained->merges }, change);
 }

@@ -102,7 +102,8 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     for (size_t i = 0; i < mask->count; i++)
         largest = mask->tensors[i].count > largest ? mask->tensors[i].count : largest;
     if ((size_t)((double)largest * c->initial_replacement) == 0)
-        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.initial_replacement %g of at most %zu entries in a matrix is none",
+        sp_log(SP_LOG_WARNING, "%sthe mask will not move: sparse.initial_replacement %g of at most %zu entries in a matrix is none",
+               is(c->replacement_schedule, "linear") ? "after the first reselection, which replaces all, " : "",
                c->initial_replacement, largest);
     if (is(c->drop, "delta_change")) {
         s->before = sp_calloc(mask->count, sizeof *s->before);

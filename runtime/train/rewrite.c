@@ -161,7 +161,7 @@ int sp_rewrite_move(struct sp_rewrite *r, double step)
     return 0;
 }
 
-int sp_rewrite_step(double *out, const struct sp_rewrite *r, double relative)
+double sp_rewrite_step(const struct sp_rewrite *r, double relative)
 {
     double weights = 0, directions = 0;
 
@@ -173,10 +173,7 @@ int sp_rewrite_step(double *out, const struct sp_rewrite *r, double relative)
             directions += (double)k->direction[i] * (double)k->direction[i];
         }
     }
-    if (!isfinite(weights) || !isfinite(directions))
-        return sp_error(SP_ENUMERIC, "the targets' weights or their mean gradient are not finite, so that no score can be made of them");
-    *out = weights > 0 && directions > 0 ? relative * sqrt(weights / directions) : relative;
-    return 0;
+    return weights > 0 && directions > 0 ? relative * sqrt(weights / directions) : relative;
 }
 
 int sp_rewrite_restore(struct sp_rewrite *r)

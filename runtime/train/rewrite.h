@@ -24,7 +24,7 @@ int sp_rewrite_keep(struct sp_rewrite *rewrite, size_t t, size_t param, const fl
 int sp_rewrite_move(struct sp_rewrite *rewrite, double step);
 
 /* relative |W| / |v|, the norms over all that were kept; 0 directions give `relative`. */
-int sp_rewrite_step(double *out, const struct sp_rewrite *rewrite, double relative);
+double sp_rewrite_step(const struct sp_rewrite *rewrite, double relative);
 
 /* Undoes all of it; waits for the device. */
 int sp_rewrite_restore(struct sp_rewrite *rewrite);

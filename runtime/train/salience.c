@@ -324,6 +324,16 @@ static int score_flow(struct scoring *s)
 
 /* ---- Hessian times gradient ---------------------------------------------------------------------------------------------- */
 
+/* A direction that is not finite would spoil the scores of every target: it is told where it comes from. */
+static int check_gradient(const struct scoring *s, size_t t)
+{
+    for (size_t k = 0; k < size_of(s, t); k++)
+        if (!isfinite(s->gradient[k]))
+            return sp_error(SP_ENUMERIC, "the gradient of %s at position %zu is not finite, so that %s can make no score of it",
+                            sp_run_param_name(s->run, s->what->params[t]), k, s->what->metric->name);
+    return 0;
+}
+
 /* The mean gradient g at the weights as they are becomes the direction in which they are moved. */
 static int find_direction(struct scoring *s)
 {
@@ -334,6 +344,7 @@ static int find_direction(struct scoring *s)
         SP_TRY(run_rows(s, s->order, batch_size(s), pass));
         for (size_t i = 0; i < s->count; i++) {
             SP_TRY(read_sums(s->gradient, s, i, 1));
+            SP_TRY(check_gradient(s, first + i));
             SP_TRY(sp_rewrite_keep(s->rewrite, first + i, s->what->params[first + i], s->gradient));
         }
         close_group(s);
@@ -360,7 +371,7 @@ static int score_hessian(struct scoring *s)
     double step;
 
     SP_TRY(find_direction(s));
-    SP_TRY(sp_rewrite_step(&step, s->rewrite, SP_SALIENCE_STEP));
+    step = sp_rewrite_step(s->rewrite, SP_SALIENCE_STEP);
     for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
         SP_TRY(open_group(s, first));
         SP_TRY(difference(s, step));

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "speft-cl scores 1" /* to be counted up when a metric comes to mean something else */
+#define FORMAT "speft-cl " PACKAGE_VERSION " scores"
 #define DIGEST "digest"
 #define DIGEST_SIZE (SP_HASH_HEX - 1)
 

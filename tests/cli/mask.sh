@@ -57,6 +57,8 @@ test_that 'and another with another seed' differs random random3
 test_that 'the metric' differs all random
 mask magnitude --set sparse.metric=magnitude
 test_that 'no metric is another one' differs magnitude random
+mask moving --metric magnitude --set sparse.method=dynamic --set sparse.interval=3
+test_that 'a method whose mask moves has the same first one' same magnitude moving
 mask flagged --metric magnitude
 test_that 'by flag as by --set' same magnitude flagged
 mask tensor --set sparse.scope=tensor
@@ -131,6 +133,8 @@ cp "$model/model.safetensors" "$folder/whole.safetensors"
 tests/cli/model_tool zero "$model/model.safetensors" encoder.layer.3.attention.self.key.weight
 mask zero --metric magnitude
 test_that 'a tensor of zeros gives nothing' prints '700 of 338944 weights'
+mask smallest --metric magnitude_bottom --set sparse.scope=tensor
+test_that 'the smallest weights are there first' prints ' of 338944 weights in 73 matrices'
 mask none --metric magnitude --set sparse.scope=tensor
 test_that 'and cannot where it must' fails_with 1 'all scores of encoder.layer.3.attention.self.key.weight by magnitude are zero'
 tests/cli/model_tool zero "$model/model.safetensors" pooler.dense.weight

@@ -108,15 +108,25 @@ compare "$folder/a" "$folder/unsorted"
 test_that 'positions that do not ascend' fails_with 1 'positions must be sorted and unique'
 compare "$folder/a" "$folder/llama-a"
 test_that 'masks without a common weight' fails_with 1 'have no weight in common'
+run mask "$short" --quiet --set "model_name_or_path=$source" --set "train_file=$source/train.jsonl" \
+    --set 'sparse.target_modules=[query]' --output "$folder/only-query"
+run mask "$short" --quiet --set "model_name_or_path=$source" --set "train_file=$source/train.jsonl" \
+    --set 'sparse.target_modules=[key]' --output "$folder/only-key"
+compare "$folder/only-query" "$folder/only-key"
+test_that '  but for those of one model: they share nothing' test "$status" = 0
+set --
+while [ $# -lt 33 ]; do set -- "$@" "$folder/a"; done
+compare "$@"
+test_that 'more masks than there is room for' fails_with 2 'mask-compare takes 32 arguments at most, and there are 33'
 name=$(head -c 4000 "$folder/mask" | grep -ao '[a-z.0-9]*query\.weight' | head -n 1)
 mask_file outside "$name=4000000"
 compare "$folder/magnitude/adapter" "$folder/outside"
 test_that 'a position outside the other shape' fails_with 1 'these are not of one model'
 run mask "$short" --quiet --set "model_name_or_path=$pairs" --set "train_file=$pairs/train.jsonl" --output "$folder/mask2"
 compare "$folder/mask" "$folder/mask2"
-test_that 'masks of different models' fails_with 1 'which are different models'
+test_that 'masks of different models' fails_with 1 'are of different models: '
 compare "$folder/mask2" "$folder/magnitude/adapter"
-test_that 'a mask and an adapter of different models' fails_with 1 'which are different models'
+test_that 'a mask and an adapter of different models' fails_with 1 'are of different models: '
 compare "$folder/mask" "$folder/outside"
 test_that "a position outside a mask's shape" fails_with 1 'these are not of one model'
 sed 's/"\[20, 20\]"/"[1, 1] x"/' "$folder/mask" >"$folder/shapeless"
@@ -137,5 +147,5 @@ chmod u+w "$folder/other/model.safetensors"
 tests/cli/model_tool set "$folder/other/model.safetensors" "bert.encoder.layer.0.output.dense.bias" 3f000000
 train other "$folder/other"
 compare "$folder/magnitude/adapter" "$folder/other/adapter"
-test_that 'adapters of different models' fails_with 1 'which are different models'
+test_that 'adapters of different models' fails_with 1 'are of different models: '
 finish

@@ -74,7 +74,10 @@ test_that 'an interval as long as the run is warned of' grep -qF 'the mask will 
 run train "$config" --output-dir "$folder/m" --set sparse.method=spiel --set max_steps=5
 test_that 'so is a run that ends before the first reselection' grep -qF 'sparse.selection_accumulation_steps is 5' "$folder/err"
 run train "$config" --output-dir "$folder/m" --set sparse.method=spiel --set sparse.initial_replacement=1e-4
-test_that 'and a share that rounds to no entry' grep -qF 'sparse.initial_replacement 0.0001 of at most' "$folder/err"
+test_that 'and a share that rounds to no entry' \
+    grep -qF 'after the first reselection, which replaces all, the mask will not move: sparse.initial_replacement 0.0001 of at most' "$folder/err"
+run train "$config" --output-dir "$folder/m" --set sparse.method=spiel --set sparse.initial_replacement=1e-4 --set sparse.replacement_schedule=cosine
+test_that '  which cosine has none of' grep -qF 'warning: the mask will not move: sparse.initial_replacement 0.0001' "$folder/err"
 train m --set sparse.method=spiel --set sparse.growth=ma --set sparse.reselection_steps=4 --set sparse.selection_accumulation_steps=1
 test_that 'spiel: a line at each reselection' lines m '^{"step":[159],"mask_kept"' 3
 test_that 'the adapter names the method' grep -q '"method": "spiel"' "$folder/m/adapter/adapter.json"

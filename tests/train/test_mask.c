@@ -281,6 +281,11 @@ static void test_zeros(void **state)
     sp_mask_release(&mask);
     config.sparse.scope = SP_CONFIG_SCOPE_TENSOR;
     assert_error(sp_mask_make(&mask, &run, 0), SP_ENUMERIC, "all scores of bert.encoder.layer.1.attention.self.query.weight by magnitude");
+    set_metric(&config, "magnitude_bottom"); /* zeros are its first choice */
+    assert_ok(sp_mask_make(&mask, &run, 0));
+    assert_true(mask.tensors[3].count > 0);
+    sp_mask_release(&mask);
+    set_metric(&config, "magnitude");
     config.sparse.scope = SP_CONFIG_SCOPE_GLOBAL;
     for (size_t t = 0; t < targets.count; t++)
         write_weight(&run, targets.tensors[t].param, zeros);
