@@ -49,7 +49,7 @@ static void list(const struct sp_study *study)
         const struct sp_study_run *run = &study->runs[i];
 
         sp_study_describe(text, sizeof text, study, run);
-        printf("%-5s %s: %s  %s\n", run->result ? "done" : "-", sp_study_data_name(study, run->data), text,
+        printf("%-6s %s: %s  %s\n", run->result ? "done" : run->error ? "failed" : "-", sp_study_data_name(study, run->data), text,
                run->config.output_dir);
         done += run->result != NULL;
     }

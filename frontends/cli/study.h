@@ -36,7 +36,7 @@ struct sp_study_run {
     size_t data, method, budget; /* numbers in the study's lists */
     struct sp_config config;     /* resolved; output_dir is the run's folder */
     json_t *result;              /* result.json, NULL until it is done */
-    char *error;                 /* why it failed in this call, or NULL */
+    char *error;                 /* why it failed, or NULL */
 };
 
 /* The runs of one data set, method, budget and learning rate: one for each seed. */
@@ -86,9 +86,9 @@ int sp_study_check_metric(const struct sp_study *study, const struct sp_study_ru
 /* "gradient, rank_equivalent 8, learning rate 0.001, seed 42", for people. */
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run);
 
-/* Loads the run's result when it is there, was made by this version of the program from the model and the data files as they are
- * now, and its folder's configuration is the run's (but for paths of results). A model, an adapter or a data file that is not there
- * cannot speak against it. */
+/* Loads the run's result when it is there with its adapter, was made by this version of the program from the model and the data files
+ * as they are now, and its folder's configuration is the run's (but for paths of results); else the error that it ended with, if it
+ * failed. A model or a data file that cannot be read cannot speak against a result. */
 int sp_study_check(struct sp_study *study, struct sp_study_run *run);
 
 /* Trains in a child process; `tick` is called several times a second with the last line that it wrote. A run that fails leaves

@@ -11,6 +11,7 @@
 #include "runtime/base/statistics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LEVEL 0.05 /* of all comparisons of a table together */
@@ -136,7 +137,8 @@ static double rows_error(const struct sp_study_report *r, size_t data, size_t me
     double squares = 0;
 
     for (size_t d = first; runs && d <= last; d++) {
-        const struct sp_study_entry *e = sp_study_find_entry(r, d, method, budget), *reference = sp_study_find_entry(r, d, r->study->reference, budget);
+        const struct sp_study_entry *e = sp_study_find_entry(r, d, method, budget);
+        const struct sp_study_entry *reference = sp_study_find_entry(r, d, r->study->reference, budget);
         size_t pairs = 0;
 
         for (size_t s = 0; s < r->seed_count; s++) {
@@ -192,44 +194,68 @@ static void write_differences(struct sp_study_report *r, const struct difference
     sp_document_table_end(d);
 }
 
-/* Every other method at that budget, or without one, against the reference. */
+/* One method at that budget, or without one, against the reference's series. */
+static int compare_method(struct difference *out, const struct sp_study_report *r, const struct series *reference, size_t data,
+                          size_t method, size_t budget)
+{
+    struct series series;
+    double error;
+
+    SP_TRY(series_of(&series, r, data, method, budget));
+    out->method = method;
+    compare(out, &series, reference, r->seed_count);
+    free(series.scores);
+    error = rows_error(r, data, method, budget);
+    out->error = isnan(error) ? out->error : error;
+    return 0;
+}
+
+/* Holm's correction over the table. */
+static int adjust(struct difference *list, size_t count)
+{
+    double *p = sp_calloc(count, sizeof *p), *adjusted = sp_calloc(count, sizeof *adjusted);
+    bool there = p && adjusted;
+
+    for (size_t i = 0; there && i < count; i++)
+        p[i] = list[i].p;
+    if (there)
+        sp_statistics_holm(adjusted, p, count);
+    for (size_t i = 0; there && i < count; i++)
+        list[i].adjusted = adjusted[i];
+    free(p);
+    free(adjusted);
+    return there ? 0 : SP_ENOMEM;
+}
+
+/* Every other method against the reference. */
 static int differences_at(struct sp_study_report *r, size_t data, size_t budget)
 {
     const struct sp_study *study = r->study;
     struct difference *list = sp_calloc(study->method_count, sizeof *list);
-    double *p = sp_calloc(study->method_count, sizeof *p), *adjusted = sp_calloc(study->method_count, sizeof *adjusted);
-    struct series reference = { .scores = NULL }, other;
-    double error;
-    size_t count = 0;
-    int rc = list && p && adjusted ? 0 : SP_ENOMEM;
+    struct series reference = { .scores = NULL };
+    size_t count = 0, there = data == AVERAGE ? 0 : data;
+    char title[256];
+    int rc;
 
-    if (rc == 0)
-        rc = series_of(&reference, r, data, study->reference, budget);
-    for (size_t m = 0; rc == 0 && m < study->method_count; m++) {
-        if (m == study->reference || !sp_study_find_entry(r, data == AVERAGE ? 0 : data, m, budget))
-            continue;
-        rc = series_of(&other, r, data, m, budget);
-        if (rc == 0) {
-            list[count].method = m;
-            compare(&list[count], &other, &reference, r->seed_count);
-            error = rows_error(r, data, m, budget);
-            list[count].error = isnan(error) ? list[count].error : error;
-            p[count] = list[count].p;
-            count++;
-            free(other.scores);
-        }
+    SP_GO(list ? 0 : SP_ENOMEM);
+    snprintf(title, sizeof title, "%s%s%s", data == AVERAGE ? "Mean over the data sets" : sp_study_data_name(study, data),
+             budget == SP_STUDY_NONE ? "" : ", ", budget == SP_STUDY_NONE ? "" : study->budgets[budget].label);
+    if (!sp_study_find_entry(r, there, study->reference, budget)) {
+        sp_document_text(&r->d, "%s: %s has no run with this budget, so that nothing is compared with it.", title,
+                         sp_study_method_name(study, study->reference));
+        goto out;
     }
-    if (rc == 0 && count) {
-        sp_statistics_holm(adjusted, p, count);
-        for (size_t i = 0; i < count; i++)
-            list[i].adjusted = adjusted[i];
-        sp_document_text(&r->d, "%s%s%s:", data == AVERAGE ? "Mean over the data sets" : sp_study_data_name(study, data),
-                         budget == SP_STUDY_NONE ? "" : ", ", budget == SP_STUDY_NONE ? "" : study->budgets[budget].label);
+    SP_GO(series_of(&reference, r, data, study->reference, budget));
+    for (size_t m = 0; m < study->method_count; m++)
+        if (m != study->reference && sp_study_find_entry(r, there, m, budget))
+            SP_GO(compare_method(&list[count++], r, &reference, data, m, budget));
+    if (count) {
+        SP_GO(adjust(list, count));
+        sp_document_text(&r->d, "%s:", title);
         write_differences(r, list, count);
     }
+out:
     free(reference.scores);
-    free(adjusted);
-    free(p);
     free(list);
     return rc;
 }

@@ -160,7 +160,8 @@ static void learning_rates(struct sp_study_report *r)
     sp_document_text(&r->d,
                      "The best rate of each method was chosen by the same validation rows that it is judged by here, so the "
                      "figures of methods with several rates flatter them a little, and more the more rates there are.");
-    sp_document_header(&r->d, (const char *const[]){ "data set", "method", "budget", "learning rate", "seeds", "mean", "deviation", NULL });
+    sp_document_header(&r->d, (const char *const[]){ "data set", "method", "budget", "learning rate", "seeds", "mean", "deviation",
+                                                     NULL });
     for (size_t i = 0; i < r->study->cell_count; i++) {
         const struct sp_study_cell *cell = &r->study->cells[i];
         const struct sp_study_run *run = &r->study->runs[cell->first];
@@ -180,28 +181,49 @@ static void learning_rates(struct sp_study_report *r)
 
 /* ---- the whole ---- */
 
+static const char *device_of(const struct sp_study_run *run)
+{
+    const char *name = json_string_value(json_object_get(run->result, "device"));
+
+    return name ? name : "";
+}
+
+/* Each device with its runs: times and memory of several do not compare. */
+static void devices(struct sp_study_report *r)
+{
+    const struct sp_study *study = r->study;
+
+    for (size_t i = 0; i < study->run_count; i++) {
+        bool seen = false;
+        size_t count = 0;
+
+        for (size_t k = 0; study->runs[i].result && k < study->run_count; k++)
+            if (study->runs[k].result && strcmp(device_of(&study->runs[k]), device_of(&study->runs[i])) == 0) {
+                seen = seen || k < i;
+                count++;
+            }
+        if (count && !seen)
+            sp_document_item(&r->d, "%zu on %s", count, device_of(&study->runs[i]));
+    }
+}
+
 static void introduce(struct sp_study_report *r)
 {
     const struct sp_study *study = r->study;
-    const struct sp_study_run *one = NULL;
     size_t done = 0;
     char text[256];
 
-    for (size_t i = 0; i < study->run_count; i++) {
+    for (size_t i = 0; i < study->run_count; i++)
         done += study->runs[i].result != NULL;
-        one = study->runs[i].result ? &study->runs[i] : one;
-    }
-    sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done.", study->path,
+    sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done, by speft-cl %s:", study->path,
                      study->suffix[0] ? ", the part of it called " : "", study->suffix + (study->suffix[0] == '-'), done,
-                     study->run_count);
-    if (one)
-        sp_document_text(
-            &r->d,
-            "speft-cl %s on %s. Scores are of the validation file after training. deviation: the standard deviation over "
-            "the seeds. rows' error: the standard error that a score has from so few rows. seconds: of the whole run, "
-            "start and evaluation included; tokens/s: of the training loop. Peak memory is the process's.",
-            json_string_value(json_object_get(one->result, "version")),
-            json_string_value(json_object_get(one->result, "device")));
+                     study->run_count, PACKAGE_VERSION);
+    devices(r);
+    sp_document_text(
+        &r->d,
+        "Scores are of the validation file after training. deviation: the standard deviation over the seeds. rows' error: the "
+        "standard error that a score has from so few rows. seconds: of the whole run, start and evaluation included; tokens/s: of "
+        "the training loop. Peak memory is the process's.");
     for (size_t i = 0; i < study->run_count; i++) {
         if (!study->runs[i].error)
             continue;

@@ -11,6 +11,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
 #include "runtime/io/checkpoint.h"
+#include "runtime/train/result.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,6 @@
 #endif
 
 #define RESULT_MAX ((size_t)1 << 20)
-#define ADAPTER_MAX ((size_t)4 << 20)
 #define INPUTS_MAX ((size_t)1000)
 #define TAIL_MAX 2048 /* bytes of a log that are looked at for its last line */
 #define POLL_SECONDS 0.1
@@ -36,6 +36,28 @@
 #else
 #define SELF "speft-cl" /* as PATH finds it */
 #endif
+
+/* Files of a run's folder. */
+struct paths {
+    char *config, *result, *error, *log; /* error: why the run failed, for later reports */
+};
+
+static int paths_of(struct paths *out, const struct sp_study_run *run)
+{
+    const char *dir = run->config.output_dir;
+
+    *out = (struct paths){ sp_fs_join(dir, "config.resolved.yaml"), sp_fs_join(dir, "result.json"), sp_fs_join(dir, "error.txt"),
+                           sp_fs_join(dir, "log.txt") };
+    return out->config && out->result && out->error && out->log ? 0 : SP_ENOMEM;
+}
+
+static void free_paths(struct paths *paths)
+{
+    free(paths->config);
+    free(paths->result);
+    free(paths->error);
+    free(paths->log);
+}
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -74,13 +96,13 @@ static int same_config(bool *out, const struct sp_study_run *run, const char *pa
 static char *model_checksum(const char *name)
 {
     struct sp_checkpoint *checkpoint = NULL;
-    char *dir = NULL, *sum = NULL;
+    char *dir = NULL, sum[SP_HASH_HEX];
+    bool known = sp_checkpoint_resolve(&dir, name) == 0 && sp_checkpoint_open(&checkpoint, dir) == 0 &&
+                 sp_train_model_checksum(sum, checkpoint) == 0;
 
-    if (sp_checkpoint_resolve(&dir, name) == 0 && sp_checkpoint_open(&checkpoint, dir) == 0)
-        sum = sp_strdup(sp_checkpoint_checksum(checkpoint));
     sp_checkpoint_close(checkpoint);
     free(dir);
-    return sum;
+    return known ? sp_strdup(sum) : NULL;
 }
 
 static char *file_checksum(const char *path)
@@ -90,13 +112,15 @@ static char *file_checksum(const char *path)
     return sp_hash_file(sum, path) == 0 ? sp_strdup(sum) : NULL;
 }
 
-/* Whether a model or a data file has changed since it had the checksum `then`; each is read once for all runs. One that is not
- * known, then or now, has not. */
-static int has_changed(bool *out, struct sp_study *study, const char *name, bool is_model, const char *then)
+/* Whether the result's checksum under `key` is another than that of the model or data file `name` now; each is read once for all
+ * runs. One that cannot be read now cannot speak against the result. */
+static int has_changed(bool *out, struct sp_study *study, const struct sp_study_run *run, const char *name, const char *key)
 {
+    const char *then = text_at(run->result, key);
     struct sp_study_input *input = NULL;
+    bool is_model = strcmp(key, "model_sha256") == 0;
 
-    if (!name || !then)
+    if (!name)
         return 0;
     for (size_t i = 0; i < study->input_count && !input; i++)
         if (study->inputs[i].is_model == is_model && strcmp(study->inputs[i].name, name) == 0)
@@ -110,28 +134,29 @@ static int has_changed(bool *out, struct sp_study *study, const char *name, bool
         study->input_count++;
         input->checksum = is_model ? model_checksum(name) : file_checksum(name);
     }
-    *out = *out || (input->checksum && strcmp(then, input->checksum) != 0);
+    *out = *out || (input->checksum && (!then || strcmp(then, input->checksum) != 0));
     return 0;
 }
 
-/* Whether the run's adapter is of another model, or its result of other data, than what now has their names. */
+/* Whether the result is of another model or of other data than what now has their names. */
 static int has_other_inputs(bool *out, struct sp_study *study, const struct sp_study_run *run)
 {
-    const struct sp_config *config = &run->config;
-    char *path = sp_fs_join(config->output_dir, "adapter/adapter.json");
-    json_t *adapter = NULL;
-    int rc;
-
     *out = false;
-    SP_GO(path ? 0 : SP_ENOMEM);
-    if (sp_json_load(&adapter, path, ADAPTER_MAX) == 0)
-        SP_GO(has_changed(out, study, config->model_name_or_path, true, text_at(json_object_get(adapter, "base_model"), "sha256")));
-    SP_GO(has_changed(out, study, config->train_file, false, text_at(run->result, "train_file_sha256")));
-    SP_GO(has_changed(out, study, config->validation_file, false, text_at(run->result, "validation_file_sha256")));
-out:
-    json_decref(adapter);
+    SP_TRY(has_changed(out, study, run, run->config.model_name_or_path, "model_sha256"));
+    SP_TRY(has_changed(out, study, run, run->config.train_file, "train_file_sha256"));
+    return has_changed(out, study, run, run->config.validation_file, "validation_file_sha256");
+}
+
+static bool has_adapter(const struct sp_study_run *run)
+{
+    char *path = sp_fs_join(run->config.output_dir, "adapter");
+    struct sp_adapter adapter;
+    bool whole = path && sp_adapter_load(&adapter, path) == 0;
+
+    if (whole)
+        sp_adapter_release(&adapter);
     free(path);
-    return rc;
+    return whole;
 }
 
 /* Whether the result is this program's, and whole. */
@@ -144,25 +169,28 @@ static bool is_current(const struct sp_study_run *run)
 
 int sp_study_check(struct sp_study *study, struct sp_study_run *run)
 {
-    char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
-    char *result = sp_fs_join(run->config.output_dir, "result.json");
+    struct paths paths;
     bool same = false, other = false;
-    int rc = config && result ? 0 : SP_ENOMEM;
+    size_t length;
+    int rc = paths_of(&paths, run);
 
     json_decref(run->result);
+    free(run->error);
     run->result = NULL;
-    if (rc == 0 && sp_fs_exists(result) && sp_fs_exists(config))
-        rc = same_config(&same, run, config);
-    if (rc == 0 && same && sp_json_load(&run->result, result, RESULT_MAX) < 0)
+    run->error = NULL;
+    if (rc == 0 && sp_fs_exists(paths.config))
+        rc = same_config(&same, run, paths.config);
+    if (rc == 0 && same && sp_fs_exists(paths.error) && sp_fs_read(&run->error, &length, paths.error, RESULT_MAX) < 0)
+        run->error = NULL;
+    if (rc == 0 && same && sp_fs_exists(paths.result) && sp_json_load(&run->result, paths.result, RESULT_MAX) < 0)
         run->result = NULL; /* damaged: the run is done again */
     if (rc == 0 && run->result)
         rc = has_other_inputs(&other, study, run);
-    if (run->result && (other || !is_current(run))) {
+    if (run->result && (other || !is_current(run) || !has_adapter(run))) {
         json_decref(run->result);
         run->result = NULL;
     }
-    free(config);
-    free(result);
+    free_paths(&paths);
     return rc;
 }
 
@@ -244,23 +272,29 @@ static int wait_for(pid_t pid, const char *log, void (*tick)(void *user, const c
     return status;
 }
 
-static int prepare(struct sp_study_run *run, const char *config, const char *result)
+static int remove_old(const char *path)
+{
+    return unlink(path) < 0 && errno != ENOENT ? sp_error(SP_EIO, "cannot remove %s: %s", path, strerror(errno)) : 0;
+}
+
+/* The run's folder with its configuration, and nothing that tells of an earlier end. */
+static int prepare(struct sp_study_run *run, const struct paths *paths)
 {
     struct sp_buf text = SP_BUF((size_t)1 << 20);
-    int rc = sp_fs_mkdirs(run->config.output_dir);
+    int rc;
 
-    if (rc == 0 && unlink(result) < 0 && errno != ENOENT)
-        rc = sp_error(SP_EIO, "cannot remove %s: %s", result, strerror(errno));
+    SP_TRY(sp_fs_mkdirs(run->config.output_dir));
+    SP_TRY(remove_old(paths->result));
+    SP_TRY(remove_old(paths->error));
+    rc = sp_config_write(&run->config, &text);
     if (rc == 0)
-        rc = sp_config_write(&run->config, &text);
-    if (rc == 0)
-        rc = sp_fs_write(config, text.data, text.length);
+        rc = sp_fs_write(paths->config, text.data, text.length);
     sp_buf_free(&text);
     return rc;
 }
 
 /* What the child's end means. */
-static int judge(struct sp_study *study, struct sp_study_run *run, int status, const char *log)
+static int judge(struct sp_study *study, struct sp_study_run *run, int status, const struct paths *paths)
 {
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
@@ -269,25 +303,24 @@ static int judge(struct sp_study *study, struct sp_study_run *run, int status, c
         return 0;
     json_decref(run->result);
     run->result = NULL;
-    run->error = last_error(log);
+    run->error = last_error(paths->log);
     if (!run->error && WIFSIGNALED(status))
         run->error = sp_asprintf("the process was ended by signal %d", WTERMSIG(status));
     else if (!run->error)
-        run->error = sp_asprintf("the process ended with exit status %d; %s says more", WEXITSTATUS(status), log);
-    return run->error ? 0 : SP_ENOMEM;
+        run->error = sp_asprintf("the process ended with exit status %d; %s says more", WEXITSTATUS(status), paths->log);
+    return run->error ? sp_fs_write(paths->error, run->error, strlen(run->error)) : SP_ENOMEM;
 }
 
 int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user)
 {
-    char *config = sp_fs_join(run->config.output_dir, "config.resolved.yaml");
-    char *result = sp_fs_join(run->config.output_dir, "result.json"), *log = sp_fs_join(run->config.output_dir, "log.txt");
-    int rc = config && result && log ? 0 : SP_ENOMEM;
+    struct paths paths;
+    int rc = paths_of(&paths, run);
     pid_t pid = -1, parent = getpid();
 
     free(run->error);
     run->error = NULL;
     if (rc == 0)
-        rc = prepare(run, config, result);
+        rc = prepare(run, &paths);
     if (rc == 0) {
         fflush(NULL); /* or the child would write it again */
         pid = fork();
@@ -295,12 +328,10 @@ int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick
             rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
     }
     if (pid == 0)
-        become_run(config, log, parent);
+        become_run(paths.config, paths.log, parent);
     if (rc == 0)
-        rc = judge(study, run, wait_for(pid, log, tick, user), log);
-    free(config);
-    free(result);
-    free(log);
+        rc = judge(study, run, wait_for(pid, paths.log, tick, user), &paths);
+    free_paths(&paths);
     return rc;
 }
 

@@ -83,6 +83,8 @@ static int load_specials(struct sp_tokenizer *t, const json_t *json, const char 
     return rc;
 }
 
+const char *const sp_tokenizer_files[] = { "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", NULL };
+
 /* The directory's tokenizer.json, or one made of its vocab.txt; *path is the file, for messages. */
 static int read_definition(json_t **out, char **path, const char *model_dir)
 {

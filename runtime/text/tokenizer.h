@@ -43,6 +43,9 @@ struct sp_encoding {
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir);
 void sp_tokenizer_free(struct sp_tokenizer *tokenizer);
 
+/* The files of a model directory that decide about its tokenizer, where they are there; NULL ends them. */
+extern const char *const sp_tokenizer_files[];
+
 /*
  * Encodes text[length] and, where pair is not NULL, pair[pair_length]. Bytes that are no UTF-8
  * count as U+FFFD, one for each maximal ill-formed part (Python's errors="replace"); NUL bytes are

@@ -12,6 +12,36 @@
 #define RESULT_FILE "result.json"
 #define PREDICTIONS_FILE "predictions.jsonl"
 
+int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint)
+{
+    char *config = json_dumps(sp_checkpoint_config(checkpoint), JSON_COMPACT | JSON_SORT_KEYS);
+    struct sp_hash hash;
+    int rc = config ? 0 : SP_ENOMEM;
+
+    SP_TRY(rc);
+    sp_hash_init(&hash);
+    sp_hash_update_string(&hash, sp_checkpoint_checksum(checkpoint));
+    sp_checkpoint_forget(checkpoint); /* the checksum has read every page */
+    sp_hash_update_string(&hash, config);
+    free(config);
+    for (size_t i = 0; rc == 0 && sp_tokenizer_files[i]; i++) {
+        char *path = sp_fs_join(sp_checkpoint_dir(checkpoint), sp_tokenizer_files[i]);
+
+        if (path && !sp_fs_exists(path)) {
+            free(path);
+            continue;
+        }
+        rc = path ? sp_hash_file(hex, path) : SP_ENOMEM;
+        if (rc == 0) {
+            sp_hash_update_string(&hash, sp_tokenizer_files[i]);
+            sp_hash_update_string(&hash, hex);
+        }
+        free(path);
+    }
+    sp_hash_final(&hash, hex);
+    return rc;
+}
+
 /* The evaluation as an object under `key`. */
 static int put_evaluation(json_t *object, const char *key, const struct sp_evaluation *e, enum sp_task task)
 {
@@ -28,12 +58,12 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
 {
     char *path = sp_fs_join(run->config->output_dir, RESULT_FILE);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s?}", "version", PACKAGE_VERSION, "device",
+        "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?}", "version", PACKAGE_VERSION, "device",
         sp_device_info(run->device)->name, "task", run->task == SP_TASK_REGRESSION ? "regression" : "classification", "steps",
         (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "seconds", r->seconds, "tokens_per_second",
         (double)r->tokens / (r->seconds + 1e-9), "ready_seconds", r->ready_seconds, "first_step_seconds", r->first_step_seconds,
         "total_seconds", r->total_seconds, "trained", (json_int_t)r->trained, "parameters", (json_int_t)r->parameters,
-        "peak_memory", (json_int_t)r->host_peak, "device_peak_memory", (json_int_t)r->device_peak,
+        "peak_memory", (json_int_t)r->host_peak, "device_peak_memory", (json_int_t)r->device_peak, "model_sha256", r->model_sha256,
         "train_file_sha256", r->train_sha256, "validation_file_sha256", r->validation_sha256[0] ? r->validation_sha256 : NULL);
     int rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", RESULT_FILE);
 

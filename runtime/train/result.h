@@ -5,6 +5,9 @@
 
 #include "runtime/train/trainer.h"
 
+/* Of all of a model directory that a run depends on: weights, config.json, the tokenizer's files. SP_EIO when one cannot be read. */
+int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint);
+
 /* Writes the file. */
 int sp_train_result_save(const struct sp_train_result *result, const struct sp_run *run);
 

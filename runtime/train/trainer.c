@@ -293,6 +293,14 @@ static int train_steps(struct loop *l)
     return sp_device_finish(l->run->device);
 }
 
+/* What the run reads, as it was. */
+static int keep_checksums(struct sp_train_result *result, const struct sp_run *run)
+{
+    SP_TRY(sp_train_model_checksum(result->model_sha256, run->checkpoint));
+    SP_TRY(sp_hash_file(result->train_sha256, run->config->train_file));
+    return run->config->validation_file ? sp_hash_file(result->validation_sha256, run->config->validation_file) : 0;
+}
+
 static int prepare(struct loop *l)
 {
     struct sp_run *run = l->run;
@@ -302,9 +310,7 @@ static int prepare(struct loop *l)
     SP_TRY(sp_config_require(run->config, "output_dir"));
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_run_load_data(run, true, true));
-    SP_TRY(sp_hash_file(l->result->train_sha256, run->config->train_file));
-    if (run->config->validation_file)
-        SP_TRY(sp_hash_file(l->result->validation_sha256, run->config->validation_file));
+    SP_TRY(keep_checksums(l->result, run));
     SP_TRY(sp_run_build(run, true, 0, 0));
     if (sp_config_is_sparse(run->config))
         SP_TRY(sp_mask_check_budget(run));

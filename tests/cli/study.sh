@@ -41,7 +41,10 @@ test_that '  and none of them is done' has '0 of 30 runs are done'
 test_that '  nothing is written by a list' test ! -e "$out"
 study --list --set methods=head,random --set seeds=7 --set 'budgets={density: [0.1]}' --set learning_rates=0.5
 test_that 'chosen and changed from the command line' has 'words: random, density 0.1, learning rate 0.5, seed 7'
-test_that '  in that order' test "$(head -n 1 "$folder/out" | cut -d, -f1)" = '-     words: head'
+test_that '  in that order' test "$(head -n 1 "$folder/out" | cut -d, -f1)" = '-      words: head'
+study --list --set methods=random --set seeds=7 --set 'budgets={count: [1000001, 1000002, 12345678901, 12345678902], density: [0.1, 0.3333333333333333]}'
+test_that 'budgets keep their digits' sh -c "grep -q 'count 1000002, ' '$folder/out' && grep -q '/count-12345678902_lr-0.001_seed-7$' '$folder/out'"
+test_that '  as few as tell them apart' has '/density-0.3333333333333333_lr-0.001_seed-7'
 write 'budgets: {count: [50]}'
 sed -i 's/random: {/random: {learning_rates: [1, 2, 3], budgets: {density: [0.1, 0.2]}, /' "$config"
 study --list
@@ -144,24 +147,41 @@ test_that '  with what that means' grep -q 'chosen by the same validation rows' 
 
 # ---- another program, another model, other data
 write 'budgets: {count: [50]}'
-result=$out/runs/words/head/lr-0.001_seed-1/result.json
 study --quiet
-sed -i 's/"version": "/&0./' "$result"
-study --list
-test_that 'a result of another version is not done' has '8 of 9 runs are done'
-rm -rf "$out/runs/words/head/lr-0.001_seed-1"
-sed -i 's/\("sha256": "\)..../\10000/' "$out/runs/words/head/lr-0.001_seed-2/adapter/adapter.json"
-study --list
-test_that '  nor is one of another model' has '7 of 9 runs are done'
-rm -rf "$out/runs/words/head/lr-0.001_seed-3/adapter"
-study --list
-test_that '  without its adapter it is not known' has '7 of 9 runs are done'
-result=$out/runs/words/magnitude/count-50_lr-0.001_seed-1/result.json
+# spoilt RUN COMMAND...: COMMAND is done to a run's file; then so many of the nine are done.
+left=9
+spoilt() {
+    dir=$out/runs/words/$1
+    shift
+    "$@"
+    study --list
+    left=$((left - 1))
+    has "$left of 9 runs are done"
+}
+other_sum() { sed -i "s/\\(\"$1\": \"\\)..../\\10000/" "$dir/result.json"; }
+other_version() { sed -i 's/"version": "/&0./' "$dir/result.json"; }
+no_adapter() { rm -r "$dir/adapter"; }
+no_deltas() { echo x >"$dir/adapter/adapter.safetensors"; }
+test_that 'a result of another version is not done' spoilt head/lr-0.001_seed-1 other_version
+test_that '  nor is one of another model' spoilt head/lr-0.001_seed-2 other_sum model_sha256
+test_that '  of other training rows' spoilt magnitude/count-50_lr-0.001_seed-1 other_sum train_file_sha256
+test_that '  of other rows to judge it' spoilt magnitude/count-50_lr-0.001_seed-2 other_sum validation_file_sha256
+test_that '  without its adapter' spoilt random/count-50_lr-0.001_seed-1 no_adapter
+test_that '  with a damaged one' spoilt random/count-50_lr-0.001_seed-2 no_deltas
 sum=$(sha256sum <"$source/eval.jsonl" | cut -d' ' -f1)
-test_that 'a result keeps the checksums of its data' grep -qF "\"validation_file_sha256\": \"$sum\"" "$result"
-sed -i 's/\("validation_file_sha256": "\)..../\10000/' "$result"
-study --list
-test_that '  and is not done when the file is another one' has '6 of 9 runs are done'
+test_that 'the checksums are those of the files' grep -qF "\"validation_file_sha256\": \"$sum\"" \
+    "$out/runs/words/head/lr-0.001_seed-3/result.json"
+mkdir "$folder/model"
+cp "$source"/* "$folder/model"
+write 'budgets: {count: [50]}'
+study --quiet --output-dir "$folder/own" --set "model_name_or_path=$folder/model" --set methods=head
+sed -i 's/"gelu"/"relu"/' "$folder/model/config.json"
+study --list --output-dir "$folder/own" --set "model_name_or_path=$folder/model" --set methods=head
+test_that 'another config.json is another model' has '0 of 3 runs are done'
+study --quiet --output-dir "$folder/own" --set "model_name_or_path=$folder/model" --set methods=head --set seeds=1
+echo '[new]' >>"$folder/model/vocab.txt"
+study --list --output-dir "$folder/own" --set "model_name_or_path=$folder/model" --set methods=head --set seeds=1
+test_that '  so is another vocabulary' has '0 of 1 runs are done'
 
 # ---- two data sets, one of numbers
 write 'budgets: {count: [50]}'
@@ -207,11 +227,15 @@ test_that '  and nothing else' sh -c "! ls '$out' | grep -qE '\.(md|html|jsonl)\
 write 'budgets: {count: [50, 50000000]}'
 study --set methods=random,head
 test_that 'a run that fails fails the study, at its end' test "$status" = 1
-test_that '  with its own words' grep -qF 'speft-cl: error: 3 of 9 runs failed; the first: words, random, count 5e+07, learning rate 0.001, seed 1: the sparse budget' "$folder/err"
+test_that '  with its own words' grep -qF 'speft-cl: error: 3 of 9 runs failed; the first: words, random, count 50000000, learning rate 0.001, seed 1: the sparse budget' "$folder/err"
 test_that '  and those after it are done' test -e "$out/runs/words/head/lr-0.001_seed-3/result.json"
-test_that '  the report has it, too' grep -qF 'failed: words, random, count 5e+07' "$out/report-methods-random-head.md"
+test_that '  the report has it, too' grep -qF 'failed: words, random, count 50000000' "$out/report-methods-random-head.md"
 study --list --set methods=random,head
 test_that '  it is not done' has '6 of 9 runs are done'
+test_that '  it is called failed' count '^failed' 3
+study --report --set methods=random,head
+test_that '  a report without running keeps it' grep -qF 'failed: words, random, count 50000000' "$out/report-methods-random-head.md"
+test_that '  and fails like the study' test "$status" = 1
 
 # ---- interrupted
 write 'budgets: {count: [50]}'
@@ -289,6 +313,12 @@ bad "$config:14:12: there is no method \"randm\"; did you mean \"random\"?"
 write 'reference: random' 'learning_rates: [1]'
 sed -i 's/head: {/head: {learning_rate: 2, /' "$config"
 bad "$config:12:10: learning_rate would give way to the study's learning_rates: write learning_rates: [...] for head"
+write
+sed -i 's/head: {/head: {seed: 2, /' "$config"
+bad "$config:12:10: seed would give way to the study's seeds: name it there"
+write
+sed -i 's/words: {/words: {output_dir: here, /' "$config"
+bad "$config:8:11: output_dir is the study's: each run has a folder of its own in it"
 write
 sed -i 's/metric: magnitude/metrik: magnitude/' "$config"
 bad "$config:11:24: unknown option \"metrik\" in sparse; did you mean \"metric\"?"
