@@ -272,7 +272,7 @@ static int allocate_params(struct sp_plan *plan)
         if (p->kind == SP_PARAM_LINEAR)
             rc = sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows, p->cols, needs_backward(plan, (int)i));
         else
-            rc = sp_buffer_create(&p->value, plan->device, (size_t)p->rows * (size_t)p->cols * sizeof(float));
+            rc = sp_buffer_create(&p->value, plan->device, sp_param_elements(p) * sizeof(float));
         if (rc < 0)
             return sp_error_context(rc, "while allocating %s", p->name);
     }

@@ -50,6 +50,12 @@ struct sp_param {
     struct sp_buffer *gradient;   /* table, vector: where its gradient goes; NULL: nowhere */
 };
 
+/* How many numbers it has. */
+static inline size_t sp_param_elements(const struct sp_param *param)
+{
+    return (size_t)param->rows * (size_t)param->cols;
+}
+
 int sp_plan_create(struct sp_plan **out);
 void sp_plan_free(struct sp_plan *plan); /* NULL is fine; parameters' device memory too */
 

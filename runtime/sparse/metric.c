@@ -1,5 +1,6 @@
 #include "runtime/sparse/metric.h"
 
+#include <math.h>
 #include <string.h>
 
 const struct sp_metric *const sp_metrics[] = {
@@ -15,4 +16,11 @@ const struct sp_metric *sp_metric_find(const char *name)
         if (strcmp(sp_metrics[i]->name, name) == 0)
             return sp_metrics[i];
     return NULL;
+}
+
+int sp_metric_score_product(float *out, const struct sp_metric_input *in)
+{
+    for (size_t i = 0; i < in->count; i++)
+        out[i] = fabsf(in->weight[i] * in->gradient[i]);
+    return 0;
 }

@@ -54,6 +54,9 @@ struct sp_metric {
     int (*score)(float *out, const struct sp_metric_input *input);
 };
 
+/* The score of several: |weight * gradient|. */
+int sp_metric_score_product(float *out, const struct sp_metric_input *input);
+
 #define SP_METRIC(name) extern const struct sp_metric sp_metric_##name;
 #include "runtime/sparse/metric.def"
 #undef SP_METRIC

@@ -1,19 +1,10 @@
 /* snip: |W g|, the change of the loss when the entry is removed, to first order (SNIP, arXiv 1810.02340). */
 #include "runtime/sparse/metric.h"
 
-#include <math.h>
-
-static int score(float *out, const struct sp_metric_input *in)
-{
-    for (size_t i = 0; i < in->count; i++)
-        out[i] = fabsf(in->weight[i] * in->gradient[i]);
-    return 0;
-}
-
 const struct sp_metric sp_metric_snip = {
     .name = "snip",
     .summary = "the largest weight times gradient",
     .cost = "a forward and backward pass over the scoring rows",
     .needs = SP_NEED_WEIGHT | SP_NEED_GRADIENT,
-    .score = score,
+    .score = sp_metric_score_product,
 };

@@ -2,19 +2,10 @@
  * of its own choosing, the same for all tensors, so that deep models' products stay inside fp32's range: only the order counts. */
 #include "runtime/sparse/metric.h"
 
-#include <math.h>
-
-static int score(float *out, const struct sp_metric_input *in)
-{
-    for (size_t i = 0; i < in->count; i++)
-        out[i] = fabsf(in->weight[i] * in->gradient[i]);
-    return 0;
-}
-
 const struct sp_metric sp_metric_synflow = {
     .name = "synflow",
     .summary = "the largest synaptic flow: no layer is cut off; needs no data",
     .cost = "a pass of one token, and every parameter rewritten twice",
     .needs = SP_NEED_WEIGHT | SP_NEED_FLOW,
-    .score = score,
+    .score = sp_metric_score_product,
 };

@@ -4,19 +4,10 @@
  */
 #include "runtime/sparse/metric.h"
 
-#include <math.h>
-
-static int score(float *out, const struct sp_metric_input *in)
-{
-    for (size_t i = 0; i < in->count; i++)
-        out[i] = fabsf(in->weight[i] * in->gradient[i]);
-    return 0;
-}
-
 const struct sp_metric sp_metric_taylor_fo = {
     .name = "taylor_fo",
     .summary = "the largest squared weight times gradient: snip's mask",
     .cost = "a forward and backward pass over the scoring rows",
     .needs = SP_NEED_WEIGHT | SP_NEED_GRADIENT,
-    .score = score,
+    .score = sp_metric_score_product,
 };

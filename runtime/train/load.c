@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t elements(const struct sp_param *p)
-{
-    return (size_t)p->rows * (size_t)p->cols;
-}
-
 /* What the plan wants of the checkpoint. A head that is not kept is not looked for. */
 static void expect(struct sp_weight *w, const struct sp_param *p)
 {
@@ -71,7 +66,7 @@ static void initialise(float *out, const struct sp_run *run, size_t param, const
 {
     uint64_t seed = (uint64_t)run->config->seed;
 
-    for (size_t i = 0; i < elements(p); i++)
+    for (size_t i = 0; i < sp_param_elements(p); i++)
         out[i] = p->kind == SP_PARAM_VECTOR ? 0 : run->model.initializer_range *
                                                      (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
 }
@@ -102,7 +97,7 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
 
     SP_TRY(adapter_dense(&dense, run, name, &run->weights[i]));
     if (dense) {
-        memcpy(out, dense->data, elements(p) * sizeof *out);
+        memcpy(out, dense->data, sp_param_elements(p) * sizeof *out);
         return 0;
     }
     if (!run->weights[i].tensor) {
@@ -112,7 +107,7 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
         initialise(out, run, i, p);
         return 0;
     }
-    SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, elements(p)));
+    SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, sp_param_elements(p)));
     for (size_t k = 0; sparse && k < sparse->count; k++)
         out[sparse->indices[k]] += sparse->values[k];
     return 0;
@@ -127,7 +122,7 @@ static bool keeps_master(const struct sp_run *run, size_t i, const struct sp_par
 static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffer *staging)
 {
     struct sp_param *p = sp_plan_param_at(run->plan, i);
-    size_t bytes = elements(p) * sizeof *host;
+    size_t bytes = sp_param_elements(p) * sizeof *host;
     struct sp_buffer *plain = p->value;
 
     SP_TRY(host_values(host, run, i, p));
@@ -177,9 +172,9 @@ int sp_load_params(struct sp_run *run)
     for (size_t i = 0; i < count; i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
-        largest = elements(p) > largest ? elements(p) : largest;
-        if (p->kind == SP_PARAM_LINEAR && elements(p) > linear)
-            linear = elements(p);
+        largest = sp_param_elements(p) > largest ? sp_param_elements(p) : largest;
+        if (p->kind == SP_PARAM_LINEAR && sp_param_elements(p) > linear)
+            linear = sp_param_elements(p);
     }
     host = sp_calloc(largest, sizeof *host);
     SP_GO(host ? 0 : SP_ENOMEM);

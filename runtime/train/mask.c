@@ -7,6 +7,7 @@
 #include "runtime/sparse/select.h"
 #include "runtime/train/score_cache.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,9 +18,7 @@ static struct sp_param *param_of(const struct sp_run *run, const struct sp_mask 
 
 static size_t size_of(const struct sp_run *run, const struct sp_mask *mask, size_t t)
 {
-    const struct sp_param *p = param_of(run, mask, t);
-
-    return (size_t)p->rows * (size_t)p->cols;
+    return sp_param_elements(param_of(run, mask, t));
 }
 
 static int find_targets(struct sp_mask *mask, const struct sp_run *run)
@@ -30,6 +29,9 @@ static int find_targets(struct sp_mask *mask, const struct sp_run *run)
     for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
         if (!sp_run_is_target(run, i))
             continue;
+        if (sp_param_elements(sp_plan_param_at(run->plan, i)) > INT_MAX)
+            return sp_error(SP_ELIMIT, "%s has %zu weights, and a target has at most %d: leave it out of sparse.target_modules",
+                            sp_run_param_name(run, i), sp_param_elements(sp_plan_param_at(run->plan, i)), INT_MAX);
         mask->tensors[mask->count].param = i;
         mask->targeted += size_of(run, mask, mask->count++);
     }

@@ -238,7 +238,7 @@ static int reselect_tensor(struct sp_mask_tensor *next, struct sp_trained_seed *
 {
     const struct sp_mask_tensor *now = &trained->mask.tensors[i];
     const struct sp_param *p = param_of(run, now);
-    size_t K = now->count, inactive = (size_t)p->rows * (size_t)p->cols - K;
+    size_t K = now->count, inactive = sp_param_elements(p) - K;
     uint32_t *words = sp_calloc(4 * K, sizeof *words); /* a new support has up to 2 K entries while it is made */
     float *numbers = sp_calloc(3 * K, sizeof *numbers);
     struct tensor t = { .now = now, .name = sp_run_param_name(run, now->param), .n = (size_t)((double)K * share),

@@ -27,11 +27,6 @@ struct sp_rewrite {
     size_t targets;
 };
 
-static size_t elements(const struct sp_param *p)
-{
-    return (size_t)p->rows * (size_t)p->cols;
-}
-
 int sp_rewrite_create(struct sp_rewrite **out, struct sp_plan *plan, struct sp_device *device, size_t targets)
 {
     struct sp_rewrite *r = sp_calloc(1, sizeof *r);
@@ -45,9 +40,9 @@ int sp_rewrite_create(struct sp_rewrite **out, struct sp_plan *plan, struct sp_d
     for (size_t i = 0; i < sp_plan_param_count(plan); i++) {
         const struct sp_param *p = sp_plan_param_at(plan, i);
 
-        largest = elements(p) > largest ? elements(p) : largest;
-        if (p->kind == SP_PARAM_LINEAR && elements(p) > linear)
-            linear = elements(p);
+        largest = sp_param_elements(p) > largest ? sp_param_elements(p) : largest;
+        if (p->kind == SP_PARAM_LINEAR && sp_param_elements(p) > linear)
+            linear = sp_param_elements(p);
     }
     r->host = sp_calloc(largest, sizeof *r->host);
     r->kept = sp_calloc(targets, sizeof *r->kept);
@@ -74,14 +69,14 @@ void sp_rewrite_free(struct sp_rewrite *r)
 static int read_param(float *out, const struct sp_param *p)
 {
     return p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_read(out, &p->weight)
-                                      : sp_buffer_read(out, p->value, 0, elements(p) * sizeof *out);
+                                      : sp_buffer_read(out, p->value, 0, sp_param_elements(p) * sizeof *out);
 }
 
 static int write_param(struct sp_rewrite *r, struct sp_param *p, const float *values)
 {
     if (p->kind != SP_PARAM_LINEAR)
-        return sp_buffer_write(p->value, 0, values, elements(p) * sizeof *values);
-    SP_TRY(sp_buffer_write(r->staging, 0, values, elements(p) * sizeof *values));
+        return sp_buffer_write(p->value, 0, values, sp_param_elements(p) * sizeof *values);
+    SP_TRY(sp_buffer_write(r->staging, 0, values, sp_param_elements(p) * sizeof *values));
     return sp_gemm_weight_pack(&p->weight, r->staging);
 }
 
@@ -89,7 +84,7 @@ static int write_param(struct sp_rewrite *r, struct sp_param *p, const float *va
 static int rewrite_signs(struct sp_rewrite *r, struct sp_param *p, size_t first, bool restore)
 {
     SP_TRY(read_param(r->host, p));
-    for (size_t k = 0; k < elements(p); k++) {
+    for (size_t k = 0; k < sp_param_elements(p); k++) {
         size_t bit = first + k;
         uint32_t word;
 
@@ -112,7 +107,7 @@ static int rewrite_all_signs(struct sp_rewrite *r, bool restore)
         struct sp_param *p = sp_plan_param_at(r->plan, i);
 
         SP_TRY(rewrite_signs(r, p, first, restore));
-        first += elements(p);
+        first += sp_param_elements(p);
     }
     return 0;
 }
@@ -122,7 +117,7 @@ int sp_rewrite_absolute(struct sp_rewrite *r)
     size_t total = 0;
 
     for (size_t i = 0; i < sp_plan_param_count(r->plan); i++)
-        total += elements(sp_plan_param_at(r->plan, i));
+        total += sp_param_elements(sp_plan_param_at(r->plan, i));
     r->signs = sp_calloc(total / 8 + 1, 1);
     if (!r->signs)
         return SP_ENOMEM;
@@ -137,12 +132,12 @@ int sp_rewrite_keep(struct sp_rewrite *r, size_t t, size_t param, const float *d
 
     SP_TRY(sp_gemm_weight_read(r->host, &p->weight));
     k->param = param;
-    k->direction = sp_calloc(elements(p), sizeof *k->direction);
-    k->weight = k->direction ? sp_calloc(elements(p), sizeof *k->weight) : NULL; /* NULL: not kept */
+    k->direction = sp_calloc(sp_param_elements(p), sizeof *k->direction);
+    k->weight = k->direction ? sp_calloc(sp_param_elements(p), sizeof *k->weight) : NULL; /* NULL: not kept */
     if (!k->weight)
         return SP_ENOMEM;
-    memcpy(k->direction, direction, elements(p) * sizeof *direction);
-    memcpy(k->weight, r->host, elements(p) * sizeof *direction);
+    memcpy(k->direction, direction, sp_param_elements(p) * sizeof *direction);
+    memcpy(k->weight, r->host, sp_param_elements(p) * sizeof *direction);
     return 0;
 }
 
@@ -154,7 +149,7 @@ int sp_rewrite_move(struct sp_rewrite *r, double step)
 
         if (!k->weight)
             continue;
-        for (size_t i = 0; i < elements(p); i++) /* a step of 0 gives every bit back, those of -0 and NaN too */
+        for (size_t i = 0; i < sp_param_elements(p); i++) /* a step of 0 gives every bit back, those of -0 and NaN too */
             r->host[i] = step == 0 ? k->weight[i] : (float)((double)k->weight[i] + step * (double)k->direction[i]);
         SP_TRY(write_param(r, p, r->host));
     }
@@ -168,7 +163,7 @@ double sp_rewrite_step(const struct sp_rewrite *r, double relative)
     for (size_t t = 0; t < r->targets; t++) {
         const struct kept *k = &r->kept[t];
 
-        for (size_t i = 0; i < elements(sp_plan_param_at(r->plan, k->param)); i++) {
+        for (size_t i = 0; i < sp_param_elements(sp_plan_param_at(r->plan, k->param)); i++) {
             weights += (double)k->weight[i] * (double)k->weight[i];
             directions += (double)k->direction[i] * (double)k->direction[i];
         }

@@ -66,7 +66,7 @@ static struct sp_param *target(const struct scoring *s, size_t t)
 
 static size_t size_of(const struct scoring *s, size_t t)
 {
-    return (size_t)target(s, t)->rows * (size_t)target(s, t)->cols;
+    return sp_param_elements(target(s, t));
 }
 
 /* Floats that target t's sink adds up. */

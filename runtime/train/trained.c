@@ -13,11 +13,6 @@ static struct sp_param *param_at(const struct sp_run *run, size_t i)
     return sp_plan_param_at(run->plan, i);
 }
 
-static size_t elements(const struct sp_param *p)
-{
-    return (size_t)p->rows * (size_t)p->cols;
-}
-
 static int create_delta(struct sp_trained *t, struct sp_run *run)
 {
     struct sp_delta_target *targets;
@@ -52,8 +47,8 @@ static int create_dense(struct sp_trained *t, struct sp_run *run)
             continue;
         d->param = i;
         t->dense_count++;
-        t->count += elements(p);
-        SP_TRY(sp_buffer_create(&d->gradient, run->device, elements(p) * sizeof(float)));
+        t->count += sp_param_elements(p);
+        SP_TRY(sp_buffer_create(&d->gradient, run->device, sp_param_elements(p) * sizeof(float)));
         if (p->kind == SP_PARAM_LINEAR) {
             sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);
             p->sink = &d->sink.sink;
@@ -81,7 +76,7 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
         struct sp_param *p = param_at(run, t->dense[i].param);
 
         views[count++] = (struct sp_optim_view){ .name = p->name, .value = p->value, .gradient = t->dense[i].gradient,
-                                                 .count = elements(p), .rows = p->rows, .cols = p->cols,
+                                                 .count = sp_param_elements(p), .rows = p->rows, .cols = p->cols,
                                                  .decay = !(p->flags & SP_PARAM_NO_DECAY) };
     }
     rc = optimizer ? sp_optim_create(&t->optim, run->device, optimizer, views, count, &options)
@@ -160,7 +155,7 @@ static int collect_dense(struct sp_adapter *a, struct sp_trained *t, struct sp_r
         return SP_ENOMEM;
     for (size_t i = 0; i < t->dense_count; i++) {
         const struct sp_param *p = param_at(run, t->dense[i].param);
-        float *data = sp_calloc(elements(p), sizeof *data);
+        float *data = sp_calloc(sp_param_elements(p), sizeof *data);
 
         a->dense[a->dense_count++] = (struct sp_adapter_dense){ .name = sp_run_param_name(run, t->dense[i].param),
                                                                 .rank = p->kind == SP_PARAM_VECTOR ? 1 : 2,
@@ -168,7 +163,7 @@ static int collect_dense(struct sp_adapter *a, struct sp_trained *t, struct sp_r
                                                                 .data = data };
         if (!data)
             return SP_ENOMEM;
-        SP_TRY(sp_buffer_read(data, p->value, 0, elements(p) * sizeof *data));
+        SP_TRY(sp_buffer_read(data, p->value, 0, sp_param_elements(p) * sizeof *data));
     }
     return 0;
 }

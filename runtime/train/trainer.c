@@ -85,7 +85,7 @@ static void count_parameters(struct loop *l)
     for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
-        l->result->parameters += (size_t)p->rows * (size_t)p->cols;
+        l->result->parameters += sp_param_elements(p);
     }
     l->result->trained = l->trained.count;
 }
