@@ -4,6 +4,7 @@
  * every run: an entry outside the adapter is the pretrained weight bit for bit, one inside it that weight plus its value.
  */
 #include "tests/model/program.h"
+#include "tests/train/weights.h"
 #include "tests/unit/device_support.h"
 #include "tests/unit/near.h"
 
@@ -119,49 +120,6 @@ static const json_t *run_of(const struct subject *s)
 
 /* ---- after it ------------------------------------------------------------------------------------------------------------ */
 
-/* A layout of target `param` must hold the pretrained weight, plus the adapter's value where it has one, bit for bit. */
-static void check_layout(const struct sp_run *run, size_t param, enum sp_gemm_kind kind, const float *expected)
-{
-    const struct sp_gemm_weight *weight = &sp_plan_param_at(run->plan, param)->weight;
-    struct sp_buffer *buffer = kind == SP_GEMM_FORWARD ? weight->forward : weight->backward;
-    size_t n = (size_t)weight->out * (size_t)weight->in;
-    float *held;
-
-    if (!buffer)
-        return;
-    held = malloc(sp_buffer_size(buffer));
-    assert_ok(sp_buffer_read(held, buffer, 0, sp_buffer_size(buffer)));
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t at;
-
-        sp_gemm_weight_positions(&at, weight, kind, &i, 1);
-        if (memcmp(&held[at], &expected[i], sizeof(float)) != 0)
-            fail_msg("%s, position %u: %.9g, expected %.9g", sp_run_param_name(run, param), i, (double)held[at],
-                     (double)expected[i]);
-    }
-    free(held);
-}
-
-static void check_weights(const struct sp_run *run, const struct sp_adapter *a)
-{
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        const struct sp_param *p = sp_plan_param_at(run->plan, i);
-        const struct sp_adapter_sparse *sparse;
-        float *weight;
-
-        if (!sp_run_is_target(run, i))
-            continue;
-        weight = calloc((size_t)p->rows * (size_t)p->cols, sizeof *weight);
-        assert_ok(sp_tensor_read_f32(weight, run->weights[i].tensor, 0, (size_t)p->rows * (size_t)p->cols));
-        sparse = sp_adapter_find_sparse(a, sp_run_param_name(run, i));
-        for (size_t k = 0; sparse && k < sparse->count; k++)
-            weight[sparse->indices[k]] += sparse->values[k];
-        check_layout(run, i, SP_GEMM_FORWARD, weight);
-        check_layout(run, i, SP_GEMM_BACKWARD, weight);
-        free(weight);
-    }
-}
-
 /* The adapter has the last mask, or with merge every position that was touched. */
 static void check_adapter(const struct watch *w, const json_t *run)
 {
@@ -180,7 +138,7 @@ static void check_adapter(const struct watch *w, const json_t *run)
         for (size_t k = 0; k < json_array_size(list); k++)
             assert_int_equal(sparse->indices[k], json_integer_value(json_array_get(list, k)));
     }
-    check_weights(&w->run, &a);
+    weights_check_adapter(&w->run, &a);
     sp_adapter_release(&a);
 }
 
@@ -319,7 +277,7 @@ static void test_interrupted(void **state)
     for (size_t t = 0; t < a.sparse_count; t++)
         entries += a.sparse[t].count;
     assert_int_equal(entries, touched);
-    check_weights(&w.run, &a);
+    weights_check_adapter(&w.run, &a);
     sp_adapter_release(&a);
     release(&w);
 }
