@@ -28,6 +28,7 @@ RUNS = {
     "dynamic_merge": ({"method": "dynamic", "interval": 6}, {}),
     "dynamic_revert": ({"method": "dynamic", "interval": 7, "on_drop": "revert"},
                        {"weight_decay": 1.0}),
+    "dynamic_merge_sm3": ({"method": "dynamic", "interval": 6}, {"optimizer": "sm3"}),
     "spiel_ag": ({"method": "spiel", **SMALL}, {}),
     "spiel_ag_clip": ({"method": "spiel", **SMALL, "initial_replacement": 0.6,
                        "replacement_schedule": "cosine", "drop": "delta_change"},
@@ -106,7 +107,9 @@ class Entries:
     def move(self, where, merge, seeds=None):
         """The new positions; `seeds`: {position: (m, v, age)} of those that were not there."""
         old = {p: i for i, p in enumerate(self.where.tolist())}
-        if not merge:
+        if merge:
+            self.rows, self.cols = torch.zeros_like(self.rows), torch.zeros_like(self.cols)
+        else:
             self.flat()[self.where] = self.base
         state = (self.values, self.m, self.v, self.age)
         self.where = where

@@ -19,11 +19,11 @@
 
 enum { EXAMPLES = 20, BATCHES = 3 };
 
-/* A run of the binary reference model, its plan compiled. */
-static void open_run(struct sp_run *run, struct sp_config *config)
+/* A run of the binary reference model, its plan compiled; `options` are set last, up to a NULL. */
+static void open_run_with(struct sp_run *run, struct sp_config *config, const char *const *options)
 {
     const char *srcdir = getenv("srcdir");
-    char *overrides[] = {
+    char *overrides[16] = {
         sp_asprintf("model_name_or_path=%s/tests/data/reference/binary", srcdir ? srcdir : "."),
         sp_asprintf("train_file=%s/tests/data/reference/binary/train.jsonl", srcdir ? srcdir : "."),
         sp_asprintf("max_seq_length=40"),
@@ -31,14 +31,22 @@ static void open_run(struct sp_run *run, struct sp_config *config)
         sp_asprintf("sparse.scoring_examples=%d", EXAMPLES),
         sp_asprintf("sparse.target_modules=query, value, intermediate.dense"),
     };
+    size_t count = 6;
 
-    assert_ok(sp_config_load(config, NULL, (const char *const *)overrides, sizeof overrides / sizeof *overrides));
-    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++)
+    for (; *options; options++)
+        overrides[count++] = sp_strdup(*options);
+    assert_ok(sp_config_load(config, NULL, (const char *const *)overrides, count));
+    for (size_t i = 0; i < count; i++)
         free(overrides[i]);
     *run = (struct sp_run){ .config = config, .families = sp_model_families, .family_count = sp_model_family_count };
     assert_ok(sp_run_open(run));
     assert_ok(sp_run_load_data(run, true, false));
     assert_ok(sp_run_build(run, true, 0, 0));
+}
+
+static void open_run(struct sp_run *run, struct sp_config *config)
+{
+    open_run_with(run, config, (const char *const[]){ NULL });
 }
 
 /* How many batches the scoring said that it takes. */
@@ -357,6 +365,15 @@ static size_t files_in(const char *folder, char path[512])
     return count;
 }
 
+static void remove_folder(const char *folder)
+{
+    char path[512];
+
+    while (files_in(folder, path))
+        assert_int_equal(remove(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* Replaces the file by its first `length` bytes, one of them changed. */
 static void damage(const char *path, size_t length, size_t at)
 {
@@ -429,9 +446,7 @@ static void test_cache(void **state)
         sp_mask_release(&again);
         assert_int_equal(files_in(config.sparse.score_cache, path), 2 + k);
     }
-    while (files_in(config.sparse.score_cache, path))
-        assert_int_equal(remove(path), 0);
-    assert_int_equal(rmdir(config.sparse.score_cache), 0);
+    remove_folder(config.sparse.score_cache);
     assert_int_equal(rmdir(folder), 0);
 
     assert_ok(sp_fs_write(folder, "x", 1)); /* a file where the folder should be: a warning */
@@ -439,6 +454,115 @@ static void test_cache(void **state)
     sp_mask_release(&again);
     assert_int_equal(remove(folder), 0);
     close_run(&run, &config);
+}
+
+/* Copies of the reference's files, each `old` replaced by a `new` of its length; where that is NULL, the last byte is changed. */
+static void copy_changed(const char *folder)
+{
+    static const struct {
+        const char *from, *to, *old, *new;
+    } files[] = {
+        { "train.jsonl", "labels.jsonl", "1], \"label\": \"rejected\"", "1], \"label\": \"accepted\"" },
+        { "train.jsonl", "names.jsonl", "\"accepted\"", "\"xccepted\"" }, /* the same classes for a new head */
+        { "train.jsonl", "tokens.jsonl", " 52,", " 53," },
+        { "train.jsonl", "types.jsonl", "\"token_type_ids\": [0", "\"token_type_ids\": [1" },
+        { "config.json", "config/config.json", "1e-12", "1e-11" },
+        { "model.safetensors", "config/model.safetensors", "", "" },
+        { "vocab.txt", "config/vocab.txt", "", "" },
+        { "config.json", "weights/config.json", "", "" },
+        { "vocab.txt", "weights/vocab.txt", "", "" },
+        { "model.safetensors", "weights/model.safetensors", NULL, NULL },
+    };
+    const char *srcdir = getenv("srcdir");
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *from = sp_asprintf("%s/tests/data/reference/binary/%s", srcdir ? srcdir : ".", files[i].from);
+        char *to = sp_asprintf("%s/%s", folder, files[i].to), *data, *at;
+        size_t size;
+
+        assert_ok(sp_fs_read(&data, &size, from, 1 << 20));
+        if (!files[i].old)
+            data[size - 1] ^= 1;
+        for (at = data; files[i].old && files[i].old[0] && (at = strstr(at, files[i].old));)
+            memcpy(at, files[i].new, strlen(files[i].new));
+        assert_ok(sp_fs_write(to, data, size));
+        free(data);
+        free(to);
+        free(from);
+    }
+}
+
+/* The mask by a metric with another option; how many files the cache has then. */
+static size_t files_after(const char *cache, const char *metric, const char *change)
+{
+    char *folder = sp_asprintf("sparse.score_cache=%s", cache), *name = sp_asprintf("sparse.metric=%s", metric), path[512];
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask mask;
+
+    open_run_with(&run, &config, (const char *const[]){ folder, name, change, NULL });
+    assert_ok(sp_mask_make(&mask, &run, 0));
+    sp_mask_release(&mask);
+    close_run(&run, &config);
+    free(name);
+    free(folder);
+    return files_in(cache, path);
+}
+
+/* Whatever decides about scores has a part in their name. Each option changes no other part by the way: lift reads no rows, so that
+ * their order cannot stand in for the seed. */
+static void test_cache_key(void **state)
+{
+    static const char *const metrics[] = { "lift", "gradient", "grasp" };
+    static const struct {
+        const char *metric, *option, *file; /* file: the option's value, of the changed ones */
+    } cases[] = {
+        { "lift", "seed=43", NULL },
+        { "lift", "sparse.lift_rank=3", NULL },
+        { "lift", "sparse.target_modules=key, value, intermediate.dense", NULL },
+        { "lift", "model_name_or_path=", "weights" },
+        { "gradient", "model_name_or_path=", "config" },
+        { "gradient", "train_file=", "labels.jsonl" },
+        { "gradient", "train_file=", "names.jsonl" },
+        { "gradient", "train_file=", "tokens.jsonl" },
+        { "gradient", "train_file=", "types.jsonl" },
+        { "gradient", "label_smoothing_factor=0.1", NULL },
+        { "gradient", "shuffle=false", NULL },
+        { "gradient", "max_seq_length=20", NULL },
+        { "gradient", "per_device_train_batch_size=8", NULL },
+        { "gradient", "sparse.scoring_examples=19", NULL },
+        { "gradient", "gemm=tiled", NULL },
+        { "grasp", "sparse.sign=code", NULL },
+    };
+    char folder[] = "speft-keys-XXXXXX", *cache, *config, *weights;
+    size_t files = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    cache = sp_asprintf("%s/scores", folder);
+    config = sp_asprintf("%s/config", folder);
+    weights = sp_asprintf("%s/weights", folder);
+    assert_ok(sp_fs_mkdirs(config));
+    assert_ok(sp_fs_mkdirs(weights));
+    copy_changed(folder);
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+        assert_int_equal(files_after(cache, metrics[i], NULL), ++files);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *change = cases[i].file ? sp_asprintf("%s%s/%s", cases[i].option, folder, cases[i].file)
+                                     : sp_strdup(cases[i].option);
+
+        if (files_after(cache, cases[i].metric, change) != ++files)
+            fail_msg("%s, %s: the scores are those that were kept before", cases[i].metric, change);
+        free(change);
+    }
+    assert_int_equal(files_after(cache, "lift", NULL), files);
+    remove_folder(cache);
+    remove_folder(config);
+    remove_folder(weights);
+    remove_folder(folder);
+    free(weights);
+    free(config);
+    free(cache);
 }
 
 /* A model of another family is refused with the names of all that there are. */
@@ -482,7 +606,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_metric), cmocka_unit_test(test_rounds), cmocka_unit_test(test_uniform_count),
         cmocka_unit_test(test_zeros),        cmocka_unit_test(test_flow_range), cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_unknown_family),
+        cmocka_unit_test(test_cache_key),    cmocka_unit_test(test_unknown_family),
     };
 
     return cmocka_run_group_tests_name("mask", tests, NULL, NULL);

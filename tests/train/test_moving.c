@@ -4,6 +4,7 @@
  * every run: an entry outside the adapter is the pretrained weight bit for bit, one inside it that weight plus its value.
  */
 #include "tests/model/program.h"
+#include "tests/train/weights.h"
 #include "tests/unit/device_support.h"
 #include "tests/unit/near.h"
 
@@ -13,6 +14,7 @@
 #include "runtime/train/mask.h"
 #include "runtime/train/trainer.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,49 +121,6 @@ static const json_t *run_of(const struct subject *s)
 
 /* ---- after it ------------------------------------------------------------------------------------------------------------ */
 
-/* A layout of target `param` must hold the pretrained weight, plus the adapter's value where it has one, bit for bit. */
-static void check_layout(const struct sp_run *run, size_t param, enum sp_gemm_kind kind, const float *expected)
-{
-    const struct sp_gemm_weight *weight = &sp_plan_param_at(run->plan, param)->weight;
-    struct sp_buffer *buffer = kind == SP_GEMM_FORWARD ? weight->forward : weight->backward;
-    size_t n = (size_t)weight->out * (size_t)weight->in;
-    float *held;
-
-    if (!buffer)
-        return;
-    held = malloc(sp_buffer_size(buffer));
-    assert_ok(sp_buffer_read(held, buffer, 0, sp_buffer_size(buffer)));
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t at;
-
-        sp_gemm_weight_positions(&at, weight, kind, &i, 1);
-        if (memcmp(&held[at], &expected[i], sizeof(float)) != 0)
-            fail_msg("%s, position %u: %.9g, expected %.9g", sp_run_param_name(run, param), i, (double)held[at],
-                     (double)expected[i]);
-    }
-    free(held);
-}
-
-static void check_weights(const struct sp_run *run, const struct sp_adapter *a)
-{
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        const struct sp_param *p = sp_plan_param_at(run->plan, i);
-        const struct sp_adapter_sparse *sparse;
-        float *weight;
-
-        if (!sp_run_is_target(run, i))
-            continue;
-        weight = calloc((size_t)p->rows * (size_t)p->cols, sizeof *weight);
-        assert_ok(sp_tensor_read_f32(weight, run->weights[i].tensor, 0, (size_t)p->rows * (size_t)p->cols));
-        sparse = sp_adapter_find_sparse(a, sp_run_param_name(run, i));
-        for (size_t k = 0; sparse && k < sparse->count; k++)
-            weight[sparse->indices[k]] += sparse->values[k];
-        check_layout(run, i, SP_GEMM_FORWARD, weight);
-        check_layout(run, i, SP_GEMM_BACKWARD, weight);
-        free(weight);
-    }
-}
-
 /* The adapter has the last mask, or with merge every position that was touched. */
 static void check_adapter(const struct watch *w, const json_t *run)
 {
@@ -169,7 +128,7 @@ static void check_adapter(const struct watch *w, const json_t *run)
     const char *name, *method = json_string_value(json_object_get(json_object_get(json_object_get(run, "config"), "sparse"), "method"));
     struct sp_adapter a;
 
-    if (json_array_size(moves) && strcmp(w->subject->item, "dynamic_merge") != 0)
+    if (json_array_size(moves) && strncmp(w->subject->item, "dynamic_merge", 13) != 0)
         indices = json_object_get(json_array_get(moves, json_array_size(moves) - 1), "indices");
     assert_ok(sp_adapter_load(&a, program_path("%s-%s/adapter", w->subject->model, w->subject->item)));
     assert_string_equal(a.method, method);
@@ -180,7 +139,7 @@ static void check_adapter(const struct watch *w, const json_t *run)
         for (size_t k = 0; k < json_array_size(list); k++)
             assert_int_equal(sparse->indices[k], json_integer_value(json_array_get(list, k)));
     }
-    check_weights(&w->run, &a);
+    weights_check_adapter(&w->run, &a);
     sp_adapter_release(&a);
 }
 
@@ -302,6 +261,109 @@ static void test_short_runs(void **state)
     }
 }
 
+static size_t files_in(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)))
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+static void see_random_mask(void *user, size_t done, const struct sp_mask *mask)
+{
+    struct watch *w = user;
+    struct sp_mask expected;
+
+    w->moves++;
+    assert_ok(sp_mask_make(&expected, &w->run, (uint32_t)(done / (size_t)w->config.sparse.interval)));
+    for (size_t t = 0; t < mask->count; t++) {
+        assert_int_equal(mask->tensors[t].count, expected.tensors[t].count);
+        assert_memory_equal(mask->tensors[t].positions, expected.tensors[t].positions, 4 * expected.tensors[t].count);
+    }
+    sp_mask_release(&expected);
+}
+
+/* method dynamic makes its masks as rounds 1, 2, ...: seen by random, whose draws differ in each. */
+static void test_rounds(void **state)
+{
+    const struct subject s = { "binary", "dynamic_merge" };
+    struct watch w = { .subject = &s };
+    json_t *sparse = json_deep_copy(json_object_get(json_object_get(run_of(&s), "config"), "sparse"));
+    json_t *options = json_pack("{s:o}", "sparse", sparse);
+
+    (void)state;
+    json_object_set_new(sparse, "metric", json_string("random"));
+    prepare(&w, run_of(&s), options);
+    w.run.observer.mask = see_random_mask;
+    assert_ok(sp_train(&w.result, &w.run));
+    assert_int_equal(w.moves, 3);
+    release(&w);
+    json_decref(options);
+}
+
+/* The lines of metrics.jsonl on masks, each of which must have added something. */
+static json_t *mask_lines(const struct subject *s)
+{
+    const json_t *lines = program_lines(program_path("%s-%s/metrics.jsonl", s->model, s->item));
+    json_t *moves = json_array();
+
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        if (json_object_get(json_array_get(lines, i), "mask_size")) {
+            assert_true(program_number(json_array_get(lines, i), "mask_added") > 0);
+            json_array_append(moves, json_array_get(lines, i));
+        }
+    return moves;
+}
+
+/* Scores that are kept change nothing in a run: it goes without a cache, writes one, and reads it. Later scorings, of weights that
+ * have changed, are neither kept nor read, whether the rows come in the same order or not. */
+static void check_cache(const struct subject *s, bool shuffle)
+{
+    json_t *sparse = json_deep_copy(json_object_get(json_object_get(run_of(s), "config"), "sparse")), *moves[3];
+    json_t *options = json_pack("{s:o, s:b}", "sparse", sparse, "shuffle", shuffle);
+    const char *cache = program_path("scores-%d", shuffle);
+    char *bytes[3];
+    size_t lengths[3];
+
+    for (int k = 0; k < 3; k++) {
+        struct watch w = { .subject = s };
+
+        if (k == 1)
+            json_object_set_new(sparse, "score_cache", json_string(cache));
+        prepare(&w, run_of(s), options);
+        assert_ok(sp_train(&w.result, &w.run));
+        bytes[k] = adapter_bytes(s, &lengths[k]);
+        moves[k] = mask_lines(s);
+        release(&w);
+    }
+    assert_int_equal(json_array_size(moves[0]), 3);
+    for (int k = 1; k < 3; k++) {
+        assert_true(json_equal(moves[0], moves[k]));
+        assert_int_equal(lengths[0], lengths[k]);
+        assert_memory_equal(bytes[0], bytes[k], lengths[0]);
+    }
+    assert_int_equal(files_in(cache), 1);
+    for (int k = 0; k < 3; k++) {
+        json_decref(moves[k]);
+        free(bytes[k]);
+    }
+    json_decref(options);
+}
+
+static void test_cache(void **state)
+{
+    static const struct subject s = { "binary", "dynamic_merge" };
+
+    (void)state;
+    for (int shuffle = 0; shuffle < 2; shuffle++)
+        check_cache(&s, shuffle);
+}
+
 /* Interrupted after a move: the adapter is whole, and the weights are what it says. The flag stays up: this is the last test. */
 static void test_interrupted(void **state)
 {
@@ -319,7 +381,7 @@ static void test_interrupted(void **state)
     for (size_t t = 0; t < a.sparse_count; t++)
         entries += a.sparse[t].count;
     assert_int_equal(entries, touched);
-    check_weights(&w.run, &a);
+    weights_check_adapter(&w.run, &a);
     sp_adapter_release(&a);
     release(&w);
 }
@@ -357,6 +419,8 @@ int main(void)
         add_model(models[i]);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_same_bits);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_short_runs);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_rounds);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_cache);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_interrupted);
     return _cmocka_run_group_tests("moving", tests, count, program_setup, program_teardown);
 }

@@ -8,7 +8,16 @@ check_PROGRAMS += tests/train/test_mask
 tests_train_test_mask_SOURCES = tests/train/test_mask.c tests/unit/device_support.h
 tests_train_test_mask_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/train/test_moving
-tests_train_test_moving_SOURCES = tests/train/test_moving.c tests/model/program.c tests/model/program.h tests/unit/near.h
+tests_train_test_moving_SOURCES = tests/train/test_moving.c tests/train/weights.c tests/train/weights.h tests/model/program.c \
+	tests/model/program.h tests/unit/near.h
 tests_train_test_moving_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/tools/moving_torch.py
-TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_train
+
+# Properties over random configurations, both sides of each move looked at.
+check_PROGRAMS += tests/train/test_moving_random
+tests_train_test_moving_random_SOURCES = tests/train/test_moving_random.c tests/train/weights.c tests/train/weights.h \
+	tests/model/program.c tests/model/program.h
+tests_train_test_moving_random_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_trained_move,--wrap=sp_optimizer_find
+TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
+	tests/train/test_train
