@@ -274,28 +274,46 @@ static int keep_name(const struct loader *loader, size_t column, char **out)
     return *out ? 0 : SP_ENOMEM;
 }
 
+/* The options of the reader: a column's name says that there is a header. */
+static struct sp_reader_options reader_options(const struct sp_dataset_options *options)
+{
+    const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
+    struct sp_reader_options out = options->reader;
+
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (named[i] && strspn(named[i], "0123456789") < strlen(named[i]) && out.has_header == SP_HEADER_AUTO)
+            out.has_header = SP_HEADER_YES;
+    return out;
+}
+
+int sp_dataset_has_labels(bool *out, const char *path, const struct sp_dataset_options *options)
+{
+    struct sp_reader_options of_reader = reader_options(options);
+    struct sp_reader *reader;
+
+    *out = options->label_column != NULL;
+    SP_TRY(sp_reader_open(&reader, path, &of_reader));
+    for (size_t i = 0; i < sp_reader_column_count(reader); i++)
+        *out = *out || strcmp(sp_reader_column_name(reader, i), "label") == 0;
+    sp_reader_close(reader);
+    return 0;
+}
+
 /* Opens the file and settles what is read from it. */
 static int open_file(struct loader *loader, const char *path)
 {
     const struct sp_dataset_options *options = loader->options;
-    const char *const named[] = { options->text_column, options->text_pair_column,
-                                  options->label_column };
-    struct sp_reader_options reader_options = options->reader;
+    struct sp_reader_options of_reader = reader_options(options);
     struct sp_dataset *out = loader->out;
     struct sp_row row;
 
-    /* A column's name says that there is a header. */
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
-        if (named[i] && strspn(named[i], "0123456789") < strlen(named[i]) &&
-            reader_options.has_header == SP_HEADER_AUTO)
-            reader_options.has_header = SP_HEADER_YES;
-    SP_TRY(sp_reader_open(&loader->reader, path, &reader_options));
+    SP_TRY(sp_reader_open(&loader->reader, path, &of_reader));
     if (sp_reader_column_count(loader->reader) == 0) {
         SP_TRY(sp_reader_next(loader->reader, &row)); /* it says what is wrong with the first one */
         return sp_error(SP_EFORMAT, "%s has no rows", path);
     }
     out->header_by_guess =
-        reader_options.has_header == SP_HEADER_AUTO && sp_reader_has_header(loader->reader);
+        of_reader.has_header == SP_HEADER_AUTO && sp_reader_has_header(loader->reader);
     SP_TRY(sp_columns_choose(&loader->columns, loader->reader, options));
     SP_TRY(keep_name(loader, loader->columns.text, &out->text_name));
     SP_TRY(keep_name(loader, loader->columns.pair, &out->text_pair_name));

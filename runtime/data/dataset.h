@@ -74,6 +74,8 @@ struct sp_dataset {
  * No usable row, or with labels to build only one class, is SP_EFORMAT. */
 int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_tokenizer *tokenizer,
                     const struct sp_dataset_options *options);
+/* Whether the file has a column of labels: one that the options name, or one called label. */
+int sp_dataset_has_labels(bool *out, const char *path, const struct sp_dataset_options *options);
 void sp_dataset_free(struct sp_dataset *dataset); /* safe on a zeroed one */
 
 /* Tokens of a row. */

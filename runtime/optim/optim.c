@@ -170,18 +170,16 @@ int sp_optim_move(struct sp_optim *optim, size_t i, const struct sp_optim_move *
 
 int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i)
 {
-    const struct sp_optim_state *state = &optim->states[i];
-
-    if (optim->optimizer != &sp_optimizer_sm3)
+    if (!optim->optimizer->accumulators)
         return sp_error(SP_EINVAL, "optimizer %s has no accumulators of rows and columns", optim->optimizer->name);
-    return sp_buffer_read(out, state->kept[0], 0, ((size_t)state->view.rows + (size_t)state->view.cols) * sizeof *out);
+    return optim->optimizer->accumulators(out, &optim->states[i]);
 }
 
-size_t sp_optim_memory(const struct sp_optim *optim)
+size_t sp_optim_memory(const struct sp_optim *optim, size_t views)
 {
     size_t bytes = 0;
 
-    for (size_t i = 0; i < optim->count; i++)
+    for (size_t i = 0; i < views; i++)
         for (size_t k = 0; k < sizeof optim->states->kept / sizeof *optim->states->kept; k++)
             if (optim->states[i].kept[k])
                 bytes += sp_buffer_size(optim->states[i].kept[k]);

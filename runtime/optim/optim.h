@@ -65,7 +65,7 @@ int sp_optim_move(struct sp_optim *optim, size_t i, const struct sp_optim_move *
 /* SM3's accumulators of view i, to the host: rows, then cols. SP_EINVAL for another optimizer. Waits for the device. */
 int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i);
 
-/* Bytes of the optimizer's state on the device. */
-size_t sp_optim_memory(const struct sp_optim *optim);
+/* Bytes of the state of the first `views` views on the device. */
+size_t sp_optim_memory(const struct sp_optim *optim, size_t views);
 
 #endif

@@ -39,6 +39,8 @@ struct sp_optimizer {
     int (*step)(struct sp_optim_state *state, const struct sp_optim_step *step);
     /* Moves the state along; state->view is still the old one, step->number that of the last step. */
     int (*move)(struct sp_optim_state *state, const struct sp_optim_move *move, const struct sp_optim_step *step);
+    /* Reads out[rows + cols], the accumulators of rows and columns; NULL where there are none. */
+    int (*accumulators)(float *out, const struct sp_optim_state *state);
 };
 
 #define SP_OPTIMIZER(name) extern const struct sp_optimizer sp_optimizer_##name;

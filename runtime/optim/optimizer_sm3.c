@@ -44,6 +44,12 @@ static int move(struct sp_optim_state *state, const struct sp_optim_move *move, 
     return move->anew ? sp_buffer_fill(state->kept[0], 0, 0, size_of(state) * sizeof(float)) : 0;
 }
 
+static int accumulators(float *out, const struct sp_optim_state *state)
+{
+    return sp_buffer_read(out, state->kept[0], 0, size_of(state) * sizeof *out);
+}
+
 const struct sp_optimizer sp_optimizer_sm3 = {
     .name = "sm3", .summary = "SM3: a float of state for each row and column", .create = create, .step = step_view, .move = move,
+    .accumulators = accumulators,
 };

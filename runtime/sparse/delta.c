@@ -183,21 +183,6 @@ struct sp_wgrad_sink *sp_delta_sink(struct sp_delta *delta, size_t i)
     return &delta->tensors[i].sink;
 }
 
-struct sp_buffer *sp_delta_values(const struct sp_delta *delta)
-{
-    return delta->values;
-}
-
-struct sp_buffer *sp_delta_gradients(const struct sp_delta *delta)
-{
-    return delta->gradients;
-}
-
-size_t sp_delta_padded_count(const struct sp_delta *delta)
-{
-    return delta->padded;
-}
-
 struct sp_delta_part sp_delta_part(const struct sp_delta *delta, size_t i)
 {
     const struct tensor *t = &delta->tensors[i];

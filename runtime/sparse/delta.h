@@ -32,12 +32,7 @@ void sp_delta_free(struct sp_delta *delta); /* NULL is fine */
 /* The gradient sink of target i: the masked gradient (SDDMM) at its positions. */
 struct sp_wgrad_sink *sp_delta_sink(struct sp_delta *delta, size_t i);
 
-/* The one vector: values and gradients, with padding. */
-struct sp_buffer *sp_delta_values(const struct sp_delta *delta);
-struct sp_buffer *sp_delta_gradients(const struct sp_delta *delta);
-size_t sp_delta_padded_count(const struct sp_delta *delta);
-
-/* Target i's part of it and its flat positions, NULL where it has no entries; borrowed, until the positions change. */
+/* Target i's values, gradients and flat positions, NULL where it has no entries; borrowed, until the positions change. */
 struct sp_delta_part {
     struct sp_buffer *values, *gradients, *positions;
 };

@@ -4,10 +4,18 @@
 #include <float.h>
 #include <math.h>
 
+/* Only what two finite numbers give is clipped: the rest must be seen by whoever looks for it. */
+static float ratio(float gradient, float weight)
+{
+    if (!isfinite(gradient) || !isfinite(weight))
+        return NAN;
+    return gradient == 0 ? 0 : fminf(fabsf(gradient / weight), FLT_MAX);
+}
+
 static int score(float *out, const struct sp_metric_input *in)
 {
     for (size_t i = 0; i < in->count; i++)
-        out[i] = in->gradient[i] == 0 ? 0 : fminf(fabsf(in->gradient[i] / in->weight[i]), FLT_MAX);
+        out[i] = ratio(in->gradient[i], in->weight[i]);
     return 0;
 }
 

@@ -140,7 +140,7 @@ static int check_scores(bool *any, const float *scores, size_t n, const char *na
 }
 
 /* A target's scores: selected from, or added to the selection over all. Where a tensor must give entries, zeros alone choose none
- * of them before another, so they are an error; over all targets they mean that others are better. */
+ * of them before another, so they are an error; over all targets they come after every positive score. */
 static int take(void *user, size_t t, const float *scores)
 {
     struct scorer *s = user;

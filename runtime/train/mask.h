@@ -1,7 +1,7 @@
 /*
  * Making a mask (layer 5): the budget, and the selection from scores (salience.h). SPEFT, sections 3 and 4. With scope global a tensor
- * may end with no entry, as one whose scores are all zero does; with tensor and uniform_count that is an error naming the tensor, and
- * with every scope it is one when all targets' scores are zero, or one is not finite.
+ * may end with no entry; scores of zero come after every positive one. With tensor and uniform_count a tensor whose scores are all
+ * zero is an error with its name; with every scope it is one when all targets' are, or when one is not finite.
  */
 #ifndef SP_TRAIN_MASK_H
 #define SP_TRAIN_MASK_H

@@ -13,6 +13,8 @@ struct sp_mask_schedule {
     /* After the first mask was made; sets trained->merges. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
     void (*free)(void *state); /* NULL is fine */
+    /* Before the first step: records (sp_plan_record, sp_device_set_recording) what its steps launch and an ordinary step does not. */
+    int (*record)(void *state, struct sp_trained *trained, struct sp_run *run);
     /* Before a step's first micro-batch: may change the plan's sinks. */
     int (*before_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done);
     /* After the step and its sp_trained_apply: moves the mask when it is time. */

@@ -116,6 +116,32 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     return is(c->growth, "ag") ? create_window(s, mask, run) : 0;
 }
 
+static void hang_window(struct spiel *s, struct sp_trained *trained, struct sp_run *run)
+{
+    for (size_t i = 0; i < trained->mask.count; i++)
+        if (trained->mask.tensors[i].count)
+            param_of(run, &trained->mask.tensors[i])->sink = sp_window_sink(s->window, i, sp_delta_sink(trained->delta, i));
+}
+
+/* A window's steps form dense gradients and the candidates' masked ones. */
+static int record(void *state, struct sp_trained *trained, struct sp_run *run)
+{
+    struct spiel *s = state;
+    int rc;
+
+    if (!s->window || window_of(run) >= trained->total)
+        return 0;
+    SP_TRY(sp_window_open(s->window));
+    hang_window(s, trained, run);
+    rc = sp_plan_record(run->plan, &(struct sp_plan_pass){ .dropout = true, .loss_scale = 1 });
+    sp_trained_hang(trained, run);
+    SP_TRY(rc);
+    sp_device_set_recording(run->device, true);
+    rc = sp_window_add_step(s->window, sp_optim_norm_buffer(trained->optim));
+    sp_device_set_recording(run->device, false);
+    return rc;
+}
+
 /* A window opens A steps before the reselection that it is for. */
 static int before_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done)
 {
@@ -125,9 +151,7 @@ static int before_step(void *state, struct sp_trained *trained, struct sp_run *r
         return 0;
     SP_TRY(sp_window_open(s->window));
     s->is_open = true;
-    for (size_t i = 0; i < trained->mask.count; i++)
-        if (trained->mask.tensors[i].count)
-            param_of(run, &trained->mask.tensors[i])->sink = sp_window_sink(s->window, i, sp_delta_sink(trained->delta, i));
+    hang_window(s, trained, run);
     return 0;
 }
 
@@ -297,5 +321,5 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
 }
 
 const struct sp_mask_schedule sp_mask_schedule_spiel = {
-    .name = "spiel", .create = create, .free = free_spiel, .before_step = before_step, .after_step = after_step,
+    .name = "spiel", .create = create, .free = free_spiel, .record = record, .before_step = before_step, .after_step = after_step,
 };

@@ -304,10 +304,13 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
 int sp_run_load_rows(struct sp_run *run, bool labels)
 {
     struct sp_dataset_options options = dataset_options(run);
-    int rc = load_train(run);
+    bool labelled = false;
 
-    if (labels || rc != SP_ECONFIG || !run->config->train_file)
-        return rc;
+    SP_TRY(sp_config_require(run->config, "train_file"));
+    SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
+    if (labels || labelled)
+        return load_train(run);
+    sp_log(SP_LOG_INFO, "%s: no column of labels, and none is needed", run->config->train_file);
     options.no_labels = true;
     options.max_rows = (size_t)run->config->max_train_samples;
     SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));

@@ -83,8 +83,9 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
                    : sp_error(SP_ECONFIG, "there is no optimizer called '%s'", c->optimizer);
     free(views);
     if (rc == 0)
-        sp_log(SP_LOG_INFO, "optimizer %s: %zu numbers of state for %zu trained ones", c->optimizer,
-               sp_optim_memory(t->optim) / sizeof(float), t->count);
+        sp_log(SP_LOG_INFO, "optimizer %s: %zu numbers of state for %zu trained ones, %zu of them for the %zu of the mask", c->optimizer,
+               sp_optim_memory(t->optim, count) / sizeof(float), t->count, sp_optim_memory(t->optim, t->mask.count) / sizeof(float),
+               t->mask.entries);
     return rc;
 }
 

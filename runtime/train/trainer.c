@@ -9,6 +9,7 @@
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/mask_schedule.h"
 #include "runtime/train/result.h"
 #include "runtime/train/trained.h"
 
@@ -127,6 +128,8 @@ static int build_kernels(struct loop *l)
         rc = sp_trained_apply(&l->trained, l->run);
     sp_device_set_recording(l->run->device, false);
     SP_TRY(rc);
+    if (l->trained.schedule && l->trained.schedule->record)
+        SP_TRY(l->trained.schedule->record(l->trained.schedule_state, &l->trained, l->run));
     return sp_kernel_build_recorded(l->run->device);
 }
 

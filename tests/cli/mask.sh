@@ -98,6 +98,8 @@ mask plain --set train_file="$unlabelled" --metric magnitude
 test_that 'labels that a metric does not need may be missing' same magnitude plain
 mask inputs --set train_file="$unlabelled" --metric wanda --set sparse.scoring_examples=6
 test_that 'inputs need none' same by-wanda inputs
+mask none --set train_file="$unlabelled" --metric wanda --set label_column=klass
+test_that '  but a column that is named must be there' fails_with 2 'no column "klass"'
 mask none --set train_file="$unlabelled"
 test_that 'others say that they do' fails_with 2 'gradient scores with labels'
 mask few --set sparse.scoring_examples=5
@@ -144,6 +146,10 @@ mv "$folder/whole.safetensors" "$model/model.safetensors"
 tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.bias 7fc00000
 mask none
 test_that 'a model that gives no numbers' fails_with 1 'is not a number'
+for metric in snip force taylor_fo fisher grasp grad_weight_ratio wanda; do
+    mask none --metric $metric
+    test_that "  by $metric" fails_with 1 '.weight at position '
+done
 test_that 'and where' fails_with 1 'the score of '
 tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.weight 7f800000
 mask none --metric magnitude

@@ -193,7 +193,7 @@ static void test_sm3_by_hand(void **state)
     assert_ok(sp_buffer_write(view.positions, 0, positions, sizeof positions));
     assert_ok(sp_optim_create(&optim, *state, sp_optimizer_find("sm3"), &view, 1,
                               &(struct sp_optim_options){ .weight_decay = 0.5 }));
-    assert_int_equal(sp_optim_memory(optim), 5 * sizeof(float));
+    assert_int_equal(sp_optim_memory(optim, 1), 5 * sizeof(float));
 
     /* u = 9, 1, 4: each value moves by lr; R = 9, 4 and C = 9, 0, 4 */
     assert_ok(sp_buffer_write(view.gradient, 0, first, sizeof first));
@@ -378,7 +378,8 @@ static void test_memory(void **state)
     for (int k = 0; k < VIEWS; k++)
         vectors += counts[k] * sizeof(float);
     create(&x, *state, &(struct sp_optim_options){ 0.9, 0.999, 1e-8, 0, 1 });
-    assert_int_equal(sp_optim_memory(x.optim), 2 * vectors);
+    assert_int_equal(sp_optim_memory(x.optim, 1), 2 * counts[0] * sizeof(float));
+    assert_int_equal(sp_optim_memory(x.optim, VIEWS), 2 * vectors);
     assert_in_range(sp_device_memory(*state) - before, 4 * vectors, 4 * vectors + 4096); /* and some for the norm */
     release(&x);
     assert_int_equal(sp_device_memory(*state), before);

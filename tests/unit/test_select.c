@@ -236,6 +236,11 @@ static void test_metrics(void **state)
     in.weight = (float[]){ 0, 1, 0, 1e-30f };
     assert_int_equal(sp_metric_find("grad_weight_ratio")->score(out, &in), 0);
     assert_true(out[0] == 0 && out[1] == 0 && out[2] == FLT_MAX && out[3] == FLT_MAX);
+    in.gradient = (float[]){ NAN, INFINITY, 0, 1 };
+    in.weight = (float[]){ 0, 1, NAN, -INFINITY };
+    assert_int_equal(sp_metric_find("grad_weight_ratio")->score(out, &in), 0);
+    for (int k = 0; k < 4; k++)
+        assert_true(isnan(out[k]));
     in.weight = weight;
     in.gradient = gradient;
     assert_null(sp_metric_find("magnitud"));
