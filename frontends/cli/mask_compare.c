@@ -321,10 +321,7 @@ static bool ends_in(const char *path, const char *suffix)
 static void describe(struct sp_document *d, const struct comparison *c)
 {
     sp_document_text(d, "Jaccard: positions that both have, among those that either has.");
-    sp_document_table(d);
-    for (const char *const *head = (const char *const[]){ "mask", "positions", "weights", NULL }; *head; head++)
-        sp_document_cell(d, "%s", *head);
-    sp_document_row(d);
+    sp_document_header(d, (const char *const[]){ "mask", "positions", "weights", NULL });
     for (size_t i = 0; i < c->count; i++) {
         sp_document_cell(d, "%zu  %s", i + 1, c->masks[i].path);
         sp_document_cell(d, "%zu", c->masks[i].total);
@@ -332,10 +329,7 @@ static void describe(struct sp_document *d, const struct comparison *c)
         sp_document_row(d);
     }
     sp_document_table_end(d);
-    sp_document_table(d);
-    for (const char *const *head = (const char *const[]){ "pair", "first", "second", "shared", "Jaccard", NULL }; *head; head++)
-        sp_document_cell(d, "%s", *head);
-    sp_document_row(d);
+    sp_document_header(d, (const char *const[]){ "pair", "first", "second", "shared", "Jaccard", NULL });
     for (size_t a = 0; a < c->count; a++)
         for (size_t b = a + 1; b < c->count; b++) {
             struct sp_overlap o = sum(c, pair_index(c, a, b), NULL, NULL);
@@ -344,7 +338,7 @@ static void describe(struct sp_document *d, const struct comparison *c)
             sp_document_cell(d, "%zu", o.a);
             sp_document_cell(d, "%zu", o.b);
             sp_document_cell(d, "%zu", o.shared);
-            sp_document_cell(d, "%.4f", sp_overlap_jaccard(o));
+            sp_document_number(d, 4, sp_overlap_jaccard(o));
             sp_document_row(d);
         }
     sp_document_table_end(d);

@@ -87,7 +87,7 @@ int sp_study_check_metric(const struct sp_study *study, const struct sp_study_ru
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run);
 
 /* Loads the run's result when it is there with its adapter, was made by this version of the program from the model and the data files
- * as they are now, and its folder's configuration is the run's (but for paths of results); else the error that it ended with, if it
+ * as they are now, and its folder's configuration is the run's (but for paths); else the error that it ended with, if it
  * failed. A model or a data file that cannot be read cannot speak against a result. */
 int sp_study_check(struct sp_study *study, struct sp_study_run *run);
 

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
@@ -299,22 +300,34 @@ static bool has_key(const char *override, const char *key)
     return strncmp(override, key, length) == 0 && override[length] == '=';
 }
 
-/* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files. The file's own report stays. */
+/* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files, so that the file's own report stays. What is too long
+ * for that ends in a hash of it. */
 static void add_suffix(struct sp_study *study, const char *text)
 {
-    size_t length = strlen(study->suffix);
-    bool dash = true; /* is to come, before the next letter */
+    enum { HASH = 8 }; /* digits */
+    size_t length = strlen(study->suffix), most = sizeof study->suffix - HASH - 2;
+    bool dash = true, all = true; /* dash: is to come, before the next letter */
+    struct sp_hash hash;
+    char hex[SP_HASH_HEX];
 
-    for (; *text && length + 2 < sizeof study->suffix; text++) {
-        if (!strchr(name_letters, *text) || *text == '-') {
+    sp_hash_init(&hash);
+    sp_hash_update_string(&hash, study->suffix);
+    sp_hash_update_string(&hash, text);
+    sp_hash_final(&hash, hex);
+    for (; *text && all; text++) {
+        if ((!strchr(name_letters, *text) && *text != '+') || *text == '-') {
             dash = true;
             continue;
         }
-        if (dash)
+        all = length + 2 < most;
+        if (all && dash)
             study->suffix[length++] = '-';
-        study->suffix[length++] = *text;
+        if (all)
+            study->suffix[length++] = *text;
         dash = false;
     }
+    if (!all)
+        snprintf(study->suffix + (length < most ? length : most), HASH + 2, "-%.*s", HASH, hex);
 }
 
 /* seeds=1,2 and its like replace a list of the file; data=NAME,... and methods=NAME,... choose among the file's. */

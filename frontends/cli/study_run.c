@@ -64,10 +64,13 @@ static const char *text_at(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* Options that say where results lie, not what they are. */
+/* Options that say where something lies, not what it is: what is read is known by its checksums. */
 static void forget_paths(json_t *config)
 {
     json_object_del(config, "output_dir");
+    json_object_del(config, "model_name_or_path");
+    json_object_del(config, "train_file");
+    json_object_del(config, "validation_file");
     json_object_del(json_object_get(config, "sparse"), "score_cache");
 }
 
@@ -235,20 +238,61 @@ static char *last_error(const char *path)
     return copy;
 }
 
-/* In the child, which has a group of its own: an interrupt on the terminal is the parent's to pass on. */
-static void become_run(const char *config, const char *log, pid_t parent)
+/* The signals by which a person ends a run. */
+static const int endings[] = { SIGINT, SIGTERM, SIGHUP };
+
+static sigset_t ending_signals(void)
 {
-    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        sigaddset(&set, endings[i]);
+    return set;
+}
+
+/* In the child, which has a group of its own: an interrupt on the terminal is the parent's to pass on. */
+static void become_run(const char *config, int out, pid_t parent)
+{
+    int in = open("/dev/null", O_RDONLY);
+    sigset_t ending = ending_signals();
+    struct sigaction now;
 
     setpgid(0, 0);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            signal(endings[i], SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &ending, NULL); /* one that came since the fork ends the child here, where the program would miss it */
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a parent that is killed leaves nothing running */
     if (getppid() != parent)
         _exit(127); /* it was killed before that */
 #endif
-    if (out >= 0 && in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
+    if (in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
         execlp(SELF, "speft-cl", "train", config, (char *)NULL);
     _exit(127);
+}
+
+/* Starts the run with its output in `log`. */
+static int start(pid_t *pid, const char *config, const char *log)
+{
+    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    pid_t parent = getpid();
+    sigset_t ending = ending_signals(), before;
+    int rc = 0;
+
+    if (out < 0)
+        return sp_error(SP_EIO, "cannot write %s: %s", log, strerror(errno));
+    fflush(NULL); /* or the child would write it again */
+    sigprocmask(SIG_BLOCK, &ending, &before);
+    *pid = fork();
+    if (*pid == 0)
+        become_run(config, out, parent);
+    if (*pid < 0)
+        rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(out);
+    return rc;
 }
 
 /* Waits for the child; an interrupt is passed on once. */
@@ -303,7 +347,10 @@ static int judge(struct sp_study *study, struct sp_study_run *run, int status, c
         return 0;
     json_decref(run->result);
     run->result = NULL;
-    run->error = last_error(paths->log);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        run->error = sp_strdup("its result is not of the model and the data as they are now: they changed while it ran");
+    else
+        run->error = last_error(paths->log);
     if (!run->error && WIFSIGNALED(status))
         run->error = sp_asprintf("the process was ended by signal %d", WTERMSIG(status));
     else if (!run->error)
@@ -315,20 +362,14 @@ int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick
 {
     struct paths paths;
     int rc = paths_of(&paths, run);
-    pid_t pid = -1, parent = getpid();
+    pid_t pid = -1;
 
     free(run->error);
     run->error = NULL;
     if (rc == 0)
         rc = prepare(run, &paths);
-    if (rc == 0) {
-        fflush(NULL); /* or the child would write it again */
-        pid = fork();
-        if (pid < 0)
-            rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
-    }
-    if (pid == 0)
-        become_run(paths.config, paths.log, parent);
+    if (rc == 0)
+        rc = start(&pid, paths.config, paths.log);
     if (rc == 0)
         rc = judge(study, run, wait_for(pid, paths.log, tick, user), &paths);
     free_paths(&paths);

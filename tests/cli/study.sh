@@ -70,6 +70,9 @@ test_that 'the files of a run' test "$(cd "$out/runs/words/head/lr-0.001_seed-1"
     './adapter/adapter.json ./adapter/adapter.safetensors ./config.resolved.yaml ./log.txt ./metrics.jsonl ./predictions.jsonl ./result.json '
 study
 test_that 'what is done is not done again' told '^speft-cl: run ' 0
+ln -s "$(cd "$source" && pwd)" "$folder/there"
+study --list --set "model_name_or_path=$folder/there" --set "train_file=$folder/there/train.jsonl" --set "validation_file=$folder/there/eval.jsonl"
+test_that '  whatever the way to its files' has '9 of 9 runs are done'
 study --set max_steps=2
 test_that 'another configuration is another run' told '^speft-cl: run [0-9] of 9: ' 9
 rm "$out/runs/words/random/count-50_lr-0.001_seed-2/result.json"
@@ -223,7 +226,16 @@ test_that '  leaves the one before' cmp -s "$out/report.md" "$folder/before.md"
 rm "$out/results.jsonl"
 test_that '  and nothing else' sh -c "! ls '$out' | grep -qE '\.(md|html|jsonl)\.'"
 
+# ---- names of reports on parts
+long=1.00000000001,2.00000000002,3.00000000003,4.00000000004,5.00000000005,6.00000000006,7.00000000007,8.00000000008,9.00000000009
+for seed in 1 2; do study --report --set learning_rates=$long,1e-3 --set methods=head --set seeds=$seed; done
+test_that 'parts with long names have reports of their own' \
+    test "$(find "$out" -name 'report-learning_rates-1.00000000001-2.00000000002-*.md' | wc -l)" = 2
+
 # ---- a run that fails
+mkdir -p "$out/runs/words/head/lr-0.5_seed-1/log.txt"
+study --set methods=head --set seeds=1 --set learning_rates=0.5
+test_that 'a log that cannot be written' fails_with 1 "cannot write $out/runs/words/head/lr-0.5_seed-1/log.txt: "
 write 'budgets: {count: [50, 50000000]}'
 study --set methods=random,head
 test_that 'a run that fails fails the study, at its end' test "$status" = 1
