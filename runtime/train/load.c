@@ -61,14 +61,26 @@ out:
     return rc;
 }
 
-/* Normal with the model's initializer_range for matrices, zeros for biases. */
+double sp_load_head_bias(const struct sp_run *run)
+{
+    double sum = 0;
+
+    if (run->task != SP_TASK_REGRESSION || !run->train.values)
+        return 0;
+    for (size_t i = 0; i < run->train.count; i++)
+        sum += (double)run->train.values[i];
+    return sum / (double)run->train.count;
+}
+
+/* Normal with the model's initializer_range for matrices, zeros for biases but the head's. */
 static void initialise(float *out, const struct sp_run *run, size_t param, const struct sp_param *p)
 {
     uint64_t seed = (uint64_t)run->config->seed;
+    float bias = p->flags & SP_PARAM_HEAD ? (float)sp_load_head_bias(run) : 0;
 
     for (size_t i = 0; i < sp_param_elements(p); i++)
-        out[i] = p->kind == SP_PARAM_VECTOR ? 0 : run->model.initializer_range *
-                                                     (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
+        out[i] = p->kind == SP_PARAM_VECTOR ? bias : run->model.initializer_range *
+                                                        (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
 }
 
 /* An adapter's dense tensor under the parameter's name in files; NULL when there is none. A wrong shape is an error. */

@@ -10,4 +10,8 @@ int sp_load_find(struct sp_run *run);
 /* Copies all parameters to the device in their layouts, with the run's adapter applied, and gives the mapped pages back. */
 int sp_load_params(struct sp_run *run);
 
+/* Where a new head's bias begins: in regression at the training labels' mean, else at 0. From 0 a distant mean would be learnt through
+ * the encoder, whose output runs into its tanh on the way and then teaches nothing for a long time. */
+double sp_load_head_bias(const struct sp_run *run);
+
 #endif

@@ -5,6 +5,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/load.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
     hash_number(hash, (double)c->seed); /* of a new head, random scores, lift's start */
     hash_number(hash, run->task);
     hash_number(hash, run->keep_head);
+    hash_number(hash, run->keep_head ? 0 : sp_load_head_bias(run));
     hash_number(hash, sp_plan_outputs(run->plan));
     hash_number(hash, c->label_smoothing_factor);
     return 0;

@@ -466,6 +466,8 @@ static void copy_changed(const char *folder)
         { "train.jsonl", "names.jsonl", "\"accepted\"", "\"xccepted\"" }, /* the same classes for a new head */
         { "train.jsonl", "tokens.jsonl", " 52,", " 53," },
         { "train.jsonl", "types.jsonl", "\"token_type_ids\": [0", "\"token_type_ids\": [1" },
+        { "../regression/train.jsonl", "numbers.jsonl", "", "" },
+        { "../regression/train.jsonl", "mean.jsonl", "\"label\": 1.5", "\"label\": 2.5" },
         { "config.json", "config/config.json", "1e-12", "1e-11" },
         { "model.safetensors", "config/model.safetensors", "", "" },
         { "vocab.txt", "config/vocab.txt", "", "" },
@@ -533,6 +535,8 @@ static void test_cache_key(void **state)
         { "gradient", "sparse.scoring_examples=19", NULL },
         { "gradient", "gemm=tiled", NULL },
         { "grasp", "sparse.sign=code", NULL },
+        { "lift", "train_file=", "numbers.jsonl" },
+        { "lift", "train_file=", "mean.jsonl" }, /* the start of the new head's bias */
     };
     char folder[] = "speft-keys-XXXXXX", *cache, *config, *weights;
     size_t files = 0;

@@ -117,6 +117,29 @@ static void load_adapter(struct sp_adapter *adapter, const char *name)
         fail_msg("%s", sp_error_message());
 }
 
+/* A new head of regression begins at the mean of the labels: here the model's own has two classes. */
+static void test_regression_start(void **state)
+{
+    const char *file = program_source("tests/data/reference/regression/train.jsonl");
+    const struct sp_adapter_dense *bias;
+    struct sp_adapter a;
+    double mean = 0;
+    json_t *rows;
+    size_t i;
+    const json_t *row;
+
+    (void)state;
+    train("start", json_pack("{s:s, s:n, s:f, s:i}", "train_file", file, "validation_file", "learning_rate", 1e-10, "max_steps", 1));
+    load_adapter(&a, "start");
+    bias = sp_adapter_find_dense(&a, "classifier.bias");
+    assert_non_null(bias);
+    rows = program_lines(file);
+    json_array_foreach(rows, i, row)
+        mean += program_number(row, "label") / (double)json_array_size(rows);
+    assert_near(bias->data[0], mean, 1e-5);
+    sp_adapter_release(&a);
+}
+
 static void test_sparse_adapter(void **state)
 {
     struct sp_adapter a;
@@ -439,7 +462,8 @@ static void test_label_smoothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),         cmocka_unit_test(test_regression_keys), cmocka_unit_test(test_sparse_adapter),
+        cmocka_unit_test(test_files),         cmocka_unit_test(test_regression_keys), cmocka_unit_test(test_regression_start),
+        cmocka_unit_test(test_sparse_adapter),
         cmocka_unit_test(test_dense_adapters), cmocka_unit_test(test_resolved),       cmocka_unit_test(test_again),
         cmocka_unit_test(test_steps),         cmocka_unit_test(test_evaluations),     cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_windows),       cmocka_unit_test(test_uneven_groups),   cmocka_unit_test(test_new_head),
