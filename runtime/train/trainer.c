@@ -296,10 +296,9 @@ static int train_steps(struct loop *l)
     return sp_device_finish(l->run->device);
 }
 
-/* What the run reads, as it was. */
+/* The data files, before they can change. */
 static int keep_checksums(struct sp_train_result *result, const struct sp_run *run)
 {
-    SP_TRY(sp_train_model_checksum(result->model_sha256, run->checkpoint));
     SP_TRY(sp_hash_file(result->train_sha256, run->config->train_file));
     return run->config->validation_file ? sp_hash_file(result->validation_sha256, run->config->validation_file) : 0;
 }

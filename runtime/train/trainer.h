@@ -20,7 +20,6 @@ struct sp_train_result {
     double first_step_seconds;       /* to its end */
     double total_seconds;            /* to the end of the last evaluation */
     bool interrupted;
-    char model_sha256[SP_HASH_HEX];                                 /* sp_train_model_checksum */
     char train_sha256[SP_HASH_HEX], validation_sha256[SP_HASH_HEX]; /* of the data files as they were read; "" without one */
 };
 
