@@ -7,6 +7,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,17 +84,13 @@ static int load_config(struct sp_config *out, const struct sp_study_reading *r, 
     return rc < 0 ? sp_error_context(rc, "%s, %s", data->name, method->name) : 0;
 }
 
-/* The shortest decimal number that reads back as `value`: two values never share a folder. Whole ones have no exponent. */
-static const char *number_text(char *out, size_t size, double value)
+/* Two values never share a folder; whole ones have no exponent. */
+static const char *number_text(char out[SP_TEXT_NUMBER], double value)
 {
     if (value == floor(value) && fabs(value) < 1e15)
-        snprintf(out, size, "%.0f", value);
+        snprintf(out, SP_TEXT_NUMBER, "%.0f", value);
     else
-        for (int digits = 1; digits <= 17; digits++) {
-            snprintf(out, size, "%.*g", digits, value);
-            if (strtod(out, NULL) == value)
-                break;
-        }
+        sp_text_number(out, value);
     return out;
 }
 
@@ -104,7 +101,7 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
                    : strcmp(key, "count") == 0 ? (double)c->count
                                                : (double)c->rank_equivalent;
     struct sp_study_budget *b;
-    char number[32];
+    char number[SP_TEXT_NUMBER];
 
     for (*out = 0; *out < study->budget_count; ++*out)
         if (strcmp(study->budgets[*out].key, key) == 0 && study->budgets[*out].value == value)
@@ -113,7 +110,7 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
                    "budgets"));
     b = &study->budgets[study->budget_count++];
     *b = (struct sp_study_budget){ .key = key, .value = value };
-    snprintf(b->label, sizeof b->label, "%s %s", key, number_text(number, sizeof number, value));
+    snprintf(b->label, sizeof b->label, "%s %s", key, number_text(number, value));
     return 0;
 }
 
@@ -121,12 +118,12 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
 static char *run_dir(const struct sp_study *study, const struct choice *c, const struct sp_config *config)
 {
     const struct sp_study_budget *b = c->budget == SP_STUDY_NONE ? NULL : &study->budgets[c->budget];
-    char budget[96] = "", number[32];
+    char budget[96] = "", number[SP_TEXT_NUMBER];
 
     if (b)
-        snprintf(budget, sizeof budget, "%s-%s_", b->key, number_text(number, sizeof number, b->value));
+        snprintf(budget, sizeof budget, "%s-%s_", b->key, number_text(number, b->value));
     return sp_asprintf("%s/runs/%s/%s/%slr-%s_seed-%lld", study->output_dir, study->data[c->data].name,
-                       study->methods[c->method].name, budget, number_text(number, sizeof number, config->learning_rate),
+                       study->methods[c->method].name, budget, number_text(number, config->learning_rate),
                        config->seed);
 }
 

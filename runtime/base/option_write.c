@@ -18,17 +18,12 @@ static const void *field(const struct sp_option *option, const void *target)
     return (const char *)target + option->offset;
 }
 
-/* The shortest digits that read back to the same double, with a point before an exponent: YAML 1.1
- * asks for one. */
+/* sp_text_number with a point before an exponent: YAML 1.1 asks for one. */
 static void number_text(double value, char out[32])
 {
-    char digits[28], *exponent;
+    char digits[SP_TEXT_NUMBER], *exponent;
 
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (strtod(digits, NULL) == value)
-            break;
-    }
+    sp_text_number(digits, value);
     exponent = strchr(digits, 'e');
     if (exponent && !strchr(digits, '.'))
         snprintf(out, 32, "%.*s.0%s", (int)(exponent - digits), digits, exponent);

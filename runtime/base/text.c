@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,15 @@ static size_t sequence(const unsigned char *s, size_t left)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
     return length;
+}
+
+void sp_text_number(char out[SP_TEXT_NUMBER], double value)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(out, SP_TEXT_NUMBER, "%.*g", digits, value);
+        if (strtod(out, NULL) == value)
+            return;
+    }
 }
 
 size_t sp_text_utf8_prefix(const char *text, size_t length)

@@ -13,6 +13,11 @@ const char *sp_text_nearest(const char *name, const char *const *candidates, siz
 bool sp_text_int(const char *text, long long *out);
 bool sp_text_double(const char *text, double *out);
 
+#define SP_TEXT_NUMBER 32 /* room for any double */
+
+/* The shortest decimal number that reads back as `value`, "1e-05" or "0.1". */
+void sp_text_number(char out[SP_TEXT_NUMBER], double value);
+
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
 

@@ -121,6 +121,7 @@ int sp_mask_check_budget(const struct sp_run *run)
 struct scorer {
     struct sp_run *run;
     struct sp_mask *mask;
+    const struct sp_metric *metric;
     struct sp_select *global; /* one selection over all targets, or NULL for one a tensor */
     size_t *shares;           /* [targets], without a global selection */
     bool any;                 /* some score says something */
@@ -152,13 +153,13 @@ static int take(void *user, size_t t, const float *scores)
     int rc;
 
     SP_TRY(check_scores(&any, scores, n, name));
-    any = any || sp_metric_find(s->run->config->sparse.metric)->zero_is_best;
+    any = any || s->metric->zero_is_best;
     s->any |= any;
     if (s->global)
         return sp_select_add(s->global, (uint32_t)t, scores, n, name);
     if (!any && s->shares[t])
         return sp_error(SP_ENUMERIC, "all scores of %s by %s are zero, and sparse.scope wants %zu of its entries; scope global can do "
-                                     "without them", name, s->run->config->sparse.metric, s->shares[t]);
+                                     "without them", name, s->metric->name, s->shares[t]);
     SP_TRY(sp_select_create(&own, s->shares[t]));
     rc = sp_select_add(own, (uint32_t)t, scores, n, name);
     if (rc == 0)
@@ -175,6 +176,7 @@ static int make(struct sp_mask *mask, struct scorer *s, uint32_t round, size_t e
 
     for (size_t t = 0; rc == 0 && t < mask->count; t++)
         params[t] = mask->tensors[t].param;
+    s->metric = metric;
     s->shares = sp_calloc(mask->count, sizeof *s->shares);
     SP_GO(params && s->shares ? 0 : SP_ENOMEM);
     if (!metric)
