@@ -174,37 +174,17 @@ static int check_list(struct sp_study_part list, const char *key)
     return 0;
 }
 
-/* A method's block must not say once what a list says again. */
-static int check_own(const struct sp_study_item *method, const struct sp_source *file, bool budgets, bool rates)
-{
-    for (size_t i = 0; i < method->layer_count; i++) {
-        const struct sp_yaml_node *block = method->layers[i].block, *rate = sp_study_child(block, "learning_rate"),
-                                  *sparse = sp_study_child(block, "sparse");
-
-        if (method->layers[i].source != file)
-            continue; /* a preset's value gives way to the list */
-        if (rate && rates)
-            return sp_source_error(
-                SP_ECONFIG, file, rate->key_place,
-                "learning_rate would give way to the study's learning_rates: write learning_rates: [...] for %s", method->name);
-        for (size_t k = 0; k < COUNT(budget_keys) && budgets; k++)
-            if (sp_study_child(sparse, budget_keys[k]))
-                return sp_source_error(SP_ECONFIG, file, sp_study_child(sparse, budget_keys[k])->key_place,
-                                       "%s would give way to the study's budgets: write budgets: {%s: [...]} for %s",
-                                       budget_keys[k], budget_keys[k], method->name);
-    }
-    return 0;
-}
-
-/* What the study alone decides, seeds where it lists them and folders, must not stand in one of its blocks; a preset's gives way. */
-static int check_block(const struct sp_study_item *item, struct sp_study_reading *r)
+/* What the study itself decides must not stand in one of its blocks, where it would be without effect: folders, and seeds,
+ * budgets and rates where a list has them. A preset's give way. */
+static int check_block(const struct sp_study_item *item, struct sp_study_reading *r, bool budgets, bool rates)
 {
     const struct sp_source *file = &r->texts->list[0]->source;
     bool seeds = sp_study_part(r, "seeds")->node != NULL;
 
     for (size_t i = 0; i < item->layer_count; i++) {
         const struct sp_yaml_node *block = item->layers[i].block, *seed = sp_study_child(block, "seed"),
-                                  *output = sp_study_child(block, "output_dir");
+                                  *output = sp_study_child(block, "output_dir"), *rate = sp_study_child(block, "learning_rate"),
+                                  *sparse = sp_study_child(block, "sparse");
 
         if (item->layers[i].source != file)
             continue;
@@ -213,6 +193,15 @@ static int check_block(const struct sp_study_item *item, struct sp_study_reading
         if (output)
             return sp_source_error(SP_ECONFIG, file, output->key_place,
                                    "output_dir is the study's: each run has a folder of its own in it");
+        if (rate && rates)
+            return sp_source_error(SP_ECONFIG, file, rate->key_place,
+                                   "learning_rate would give way to the study's learning_rates: write learning_rates: [...] for %s",
+                                   item->name);
+        for (size_t k = 0; k < COUNT(budget_keys) && budgets; k++)
+            if (sp_study_child(sparse, budget_keys[k]))
+                return sp_source_error(SP_ECONFIG, file, sp_study_child(sparse, budget_keys[k])->key_place,
+                                       "%s would give way to the study's budgets: write budgets: {%s: [...]} for %s",
+                                       budget_keys[k], budget_keys[k], item->name);
     }
     return 0;
 }
@@ -228,7 +217,7 @@ static int add_rates(struct sp_study_reading *r, struct choice c)
         rates.node = NULL; /* learning_rates: null, the configuration's own */
     SP_TRY(check_list(rates, "learning_rates"));
     SP_TRY(check_list(seeds, "seeds"));
-    SP_TRY(check_own(method, sp_study_part(r, "methods")->source, c.value.node != NULL, rates.node != NULL));
+    SP_TRY(check_block(method, r, c.value.node != NULL, rates.node != NULL));
     for (size_t i = 0; i < list_count(rates); i++) {
         struct sp_study_cell *cell;
 
@@ -279,11 +268,9 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
 
 int sp_study_grid(struct sp_study_reading *r)
 {
-    SP_TRY(check_block(&r->texts->base, r));
+    SP_TRY(check_block(&r->texts->base, r, false, false));
     for (size_t d = 0; d < r->study->data_count; d++)
-        SP_TRY(check_block(&r->study->data[d], r));
-    for (size_t m = 0; m < r->study->method_count; m++)
-        SP_TRY(check_block(&r->study->methods[m], r));
+        SP_TRY(check_block(&r->study->data[d], r, false, false));
     for (size_t d = 0; d < r->study->data_count; d++)
         for (size_t m = 0; m < r->study->method_count; m++)
             SP_TRY(add_budgets(r, d, m));

@@ -81,6 +81,9 @@ int sp_nn_squared_error(struct sp_plan *plan, int output);
 
 /* Parameters, in the order of building. */
 size_t sp_plan_param_count(const struct sp_plan *plan);
+
+/* Elements of the largest parameter, or of the largest linear weight: room for any on the host, or for its row-major copy. */
+size_t sp_plan_param_largest(const struct sp_plan *plan, bool linear);
 struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i);
 
 struct sp_plan_limits {

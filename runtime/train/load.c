@@ -175,22 +175,15 @@ static int check_adapter_names(const struct sp_run *run)
 
 int sp_load_params(struct sp_run *run)
 {
-    size_t count = sp_plan_param_count(run->plan), largest = 0, linear = 0;
+    size_t count = sp_plan_param_count(run->plan);
     struct sp_buffer *staging = NULL;
     float *host = NULL;
     int rc = 0;
 
     SP_TRY(check_adapter_names(run));
-    for (size_t i = 0; i < count; i++) {
-        const struct sp_param *p = sp_plan_param_at(run->plan, i);
-
-        largest = sp_param_elements(p) > largest ? sp_param_elements(p) : largest;
-        if (p->kind == SP_PARAM_LINEAR && sp_param_elements(p) > linear)
-            linear = sp_param_elements(p);
-    }
-    host = sp_calloc(largest, sizeof *host);
+    host = sp_calloc(sp_plan_param_largest(run->plan, false), sizeof *host);
     SP_GO(host ? 0 : SP_ENOMEM);
-    SP_GO(sp_buffer_create(&staging, run->device, linear * sizeof *host));
+    SP_GO(sp_buffer_create(&staging, run->device, sp_plan_param_largest(run->plan, true) * sizeof *host));
     for (size_t i = 0; i < count; i++) {
         rc = load_param(run, i, host, staging);
         if (rc < 0) {

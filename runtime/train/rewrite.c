@@ -30,25 +30,17 @@ struct sp_rewrite {
 int sp_rewrite_create(struct sp_rewrite **out, struct sp_plan *plan, struct sp_device *device, size_t targets)
 {
     struct sp_rewrite *r = sp_calloc(1, sizeof *r);
-    size_t largest = 0, linear = 0;
     int rc = r ? 0 : SP_ENOMEM;
 
     *out = r;
     SP_TRY(rc);
     r->plan = plan;
     r->targets = targets;
-    for (size_t i = 0; i < sp_plan_param_count(plan); i++) {
-        const struct sp_param *p = sp_plan_param_at(plan, i);
-
-        largest = sp_param_elements(p) > largest ? sp_param_elements(p) : largest;
-        if (p->kind == SP_PARAM_LINEAR && sp_param_elements(p) > linear)
-            linear = sp_param_elements(p);
-    }
-    r->host = sp_calloc(largest, sizeof *r->host);
+    r->host = sp_calloc(sp_plan_param_largest(plan, false), sizeof *r->host);
     r->kept = sp_calloc(targets, sizeof *r->kept);
     if (!r->host || !r->kept)
         return SP_ENOMEM;
-    return sp_buffer_create(&r->staging, device, linear * sizeof(float));
+    return sp_buffer_create(&r->staging, device, sp_plan_param_largest(plan, true) * sizeof(float));
 }
 
 void sp_rewrite_free(struct sp_rewrite *r)
