@@ -13,6 +13,7 @@
 static int save(const struct sp_mask *mask, const struct sp_run *run, const char *path)
 {
     struct sp_adapter_sparse *tensors = sp_calloc(mask->count, sizeof *tensors);
+    const char *checksum;
     int rc;
 
     if (!tensors)
@@ -24,7 +25,9 @@ static int save(const struct sp_mask *mask, const struct sp_run *run, const char
         tensors[i] = (struct sp_adapter_sparse){ sp_run_param_name(run, t->param), (size_t)p->rows, (size_t)p->cols, t->count,
                                                  t->positions, NULL };
     }
-    rc = sp_adapter_save_mask(path, sp_checkpoint_checksum(run->checkpoint), tensors, mask->count);
+    rc = sp_checkpoint_checksum(&checksum, run->checkpoint);
+    if (rc == 0)
+        rc = sp_adapter_save_mask(path, checksum, tensors, mask->count);
     free(tensors);
     return rc;
 }

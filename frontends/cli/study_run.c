@@ -8,6 +8,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
 #include "runtime/io/checkpoint.h"
@@ -99,9 +100,10 @@ static int same_config(bool *out, const struct sp_study_run *run, const char *pa
 static char *model_checksum(const char *name)
 {
     struct sp_checkpoint *checkpoint = NULL;
-    char *dir = NULL, sum[SP_HASH_HEX];
+    char *dir = NULL, tokenizer[SP_HASH_HEX], sum[SP_HASH_HEX];
     bool known = sp_checkpoint_resolve(&dir, name) == 0 && sp_checkpoint_open(&checkpoint, dir) == 0 &&
-                 sp_train_model_checksum(sum, checkpoint) == 0;
+                 sp_train_tokenizer_checksum(tokenizer, checkpoint) == 0 &&
+                 sp_train_model_checksum(sum, checkpoint, tokenizer) == 0;
 
     sp_checkpoint_close(checkpoint);
     free(dir);
@@ -115,16 +117,18 @@ static char *file_checksum(const char *path)
     return sp_hash_file(sum, path) == 0 ? sp_strdup(sum) : NULL;
 }
 
-/* Whether the result's checksum under `key` is another than that of the model or data file `name` now; each is read once for all
- * runs. One that cannot be read now cannot speak against the result. */
+/* Whether the result's checksum under `key` is another than that of the model or data file `name` now, which may be NULL; each is
+ * read once for all runs. One that cannot be read now cannot speak against the result. */
 static int has_changed(bool *out, struct sp_study *study, const struct sp_study_run *run, const char *name, const char *key)
 {
     const char *then = text_at(run->result, key);
     struct sp_study_input *input = NULL;
     bool is_model = strcmp(key, "model_sha256") == 0;
 
-    if (!name)
+    if (!name) {
+        *out = *out || then;
         return 0;
+    }
     for (size_t i = 0; i < study->input_count && !input; i++)
         if (study->inputs[i].is_model == is_model && strcmp(study->inputs[i].name, name) == 0)
             input = &study->inputs[i];
@@ -136,6 +140,8 @@ static int has_changed(bool *out, struct sp_study *study, const struct sp_study_
             return SP_ENOMEM;
         study->input_count++;
         input->checksum = is_model ? model_checksum(name) : file_checksum(name);
+        if (!input->checksum)
+            sp_log(SP_LOG_WARNING, "%s cannot be read, so that it is not known whether results are of what it holds now", name);
     }
     *out = *out || (input->checksum && (!then || strcmp(then, input->checksum) != 0));
     return 0;
@@ -269,7 +275,7 @@ static void become_run(const char *config, int out, pid_t parent)
         _exit(127); /* it was killed before that */
 #endif
     if (in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
-        execlp(SELF, "speft-cl", "train", config, (char *)NULL);
+        execlp(SELF, "speft-cl", "train", "--", config, (char *)NULL);
     _exit(127);
 }
 

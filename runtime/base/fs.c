@@ -25,7 +25,7 @@ int sp_fs_map(struct sp_map *out, const char *path)
     struct stat st;
     void *data;
 
-    *out = (struct sp_map){ NULL, 0 };
+    *out = (struct sp_map){ .data = NULL };
     if (fd < 0)
         return io_error("open", path);
     if (fstat(fd, &st) < 0) {
@@ -38,7 +38,7 @@ int sp_fs_map(struct sp_map *out, const char *path)
         if (data == MAP_FAILED)
             rc = io_error("map", path);
         else
-            *out = (struct sp_map){ data, (size_t)st.st_size };
+            *out = (struct sp_map){ data, (size_t)st.st_size, st };
     }
     close(fd);
     return rc;
@@ -48,13 +48,23 @@ void sp_fs_unmap(struct sp_map *map)
 {
     if (map->data)
         munmap((void *)(size_t)map->data, map->size);
-    *map = (struct sp_map){ NULL, 0 };
+    *map = (struct sp_map){ .data = NULL };
 }
 
 void sp_fs_map_forget(const struct sp_map *map)
 {
     if (map->data)
         madvise((void *)(size_t)map->data, map->size, MADV_DONTNEED);
+}
+
+bool sp_fs_map_changed(const struct sp_map *map, const char *path)
+{
+    const struct stat *then = &map->file;
+    struct stat now;
+
+    return stat(path, &now) == 0 && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
+           (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
 }
 
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)

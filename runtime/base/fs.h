@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 struct sp_map {
     const unsigned char *data; /* read-only; NULL for an empty file */
     size_t size;
+    struct stat file; /* as it was when it was mapped */
 };
 
 /* Maps a regular file read-only. */
@@ -20,6 +22,10 @@ void sp_fs_unmap(struct sp_map *map);
 
 /* Gives the mapping's resident pages back; they are read again when touched. */
 void sp_fs_map_forget(const struct sp_map *map);
+
+/* Whether the mapped file, which `path` named, was written to since: the mapping then shows other bytes. Not when another file was
+ * renamed over it: the mapping keeps the old one. */
+bool sp_fs_map_changed(const struct sp_map *map, const char *path);
 
 /* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. A pipe is read to its end. */
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);

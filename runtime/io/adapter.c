@@ -445,8 +445,9 @@ void sp_adapter_release(struct sp_adapter *adapter)
 
 int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint *base)
 {
-    const char *checksum = sp_checkpoint_checksum(base), *dir = sp_checkpoint_dir(base);
+    const char *checksum, *dir = sp_checkpoint_dir(base);
 
+    SP_TRY(sp_checkpoint_checksum(&checksum, base));
     if (strcmp(adapter->base_checksum, checksum) != 0)
         return sp_error(SP_EINVAL,
                         "the adapter %s was trained on another base model: its base is \"%s\" with "

@@ -335,6 +335,14 @@ void sp_safetensors_forget(const struct sp_safetensors *file)
     sp_fs_map_forget(&file->map);
 }
 
+int sp_safetensors_check_unchanged(const struct sp_safetensors *file)
+{
+    if (!sp_fs_map_changed(&file->map, file->path))
+        return 0;
+    return sp_error(SP_EIO, "%s was written to while it was in use; new weights belong into a file of their own, renamed over the old",
+                    file->path);
+}
+
 /* ---- writing ---- */
 
 /* The order other writers use: wide elements first, so that everything stays aligned; then by

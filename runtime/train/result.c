@@ -12,27 +12,17 @@
 #define RESULT_FILE "result.json"
 #define PREDICTIONS_FILE "predictions.jsonl"
 
-int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint)
+int sp_train_tokenizer_checksum(char hex[SP_HASH_HEX], const struct sp_checkpoint *checkpoint)
 {
-    char *config = json_dumps(sp_checkpoint_config(checkpoint), JSON_COMPACT | JSON_SORT_KEYS);
     struct sp_hash hash;
-    int rc = config ? 0 : SP_ENOMEM;
+    int rc = 0;
 
-    SP_TRY(rc);
     sp_hash_init(&hash);
-    sp_hash_update_string(&hash, sp_checkpoint_checksum(checkpoint));
-    sp_checkpoint_forget(checkpoint); /* the checksum has read every page */
-    sp_hash_update_string(&hash, config);
-    free(config);
     for (size_t i = 0; rc == 0 && sp_tokenizer_files[i]; i++) {
         char *path = sp_fs_join(sp_checkpoint_dir(checkpoint), sp_tokenizer_files[i]);
 
-        if (path && !sp_fs_exists(path)) {
-            free(path);
-            continue;
-        }
-        rc = path ? sp_hash_file(hex, path) : SP_ENOMEM;
-        if (rc == 0) {
+        rc = path ? 0 : SP_ENOMEM;
+        if (rc == 0 && sp_fs_exists(path) && (rc = sp_hash_file(hex, path)) == 0) {
             sp_hash_update_string(&hash, sp_tokenizer_files[i]);
             sp_hash_update_string(&hash, hex);
         }
@@ -40,6 +30,25 @@ int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpo
     }
     sp_hash_final(&hash, hex);
     return rc;
+}
+
+int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint, const char *tokenizer)
+{
+    const char *weights;
+    struct sp_hash hash;
+    char *config;
+
+    SP_TRY(sp_checkpoint_checksum(&weights, checkpoint));
+    config = json_dumps(sp_checkpoint_config(checkpoint), JSON_COMPACT | JSON_SORT_KEYS);
+    if (!config)
+        return SP_ENOMEM;
+    sp_hash_init(&hash);
+    sp_hash_update_string(&hash, weights);
+    sp_hash_update_string(&hash, config);
+    sp_hash_update_string(&hash, tokenizer);
+    sp_hash_final(&hash, hex);
+    free(config);
+    return 0;
 }
 
 /* The evaluation as an object under `key`. */
@@ -60,7 +69,7 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
     json_t *object;
     int rc;
 
-    SP_TRY(sp_train_model_checksum(model, run->checkpoint)); /* here, where saving the adapter has read all weights for it */
+    SP_TRY(sp_train_model_checksum(model, run->checkpoint, r->tokenizer_sha256)); /* the adapter's save has made that of the weights */
     path = sp_fs_join(run->config->output_dir, RESULT_FILE);
     object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?}", "version", PACKAGE_VERSION, "device",

@@ -5,8 +5,11 @@
 
 #include "runtime/train/trainer.h"
 
-/* Of all of a model directory that a run depends on: weights, config.json, the tokenizer's files. SP_EIO when one cannot be read. */
-int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint);
+/* Of the tokenizer's files in a model directory as they are now. SP_EIO when one cannot be read. */
+int sp_train_tokenizer_checksum(char hex[SP_HASH_HEX], const struct sp_checkpoint *checkpoint);
+
+/* Of all of a model directory that a run depends on: the weights and config.json as they were read, and the tokenizer's checksum. */
+int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint, const char *tokenizer);
 
 /* Writes the file. */
 int sp_train_result_save(const struct sp_train_result *result, const struct sp_run *run);

@@ -62,12 +62,14 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
 {
     const struct sp_device_info *device = sp_device_info(run->device);
     const struct sp_config *c = run->config;
-    char *config = json_dumps(sp_checkpoint_config(run->checkpoint), JSON_COMPACT | JSON_SORT_KEYS);
+    const char *weights;
+    char *config;
 
+    SP_TRY(sp_checkpoint_checksum(&weights, run->checkpoint));
+    config = json_dumps(sp_checkpoint_config(run->checkpoint), JSON_COMPACT | JSON_SORT_KEYS);
     if (!config)
         return SP_ENOMEM;
-    sp_hash_update_string(hash, sp_checkpoint_checksum(run->checkpoint));
-    sp_checkpoint_forget(run->checkpoint); /* the checksum has read every page */
+    sp_hash_update_string(hash, weights);
     sp_hash_update_string(hash, config);
     free(config);
     sp_hash_update_string(hash, device->name);
@@ -82,7 +84,7 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
     return 0;
 }
 
-/* SP_ENOMEM is the only failure. */
+/* Fails where memory is out, or the model was written to since it was opened. */
 static int name_of(char hex[SP_HASH_HEX], const struct cache *cache)
 {
     const struct sp_run *run = cache->run;

@@ -182,14 +182,16 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
 {
     struct sp_adapter a = {
         .base_name = run->config->model_name_or_path,
-        .base_checksum = sp_checkpoint_checksum(run->checkpoint),
         .method = run->config->sparse.method,
         .task = run->task == SP_TASK_REGRESSION ? "regression" : "classification",
     };
     json_t *labels = NULL, *config = NULL;
-    int rc;
+    int rc, base = sp_checkpoint_checksum(&a.base_checksum, run->checkpoint);
 
-    sp_checkpoint_forget(run->checkpoint); /* the checksum has read every page */
+    if (base < 0) { /* what was trained is saved in any case */
+        sp_error_context(base, "the adapter in %s fits weights that are no longer there, so that eval and predict will refuse it", dir);
+        a.base_checksum = "unknown";
+    }
     SP_GO(labels_json(&labels, &run->labels));
     SP_GO(sp_config_json(run->config, &config));
     a.labels = labels;
@@ -197,7 +199,8 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
     if (t->delta)
         SP_GO(collect_sparse(&a, t, run));
     SP_GO(collect_dense(&a, t, run));
-    rc = sp_adapter_save(dir, &a);
+    SP_GO(sp_adapter_save(dir, &a));
+    rc = base;
 out:
     for (size_t i = 0; i < a.sparse_count; i++)
         free((float *)(uintptr_t)a.sparse[i].values);

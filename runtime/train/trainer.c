@@ -296,9 +296,10 @@ static int train_steps(struct loop *l)
     return sp_device_finish(l->run->device);
 }
 
-/* The data files, before they can change. */
+/* Of the files that were just read whole; the weights, which stay mapped, have theirs when the adapter is saved. */
 static int keep_checksums(struct sp_train_result *result, const struct sp_run *run)
 {
+    SP_TRY(sp_train_tokenizer_checksum(result->tokenizer_sha256, run->checkpoint));
     SP_TRY(sp_hash_file(result->train_sha256, run->config->train_file));
     return run->config->validation_file ? sp_hash_file(result->validation_sha256, run->config->validation_file) : 0;
 }

@@ -20,7 +20,8 @@ struct sp_train_result {
     double first_step_seconds;       /* to its end */
     double total_seconds;            /* to the end of the last evaluation */
     bool interrupted;
-    char train_sha256[SP_HASH_HEX], validation_sha256[SP_HASH_HEX]; /* of the data files as they were read; "" without one */
+    char tokenizer_sha256[SP_HASH_HEX], train_sha256[SP_HASH_HEX]; /* of the files when they had been read */
+    char validation_sha256[SP_HASH_HEX];                           /* "" without one */
 };
 
 /* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml, metrics.jsonl and, when all is done,

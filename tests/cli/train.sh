@@ -129,17 +129,25 @@ test_that 'other labels make a new head' grep -q "the model's own head is replac
 test_that 'whose labels the adapter keeps' grep -q '"yes"' "$folder/h/adapter/adapter.json"
 
 # ---- interrupted
+start_long() {
+    long=$1
+    shift
+    ./speft-cl train "$config" --set num_train_epochs=100000 --output-dir "$folder/$long" "$@" >"$folder/out" 2>"$folder/err" \
+        </dev/null &
+    pid=$!
+}
+wait_for_step() {
+    for _ in $(seq 600); do
+        grep -q "\"step\":$2,\"epoch\"" "$folder/$1/metrics.jsonl" 2>/dev/null && break
+        sleep 0.1
+    done
+}
 # interrupt WHERE STEP [ARG]...: a long run that gets SIGINT when STEP has its line.
 interrupt() {
     where=$1 step=$2
     shift 2
-    ./speft-cl train "$config" --set num_train_epochs=100000 --output-dir "$folder/$where" "$@" >"$folder/out" 2>"$folder/err" \
-        </dev/null &
-    pid=$!
-    for _ in $(seq 600); do
-        grep -q "\"step\":$step,\"epoch\"" "$folder/$where/metrics.jsonl" 2>/dev/null && break
-        sleep 0.1
-    done
+    start_long "$where" "$@"
+    wait_for_step "$where" "$step"
     kill -INT $pid
     status=0
     wait $pid || status=$?
@@ -153,4 +161,18 @@ interrupt interrupted-in-a-step 3
 for _ in $(seq 200); do cat "$source/eval.jsonl"; done >"$folder/long.jsonl"
 interrupt interrupted-in-an-evaluation 1 --set "validation_file=$folder/long.jsonl" --set per_device_eval_batch_size=1 \
     --set eval_strategy=steps --set eval_steps=1
+
+# ---- a model that is written to while it is trained: what was trained is kept
+mkdir "$folder/model"
+cp "$source"/*.json "$source"/vocab.txt "$source"/*.safetensors "$folder/model"
+start_long written-to --set "model_name_or_path=$folder/model" --set sparse.score_cache=null
+wait_for_step written-to 1
+printf x | dd of="$folder/model/model.safetensors" bs=1 seek=2000 conv=notrunc 2>/dev/null
+kill -INT $pid
+status=0
+wait $pid || status=$?
+test_that 'a model that was written to meanwhile' grep -qF "$folder/model/model.safetensors was written to while it was in use" "$folder/err"
+test_that '  the adapter is there' test -e "$folder/written-to/adapter/adapter.safetensors"
+run eval "$config" --quiet --adapter "$folder/written-to/adapter"
+test_that '  but not for any model' fails_with 1 'its base is "'"$folder/model"'" with the checksum unknown'
 finish
