@@ -185,6 +185,8 @@ static int work(struct sp_study *study, const struct sp_arguments *arguments)
 {
     bool only_list = sp_argument(arguments, "list") != NULL, only_report = sp_argument(arguments, "report") != NULL;
 
+    if (only_list && only_report)
+        return sp_error(SP_ECONFIG, "--list and --report: give one of them");
     if (only_list || only_report)
         SP_TRY(check_runs(study));
     if (only_list) {

@@ -3,12 +3,14 @@
  * STUDY.yaml (doc/study.md), run one after the other in processes of their own, and reported. The command is study.c; here is
  * what its parts share.
  *
- *     study_file.c    reads the file
- *     study_grid.c    every run with its resolved configuration
- *     study_run.c     what is done, and doing one run
- *     study_view.c    the live table
- *     study_report.c  report.md, report.html, results.jsonl; its parts are in study_report_priv.h
- *     study_rows.c    the noise of the validation rows
+ *     study_file.c         reads the file
+ *     study_grid.c         every run with its resolved configuration
+ *     study_run.c          what is done, and doing one run
+ *     study_view.c         the live table
+ *     study_report.c       report.md, report.html, results.jsonl
+ *     study_differences.c  its part on differences beyond noise
+ *     study_overlaps.c     its part on the masks' overlap
+ *     study_rows.c         the noise of the validation rows
  *
  * Runs lie in the order data, method, budget, learning rate, seed: the seeds of one cell are neighbours. Threading: one thread.
  */

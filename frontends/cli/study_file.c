@@ -13,15 +13,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PREFIX_MAX 64
-#define TASK_METRICS 3 /* of each task: classification's come first, then regression's, then what both have */
+#define TASK_METRICS 3 /* of each task, besides the loss */
 
 static const char *const keys[SP_STUDY_KEYS] = { "base",           "data",  "methods",   "budgets",
                                                  "learning_rates", "seeds", "reference", "output_dir" };
 static const char *const axes[] = { "data", "methods", "budgets", "learning_rates", "seeds", "reference" };
 static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-static const char *const data_keys[] = { "metric" };
-static const char *const method_keys[] = { "budgets", "learning_rates" };
-static const char *const metrics[] = { "accuracy", "f1", "matthews_correlation", "pearson", "spearman", "mse", "loss" };
+static const char *const task_metrics[2][TASK_METRICS] = { { "accuracy", "f1", "matthews_correlation" }, /* classification */
+                                                           { "pearson", "spearman", "mse" } };           /* regression */
 
 struct sp_study_part *sp_study_part(struct sp_study_reading *r, const char *key)
 {
@@ -126,10 +125,16 @@ static int read_beside(struct sp_study_text **out, struct sp_study_texts *texts,
 
 /* ---- blocks ---- */
 
-/* A shallow copy of a mapping without the keys that are the study's. */
-static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts, const struct sp_yaml_node *map,
-                        const char *const *own, size_t own_count)
+/* A key of a block that is the study's and no option, and where its value goes: of several blocks, the last one's. */
+struct own {
+    const char *key;
+    struct sp_study_part *part;
+};
+
+/* A shallow copy of a mapping without the keys that are the study's, which are taken; `own` ends with a NULL. */
+static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts, struct sp_study_part block, const struct own *own)
 {
+    const struct sp_yaml_node *map = block.node;
     struct sp_yaml_node *copy;
 
     SP_TRY(sp_grow(&texts->copies, texts->copy_count, &texts->copy_capacity, sizeof *texts->copies, SP_STUDY_RUNS_MAX,
@@ -139,9 +144,16 @@ static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts,
         return SP_ENOMEM;
     texts->copies[texts->copy_count++] = *out = copy;
     copy[0] = (struct sp_yaml_node){ .kind = SP_YAML_MAP, .place = map->place, .children = copy + 1 };
-    for (size_t i = 0; i < map->count; i++)
-        if (!sp_study_is_one_of(map->children[i].key, own, own_count))
+    for (size_t i = 0; i < map->count; i++) {
+        const struct own *o = own;
+
+        while (o->key && strcmp(o->key, map->children[i].key) != 0)
+            o++;
+        if (o->key)
+            *o->part = (struct sp_study_part){ &map->children[i], block.source };
+        else
             copy[0].children[copy[0].count++] = map->children[i];
+    }
     return 0;
 }
 
@@ -153,9 +165,8 @@ static int add_layer(struct sp_study_item *item, const struct sp_yaml_node *bloc
     return 0;
 }
 
-/* A block of options, the name of a file of them, or a list of both; `own` are keys of a block that are the study's. */
-static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts, struct sp_study_part part,
-                       const char *const *own, size_t own_count)
+/* A block of options, the name of a file of them, or a list of both. */
+static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts, struct sp_study_part part, const struct own *own)
 {
     const struct sp_yaml_node *node = part.node;
     struct sp_yaml_node *block;
@@ -171,11 +182,11 @@ static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts,
         if (node->children[i].kind == SP_YAML_LIST)
             return sp_study_wrong((struct sp_study_part){ &node->children[i], part.source }, item->name,
                                   "a block of options or the name of a file");
-        SP_TRY(take_layers(item, texts, (struct sp_study_part){ &node->children[i], part.source }, own, own_count));
+        SP_TRY(take_layers(item, texts, (struct sp_study_part){ &node->children[i], part.source }, own));
     }
     if (node->kind == SP_YAML_LIST)
         return 0;
-    SP_TRY(copy_without(&block, texts, node, own, own_count));
+    SP_TRY(copy_without(&block, texts, part, own));
     return add_layer(item, block, part.source);
 }
 
@@ -199,23 +210,25 @@ static int check_name(const struct sp_yaml_node *node, const struct sp_source *s
                            node->key, what);
 }
 
+/* Whether it names a metric of the task, 1 for regression. */
+static bool is_metric(const struct sp_yaml_node *node, bool regression)
+{
+    return node->kind == SP_YAML_SCALAR &&
+           (strcmp(node->text, "loss") == 0 || sp_study_is_one_of(node->text, task_metrics[regression], TASK_METRICS));
+}
+
 static int take_item(struct sp_study_reading *r, struct sp_study_item *item, const struct sp_yaml_node *node,
                      const struct sp_source *source, bool method)
 {
-    const struct sp_yaml_node *metric = method ? NULL : sp_study_child(node, "metric");
+    const struct own own[2][3] = { { { "metric", &item->metric } },
+                                   { { "budgets", &item->budgets }, { "learning_rates", &item->rates } } };
 
     SP_TRY(check_name(node, source, method ? "method" : "data set"));
     item->name = node->key;
-    if (method) {
-        item->budgets = (struct sp_study_part){ sp_study_child(node, "budgets"), source };
-        item->rates = (struct sp_study_part){ sp_study_child(node, "learning_rates"), source };
-        return take_layers(item, r->texts, (struct sp_study_part){ node, source }, method_keys, COUNT(method_keys));
-    }
-    if (metric && (metric->kind != SP_YAML_SCALAR || !sp_study_is_one_of(metric->text, metrics, COUNT(metrics))))
-        return sp_study_wrong((struct sp_study_part){ metric, source }, "metric",
-                              "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
-    item->metric = (struct sp_study_part){ metric, source };
-    return take_layers(item, r->texts, (struct sp_study_part){ node, source }, data_keys, COUNT(data_keys));
+    SP_TRY(take_layers(item, r->texts, (struct sp_study_part){ node, source }, own[method]));
+    if (!item->metric.node || is_metric(item->metric.node, 0) || is_metric(item->metric.node, 1))
+        return 0;
+    return sp_study_wrong(item->metric, "metric", "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
 }
 
 /* The items of `data:` or `methods:`, all or those that --set names, in its order. */
@@ -254,7 +267,26 @@ static int take_items(struct sp_study_reading *r, const char *key, struct sp_stu
     return 0;
 }
 
+/* "there is no method ...; did you mean ...?" */
+static int unknown_item(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
+                        const struct sp_study_item *items, size_t count)
+{
+    const char *names[64];
+    size_t n = count < COUNT(names) ? count : COUNT(names);
+
+    for (size_t i = 0; i < n; i++)
+        names[i] = items[i].name;
+    return sp_study_unknown(place, source, what, name, names, n);
+}
+
 /* ---- --set ---- */
+
+static bool has_key(const char *override, const char *key)
+{
+    size_t length = strlen(key);
+
+    return strncmp(override, key, length) == 0 && override[length] == '=';
+}
 
 static int add_override(struct sp_study_item *item, const char *text)
 {
@@ -269,8 +301,8 @@ static int take_item_override(struct sp_study_item *items, size_t count, const c
 {
     const char *name = strchr(text, '.') + 1;
     const struct sp_source source = { "--set", text, strlen(text) };
+    const struct sp_place start = { 1, 1 };
     struct sp_study_item *found = NULL;
-    const char *names[64];
     char wanted[PREFIX_MAX];
     size_t length = 0;
 
@@ -281,23 +313,15 @@ static int take_item_override(struct sp_study_item *items, size_t count, const c
             found = &items[i];
             length = n;
         }
-        if (i < COUNT(names))
-            names[i] = items[i].name;
     }
+    if (found && has_key(name + length, ".output_dir"))
+        return sp_source_error(SP_ECONFIG, &source, start, SP_STUDY_NO_OUTPUT_DIR);
     if (found && name[length] == '.')
         return add_override(found, name + length + 1);
     if (found)
-        return sp_source_error(SP_ECONFIG, &source, (struct sp_place){ 1, 1 }, "expected NAME.KEY=VALUE of a %s", what);
+        return sp_source_error(SP_ECONFIG, &source, start, "expected NAME.KEY=VALUE of a %s", what);
     snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(name, ".="), name);
-    return sp_study_unknown((struct sp_place){ 1, 1 }, &source, what, wanted, names,
-                            count < COUNT(names) ? count : COUNT(names));
-}
-
-static bool has_key(const char *override, const char *key)
-{
-    size_t length = strlen(key);
-
-    return strncmp(override, key, length) == 0 && override[length] == '=';
+    return unknown_item(start, &source, what, wanted, items, count);
 }
 
 /* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files, so that the file's own report stays. What is too long
@@ -394,25 +418,20 @@ static int take_item_overrides(struct sp_study_reading *r, const char *const *ov
 static int take_reference(struct sp_study_reading *r)
 {
     struct sp_study_part part = *sp_study_part(r, "reference");
-    const char *names[64];
-    size_t count = 0;
 
     if (!part.node)
         return 0;
-    for (size_t i = 0; i < r->study->method_count; i++) {
-        if (part.node->kind == SP_YAML_SCALAR && strcmp(r->study->methods[i].name, part.node->text) == 0) {
+    if (part.node->kind != SP_YAML_SCALAR)
+        return sp_study_wrong(part, "reference", "the name of a method");
+    for (size_t i = 0; i < r->study->method_count; i++)
+        if (strcmp(r->study->methods[i].name, part.node->text) == 0) {
             r->study->reference = i;
             return 0;
         }
-        if (count < COUNT(names))
-            names[count++] = r->study->methods[i].name;
-    }
-    if (part.node->kind != SP_YAML_SCALAR)
-        return sp_study_wrong(part, "reference", "the name of a method");
     /* The file's reference need not be among those that --set chooses. */
     return r->selected[1].node && part.source == sp_study_part(r, "methods")->source
                ? 0
-               : sp_study_unknown(part.node->place, part.source, "method", part.node->text, names, count);
+               : unknown_item(part.node->place, part.source, "method", part.node->text, r->study->methods, r->study->method_count);
 }
 
 static int take_output_dir(struct sp_study_reading *r)
@@ -461,7 +480,7 @@ static int load(struct sp_study_reading *r, const char *const *overrides, size_t
         return SP_ENOMEM;
     r->texts->base.name = "base";
     if (sp_study_part(r, "base")->node)
-        SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), NULL, 0));
+        SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), (const struct own[]){ { NULL } }));
     SP_TRY(take_items(r, "data", &study->data, &study->data_count));
     SP_TRY(take_items(r, "methods", &study->methods, &study->method_count));
     SP_TRY(take_item_overrides(r, overrides, count));
@@ -558,10 +577,9 @@ int sp_study_check_metric(const struct sp_study *study, const struct sp_study_ru
     struct sp_study_part metric = study->data[run->data].metric;
     const char *task = json_string_value(json_object_get(run->result, "task"));
     bool regression = task ? strcmp(task, "regression") == 0 : run->config.task == SP_TASK_REGRESSION;
-    const char *const *fitting = metrics + (regression ? TASK_METRICS : 0);
+    const char *const *fitting = task_metrics[regression];
 
-    if (!metric.node || (!task && run->config.task == SP_TASK_AUTO) || strcmp(metric.node->text, "loss") == 0 ||
-        sp_study_is_one_of(metric.node->text, fitting, TASK_METRICS))
+    if (!metric.node || (!task && run->config.task == SP_TASK_AUTO) || is_metric(metric.node, regression))
         return 0;
     return sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
                            "metric: found \"%s\", but the task of data set %s is %s: expected one of %s, %s, %s, loss",

@@ -191,8 +191,7 @@ static int check_block(const struct sp_study_item *item, struct sp_study_reading
         if (seed && seeds)
             return sp_source_error(SP_ECONFIG, file, seed->key_place, "seed would give way to the study's seeds: name it there");
         if (output)
-            return sp_source_error(SP_ECONFIG, file, output->key_place,
-                                   "output_dir is the study's: each run has a folder of its own in it");
+            return sp_source_error(SP_ECONFIG, file, output->key_place, SP_STUDY_NO_OUTPUT_DIR);
         if (rate && rates)
             return sp_source_error(SP_ECONFIG, file, rate->key_place,
                                    "learning_rate would give way to the study's learning_rates: write learning_rates: [...] for %s",
@@ -203,6 +202,23 @@ static int check_block(const struct sp_study_item *item, struct sp_study_reading
                                        "%s would give way to the study's budgets: write budgets: {%s: [...]} for %s",
                                        budget_keys[k], budget_keys[k], item->name);
     }
+    return 0;
+}
+
+/* A budget that --set gives would go before those of the study's list, and make sparse runs of full and head. */
+static int check_overrides(const char *const *overrides, size_t count)
+{
+    static const char prefix[] = "sparse.";
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < COUNT(budget_keys) && strncmp(overrides[i], prefix, sizeof prefix - 1) == 0; k++) {
+            const char *key = overrides[i] + sizeof prefix - 1;
+            size_t length = strlen(budget_keys[k]);
+
+            if (strncmp(key, budget_keys[k], length) == 0 && key[length] == '=')
+                return sp_error(SP_ECONFIG, "--set %s: a study's runs have the budgets of its list: write --set 'budgets={%s: [%s]}'",
+                                overrides[i], budget_keys[k], key + length + 1);
+        }
     return 0;
 }
 
@@ -218,6 +234,8 @@ static int add_rates(struct sp_study_reading *r, struct choice c)
     SP_TRY(check_list(rates, "learning_rates"));
     SP_TRY(check_list(seeds, "seeds"));
     SP_TRY(check_block(method, r, c.value.node != NULL, rates.node != NULL));
+    if (c.value.node)
+        SP_TRY(check_overrides(method->overrides, method->override_count));
     for (size_t i = 0; i < list_count(rates); i++) {
         struct sp_study_cell *cell;
 
@@ -269,8 +287,11 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
 int sp_study_grid(struct sp_study_reading *r)
 {
     SP_TRY(check_block(&r->texts->base, r, false, false));
-    for (size_t d = 0; d < r->study->data_count; d++)
+    SP_TRY(check_overrides(r->texts->overrides, r->texts->override_count));
+    for (size_t d = 0; d < r->study->data_count; d++) {
         SP_TRY(check_block(&r->study->data[d], r, false, false));
+        SP_TRY(check_overrides(r->study->data[d].overrides, r->study->data[d].override_count));
+    }
     for (size_t d = 0; d < r->study->data_count; d++)
         for (size_t m = 0; m < r->study->method_count; m++)
             SP_TRY(add_budgets(r, d, m));

@@ -10,6 +10,7 @@
 #define SP_STUDY_RUNS_MAX ((size_t)10000)
 #define SP_STUDY_ITEMS_MAX ((size_t)1000)
 #define SP_STUDY_LAYERS_MAX 64
+#define SP_STUDY_NO_OUTPUT_DIR "output_dir is the study's: each run has a folder of its own in it"
 
 /* A part of the file with the text that it stands in; node NULL: not given. */
 struct sp_study_part {

@@ -62,7 +62,7 @@ static size_t count_done(const struct sp_study *study)
     return done;
 }
 
-/* "study glue: 37 of 180 runs done, about 1:02 h left" */
+/* "study glue: 37 of 180 runs done, about 62 min left" */
 static void headline(char *out, size_t size, const struct sp_study_view *view)
 {
     const struct sp_study *study = view->study;

@@ -50,6 +50,14 @@ sed -i 's/random: {/random: {learning_rates: [1, 2, 3], budgets: {density: [0.1,
 study --list
 test_that "a method's own rates and budgets" count 'random, density' 18
 test_that '  are not the others' count 'magnitude, count 50, learning rate 0.001' 3
+write 'budgets: {count: [50]}'
+sed -i 's/random: {.*/random: [{learning_rates: [1], sparse: {metric: random}}, {budgets: {count: [3]}, learning_rates: [4, 5]}]/' "$config"
+sed -i 's/words: {.*/words: [&, {metric: f1}]/; s/words: \[ *words: /words: [/' "$config"
+study --list
+test_that '  in a list of blocks, too, the last before the others' count 'random, count 3, learning rate [45], seed' 6
+study --quiet --set methods=head
+test_that '  and what a data set is judged by' grep -qxF '## words: f1' "$out/report-methods-head.md"
+rm -r "$out"
 printf 'model_name_or_path: %s\nmax_steps: 3\nsparse: {rank_equivalent: 5}\n' "$pairs" >"$folder/other.yaml"
 write 'budgets: {count: [50]}'
 sed -i "s|^  words: |  more: [other.yaml, {train_file: $pairs/train.jsonl, validation_file: $pairs/eval.jsonl}]\n&|" "$config"
@@ -84,6 +92,16 @@ mv "$out" "$folder/moved"
 study --set max_steps=2 --list --output-dir "$folder/moved"
 test_that 'results may move' has '9 of 9 runs are done'
 mv "$folder/moved" "$out"
+sed 's/, validation_file: [^}]*//' "$config" >"$folder/unjudged.yaml"
+run study "$folder/unjudged.yaml" --list --set max_steps=2
+test_that 'without the rows that judged them they are others' has '0 of 9 runs are done'
+study --list --set max_steps=2 --set data.words.train_file=absent.jsonl
+test_that 'what cannot be read cannot speak against them' has '9 of 9 runs are done'
+test_that '  which is told' grep -qF 'absent.jsonl cannot be read, so that it is not known whether results are of what it holds now' "$folder/err"
+program=$PWD/speft-cl
+(cd "$folder" && "$program" study --quiet --set methods=head --set seeds=1 --output-dir=-x --set model_name_or_path=there \
+    --set train_file=there/train.jsonl --set validation_file=there/eval.jsonl "$config")
+test_that 'a folder whose name begins with -' test -e "$folder/-x/runs/words/head/lr-0.001_seed-1/result.json"
 
 # ---- the report: numbers that were given, and what scipy.stats.ttest_rel and statsmodels' Holm make of them
 # score METHOD SEED ACCURACY
@@ -139,7 +157,7 @@ test_that 'no report on nothing' fails_with 1 'none of the 3 runs is done'
 test_that 'the HTML report names no other file' sh -c "grep -qF '<svg ' '$out/report.html' && ! grep -qE 'src=|href=|url\(' '$out/report.html'"
 test_that 'a line a run for programs' grep -qE \
     '^\{"data":"words","method":"random","budget":\{"count":50.0\},"learning_rate":0.001,"seed":1,.*"metric":"accuracy","score":0.8[0-9]*,"error":null,"result":\{' "$out/results.jsonl"
-study --set max_steps=2 --set 'data.words.max_train_samples=5' --report --list
+study --set max_steps=2 --set 'data.words.max_train_samples=5' --list
 test_that 'an option of one data set' has '0 of 9 runs are done'
 
 # ---- learning rates
@@ -360,6 +378,11 @@ bad '--set learning_rates: learning_rates: found an empty list, expected a list 
 bad '--set seeds: seed: found "x", expected a whole number' --set seeds=x
 bad '--set: unknown option "sead"; did you mean "seed"?' --set data.words.sead=1
 bad 'two runs would be the same' --set seed=1
+bad "--set sparse.density=0.2: a study's runs have the budgets of its list: write --set 'budgets={density: [0.2]}'" --set sparse.density=0.2
+bad '--set sparse.count=2: a study' --set data.words.sparse.count=2
+bad '--set sparse.rank_equivalent=2: a study' --set methods.random.sparse.rank_equivalent=2 --set 'budgets={count: [50]}'
+bad "--set: output_dir is the study's" --set methods.random.output_dir=here
+bad '--list and --report: give one of them' --list --report
 bad "data set words: there is no file $folder/absent.tsv" --set "data.words.train_file=$folder/absent.tsv"
 bad 'validation_file is missing' --set validation_file=null
 bad 'absent-model' --set model_name_or_path=absent-model
