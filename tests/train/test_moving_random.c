@@ -1,10 +1,10 @@
 /*
  * What holds of every mask that moves, over random configurations of spiel and dynamic, each trained twice on the small binary
- * model. The linker's --wrap puts functions of this file before sp_trained_move and sp_optimizer_find, so that both sides of each
- * move are seen: the support keeps its size, and its positions are sorted and there once; entries that stay keep value and
- * optimizer state, those that come begin anew; what is outside the support has its pretrained bits back, and a merge changes
- * no weight. At the end the adapter is what the weights are, and the second run's has the same bytes. A test's name is its
- * configuration.
+ * model. The linker's --wrap puts functions of this file before some of the program's, so that both sides of each move are
+ * seen: the support keeps its size, and its positions are sorted and there once; entries that stay keep value and optimizer
+ * state, those that come begin anew; what is outside the support has its pretrained bits back, and a merge changes no weight.
+ * No step of spiel waits for a compiler: every kernel is built before the first. At the end the adapter is what the weights
+ * are, and the second run's has the same bytes. A test's name is its configuration.
  */
 #include "tests/model/program.h"
 #include "tests/train/weights.h"
@@ -13,6 +13,8 @@
 #include "models/models.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/rng.h"
+#include "runtime/kernel/build.h"
+#include "runtime/kernel/launch.h"
 #include "runtime/optim/optimizer.h"
 #include "runtime/train/trained.h"
 #include "runtime/train/trainer.h"
@@ -32,7 +34,7 @@ static struct watch {
     struct sp_run run;
     struct sp_config config;
     struct target targets[TARGETS];
-    bool merge, seeded;
+    bool merge, seeded, ready; /* ready: kernels that were recorded are built */
     uint32_t age;
     size_t views, moves; /* targets whose optimizer state has moved in this move; moves so far */
 } watch;
@@ -40,6 +42,27 @@ static struct watch {
 static bool by_sm3(void)
 {
     return strcmp(watch.config.optimizer, "sm3") == 0;
+}
+
+/* ---- the kernels ---------------------------------------------------------------------------------------------------------- */
+
+int __real_sp_kernel_build_recorded(struct sp_device *device);
+int __wrap_sp_kernel_build_recorded(struct sp_device *device);
+int __real_sp_build_program(struct sp_device *device, struct sp_table *table, size_t position);
+int __wrap_sp_build_program(struct sp_device *device, struct sp_table *table, size_t position);
+
+int __wrap_sp_kernel_build_recorded(struct sp_device *device)
+{
+    int rc = __real_sp_kernel_build_recorded(device);
+    watch.ready = true;
+    return rc;
+}
+
+int __wrap_sp_build_program(struct sp_device *device, struct sp_table *table, size_t position)
+{
+    if (watch.ready && strcmp(watch.config.sparse.method, "spiel") == 0)
+        assert_non_null(table->programs[position].program);
+    return __real_sp_build_program(device, table, position);
 }
 
 /* ---- the optimizer's state ----------------------------------------------------------------------------------------------- */
