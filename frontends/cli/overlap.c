@@ -18,7 +18,7 @@ static int open_adapter(struct sp_positions *p)
     if (p->adapter.sparse_count == 0)
         return sp_error(SP_EINVAL, "%s: an adapter of method %s has no sparse delta, so there are no positions to compare",
                         p->path, p->adapter.method);
-    p->checksum = p->adapter.base_checksum;
+    p->checksum = strcmp(p->adapter.base_checksum, SP_ADAPTER_UNKNOWN_BASE) == 0 ? NULL : p->adapter.base_checksum;
     p->tensors = p->adapter.sparse;
     p->count = p->adapter.sparse_count;
     return 0;

@@ -117,18 +117,23 @@ static void print_tables(const struct sp_study *study)
            study->suffix);
 }
 
-/* A failed run fails the study once the others are done. */
-static int failures(const struct sp_study *study)
+/* A failed run fails the study once the others are done; so does one, when all were to be made, that is not done at the end. */
+static int failures(const struct sp_study *study, bool made_all)
 {
     const struct sp_study_run *first = NULL;
-    size_t count = 0;
+    size_t count = 0, changed = 0;
     char text[256];
 
     for (size_t i = 0; i < study->run_count; i++) {
         count += study->runs[i].error != NULL;
+        changed += !study->runs[i].error && !study->runs[i].result;
         if (study->runs[i].error && !first)
             first = &study->runs[i];
     }
+    if (!first && changed && made_all)
+        return sp_error(SP_EINVAL,
+                        "%zu of %zu runs are of a model or of data that have changed since; the same command makes them again", changed,
+                        study->run_count);
     if (!first)
         return 0;
     sp_study_describe(text, sizeof text, study, first);
@@ -160,6 +165,8 @@ static int train_and_report(struct sp_study *study, bool quiet)
     SP_GO(check_runs(study));
     SP_GO(check_metrics(study));
     SP_GO(train_all(study, quiet));
+    sp_study_forget_inputs(study); /* what was done first may be of a model or of data that have changed since */
+    SP_GO(check_runs(study));
     SP_GO(sp_study_report(study));
 out:
     if (fd >= 0)
@@ -195,7 +202,7 @@ static int work(struct sp_study *study, const struct sp_arguments *arguments)
     }
     SP_TRY(only_report ? report(study) : train_and_report(study, arguments->quiet));
     print_tables(study);
-    return failures(study);
+    return failures(study, !only_report);
 }
 
 static int run(const struct sp_arguments *arguments)

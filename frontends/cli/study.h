@@ -93,6 +93,9 @@ void sp_study_describe(char *out, size_t size, const struct sp_study *study, con
  * failed. A model or a data file that cannot be read cannot speak against a result. */
 int sp_study_check(struct sp_study *study, struct sp_study_run *run);
 
+/* The next check reads models and data files anew. */
+void sp_study_forget_inputs(struct sp_study *study);
+
 /* Trains in a child process; `tick` is called several times a second with the last line that it wrote. A run that fails leaves
  * run->error and returns 0; SP_EINTR when it was interrupted. */
 int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user);

@@ -46,7 +46,7 @@ int sp_study_wrong(struct sp_study_part p, const char *what, const char *expecte
     if (n->kind != SP_YAML_SCALAR || sp_yaml_is_null(n))
         return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found %s, expected %s", what,
                                n->kind == SP_YAML_LIST  ? (n->count ? "a list" : "an empty list")
-                               : n->kind == SP_YAML_MAP ? "a block of keys"
+                               : n->kind == SP_YAML_MAP ? (n->count ? "a block of keys" : "an empty block")
                                                         : "nothing",
                                expected);
     return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found \"%.80s\", expected %s", what, n->text, expected);
@@ -288,8 +288,17 @@ static bool has_key(const char *override, const char *key)
     return strncmp(override, key, length) == 0 && override[length] == '=';
 }
 
-static int add_override(struct sp_study_item *item, const char *text)
+/* An option of an item's runs; what only the study itself knows is refused. */
+static int take_override(struct sp_study_item *item, const char *text, const struct sp_source *source)
 {
+    static const char *const own[] = { "metric", "budgets", "learning_rates" };
+
+    if (has_key(text, "output_dir"))
+        return sp_source_error(SP_ECONFIG, source, (struct sp_place){ 1, 1 }, SP_STUDY_NO_OUTPUT_DIR);
+    for (size_t i = 0; i < COUNT(own); i++)
+        if (has_key(text, own[i]))
+            return sp_source_error(SP_ECONFIG, source, (struct sp_place){ 1, 1 },
+                                   "%s is no option of the runs: write it into the study's block %s", own[i], item->name);
     SP_TRY(sp_grow(&item->overrides, item->override_count, &item->override_capacity, sizeof *item->overrides,
                    SP_STUDY_ITEMS_MAX, "overrides"));
     item->overrides[item->override_count++] = text;
@@ -309,15 +318,13 @@ static int take_item_override(struct sp_study_item *items, size_t count, const c
     for (size_t i = 0; i < count; i++) {
         size_t n = strlen(items[i].name);
 
-        if (strncmp(items[i].name, name, n) == 0 && (name[n] == '.' || name[n] == '=') && n >= length) {
+        if (strncmp(items[i].name, name, n) == 0 && strchr(".=", name[n]) && n >= length) { /* or its end */
             found = &items[i];
             length = n;
         }
     }
-    if (found && has_key(name + length, ".output_dir"))
-        return sp_source_error(SP_ECONFIG, &source, start, SP_STUDY_NO_OUTPUT_DIR);
     if (found && name[length] == '.')
-        return add_override(found, name + length + 1);
+        return take_override(found, name + length + 1, &source);
     if (found)
         return sp_source_error(SP_ECONFIG, &source, start, "expected NAME.KEY=VALUE of a %s", what);
     snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(name, ".="), name);
@@ -358,13 +365,14 @@ static void add_suffix(struct sp_study *study, const char *text)
 static int take_axis(struct sp_study_reading *r, const char *text)
 {
     const char *value = strchr(text, '=') + 1;
-    bool single = has_key(text, "reference");
+    bool single = has_key(text, "reference"), whole;
     char key[PREFIX_MAX], *bytes;
     struct sp_study_text *parsed;
     struct sp_study_part part;
 
     snprintf(key, sizeof key, "%.*s", (int)(value - 1 - text), text);
-    bytes = single || value[0] == '[' || value[0] == '{' ? sp_strdup(value) : sp_asprintf("[%s]", value);
+    whole = single || value[0] == '[' || value[0] == '{' || strcmp(value, "null") == 0;
+    bytes = whole ? sp_strdup(value) : sp_asprintf("[%s]", value);
     SP_TRY(add_text(&parsed, r->texts, sp_asprintf("--set %s", key), bytes, bytes ? strlen(bytes) : 0));
     part = (struct sp_study_part){ &parsed->root, &parsed->source };
     if (!single)
@@ -437,16 +445,18 @@ static int take_reference(struct sp_study_reading *r)
 static int take_output_dir(struct sp_study_reading *r)
 {
     struct sp_study_part part = *sp_study_part(r, "output_dir");
+    const char *dir;
 
     if (!r->study->output_dir && part.node) {
         if (part.node->kind != SP_YAML_SCALAR || !part.node->text[0] || sp_yaml_is_null(part.node))
             return sp_study_wrong(part, "output_dir", "a text");
         r->study->output_dir = sp_strdup(part.node->text);
     }
-    if (r->study->output_dir && r->study->output_dir[0])
-        return 0;
-    return sp_error(SP_ECONFIG, "%s: output_dir is missing: add a line \"output_dir: ...\" or give --output-dir",
-                    r->study->path);
+    dir = r->study->output_dir;
+    if (!dir || !dir[0])
+        return sp_error(SP_ECONFIG, "%s: output_dir is missing: add a line \"output_dir: ...\" or give --output-dir",
+                        r->study->path);
+    return sp_text_utf8_prefix(dir, strlen(dir)) == strlen(dir) ? 0 : sp_error(SP_ECONFIG, "%s: output_dir is not UTF-8", r->study->path);
 }
 
 /* The file's keys. */
@@ -538,10 +548,7 @@ void sp_study_release(struct sp_study *study)
         free_item(&study->data[i]);
     for (size_t i = 0; study->methods && i < study->method_count; i++)
         free_item(&study->methods[i]);
-    for (size_t i = 0; i < study->input_count; i++) {
-        free(study->inputs[i].name);
-        free(study->inputs[i].checksum);
-    }
+    sp_study_forget_inputs(study);
     free_texts(study->texts);
     free(study->inputs);
     free(study->runs);

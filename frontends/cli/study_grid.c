@@ -174,12 +174,14 @@ static int check_list(struct sp_study_part list, const char *key)
     return 0;
 }
 
-/* What the study itself decides must not stand in one of its blocks, where it would be without effect: folders, and seeds,
- * budgets and rates where a list has them. A preset's give way. */
+/* What the study itself decides must not stand in one of its blocks, where it would be without effect: folders, seeds where it
+ * lists them, and in a method's block budgets and rates where a list has them: base and data sets may have those for methods
+ * without one. A preset's give way. */
 static int check_block(const struct sp_study_item *item, struct sp_study_reading *r, bool budgets, bool rates)
 {
     const struct sp_source *file = &r->texts->list[0]->source;
-    bool seeds = sp_study_part(r, "seeds")->node != NULL;
+    const struct sp_yaml_node *list = sp_study_part(r, "seeds")->node;
+    bool seeds = list && !sp_yaml_is_null(list);
 
     for (size_t i = 0; i < item->layer_count; i++) {
         const struct sp_yaml_node *block = item->layers[i].block, *seed = sp_study_child(block, "seed"),
@@ -205,20 +207,30 @@ static int check_block(const struct sp_study_item *item, struct sp_study_reading
     return 0;
 }
 
-/* A budget that --set gives would go before those of the study's list, and make sparse runs of full and head. */
-static int check_overrides(const char *const *overrides, size_t count)
+/* A budget that --set gives would go before those of the study's lists, and make sparse runs of full and head. `prefix` and `name`
+ * are what stood before the option. */
+static int check_overrides(const char *prefix, const char *name, const char *const *overrides, size_t count)
 {
-    static const char prefix[] = "sparse.";
+    static const char sparse[] = "sparse.";
 
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < COUNT(budget_keys) && strncmp(overrides[i], prefix, sizeof prefix - 1) == 0; k++) {
-            const char *key = overrides[i] + sizeof prefix - 1;
+        for (size_t k = 0; k < COUNT(budget_keys) && strncmp(overrides[i], sparse, sizeof sparse - 1) == 0; k++) {
+            const char *key = overrides[i] + sizeof sparse - 1;
             size_t length = strlen(budget_keys[k]);
 
             if (strncmp(key, budget_keys[k], length) == 0 && key[length] == '=')
-                return sp_error(SP_ECONFIG, "--set %s: a study's runs have the budgets of its list: write --set 'budgets={%s: [%s]}'",
-                                overrides[i], budget_keys[k], key + length + 1);
+                return sp_error(SP_ECONFIG,
+                                "--set %s%s%s%s: a study's runs have the budgets of its lists: write --set 'budgets={%s: [%s]}', or "
+                                "budgets in a method's block",
+                                prefix, name, name[0] ? "." : "", overrides[i], budget_keys[k], key + length + 1);
         }
+    return 0;
+}
+
+static int check_items(const char *prefix, const struct sp_study_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        SP_TRY(check_overrides(prefix, items[i].name, items[i].overrides, items[i].override_count));
     return 0;
 }
 
@@ -229,13 +241,13 @@ static int add_rates(struct sp_study_reading *r, struct choice c)
     struct sp_study_part rates = method->rates.node ? method->rates : *sp_study_part(r, "learning_rates"),
                          seeds = *sp_study_part(r, "seeds");
 
-    if (method->rates.node && sp_yaml_is_null(method->rates.node))
+    if (rates.node && sp_yaml_is_null(rates.node))
         rates.node = NULL; /* learning_rates: null, the configuration's own */
+    if (seeds.node && sp_yaml_is_null(seeds.node))
+        seeds.node = NULL;
     SP_TRY(check_list(rates, "learning_rates"));
     SP_TRY(check_list(seeds, "seeds"));
     SP_TRY(check_block(method, r, c.value.node != NULL, rates.node != NULL));
-    if (c.value.node)
-        SP_TRY(check_overrides(method->overrides, method->override_count));
     for (size_t i = 0; i < list_count(rates); i++) {
         struct sp_study_cell *cell;
 
@@ -287,11 +299,11 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
 int sp_study_grid(struct sp_study_reading *r)
 {
     SP_TRY(check_block(&r->texts->base, r, false, false));
-    SP_TRY(check_overrides(r->texts->overrides, r->texts->override_count));
-    for (size_t d = 0; d < r->study->data_count; d++) {
+    for (size_t d = 0; d < r->study->data_count; d++)
         SP_TRY(check_block(&r->study->data[d], r, false, false));
-        SP_TRY(check_overrides(r->study->data[d].overrides, r->study->data[d].override_count));
-    }
+    SP_TRY(check_overrides("", "", r->texts->overrides, r->texts->override_count));
+    SP_TRY(check_items("data.", r->study->data, r->study->data_count));
+    SP_TRY(check_items("methods.", r->study->methods, r->study->method_count));
     for (size_t d = 0; d < r->study->data_count; d++)
         for (size_t m = 0; m < r->study->method_count; m++)
             SP_TRY(add_budgets(r, d, m));

@@ -117,16 +117,25 @@ static char *file_checksum(const char *path)
     return sp_hash_file(sum, path) == 0 ? sp_strdup(sum) : NULL;
 }
 
-/* Whether the result's checksum under `key` is another than that of the model or data file `name` now, which may be NULL; each is
- * read once for all runs. One that cannot be read now cannot speak against the result. */
-static int has_changed(bool *out, struct sp_study *study, const struct sp_study_run *run, const char *name, const char *key)
+void sp_study_forget_inputs(struct sp_study *study)
+{
+    for (size_t i = 0; i < study->input_count; i++) {
+        free(study->inputs[i].name);
+        free(study->inputs[i].checksum);
+    }
+    study->input_count = 0;
+}
+
+/* Sets *why to `name`, a model or data file, which may be NULL, when the result's checksum under `key` is not that of what it is now;
+ * each is read once for all runs. One that cannot be read now cannot speak against the result. */
+static int hold_against(const char **why, struct sp_study *study, const struct sp_study_run *run, const char *name, const char *key)
 {
     const char *then = text_at(run->result, key);
     struct sp_study_input *input = NULL;
     bool is_model = strcmp(key, "model_sha256") == 0;
 
     if (!name) {
-        *out = *out || then;
+        *why = then ? "a validation file" : *why;
         return 0;
     }
     for (size_t i = 0; i < study->input_count && !input; i++)
@@ -143,17 +152,17 @@ static int has_changed(bool *out, struct sp_study *study, const struct sp_study_
         if (!input->checksum)
             sp_log(SP_LOG_WARNING, "%s cannot be read, so that it is not known whether results are of what it holds now", name);
     }
-    *out = *out || (input->checksum && (!then || strcmp(then, input->checksum) != 0));
+    if (input->checksum && (!then || strcmp(then, input->checksum) != 0))
+        *why = name;
     return 0;
 }
 
-/* Whether the result is of another model or of other data than what now has their names. */
-static int has_other_inputs(bool *out, struct sp_study *study, const struct sp_study_run *run)
+/* NULL, or the model or data file that is another one than the result is of. */
+static int find_other_input(const char **why, struct sp_study *study, const struct sp_study_run *run)
 {
-    *out = false;
-    SP_TRY(has_changed(out, study, run, run->config.model_name_or_path, "model_sha256"));
-    SP_TRY(has_changed(out, study, run, run->config.train_file, "train_file_sha256"));
-    return has_changed(out, study, run, run->config.validation_file, "validation_file_sha256");
+    SP_TRY(hold_against(why, study, run, run->config.model_name_or_path, "model_sha256"));
+    SP_TRY(hold_against(why, study, run, run->config.train_file, "train_file_sha256"));
+    return hold_against(why, study, run, run->config.validation_file, "validation_file_sha256");
 }
 
 static bool has_adapter(const struct sp_study_run *run)
@@ -176,13 +185,15 @@ static bool is_current(const struct sp_study_run *run)
     return version && strcmp(version, PACKAGE_VERSION) == 0 && !isnan(sp_study_number(run, "seconds"));
 }
 
-int sp_study_check(struct sp_study *study, struct sp_study_run *run)
+/* As sp_study_check; without a result, *why is what speaks against one. */
+static int check(const char **why, struct sp_study *study, struct sp_study_run *run)
 {
     struct paths paths;
-    bool same = false, other = false;
+    bool same = false;
     size_t length;
     int rc = paths_of(&paths, run);
 
+    *why = NULL;
     json_decref(run->result);
     free(run->error);
     run->result = NULL;
@@ -194,13 +205,29 @@ int sp_study_check(struct sp_study *study, struct sp_study_run *run)
     if (rc == 0 && same && sp_fs_exists(paths.result) && sp_json_load(&run->result, paths.result, RESULT_MAX) < 0)
         run->result = NULL; /* damaged: the run is done again */
     if (rc == 0 && run->result)
-        rc = has_other_inputs(&other, study, run);
-    if (run->result && (other || !is_current(run) || !has_adapter(run))) {
+        rc = find_other_input(why, study, run);
+    if (!same)
+        *why = "its config.resolved.yaml";
+    else if (!is_current(run))
+        *why = "its result.json";
+    else if (!*why && !has_adapter(run))
+        *why = "its adapter";
+    if (*why) {
         json_decref(run->result);
         run->result = NULL;
+    } else { /* of an earlier try */
+        free(run->error);
+        run->error = NULL;
     }
     free_paths(&paths);
     return rc;
+}
+
+int sp_study_check(struct sp_study *study, struct sp_study_run *run)
+{
+    const char *why;
+
+    return check(&why, study, run);
 }
 
 /* ---- the child ---- */
@@ -346,15 +373,21 @@ static int prepare(struct sp_study_run *run, const struct paths *paths)
 /* What the child's end means. */
 static int judge(struct sp_study *study, struct sp_study_run *run, int status, const struct paths *paths)
 {
+    const char *why;
+
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
-    SP_TRY(sp_study_check(study, run));
+    SP_TRY(check(&why, study, run));
+    if (!run->result) { /* an input that changed before the run is no fault of its own */
+        sp_study_forget_inputs(study);
+        SP_TRY(check(&why, study, run));
+    }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && run->result)
         return 0;
     json_decref(run->result);
     run->result = NULL;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        run->error = sp_strdup("its result is not of the model and the data as they are now: they changed while it ran");
+        run->error = sp_asprintf("it ended well, but %s is not what it was: it was changed while the run worked", why);
     else
         run->error = last_error(paths->log);
     if (!run->error && WIFSIGNALED(status))

@@ -31,13 +31,15 @@ struct sp_adapter_dense {
     const float *data;
 };
 
+#define SP_ADAPTER_UNKNOWN_BASE "unknown" /* the base's file changed before its checksum was made: no model fits */
+
 struct sp_adapter {
     struct sp_adapter_sparse *sparse;
     size_t sparse_count;
     struct sp_adapter_dense *dense;
     size_t dense_count;
     const char *base_name;     /* what the user called the base model; for people, never followed */
-    const char *base_checksum; /* sp_checkpoint_checksum of the base model */
+    const char *base_checksum; /* sp_checkpoint_checksum of the base model, or SP_ADAPTER_UNKNOWN_BASE */
     const char *method;        /* "static", "full", "head" ... */
     const char *task;          /* "classification" or "regression" */
     const json_t *labels;      /* array of strings, by class; NULL for regression */

@@ -43,9 +43,9 @@ void sp_checkpoint_forget(const struct sp_checkpoint *checkpoint);
 /*
  * SHA-256, in hexadecimal, over every tensor's name, dtype, shape and bytes in the order of the
  * names: the same for the same weights however they are sharded. Computed at the first call (0.1 to
- * 0.5 s for 90 MB), kept, and borrowed. It is that of the weights as they were since the checkpoint
- * was opened: SP_EIO when a file was written to meanwhile. The exact bytes hashed are in
- * doc/adapter-format.md.
+ * 0.5 s for 90 MB), kept, and borrowed. It is that of the weights as they were when the checkpoint
+ * was opened: SP_EIO when a file was written to between that and the first call. The exact bytes
+ * hashed are in doc/adapter-format.md.
  */
 int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint);
 

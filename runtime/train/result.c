@@ -69,7 +69,8 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
     json_t *object;
     int rc;
 
-    SP_TRY(sp_train_model_checksum(model, run->checkpoint, r->tokenizer_sha256)); /* the adapter's save has made that of the weights */
+    /* The weights' has been made by the adapter's save. */
+    SP_TRY(sp_train_model_checksum(model, run->checkpoint, r->tokenizer_sha256));
     path = sp_fs_join(run->config->output_dir, RESULT_FILE);
     object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?}", "version", PACKAGE_VERSION, "device",

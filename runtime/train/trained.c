@@ -189,8 +189,9 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
     int rc, base = sp_checkpoint_checksum(&a.base_checksum, run->checkpoint);
 
     if (base < 0) { /* what was trained is saved in any case */
-        sp_error_context(base, "the adapter in %s fits weights that are no longer there, so that eval and predict will refuse it", dir);
-        a.base_checksum = "unknown";
+        sp_error_context(base, "the adapter in %s is whole, but does not know its base model, so that eval and predict refuse it",
+                         dir);
+        a.base_checksum = SP_ADAPTER_UNKNOWN_BASE;
     }
     SP_GO(labels_json(&labels, &run->labels));
     SP_GO(sp_config_json(run->config, &config));

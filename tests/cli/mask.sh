@@ -162,4 +162,10 @@ test_that '  is the static one' same s1 s2
 mask none --metric gradiant
 test_that 'a metric that is none' fails_with 2 'did you mean gradient?'
 test_that 'and no mask' sh -c "! ls '$folder' | grep -q '^none'"
+for input in "$config" "$rows" "$model/model.safetensors"; do
+    cp "$input" "$folder/before"
+    run mask "$config" --quiet --metric random --output "$input"
+    test_that "what a mask is made from is not replaced: $(basename "$input")" fails_with 2 "$input is an input"
+    test_that '  by a byte' cmp -s "$input" "$folder/before"
+done
 finish

@@ -50,6 +50,8 @@ sed -i 's/random: {/random: {learning_rates: [1, 2, 3], budgets: {density: [0.1,
 study --list
 test_that "a method's own rates and budgets" count 'random, density' 18
 test_that '  are not the others' count 'magnitude, count 50, learning rate 0.001' 3
+study --list --set learning_rates=null --set seeds=null --set budgets=null --set methods=head
+test_that 'null is the value of the configuration' has 'head, learning rate 0.001, seed 42  '
 write 'budgets: {count: [50]}'
 sed -i 's/random: {.*/random: [{learning_rates: [1], sparse: {metric: random}}, {budgets: {count: [3]}, learning_rates: [4, 5]}]/' "$config"
 sed -i 's/words: {.*/words: [&, {metric: f1}]/; s/words: \[ *words: /words: [/' "$config"
@@ -100,7 +102,7 @@ test_that 'what cannot be read cannot speak against them' has '9 of 9 runs are d
 test_that '  which is told' grep -qF 'absent.jsonl cannot be read, so that it is not known whether results are of what it holds now' "$folder/err"
 program=$PWD/speft-cl
 (cd "$folder" && "$program" study --quiet --set methods=head --set seeds=1 --output-dir=-x --set model_name_or_path=there \
-    --set train_file=there/train.jsonl --set validation_file=there/eval.jsonl "$config")
+    --set train_file=there/train.jsonl --set validation_file=there/eval.jsonl "$config") >"$folder/out" 2>"$folder/err" </dev/null || true
 test_that 'a folder whose name begins with -' test -e "$folder/-x/runs/words/head/lr-0.001_seed-1/result.json"
 
 # ---- the report: numbers that were given, and what scipy.stats.ttest_rel and statsmodels' Holm make of them
@@ -388,9 +390,15 @@ bad '--set learning_rates: learning_rates: found an empty list, expected a list 
 bad '--set seeds: seed: found "x", expected a whole number' --set seeds=x
 bad '--set: unknown option "sead"; did you mean "seed"?' --set data.words.sead=1
 bad 'two runs would be the same' --set seed=1
-bad "--set sparse.density=0.2: a study's runs have the budgets of its list: write --set 'budgets={density: [0.2]}'" --set sparse.density=0.2
-bad '--set sparse.count=2: a study' --set data.words.sparse.count=2
-bad '--set sparse.rank_equivalent=2: a study' --set methods.random.sparse.rank_equivalent=2 --set 'budgets={count: [50]}'
+bad "--set sparse.density=0.2: a study's runs have the budgets of its lists: write --set 'budgets={density: [0.2]}'" \
+    --set sparse.density=0.2
+bad '--set data.words.sparse.count=2: a study' --set data.words.sparse.count=2
+bad '--set methods.head.sparse.rank_equivalent=2: a study' --set methods.head.sparse.rank_equivalent=2
+bad '--set: expected NAME.KEY=VALUE of a data set' --set data.words
+bad '--set: metric is no option of the runs' --set data.words.metric=f1
+bad '--set: learning_rates is no option of the runs' --set methods.head.learning_rates=1
+bad '--set budgets: budgets: found an empty block, expected a block' --set 'budgets={}'
+bad "$config: output_dir is not UTF-8" --set "output_dir=$(printf 'x\377')"
 bad "--set: output_dir is the study's" --set methods.random.output_dir=here
 bad '--list and --report: give one of them' --list --report
 bad "data set words: there is no file $folder/absent.tsv" --set "data.words.train_file=$folder/absent.tsv"

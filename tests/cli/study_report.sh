@@ -149,9 +149,9 @@ test_that 'a rate that more seeds have done goes before a better one' reported \
 
 # ---- a validation file that is replaced while a run works; the study sleeps over the run's end, so that it comes in time
 cat "$words/eval.jsonl" >"$folder/eval.jsonl"
-dir=$folder/changed/runs/words/random/density-0.3_lr-0.001_seed-1
+runs=$folder/changed/runs/words/random
 set -- study "$config" --output-dir "$folder/changed" --set data=words --set methods=random --set learning_rates=1e-3 \
-    --set seeds=1 --set max_steps=300 --set "data.words.validation_file=$folder/eval.jsonl"
+    --set max_steps=300 --set "data.words.validation_file=$folder/eval.jsonl"
 # wait_for FILE
 wait_for() {
     for _ in $(seq 600); do
@@ -159,19 +159,32 @@ wait_for() {
         sleep 0.1
     done
 }
-./speft-cl "$@" >"$folder/out" 2>"$folder/err" </dev/null &
-pid=$!
-wait_for "$dir/log.txt"
-kill -STOP $pid
-wait_for "$dir/result.json"
-head -n 1 "$words/eval.jsonl" >>"$folder/eval.jsonl"
-kill -CONT $pid
-status=0
-wait $pid || status=$?
+# replaced_meanwhile SEED ARG...: the study, whose file is another when the run of that seed has ended.
+replaced_meanwhile() {
+    dir=$runs/density-0.3_lr-0.001_seed-$1
+    shift
+    ./speft-cl "$@" >"$folder/out" 2>"$folder/err" </dev/null &
+    pid=$!
+    wait_for "$dir/log.txt"
+    kill -STOP $pid
+    wait_for "$dir/result.json"
+    head -n 1 "$words/eval.jsonl" >>"$folder/eval.jsonl"
+    kill -CONT $pid
+    status=0
+    wait $pid || status=$?
+}
+replaced_meanwhile 1 "$@" --set seeds=1
 test_that 'a run that ends well, but not on the file that is there now, fails the study' test "$status" = 1
-test_that '  which says why' grep -qE '^speft-cl: error: 1 of 1 runs failed; .* its result is not of .*: they changed while' \
-    "$folder/err"
-run "$@" --list
+test_that '  which says why' grep -qF "it ended well, but $folder/eval.jsonl is not what it was: it was changed while" "$folder/err"
+run "$@" --list --set seeds=1
 test_that '  it is not done' prints '0 of 1 runs are done'
 test_that '  but failed' grep -q '^failed words: random' "$folder/out"
+cat "$words/eval.jsonl" >"$folder/eval.jsonl"
+run "$@" --set seeds=1
+test_that '  when the file is as it was, it is right' test "$status" = 0
+test_that '  and not made again' test "$(grep -c '^speft-cl: run ' "$folder/err")" = 0
+run "$@" --set seeds=2
+replaced_meanwhile 3 "$@" --set seeds=2,3
+test_that 'runs of an earlier file are not reported beside those of a later one' test "$status" = 1
+test_that '  which is told' grep -qF 'error: 2 of 2 runs are of a model or of data that have changed since' "$folder/err"
 finish

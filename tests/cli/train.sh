@@ -171,7 +171,9 @@ printf x | dd of="$folder/model/model.safetensors" bs=1 seek=2000 conv=notrunc 2
 kill -INT $pid
 status=0
 wait $pid || status=$?
-test_that 'a model that was written to meanwhile' grep -qF "$folder/model/model.safetensors was written to while it was in use" "$folder/err"
+test_that 'a model that was written to meanwhile' grep -qF "$folder/model/model.safetensors was written to or touched while" \
+    "$folder/err"
+test_that '  ends as an interrupted run does' test "$status" = 130
 test_that '  the adapter is there' test -e "$folder/written-to/adapter/adapter.safetensors"
 run eval "$config" --quiet --adapter "$folder/written-to/adapter"
 test_that '  but not for any model' fails_with 1 'its base is "'"$folder/model"'" with the checksum unknown'

@@ -148,7 +148,7 @@ static void test_checksum_in_use(void **state)
     assert_non_null(file);
     assert_int_equal(fputc('x', file), 'x');
     assert_int_equal(fclose(file), 0);
-    io_assert_error(sp_checkpoint_checksum(&sum, model), SP_EIO, path, "was written to while it was in use", NULL);
+    io_assert_error(sp_checkpoint_checksum(&sum, model), SP_EIO, path, "was written to or touched while it was in use", NULL);
     sp_checkpoint_close(renamed);
     sp_checkpoint_close(model);
 }
