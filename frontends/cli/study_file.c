@@ -490,7 +490,7 @@ static int load(struct sp_study_reading *r, const char *const *overrides, size_t
         return SP_ENOMEM;
     r->texts->base.name = "base";
     if (sp_study_part(r, "base")->node)
-        SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), (const struct own[]){ { NULL } }));
+        SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), (const struct own[]){ { .key = NULL } }));
     SP_TRY(take_items(r, "data", &study->data, &study->data_count));
     SP_TRY(take_items(r, "methods", &study->methods, &study->method_count));
     SP_TRY(take_item_overrides(r, overrides, count));
