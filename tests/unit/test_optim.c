@@ -270,7 +270,7 @@ static void test_seed_by_hand(void **state)
         assert_ok(sp_optim_norm(&norm, optim));
         assert_ok(sp_optim_step(optim, 0.1));
     }
-    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, seeded, &mean, &square, 2 }));
+    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, seeded, &mean, &square, 2, false }));
     assert_ok(sp_optim_move(optim, 1, &(struct sp_optim_move){ .view = bare, .from = &fresh }));
     assert_ok(sp_buffer_fill(bare.value, 0, 0, sizeof(float)));
     assert_ok(sp_buffer_write(now.gradient, 0, gradient, sizeof gradient));
@@ -345,7 +345,7 @@ static void test_state_follows(void **state)
             values[k] = (float)next[k].value;
         }
         assert_ok(sp_buffer_write(now.value, 0, values, now.count * sizeof *values));
-        assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, from, seeded ? mean : NULL, seeded ? square : NULL, 4 }));
+        assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, from, seeded ? mean : NULL, seeded ? square : NULL, 4, false }));
         memcpy(entries, next, sizeof entries);
         free_view(&view);
         view = now;
