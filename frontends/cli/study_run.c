@@ -373,20 +373,21 @@ static int prepare(struct sp_study_run *run, const struct paths *paths)
 /* What the child's end means. */
 static int judge(struct sp_study *study, struct sp_study_run *run, int status, const struct paths *paths)
 {
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     const char *why;
 
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
     SP_TRY(check(&why, study, run));
-    if (!run->result) { /* an input that changed before the run is no fault of its own */
+    if (well && !run->result) { /* an input that changed before the run is no fault of its own */
         sp_study_forget_inputs(study);
         SP_TRY(check(&why, study, run));
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && run->result)
+    if (well && run->result)
         return 0;
     json_decref(run->result);
     run->result = NULL;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (well)
         run->error = sp_asprintf("it ended well, but %s is not what it was: it was changed while the run worked", why);
     else
         run->error = last_error(paths->log);
