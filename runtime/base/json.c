@@ -1,17 +1,23 @@
 #include "runtime/base/json.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define KEPT "(number)" /* {"(number)": "NaN"} stands for a number that jansson has no value for */
+#define KEPT_MAX 100000 /* each costs some hundred bytes */
+#define KEPT_SHOWN 60   /* characters of one in a message */
+#define NUMBER "+-.0123456789Ee"
 
 /* What jansson refused: JSON that is none, or that this program cannot hold. */
 static const char *kind_of(const json_error_t *error)
 {
     switch (json_error_code(error)) {
-    case json_error_numeric_overflow:
-        return "JSON with a number too large for this program, whose integers have 64 bits and whose fractions are doubles";
     case json_error_null_character:
     case json_error_null_byte_in_key:
         return "JSON with a NUL character (\\u0000), which cannot stand here";
@@ -24,11 +30,99 @@ static const char *kind_of(const json_error_t *error)
     }
 }
 
+/* Bytes of the number that text begins with when jansson has no value for it; 0 for any other text. */
+static size_t unheld_number(const char *text)
+{
+    static const char *const words[] = { "NaN", "Infinity", "-Infinity" }; /* as Python's json writes them */
+    json_error_t error;
+    json_t *value;
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(text, words[i], strlen(words[i])) == 0)
+            return strlen(words[i]);
+    value = json_loadb(text, strspn(text, NUMBER), JSON_DECODE_ANY, &error);
+    json_decref(value);
+    return !value && json_error_code(&error) == json_error_numeric_overflow ? (size_t)error.position : 0;
+}
+
+/* Bytes of the string, the number or the single character that text[length] begins with. */
+static size_t token_length(const char *text, size_t length)
+{
+    size_t bytes = 1;
+
+    if (*text != '"')
+        return strchr(NUMBER, *text) && *text ? strspn(text, NUMBER) : 1;
+    while (bytes < length && text[bytes] != '"')
+        bytes += text[bytes] == '\\' ? 2 : 1;
+    return bytes < length ? bytes + 1 : length;
+}
+
+/*
+ * The text, which a NUL follows, with every number that jansson has no value for in the form that is kept, or, with `blank`,
+ * as a 0 of the same length; *count is how many. All else stays: that it is JSON is still to be found out.
+ */
+static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t length, bool blank, const char *name)
+{
+    size_t done = 0;
+
+    *count = 0;
+    for (size_t at = 0, bytes; at < length; at += bytes) {
+        size_t unheld = text[at] && strchr("-0123456789NI", text[at]) ? unheld_number(text + at) : 0;
+
+        bytes = unheld ? unheld : token_length(text + at, length - at);
+        if (!unheld)
+            continue;
+        if (++*count > KEPT_MAX)
+            return sp_error(SP_ELIMIT, "%s holds more than %d numbers that are too large or none (NaN, Infinity)", name, KEPT_MAX);
+        SP_TRY(sp_buf_append(out, text + done, at - done));
+        SP_TRY(sp_buf_puts(out, blank ? "0" : "{\"" KEPT "\":\""));
+        for (size_t i = 1; blank && i < unheld; i++)
+            SP_TRY(sp_buf_puts(out, " "));
+        SP_TRY(sp_buf_append(out, text + at, blank ? 0 : unheld));
+        SP_TRY(sp_buf_puts(out, blank ? "" : "\"}"));
+        done = at + unheld;
+    }
+    return sp_buf_append(out, text + done, length - done);
+}
+
+/* Parses the text with such numbers kept; without one of them, or where it is no JSON even so, *out stays NULL, and `error`
+ * says what is wrong with the text as it stands. */
+static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags, const char *name)
+{
+    struct sp_buf kept = SP_BUF(length + (size_t)KEPT_MAX * sizeof "{\"" KEPT "\":\"\"}"), blank = SP_BUF(length);
+    char *copy = sp_strndup(text, length);
+    json_error_t place;
+    json_t *other;
+    size_t count;
+    int rc = 0;
+
+    SP_GO(copy ? 0 : SP_ENOMEM);
+    SP_GO(rewrite(&kept, &count, copy, length, false, name));
+    if (!count)
+        goto out;
+    *out = json_loadb(kept.data, kept.length, flags, error);
+    if (*out)
+        goto out;
+    SP_GO(rewrite(&blank, &count, copy, length, true, name));
+    other = json_loadb(blank.data, blank.length, flags, &place);
+    if (!other)
+        *error = place;
+    json_decref(other);
+out:
+    sp_buf_free(&kept);
+    sp_buf_free(&blank);
+    free(copy);
+    return rc;
+}
+
 int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line, bool nul)
 {
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (nul ? JSON_ALLOW_NUL : 0);
     json_error_t error;
 
-    *out = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (nul ? JSON_ALLOW_NUL : 0), &error);
+    *out = json_loadb(text, length, flags, &error);
+    if (!*out && (json_error_code(&error) == json_error_numeric_overflow || json_error_code(&error) == json_error_invalid_syntax))
+        SP_TRY(parse_kept(out, &error, text, length, flags, name));
     if (*out)
         return 0;
     return sp_error(SP_EFORMAT, "%s:%zu:%d: %s: %s", name, line + (size_t)(error.line > 0 ? error.line - 1 : 0), error.column,
@@ -48,6 +142,11 @@ int sp_json_load(json_t **out, const char *path, size_t limit)
     return rc;
 }
 
+const char *sp_json_number_text(const json_t *value)
+{
+    return json_object_size(value) == 1 ? json_string_value(json_object_get(value, KEPT)) : NULL;
+}
+
 static const json_t *member(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -55,8 +154,13 @@ static const json_t *member(const json_t *object, const char *key)
     return json_is_null(value) ? NULL : value;
 }
 
-static int wrong_type(const char *name, const char *key, const char *expected)
+static int wrong_type(const json_t *value, const char *name, const char *key, const char *expected)
 {
+    const char *number = sp_json_number_text(value);
+
+    if (number)
+        return sp_error(SP_EFORMAT, "%s: \"%s\" is %.*s%s, which is not %s", name, key, KEPT_SHOWN, number,
+                        strlen(number) > KEPT_SHOWN ? "..." : "", expected);
     return sp_error(SP_EFORMAT, "%s: \"%s\" is not %s", name, key, expected);
 }
 
@@ -67,7 +171,7 @@ int sp_json_get_int(long long *out, const json_t *object, const char *key, const
     if (!value)
         return 0;
     if (!json_is_integer(value))
-        return wrong_type(name, key, "an integer");
+        return wrong_type(value, name, key, sp_json_number_text(value) ? "an integer of 64 bits" : "an integer");
     *out = json_integer_value(value);
     return 0;
 }
@@ -75,11 +179,14 @@ int sp_json_get_int(long long *out, const json_t *object, const char *key, const
 int sp_json_get_double(double *out, const json_t *object, const char *key, const char *name)
 {
     const json_t *value = member(object, key);
+    const char *number = sp_json_number_text(value);
 
     if (!value)
         return 0;
+    if (number && sp_text_double(number, out)) /* an integer that only a double can hold */
+        return 0;
     if (!json_is_number(value))
-        return wrong_type(name, key, "a number");
+        return wrong_type(value, name, key, number ? "a number that a double can hold" : "a number");
     *out = json_number_value(value);
     return 0;
 }
@@ -91,7 +198,7 @@ int sp_json_get_string(const char **out, const json_t *object, const char *key, 
     if (!value)
         return 0;
     if (!json_is_string(value))
-        return wrong_type(name, key, "a string");
+        return wrong_type(value, name, key, "a string");
     *out = json_string_value(value);
     return 0;
 }
@@ -103,7 +210,7 @@ int sp_json_get_bool(int *out, const json_t *object, const char *key, const char
     if (!value)
         return 0;
     if (!json_is_boolean(value))
-        return wrong_type(name, key, "true or false");
+        return wrong_type(value, name, key, "true or false");
     *out = json_is_true(value);
     return 0;
 }

@@ -9,6 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/*
+ * Numbers that jansson has no value for - integers beyond 64 bits, 1e400, and the NaN, Infinity and -Infinity that Python's
+ * json writes - are no fault of the file as long as nobody needs them: each is kept as it is spelt. The getters below read it
+ * or refuse it by its key; to any other reader it is an object, which is none of the types that it looks for.
+ */
+
+/* The spelling of a number that was kept so, borrowed; NULL for any other value. */
+const char *sp_json_number_text(const json_t *value);
+
 /* Parses `length` bytes; `name` stands for the file in messages, `line` is the line they start on. Strings that hold NUL (as
  * \u0000) are refused, except with `nul`: the caller then goes by json_string_length. */
 int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line, bool nul);

@@ -1,6 +1,7 @@
 #include "runtime/data/label_reader.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
@@ -90,6 +91,9 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
     case JSON_NULL:
         return sp_reader_fail(labels->reader, SP_EFORMAT, "no label (\"%s\")", labels->name);
     default:
+        if (sp_json_number_text(value))
+            return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is %.60s: neither an integer of 64 bits nor a "
+                                  "finite number", labels->name, sp_json_number_text(value));
         return sp_reader_fail(labels->reader, SP_EFORMAT,
                               "the label (\"%s\") is neither a string nor a number", labels->name);
     }

@@ -122,7 +122,7 @@ mkfifo "$folder/pipe.jsonl"
 refused 1 "$folder/pipe.jsonl is a pipe; a regular file is expected" --set "train_file=$folder/pipe.jsonl"
 refused 1 "$folder/pipe.jsonl is a pipe" --set "validation_file=$folder/pipe.jsonl"
 printf '{"text": "a", "label": 9223372036854775808}\n' >"$data"
-refused 1 "$data:1:42: JSON with a number too large for this program"
+refused 1 "$data:1: the label (\"label\") is 9223372036854775808: neither an integer of 64 bits"
 refused 1 'rows.parquet' --set "train_file=$folder/rows.parquet"
 
 # ---- the configuration asks for what cannot be

@@ -3,3 +3,8 @@ check_PROGRAMS += tests/unit/test_statistics
 tests_unit_test_statistics_SOURCES = tests/unit/test_statistics.c
 tests_unit_test_statistics_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
 TESTS += tests/unit/test_statistics tests/unit/test_statistics-valgrind
+
+check_PROGRAMS += tests/unit/test_json
+tests_unit_test_json_SOURCES = tests/unit/test_json.c tests/unit/io_files.c tests/unit/io_files.h
+tests_unit_test_json_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+TESTS += tests/unit/test_json tests/unit/test_json-valgrind
