@@ -1,10 +1,11 @@
 /* speft-cl devices: every device with what its driver says and what small kernels showed. */
 #include "frontends/cli/command.h"
+#include "frontends/cli/terminal.h"
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/device/device.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +24,17 @@ static void print_device(const struct sp_device_info *info, bool chosen)
 {
     const double mib = 1 << 20;
 
-    printf("%d: %s%s\n", info->index, info->name, chosen ? "  [default]" : "");
-    printf("   type              %s, %u compute units, %u MHz\n", type_name(info->type),
+    sp_terminal_print("%d: %s%s", info->index, info->name, chosen ? "  [default]" : "");
+    sp_terminal_print("   type              %s, %u compute units, %u MHz", type_name(info->type),
            info->compute_units, info->clock_mhz);
-    printf("   platform          %s (%s)\n", info->platform, info->platform_version);
-    printf("   driver            %s (%s)\n", info->driver, info->version);
-    printf("   vendor            %s\n", info->vendor);
-    printf("   memory            %.0f MiB%s, largest allocation %.0f MiB, local %.0f KiB\n",
+    sp_terminal_print("   platform          %s (%s)", info->platform, info->platform_version);
+    sp_terminal_print("   driver            %s (%s)", info->driver, info->version);
+    sp_terminal_print("   vendor            %s", info->vendor);
+    sp_terminal_print("   memory            %.0f MiB%s, largest allocation %.0f MiB, local %.0f KiB",
            (double)info->global_memory / mib, info->unified_memory ? " shared with the host" : "",
            (double)info->max_allocation / mib, (double)info->local_memory / 1024);
-    printf("   work-group        at most %zu\n", info->max_work_group);
-    printf("   tested            fp16 %s, fp64 %s, sub-groups %s\n", tested(info, info->fp16),
+    sp_terminal_print("   work-group        at most %zu", info->max_work_group);
+    sp_terminal_print("   tested            fp16 %s, fp64 %s, sub-groups %s", tested(info, info->fp16),
            tested(info, info->fp64), tested(info, info->subgroups));
 }
 
@@ -76,16 +77,17 @@ static int add_device(json_t *array, const struct sp_device_info *info, bool cho
 static int print_json(const struct sp_device_info *list, size_t count, size_t chosen)
 {
     json_t *array = json_array();
+    char *text;
     int rc = array ? 0 : SP_ENOMEM;
 
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = add_device(array, &list[i], i == chosen);
-    if (rc == 0 && json_dumpf(array, stdout, JSON_INDENT(2)) < 0)
-        rc = sp_error(SP_EIO, "cannot write to standard output");
-    if (rc == 0)
-        printf("\n");
+    text = rc == 0 ? sp_json_text(array, JSON_INDENT(2)) : NULL;
+    if (text)
+        puts(text);
+    free(text);
     json_decref(array);
-    return rc;
+    return rc < 0 || text ? rc : sp_error(SP_ENOMEM, "out of memory");
 }
 
 /* Drivers that are installed and find nothing to drive. */
@@ -95,7 +97,7 @@ static int print_idle(void)
 
     SP_TRY(sp_device_idle_platforms(&names));
     if (names[0])
-        printf("platforms without a device: %s%s\n", names,
+        sp_terminal_print("platforms without a device: %s%s", names,
                strstr(names, "rusticl") ? " (rusticl shows devices only when RUSTICL_ENABLE names their driver: radeonsi, iris, "
                                           "llvmpipe)"
                                         : "");

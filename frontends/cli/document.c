@@ -2,10 +2,12 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/text.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIMIT ((size_t)64 << 20)
@@ -17,16 +19,26 @@ static const char style[] =
     "font-variant-numeric:tabular-nums}td:first-child,th:first-child{text-align:left}th{border-bottom:2px solid #888}"
     "svg{max-width:100%;height:auto}";
 
+/* The next character as it is shown, for which *taken bytes stand in `text`. */
+static const char *next(char shown[SP_TEXT_SHOWN + 1], size_t *taken, const char *text)
+{
+    shown[sp_text_show_message(shown, taken, text, strlen(text))] = '\0';
+    return shown;
+}
+
 int sp_document_escape(struct sp_buf *out, const char *text)
 {
-    for (; *text; text++) {
+    char shown[SP_TEXT_SHOWN + 1];
+
+    for (size_t taken; *text; text += taken) {
         const char *entity = *text == '<'   ? "&lt;"
                              : *text == '>' ? "&gt;"
                              : *text == '&' ? "&amp;"
                              : *text == '"' ? "&quot;"
                                             : NULL;
 
-        SP_TRY(entity ? sp_buf_puts(out, entity) : sp_buf_append(out, text, 1));
+        next(shown, &taken, text);
+        SP_TRY(sp_buf_puts(out, entity ? entity : shown));
     }
     return 0;
 }
@@ -34,9 +46,35 @@ int sp_document_escape(struct sp_buf *out, const char *text)
 /* A backslash goes before what Markdown would read. */
 static int escape_markdown(struct sp_buf *out, const char *text)
 {
-    for (; *text; text++)
-        SP_TRY(strchr("\\|*`<", *text) ? sp_buf_printf(out, "\\%c", *text) : sp_buf_append(out, text, 1));
+    char shown[SP_TEXT_SHOWN + 1];
+
+    for (size_t taken; *text; text += taken) {
+        next(shown, &taken, text);
+        SP_TRY(sp_buf_printf(out, "%s%s", strchr("\\|*`<", shown[0]) ? "\\" : "", shown));
+    }
     return 0;
+}
+
+size_t sp_document_width(const char *text)
+{
+    char shown[SP_TEXT_SHOWN + 1];
+    size_t width = 0;
+
+    for (size_t taken; *text; text += taken) {
+        next(shown, &taken, text);
+        width += taken == strlen(shown) ? 1 : strlen(shown);
+    }
+    return width;
+}
+
+int sp_document_pad(struct sp_buf *out, const char *text, int width)
+{
+    int blanks = abs(width) - (int)sp_document_width(text);
+
+    if (width > 0 && blanks > 0)
+        SP_TRY(sp_buf_printf(out, "%*s", blanks, ""));
+    SP_TRY(sp_text_escape(out, text, strlen(text)));
+    return width < 0 && blanks > 0 ? sp_buf_printf(out, "%*s", blanks, "") : 0;
 }
 
 /* The text between what goes before and after it in each form. */

@@ -47,7 +47,11 @@ int sp_document_end(struct sp_document *document);
 /* Ends and writes the forms whose path is not NULL. */
 int sp_document_save(struct sp_document *document, const char *markdown, const char *html);
 
-/* Appends `text` with what XML and HTML must not see escaped. */
+/* Characters of `text` as it is shown, and the text itself, filled with blanks to `width`: before it, or, where that is negative, after it. */
+size_t sp_document_width(const char *text);
+int sp_document_pad(struct sp_buf *out, const char *text, int width);
+
+/* Appends `text` with what XML and HTML must not see escaped, and what nobody would see shown. */
 int sp_document_escape(struct sp_buf *out, const char *text);
 
 #endif

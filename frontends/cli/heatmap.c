@@ -16,7 +16,7 @@ static size_t longest(const char *const *names, size_t count)
     size_t length = 0;
 
     for (size_t i = 0; i < count; i++)
-        length = strlen(names[i]) > length ? strlen(names[i]) : length;
+        length = sp_document_width(names[i]) > length ? sp_document_width(names[i]) : length;
     return length;
 }
 
@@ -78,14 +78,16 @@ int sp_heatmap_text(struct sp_buf *out, const struct sp_heatmap *map)
     int names = (int)longest(map->row_names, map->rows);
 
     SP_TRY(sp_buf_printf(out, "%s\n%*s", map->title, names, ""));
-    for (size_t c = 0; c < map->columns; c++)
-        SP_TRY(sp_buf_printf(out, "  %7s", map->column_names[c]));
+    for (size_t c = 0; c < map->columns; c++) {
+        SP_TRY(sp_buf_puts(out, "  "));
+        SP_TRY(sp_document_pad(out, map->column_names[c], 7));
+    }
     SP_TRY(sp_buf_puts(out, "\n"));
     for (size_t r = 0; r < map->rows; r++) {
-        SP_TRY(sp_buf_printf(out, "%-*s", names, map->row_names[r]));
+        SP_TRY(sp_document_pad(out, map->row_names[r], -names));
         for (size_t c = 0; c < map->columns; c++) {
             double value = map->values[r * map->columns + c];
-            int width = (int)strlen(map->column_names[c]), shade = (int)(fmin(1, fmax(0, value)) * 9.999);
+            int width = (int)sp_document_width(map->column_names[c]), shade = (int)(fmin(1, fmax(0, value)) * 9.999);
 
             width = width > 7 ? width - 7 : 0;
             if (isnan(value))

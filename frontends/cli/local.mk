@@ -24,6 +24,7 @@ speft_cl_SOURCES = \
 	frontends/cli/study_rows.c \
 	frontends/cli/study_run.c \
 	frontends/cli/study_view.c \
+	frontends/cli/terminal.c frontends/cli/terminal.h \
 	frontends/cli/tokenize.c \
 	frontends/cli/train.c \
 	frontends/cli/version.c

@@ -1,6 +1,7 @@
 /* speft-cl: finds the command, runs it, turns its result into an exit code. */
 #include "frontends/cli/command.h"
 #include "frontends/cli/progress.h"
+#include "frontends/cli/terminal.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/text.h"
@@ -69,13 +70,13 @@ static void on_signal(int number)
 static void on_crash(const char *message, size_t length)
 {
     static const char start[] = "speft-cl: error: ";
-    char text[2048];
+    char text[4096];
+    size_t used = sizeof start - 1;
 
-    if (length > sizeof text - sizeof start)
-        length = sizeof text - sizeof start;
-    memcpy(text, start, sizeof start - 1);
-    memcpy(text + sizeof start - 1, message, length);
-    write_now(text, sizeof start - 1 + length);
+    memcpy(text, start, used);
+    used += sp_terminal_escape(text + used, sizeof text - used - 1, message, length);
+    text[used++] = '\n';
+    write_now(text, used);
     _exit(EXIT_FAILURE);
 }
 
@@ -132,8 +133,8 @@ int main(int argc, char **argv)
     rc = dispatch(argc, argv);
     if (rc == 0)
         return EXIT_SUCCESS;
-    fprintf(stderr, "speft-cl: %s%s\n", rc == SP_EINTR ? "" : "error: ",
-            sp_error_message()[0] ? sp_error_message() : sp_error_name(rc));
+    sp_terminal_say(rc == SP_EINTR ? "speft-cl: " : "speft-cl: error: ",
+                    sp_error_message()[0] ? sp_error_message() : sp_error_name(rc));
     if (rc == SP_EINTR || sp_interrupted())
         return EXIT_INTERRUPTED;
     return rc == SP_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;

@@ -1,5 +1,6 @@
 /* speft-cl mask: makes a static mask without training, and writes its positions. */
 #include "frontends/cli/report.h"
+#include "frontends/cli/terminal.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
@@ -65,7 +66,7 @@ static int make(struct sp_mask *mask, struct sp_run *r, const char *path, const 
     SP_TRY(sp_run_build(r, true, 0, 0));
     SP_TRY(sp_mask_make(mask, r, 0));
     SP_TRY(save(mask, r, path));
-    printf("%s: %zu of %zu weights in %zu matrices\n", path, mask->entries, mask->targeted, mask->count);
+    sp_terminal_print("%s: %zu of %zu weights in %zu matrices", path, mask->entries, mask->targeted, mask->count);
     return 0;
 }
 

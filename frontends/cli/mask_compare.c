@@ -7,6 +7,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -165,7 +166,7 @@ static int write_kinds(struct sp_buf *out, const struct comparison *c, const cha
     int width = (int)strlen(title);
 
     for (size_t k = 0; k < kinds->count; k++) {
-        int length = (int)strlen(layers ? kinds->names[k] : short_name(c, kinds->names[k]));
+        int length = (int)sp_document_width(layers ? kinds->names[k] : short_name(c, kinds->names[k]));
 
         width = length > width ? length : width;
     }
@@ -180,7 +181,8 @@ static int write_kinds(struct sp_buf *out, const struct comparison *c, const cha
     for (size_t k = 0; k < kinds->count; k++) {
         const char *name = kinds->names[k];
 
-        SP_TRY(sp_buf_printf(out, "\n%-*s", width, layers ? name : short_name(c, name)));
+        SP_TRY(sp_buf_puts(out, "\n"));
+        SP_TRY(sp_document_pad(out, layers ? name : short_name(c, name), -width));
         for (size_t p = 0; p < c->pairs; p++) {
             double jaccard = sp_overlap_jaccard(sum(c, p, layers ? name : NULL, layers ? NULL : name));
 
@@ -236,11 +238,17 @@ static int make_picture(struct picture *p, const struct comparison *c)
     return 0;
 }
 
+static int write_mask(struct sp_buf *out, size_t number, const struct sp_positions *mask)
+{
+    SP_TRY(sp_buf_printf(out, "%zu  ", number));
+    SP_TRY(sp_text_escape(out, mask->path, strlen(mask->path)));
+    return sp_buf_printf(out, ": %zu positions in %zu weights\n", mask->total, mask->count);
+}
+
 static int write_text(struct sp_buf *out, const struct comparison *c, const struct picture *picture)
 {
     for (size_t i = 0; i < c->count; i++)
-        SP_TRY(sp_buf_printf(out, "%zu  %s: %zu positions in %zu weights\n", i + 1, c->masks[i].path, c->masks[i].total,
-                             c->masks[i].count));
+        SP_TRY(write_mask(out, i + 1, &c->masks[i]));
     SP_TRY(sp_buf_printf(out, "\npair    %10s  %10s  %10s  Jaccard\n", "first", "second", "shared"));
     for (size_t a = 0; a < c->count; a++)
         for (size_t b = a + 1; b < c->count; b++) {
@@ -300,7 +308,7 @@ static int print_json(const struct comparison *c)
             json_array_append_new(pairs, object);
         }
     root = json_pack("{s:o, s:o}", "masks", masks, "pairs", pairs);
-    text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    text = root ? sp_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);
     if (!text)
         return sp_error(SP_EINVAL, "a name is not UTF-8, or out of memory");

@@ -84,7 +84,7 @@ static int write_row(FILE *file, const struct sp_run *run, const float *logits, 
     for (size_t i = 0; i < outputs && !failed; i++)
         failed = json_array_append_new(list, json_real((double)logits[i]));
     if (!failed && !json_object_set(row, "logits", list))
-        text = json_dumps(row, JSON_REAL_PRECISION(9));
+        text = sp_json_text(row, JSON_REAL_PRECISION(9));
     json_decref(list);
     json_decref(row);
     if (!text)

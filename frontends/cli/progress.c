@@ -1,5 +1,6 @@
 #include "frontends/cli/progress.h"
 
+#include "frontends/cli/terminal.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 
@@ -37,7 +38,7 @@ static void log_sink(enum sp_log_level level, const char *text, void *user)
         return;
     pthread_mutex_lock(&state.lock);
     erase();
-    fprintf(stderr, "speft-cl: %s%s\n", level == SP_LOG_WARNING ? "warning: " : "", text);
+    sp_terminal_say(level == SP_LOG_WARNING ? "speft-cl: warning: " : "speft-cl: ", text);
     if (state.line[0])
         fputs(state.line, stderr);
     pthread_mutex_unlock(&state.lock);

@@ -1,5 +1,6 @@
 /* speft-cl study: runs a grid of methods, budgets, learning rates and seeds, and reports which differences are beyond noise. */
 #include "frontends/cli/study.h"
+#include "frontends/cli/terminal.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
@@ -49,8 +50,8 @@ static void list(const struct sp_study *study)
         const struct sp_study_run *run = &study->runs[i];
 
         sp_study_describe(text, sizeof text, study, run);
-        printf("%-6s %s: %s  %s\n", run->result ? "done" : run->error ? "failed" : "-", sp_study_data_name(study, run->data), text,
-               run->config.output_dir);
+        sp_terminal_print("%-6s %s: %s  %s", run->result ? "done" : run->error ? "failed" : "-",
+                          sp_study_data_name(study, run->data), text, run->config.output_dir);
         done += run->result != NULL;
     }
     printf("%zu of %zu runs are done\n", done, study->run_count);
@@ -111,10 +112,11 @@ static void print_tables(const struct sp_study *study)
         if (i == 0 || run->data != study->runs[study->cells[i - 1].first].data)
             printf("%s%s (%s)\n", i ? "\n" : "", sp_study_data_name(study, run->data), sp_study_score_name(study, run));
         sp_study_cell_line(line, sizeof line, study, &study->cells[i]);
-        printf("  %s\n", line);
+        sp_terminal_print("  %s", line);
     }
-    printf("\nreport: %s/report%s.html (and report%s.md, results%s.jsonl)\n", study->output_dir, study->suffix, study->suffix,
-           study->suffix);
+    printf("\n");
+    sp_terminal_print("report: %s/report%s.html (and report%s.md, results%s.jsonl)", study->output_dir, study->suffix,
+                      study->suffix, study->suffix);
 }
 
 /* A failed run fails the study once the others are done; so does one, when all were to be made, that is not done at the end. */

@@ -263,7 +263,8 @@ static char *last_error(const char *path)
     if (sp_fs_read(&text, &length, path, (size_t)64 << 20) < 0)
         return NULL;
     for (at = text; (at = strstr(at, mark)); at += sizeof mark - 1)
-        found = at + sizeof mark - 1;
+        if (at == text || at[-1] == '\n') /* elsewhere it stands in a name */
+            found = at + sizeof mark - 1;
     while (length > 0 && text[length - 1] == '\n')
         text[--length] = '\0';
     copy = found ? sp_strdup(found) : NULL;

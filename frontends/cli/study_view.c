@@ -1,6 +1,7 @@
 /* A study while it runs: on a terminal a table of the current data set that is drawn over itself, elsewhere a line a run. */
 #include "frontends/cli/study.h"
 
+#include "frontends/cli/terminal.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 
@@ -49,7 +50,10 @@ static void erase(struct sp_study_view *view)
 
 static void put(struct sp_study_view *view, const char *text, size_t width)
 {
-    fprintf(stderr, "%.*s\n", (int)width, text);
+    char shown[2 * LINE_SIZE];
+    size_t length = sp_terminal_escape(shown, sizeof shown, text, strlen(text));
+
+    fprintf(stderr, "%.*s\n", (int)(length < width ? length : width), shown);
     view->lines++;
 }
 

@@ -1,5 +1,6 @@
 /* speft-cl train: fine-tunes a model and says what came of it. */
 #include "frontends/cli/report.h"
+#include "frontends/cli/terminal.h"
 
 #include "runtime/base/error.h"
 #include "runtime/train/trainer.h"
@@ -22,7 +23,7 @@ static void report(const struct sp_train_result *r, const struct sp_run *run)
            (double)r->tokens / (r->seconds + 1e-9), r->steps, r->first_step_seconds);
     printf("peak memory:     %.0f MiB of the process, %.0f MiB of it on the device\n", (double)r->host_peak / 1048576,
            (double)r->device_peak / 1048576);
-    printf("adapter:         %s/adapter\n", run->config->output_dir);
+    sp_terminal_print("adapter:         %s/adapter", run->config->output_dir);
 }
 
 static int run(const struct sp_arguments *arguments)

@@ -6,6 +6,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,6 +214,24 @@ int sp_json_get_bool(int *out, const json_t *object, const char *key, const char
         return wrong_type(value, name, key, "true or false");
     *out = json_is_true(value);
     return 0;
+}
+
+char *sp_json_text(const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, flags), shown[SP_TEXT_SHOWN];
+    struct sp_buf out = SP_BUF(SIZE_MAX);
+    size_t left = text ? strlen(text) : 0;
+    int rc = text ? 0 : SP_ENOMEM;
+
+    for (size_t at = 0, taken; left > 0 && rc == 0; at += taken, left -= taken) {
+        size_t length = sp_text_show(shown, &taken, text + at, left);
+
+        rc = text[at] == '\n' ? sp_buf_append(&out, "\n", 1) : sp_buf_append(&out, shown, length); /* only between values */
+    }
+    free(text);
+    if (rc < 0)
+        sp_buf_free(&out);
+    return out.data;
 }
 
 int sp_json_save(const json_t *value, const char *path)

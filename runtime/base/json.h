@@ -32,6 +32,10 @@ int sp_json_get_double(double *out, const json_t *object, const char *key, const
 int sp_json_get_string(const char **out, const json_t *object, const char *key, const char *name); /* borrowed */
 int sp_json_get_bool(int *out, const json_t *object, const char *key, const char *name);
 
+/* What json_dumps gives, with every character escaped that a terminal would not show: the same value. The caller frees it; NULL
+ * when out of memory. */
+char *sp_json_text(const json_t *value, size_t flags);
+
 /* Writes `value` indented by two spaces, keys in the order of insertion, atomically. */
 int sp_json_save(const json_t *value, const char *path);
 

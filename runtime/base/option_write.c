@@ -4,7 +4,6 @@
 #include "runtime/base/text.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,36 +49,18 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* The code point at *at, which is valid UTF-8; moves past it. */
-static uint32_t next_point(const unsigned char **at)
-{
-    const unsigned char *s = *at;
-    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    uint32_t point = length == 1 ? s[0] : s[0] & (0x7Fu >> length);
-
-    for (size_t i = 1; i < length; i++)
-        point = point << 6 | (s[i] & 0x3Fu);
-    *at = s + length;
-    return point;
-}
-
-/* A double-quoted YAML scalar; characters that YAML does not print are escaped. */
+/* A double-quoted YAML scalar, which has JSON's escapes. */
 static int write_quoted(struct sp_buf *out, const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
+    char shown[SP_TEXT_SHOWN];
 
     SP_TRY(sp_buf_puts(out, "\""));
-    while (*at) {
-        const unsigned char *start = at;
-        uint32_t point = next_point(&at);
+    for (size_t left = strlen(text), taken; left > 0; text += taken, left -= taken) {
+        size_t length = sp_text_show(shown, &taken, text, left);
 
-        if (point == '"' || point == '\\')
-            SP_TRY(sp_buf_printf(out, "\\%c", (int)point));
-        else if (point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x2028 ||
-                 point == 0x2029 || (point >= 0xFFFE && point <= 0xFFFF))
-            SP_TRY(sp_buf_printf(out, "\\u%04X", (unsigned)point));
-        else
-            SP_TRY(sp_buf_append(out, start, (size_t)(at - start)));
+        if (*text == '"' || *text == '\\')
+            SP_TRY(sp_buf_puts(out, "\\"));
+        SP_TRY(taken == 4 ? sp_buf_append(out, text, taken) : sp_buf_append(out, shown, length)); /* YAML has no surrogates */
     }
     return sp_buf_puts(out, "\"");
 }

@@ -2,12 +2,14 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WINDOW 96 /* characters of a line that are shown */
+#define SENTENCE 1024
 #define LEAD 64   /* of them before the caret, when the line is longer */
 
 /* The bytes of line `number` in *length; an empty line where the text has no such line. */
@@ -28,15 +30,14 @@ static const char *find_line(const struct sp_source *source, size_t number, size
 static int draw(struct sp_buf *out, const char *line, size_t length, size_t column)
 {
     size_t first = column > WINDOW ? column - LEAD : 1, at = 0;
+    char shown[SP_TEXT_SHOWN];
 
     SP_TRY(sp_buf_puts(out, "\n    "));
-    for (size_t i = 0; i < length && at < first + WINDOW; i++) {
-        unsigned char byte = (unsigned char)line[i];
-        char shown = byte < 0x20 || byte == 0x7F ? ' ' : (char)byte;
+    for (size_t taken; length > 0 && at + 1 < first + WINDOW; line += taken, length -= taken) {
+        size_t size = sp_text_show(shown, &taken, line, length);
 
-        at += (byte & 0xC0) != 0x80; /* continuation bytes belong to the character before */
-        if (at >= first && at < first + WINDOW)
-            SP_TRY(sp_buf_append(out, &shown, 1));
+        if (++at >= first)
+            SP_TRY(size == taken ? sp_buf_append(out, shown, size) : sp_buf_puts(out, " ")); /* the caret's column counts */
     }
     return sp_buf_printf(out, "\n    %*s^", (int)(column - first), "");
 }
@@ -44,8 +45,8 @@ static int draw(struct sp_buf *out, const char *line, size_t length, size_t colu
 int sp_source_error(int code, const struct sp_source *source, struct sp_place place,
                     const char *format, ...)
 {
-    struct sp_buf excerpt = SP_BUF(4 * WINDOW + 256);
-    char text[1024];
+    struct sp_buf excerpt = SP_BUF(4 * WINDOW + 256), sentence = SP_BUF(SENTENCE * SP_TEXT_SHOWN);
+    char text[SENTENCE];
     const char *line;
     size_t length;
     va_list args;
@@ -53,17 +54,17 @@ int sp_source_error(int code, const struct sp_source *source, struct sp_place pl
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = ' '; /* what was found is shown to a terminal */
+    if (sp_text_escape(&sentence, text, strlen(text)) < 0)
+        sp_buf_clear(&sentence);
     line = find_line(source, place.line, &length);
     if (length > 0 && draw(&excerpt, line, length, place.column ? place.column : 1) < 0)
         sp_buf_clear(&excerpt); /* the sentence matters more */
     if (source->name[0] == '-' && source->name[1] == '-')
-        sp_error(code, "%s: %s%s", source->name, text, excerpt.data ? excerpt.data : "");
+        sp_error(code, "%s: %s%s", source->name, sentence.data ? sentence.data : "", excerpt.data ? excerpt.data : "");
     else
-        sp_error(code, "%s:%zu:%zu: %s%s", source->name, place.line, place.column, text,
+        sp_error(code, "%s:%zu:%zu: %s%s", source->name, place.line, place.column, sentence.data ? sentence.data : "",
                  excerpt.data ? excerpt.data : "");
+    sp_buf_free(&sentence);
     sp_buf_free(&excerpt);
     return code;
 }

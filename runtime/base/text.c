@@ -1,5 +1,7 @@
 #include "runtime/base/text.h"
 
+#include "runtime/base/error.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -123,4 +125,89 @@ size_t sp_text_utf8_prefix(const char *text, size_t length)
         at += bytes;
     }
     return at;
+}
+
+/* The code point of a valid sequence. */
+static uint32_t code_point(const unsigned char *s, size_t length)
+{
+    uint32_t point = length == 1 ? s[0] : s[0] & (0x7Fu >> length);
+
+    for (size_t i = 1; i < length; i++)
+        point = point << 6 | (s[i] & 0x3Fu);
+    return point;
+}
+
+/* Whether a terminal shows the character, and nothing else happens. What joins letters of some scripts is shown. */
+static bool is_shown(uint32_t point)
+{
+    static const struct {
+        uint32_t first, last;
+    } hidden[] = {
+        { 0x00, 0x1F },     { 0x7F, 0x9F },     /* C0, DEL, C1 */
+        { 0x061C, 0x061C }, { 0x200E, 0x200F }, /* marks of direction */
+        { 0x200B, 0x200B }, { 0x2060, 0x2064 }, /* of no width */
+        { 0x2028, 0x202E }, { 0x2065, 0x206F }, /* separators of lines and paragraphs, overrides and isolates of direction */
+        { 0xFEFF, 0xFEFF }, { 0xFFF9, 0xFFFB }, { 0xFFFE, 0xFFFF }, { 0xE0000, 0xE00FF },
+    };
+
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        if (point >= hidden[i].first && point <= hidden[i].last)
+            return false;
+    return true;
+}
+
+static size_t put_hex(char *out, char kind, uint32_t value, size_t digits)
+{
+    out[0] = '\\';
+    out[1] = kind;
+    for (size_t i = 0; i < digits; i++)
+        out[2 + i] = "0123456789abcdef"[value >> 4 * (digits - 1 - i) & 0xF];
+    return 2 + digits;
+}
+
+size_t sp_text_show(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left)
+{
+    static const char letters[] = "btn\0fr"; /* of 8, 9, 10, 12, 13; a vertical tab has none in JSON */
+    const unsigned char *s = (const unsigned char *)text;
+    size_t length = sequence(s, left);
+    uint32_t point;
+
+    *taken = length ? length : 1;
+    if (!length)
+        return put_hex(out, 'x', s[0], 2);
+    point = code_point(s, length);
+    if (is_shown(point)) {
+        memcpy(out, text, length);
+        return length;
+    }
+    if (point >= 8 && point <= 13 && letters[point - 8]) {
+        out[0] = '\\';
+        out[1] = letters[point - 8];
+        return 2;
+    }
+    if (point < 0x10000)
+        return put_hex(out, 'u', point, 4);
+    length = put_hex(out, 'u', 0xD800 + ((point - 0x10000) >> 10), 4); /* a surrogate pair */
+    return length + put_hex(out + length, 'u', 0xDC00 + ((point - 0x10000) & 0x3FF), 4);
+}
+
+size_t sp_text_show_message(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left)
+{
+    if (left < 3 || memcmp(text, "\n  ", 3) != 0)
+        return sp_text_show(out, taken, text, left);
+    *taken = 1;
+    out[0] = '\n';
+    return 1;
+}
+
+int sp_text_escape(struct sp_buf *out, const char *text, size_t length)
+{
+    char shown[SP_TEXT_SHOWN];
+
+    for (size_t at = 0, taken; at < length; at += taken) {
+        size_t n = sp_text_show(shown, &taken, text + at, length - at);
+
+        SP_TRY(sp_buf_append(out, shown, n));
+    }
+    return 0;
 }

@@ -1,6 +1,11 @@
-/* Small text helpers (layer 0): nearest names for messages, number parsing that refuses what does not fit, UTF-8. */
+/*
+ * Small text helpers (layer 0): nearest names for messages, number parsing that refuses what does not fit, UTF-8, and what of a
+ * text that came from elsewhere may be shown.
+ */
 #ifndef SP_BASE_TEXT_H
 #define SP_BASE_TEXT_H
+
+#include "runtime/base/buf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,5 +25,22 @@ void sp_text_number(char out[SP_TEXT_NUMBER], double value);
 
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
+
+#define SP_TEXT_SHOWN 12 /* bytes that one character becomes at most */
+
+/*
+ * A name, a label or a path may hold what moves a terminal's cursor, turns its text around or is not seen at all. Writes what
+ * may be shown of the first character of `text` (`left` bytes, at least one) to `out`, without a NUL, and returns its length;
+ * *taken is the character's. Control, format and line-separating characters become \n, \t, \r or \u001b as in JSON, a byte that
+ * is no UTF-8 \x9b. The character is shown as it is exactly when both lengths are the same. Async-signal-safe.
+ */
+size_t sp_text_show(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left);
+
+/* As sp_text_show, for a message of several lines: its further lines are indented by two blanks or more, and a newline before two
+ * blanks stays. One that a name brings along is escaped, and begins no line of its own. */
+size_t sp_text_show_message(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left);
+
+/* Appends `text` as it may be shown. */
+int sp_text_escape(struct sp_buf *out, const char *text, size_t length);
 
 #endif

@@ -45,8 +45,8 @@ static void compose(struct text *text, const struct sp_device_info *device, cons
     add(text, " ");
     add(text, subject);
     add(text, device->platform[0]
-                  ? "; try another device with --device (speft-cl devices lists them)\n"
-                  : "; set OCL_ICD_VENDORS to the folder of a driver that works\n");
+                  ? "; try another device with --device (speft-cl devices lists them)"
+                  : "; set OCL_ICD_VENDORS to the folder of a driver that works");
 }
 
 static void handle(int number, siginfo_t *signal, void *context)

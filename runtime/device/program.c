@@ -1,5 +1,6 @@
 #include "runtime/device/program.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
 #include "runtime/device/driver.h"
 
@@ -22,12 +23,25 @@ struct sp_function {
     char *name;
 };
 
+/* A log's first lines, each on a line of its own in a message: those are indented. */
+static void indent(struct sp_buf *out, const char *log)
+{
+    for (size_t at = 0; log[at] && at < LOG_SHOWN;) {
+        size_t length = strcspn(log + at, "\r\n"), left = LOG_SHOWN - at;
+
+        if (length > 0 && sp_buf_printf(out, "\n    %.*s", (int)(length < left ? length : left), log + at) < 0)
+            return;
+        at += length + strspn(log + at + length, "\r\n");
+    }
+}
+
 /* Makes a failed build SP_EBUILD, with the log when the driver has one. */
 static int build_error(const struct sp_program *program)
 {
     const struct sp_device_info *info = &program->device->info;
     cl_device_id id = program->device->id;
     size_t length = 0;
+    struct sp_buf lines = SP_BUF(3 * LOG_SHOWN);
     char *log = NULL, *reason = sp_strdup(sp_error_message());
 
     if (clGetProgramBuildInfo(program->program, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) == 0 &&
@@ -35,11 +49,13 @@ static int build_error(const struct sp_program *program)
         log = sp_calloc(length + 1, 1);
     if (log)
         clGetProgramBuildInfo(program->program, id, CL_PROGRAM_BUILD_LOG, length, log, NULL);
-    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s: %s%.*s", info->name,
-             info->platform, info->driver, program->name, log ? "\n" : "", LOG_SHOWN,
-             log      ? log
-             : reason ? reason
-                      : "out of memory");
+    if (log)
+        indent(&lines, log);
+    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s: %s", info->name, info->platform, info->driver, program->name,
+             lines.data ? lines.data
+             : reason   ? reason
+                        : "out of memory");
+    sp_buf_free(&lines);
     free(reason);
     free(log);
     return SP_EBUILD;

@@ -8,3 +8,8 @@ check_PROGRAMS += tests/unit/test_json
 tests_unit_test_json_SOURCES = tests/unit/test_json.c tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_json_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
 TESTS += tests/unit/test_json tests/unit/test_json-valgrind
+
+check_PROGRAMS += tests/unit/test_escape
+tests_unit_test_escape_SOURCES = tests/unit/test_escape.c
+tests_unit_test_escape_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+TESTS += tests/unit/test_escape tests/unit/test_escape-valgrind
