@@ -11,6 +11,7 @@
 #define GUARD 4096 /* bytes on each side; a multiple of any device's alignment */
 #define GUARD_WORDS (GUARD / 4)
 #define QUIET_NAN 0x7FC00000u
+#define FAR 1e6 /* numbers from here on do not set an output's scale */
 #define CANARY 0xFFC0DEADu /* a NaN too: read by mistake it spoils the result */
 
 /* A device buffer in the middle of a larger one, with what it holds before each run and what it held after the last. */
@@ -28,6 +29,7 @@ struct sp_check {
     double **doubles;
     size_t double_count, double_capacity;
     uint64_t drawn; /* random numbers so far */
+    bool sees;      /* an output was compared in which a result 5 % off would be noticed */
 };
 
 struct sp_device *sp_check_device(const struct sp_check *check)
@@ -174,29 +176,61 @@ int sp_check_run(struct sp_check *check, int (*run)(void *user), void *user)
 }
 
 /* NaN agrees with NaN and an infinity with itself. */
-static bool agrees(double got, double expected, double tolerance)
+static bool agrees(double got, double expected, double room)
 {
     if (isnan(expected) || isnan(got))
         return isnan(expected) && isnan(got);
-    return got == expected || fabs(got - expected) <= tolerance * (1 + fabs(expected));
+    return got == expected || fabs(got - expected) <= room;
+}
+
+/* The output's own scale: the largest number that is expected in it. Far ones, which test a kernel's limits, are left out. */
+static double scale_of(const double *expected, size_t count)
+{
+    double largest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (fabs(expected[i]) < FAR)
+            largest = fmax(largest, fabs(expected[i]));
+    return largest;
+}
+
+/* How far from `expected` a result may be. */
+static double room(double expected, double scale, double tolerance)
+{
+    return tolerance * (isfinite(expected) ? fmax(fabs(expected), scale) : scale);
+}
+
+/* Whether a result that is 5 % too large would be noticed. One that is nothing but NaN or infinities has no size to be wrong in. */
+static bool sees(const double *expected, size_t count, double scale, double tolerance)
+{
+    bool finite = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!agrees(1.05 * expected[i], expected[i], room(expected[i], scale, tolerance)))
+            return true;
+        finite = finite || isfinite(expected[i]);
+    }
+    return !finite;
 }
 
 int sp_check_compare(struct sp_check *check, const char *name, struct sp_buffer *buffer, const double *expected, size_t count,
                      double tolerance)
 {
     const struct block *block = check->blocks;
+    double scale = scale_of(expected, count);
 
     while (block < check->blocks + check->block_count && block->view != buffer)
         block++;
     if (block == check->blocks + check->block_count || !block->ran || block->count < count)
         return sp_error(SP_EINVAL, "%s: not %zu elements of a buffer of a case that ran", name, count);
+    check->sees = check->sees || sees(expected, count, scale, tolerance);
     for (size_t i = 0; i < count; i++) {
         float got;
 
         memcpy(&got, &block->after[GUARD_WORDS + i], sizeof got);
-        if (!agrees(got, expected[i], tolerance))
-            return sp_error(SP_ENUMERIC, "%s[%zu] is %.9g, expected %.9g (tolerance %.1e, %zu elements)", name, i,
-                            (double)got, expected[i], tolerance, count);
+        if (!agrees(got, expected[i], room(expected[i], scale, tolerance)))
+            return sp_error(SP_ENUMERIC, "%s[%zu] is %.9g, expected %.9g (within %.1e; %zu elements of at most %.3g)", name, i,
+                            (double)got, expected[i], room(expected[i], scale, tolerance), count, scale);
     }
     return 0;
 }
@@ -206,6 +240,8 @@ int sp_check_case(struct sp_device *device, const struct sp_op *op, const struct
     struct sp_check check = { .device = device };
     int rc = op->check(&check, c);
 
+    if (rc == 0 && !check.sees)
+        rc = sp_error(SP_EINVAL, "the case cannot fail: results 5 %% off would pass");
     if (rc < 0)
         sp_error_context(rc, "%s, case %s", op->name, c->name);
     for (size_t i = 0; i < check.block_count; i++) {

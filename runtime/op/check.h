@@ -29,7 +29,7 @@ struct sp_op_case {
     const char *name;
     int size[8];      /* meaning is the op's own */
     unsigned flags;   /* likewise */
-    double tolerance; /* largest |got - expected| / (1 + |expected|) */
+    double tolerance; /* largest |got - expected| as a share of the output's scale: its largest |expected| below 1e6 (or its own) */
 };
 
 struct sp_op {
@@ -43,7 +43,8 @@ struct sp_op {
 extern const struct sp_op *const sp_ops[];
 extern const size_t sp_op_count;
 
-/* Runs one case on the device: 0, or an error whose message says op, case, element, got and expected. */
+/* Runs one case on the device: 0, or an error whose message says op, case, element, got and expected. A case in which results that
+ * are 5 % too large would pass is SP_EINVAL. */
 int sp_check_case(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c);
 
 struct sp_device *sp_check_device(const struct sp_check *check);

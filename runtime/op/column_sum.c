@@ -54,10 +54,10 @@ enum { FACTOR = 1, ACCUMULATE = 2 };
 static const struct sp_op_case cases[] = {
     { .name = "1x1", .size = { 1, 1 }, .tolerance = 1e-6 },
     { .name = "3x17 factor", .size = { 3, 17 }, .flags = FACTOR, .tolerance = 1e-6 },
-    { .name = "65x17 factor accumulate", .size = { 65, 17 }, .flags = FACTOR | ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "65x17 factor accumulate", .size = { 65, 17 }, .flags = FACTOR | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "1x40037 factor accumulate", .size = { 1, 40037 }, .flags = FACTOR | ACCUMULATE, .tolerance = 1e-6 },
-    { .name = "64x384", .size = { 64, 384 }, .tolerance = 1e-5 },
-    { .name = "4099x387", .size = { 4099, 387 }, .tolerance = 5e-5 },
+    { .name = "64x384", .size = { 64, 384 }, .tolerance = 1e-6 },
+    { .name = "4099x387", .size = { 4099, 387 }, .tolerance = 2e-6 },
 };
 
 static int run(void *user)

@@ -71,7 +71,7 @@ int sp_squared_error(struct sp_device *device, const struct sp_squared_error *ar
 enum { EVALUATE = 1, POISON = 2 };
 
 static const struct sp_op_case cases[] = {
-    { .name = "classes 1x1", .size = { 1, 1, 0, 1 }, .tolerance = 2e-6 },
+    { .name = "classes 1x2", .size = { 1, 2, 0, 1 }, .tolerance = 2e-6 },
     { .name = "classes 3x2", .size = { 3, 2, 0, 2 }, .tolerance = 2e-6 },
     { .name = "classes 32x2 evaluation", .size = { 32, 2, 0, 3 }, .flags = EVALUATE, .tolerance = 2e-6 },
     { .name = "classes 9x17 smoothed", .size = { 9, 17, 10, 5 }, .tolerance = 2e-6 },

