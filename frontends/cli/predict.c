@@ -94,26 +94,39 @@ static int write_row(FILE *file, const struct sp_run *run, const float *logits, 
     return failed ? sp_error(SP_EIO, "cannot write the predictions: %s", strerror(errno)) : 0;
 }
 
-static int check_finite(const float *logits, size_t rows, size_t outputs, const char *input)
+/* Where the rows go as their batches come. */
+struct output {
+    const struct sp_run *run;
+    const char *input;
+    FILE *file;
+};
+
+static int write_rows(void *user, const float *logits, size_t from, size_t rows, size_t outputs)
 {
+    const struct output *o = user;
+
     for (size_t i = 0; i < rows * outputs; i++)
         if (!isfinite(logits[i]))
             return sp_error(SP_ENUMERIC, "%s: the prediction for row %zu is not a finite number; is a weight of the model or the "
-                            "adapter not finite?", input, i / outputs + 1);
+                            "adapter not finite?", o->input, from + i / outputs + 1);
+    for (size_t i = 0; i < rows; i++)
+        SP_TRY(write_row(o->file, o->run, logits + i * outputs, outputs));
     return 0;
 }
 
-static int write_rows(const struct sp_run *run, const float *logits, size_t rows, const char *path)
+/* All rows to standard output, or to a file, which is complete or not there. */
+static int write_all(struct sp_run *run, const char *input, const char *path)
 {
-    size_t outputs = (size_t)sp_plan_outputs(run->plan);
     struct sp_fs_writer writer = { 0 };
     bool to_stdout = strcmp(path, "-") == 0;
-    int rc = 0;
+    struct output output = { run, input, stdout };
+    int rc;
 
-    if (!to_stdout)
+    if (!to_stdout) {
         SP_TRY(sp_fs_writer_open(&writer, path));
-    for (size_t i = 0; i < rows && rc == 0; i++)
-        rc = write_row(to_stdout ? stdout : writer.file, run, logits + i * outputs, outputs);
+        output.file = writer.file;
+    }
+    rc = sp_logits(NULL, run, &run->validation, write_rows, &output);
     if (to_stdout)
         return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output") : rc;
     if (rc < 0) {
@@ -125,10 +138,6 @@ static int write_rows(const struct sp_run *run, const float *logits, size_t rows
 
 static int predict(struct sp_run *run, const char *input, const char *output)
 {
-    const struct sp_dataset *d = &run->validation;
-    float *logits;
-    int rc;
-
     if (sp_fs_same(input, output))
         return sp_error(SP_ECONFIG, "--output: %s is the input, which the predictions would replace", output);
     if (run->config->skip_bad_rows)
@@ -140,16 +149,7 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     SP_TRY(sp_run_load_data(run, false, false));
     SP_TRY(sp_run_load_input(run, input));
     SP_TRY(sp_run_build(run, false, 0, 0));
-    logits = sp_calloc(d->count * (size_t)sp_plan_outputs(run->plan), sizeof *logits);
-    if (!logits)
-        return SP_ENOMEM;
-    rc = sp_logits(logits, NULL, run, d);
-    if (rc == 0)
-        rc = check_finite(logits, d->count, (size_t)sp_plan_outputs(run->plan), input);
-    if (rc == 0)
-        rc = write_rows(run, logits, d->count, output);
-    free(logits);
-    return rc;
+    return write_all(run, input, output);
 }
 
 static int run(const struct sp_arguments *arguments)

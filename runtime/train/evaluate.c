@@ -19,14 +19,30 @@ uint32_t sp_argmax(const float *logits, size_t count)
     return best;
 }
 
-int sp_logits(float *out, double *loss, struct sp_run *run, const struct sp_dataset *dataset)
+/* The forward pass of rows from .. from + count - 1, their logits, and their share in the sum of the losses. */
+static int forward(float *logits, double *sum, struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from,
+                   size_t count)
+{
+    const struct sp_plan_pass pass = { .loss_scale = 1 };
+    double mean;
+
+    SP_TRY(sp_run_set_batch(run, dataset, order, from, count));
+    SP_TRY(sp_plan_forward(run->plan, &pass));
+    if (sum) {
+        SP_TRY(sp_plan_loss(run->plan, &mean));
+        *sum += mean * (double)count;
+    }
+    return sp_plan_logits(run->plan, logits);
+}
+
+int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user)
 {
     size_t batch = (size_t)run->config->per_device_eval_batch_size, outputs = (size_t)sp_plan_outputs(run->plan);
-    size_t batches = (dataset->count + batch - 1) / batch;
+    size_t batches = (dataset->count + batch - 1) / batch, largest = dataset->count < batch ? dataset->count : batch;
     uint32_t *order = sp_calloc(dataset->count, sizeof *order);
-    struct sp_plan_pass pass = { .loss_scale = 1 };
-    double sum = 0, mean;
-    int rc = order ? 0 : SP_ENOMEM;
+    float *logits = sp_calloc(largest * outputs, sizeof *logits);
+    double sum = 0;
+    int rc = order && logits ? 0 : SP_ENOMEM;
 
     if (rc == 0)
         sp_data_order(order, dataset->count, 0, 0, false);
@@ -36,18 +52,15 @@ int sp_logits(float *out, double *loss, struct sp_run *run, const struct sp_data
         if (sp_interrupted())
             rc = sp_error(SP_EINTR, "interrupted while evaluating");
         if (rc == 0)
-            rc = sp_run_set_batch(run, dataset, order, from, count);
+            rc = forward(logits, loss ? &sum : NULL, run, dataset, order, from, count);
         if (rc == 0)
-            rc = sp_plan_forward(run->plan, &pass);
-        if (rc == 0 && loss && (rc = sp_plan_loss(run->plan, &mean)) == 0)
-            sum += mean * (double)count;
-        if (rc == 0)
-            rc = sp_plan_logits(run->plan, out + from * outputs);
+            rc = take(user, logits, from, count, outputs);
         if (rc == 0 && run->observer.progress)
             run->observer.progress(run->observer.user, "eval", b + 1, batches, NAN, 0, false);
     }
     if (loss)
         *loss = sum / (double)dataset->count;
+    free(logits);
     free(order);
     return rc;
 }
@@ -57,29 +70,49 @@ int sp_evaluate(struct sp_evaluation *out, struct sp_run *run)
     return sp_evaluate_rows(out, NULL, run);
 }
 
+/* What an evaluation keeps of the logits: counts for each class, or in regression the values, whose ranks need them all. */
+struct scores {
+    const struct sp_dataset *dataset;
+    struct sp_class_counts counts;
+    float *predictions; /* [rows], NULL where nobody needs them */
+};
+
+static int score_rows(void *user, const float *logits, size_t from, size_t rows, size_t outputs)
+{
+    struct scores *s = user;
+
+    for (size_t i = 0; i < rows; i++) {
+        uint32_t class = sp_argmax(logits + i * outputs, outputs);
+
+        if (s->counts.classes)
+            sp_class_counts_add(&s->counts, class, s->dataset->classes[from + i]);
+        if (s->predictions)
+            s->predictions[from + i] = s->counts.classes ? (float)class : logits[i];
+    }
+    return 0;
+}
+
 int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_run *run)
 {
     const struct sp_dataset *d = &run->validation;
-    size_t outputs = (size_t)sp_plan_outputs(run->plan);
-    float *logits = sp_calloc(d->count * outputs, sizeof *logits);
-    uint32_t *predicted = sp_calloc(d->count, sizeof *predicted);
-    int rc = logits && predicted ? 0 : SP_ENOMEM;
+    bool regression = run->task == SP_TASK_REGRESSION;
+    float *values = regression && !predictions ? sp_calloc(d->count, sizeof *values) : NULL;
+    struct scores s = { .dataset = d, .predictions = values ? values : predictions };
+    int rc = regression && !s.predictions ? SP_ENOMEM : 0;
 
     *out = (struct sp_evaluation){ .rows = d->count };
+    if (rc == 0 && !regression)
+        rc = sp_class_counts_init(&s.counts, (size_t)sp_plan_outputs(run->plan));
     if (rc == 0)
-        rc = sp_logits(logits, &out->loss, run, d);
+        rc = sp_logits(&out->loss, run, d, score_rows, &s);
     if (rc == 0 && !isfinite(out->loss))
         rc = sp_error(SP_ENUMERIC, "the loss on %s is not finite", run->config->validation_file);
-    if (rc == 0 && run->task == SP_TASK_REGRESSION)
-        rc = sp_score_values(&out->values, logits, d->values, d->count);
-    for (size_t i = 0; rc == 0 && i < d->count; i++)
-        predicted[i] = sp_argmax(logits + i * outputs, outputs);
-    if (rc == 0 && run->task == SP_TASK_CLASSIFICATION)
-        rc = sp_score_classes(&out->classes, predicted, d->classes, d->count, outputs);
-    for (size_t i = 0; rc == 0 && predictions && i < d->count; i++)
-        predictions[i] = run->task == SP_TASK_REGRESSION ? logits[i] : (float)predicted[i];
-    free(predicted);
-    free(logits);
+    if (rc == 0 && regression)
+        rc = sp_score_values(&out->values, s.predictions, d->values, d->count);
+    else if (rc == 0)
+        sp_score_classes(&out->classes, &s.counts);
+    sp_class_counts_release(&s.counts);
+    free(values);
     return rc;
 }
 

@@ -21,8 +21,12 @@ int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_ru
 /* Appends the task's metrics to an object as PREFIXloss, PREFIXaccuracy, ... */
 int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, enum sp_task task, const char *prefix);
 
-/* logits (rows x outputs) of every row, in order, to the host. The mean loss over rows goes to *loss unless it is NULL. */
-int sp_logits(float *out, double *loss, struct sp_run *run, const struct sp_dataset *dataset);
+/* The logits (rows x outputs) of rows from .. from + rows - 1, borrowed for the call; an error ends the passes. */
+typedef int sp_logits_fn(void *user, const float *logits, size_t from, size_t rows, size_t outputs);
+
+/* Gives the logits of every row, in order, a batch at a time: no more of them are ever held. The mean loss over rows goes to *loss
+ * unless it is NULL. */
+int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user);
 
 /* The class with the largest logit, the first of equals. */
 uint32_t sp_argmax(const float *logits, size_t count);

@@ -6,20 +6,37 @@
 #include <math.h>
 #include <stdlib.h>
 
-int sp_score_classes(struct sp_class_scores *out, const uint32_t *predicted, const uint32_t *truth, size_t n, size_t classes)
+int sp_class_counts_init(struct sp_class_counts *out, size_t classes)
 {
-    double *hits = sp_calloc(3 * classes, sizeof *hits), *named = hits + classes, *held = hits + 2 * classes;
-    double right = 0, f1 = 0, products = 0, named_squares = 0, held_squares = 0, scale, total = (double)n;
-    size_t present = 0;
-
-    if (!hits)
+    *out = (struct sp_class_counts){ .classes = classes, .hits = sp_calloc(3 * classes, sizeof *out->hits) };
+    if (!out->hits)
         return SP_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        named[predicted[i]]++;
-        held[truth[i]]++;
-        hits[truth[i]] += predicted[i] == truth[i];
-        right += predicted[i] == truth[i];
-    }
+    out->named = out->hits + classes;
+    out->held = out->named + classes;
+    return 0;
+}
+
+void sp_class_counts_add(struct sp_class_counts *counts, uint32_t predicted, uint32_t truth)
+{
+    counts->rows++;
+    counts->named[predicted]++;
+    counts->held[truth]++;
+    counts->hits[truth] += predicted == truth;
+    counts->right += predicted == truth;
+}
+
+void sp_class_counts_release(struct sp_class_counts *counts)
+{
+    free(counts->hits);
+    *counts = (struct sp_class_counts){ 0 };
+}
+
+void sp_score_classes(struct sp_class_scores *out, const struct sp_class_counts *counts)
+{
+    const double *hits = counts->hits, *named = counts->named, *held = counts->held, total = counts->rows;
+    double f1 = 0, products = 0, named_squares = 0, held_squares = 0, scale;
+    size_t present = 0, classes = counts->classes;
+
     for (size_t c = classes == 2 ? 1 : 0; c < classes; c++)
         if (classes == 2 || named[c] + held[c] > 0) {
             present++;
@@ -32,12 +49,10 @@ int sp_score_classes(struct sp_class_scores *out, const uint32_t *predicted, con
     }
     scale = sqrt((total * total - named_squares) * (total * total - held_squares));
     *out = (struct sp_class_scores){
-        .accuracy = right / total,
+        .accuracy = counts->right / total,
         .f1 = present ? f1 / (double)present : 0,
-        .matthews_correlation = scale > 0 ? (right * total - products) / scale : 0,
+        .matthews_correlation = scale > 0 ? (counts->right * total - products) / scale : 0,
     };
-    free(hits);
-    return 0;
 }
 
 static double correlation(const double *x, const double *y, size_t n)

@@ -14,8 +14,19 @@ struct sp_class_scores {
     double accuracy, f1, matthews_correlation;
 };
 
-/* predicted[n], truth[n] below `classes`. */
-int sp_score_classes(struct sp_class_scores *out, const uint32_t *predicted, const uint32_t *truth, size_t n, size_t classes);
+/* Rows counted by class, which is all that the metrics of a classification need of them. */
+struct sp_class_counts {
+    size_t classes;
+    double rows, right;
+    double *hits, *named, *held; /* [classes]: rows of the class found, rows said to be of it, rows of it */
+};
+
+int sp_class_counts_init(struct sp_class_counts *out, size_t classes);
+void sp_class_counts_add(struct sp_class_counts *counts, uint32_t predicted, uint32_t truth); /* both below `classes` */
+void sp_class_counts_release(struct sp_class_counts *counts); /* safe on a zeroed one */
+
+/* Of at least one row. */
+void sp_score_classes(struct sp_class_scores *out, const struct sp_class_counts *counts);
 
 struct sp_value_scores {
     double pearson, spearman, mse;

@@ -2,9 +2,13 @@
 cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cli/train.sh tests/cli/eval.sh tests/cli/predict.sh \
 	tests/cli/mask.sh tests/cli/mask_compare.sh tests/cli/study.sh tests/cli/study_report.sh tests/cli/badinput.sh \
 	tests/cli/hostile.sh
+cli_tests += tests/cli/streaming.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
 EXTRA_DIST += tests/cli/tap.sh tests/cli/short.yaml
+
+check_PROGRAMS += tests/cli/peak
+tests_cli_peak_SOURCES = tests/cli/peak.c
 
 # Makes and damages the models for them.
 check_PROGRAMS += tests/cli/model_tool

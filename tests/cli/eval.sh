@@ -26,6 +26,13 @@ test_that 'for programs' grep -qE \
 cp "$folder/out" "$folder/all"
 eval_it --json
 test_that 'the same again' cmp -s "$folder/out" "$folder/all"
+# Batches of 5, 5, 5 and 2 rows weigh by their rows: the loss is that of 17 single ones.
+loss() { sed 's/.*"loss": \([-0-9.e]*\),.*/\1/' "$folder/out"; }
+eval_it --json --set per_device_eval_batch_size=1
+single=$(loss)
+eval_it --json --set per_device_eval_batch_size=5
+test_that 'the mean is over rows, not over batches' awk -v a="$single" -v b="$(loss)" \
+    'BEGIN { d = a - b; exit !(a > 0.1 && d < 1e-6 && d > -1e-6) }'
 eval_it --json --set max_eval_samples=5
 test_that 'of some rows' grep -q '"rows": 5,' "$folder/out"
 run eval "$folder/result/config.resolved.yaml" --quiet --adapter "$adapter" --json

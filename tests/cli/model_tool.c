@@ -2,6 +2,7 @@
  * Model folders for the command tests.
  *
  *     model_tool random DIR LAYERS           a BERT body without a head, its values drawn at random
+ *     model_tool head FILE OUTPUTS           FILE with a classifier of so many outputs, drawn at random
  *     model_tool drop FILE PREFIX            FILE without the tensors whose names begin so
  *     model_tool reshape FILE NAME           the tensor NAME flat
  *     model_tool cast FILE NAME              the tensor NAME as I32 of the same bytes
@@ -137,6 +138,19 @@ static void drop(const char *prefix)
     count = left;
 }
 
+/* For the width that the pooler has. */
+static int add_head(size_t outputs)
+{
+    const struct sp_tensor_info *pooler = find("pooler.dense.bias");
+
+    pooler = pooler ? pooler : find("bert.pooler.dense.bias");
+    if (!pooler)
+        return sp_error(SP_ENOTFOUND, "there is no pooler");
+    drop("classifier.");
+    add_linear("", "classifier", outputs, pooler->shape[0]);
+    return 0;
+}
+
 static int change(const char *verb, const char *name, const char *word)
 {
     struct sp_tensor_info *tensor = find(name);
@@ -145,6 +159,8 @@ static int change(const char *verb, const char *name, const char *word)
         drop(name);
         return 0;
     }
+    if (strcmp(verb, "head") == 0)
+        return add_head(strtoul(name, NULL, 10));
     if (!tensor)
         return sp_error(SP_ENOTFOUND, "there is no tensor %s", name);
     if (strcmp(verb, "reshape") == 0) {

@@ -16,14 +16,13 @@
 static struct sp_class_scores classes(const char *predicted, const char *truth, size_t count)
 {
     struct sp_class_scores scores;
-    uint32_t p[32], t[32];
-    size_t n = 0;
+    struct sp_class_counts counts;
 
-    for (; predicted[n]; n++) {
-        p[n] = (uint32_t)(predicted[n] - '0');
-        t[n] = (uint32_t)(truth[n] - '0');
-    }
-    assert_int_equal(sp_score_classes(&scores, p, t, n, count), 0);
+    assert_int_equal(sp_class_counts_init(&counts, count), 0);
+    for (size_t i = 0; predicted[i]; i++)
+        sp_class_counts_add(&counts, (uint32_t)(predicted[i] - '0'), (uint32_t)(truth[i] - '0'));
+    sp_score_classes(&scores, &counts);
+    sp_class_counts_release(&counts);
     return scores;
 }
 
