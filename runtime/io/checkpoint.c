@@ -5,6 +5,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/io/foreign_priv.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -197,13 +198,7 @@ out:
 
 static int no_weights(const struct sp_checkpoint *c)
 {
-    if (has_member(c, "pytorch_model.bin") || has_member(c, "pytorch_model.bin.index.json"))
-        return sp_error(SP_ENOTFOUND,
-                        "%s holds its weights as pytorch_model.bin only: pickle files can run any "
-                        "code and are not read. Convert them once in Python: from transformers "
-                        "import AutoModel; AutoModel.from_pretrained(DIR)"
-                        ".save_pretrained(DIR, safe_serialization=True)",
-                        c->dir);
+    SP_TRY(sp_foreign_weights(c->dir, c->config));
     return sp_error(SP_ENOTFOUND,
                     "%s holds no weights: neither model.safetensors nor "
                     "model.safetensors.index.json is there",
@@ -239,9 +234,11 @@ static int open_folder(struct sp_checkpoint *c)
 
     if (!sp_fs_is_dir(c->dir))
         return sp_error(SP_ENOTFOUND, "%s is not a folder", c->dir);
-    if (!has_member(c, "config.json"))
+    if (!has_member(c, "config.json")) {
+        SP_TRY(sp_foreign_weights(c->dir, NULL));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
+    }
     SP_TRY(load_object(&c->config, c, "config.json", CONFIG_LIMIT));
     if (has_member(c, "model.safetensors"))
         SP_TRY(open_shard(&number, c, "model.safetensors"));

@@ -1,6 +1,8 @@
 #include "runtime/train/load.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
 
@@ -173,6 +175,25 @@ static int check_adapter_names(const struct sp_run *run)
     return 0;
 }
 
+/* What the checkpoint may lack and does is no pretrained part: whoever trains it should know. */
+static int tell_made(const struct sp_run *run)
+{
+    struct sp_buf names = SP_BUF(1 << 12);
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        if (p->trained && p->flags & SP_PARAM_OPTIONAL && !run->weights[i].tensor)
+            rc = sp_buf_printf(&names, "%s%s", names.data ? ", " : "", p->name);
+    }
+    if (rc == 0 && names.data)
+        sp_log(SP_LOG_WARNING, "%s has no %s: made from the seed, as a new head is, and trained with it", sp_checkpoint_dir(run->checkpoint),
+               names.data);
+    sp_buf_free(&names);
+    return rc;
+}
+
 int sp_load_params(struct sp_run *run)
 {
     size_t count = sp_plan_param_count(run->plan);
@@ -181,6 +202,7 @@ int sp_load_params(struct sp_run *run)
     int rc = 0;
 
     SP_TRY(check_adapter_names(run));
+    SP_TRY(tell_made(run));
     host = sp_calloc(sp_plan_param_largest(run->plan, false), sizeof *host);
     SP_GO(host ? 0 : SP_ENOMEM);
     SP_GO(sp_buffer_create(&staging, run->device, sp_plan_param_largest(run->plan, true) * sizeof *host));

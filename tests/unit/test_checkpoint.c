@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const float values[12] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
 
@@ -176,9 +177,49 @@ static void test_not_a_model(void **state)
     io_write_text("m/config.json", "{}");
     refused(SP_ENOTFOUND, "neither model.safetensors nor", io_path("m"));
     io_write_text("m/pytorch_model.bin", "x");
-    refused(SP_ENOTFOUND, "pickle", "safe_serialization=True");
+    refused(SP_ENOTFOUND, "pickle", "torch.load");
     io_write_text("m/model.safetensors", "garbage");
     refused(SP_EFORMAT, "model.safetensors", "not a safetensors file");
+}
+
+/* The hint names the class that the weights were saved from, so that converting loses none; what is no plain name stays out of it. */
+static void test_other_forms(void **state)
+{
+    static const struct {
+        const char *file, *config, *hint, *more;
+    } cases[] = {
+        { "pytorch_model.bin", "{\"architectures\": [\"BertForSequenceClassification\"]}",
+          "from transformers import BertForSequenceClassification; BertForSequenceClassification.from_pretrained(DIR)"
+          ".save_pretrained(DIR, safe_serialization=True)", "pytorch_model.bin only" },
+        { "pytorch_model.bin.index.json", "{\"architectures\": [\"BertForMaskedLM\"]}",
+          "from transformers import BertForMaskedLM; BertForMaskedLM.from_pretrained(DIR)", "take BertForPreTraining, which keeps" },
+        { "pytorch_model.bin", "{\"architectures\": [\"a; b\", 5, \"Good_1\"]}", "import Good_1; Good_1.from_pretrained(DIR)", NULL },
+        { "pytorch_model.bin", "{\"architectures\": [\"X; import os\", \"\", \"X'\", \"X\\n\", null]}",
+          "Python: import glob, torch; from safetensors.torch import save_file", "torch.load(f, map_location='cpu', weights_only=True)" },
+        { "pytorch_model.bin", "{\"architectures\": \"BertModel\"}", "import glob, torch", NULL },
+        { "tf_model.h5", "{\"architectures\": [\"BertForSequenceClassification\"]}",
+          "BertForSequenceClassification.from_pretrained(DIR, from_tf=True).save_pretrained(", "tf_model.h5 only" },
+        { "flax_model.msgpack", "{}", "AutoModelForPreTraining.from_pretrained(DIR, from_flax=True).save_pretrained(",
+          "transformers 4 and Flax" },
+        { "model.ckpt.index", "{\"architectures\": [\"BertModel\"]}",
+          "BertModel.from_pretrained(DIR + '/model.ckpt.index', from_tf=True, config=DIR + '/config.json')", "TensorFlow" },
+        { "a'; b.ckpt.index", "{\"architectures\": [\"BertModel\"]}", "(DIR + '/NAME.ckpt.index', ", NULL },
+        { "bert_model.ckpt.index", NULL,
+          "BertForPreTraining.from_pretrained(DIR + '/bert_model.ckpt.index', from_tf=True, config=DIR + '/bert_config.json')", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "m/%s", cases[i].file);
+        io_write_text(cases[i].config ? "m/config.json" : "m/bert_config.json", cases[i].config ? cases[i].config : "{}");
+        io_write_text(name, "x");
+        refused(SP_ENOTFOUND, cases[i].hint, cases[i].more);
+        assert_null(strstr(sp_error_message(), "import os"));
+        assert_int_equal(unlink(io_path(name)), 0);
+        assert_int_equal(unlink(io_path(cases[i].config ? "m/config.json" : "m/bert_config.json")), 0);
+    }
 }
 
 static void test_config_too_large(void **state)
@@ -388,6 +429,7 @@ int main(void)
         TEST(test_checksum),
         TEST(test_checksum_in_use),
         TEST(test_not_a_model),
+        TEST(test_other_forms),
         TEST(test_config_too_large),
         TEST(test_wrong_index),
         TEST(test_resolve),

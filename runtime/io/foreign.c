@@ -1,0 +1,134 @@
+#include "runtime/io/foreign_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_LENGTH 100
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+#define SAVE "save_pretrained(DIR, safe_serialization=True)"
+
+/* The hints are commands that people paste: what a folder says gets into them only where it is a plain name. */
+static bool is_plain(const char *name, const char *characters)
+{
+    size_t length = name ? strlen(name) : 0;
+
+    return length > 0 && length <= NAME_MAX_LENGTH && strspn(name, characters) == length;
+}
+
+/* The class of transformers that the weights were saved from; NULL where config.json does not say. */
+static const char *class_of(const json_t *config)
+{
+    const json_t *list = json_object_get(config, "architectures");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (is_plain(json_string_value(json_array_get(list, i)), NAME_CHARACTERS))
+            return json_string_value(json_array_get(list, i));
+    return NULL;
+}
+
+/* The class of a masked language model is one without a pooler, which its file may have all the same. */
+static void add_pooler_hint(char *out, size_t size, const char *class)
+{
+    static const char masked[] = "ForMaskedLM";
+    size_t length = strlen(class), ending = sizeof masked - 1;
+
+    out[0] = '\0';
+    if (length > ending && strcmp(class + length - ending, masked) == 0)
+        snprintf(out, size, "; where that says that pooler weights are not used, take %.*sForPreTraining, which keeps them",
+                 (int)(length - ending), class);
+}
+
+static int pytorch(const char *dir, const char *class)
+{
+    static const char why[] = "holds its weights as pytorch_model.bin only: pickle files can run any code and are not read. Convert "
+                              "them once in Python:";
+    char pooler[256];
+
+    if (!class)
+        return sp_error(SP_ENOTFOUND,
+                        "%s %s import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() "
+                        "for f in glob.glob(DIR + '/pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', "
+                        "weights_only=True).items()}, DIR + '/model.safetensors', {'format': 'pt'})", dir, why);
+    add_pooler_hint(pooler, sizeof pooler, class);
+    return sp_error(SP_ENOTFOUND, "%s %s from transformers import %s; %s.from_pretrained(DIR)." SAVE "%s", dir, why, class, class,
+                    pooler);
+}
+
+/* AutoModelForPreTraining has what pretraining gave a model; of a fine-tuned head nothing tells. */
+static int converted(const char *dir, const char *class, const char *file, const char *whose, const char *argument)
+{
+    class = class ? class : "AutoModelForPreTraining";
+    return sp_error(SP_ENOTFOUND, "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in Python, with "
+                    "transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE, dir, file, whose, whose, class,
+                    class, argument);
+}
+
+/* The name of the folder's TensorFlow checkpoint, NAME.ckpt.index; NULL where there is none. */
+static char *find_checkpoint(const char *dir)
+{
+    static const char ending[] = ".ckpt.index";
+    DIR *folder = opendir(dir);
+    char *found = NULL;
+
+    for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+
+        if (length > sizeof ending - 1 && strcmp(entry->d_name + length - (sizeof ending - 1), ending) == 0)
+            found = sp_strdup(is_plain(entry->d_name, NAME_CHARACTERS ".-") ? entry->d_name : "NAME.ckpt.index");
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+static bool has(const char *dir, const char *name)
+{
+    char *path = sp_fs_join(dir, name);
+    bool exists = path && sp_fs_exists(path);
+
+    free(path);
+    return exists;
+}
+
+/* A checkpoint of TensorFlow 1, as Google released BERT: what it holds stands in bert_config.json. */
+static int tensorflow(const char *dir, const json_t *config, const char *class)
+{
+    bool original = !config && has(dir, "bert_config.json");
+    char *file = find_checkpoint(dir), argument[3 * NAME_MAX_LENGTH];
+    int rc = 0;
+
+    if (file && (config || original)) {
+        snprintf(argument, sizeof argument, "DIR + '/%s', from_tf=True, config=DIR + '/%s'", file,
+                 original ? "bert_config.json" : "config.json");
+        rc = converted(dir, original ? "BertForPreTraining" : class, file, "TensorFlow", argument);
+    }
+    free(file);
+    return rc;
+}
+
+int sp_foreign_weights(const char *dir, const json_t *config)
+{
+    static const struct {
+        const char *file, *whose, *argument; /* NULL: PyTorch's */
+    } forms[] = {
+        { "pytorch_model.bin", NULL, NULL },
+        { "pytorch_model.bin.index.json", NULL, NULL },
+        { "tf_model.h5", "TensorFlow", "DIR, from_tf=True" },
+        { "tf_model.h5.index.json", "TensorFlow", "DIR, from_tf=True" },
+        { "flax_model.msgpack", "Flax", "DIR, from_flax=True" },
+        { "flax_model.msgpack.index.json", "Flax", "DIR, from_flax=True" },
+    };
+    const char *class = class_of(config);
+
+    for (size_t i = 0; config && i < sizeof forms / sizeof *forms; i++)
+        if (has(dir, forms[i].file))
+            return forms[i].whose ? converted(dir, class, forms[i].file, forms[i].whose, forms[i].argument) : pytorch(dir, class);
+    return tensorflow(dir, config, class);
+}
