@@ -9,6 +9,7 @@
 include tests/lint/lint.mk
 if HAVE_CMOCKA
 include tests/unit/base.mk
+include tests/unit/files.mk
 include tests/unit/text.mk
 include tests/unit/data.mk
 include tests/unit/io.mk

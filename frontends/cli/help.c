@@ -149,6 +149,8 @@ static const char closing[] =
     ".TP\n.B SPEFT_CACHE_DIR\n"
     "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"
     ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n"
+    "Compiled kernels are only read from a folder that belongs to the user or to root, as all folders above it do, and that nobody else\n"
+    "can write to; any other is left alone, with a word. One that is root\(aqs serves a whole site.\n"
     ".TP\n.B SPEFT_TUNING_FILE\n"
     "The kernels\\(aq tuned values, instead of the installed ones.\n"
     ".TP\n.B SPEFT_KERNEL_DIR\n"

@@ -279,7 +279,7 @@ static int write_all(struct sp_study_report *r)
 static int save(const struct sp_study *study, const struct sp_buf *const texts[3])
 {
     static const char *const kinds[3][2] = { { "report", "md" }, { "report", "html" }, { "results", "jsonl" } };
-    struct sp_fs_writer writers[3] = { { NULL, NULL, NULL } };
+    struct sp_fs_writer writers[3] = { { .file = NULL } };
     char *path = NULL;
     int rc = 0;
 

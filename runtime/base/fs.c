@@ -6,38 +6,91 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int io_error(const char *doing, const char *path)
+#define MAPS_MAX 256     /* maps whose names a bus error finds */
+#define MAP_NAME_MAX 512 /* bytes of such a name */
+
+int sp_fs_error(const char *doing, const char *path)
 {
     int code = errno == ENOENT ? SP_ENOTFOUND : errno == ENOMEM ? SP_ENOMEM : SP_EIO;
 
     return sp_error(code, "cannot %s %s: %s", doing, path, strerror(errno));
 }
 
+/* What is mapped, for signal handlers: an entry counts while its start is set, and its name stays as it is meanwhile. */
+static struct named_map {
+    _Atomic uintptr_t start;
+    size_t size;
+    char name[MAP_NAME_MAX];
+} named_maps[MAPS_MAX];
+
+static void note_map(const struct sp_map *map, const char *path)
+{
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        struct named_map *named = &named_maps[i];
+        uintptr_t free_entry = 0;
+
+        if (!atomic_compare_exchange_strong(&named->start, &free_entry, 1)) /* 1: taken, and at no address yet */
+            continue;
+        named->size = map->size;
+        strncpy(named->name, path, MAP_NAME_MAX - 1);
+        atomic_store(&named->start, (uintptr_t)map->data);
+        return;
+    }
+}
+
+static void forget_map(const struct sp_map *map)
+{
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        if (atomic_load(&named_maps[i].start) == (uintptr_t)map->data)
+            atomic_store(&named_maps[i].start, 0);
+}
+
+const char *sp_fs_map_name(const void *address)
+{
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        uintptr_t start = atomic_load(&named_maps[i].start), at = (uintptr_t)address;
+
+        if (start > 1 && at >= start && at - start < named_maps[i].size)
+            return named_maps[i].name;
+    }
+    return NULL;
+}
+
 int sp_fs_map(struct sp_map *out, const char *path)
 {
-    int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer opens at once */
-    struct stat st;
-    void *data;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer opens at once */
 
     *out = (struct sp_map){ .data = NULL };
-    if (fd < 0)
-        return io_error("open", path);
+    return fd < 0 ? sp_fs_error("open", path) : sp_fs_map_fd(out, fd, path);
+}
+
+int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
+{
+    struct stat st;
+    void *data;
+    int rc = 0;
+
+    *out = (struct sp_map){ .data = NULL };
     if (fstat(fd, &st) < 0) {
-        rc = io_error("read", path);
+        rc = sp_fs_error("read", path);
     } else if (!S_ISREG(st.st_mode)) {
         rc = sp_error(SP_EIO, "%s is a %s; a regular file is expected", path,
                       S_ISDIR(st.st_mode) ? "folder" : S_ISFIFO(st.st_mode) ? "pipe" : "device or socket");
     } else if (st.st_size > 0) {
         data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-            rc = io_error("map", path);
-        else
+        if (data == MAP_FAILED) {
+            rc = sp_fs_error("map", path);
+        } else {
             *out = (struct sp_map){ data, (size_t)st.st_size, st };
+            note_map(out, path);
+        }
     }
     close(fd);
     return rc;
@@ -45,8 +98,10 @@ int sp_fs_map(struct sp_map *out, const char *path)
 
 void sp_fs_unmap(struct sp_map *map)
 {
-    if (map->data)
+    if (map->data) {
+        forget_map(map);
         munmap((void *)(size_t)map->data, map->size);
+    }
     *map = (struct sp_map){ .data = NULL };
 }
 
@@ -68,20 +123,29 @@ bool sp_fs_map_changed(const struct sp_map *map, const char *path)
 
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
 {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? sp_fs_error("open", path) : sp_fs_read_fd(out, length, fd, path, limit);
+}
+
+int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit)
+{
     struct sp_buf buf = SP_BUF(limit);
-    FILE *file = fopen(path, "rbe");
+    FILE *file = fdopen(fd, "rb");
     char block[65536];
     size_t got;
     int rc = 0;
 
-    if (!file)
-        return io_error("open", path);
+    if (!file) {
+        close(fd);
+        return SP_ENOMEM;
+    }
     while (rc == 0 && (got = fread(block, 1, sizeof block, file)) > 0)
         rc = sp_buf_append(&buf, block, got);
     if (rc == SP_ELIMIT)
         rc = sp_error(SP_ELIMIT, "%s is larger than the limit of %zu bytes", path, limit);
     if (rc == 0 && ferror(file))
-        rc = io_error("read", path);
+        rc = sp_fs_error("read", path);
     fclose(file);
     if (rc == 0 && !buf.data)
         rc = sp_buf_append(&buf, "", 0);
@@ -93,115 +157,6 @@ int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
     if (length)
         *length = buf.length;
     return 0;
-}
-
-int sp_fs_write(const char *path, const void *data, size_t length)
-{
-    struct sp_fs_writer writer;
-
-    SP_TRY(sp_fs_writer_open(&writer, path));
-    fwrite(data, 1, length, writer.file); /* commit sees a short write through ferror */
-    return sp_fs_writer_commit(&writer);
-}
-
-/* The file that a name stands for: a link's target is replaced, not the link. NULL when out of memory. */
-static char *follow(const char *path)
-{
-    char *target = realpath(path, NULL); /* NULL where nothing lies there yet */
-
-    return target ? target : sp_strdup(path);
-}
-
-/* A temporary file beside writer->path, with the mode that the user's umask gives. */
-static int open_temporary(struct sp_fs_writer *writer)
-{
-    mode_t mask = umask(0);
-    int fd, rc = 0;
-
-    umask(mask);
-    writer->temporary = sp_asprintf("%s.XXXXXX", writer->path);
-    if (!writer->temporary)
-        return SP_ENOMEM;
-    fd = mkstemp(writer->temporary);
-    if (fd >= 0 && fchmod(fd, 0666 & ~mask) == 0)
-        writer->file = fdopen(fd, "w+b");
-    if (writer->file)
-        return 0;
-    rc = io_error("write", writer->path);
-    if (fd >= 0) {
-        close(fd);
-        unlink(writer->temporary);
-    }
-    free(writer->temporary);
-    writer->temporary = NULL;
-    return rc;
-}
-
-int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
-{
-    struct stat st;
-    int rc = 0;
-
-    *writer = (struct sp_fs_writer){ .path = follow(path) };
-    if (!writer->path)
-        return SP_ENOMEM;
-    if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        writer->file = fopen(writer->path, "wbe"); /* a device or a pipe is written to, never replaced */
-        if (!writer->file)
-            rc = io_error("write", path);
-    } else {
-        rc = open_temporary(writer);
-    }
-    if (rc < 0)
-        sp_fs_writer_abandon(writer);
-    return rc;
-}
-
-int sp_fs_check_writable(const char *path)
-{
-    struct sp_fs_writer writer;
-    struct stat st;
-
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        return 0;
-    SP_TRY(sp_fs_writer_open(&writer, path));
-    sp_fs_writer_abandon(&writer);
-    return 0;
-}
-
-int sp_fs_writer_commit(struct sp_fs_writer *writer)
-{
-    int rc = 0;
-
-    errno = 0;
-    if (fflush(writer->file) != 0 || ferror(writer->file) || (writer->temporary && fsync(fileno(writer->file)) != 0)) {
-        errno = errno ? errno : EIO;
-        rc = io_error("write", writer->path);
-    }
-    if (fclose(writer->file) != 0 && rc == 0)
-        rc = io_error("write", writer->path);
-    writer->file = NULL;
-    if (rc == 0 && writer->temporary) {
-        if (rename(writer->temporary, writer->path) < 0) {
-            rc = io_error("replace", writer->path);
-        } else {
-            free(writer->temporary);
-            writer->temporary = NULL;
-        }
-    }
-    sp_fs_writer_abandon(writer);
-    return rc;
-}
-
-void sp_fs_writer_abandon(struct sp_fs_writer *writer)
-{
-    if (writer->file)
-        fclose(writer->file);
-    if (writer->temporary)
-        unlink(writer->temporary);
-    free(writer->temporary);
-    free(writer->path);
-    *writer = (struct sp_fs_writer){ NULL, NULL, NULL };
 }
 
 int sp_fs_mkdirs(const char *path)
@@ -218,11 +173,12 @@ int sp_fs_mkdirs(const char *path)
             continue;
         *p = '\0';
         if (mkdir(copy, 0777) < 0 && errno != EEXIST)
-            rc = io_error("make the folder", copy);
+            rc = sp_fs_error("make the folder", copy);
         *p = saved;
     }
     if (rc == 0 && !sp_fs_is_dir(path))
-        rc = sp_error(SP_EIO, "cannot make the folder %s: a file of that name is in the way", path);
+        rc = sp_error(SP_EIO, "cannot make the folder %s: a %s of that name is in the way", path,
+                      sp_fs_exists(path) ? "file" : "link to nothing");
     free(copy);
     return rc;
 }

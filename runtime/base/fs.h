@@ -16,8 +16,9 @@ struct sp_map {
     struct stat file; /* as it was when it was mapped */
 };
 
-/* Maps a regular file read-only. */
+/* Maps a regular file read-only; an open one, which is closed, under the name of `path`. */
 int sp_fs_map(struct sp_map *out, const char *path);
+int sp_fs_map_fd(struct sp_map *out, int fd, const char *path);
 void sp_fs_unmap(struct sp_map *map);
 
 /* Gives the mapping's resident pages back; they are read again when touched. */
@@ -27,24 +28,43 @@ void sp_fs_map_forget(const struct sp_map *map);
  * renamed over it: the mapping keeps the old one. */
 bool sp_fs_map_changed(const struct sp_map *map, const char *path);
 
+/* The name of the mapped file that the address lies in, or NULL: what a bus error is about, as a file that became shorter has no bytes
+ * for the end of its mapping. For signal handlers, too. */
+const char *sp_fs_map_name(const void *address);
+
 /* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. A pipe is read to its end. */
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
+int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit); /* an open one, which is closed */
 
 /* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. */
 int sp_fs_write(const char *path, const void *data, size_t length);
 
 /* The same in pieces: open a temporary file for `path`, write to *file, then commit or abandon. Commit closes, syncs,
- * renames, and on failure removes the temporary file. A link is followed; a device or a pipe is written to as it is. */
+ * renames, and on failure removes the temporary file. A link is followed, and one to nothing refused; a device or a pipe is written
+ * to as it is. What processes that are gone left beside `path` is removed. */
 struct sp_fs_writer {
     FILE *file;
-    char *path, *temporary;
+    char *path; /* for messages */
+    int folder; /* that the names below are in; AT_FDCWD */
+    char *name, *temporary;
 };
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path);
+
+/* The same for `name` in the open folder `folder`, which messages call `path` and which must stay open: only the user can read the
+ * file, and whatever has the name, a link too, is replaced. */
+int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *path, const char *name);
 int sp_fs_writer_commit(struct sp_fs_writer *writer);
 void sp_fs_writer_abandon(struct sp_fs_writer *writer); /* safe after commit */
 
 /* Whether a file could be written at `path`, before work whose result is to go there. Devices and pipes are taken at their word. */
 int sp_fs_check_writable(const char *path);
+
+/* Whether what is at `path` could be replaced by a rename, as far as that can be seen: not on a read-only file system, marked as
+ * immutable, or a mount point. */
+int sp_fs_check_replaceable(const char *path);
+
+/* "cannot DOING PATH: " and the system's reason; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */
+int sp_fs_error(const char *doing, const char *path);
 
 int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);

@@ -12,4 +12,7 @@ typedef void sp_log_sink(enum sp_log_level level, const char *text, void *user);
 void sp_log_set_sink(sp_log_sink *sink, void *user);
 void sp_log(enum sp_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same, but a text is said once in the life of the process, as what is found again at every file would be. */
+void sp_log_once(enum sp_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

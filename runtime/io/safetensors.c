@@ -277,21 +277,43 @@ static int parse_header(struct sp_safetensors *file)
     return parse_tensors(file);
 }
 
-int sp_safetensors_open(struct sp_safetensors **out, const char *path)
+/* Takes the map, after failures too. */
+static int open_mapped(struct sp_safetensors **out, struct sp_map *map, const char *path)
 {
     struct sp_safetensors *file = sp_calloc(1, sizeof *file);
     int rc = SP_ENOMEM;
 
-    *out = NULL;
-    if (!file || !(file->path = sp_strdup(path)))
-        goto out;
-    SP_GO(sp_fs_map(&file->map, path));
+    if (!file) {
+        sp_fs_unmap(map);
+        return rc;
+    }
+    file->map = *map;
+    file->path = sp_strdup(path);
+    SP_GO(file->path ? 0 : SP_ENOMEM);
     SP_GO(parse_header(file));
     *out = file;
     file = NULL;
 out:
     sp_safetensors_close(file);
     return rc;
+}
+
+int sp_safetensors_open(struct sp_safetensors **out, const char *path)
+{
+    struct sp_map map;
+
+    *out = NULL;
+    SP_TRY(sp_fs_map(&map, path));
+    return open_mapped(out, &map, path);
+}
+
+int sp_safetensors_open_fd(struct sp_safetensors **out, int fd, const char *path)
+{
+    struct sp_map map;
+
+    *out = NULL;
+    SP_TRY(sp_fs_map_fd(&map, fd, path));
+    return open_mapped(out, &map, path);
 }
 
 void sp_safetensors_close(struct sp_safetensors *file)
@@ -414,16 +436,17 @@ static int write_bytes(struct sp_fs_writer *writer, const void *data, size_t len
     return 0;
 }
 
-/* Opens the file and writes the header; measures the tensors. */
-static int begin(struct sp_safetensors_writer *w, const char *path, struct sp_tensor_info *tensors,
+/* Writes the header into the open file, which is the writer's then; measures the tensors. */
+static int begin(struct sp_safetensors_writer *w, struct sp_fs_writer *file, struct sp_tensor_info *tensors,
                  size_t count, const char *const (*metadata)[2], size_t entries)
 {
     struct sp_buf header = SP_BUF(HEADER_LIMIT);
     uint64_t length;
     int rc = 0;
 
-    SP_GO(make_header(&header, tensors, count, metadata, entries, path));
-    SP_GO(sp_fs_writer_open(&w->writer, path));
+    *w = (struct sp_safetensors_writer){ .writer = *file };
+    *file = (struct sp_fs_writer){ .file = NULL };
+    SP_GO(make_header(&header, tensors, count, metadata, entries, w->writer.path));
     length = header.length;
     SP_GO(write_bytes(&w->writer, &length, sizeof length));
     SP_GO(write_bytes(&w->writer, header.data, header.length));
@@ -444,17 +467,28 @@ static struct sp_tensor_info *copy_list(const struct sp_tensor_info *tensors, si
     return list;
 }
 
-int sp_safetensors_writer_open(struct sp_safetensors_writer *out, const char *path,
-                               const struct sp_tensor_info *tensors, size_t count)
+int sp_safetensors_writer_begin(struct sp_safetensors_writer *out, struct sp_fs_writer *file,
+                                const struct sp_tensor_info *tensors, size_t count)
 {
     struct sp_tensor_info *list = copy_list(tensors, count);
     int rc = list ? 0 : SP_ENOMEM;
 
     *out = (struct sp_safetensors_writer){ .missing = 0 };
     if (rc == 0)
-        rc = begin(out, path, list, count, NULL, 0);
+        rc = begin(out, file, list, count, NULL, 0);
+    sp_fs_writer_abandon(file); /* unless it was taken */
     free(list);
     return rc;
+}
+
+int sp_safetensors_writer_open(struct sp_safetensors_writer *out, const char *path,
+                               const struct sp_tensor_info *tensors, size_t count)
+{
+    struct sp_fs_writer file;
+
+    *out = (struct sp_safetensors_writer){ .missing = 0 };
+    SP_TRY(sp_fs_writer_open(&file, path));
+    return sp_safetensors_writer_begin(out, &file, tensors, count);
 }
 
 int sp_safetensors_put(struct sp_safetensors_writer *writer, const void *data, size_t bytes)
@@ -487,13 +521,15 @@ int sp_safetensors_write_metadata(const char *path, const struct sp_tensor_info 
                                   const char *const (*metadata)[2], size_t entries)
 {
     struct sp_safetensors_writer writer = { .missing = 0 };
+    struct sp_fs_writer file;
     struct sp_tensor_info *sorted = copy_list(tensors, count);
     int rc = 0;
 
     if (!sorted)
         return SP_ENOMEM;
     qsort(sorted, count, sizeof *sorted, compare_for_writing);
-    SP_GO(begin(&writer, path, sorted, count, metadata, entries));
+    SP_GO(sp_fs_writer_open(&file, path));
+    SP_GO(begin(&writer, &file, sorted, count, metadata, entries));
     for (size_t i = 0; i < count; i++)
         SP_GO(sp_safetensors_put(&writer, sorted[i].data, sorted[i].bytes));
     SP_GO(sp_safetensors_writer_commit(&writer));

@@ -44,6 +44,7 @@ struct sp_safetensors;
 /* Opens and checks a file. SP_ENOTFOUND: no such file; SP_EFORMAT, SP_ELIMIT: not one that can be
  * read, and why. */
 int sp_safetensors_open(struct sp_safetensors **out, const char *path);
+int sp_safetensors_open_fd(struct sp_safetensors **out, int fd, const char *path); /* an open file, which is closed */
 void sp_safetensors_close(struct sp_safetensors *file); /* NULL is fine */
 
 /* Tensors in the order of their data in the file. */
@@ -88,6 +89,9 @@ struct sp_safetensors_writer {
 };
 int sp_safetensors_writer_open(struct sp_safetensors_writer *out, const char *path,
                                const struct sp_tensor_info *tensors, size_t count);
+/* The same into an open file, which the writer takes, after failures too. */
+int sp_safetensors_writer_begin(struct sp_safetensors_writer *out, struct sp_fs_writer *file,
+                                const struct sp_tensor_info *tensors, size_t count);
 int sp_safetensors_put(struct sp_safetensors_writer *writer, const void *data, size_t bytes);
 int sp_safetensors_writer_commit(struct sp_safetensors_writer *writer);
 void sp_safetensors_writer_abandon(struct sp_safetensors_writer *writer); /* safe after commit, and on a zeroed one */

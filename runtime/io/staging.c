@@ -4,10 +4,12 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +53,10 @@ static int make_parent(const char *dir)
 }
 
 /* A name beside `dir` that nothing has; with `make`, as a new folder. */
-static int pick_beside(char **out, const char *dir, const char *tag, int make)
+static int pick_beside(char **out, const char *dir, const char *tag, bool make)
 {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        char *path = sp_asprintf("%s.%s-%ld-%d", dir, tag, (long)getpid(), attempt);
+        char *path = sp_process_beside(dir, tag, attempt);
 
         if (!path)
             return SP_ENOMEM;
@@ -71,6 +73,31 @@ static int pick_beside(char **out, const char *dir, const char *tag, int make)
     return io_error("make a folder beside", dir);
 }
 
+/* Whether the folder could take the place of what is there. */
+static int check_place(const char *dir)
+{
+    struct stat st;
+
+    if (sp_fs_is_dir(dir))
+        return sp_fs_check_replaceable(dir);
+    if (lstat(dir, &st) == 0)
+        return sp_error(SP_EIO, "cannot write the folder %s: a %s of that name is in the way", dir,
+                        sp_fs_exists(dir) ? "file" : "link to nothing");
+    return 0;
+}
+
+static int clear_left(const char *dir)
+{
+    const char *slash = strrchr(dir, '/');
+    char *parent = slash ? sp_strndup(dir, (size_t)(slash - dir) + 1) : sp_strdup(".");
+
+    if (!parent)
+        return SP_ENOMEM;
+    sp_process_clear(parent, slash ? slash + 1 : dir);
+    free(parent);
+    return 0;
+}
+
 int sp_staging_open(struct sp_staging *staging, const char *dir)
 {
     int rc = SP_ENOMEM;
@@ -79,11 +106,10 @@ int sp_staging_open(struct sp_staging *staging, const char *dir)
     staging->dir = settle(dir);
     if (!staging->dir)
         goto out;
-    if (sp_fs_exists(staging->dir) && !sp_fs_is_dir(staging->dir))
-        SP_GO(sp_error(SP_EIO, "cannot write the folder %s: a file of that name is in the way",
-                       staging->dir));
     SP_GO(make_parent(staging->dir));
-    SP_GO(pick_beside(&staging->path, staging->dir, "tmp", 1));
+    SP_GO(clear_left(staging->dir));
+    SP_GO(check_place(staging->dir));
+    SP_GO(pick_beside(&staging->path, staging->dir, "tmp", true));
 out:
     if (rc < 0)
         sp_staging_abandon(staging);
@@ -129,7 +155,7 @@ static int exchange(const char *path, const char *dir)
     if (renameat2(AT_FDCWD, path, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
         return 0;
 #endif
-    SP_TRY(pick_beside(&aside, dir, "old", 0));
+    SP_TRY(pick_beside(&aside, dir, "old", false));
     if (rename(dir, aside) < 0) {
         rc = io_error("replace", dir);
     } else if (rename(path, dir) < 0) {

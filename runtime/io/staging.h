@@ -11,7 +11,8 @@ struct sp_staging {
     char *path; /* the new one, to write into; NULL once committed or abandoned */
 };
 
-/* Makes the parents of `dir` and an empty folder beside it. */
+/* Makes the parents of `dir` and an empty folder beside it, and clears away what processes that are gone left there. SP_EIO where
+ * the folder could not come to be: a file, a link to nothing or a mount point is in its place. */
 int sp_staging_open(struct sp_staging *staging, const char *dir);
 
 /* Puts the new folder in the place of the old; on failure the old one stays and the new one is

@@ -1,7 +1,11 @@
 #include "runtime/kernel/cache.h"
 
+#include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/private.h"
+#include "runtime/base/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,6 +20,7 @@
 #define FILE_MAX (256 << 20)
 #define FILES_MAX 4096
 #define SUFFIX ".program"
+#define FILE_NAME (SP_HASH_HEX + sizeof SUFFIX)
 
 /* Drivers name the processor loosely, and a folder may be shared by unlike machines. */
 static void hash_processor(struct sp_hash *hash)
@@ -62,56 +67,97 @@ static void header_of(char header[HEADER_SIZE + 1], const char *key, const void 
     snprintf(header, HEADER_SIZE + 1, "%-*s", HEADER_SIZE, text);
 }
 
-static char *path_of(const char *key)
+/* The message at hand is why the cache is of no use, or of less. */
+static void tell(void)
 {
-    char *folder = sp_fs_cache_dir("programs"), *path;
+    sp_log_once(SP_LOG_WARNING, "compiled programs are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
+                sp_error_message());
+}
 
-    path = folder ? sp_asprintf("%s/%s" SUFFIX, folder, key) : NULL;
-    free(folder);
-    return path;
+/* The folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
+static bool open_folder(struct sp_private *out, bool make)
+{
+    char *path = sp_fs_cache_dir("programs");
+    int rc = path ? sp_private_open(out, path, make) : SP_ENOTFOUND;
+
+    if (rc < 0 && rc != SP_ENOTFOUND)
+        tell();
+    if (rc < 0 && path)
+        sp_private_close(out);
+    free(path);
+    return rc == 0;
+}
+
+static void name_of(char name[FILE_NAME], const char *key)
+{
+    snprintf(name, FILE_NAME, "%s" SUFFIX, key);
+}
+
+/* Reads an entry and holds it against its header. */
+static bool read_entry(char **data, size_t *length, const struct sp_private *folder, const char *name, const char *key)
+{
+    char header[HEADER_SIZE + 1];
+    int rc = sp_private_read(data, length, folder, name, FILE_MAX);
+
+    if (rc < 0) {
+        if (rc == SP_EINVAL)
+            sp_log_once(SP_LOG_WARNING, "a compiled program is not used: %s", sp_error_message());
+        return false;
+    }
+    if (*length > HEADER_SIZE) {
+        header_of(header, key, *data + HEADER_SIZE, *length - HEADER_SIZE);
+        if (memcmp(*data, header, HEADER_SIZE) == 0)
+            return true;
+    }
+    free(*data);
+    return false;
 }
 
 bool sp_cache_load(void **out, size_t *size, const char *key)
 {
-    char header[HEADER_SIZE + 1], *path = path_of(key), *data = NULL;
-    size_t length = 0;
-    bool hit = false;
+    struct sp_private folder;
+    char name[FILE_NAME], *data;
+    size_t length;
+    bool hit;
 
-    if (path && sp_fs_read(&data, &length, path, FILE_MAX) == 0 && length > HEADER_SIZE) {
-        header_of(header, key, data + HEADER_SIZE, length - HEADER_SIZE);
-        hit = memcmp(data, header, HEADER_SIZE) == 0;
-    }
+    if (!open_folder(&folder, false))
+        return false;
+    name_of(name, key);
+    hit = read_entry(&data, &length, &folder, name, key);
     if (hit) {
-        utimensat(AT_FDCWD, path, NULL, 0); /* used now: the last to be pruned */
+        utimensat(folder.fd, name, NULL, AT_SYMLINK_NOFOLLOW); /* used now: the last to be pruned */
         *size = length - HEADER_SIZE;
         memmove(data, data + HEADER_SIZE, *size);
         *out = data;
-    } else {
-        free(data);
     }
-    free(path);
+    sp_private_close(&folder);
     return hit;
 }
 
 void sp_cache_store(const char *key, const void *binary, size_t size)
 {
-    char *folder = sp_fs_cache_dir("programs"), *path = path_of(key), header[HEADER_SIZE + 1];
+    char header[HEADER_SIZE + 1], name[FILE_NAME];
+    struct sp_private folder;
     struct sp_fs_writer writer;
 
-    if (folder && path && size <= FILE_MAX - HEADER_SIZE && sp_fs_mkdirs(folder) == 0 &&
-        sp_fs_writer_open(&writer, path) == 0) {
+    if (size > FILE_MAX - HEADER_SIZE || !open_folder(&folder, true))
+        return;
+    name_of(name, key);
+    if (sp_private_writer_open(&writer, &folder, name) == 0) {
         header_of(header, key, binary, size);
         fwrite(header, 1, HEADER_SIZE, writer.file); /* commit sees a short write */
         fwrite(binary, 1, size, writer.file);
-        sp_fs_writer_commit(&writer);
+        if (sp_fs_writer_commit(&writer) < 0)
+            tell();
+    } else {
+        tell();
     }
-    free(path);
-    free(folder);
+    sp_private_close(&folder);
 }
 
 struct aged {
     struct timespec used;
-    char name[SP_HASH_HEX + sizeof SUFFIX];
+    char name[FILE_NAME];
 };
 
 static int by_age(const void *a, const void *b)
@@ -124,12 +170,11 @@ static int by_age(const void *a, const void *b)
     return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
 }
 
-void sp_cache_prune(void)
+/* The folder's programs in a new array. */
+static size_t list_files(struct aged **out, DIR *dir)
 {
-    char *folder = sp_fs_cache_dir("programs");
-    DIR *dir = folder ? opendir(folder) : NULL;
-    struct aged *files = NULL;
     size_t count = 0, capacity = 0;
+    struct aged *files = NULL;
     struct stat st;
 
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
@@ -137,19 +182,37 @@ void sp_cache_prune(void)
 
         if (length >= sizeof files->name || length < sizeof SUFFIX ||
             strcmp(entry->d_name + length - (sizeof SUFFIX - 1), SUFFIX) != 0 ||
-            fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
             sp_grow(&files, count, &capacity, sizeof *files, 1 << 20, "cached programs") < 0)
             continue;
         files[count].used = st.st_mtim;
         memcpy(files[count++].name, entry->d_name, length + 1);
     }
+    *out = files;
+    return count;
+}
+
+void sp_cache_prune(void)
+{
+    struct sp_private folder;
+    struct aged *files;
+    size_t count;
+    DIR *dir;
+    int fd;
+
+    if (!open_folder(&folder, false))
+        return;
+    sp_process_clear(folder.path, NULL);
+    fd = openat(folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = fd >= 0 ? fdopendir(fd) : NULL;
+    count = list_files(&files, dir);
     if (count > FILES_MAX) {
         qsort(files, count, sizeof *files, by_age);
         for (size_t i = 0; i < count - FILES_MAX * 3 / 4; i++)
-            unlinkat(dirfd(dir), files[i].name, 0);
+            unlinkat(folder.fd, files[i].name, 0);
     }
     if (dir)
         closedir(dir);
     free(files);
-    free(folder);
+    sp_private_close(&folder);
 }

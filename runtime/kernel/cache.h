@@ -1,8 +1,9 @@
 /*
  * The binary cache (layer 2, inside runtime/kernel): drivers' binaries in the user's cache folder,
  * one file each, named by a SHA-256 over everything that a binary depends on. A file that is not
- * exactly what was stored is a miss and is replaced; a folder that cannot be read or written is no
- * error. Any number of processes may share the folder: files appear whole, by rename.
+ * exactly what was stored is a miss and is replaced; a folder that cannot be read or written, or that
+ * is not the user's or root's alone (runtime/base/private.h), is no error, but is said once. Any number
+ * of processes may share the folder: files appear whole, by rename.
  */
 #ifndef SP_KERNEL_CACHE_H
 #define SP_KERNEL_CACHE_H
@@ -21,7 +22,7 @@ void sp_cache_key(char key[SP_HASH_HEX], const struct sp_device_info *info, cons
 bool sp_cache_load(void **out, size_t *size, const char *key);
 void sp_cache_store(const char *key, const void *binary, size_t size);
 
-/* Removes the oldest files while there are more than a few thousand. */
+/* Removes the oldest files while there are more than a few thousand, and what killed processes left. */
 void sp_cache_prune(void);
 
 #endif

@@ -1,16 +1,19 @@
 #include "runtime/train/score_cache.h"
 
 #include "runtime/base/error.h"
-#include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/private.h"
+#include "runtime/base/process.h"
 #include "runtime/train/load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FORMAT "speft-cl " PACKAGE_VERSION " scores"
+#define SUFFIX ".safetensors"
 #define DIGEST "digest"
 #define DIGEST_SIZE (SP_HASH_HEX - 1)
 
@@ -19,7 +22,8 @@ struct cache {
     const struct sp_salience *what;
     sp_salience_take *take;
     void *user;
-    char *path;
+    struct sp_private folder;
+    char name[SP_HASH_HEX + sizeof SUFFIX];
     struct sp_tensor_info *tensors; /* of the targets, then the digest */
     struct sp_safetensors_writer writer;
     struct sp_hash hash;
@@ -107,7 +111,7 @@ static int name_of(char hex[SP_HASH_HEX], const struct cache *cache)
     return 0;
 }
 
-/* The tensors that the file has, and its path. */
+/* The tensors that the file has, and its name. */
 static int prepare(struct cache *cache)
 {
     const struct sp_run *run = cache->run;
@@ -125,8 +129,8 @@ static int prepare(struct cache *cache)
     cache->tensors[cache->what->count] =
         (struct sp_tensor_info){ .name = DIGEST, .dtype = SP_U8, .rank = 1, .shape = { DIGEST_SIZE } };
     SP_TRY(name_of(hex, cache));
-    cache->path = sp_asprintf("%s/%s.safetensors", run->config->sparse.score_cache, hex);
-    return cache->path ? 0 : SP_ENOMEM;
+    snprintf(cache->name, sizeof cache->name, "%s" SUFFIX, hex);
+    return 0;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------- */
@@ -180,21 +184,23 @@ static int read_scores(const struct cache *cache, const struct sp_safetensors *f
 /* 1 when the scores came from the file, 0 when it is of no use, or an error of taking them. */
 static int try_reading(const struct cache *cache)
 {
-    struct sp_safetensors *file;
-    int rc = 0;
+    struct sp_safetensors *file = NULL;
+    int fd, rc = sp_private_entry(&fd, &cache->folder, cache->name);
 
-    if (!sp_fs_exists(cache->path))
+    if (rc == SP_ENOTFOUND)
         return 0;
-    if (sp_safetensors_open(&file, cache->path) < 0) {
-        sp_log(SP_LOG_INFO, "scoring anew: %s", sp_error_message());
+    if (rc == 0)
+        rc = sp_safetensors_open_fd(&file, fd, cache->name);
+    if (rc < 0) {
+        sp_log(SP_LOG_WARNING, "scoring anew: %s", sp_error_message());
         return 0;
     }
     if (is_whole(cache, file)) {
-        sp_log(SP_LOG_INFO, "scores from %s", cache->path);
+        sp_log(SP_LOG_INFO, "scores from %s/%s", cache->folder.path, cache->name);
         rc = read_scores(cache, file);
         rc = rc < 0 ? rc : 1;
     } else {
-        sp_log(SP_LOG_INFO, "scoring anew: %s is damaged", cache->path);
+        sp_log(SP_LOG_INFO, "scoring anew: %s/%s is damaged", cache->folder.path, cache->name);
     }
     sp_safetensors_close(file);
     return rc;
@@ -226,12 +232,14 @@ static int take_both(void *user, size_t t, const float *scores)
 
 static int score_and_write(struct cache *cache)
 {
+    struct sp_fs_writer file;
     char hex[SP_HASH_HEX];
 
     sp_hash_init(&cache->hash);
     cache->writing = true;
-    if (sp_fs_mkdirs(cache->run->config->sparse.score_cache) < 0 ||
-        sp_safetensors_writer_open(&cache->writer, cache->path, cache->tensors, cache->what->count + 1) < 0)
+    sp_process_clear(cache->folder.path, NULL);
+    if (sp_private_writer_open(&file, &cache->folder, cache->name) < 0 ||
+        sp_safetensors_writer_begin(&cache->writer, &file, cache->tensors, cache->what->count + 1) < 0)
         stop_writing(cache);
     SP_TRY(sp_salience_score(cache->run, cache->what, take_both, cache));
     if (!cache->writing)
@@ -245,10 +253,16 @@ static int score_and_write(struct cache *cache)
 int sp_score_cache_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user)
 {
     struct cache cache = { .run = run, .what = what, .take = take, .user = user };
+    const char *folder = run->config->sparse.score_cache;
     int rc;
 
-    if (!run->config->sparse.score_cache || what->metric->cheap || what->round > 0 || run->adapter)
+    if (!folder || what->metric->cheap || what->round > 0 || run->adapter)
         return sp_salience_score(run, what, take, user);
+    if (sp_private_open(&cache.folder, folder, true) < 0) {
+        sp_log(SP_LOG_WARNING, "sparse.score_cache is not used: %s", sp_error_message());
+        sp_private_close(&cache.folder);
+        return sp_salience_score(run, what, take, user);
+    }
     rc = prepare(&cache);
     if (rc == 0)
         rc = try_reading(&cache);
@@ -256,6 +270,6 @@ int sp_score_cache_score(struct sp_run *run, const struct sp_salience *what, sp_
         rc = score_and_write(&cache);
     sp_safetensors_writer_abandon(&cache.writer);
     free(cache.tensors);
-    free(cache.path);
+    sp_private_close(&cache.folder);
     return rc < 0 ? rc : 0;
 }

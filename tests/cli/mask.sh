@@ -83,6 +83,24 @@ test_that 'keeping scores changes nothing' same all kept
 mask kept --set sparse.score_cache="$folder/scores" --set sparse.scope=tensor
 test_that 'nor does reading them for another budget' same tensor kept
 test_that 'one file of them' test "$(ls "$folder/scores" | wc -l)" = 1
+scores=$(ls "$folder/scores")
+mv "$folder/scores/$scores" "$folder/elsewhere"
+ln -s "$folder/elsewhere" "$folder/scores/$scores"
+: >"$folder/elsewhere"
+mask kept --set sparse.score_cache="$folder/scores"
+test_that 'a link among the scores' grep -qF "warning: scoring anew: $folder/scores/$scores is a link" "$folder/err"
+test_that '  is not written through' test ! -s "$folder/elsewhere" -a ! -h "$folder/scores/$scores"
+rm "$folder/scores/$scores"
+mkfifo "$folder/scores/$scores"
+mask kept --set sparse.score_cache="$folder/scores"
+test_that 'nor is a pipe waited for' grep -qF "$scores is not a regular file" "$folder/err"
+test_that '  which changes nothing' same all kept
+chmod 777 "$folder/scores"
+mask kept --set sparse.score_cache="$folder/scores"
+test_that 'a folder of scores that others can write is not used' \
+    grep -qF "warning: sparse.score_cache is not used: $folder/scores can be written by everybody" "$folder/err"
+test_that '  which changes nothing, either' same all kept
+chmod 700 "$folder/scores"
 
 # ---- the list of metrics
 run metrics

@@ -52,6 +52,30 @@ run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CA
     gives 'pocl is pinned' 'pocl libpocl.so.2 exit 0' $run sh "$support/tap-run.sh" "$work/shows-pocl"
     gives 'pocl is the default' 'pocl libpocl.so.2 exit 0' $run sh "$support/tap-run.sh" "$work/shows"
     gives 'intel is pinned' "intel $work/libintelocl.so exit 0" $run sh "$support/tap-run.sh" "$work/shows-intel"
+    chmod 777 "$work/cache/drivers"
+    gives 'a folder that others can write is not believed' 'pocl libpocl.so.2 exit 0' $run sh "$support/tap-run.sh" "$work/shows-pocl"
+    chmod 700 "$work/cache/drivers"
+    printf 'libevil.so\n' >"$work/evil.icd"
+    for tricked in link file world; do
+        rm -rf "$work/cache/drivers" "$work/speft-cl-drivers-$(id -u)"
+        mkdir -p "$work/evil"
+        for folder in "$work/cache/drivers" "$work/speft-cl-drivers-$(id -u)"; do
+            case $tricked in
+            link) ln -s "$work/evil" "$folder" ;;
+            file) : >"$folder" ;;
+            world) mkdir -m 777 "$folder" ;;
+            esac
+            for pinned in pocl-$(printf libpocl.so.2 | cksum | tr ' ' -); do
+                ! mkdir -p "$folder/$pinned" 2>/dev/null || cp "$work/evil.icd" "$folder/$pinned/driver.icd"
+            done
+        done
+        gives "a folder of somebody else's ($tricked) is refused" ' exit 1' $run sh "$support/driver.sh" pocl "$work/shows"
+        rm -rf "$work/evil" "$work/cache/drivers" "$work/speft-cl-drivers-$(id -u)"
+    done
+    gives 'and a folder of one'"'"'s own is made' 'pocl libpocl.so.2 exit 0' $run sh "$support/driver.sh" pocl "$work/shows"
+    gives '  for the user alone' "* drwx------ * exit 0" sh -c "echo; ls -ld '$work/cache/drivers' | sed 's/^/ /'"
+    printf 'libevil.so\n' | tee "$work/cache/drivers"/*/driver.icd >/dev/null
+    gives 'what it holds is looked at' 'pocl libpocl.so.2 exit 0' $run sh "$support/driver.sh" pocl "$work/shows"
     gives 'none has no driver' 'none  exit 0' $run sh "$support/driver.sh" none "$work/shows"
 }
 

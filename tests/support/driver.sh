@@ -33,7 +33,7 @@ library() {
     intel)
         for root in "${SPEFT_INTEL_ROOT:-}" "$cache/venv"; do
             for file in "$root/lib/libintelocl.so" "$root/libintelocl.so"; do
-                if [ -n "$root" ] && [ -f "$file" ]; then
+                if [ -n "$root" ] && [ -f "$file" ] && { [ "$root" != "$cache/venv" ] || trusted "$cache"; }; then
                     printf '%s\n' "$file"
                     return 0
                 fi
@@ -45,12 +45,31 @@ library() {
     esac
 }
 
+# trusted FOLDER: it belongs to this user or root, and nobody else can put anything in it; in a sticky one, nor replace what is there.
+trusted() {
+    [ -n "$(find "$1/." -prune -type d \( -user 0 -o -user "$(id -u)" \) \( -perm -1000 -o ! -perm -020 ! -perm -002 \) 2>/dev/null)" ]
+}
+
+# Prints a folder that is this user's alone, made where it is missing: what it holds decides what code is loaded.
+own_folder() {
+    for folder in "$cache/drivers" "${TMPDIR:-/tmp}/speft-cl-drivers-$(id -u)"; do
+        if (umask 077 && mkdir -p "$folder") 2>/dev/null && trusted "$(dirname "$folder")" &&
+            [ -n "$(find "$folder" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002 2>/dev/null)" ] && [ -w "$folder" ]; then
+            printf '%s\n' "$folder"
+            return 0
+        fi
+        printf 'driver.sh: %s is not used: it, or the folder it is in, is not yours alone, or cannot be written\n' "$folder" >&2
+    done
+    return 1
+}
+
 # A folder of its own for each driver: loaders agree on what a folder means, not on what a file means.
 pin() {
     found=$(library "$1") || missing "$1"
-    folder=${TMPDIR:-/tmp}/speft-cl-drivers-$(id -u)/$1-$(printf '%s' "$found" | cksum | tr ' ' -)
-    if [ ! -f "$folder/driver.icd" ]; then
-        mkdir -p "$folder"
+    own=$(own_folder) || exit 1
+    folder=$own/$1-$(printf '%s' "$found" | cksum | tr ' ' -)
+    if [ "$found" != "$(cat "$folder/driver.icd" 2>/dev/null)" ]; then
+        (umask 077 && mkdir -p "$folder")
         printf '%s\n' "$found" >"$folder/driver.icd.$$"
         mv "$folder/driver.icd.$$" "$folder/driver.icd"
     fi

@@ -6,6 +6,7 @@
 #include "tests/unit/device_support.h"
 
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/kernel/cache.h"
 #include "runtime/kernel/launch.h"
@@ -329,6 +330,38 @@ static void lengthen(const char *path)
     fclose(file);
 }
 
+static const char *victim(void)
+{
+    static char path[64];
+
+    snprintf(path, sizeof path, "%s/victim", folder);
+    return path;
+}
+
+static void link_away(const char *path)
+{
+    assert_int_equal(rename(path, victim()), 0); /* a good program, but reached through a link */
+    assert_int_equal(symlink(victim(), path), 0);
+}
+
+static void link_to_text(const char *path)
+{
+    assert_ok(sp_fs_write(victim(), "precious", 8));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(victim(), path), 0);
+}
+
+static void make_pipe(const char *path)
+{
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void open_to_all(const char *path)
+{
+    assert_int_equal(chmod(path, 0666), 0);
+}
+
 static char *other_program; /* the file of a valid entry, for another key */
 
 static void remember(const char *path)
@@ -351,8 +384,9 @@ static void replace_by_other(const char *path)
 static void test_bad_entries(void **state)
 {
     void (*const faults[])(
-        const char *) = { flip_byte, flip_first, cut, cut_header, empty, lengthen };
+        const char *) = { flip_byte, flip_first, cut, cut_header, empty, lengthen, link_away, make_pipe, open_to_all, link_to_text };
     struct sp_device *device = *state;
+    char *text;
 
     check_add(device, 1);
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
@@ -364,6 +398,9 @@ static void test_bad_entries(void **state)
         check_add(device, 1);
         assert_counts(device, 1, 0);
     }
+    assert_ok(sp_fs_read(&text, NULL, victim(), 100)); /* not written through the link */
+    assert_string_equal(text, "precious");
+    free(text);
     cached_programs(remember);
     check_add(device, 2);
     cached_programs(replace_by_other);
@@ -404,6 +441,45 @@ static void test_no_cache(void **state)
     device = reopen(state);
     check_add(device, 1);
     assert_counts(device, 0, 1);
+}
+
+static char said[512];
+static int warnings;
+
+static void take_log(enum sp_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level == SP_LOG_WARNING && warnings++ == 0)
+        snprintf(said, sizeof said, "%s", text);
+}
+
+/* Neither is anything read from a folder that others can write, nor is anything put there; it is said once. */
+static void test_foreign_cache(void **state)
+{
+    struct sp_device *device = *state;
+    char *path = sp_fs_cache_dir("programs"), *above = sp_fs_cache_dir(".");
+
+    check_add(device, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(chmod(i ? path : above, 0777), 0);
+        warnings = 0;
+        sp_log_set_sink(take_log, NULL);
+        device = reopen(state);
+        check_add(device, 1);
+        check_add(device, 2);
+        sp_log_set_sink(NULL, NULL);
+        assert_counts(device, 0, 2);
+        assert_int_equal(warnings, 1);
+        assert_contains(said, "compiled programs are not kept for the next run: ");
+        assert_contains(said, "can be written by everybody");
+        assert_int_equal(chmod(i ? path : above, 0700), 0);
+        assert_int_equal(cached_programs(NULL), 1);
+    }
+    device = reopen(state);
+    check_add(device, 1);
+    assert_counts(device, 1, 0);
+    free(path);
+    free(above);
 }
 
 static void test_read_only_cache(void **state)
@@ -571,7 +647,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_launch),         TEST(test_arguments), TEST(test_bad_launches),
         TEST(test_build_errors),   TEST(test_cache),     TEST(test_bad_entries),
-        TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache),
+        TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache), TEST(test_foreign_cache),
         TEST(test_prune),          TEST(test_recorded),  TEST(test_recorded_failure),
         TEST(test_worker_dies),    TEST(test_profile),
     };

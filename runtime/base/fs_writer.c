@@ -1,0 +1,186 @@
+#include "runtime/base/fs.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ATTEMPTS 1000 /* names tried before giving up */
+
+static const struct sp_fs_writer none = { .file = NULL };
+
+int sp_fs_write(const char *path, const void *data, size_t length)
+{
+    struct sp_fs_writer writer;
+
+    SP_TRY(sp_fs_writer_open(&writer, path));
+    fwrite(data, 1, length, writer.file); /* commit sees a short write through ferror */
+    return sp_fs_writer_commit(&writer);
+}
+
+/* The file that a name stands for: a link's target is replaced, not the link. */
+static int follow(char **out, const char *path)
+{
+    char target[4096];
+    ssize_t length;
+
+    *out = realpath(path, NULL);
+    if (*out)
+        return 0;
+    length = readlink(path, target, sizeof target - 1);
+    if (length >= 0) {
+        target[length] = '\0';
+        return sp_error(SP_EIO, "cannot write %s: it is a link to %s, which is not there", path, target);
+    }
+    *out = sp_strdup(path); /* nothing lies there yet */
+    return *out ? 0 : SP_ENOMEM;
+}
+
+/* A new file beside writer->name. */
+static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
+{
+    int fd = -1;
+
+    for (int attempt = 0; fd < 0 && attempt < ATTEMPTS; attempt++) {
+        free(writer->temporary);
+        writer->temporary = sp_process_beside(writer->name, "tmp", attempt);
+        if (!writer->temporary)
+            return SP_ENOMEM;
+        fd = openat(writer->folder, writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (fd >= 0)
+        writer->file = fdopen(fd, "w+b");
+    if (writer->file)
+        return 0;
+    if (fd >= 0) {
+        close(fd);
+        unlinkat(writer->folder, writer->temporary, 0);
+    }
+    free(writer->temporary); /* it is not this writer's to remove */
+    writer->temporary = NULL;
+    return sp_fs_error("write", writer->path);
+}
+
+static int clear_left(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? sp_strndup(path, (size_t)(slash - path) + 1) : sp_strdup(".");
+
+    if (!folder)
+        return SP_ENOMEM;
+    sp_process_clear(folder, slash ? slash + 1 : path);
+    free(folder);
+    return 0;
+}
+
+int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
+{
+    struct stat st;
+    int rc;
+
+    *writer = (struct sp_fs_writer){ .folder = AT_FDCWD };
+    SP_GO(follow(&writer->path, path));
+    if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        writer->file = fopen(writer->path, "wbe"); /* a device or a pipe is written to, never replaced */
+        if (!writer->file)
+            SP_GO(sp_fs_error("write", path));
+    } else {
+        writer->name = sp_strdup(writer->path);
+        SP_GO(writer->name ? clear_left(writer->path) : SP_ENOMEM);
+        SP_GO(open_temporary(writer, 0666));
+    }
+out:
+    if (rc < 0)
+        sp_fs_writer_abandon(writer);
+    return rc;
+}
+
+int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *path, const char *name)
+{
+    int rc;
+
+    *writer = (struct sp_fs_writer){ .folder = folder, .path = sp_fs_join(path, name), .name = sp_strdup(name) };
+    rc = writer->path && writer->name ? open_temporary(writer, 0600) : SP_ENOMEM;
+    if (rc < 0)
+        sp_fs_writer_abandon(writer);
+    return rc;
+}
+
+static bool is_mount(const char *path)
+{
+#ifdef STATX_ATTR_MOUNT_ROOT
+    struct statx st;
+
+    return statx(AT_FDCWD, path, 0, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+#else
+    (void)path;
+    return false;
+#endif
+}
+
+int sp_fs_check_replaceable(const char *path)
+{
+    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 && (errno == EROFS || errno == EPERM))
+        return sp_fs_error("replace", path);
+    if (is_mount(path))
+        return sp_error(SP_EIO, "cannot replace %s: something is mounted there; name a folder in it instead", path);
+    return 0;
+}
+
+int sp_fs_check_writable(const char *path)
+{
+    struct sp_fs_writer writer;
+    struct stat st;
+
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return 0;
+    if (sp_fs_exists(path))
+        SP_TRY(sp_fs_check_replaceable(path));
+    SP_TRY(sp_fs_writer_open(&writer, path));
+    sp_fs_writer_abandon(&writer);
+    return 0;
+}
+
+int sp_fs_writer_commit(struct sp_fs_writer *writer)
+{
+    int rc = 0;
+
+    errno = 0;
+    if (fflush(writer->file) != 0 || ferror(writer->file) || (writer->temporary && fsync(fileno(writer->file)) != 0)) {
+        errno = errno ? errno : EIO;
+        rc = sp_fs_error("write", writer->path);
+    }
+    if (fclose(writer->file) != 0 && rc == 0)
+        rc = sp_fs_error("write", writer->path);
+    writer->file = NULL;
+    if (rc == 0 && writer->temporary) {
+        if (renameat(writer->folder, writer->temporary, writer->folder, writer->name) < 0) {
+            rc = sp_fs_error("replace", writer->path);
+        } else {
+            free(writer->temporary);
+            writer->temporary = NULL;
+        }
+    }
+    sp_fs_writer_abandon(writer);
+    return rc;
+}
+
+void sp_fs_writer_abandon(struct sp_fs_writer *writer)
+{
+    if (writer->file)
+        fclose(writer->file);
+    if (writer->temporary)
+        unlinkat(writer->folder, writer->temporary, 0);
+    free(writer->temporary);
+    free(writer->name);
+    free(writer->path);
+    *writer = none;
+}

@@ -1,0 +1,217 @@
+#include "runtime/base/private.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef O_PATH
+#define O_PATH O_RDONLY /* where there is none, folders on the way must be readable */
+#endif
+#define LINKS_MAX 40
+
+/* Whether the group is the user's own: of the same number and name, with no other member. */
+static bool is_own_group(gid_t group)
+{
+    const struct passwd *user = geteuid() != 0 && geteuid() == group ? getpwuid(geteuid()) : NULL;
+    char *name = user ? sp_strdup(user->pw_name) : NULL;
+    const struct group *found = name ? getgrgid(group) : NULL;
+    bool own = found && strcmp(found->gr_name, name) == 0;
+
+    for (char **member = found ? found->gr_mem : NULL; own && *member; member++)
+        own = strcmp(*member, name) == 0;
+    free(name);
+    return own;
+}
+
+/* What speaks against trusting a file or folder, in `why`; false for nothing. */
+static bool is_foreign(char why[128], const struct stat *st, bool on_the_way)
+{
+    bool sticky = on_the_way && S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX;
+
+    why[0] = '\0';
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        snprintf(why, 128, "belongs to another user (%lu)", (unsigned long)st->st_uid);
+    else if (S_ISLNK(st->st_mode)) /* a link's mode means nothing */
+        return false;
+    else if (!sticky && st->st_mode & S_IWOTH)
+        snprintf(why, 128, "can be written by everybody");
+    else if (!sticky && st->st_mode & S_IWGRP && !is_own_group(st->st_gid))
+        snprintf(why, 128, "can be written by its group");
+    return why[0];
+}
+
+/* A walk from folder to folder. */
+struct walk {
+    int fd; /* of the folder so far */
+    char at[4096]; /* its name, for messages */
+    int links;
+    bool make;
+};
+
+static int refuse(const struct walk *w, const char *why)
+{
+    return sp_error(SP_EINVAL, "%s %s; `chmod go-w` or another owner would mend that", w->at, why);
+}
+
+static int check(const struct walk *w, bool on_the_way)
+{
+    char why[128];
+    struct stat st;
+
+    if (fstat(w->fd, &st) < 0)
+        return sp_fs_error("read", w->at);
+    return is_foreign(why, &st, on_the_way) ? refuse(w, why) : 0;
+}
+
+static int walk(struct walk *w, const char *path);
+
+/* The link `name` in the folder that the walk is in. */
+static int pass_link(struct walk *w, const char *name)
+{
+    char target[4096], why[128];
+    struct stat st;
+    ssize_t length = readlinkat(w->fd, name, target, sizeof target - 1);
+
+    if (length < 0)
+        return sp_error(SP_EIO, "%s is not a folder", w->at);
+    if (fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return sp_fs_error("read", w->at);
+    if (is_foreign(why, &st, true))
+        return refuse(w, why);
+    if (++w->links > LINKS_MAX)
+        return sp_error(SP_EIO, "%s: too many links", w->at);
+    target[length] = '\0';
+    *(strrchr(w->at, '/') + 1) = '\0'; /* the target is named from where the link lies */
+    return walk(w, target);
+}
+
+static int step(struct walk *w, const char *name)
+{
+    enum { FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+    size_t used = strlen(w->at);
+    int fd = openat(w->fd, name, FLAGS);
+
+    snprintf(w->at + used, sizeof w->at - used, "%s%s", used && w->at[used - 1] == '/' ? "" : "/", name);
+    if (fd < 0 && errno == ENOENT && w->make && (mkdirat(w->fd, name, 0700) == 0 || errno == EEXIST))
+        fd = openat(w->fd, name, FLAGS);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return pass_link(w, name);
+    if (fd < 0)
+        return sp_fs_error(w->make ? "make the folder" : "open", w->at);
+    close(w->fd);
+    w->fd = fd;
+    return check(w, true);
+}
+
+static int walk(struct walk *w, const char *path)
+{
+    char name[256];
+
+    if (path[0] == '/') {
+        int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+            return sp_fs_error("open", "/");
+        close(w->fd);
+        w->fd = fd;
+        snprintf(w->at, sizeof w->at, "/");
+        SP_TRY(check(w, true));
+    }
+    for (const char *p = path; *p;) {
+        size_t length = strcspn(p, "/");
+
+        if (length >= sizeof name)
+            return sp_error(SP_EIO, "%s: a name in it is too long", path);
+        memcpy(name, p, length);
+        name[length] = '\0';
+        if (length > 0 && strcmp(name, ".") != 0)
+            SP_TRY(step(w, name));
+        p += length + (p[length] == '/');
+    }
+    return 0;
+}
+
+/* An absolute path, so that the folders above the working folder are looked at, too. */
+static char *absolute(const char *path)
+{
+    char folder[4096];
+
+    return path[0] == '/' ? sp_strdup(path) : getcwd(folder, sizeof folder) ? sp_fs_join(folder, path) : NULL;
+}
+
+int sp_private_open(struct sp_private *out, const char *path, bool make)
+{
+    struct walk w = { .fd = -1, .make = make };
+    int rc;
+
+    *out = (struct sp_private){ .fd = -1, .path = absolute(path) };
+    rc = out->path ? 0 : sp_error(SP_EIO, "%s: the working folder has no name", path);
+    if (rc == 0)
+        rc = walk(&w, out->path);
+    if (rc == 0)
+        rc = check(&w, false);
+    if (rc < 0 && w.fd >= 0)
+        close(w.fd);
+    else
+        out->fd = w.fd;
+    return rc;
+}
+
+void sp_private_close(struct sp_private *folder)
+{
+    if (folder->fd >= 0)
+        close(folder->fd);
+    free(folder->path);
+    *folder = (struct sp_private){ .fd = -1, .path = NULL };
+}
+
+static int check_entry(int fd, const struct sp_private *folder, const char *name)
+{
+    char why[128];
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return sp_error(SP_EIO, "cannot read %s/%s: %s", folder->path, name, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return sp_error(SP_EINVAL, "%s/%s is not a regular file", folder->path, name);
+    return is_foreign(why, &st, false) ? sp_error(SP_EINVAL, "%s/%s %s", folder->path, name, why) : 0;
+}
+
+int sp_private_entry(int *fd, const struct sp_private *folder, const char *name)
+{
+    int rc;
+
+    *fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); /* a pipe opens at once */
+    if (*fd < 0 && errno == ELOOP)
+        return sp_error(SP_EINVAL, "%s/%s is a link", folder->path, name);
+    if (*fd < 0)
+        return sp_error(errno == ENOENT ? SP_ENOTFOUND : SP_EIO, "cannot open %s/%s: %s", folder->path, name, strerror(errno));
+    rc = check_entry(*fd, folder, name);
+    if (rc < 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    return rc;
+}
+
+int sp_private_read(char **out, size_t *length, const struct sp_private *folder, const char *name, size_t limit)
+{
+    int fd;
+
+    SP_TRY(sp_private_entry(&fd, folder, name));
+    return sp_fs_read_fd(out, length, fd, name, limit);
+}
+
+int sp_private_writer_open(struct sp_fs_writer *writer, const struct sp_private *folder, const char *name)
+{
+    return sp_fs_writer_open_at(writer, folder->fd, folder->path, name);
+}

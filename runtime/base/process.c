@@ -1,0 +1,180 @@
+#include "runtime/base/process.h"
+
+#include "runtime/base/hash.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME_ROOM 180 /* bytes of a name that are kept before the mark: the whole stays below 255 */
+#define FOREIGN_SECONDS (24 * 60 * 60)
+
+/* When the process began, in ticks since the machine did: with it a process is not taken for a later one of the same number. 0 where
+ * it is not known. */
+static unsigned long long start_of(long pid)
+{
+    char path[64], text[1024], *at;
+    FILE *file;
+    size_t length;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    file = fopen(path, "re");
+    if (!file)
+        return 0;
+    length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    at = strrchr(text, ')'); /* the second field is a name that may hold anything */
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at, NULL, 10) : 0;
+}
+
+void sp_process_host(char host[SP_PROCESS_HOST])
+{
+    if (gethostname(host, SP_PROCESS_HOST) < 0 || !host[0])
+        snprintf(host, SP_PROCESS_HOST, "an unknown host");
+    host[SP_PROCESS_HOST - 1] = '\0';
+}
+
+/* Within one host (and one space of process numbers, as containers have their own) processes know each other. */
+static unsigned long host_mark(void)
+{
+    char host[SP_PROCESS_HOST], space[64] = "", sum[SP_HASH_HEX];
+    struct sp_hash hash;
+
+    sp_process_host(host);
+    if (readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0)
+        space[0] = '\0';
+    sp_hash_init(&hash);
+    sp_hash_update_string(&hash, host);
+    sp_hash_update_string(&hash, space);
+    sp_hash_final(&hash, sum);
+    sum[8] = '\0';
+    return strtoul(sum, NULL, 16);
+}
+
+void sp_process_mark(char mark[SP_PROCESS_MARK])
+{
+    snprintf(mark, SP_PROCESS_MARK, "%ld-%llu-%08lx", (long)getpid(), start_of((long)getpid()), host_mark());
+}
+
+char *sp_process_beside(const char *path, const char *purpose, int attempt)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char mark[SP_PROCESS_MARK];
+
+    sp_process_mark(mark);
+    return sp_asprintf("%.*s%.*s.%s-%s-%d", (int)(name - path), path, NAME_ROOM, name, purpose, mark, attempt);
+}
+
+/* What a name says of its maker. */
+struct maker {
+    size_t base; /* bytes of the name before the mark */
+    bool aside;  /* "old": what was moved out of the way of something new */
+    long pid;
+    unsigned long long start;
+    bool here; /* the mark is of this host, or, as an earlier version made them, of none */
+};
+
+static const char *last_part(const char *name, const char *part)
+{
+    const char *at = NULL;
+
+    for (const char *p = name; (p = strstr(p, part)) != NULL; p++)
+        at = p;
+    return at;
+}
+
+static bool parse(struct maker *maker, const char *name)
+{
+    const char *tmp = last_part(name, ".tmp-"), *old = last_part(name, ".old-"), *at = tmp ? tmp : old, *digits;
+    char *end;
+    unsigned long long numbers[4] = { 0 };
+    int count = 0;
+
+    if (!at || at == name)
+        return false;
+    digits = at + strlen(".tmp-");
+    if (strspn(digits, "0123456789abcdef-") != strlen(digits))
+        return false;
+    *maker = (struct maker){ .base = (size_t)(at - name), .aside = !tmp };
+    for (at = digits; count < 4 && isxdigit((unsigned char)*at); at = end + (*end == '-')) {
+        numbers[count] = strtoull(at, &end, count == 2 ? 16 : 10);
+        count++;
+    }
+    maker->pid = (long)numbers[0];
+    maker->start = count == 4 ? numbers[1] : 0;
+    maker->here = count == 2 || numbers[2] == host_mark();
+    return (count == 2 || count == 4) && !*at && maker->pid > 0;
+}
+
+static bool is_gone(const struct maker *maker, const struct stat *st)
+{
+    unsigned long long start;
+
+    if (!maker->here)
+        return time(NULL) - st->st_mtime > FOREIGN_SECONDS;
+    if (kill((pid_t)maker->pid, 0) < 0 && errno == ESRCH)
+        return true;
+    start = start_of(maker->pid);
+    return maker->start && start && start != maker->start;
+}
+
+/* A file, or a folder and the files in it. */
+static void remove_entry(int at, const char *name)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            (void)unlinkat(fd, entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+    else if (fd >= 0)
+        close(fd);
+    if (unlinkat(at, name, fd >= 0 ? AT_REMOVEDIR : 0) == 0)
+        sp_log(SP_LOG_INFO, "removed %s, which a process that is gone left", name);
+}
+
+/* What was aside goes back where nothing has come in its place; all else is removed. */
+static void clear(int at, const char *name, const struct maker *maker)
+{
+    char *base = sp_strndup(name, maker->base);
+
+    if (base && maker->aside && faccessat(at, base, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        (void)renameat(at, name, at, base);
+    else if (base)
+        remove_entry(at, name);
+    free(base);
+}
+
+void sp_process_clear(const char *folder, const char *base)
+{
+    DIR *dir = opendir(folder);
+    size_t length = base ? strnlen(base, NAME_ROOM) : 0;
+
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        struct maker maker;
+        struct stat st;
+
+        if (parse(&maker, entry->d_name) && (!base || (maker.base == length && memcmp(entry->d_name, base, length) == 0)) &&
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid() &&
+            (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && is_gone(&maker, &st))
+            clear(dirfd(dir), entry->d_name, &maker);
+    }
+    if (dir)
+        closedir(dir);
+}

@@ -1,0 +1,31 @@
+/*
+ * Who left a file (layer 0). What is made beside its place carries its maker in its name, so that what a killed process left
+ * can be told from what a living one is at:
+ *
+ *     adapter.tmp-4711-88123-5d41402a-0     process 4711, begun 88123 ticks after the machine, on the host 5d41402a
+ *
+ * Threading: any.
+ */
+#ifndef SP_BASE_PROCESS_H
+#define SP_BASE_PROCESS_H
+
+#include <stddef.h>
+
+enum { SP_PROCESS_MARK = 64, SP_PROCESS_HOST = 256 };
+
+/* This process's part of such a name: PID, start and host, parted by '-'. */
+void sp_process_mark(char mark[SP_PROCESS_MARK]);
+
+/* The host's name; "an unknown host" where it has none. */
+void sp_process_host(char host[SP_PROCESS_HOST]);
+
+/* The name beside `path` (a folder and a name, or a name) that this process tries `attempt`-th for `purpose`, "tmp" or "old", in a
+ * new string; NULL when out of memory. */
+char *sp_process_beside(const char *path, const char *purpose, int attempt);
+
+/* Removes what processes that are gone left in `folder` beside `base`, or, with NULL, beside anything: files, and folders of files, of
+ * this user. Of another host, whose processes are not known here, what is a day old. What was only moved aside goes back where nothing
+ * came in its place. Faults are no matter. */
+void sp_process_clear(const char *folder, const char *base);
+
+#endif

@@ -1,0 +1,546 @@
+/*
+ * Files that are written, replaced and locked, and folders that the program keeps for itself. The linker's --wrap puts the functions
+ * below in front of the C library's, so that what reaches the disk, and in which order, is seen.
+ */
+#include "tests/unit/io_files.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/lock.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/private.h"
+#include "runtime/base/process.h"
+#include "runtime/io/staging.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define assert_ok(call) assert_int_equal((call), 0)
+
+static char calls[256];      /* since calls_begin: "fsync rename exchange" */
+static bool refuse_exchange; /* as file systems do that cannot */
+static char said[1024];      /* the last message of the log */
+
+static void note(const char *call)
+{
+    size_t used = strlen(calls);
+
+    snprintf(calls + used, sizeof calls - used, "%s%s", used ? " " : "", call);
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    note("fsync");
+    return __real_fsync(fd);
+}
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+    note("rename");
+    return __real_rename(from, to);
+}
+
+int __real_renameat(int at, const char *from, int to_at, const char *to);
+int __wrap_renameat(int at, const char *from, int to_at, const char *to);
+int __wrap_renameat(int at, const char *from, int to_at, const char *to)
+{
+    note("rename");
+    return __real_renameat(at, from, to_at, to);
+}
+
+#ifdef RENAME_EXCHANGE
+int __real_renameat2(int at, const char *from, int to_at, const char *to, unsigned flags);
+int __wrap_renameat2(int at, const char *from, int to_at, const char *to, unsigned flags);
+int __wrap_renameat2(int at, const char *from, int to_at, const char *to, unsigned flags)
+{
+    note(flags == RENAME_EXCHANGE ? "exchange" : "renameat2");
+    if (refuse_exchange) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_renameat2(at, from, to_at, to, flags);
+}
+#endif
+
+static void take_log(enum sp_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)user;
+    snprintf(said, sizeof said, "%s", text);
+}
+
+static void assert_file(const char *path, const char *text)
+{
+    char *found;
+
+    assert_ok(sp_fs_read(&found, NULL, path, 1000));
+    assert_string_equal(found, text);
+    free(found);
+}
+
+/* ---- writing ---- */
+
+static void test_write(void **state)
+{
+    const char *path = io_path("f");
+    struct stat st;
+
+    (void)state;
+    umask(027);
+    calls[0] = '\0';
+    assert_ok(sp_fs_write(path, "one", 3));
+    assert_string_equal(calls, "fsync rename"); /* on the disk before it has the name */
+    assert_ok(stat(path, &st));
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_ok(sp_fs_write(path, "two", 3));
+    assert_file(path, "two");
+    assert_int_equal(io_entries(io_path("")), 1);
+    umask(022);
+}
+
+/* A link keeps its place, and the file that it names is replaced. One to nothing is refused. */
+static void test_links(void **state)
+{
+    const char *target = io_write_text("below/target", "old"), *link = io_path("link");
+    struct stat st;
+
+    (void)state;
+    assert_ok(symlink("below/target", link));
+    assert_ok(sp_fs_write(link, "new", 3));
+    assert_ok(lstat(link, &st));
+    assert_true(S_ISLNK(st.st_mode));
+    assert_file(target, "new");
+    assert_int_equal(io_entries(io_path("below")), 1);
+    assert_ok(unlink(target));
+    io_assert_error(sp_fs_write(link, "new", 3), SP_EIO, link, "a link to below/target, which is not there", NULL);
+    io_assert_error(sp_fs_check_writable(link), SP_EIO, link, NULL);
+    io_assert_error(sp_fs_mkdirs(link), SP_EIO, link, "link to nothing", NULL);
+}
+
+/* ---- folders that are replaced ---- */
+
+static void stage(const char *dir, const char *text)
+{
+    struct sp_staging staging;
+    char *path;
+
+    assert_ok(sp_staging_open(&staging, dir));
+    path = sp_fs_join(staging.path, "f");
+    assert_ok(sp_fs_write(path, text, strlen(text)));
+    calls[0] = '\0';
+    assert_ok(sp_staging_commit(&staging));
+    free(path);
+}
+
+static void test_exchange(void **state)
+{
+    const char *dir = io_path("d");
+
+    (void)state;
+    stage(dir, "one");
+    assert_string_equal(calls, "rename");
+    io_write_text("d/other", "kept");
+    stage(dir, "two");
+#ifdef RENAME_EXCHANGE
+    assert_string_equal(calls, "exchange rename"); /* one step, so that there is no moment without the folder; then `other` follows */
+    refuse_exchange = true;
+    stage(dir, "three");
+    refuse_exchange = false;
+    assert_string_equal(calls, "exchange rename rename rename rename");
+    stage(dir, "two");
+#endif
+    assert_file(io_path("d/f"), "two");
+    assert_file(io_path("d/other"), "kept");
+    assert_int_equal(io_entries(io_path("")), 1);
+}
+
+static void test_staging_refuses(void **state)
+{
+    const char *file = io_write_text("file", ""), *link = io_path("link");
+    struct sp_staging staging;
+
+    (void)state;
+    assert_ok(symlink("nothing", link));
+    io_assert_error(sp_staging_open(&staging, file), SP_EIO, file, "a file of that name", NULL);
+    io_assert_error(sp_staging_open(&staging, link), SP_EIO, link, "a link to nothing", NULL);
+    io_assert_error(sp_staging_open(&staging, io_path("file/below")), SP_EIO, file, NULL);
+    io_assert_error(sp_staging_open(&staging, "/proc"), SP_EIO, "cannot replace /proc", "mounted", NULL);
+    assert_int_equal(io_entries(io_path("")), 2);
+}
+
+/* ---- what a killed process leaves ---- */
+
+/* A process that is gone, and its number. */
+static pid_t dead_process(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return pid;
+}
+
+/* Kills a child that has opened a writer and a staging folder. */
+static void leave_behind(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct sp_fs_writer writer;
+        struct sp_staging staging;
+        char part[512];
+
+        if (sp_fs_writer_open(&writer, io_path("f.json")) < 0 || sp_staging_open(&staging, io_path("adapter")) < 0)
+            _exit(1);
+        snprintf(part, sizeof part, "%s/part", staging.path);
+        fclose(fopen(part, "w"));
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_left(void **state)
+{
+    char mark[SP_PROCESS_MARK], *legacy, *path;
+    struct sp_fs_writer mine;
+    struct sp_staging staging;
+
+    (void)state;
+    leave_behind();
+    assert_int_equal(io_entries(io_path("")), 2);
+    assert_ok(sp_fs_writer_open(&mine, io_path("f.json"))); /* clears the dead one's */
+    assert_int_equal(io_entries(io_path("")), 2);
+    assert_ok(sp_fs_write(io_path("f.json"), "x", 1)); /* and leaves what is a living one's alone */
+    assert_int_equal(io_entries(io_path("")), 3);
+    fputs("mine", mine.file);
+    assert_ok(sp_fs_writer_commit(&mine));
+    assert_file(io_path("f.json"), "mine");
+
+    assert_ok(sp_staging_open(&staging, io_path("adapter")));
+    assert_int_equal(io_entries(io_path("")), 2);
+    sp_staging_abandon(&staging);
+    assert_int_equal(io_entries(io_path("")), 1);
+
+    /* as an earlier version left it; what only looks like it; another process of this number; another host's, young and old */
+    sp_process_mark(mark);
+    legacy = sp_asprintf("adapter.tmp-%ld-0/part", (long)dead_process());
+    io_write_text(legacy, "");
+    free(legacy);
+    io_write_text("adapter.tmp-keep", "");
+    path = sp_asprintf("adapter.tmp-%ld-1%s-3", (long)getpid(), strchr(mark, '-') + 1);
+    io_write_text(path, "");
+    free(path);
+    path = sp_asprintf("adapter.tmp-%ld-17-00000001-3", (long)getpid());
+    io_write_text(path, "");
+    free(path);
+    path = sp_asprintf("adapter.tmp-%ld-18-00000001-3", (long)getpid());
+    io_write_text(path, "");
+    assert_ok(utimensat(AT_FDCWD, io_path(path), (const struct timespec[2]){ { .tv_sec = 1e9 }, { .tv_sec = 1e9 } }, 0));
+    free(path);
+    path = sp_asprintf("adapter.tmp-%s-3", mark);
+    io_write_text(path, "");
+    assert_int_equal(io_entries(io_path("")), 7);
+    sp_process_clear(io_path(""), "f.json");
+    assert_int_equal(io_entries(io_path("")), 7);
+    sp_process_clear(io_path(""), NULL);
+    assert_int_equal(io_entries(io_path("")), 4);
+    assert_true(sp_fs_exists(io_path("adapter.tmp-keep")));
+    assert_true(sp_fs_exists(io_path(path)));
+    free(path);
+
+    /* an old folder that was moved aside, and nothing in its place yet */
+    path = sp_asprintf("lost.old-%ld-0/f", (long)dead_process());
+    io_write_text(path, "x");
+    sp_process_clear(io_path(""), NULL);
+    assert_file(io_path("lost/f"), "x");
+    io_write_text(path, "y");
+    sp_process_clear(io_path(""), NULL);
+    assert_file(io_path("lost/f"), "x");
+    assert_int_equal(io_entries(io_path("")), 5);
+    free(path);
+}
+
+/* A name that is nearly as long as names may be. */
+static void test_long_name(void **state)
+{
+    char name[251];
+
+    (void)state;
+    memset(name, 'n', 250);
+    name[250] = '\0';
+    assert_ok(sp_fs_write(io_path(name), "x", 1));
+    assert_file(io_path(name), "x");
+}
+
+/* ---- private folders ---- */
+
+static int open_private(const char *name, bool make)
+{
+    struct sp_private folder;
+    int rc = sp_private_open(&folder, io_path(name), make);
+
+    sp_private_close(&folder);
+    return rc;
+}
+
+static void store(const char *text)
+{
+    struct sp_private folder;
+    struct sp_fs_writer writer;
+
+    assert_ok(sp_private_open(&folder, io_path("c"), true));
+    assert_ok(sp_private_writer_open(&writer, &folder, "e"));
+    fputs(text, writer.file);
+    assert_ok(sp_fs_writer_commit(&writer));
+    sp_private_close(&folder);
+}
+
+static int load(const char *text)
+{
+    struct sp_private folder;
+    char *found;
+    int rc;
+
+    assert_ok(sp_private_open(&folder, io_path("c"), false));
+    rc = sp_private_read(&found, NULL, &folder, "e", 100);
+    if (rc == 0) {
+        assert_string_equal(found, text);
+        free(found);
+    }
+    sp_private_close(&folder);
+    return rc;
+}
+
+static void test_private_folder(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(open_private("c/d", false), SP_ENOTFOUND);
+    umask(0);
+    assert_ok(open_private("c/d", true));
+    umask(022);
+    assert_ok(stat(io_path("c"), &st));
+    assert_int_equal(st.st_mode & 07777, 0700);
+    io_write_text("file", "");
+    io_assert_error(open_private("file", true), SP_EIO, io_path("file"), "not a folder", NULL);
+    io_assert_error(open_private("file/below", true), SP_EIO, io_path("file"), NULL);
+
+    /* the folder itself, and one on the way */
+    assert_ok(chmod(io_path("c/d"), 0777));
+    io_assert_error(open_private("c/d", false), SP_EINVAL, io_path("c/d"), "everybody", NULL);
+    assert_ok(chmod(io_path("c/d"), 01777));
+    io_assert_error(open_private("c/d", false), SP_EINVAL, "everybody", NULL);
+    assert_ok(open_private("c/d/e", true)); /* in a sticky folder nobody else can replace it */
+    assert_ok(chmod(io_path("c/d"), 0755));
+    assert_ok(open_private("c/d", false));
+    assert_ok(chmod(io_path("c"), 0777));
+    io_assert_error(open_private("c/d", false), SP_EINVAL, io_path("c "), "everybody", NULL);
+    assert_ok(chmod(io_path("c"), 0755));
+
+    /* links on the way are followed, and what they lead through is looked at, too */
+    assert_ok(symlink("c/d", io_path("l")));
+    assert_ok(open_private("l", false));
+    assert_ok(symlink(io_path("l"), io_path("m")));
+    assert_ok(open_private("m/e", false));
+    assert_ok(chmod(io_path("c"), 0777));
+    io_assert_error(open_private("m/e", false), SP_EINVAL, io_path("c "), NULL);
+    assert_ok(chmod(io_path("c"), 0755));
+    assert_ok(symlink("round", io_path("round")));
+    io_assert_error(open_private("round", false), SP_EIO, "too many links", NULL);
+
+    if (geteuid() != 0)
+        return; /* the rest takes files of somebody else's */
+    assert_ok(chmod(io_path("c/d"), 0775));
+    io_assert_error(open_private("c/d", false), SP_EINVAL, io_path("c/d"), "its group", NULL);
+    assert_ok(chmod(io_path("c/d"), 0755));
+    assert_ok(chown(io_path("c/d"), 65534, 0));
+    io_assert_error(open_private("c/d", false), SP_EINVAL, io_path("c/d"), "another user (65534)", NULL);
+    io_assert_error(open_private("c/d/e", false), SP_EINVAL, io_path("c/d "), "another user", NULL);
+    assert_ok(chown(io_path("c/d"), 0, 0));
+    assert_ok(lchown(io_path("l"), 65534, 0));
+    io_assert_error(open_private("m/e", false), SP_EINVAL, io_path("l "), "another user", NULL);
+}
+
+static void test_private_entries(void **state)
+{
+    const char *entry = io_path("c/e"), *victim = io_write_text("victim", "precious");
+    struct stat st;
+    int fd;
+
+    (void)state;
+    store("one");
+    assert_ok(load("one"));
+    assert_ok(stat(entry, &st));
+    assert_int_equal(st.st_mode & 07777, 0600);
+
+    assert_ok(unlink(entry));
+    assert_int_equal(load(""), SP_ENOTFOUND);
+    assert_ok(symlink("../victim", entry)); /* neither read through nor written through */
+    io_assert_error(load("precious"), SP_EINVAL, entry, "is a link", NULL);
+    store("two");
+    assert_ok(load("two"));
+    assert_file(victim, "precious");
+
+    assert_ok(unlink(entry));
+    assert_ok(mkfifo(entry, 0600)); /* does not block */
+    io_assert_error(load(""), SP_EINVAL, entry, "regular file", NULL);
+    fd = open(entry, O_RDONLY | O_NONBLOCK);
+    store("three");
+    assert_int_equal(read(fd, &st, 1), 0); /* nothing went into the pipe */
+    close(fd);
+    assert_ok(load("three"));
+
+    assert_ok(chmod(entry, 0666));
+    io_assert_error(load(""), SP_EINVAL, entry, "everybody", NULL);
+    if (geteuid() == 0) {
+        assert_ok(chmod(entry, 0644));
+        assert_ok(chown(entry, 65534, 0));
+        io_assert_error(load(""), SP_EINVAL, entry, "another user", NULL);
+    }
+    store("four");
+    assert_ok(load("four"));
+    assert_ok(unlink(entry));
+    assert_ok(mkdir(entry, 0700));
+    io_assert_error(load(""), SP_EINVAL, entry, "regular file", NULL);
+}
+
+/* A site's cache: root's, for users to read; and what another user, or the user, has in one's own. As a user, in a child. */
+static int as_user(const char *path)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        struct sp_private folder;
+        int rc = setgid(65534) == 0 && setuid(65534) == 0 ? sp_private_open(&folder, path, false) : -99, fd;
+
+        if (rc == 0)
+            rc = sp_private_entry(&fd, &folder, "e");
+        _exit(-rc);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+static void test_private_site(void **state)
+{
+    const char *path = io_path("c");
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_ok(chmod(io_path(""), 0755));
+    store("one");
+    assert_ok(chmod(path, 0755));
+    assert_ok(chmod(io_path("c/e"), 0644));
+    assert_ok(as_user(path));
+    assert_ok(chmod(path, 0777));
+    assert_int_equal(as_user(path), SP_EINVAL);
+    assert_ok(chmod(path, 0755));
+    assert_ok(chown(path, 65534, 65534));
+    assert_ok(as_user(path));
+    assert_ok(chown(path, 1, 1));
+    assert_int_equal(as_user(path), SP_EINVAL);
+    assert_ok(chown(path, 0, 0));
+    assert_ok(chown(io_path("c/e"), 1, 1));
+    assert_int_equal(as_user(path), SP_EINVAL);
+}
+
+static void test_log_once(void **state)
+{
+    (void)state;
+    sp_log_set_sink(take_log, NULL);
+    sp_log_once(SP_LOG_WARNING, "text %d", 1);
+    assert_string_equal(said, "text 1");
+    sp_log_once(SP_LOG_WARNING, "text %d", 2);
+    assert_string_equal(said, "text 2");
+    sp_log_once(SP_LOG_WARNING, "text %d", 1);
+    assert_string_equal(said, "text 2");
+    sp_log_set_sink(NULL, NULL);
+}
+
+/* ---- locks ---- */
+
+static void test_lock(void **state)
+{
+    char host[SP_PROCESS_HOST], process[64];
+    const char *dir = io_path("out");
+    struct sp_lock lock;
+    int ready[2], status;
+    char byte;
+    pid_t pid;
+
+    (void)state;
+    assert_ok(pipe(ready));
+    pid = fork();
+    if (pid == 0) {
+        if (sp_lock_take(&lock, dir, "train.lock", "train") == 0 && write(ready[1], "x", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    sp_process_host(host);
+    snprintf(process, sizeof process, "process %ld ", (long)pid);
+    for (int i = 0; i < 2; i++)
+        io_assert_error(sp_lock_take(&lock, dir, "train.lock", "train"), SP_EINVAL, "another speft-cl train", dir, process, host, NULL);
+    sp_lock_release(&lock);
+    assert_int_equal(io_entries(dir), 1);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_ok(sp_lock_take(&lock, dir, "train.lock", "train")); /* a dead one blocks nobody */
+    sp_lock_release(&lock);
+    assert_int_equal(io_entries(dir), 0);
+    assert_ok(symlink("../elsewhere", io_path("out/train.lock")));
+    io_assert_error(sp_lock_take(&lock, dir, "train.lock", "train"), SP_EIO, "train.lock", NULL);
+    assert_false(sp_fs_exists(io_path("elsewhere")));
+}
+
+/* ---- maps ---- */
+
+static void test_map_name(void **state)
+{
+    const char *path = io_write_text("text", "some text");
+    struct sp_map map;
+    const unsigned char *data;
+
+    (void)state;
+    assert_ok(sp_fs_map(&map, path));
+    data = map.data;
+    assert_string_equal(sp_fs_map_name(data), path);
+    assert_string_equal(sp_fs_map_name(data + map.size - 1), path);
+    assert_null(sp_fs_map_name(data - 1));
+    assert_null(sp_fs_map_name(data + map.size));
+    sp_fs_unmap(&map);
+    assert_null(sp_fs_map_name(data));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_write),          TEST(test_links),           TEST(test_exchange),     TEST(test_staging_refuses),
+        TEST(test_left),           TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
+        TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_map_name),
+    };
+
+    return cmocka_run_group_tests_name("files", tests, NULL, NULL);
+}
