@@ -4,10 +4,12 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FLAGS_MAX 64
+#define NAME_SIZE 128
 
 static size_t flag_count(const struct sp_command *command)
 {
@@ -28,16 +30,32 @@ static size_t flag_index(const struct sp_command *command, const char *name, siz
     return i;
 }
 
-static int unknown_flag(const struct sp_command *command, const char *name)
+static bool takes_options(const struct sp_command *command)
 {
-    const char *names[FLAGS_MAX] = { "help", "quiet" }, *nearest;
+    for (size_t i = 0; i < flag_count(command); i++)
+        if (command->flags[i].option && !command->flags[i].option[0])
+            return true;
+    return false;
+}
+
+static int unknown_flag(const struct sp_command *command, const char *word)
+{
+    const char *names[FLAGS_MAX] = { "help", "quiet" }, *nearest, *option = NULL;
+    char name[NAME_SIZE];
     size_t count = 2;
 
+    snprintf(name, sizeof name, "%s", word + strspn(word, "-"));
+    name[strcspn(name, "=")] = '\0';
     for (size_t i = 0; i < flag_count(command) && count < FLAGS_MAX; i++)
         names[count++] = command->flags[i].name;
-    nearest = sp_text_nearest(name + strspn(name, "-"), names, count);
+    nearest = sp_text_nearest(name, names, count);
+    if (takes_options(command))
+        option = sp_option_meant(sp_config_options(), name, nearest == NULL);
+    if (option)
+        return sp_error(SP_ECONFIG, "%s has no flag %s; to set an option of the configuration write --set %s=VALUE", command->name,
+                        word, option);
     return sp_error(SP_ECONFIG, "%s has no flag %s%s%s%s (see speft-cl %s --help)", command->name,
-                    name, nearest ? "; did you mean --" : "", nearest ? nearest : "",
+                    word, nearest ? "; did you mean --" : "", nearest ? nearest : "",
                     nearest ? "?" : "", command->name);
 }
 
@@ -78,6 +96,8 @@ static int take_flag(struct sp_arguments *a, int argc, char **argv, int *i)
         return sp_error(SP_ECONFIG, "--%s needs an argument: --%s %s", flag->name, flag->name,
                         flag->argument);
     value = value ? value + 1 : argv[++*i];
+    if (!value[0]) /* an empty variable of a script */
+        return sp_error(SP_ECONFIG, "--%s: found an empty text, expected --%s %s", flag->name, flag->name, flag->argument);
     a->values[index] = value;
     return flag->option ? add_override(a, flag->option, value) : 0;
 }
@@ -99,6 +119,9 @@ int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *comman
             flags = false;
         else if (flags && argv[i][0] == '-' && argv[i][1])
             SP_TRY(take_flag(out, argc, argv, &i));
+        else if (!argv[i][0])
+            return sp_error(SP_ECONFIG, "%s: argument %zu is an empty text: speft-cl %s %s", command->name,
+                            out->positional_count + 1, command->name, command->usage);
         else
             out->positional[out->positional_count++] = argv[i];
     }

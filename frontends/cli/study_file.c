@@ -174,6 +174,8 @@ static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts,
 
     if (sp_yaml_is_null(node))
         return 0;
+    if (node->kind == SP_YAML_SCALAR && !node->text[0])
+        return sp_study_wrong(part, item->name, "a block of options or the name of a file");
     if (node->kind == SP_YAML_SCALAR) {
         SP_TRY(read_beside(&file, texts, part));
         return add_layer(item, &file->root, &file->source);
@@ -226,6 +228,8 @@ static int take_item(struct sp_study_reading *r, struct sp_study_item *item, con
     SP_TRY(check_name(node, source, method ? "method" : "data set"));
     item->name = node->key;
     SP_TRY(take_layers(item, r->texts, (struct sp_study_part){ node, source }, own[method]));
+    if (item->metric.node && sp_yaml_is_null(item->metric.node))
+        item->metric.node = NULL;
     if (!item->metric.node || is_metric(item->metric.node, 0) || is_metric(item->metric.node, 1))
         return 0;
     return sp_study_wrong(item->metric, "metric", "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
@@ -365,13 +369,14 @@ static void add_suffix(struct sp_study *study, const char *text)
 static int take_axis(struct sp_study_reading *r, const char *text)
 {
     const char *value = strchr(text, '=') + 1;
+    const struct sp_yaml_node node = { .kind = SP_YAML_SCALAR, .text = (char *)(size_t)value };
     bool single = has_key(text, "reference"), whole;
     char key[PREFIX_MAX], *bytes;
     struct sp_study_text *parsed;
     struct sp_study_part part;
 
     snprintf(key, sizeof key, "%.*s", (int)(value - 1 - text), text);
-    whole = single || value[0] == '[' || value[0] == '{' || strcmp(value, "null") == 0;
+    whole = single || value[0] == '[' || value[0] == '{' || sp_yaml_is_null(&node);
     bytes = whole ? sp_strdup(value) : sp_asprintf("[%s]", value);
     SP_TRY(add_text(&parsed, r->texts, sp_asprintf("--set %s", key), bytes, bytes ? strlen(bytes) : 0));
     part = (struct sp_study_part){ &parsed->root, &parsed->source };
@@ -385,6 +390,20 @@ static int take_axis(struct sp_study_reading *r, const char *text)
         *sp_study_part(r, key) = part;
     }
     return 0;
+}
+
+/* output_dir=FOLDER; null leaves the file's. */
+static int take_folder(struct sp_study *study, const char *text)
+{
+    const struct sp_source source = { "--set", text, strlen(text) };
+    char *value = (char *)(size_t)strchr(text, '=') + 1;
+    const struct sp_yaml_node node = { .kind = SP_YAML_SCALAR, .place = { 1, (size_t)(value - text) + 1 }, .text = value };
+
+    if (!value[0] || sp_yaml_is_none(&node))
+        return sp_study_wrong((struct sp_study_part){ &node, &source }, "output_dir", "the name of a folder");
+    free(study->output_dir);
+    study->output_dir = sp_yaml_is_null(&node) ? NULL : sp_strdup(value);
+    return study->output_dir || sp_yaml_is_null(&node) ? 0 : SP_ENOMEM;
 }
 
 /* Those of the overrides that change the grid; the rest goes for every run. */
@@ -401,8 +420,7 @@ static int take_overrides(struct sp_study_reading *r, const char *const *overrid
         if (a < COUNT(axes)) {
             SP_TRY(take_axis(r, overrides[i]));
         } else if (has_key(overrides[i], "output_dir")) {
-            free(r->study->output_dir);
-            r->study->output_dir = sp_strdup(strchr(overrides[i], '=') + 1);
+            SP_TRY(take_folder(r->study, overrides[i]));
         } else if (strncmp(overrides[i], "data.", 5) != 0 && strncmp(overrides[i], "methods.", 8) != 0) {
             r->texts->overrides[r->texts->override_count++] = overrides[i];
         }
@@ -448,8 +466,8 @@ static int take_output_dir(struct sp_study_reading *r)
     const char *dir;
 
     if (!r->study->output_dir && part.node) {
-        if (part.node->kind != SP_YAML_SCALAR || !part.node->text[0] || sp_yaml_is_null(part.node))
-            return sp_study_wrong(part, "output_dir", "a text");
+        if (part.node->kind != SP_YAML_SCALAR || !part.node->text[0] || sp_yaml_is_none(part.node))
+            return sp_study_wrong(part, "output_dir", "the name of a folder");
         r->study->output_dir = sp_strdup(part.node->text);
     }
     dir = r->study->output_dir;
@@ -459,19 +477,36 @@ static int take_output_dir(struct sp_study_reading *r)
     return sp_text_utf8_prefix(dir, strlen(dir)) == strlen(dir) ? 0 : sp_error(SP_ECONFIG, "%s: output_dir is not UTF-8", r->study->path);
 }
 
+/* An option of the runs, or another tool's name for one. */
+static bool is_option(const char *key)
+{
+    const struct sp_option_table *options = sp_config_options();
+
+    return sp_option_meant(options, key, false) || sp_option_is_foreign(options, key) || strcmp(key, "sparse") == 0;
+}
+
 /* The file's keys. */
 static int take_file(struct sp_study_reading *r, const struct sp_study_text *file)
 {
     const struct sp_study_part root = { &file->root, &file->source };
+    bool is_run = !sp_study_child(&file->root, "methods") && !sp_study_child(&file->root, "data");
 
     if (file->root.kind != SP_YAML_MAP)
         return sp_study_wrong(root, "a study", "lines of \"key: value\"");
     for (size_t i = 0; i < file->root.count; i++) {
         const struct sp_yaml_node *node = &file->root.children[i];
 
+        if (!sp_study_is_one_of(node->key, keys, COUNT(keys)) && is_option(node->key))
+            return is_run ? sp_source_error(SP_ECONFIG, &file->source, node->key_place,
+                                            "this is the configuration of one run, expected a study: speft-cl train %s makes the run; "
+                                            "a study names it (base: %s) and has blocks data and methods",
+                                            r->study->path, r->study->path)
+                          : sp_source_error(SP_ECONFIG, &file->source, node->key_place,
+                                            "\"%.80s\" is an option of the runs: write it into the block base", node->key);
         if (!sp_study_is_one_of(node->key, keys, COUNT(keys)))
             return sp_study_unknown(node->key_place, &file->source, "key", node->key, keys, COUNT(keys));
-        *sp_study_part(r, node->key) = (struct sp_study_part){ node, &file->source };
+        if (!sp_yaml_is_null(node)) /* nothing given */
+            *sp_study_part(r, node->key) = (struct sp_study_part){ node, &file->source };
     }
     return 0;
 }

@@ -11,6 +11,7 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/log.c runtime/base/log.h \
 	runtime/base/mem.c runtime/base/mem.h \
 	runtime/base/option.c runtime/base/option.h \
+	runtime/base/option_name.c \
 	runtime/base/option_write.c \
 	runtime/base/private.c runtime/base/private.h \
 	runtime/base/process.c runtime/base/process.h \

@@ -12,7 +12,6 @@
 
 #define KEY_MAX 128
 #define LIST_MAX ((size_t)1000)
-#define NAMES_MAX 256
 
 /* A value on its way from a text into a struct. */
 struct reading {
@@ -91,7 +90,7 @@ static bool store(const struct sp_option *option, void *place, const char *text,
     case SP_OPTION_STRING: {
         char *copy;
 
-        if (!text[0] || (option->choices && !option->choices[choice_index(option->choices, text)]))
+        if (strspn(text, " \t\r\n") == strlen(text) || (option->choices && !option->choices[choice_index(option->choices, text)]))
             return false;
         copy = sp_strdup(text);
         free(*(char **)place);
@@ -173,6 +172,49 @@ static int list_split(struct sp_string_list *list, const char *text)
     }
 }
 
+/* An unquoted word that says nothing, where the option has no choice of that name. */
+static bool says_nothing(const struct sp_option *option, const struct sp_yaml_node *node)
+{
+    if (sp_yaml_is_null(node))
+        return true;
+    return sp_yaml_is_none(node) && !(option->choices && option->choices[choice_index(option->choices, node->text)]);
+}
+
+static int write_found(struct sp_buf *text, const struct sp_yaml_node *node)
+{
+    if (node->kind == SP_YAML_MAP)
+        return sp_buf_puts(text, "found a block of keys");
+    if (node->kind == SP_YAML_LIST && node->count == 0)
+        return sp_buf_puts(text, "found an empty list");
+    for (size_t i = 0; i < node->count; i++) {
+        const struct sp_yaml_node *item = &node->children[i];
+
+        if (item->kind != SP_YAML_SCALAR)
+            return sp_buf_puts(text, "found a list with a list or block in it");
+        if (!item->text[0] || sp_yaml_is_null(item) || sp_yaml_is_none(item))
+            return sp_buf_printf(text, "found a list with %s%s%s in it", item->text[0] ? "\"" : "nothing", item->text,
+                                 item->text[0] ? "\"" : "");
+    }
+    if (node->kind == SP_YAML_LIST)
+        return sp_buf_puts(text, "found a list");
+    if (sp_yaml_is_null(node))
+        return sp_buf_puts(text, "found nothing");
+    if (!node->text[0])
+        return sp_buf_puts(text, "found an empty text");
+    return sp_buf_printf(text, "found %s\"%.80s\"", node->quoted ? "the text " : "", node->text);
+}
+
+/* How the option is left at its default, or unset. */
+static int write_nothing(struct sp_buf *text, const struct reading *r, const struct sp_option *option, const struct sp_yaml_node *node)
+{
+    bool quotes = option->type == SP_OPTION_STRING && !option->choices && r->rank != SP_OPTION_OVERRIDE;
+
+    if (option->initial)
+        return sp_buf_printf(text, "; leave it out for the default, %s", option->initial);
+    SP_TRY(sp_buf_puts(text, "; write null for nothing"));
+    return quotes ? sp_buf_printf(text, ", or \"%s\" in quotes for that text", node->text) : 0;
+}
+
 /* "found ..., expected ..." about the value of an option. */
 static int wrong_value(const struct reading *r, const struct sp_option *option,
                        const struct sp_yaml_node *node, const char *range)
@@ -182,17 +224,7 @@ static int wrong_value(const struct reading *r, const struct sp_option *option,
     size_t count = 0;
     int rc = SP_ECONFIG;
 
-    if (node->kind == SP_YAML_LIST)
-        SP_GO(sp_buf_puts(&text, "found a list"));
-    else if (node->kind == SP_YAML_MAP)
-        SP_GO(sp_buf_puts(&text, "found a block of keys"));
-    else if (sp_yaml_is_null(node))
-        SP_GO(sp_buf_puts(&text, "found nothing"));
-    else if (!node->text[0])
-        SP_GO(sp_buf_puts(&text, "found an empty text"));
-    else
-        SP_GO(sp_buf_printf(&text, "found %s\"%.80s\"", node->quoted ? "the text " : "",
-                            node->text));
+    SP_GO(write_found(&text, node));
     SP_GO(sp_buf_puts(&text, ", expected "));
     SP_GO(sp_option_write_type(option, &text));
     if (range)
@@ -206,6 +238,8 @@ static int wrong_value(const struct reading *r, const struct sp_option *option,
         nearest = sp_text_nearest(node->text, option->choices, count);
     if (nearest)
         SP_GO(sp_buf_printf(&text, "; did you mean %s?", nearest));
+    else if (says_nothing(option, node))
+        SP_GO(write_nothing(&text, r, option, node));
     rc = SP_ECONFIG;
     sp_source_error(rc, r->source, node->place, "%s: %s", option->key, text.data);
 out:
@@ -220,10 +254,16 @@ static int take_list(const struct reading *r, const struct sp_option *option,
     size_t capacity = 0;
     int rc = node->kind == SP_YAML_SCALAR ? list_split(&list, node->text) : 0;
 
+    for (size_t i = 0; node->kind == SP_YAML_SCALAR && !node->quoted && i < list.count; i++) {
+        const struct sp_yaml_node item = { .kind = SP_YAML_SCALAR, .text = list.items[i] };
+
+        if (sp_yaml_is_null(&item) || sp_yaml_is_none(&item))
+            rc = SP_EINVAL;
+    }
     for (size_t i = 0; rc == 0 && i < node->count; i++) {
         const struct sp_yaml_node *item = &node->children[i];
 
-        if (item->kind != SP_YAML_SCALAR || !item->text[0] || sp_yaml_is_null(item))
+        if (item->kind != SP_YAML_SCALAR || !item->text[0] || sp_yaml_is_null(item) || sp_yaml_is_none(item))
             rc = SP_EINVAL;
         else
             rc = list_add(&list, &capacity, item->text, strlen(item->text));
@@ -249,7 +289,7 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
         return 0;
     }
     r->given[index] = (struct sp_option_given){ r->rank, r->source, node->key_place };
-    if (node->kind == SP_YAML_MAP || sp_yaml_is_null(node))
+    if (node->kind == SP_YAML_MAP || says_nothing(option, node))
         return wrong_value(r, option, node, range);
     if (option->type == SP_OPTION_LIST)
         return take_list(r, option, node);
@@ -284,38 +324,6 @@ static bool is_block(const struct sp_option_table *table, const char *key)
     return false;
 }
 
-/* Says that `key` is unknown; it was written in `block`, "" or "sparse.". */
-static int unknown(const struct reading *r, const char *key, const char *block,
-                   struct sp_place place)
-{
-    const struct sp_option_table *t = r->table;
-    const char *names[NAMES_MAX], *nearest, *shown = key + strlen(block);
-    size_t count = 0;
-
-    for (const char *const *name = t->foreign; name && *name; name++)
-        if (strcmp(*name, key) == 0)
-            return sp_source_error(SP_ECONFIG, r->source, place,
-                                   "\"%s\" is not supported by this version: remove it", key);
-    for (size_t i = 0; i < t->count && count < NAMES_MAX; i++) {
-        const char *dot = strchr(t->options[i].key, '.');
-
-        if (dot && !block[0] && strcmp(dot + 1, key) == 0)
-            return sp_source_error(SP_ECONFIG, r->source, place,
-                                   "unknown option \"%s\"; did you mean \"%s\", in the block %.*s?",
-                                   key, t->options[i].key, (int)(dot - t->options[i].key),
-                                   t->options[i].key);
-        if (strncmp(t->options[i].key, block, strlen(block)) == 0)
-            names[count++] = t->options[i].key + strlen(block);
-    }
-    for (size_t i = 0; i < t->alias_count && count < NAMES_MAX && !block[0]; i++)
-        names[count++] = t->aliases[i].name;
-    nearest = sp_text_nearest(shown, names, count);
-    return sp_source_error(SP_ECONFIG, r->source, place, "unknown option \"%.80s\"%s%.*s%s%s%s",
-                           shown, block[0] ? " in " : "", (int)(block[0] ? strlen(block) - 1 : 0),
-                           block, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                           nearest ? "\"?" : "");
-}
-
 static int take_key(const struct reading *r, const char *key, const char *block,
                     const struct sp_yaml_node *node)
 {
@@ -323,7 +331,7 @@ static int take_key(const struct reading *r, const char *key, const char *block,
     size_t index = find(r->table, key, &alias);
 
     if (index == r->table->count)
-        return unknown(r, key, block, node->key_place);
+        return sp_option_unknown(r->table, r->source, node->key_place, key, block);
     if (r->rank != SP_OPTION_OVERRIDE && r->given[index].rank == r->rank)
         return sp_source_error(SP_ECONFIG, r->source, node->key_place,
                                "\"%s\" and the key on line %zu are both %s: keep one", node->key,
@@ -365,6 +373,21 @@ int sp_option_read_yaml(const struct sp_option_table *table, void *target,
     return take_map(&r, "", root);
 }
 
+/* An empty variable of a script, more likely than a wish. */
+static int nothing_follows(const struct reading *r, const struct sp_yaml_node *node)
+{
+    const struct sp_option_alias *alias;
+    size_t index = find(r->table, node->key, &alias);
+    const char *initial = index < r->table->count ? r->table->options[index].initial : NULL;
+
+    if (index == r->table->count)
+        return sp_option_unknown(r->table, r->source, node->key_place, node->key, "");
+    if (initial)
+        return sp_source_error(SP_ECONFIG, r->source, node->place, "nothing follows the '='; leave %s out for the default, %s",
+                               node->key, initial);
+    return sp_source_error(SP_ECONFIG, r->source, node->place, "nothing follows the '='; write %s=null to unset it", node->key);
+}
+
 int sp_option_read_override(const struct sp_option_table *table, void *target,
                             struct sp_option_given *given, const struct sp_source *source)
 {
@@ -387,8 +410,8 @@ int sp_option_read_override(const struct sp_option_table *table, void *target,
         rc = sp_source_error(SP_ECONFIG, source, start,
                              "%s is a block: set one of its keys, as %s.key=value", node.key,
                              node.key);
-    else if (!equals[1]) /* an empty variable of a script, more likely than a wish */
-        rc = sp_source_error(SP_ECONFIG, source, node.place, "nothing follows the '='; write %s=null to unset it", node.key);
+    else if (!equals[1])
+        rc = nothing_follows(&r, &node);
     else
         rc = take_key(&r, node.key, "", &node);
     free(node.key);

@@ -10,7 +10,7 @@
 
 #define NAME_MAX_LENGTH 63 /* longer names are not typing errors of ours */
 
-static size_t edit_distance(const char *a, const char *b)
+size_t sp_text_distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_LENGTH + 1], la = strlen(a), lb = strlen(b);
 
@@ -42,7 +42,7 @@ const char *sp_text_nearest(const char *name, const char *const *candidates, siz
     size_t least = strlen(name) / 3 + 2;
 
     for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(name, candidates[i]);
+        size_t distance = sp_text_distance(name, candidates[i]);
 
         if (distance < least) {
             least = distance;

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The edit distance of two names; large when one of them is too long for a name. */
+size_t sp_text_distance(const char *a, const char *b);
+
 /* The candidate nearest to `name` by edit distance, or NULL when none is near enough to be what was meant. */
 const char *sp_text_nearest(const char *name, const char *const *candidates, size_t count);
 

@@ -216,8 +216,21 @@ void sp_yaml_release(struct sp_yaml_node *root)
     *root = (struct sp_yaml_node){ .kind = SP_YAML_MAP };
 }
 
+static bool is_word(const struct sp_yaml_node *node, const char *const *words)
+{
+    if (node->kind != SP_YAML_SCALAR || node->quoted)
+        return false;
+    while (*words && strcmp(node->text, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
 bool sp_yaml_is_null(const struct sp_yaml_node *node)
 {
-    return node->kind == SP_YAML_SCALAR && !node->quoted &&
-           (!node->text[0] || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
+    return is_word(node, (const char *const[]){ "", "~", "null", "Null", "NULL", NULL });
+}
+
+bool sp_yaml_is_none(const struct sp_yaml_node *node)
+{
+    return is_word(node, (const char *const[]){ "None", "none", "NONE", "nil", "Nil", "NIL", "undefined", NULL });
 }

@@ -1,4 +1,5 @@
 #include "runtime/train/config.h"
+#include "runtime/train/config_priv.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
@@ -12,7 +13,23 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FIELD(name) offsetof(struct sp_config, name)
+
+/* Defaults that depend on other options; the table's texts say them, too. */
 #define DEFAULT_RANK 8
+#define DEFAULT_RATE 1e-3
+#define DEFAULT_FULL_RATE 5e-5
+#define DEFAULT_OPTIMIZER "adamw"
+#define DEFAULT_MA_OPTIMIZER "sm3"
+#define DEFAULT_INTERVAL 100
+#define DEFAULT_ON_DROP "merge"
+#define DEFAULT_GROWTH "ag"
+#define DEFAULT_RESELECTION_STEPS 20
+#define DEFAULT_SELECTION_STEPS 5
+#define DEFAULT_REPLACEMENT 0.2
+#define DEFAULT_REPLACEMENT_SCHEDULE "linear"
+#define DEFAULT_DROP "delta"
+#define DIGITS_(number) #number
+#define DIGITS(number) DIGITS_(number)
 
 static const char *const tasks[] = { "auto", "classification", "regression", NULL };
 static const char *const headers[] = { "auto", "true", "false", NULL };
@@ -102,7 +119,7 @@ static const struct sp_option options[] = {
     { "max_steps", SP_OPTION_INT, FIELD(max_steps), "0", "[0, inf)", NULL, training,
       "Steps to train, whatever num_train_epochs says; 0 goes by epochs.", NULL },
     { "learning_rate", SP_OPTION_NUMBER, FIELD(learning_rate), NULL, "[0, 1000]", NULL, training,
-      "The largest learning rate of the schedule.", "by default 1e-3, with method full 5e-5" },
+      "The largest learning rate of the schedule.", "by default " DIGITS(DEFAULT_RATE) ", with method full " DIGITS(DEFAULT_FULL_RATE) },
     { "lr_scheduler_type", SP_OPTION_STRING, FIELD(lr_scheduler_type), "linear", NULL, schedules,
       training,
       "The learning rate after the warm-up: falling to 0 in a line or half a cosine, or constant.",
@@ -112,7 +129,7 @@ static const struct sp_option options[] = {
     { "optimizer", SP_OPTION_STRING, FIELD(optimizer), NULL, NULL, optimizers, training,
       "AdamW, with two numbers of state for each trained value (three where the mask moves), or SM3, "
       "with one for each row and column of a weight.",
-      "by default adamw, with sparse.growth ma sm3" },
+      "by default " DEFAULT_OPTIMIZER ", with sparse.growth ma " DEFAULT_MA_OPTIMIZER },
     { "weight_decay", SP_OPTION_NUMBER, FIELD(weight_decay), "0", "[0, 1000]", NULL, training,
       "Decoupled decay. On a sparse delta it pulls towards the pretrained weight; method "
       "dynamic with on_drop merge: towards the weight at the last merge.", NULL },
@@ -168,7 +185,7 @@ static const struct sp_option options[] = {
       "The budget as a share of the target weights.", "by default not used" },
     { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]",
       NULL, sparse, "The budget as the number of values that LoRA of this rank would train.",
-      "by default 8 where no budget is given" },
+      "by default " DIGITS(DEFAULT_RANK) " where no budget is given" },
     { "sparse.count", SP_OPTION_INT, FIELD(sparse.count), NULL, "[1, inf)", NULL, sparse,
       "The budget as a number of positions.", "by default not used" },
     { "sparse.scope", SP_OPTION_CHOICE, FIELD(sparse.scope), "global", NULL, scopes, sparse,
@@ -188,36 +205,36 @@ static const struct sp_option options[] = {
       "when missing. Scores that cost nothing (random, magnitude, magnitude_bottom) are not kept.",
       "by default scores are not kept" },
     { "sparse.interval", SP_OPTION_INT, FIELD(sparse.interval), NULL, "[1, inf)", NULL, sparse,
-      "Steps between new masks, with method dynamic.", "by default 100" },
+      "Steps between new masks, with method dynamic.", "by default " DIGITS(DEFAULT_INTERVAL) },
     { "sparse.on_drop", SP_OPTION_STRING, FIELD(sparse.on_drop), NULL, NULL, drops, sparse,
       "What a new mask does to the old one's changes, with method dynamic: merge keeps all of them "
       "in the weights and starts values at 0; revert undoes those that are dropped.",
-      "by default merge" },
+      "by default " DEFAULT_ON_DROP },
     { "sparse.growth", SP_OPTION_STRING, FIELD(sparse.growth), NULL, NULL, growths, sparse,
       "How method spiel chooses new entries: by accumulated gradients (ag), or by SM3's "
       "accumulators (ma).",
-      "by default ag" },
+      "by default " DEFAULT_GROWTH },
     { "sparse.reselection_steps", SP_OPTION_INT, FIELD(sparse.reselection_steps), NULL,
       "[2, inf)", NULL, sparse, "Steps between reselections, with method spiel.",
-      "by default 20" },
+      "by default " DIGITS(DEFAULT_RESELECTION_STEPS) },
     { "sparse.selection_accumulation_steps", SP_OPTION_INT,
       FIELD(sparse.selection_accumulation_steps), NULL, "[1, inf)", NULL, sparse,
       "Steps over which gradients are accumulated before a reselection, with method spiel; fewer "
       "than reselection_steps.",
-      "by default 5" },
+      "by default " DIGITS(DEFAULT_SELECTION_STEPS) },
     { "sparse.initial_replacement", SP_OPTION_NUMBER, FIELD(sparse.initial_replacement), NULL,
       "(0, 1]", NULL, sparse,
       "The share of entries that a reselection replaces at the run's start, with method spiel.",
-      "by default 0.2" },
+      "by default " DIGITS(DEFAULT_REPLACEMENT) },
     { "sparse.replacement_schedule", SP_OPTION_STRING, FIELD(sparse.replacement_schedule), NULL,
       NULL, replacements, sparse,
       "How that share falls to 0: in a line, after a first reselection that replaces all, or in "
       "half a cosine.",
-      "by default linear" },
+      "by default " DEFAULT_REPLACEMENT_SCHEDULE },
     { "sparse.drop", SP_OPTION_STRING, FIELD(sparse.drop), NULL, NULL, moved, sparse,
       "Which entries method spiel drops: those nearest the pretrained weight, or those that moved "
       "least since the last reselection.",
-      "by default delta" },
+      "by default " DEFAULT_DROP },
 };
 
 /* Other tools' names where they mean the same: axolotl, LLaMA-Factory, mlx-lm, torchtune. */
@@ -235,16 +252,7 @@ static const struct sp_option_alias aliases[] = {
     { "evaluation_strategy", "eval_strategy", NULL },
 };
 
-static const char *const foreign[] = {
-    "bf16", "fp16", "tf32", "dtype", "gradient_checkpointing", "grad_checkpoint", "save_strategy",
-    "save_steps", "save_total_limit", "load_best_model_at_end", "metric_for_best_model",
-    "greater_is_better", "packing", "sample_packing", "train_on_inputs", "mask_prompt",
-    "resume_from_checkpoint", "report_to", "optim", "num_proc", "dataloader_num_workers",
-    "remove_unused_columns", "do_train", "do_eval", "push_to_hub", NULL,
-};
-
-static const struct sp_option_table table = { options, COUNT(options), aliases, COUNT(aliases),
-                                              foreign };
+static const struct sp_option_table table = { options, COUNT(options), aliases, COUNT(aliases), sp_config_hints, sp_config_foreign };
 
 /* What one load holds: the texts that places point into. */
 struct load {
@@ -265,6 +273,17 @@ static const struct sp_option_given *given(const struct load *load, const char *
     return &load->given[sp_option_index(&table, key)];
 }
 
+/* A study has a block of methods, which no configuration has. */
+static int check_kind(const struct load *load, const struct sp_yaml_node *root)
+{
+    for (size_t i = 0; i < root->count && root->kind == SP_YAML_MAP; i++)
+        if (strcmp(root->children[i].key, "methods") == 0 && root->children[i].kind == SP_YAML_MAP)
+            return sp_source_error(SP_ECONFIG, &load->file, root->children[i].key_place,
+                                   "this is a study, expected the configuration of one run: speft-cl study %s makes its runs",
+                                   load->file.name);
+    return 0;
+}
+
 static int read_file(struct load *load, const char *path)
 {
     static const char mark[] = "\xEF\xBB\xBF";
@@ -278,7 +297,9 @@ static int read_file(struct load *load, const char *path)
     skip = length >= 3 && memcmp(load->text, mark, 3) == 0 ? 3 : 0;
     load->file = (struct sp_source){ path, load->text + skip, length - skip };
     SP_TRY(sp_yaml_parse(&root, &load->file));
-    rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file, SP_OPTION_FILE);
+    rc = check_kind(load, &root);
+    if (rc == 0)
+        rc = sp_option_read_yaml(&table, load->config, load->given, &root, &load->file, SP_OPTION_FILE);
     sp_yaml_release(&root);
     return rc;
 }
@@ -403,13 +424,13 @@ static int check_spiel(struct load *load)
     const struct sp_option_given *window = given(load, "sparse.selection_accumulation_steps");
 
     SP_TRY(check_spiel_start(load));
-    SP_TRY(fill(&s->growth, "ag"));
-    SP_TRY(fill(&s->replacement_schedule, "linear"));
-    SP_TRY(fill(&s->drop, "delta"));
-    fill_int(&s->reselection_steps, 20);
-    fill_int(&s->selection_accumulation_steps, 5);
+    SP_TRY(fill(&s->growth, DEFAULT_GROWTH));
+    SP_TRY(fill(&s->replacement_schedule, DEFAULT_REPLACEMENT_SCHEDULE));
+    SP_TRY(fill(&s->drop, DEFAULT_DROP));
+    fill_int(&s->reselection_steps, DEFAULT_RESELECTION_STEPS);
+    fill_int(&s->selection_accumulation_steps, DEFAULT_SELECTION_STEPS);
     if (isnan(s->initial_replacement))
-        s->initial_replacement = 0.2;
+        s->initial_replacement = DEFAULT_REPLACEMENT;
     if (s->selection_accumulation_steps < s->reselection_steps)
         return 0;
     if (!window->rank)
@@ -440,13 +461,13 @@ static int check_method(struct load *load)
         SP_TRY(contradiction(load, "sparse.growth", "optimizer",
                              "growth ma reads SM3's accumulators, which another optimizer has not"));
     if (sp_config_has_method(load->config, "dynamic")) {
-        fill_int(&s->interval, 100);
-        SP_TRY(fill(&s->on_drop, "merge"));
+        fill_int(&s->interval, DEFAULT_INTERVAL);
+        SP_TRY(fill(&s->on_drop, DEFAULT_ON_DROP));
     }
     if (sp_config_has_method(load->config, "spiel"))
         SP_TRY(check_spiel(load));
     ma = s->growth && strcmp(s->growth, "ma") == 0;
-    return fill(&load->config->optimizer, ma ? "sm3" : "adamw");
+    return fill(&load->config->optimizer, ma ? DEFAULT_MA_OPTIMIZER : DEFAULT_OPTIMIZER);
 }
 
 static int check_evaluation(struct load *load)
@@ -482,7 +503,7 @@ static int check_steps(struct load *load)
         return sp_source_error(SP_ECONFIG, warmup->source, warmup->place,
                                "warmup_steps: expected whole steps, or a share below 1");
     if (isnan(load->config->learning_rate))
-        load->config->learning_rate = sp_config_has_method(load->config, "full") ? 5e-5 : 1e-3;
+        load->config->learning_rate = sp_config_has_method(load->config, "full") ? DEFAULT_FULL_RATE : DEFAULT_RATE;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += runtime/train/libtrain.a
 runtime_train_libtrain_a_SOURCES = \
-	runtime/train/config.c runtime/train/config.h \
+	runtime/train/config.c runtime/train/config.h runtime/train/config_priv.h \
+	runtime/train/config_names.c \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
 	runtime/train/load.c runtime/train/load.h \
 	runtime/train/mask.c runtime/train/mask.h \

@@ -29,6 +29,12 @@ bad "${good}" '--set: learning_rate: found "x"' --set learning_rate=x
 bad "${good}" '--set: unknown option "sparse.densty"; did you mean "sparse.density"?' --set sparse.densty=1
 bad "${good}" '--set: expected key=value' --set seed
 bad "${good}" "--set: nothing follows the '='; write learning_rate=null to unset it" --set learning_rate=
+bad "${good}" 'write --set learning_rate=VALUE' --lr 1e-3
+bad "${good}" 'train has no flag --seed; to set an option of the configuration write --set seed=VALUE' --seed 3
+bad "${good}" '--device: found an empty text, expected --device SPEC' --device ''
+bad "${good}" '--output-dir: found an empty text' --output-dir=
+bad "${good}" '--set: output_dir: found "None", expected a text; write null for nothing' --output-dir None
+bad 'methods: {a: {}}\ndata: {b: {}}\n' "$config:1:1: this is a study, expected the configuration of one run: speft-cl study $config"
 bad 'seed: 1\n' "$config: model_name_or_path is missing"
 bad 'model_name_or_path: m\n' 'train_file is missing'
 printf '%b' "$good" >"$config"
@@ -38,6 +44,26 @@ run train "$folder/absent.yaml"
 test_that 'no such file' fails_with 2 "cannot open $folder/absent.yaml"
 run train -
 test_that 'standard input is no file' fails_with 2 'cannot open -'
+run train ''
+test_that 'an empty name' fails_with 2 'train: argument 1 is an empty text: speft-cl train CONFIG'
+run study "$config"
+test_that 'a study that is the configuration of a run' fails_with 2 \
+    "$config:1:1: this is the configuration of one run, expected a study: speft-cl train $config"
+printf 'base: {}\nlr: 1\ndata: {b: {}}\nmethods: {a: {}}\n' >"$folder/study.yaml"
+run study "$folder/study.yaml"
+test_that "an option among a study's keys" fails_with 2 \
+    "$folder/study.yaml:2:1: \"lr\" is an option of the runs: write it into the block base"
+printf 'base: ~\nbudgets: NULL\ndata: {b: {metric: Null}}\nmethods: {a: {}}\noutput_dir: None\n' >"$folder/study.yaml"
+run study "$folder/study.yaml"
+test_that "a study's folder called None" fails_with 2 "$folder/study.yaml:5:13: output_dir: found \"None\", expected the name of a folder"
+run study "$folder/study.yaml" --output-dir None
+test_that "  or so after a flag" fails_with 2 '--set: output_dir: found "None", expected the name of a folder'
+run study "$folder/study.yaml" --output-dir "$folder/x"
+test_that "  and what else says nothing" fails_with 2 'b, a: '"$folder/study.yaml: model_name_or_path is missing"
+for flag in model input output adapter; do
+    run predict --model m --input i --output o "--$flag" ''
+    test_that "an empty --$flag" fails_with 2 "--$flag: found an empty text"
+done
 run train
 test_that 'no file at all' fails_with 2 'speft-cl train CONFIG'
 run train "$config" "$config"

@@ -3,6 +3,11 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_LDADD = runtime/train/libtrain.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_YAML) $(LIBS_BASE)
 TESTS += tests/unit/test_config
 
+check_PROGRAMS += tests/unit/test_config_words
+tests_unit_test_config_words_SOURCES = tests/unit/test_config_words.c
+tests_unit_test_config_words_LDADD = $(tests_unit_test_config_LDADD)
+TESTS += tests/unit/test_config_words tests/unit/test_config_words-valgrind
+
 check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDADD = $(tests_unit_test_config_LDADD)

@@ -1,0 +1,221 @@
+/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run; and defaults in the help. */
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+#include "runtime/train/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NEEDED "model_name_or_path: m\n"
+
+static char folder[] = "/tmp/speft-config-words-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return unlink("c.yaml") | chdir("/") | rmdir(folder);
+}
+
+static int read_config(struct sp_config *c, const char *text, const char *override)
+{
+    assert_int_equal(sp_fs_write("c.yaml", text, strlen(text)), 0);
+    return sp_config_load(c, "c.yaml", &override, override ? 1 : 0);
+}
+
+/* `expected` stands in the message; a newline at its end is the sentence's. */
+static void refuse(const char *text, const char *override, const char *expected)
+{
+    struct sp_config c;
+
+    assert_int_equal(read_config(&c, text, override), SP_ECONFIG);
+    if (!strstr(sp_error_message(), expected))
+        fail_msg("got:\n%s\nexpected:\n%s", sp_error_message(), expected);
+}
+
+static void test_files(void **state)
+{
+    static const char *const cases[][2] = {
+        { "lr: 1e-4\n", "c.yaml:1:1: unknown option \"lr\"; did you mean \"learning_rate\"?" },
+        { "epochs: 3\n", "did you mean \"num_train_epochs\"?" },
+        { "batch_size: 3\n", "did you mean \"per_device_train_batch_size\"?" },
+        { "max_length: 3\n", "did you mean \"max_seq_length\"?" },
+        { "model: m\n", "did you mean \"model_name_or_path\"?" },
+        { "data: d\n", "did you mean \"train_file\"?" },
+        { "Learning-Rate: 1\n", "did you mean \"learning_rate\"?" },
+        { "num-epochs: 1\n", "did you mean \"num_train_epochs\"?" },
+        { "train_batch_size: 3\n", "did you mean \"per_device_train_batch_size\"?" },
+        { "batch_sise: 3\n", "did you mean \"per_device_train_batch_size\"?" },
+        { "lora_r: 8\n", "did you mean \"sparse.rank_equivalent\", in the block sparse?" },
+        { "target_module: [query]\n", "did you mean \"sparse.target_modules\", in the block sparse?" },
+        { "sparse: {r: 8}\n", "unknown option \"r\" in sparse; did you mean \"rank_equivalent\"?" },
+        { "sparse: {lr: 8}\n",
+          "c.yaml:1:10: unknown option \"lr\" in sparse; did you mean \"learning_rate\", outside the block sparse?" },
+        { "sparse: {seed: 8}\n", "did you mean \"seed\", outside the block sparse?" },
+        { "sparse: {fp16: yes}\n", "\"sparse.fp16\" is not supported by this version" },
+        { "lora_alpha: 16\n", "\"lora_alpha\" is not supported by this version" },
+        { "k: 1\n", "unknown option \"k\"\n" },
+        { "methods: {a: {}}\ndata: {b: {}}\n",
+          "c.yaml:1:1: this is a study, expected the configuration of one run: speft-cl study c.yaml" },
+        { "data: {b: {}}\nmethods: {a: {}}\n", "c.yaml:2:1: this is a study" },
+        { "validation_file: None\n",
+          "validation_file: found \"None\", expected a text; write null for nothing, or \"None\" in quotes for that text" },
+        { "learning_rate: none\n", "found \"none\", expected a number in [0, 1000]; write null for nothing" },
+        { "seed: nil\n", "found \"nil\", expected a whole number in [0, inf); leave it out for the default, 42" },
+        { "seed: NULL\n", "found nothing, expected a whole number in [0, inf); leave it out for the default, 42" },
+        { "quotes: None\n", "expected true or false; leave it out for the default, false" },
+        { "optimizer: None\n", "expected one of adamw, sm3; write null for nothing" },
+        { "eval_strategy: none\n", "expected one of no, steps, epoch; did you mean no?" },
+        { "device: None\n", "found \"None\", expected a text; leave it out for the default, auto" },
+        { "sparse: {target_modules: []}\n", "sparse.target_modules: found an empty list, expected a list of names" },
+        { "sparse: {target_modules: [query, None]}\n", "found a list with \"None\" in it, expected a list of names" },
+        { "sparse: {target_modules: [query, ~]}\n", "found a list with \"~\" in it" },
+        { "sparse: {target_modules: [query, '']}\n", "found a list with nothing in it" },
+        { "sparse: {target_modules: \"query\", metric: Null}\n", "sparse.metric: found nothing" },
+        { "sparse: {target_modules: 'a', method: none}\n", "leave it out for the default, static" },
+        { "sparse: {target_modules: query, none}\n", "unknown option \"none\"" },
+        { "validation_file: ' '\n", "validation_file: found the text \" \", expected a text" },
+        { "validation_file: ''\n", "validation_file: found an empty text" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        refuse(cases[i][0], NULL, cases[i][1]);
+}
+
+static void test_overrides(void **state)
+{
+    static const char *const cases[][2] = {
+        { "sparse.target_modules=",
+          "nothing follows the '='; leave sparse.target_modules out for the default, query, value" },
+        { "sparse.target_modules=query, None", "found \"query, None\", expected a list of names" },
+        { "sparse.target_modules=[]", "found \"[]\", expected a list of names" },
+        { "sparse.density=", "nothing follows the '='; write sparse.density=null to unset it" },
+        { "lr=", "unknown option \"lr\"; did you mean \"learning_rate\"?" },
+        { "sparse.lr=1", "unknown option \"sparse.lr\"; did you mean \"learning_rate\"?" },
+        { "density=1", "did you mean \"sparse.density\", in the block sparse?" },
+        { "validation_file=None", "validation_file: found \"None\", expected a text; write null for nothing\n" },
+        { "output_dir= ", "found \" \", expected a text" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        refuse(NEEDED, cases[i][0], cases[i][1]);
+}
+
+/* YAML's words for nothing unset what has no default, in a file and after --set; in quotes they are texts. */
+static void test_null(void **state)
+{
+    static const char *const words[] = { "null", "Null", "NULL", "~" };
+    struct sp_config c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        char *text = sp_asprintf(NEEDED "validation_file: %s\nlearning_rate: %s\nsparse: {count: %s, score_cache: %s}\n", words[i],
+                                 words[i], words[i], words[i]);
+        char *override = sp_asprintf("validation_file=%s", words[i]);
+
+        assert_int_equal(read_config(&c, text, NULL), 0);
+        assert_null(c.validation_file);
+        assert_null(c.sparse.score_cache);
+        assert_true(c.learning_rate == 1e-3 && c.sparse.rank_equivalent == 8 && c.sparse.count == -1);
+        sp_config_release(&c);
+        assert_int_equal(read_config(&c, NEEDED "validation_file: v\n", override), 0);
+        assert_null(c.validation_file);
+        sp_config_release(&c);
+        free(text);
+        free(override);
+    }
+    assert_int_equal(read_config(&c, NEEDED "sparse: NULL\nvalidation_file: 'None'\ntrain_file: \"null\"\n", NULL), 0);
+    assert_string_equal(c.validation_file, "None");
+    assert_string_equal(c.train_file, "null");
+    sp_config_release(&c);
+}
+
+/* Each hint names an option, and no name is two things. */
+static void test_hints(void **state)
+{
+    const struct sp_option_table *t = sp_config_options();
+
+    (void)state;
+    for (const struct sp_option_hint *hint = t->hints; hint->name; hint++) {
+        if (sp_option_index(t, hint->key) == t->count)
+            fail_msg("%s is taken for %s, which is none", hint->name, hint->key);
+        if (sp_option_index(t, hint->name) < t->count || sp_option_is_foreign(t, hint->name))
+            fail_msg("%s has another meaning", hint->name);
+        assert_string_equal(sp_option_meant(t, hint->name, false), hint->key);
+    }
+    for (size_t i = 0; i < t->count; i++)
+        if (sp_option_is_foreign(t, t->options[i].key))
+            fail_msg("%s is an option", t->options[i].key);
+}
+
+/* The help's "by default ..." is the value that a run has. */
+static void test_defaults(void **state)
+{
+    static const struct {
+        const char *key, *override, *value;
+    } cases[] = {
+        { "learning_rate", "sparse.method=static", "1e-3" },
+        { "learning_rate", "sparse.method=full", "5e-5" },
+        { "optimizer", "sparse.method=spiel", "adamw" },
+        { "sparse.rank_equivalent", "sparse.method=static", "8" },
+        { "sparse.interval", "sparse.method=dynamic", "100" },
+        { "sparse.on_drop", "sparse.method=dynamic", "merge" },
+        { "sparse.growth", "sparse.method=spiel", "ag" },
+        { "sparse.reselection_steps", "sparse.method=spiel", "20" },
+        { "sparse.selection_accumulation_steps", "sparse.method=spiel", "5" },
+        { "sparse.initial_replacement", "sparse.method=spiel", "0.2" },
+        { "sparse.replacement_schedule", "sparse.method=spiel", "linear" },
+        { "sparse.drop", "sparse.method=spiel", "delta" },
+    };
+    const struct sp_option_table *t = sp_config_options();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct sp_option *option = &t->options[sp_option_index(t, cases[i].key)];
+        char *text = sp_asprintf("%s %s", strstr(cases[i].override, "full") ? "method full" : "by default", cases[i].value);
+        const char *dot = strchr(cases[i].key, '.');
+        struct sp_config c;
+        json_t *all, *value;
+
+        assert_int_equal(read_config(&c, NEEDED, cases[i].override), 0);
+        assert_int_equal(sp_config_json(&c, &all), 0);
+        value = json_object_get(dot ? json_object_get(all, "sparse") : all, dot ? dot + 1 : cases[i].key);
+        if (json_is_string(value))
+            assert_string_equal(json_string_value(value), cases[i].value);
+        else
+            assert_true(json_number_value(value) == strtod(cases[i].value, NULL));
+        if (!option->unset || !strstr(option->unset, text))
+            fail_msg("%s: the help says \"%s\", not \"%s\"", cases[i].key, option->unset ? option->unset : "", text);
+        json_decref(all);
+        sp_config_release(&c);
+        free(text);
+    }
+    assert_non_null(strstr(t->options[sp_option_index(t, "optimizer")].unset, "sparse.growth ma sm3"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_null),
+        cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_defaults),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
