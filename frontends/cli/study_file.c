@@ -376,7 +376,7 @@ static int take_axis(struct sp_study_reading *r, const char *text)
     struct sp_study_part part;
 
     snprintf(key, sizeof key, "%.*s", (int)(value - 1 - text), text);
-    whole = single || value[0] == '[' || value[0] == '{' || sp_yaml_is_null(&node);
+    whole = single || value[0] == '[' || value[0] == '{' || (value[0] && sp_yaml_is_null(&node));
     bytes = whole ? sp_strdup(value) : sp_asprintf("[%s]", value);
     SP_TRY(add_text(&parsed, r->texts, sp_asprintf("--set %s", key), bytes, bytes ? strlen(bytes) : 0));
     part = (struct sp_study_part){ &parsed->root, &parsed->source };
@@ -485,26 +485,35 @@ static bool is_option(const char *key)
     return sp_option_meant(options, key, false) || sp_option_is_foreign(options, key) || strcmp(key, "sparse") == 0;
 }
 
+/* An option of the runs stands in a block of a study; where there is none, the file is no study. */
+static int unknown_key(const struct sp_study_reading *r, const struct sp_study_text *file, const struct sp_yaml_node *node)
+{
+    const char *path = r->study->path;
+    bool is_run = !sp_study_child(&file->root, "methods") && !sp_study_child(&file->root, "data");
+
+    if (is_run && is_option(node->key))
+        return sp_source_error(SP_ECONFIG, &file->source, node->key_place,
+                               "this is the configuration of one run, expected a study: speft-cl train %s makes the run; a study "
+                               "names it (base: %s) and has blocks data and methods",
+                               path, path);
+    if (is_option(node->key) && !sp_text_nearest(node->key, keys, COUNT(keys)))
+        return sp_source_error(SP_ECONFIG, &file->source, node->key_place,
+                               "\"%.80s\" is an option of the runs: write it into the block base", node->key);
+    return sp_study_unknown(node->key_place, &file->source, "key", node->key, keys, COUNT(keys));
+}
+
 /* The file's keys. */
 static int take_file(struct sp_study_reading *r, const struct sp_study_text *file)
 {
     const struct sp_study_part root = { &file->root, &file->source };
-    bool is_run = !sp_study_child(&file->root, "methods") && !sp_study_child(&file->root, "data");
 
     if (file->root.kind != SP_YAML_MAP)
         return sp_study_wrong(root, "a study", "lines of \"key: value\"");
     for (size_t i = 0; i < file->root.count; i++) {
         const struct sp_yaml_node *node = &file->root.children[i];
 
-        if (!sp_study_is_one_of(node->key, keys, COUNT(keys)) && is_option(node->key))
-            return is_run ? sp_source_error(SP_ECONFIG, &file->source, node->key_place,
-                                            "this is the configuration of one run, expected a study: speft-cl train %s makes the run; "
-                                            "a study names it (base: %s) and has blocks data and methods",
-                                            r->study->path, r->study->path)
-                          : sp_source_error(SP_ECONFIG, &file->source, node->key_place,
-                                            "\"%.80s\" is an option of the runs: write it into the block base", node->key);
         if (!sp_study_is_one_of(node->key, keys, COUNT(keys)))
-            return sp_study_unknown(node->key_place, &file->source, "key", node->key, keys, COUNT(keys));
+            return unknown_key(r, file, node);
         if (!sp_yaml_is_null(node)) /* nothing given */
             *sp_study_part(r, node->key) = (struct sp_study_part){ node, &file->source };
     }

@@ -205,7 +205,8 @@ static int write_found(struct sp_buf *text, const struct sp_yaml_node *node)
 }
 
 /* How the option is left at its default, or unset. */
-static int write_nothing(struct sp_buf *text, const struct reading *r, const struct sp_option *option, const struct sp_yaml_node *node)
+static int write_nothing(struct sp_buf *text, const struct reading *r, const struct sp_option *option,
+                         const struct sp_yaml_node *node)
 {
     bool quotes = option->type == SP_OPTION_STRING && !option->choices && r->rank != SP_OPTION_OVERRIDE;
 

@@ -1,4 +1,4 @@
-/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run; and defaults in the help. */
+/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run. And the help's defaults. */
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
