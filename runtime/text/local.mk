@@ -7,6 +7,7 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/pre_tokenizer_bert.c \
 	runtime/text/stage.c runtime/text/stage.h runtime/text/stage.def \
 	runtime/text/tokenizer.c runtime/text/tokenizer.h \
+	runtime/text/tokenizer_config.c runtime/text/tokenizer_config.h \
 	runtime/text/unicode.c runtime/text/unicode.h runtime/text/unicode_table.h \
 	runtime/text/vocab.c runtime/text/vocab.h \
 	runtime/text/vocab_txt.c runtime/text/vocab_txt.h

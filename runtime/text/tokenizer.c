@@ -8,6 +8,7 @@
 #include "runtime/text/added_tokens.h"
 #include "runtime/text/post_processor.h"
 #include "runtime/text/stage.h"
+#include "runtime/text/tokenizer_config.h"
 #include "runtime/text/unicode.h"
 #include "runtime/text/vocab_txt.h"
 
@@ -24,6 +25,8 @@ struct sp_tokenizer {
     struct sp_added_tokens added;
     struct sp_template templates[2]; /* of one text, of a pair */
     uint32_t specials[SP_TOKEN_SPECIALS];
+    size_t max_length; /* "model_max_length", 0 for none */
+    bool truncates_left;
 };
 
 static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *path)
@@ -52,61 +55,123 @@ static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
     return id;
 }
 
-/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. */
-static void warn_of_case(const json_t *json, const json_t *config, const char *path)
+/* What the configuration asks for, as a word, where it says so; else NULL. */
+static const char *flag_of(const json_t *object, const char *key)
 {
-    const json_t *lowers = json_object_get(json_object_get(json, "normalizer"), "lowercase");
-    const json_t *asked = json_object_get(config, "do_lower_case");
+    const json_t *value = json_object_get(object, key);
 
-    if (json_is_boolean(lowers) && json_is_boolean(asked) &&
-        json_is_true(lowers) != json_is_true(asked))
-        sp_log(SP_LOG_WARNING,
-               "%s has \"lowercase\": %s and is followed; tokenizer_config.json beside it has "
-               "\"do_lower_case\": %s",
-               path, json_is_true(lowers) ? "true" : "false",
-               json_is_true(asked) ? "true" : "false");
+    return json_is_boolean(value) ? json_is_true(value) ? "true" : "false" : json_is_null(value) ? "null" : NULL;
 }
 
-static int load_specials(struct sp_tokenizer *t, const json_t *json, const char *path,
-                         const char *model_dir)
+/* Whether two words for a flag come to the same; null is what `otherwise` says. */
+static bool same_flag(const char *a, const char *b, const char *a_otherwise, const char *b_otherwise)
 {
-    const char *names[SP_TOKEN_SPECIALS];
-    json_t *config = NULL, *map = NULL;
-    int rc = sp_special_names(names, &config, &map, model_dir);
+    a = strcmp(a, "null") == 0 ? a_otherwise : a;
+    b = strcmp(b, "null") == 0 ? b_otherwise : b;
+    return strcmp(a, b) == 0;
+}
 
-    for (size_t i = 0; rc == 0 && i < SP_TOKEN_SPECIALS; i++)
-        t->specials[i] = find_token(t, names[i]);
-    if (rc == 0)
-        warn_of_case(json, config, path);
-    json_decref(config);
-    json_decref(map);
+/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. */
+static void warn_of_flags(const json_t *json, const json_t *config, const char *path)
+{
+    static const char *const pairs[][2] = { { "lowercase", "do_lower_case" },
+                                            { "strip_accents", "strip_accents" },
+                                            { "handle_chinese_chars", "tokenize_chinese_chars" } };
+    const json_t *normalizer = json_object_get(json, "normalizer");
+    const json_t *parts = json_object_get(normalizer, "normalizers");
+    const char *lowers, *asked;
+
+    if (json_array_size(parts) == 1)
+        normalizer = json_array_get(parts, 0);
+    lowers = flag_of(normalizer, "lowercase");
+    asked = flag_of(config, "do_lower_case");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *has = flag_of(normalizer, pairs[i][0]), *wanted = flag_of(config, pairs[i][1]);
+        bool accents = i == 1; /* stripped, where that is null, with the case */
+
+        if (has && wanted && !same_flag(has, wanted, accents && lowers ? lowers : "true", accents && asked ? asked : "true"))
+            sp_log(SP_LOG_WARNING, "%s has \"%s\": %s and is followed; tokenizer_config.json beside it has \"%s\": %s", path,
+                   pairs[i][0], has, pairs[i][1], wanted);
+    }
+}
+
+/* Tokens that only the configuration names: transformers would add them to those of tokenizer.json. */
+static int warn_of_tokens(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
+{
+    const json_t *list = json_object_get(json, "added_tokens");
+    json_t *known = json_object(), *token;
+    struct sp_buf missing = SP_BUF(500);
+    const char *name;
+    int rc = known ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        name = json_string_value(json_object_get(json_array_get(list, i), "content"));
+        rc = name && json_object_set_new(known, name, json_true()) < 0 ? SP_ENOMEM : 0;
+    }
+    json_object_foreach (config->tokens, name, token)
+        if (!json_object_get(known, name) && !json_object_get(token, "implied") && missing.length < 200)
+            (void)sp_buf_printf(&missing, "%s\"%.100s\"", missing.length ? ", " : "", name);
+    if (rc == 0 && missing.length)
+        sp_log(SP_LOG_WARNING, "%s is followed and takes %s apart like any text; the configuration beside it names what is no token "
+               "there", path, missing.data);
+    json_decref(known);
+    sp_buf_free(&missing);
     return rc;
 }
 
-const char *const sp_tokenizer_files[] = { "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", NULL };
+/* "truncation": {"direction": "Left"} stays from the tokenizer's last use, and counts where the configuration names no side. */
+static bool truncates_left(const json_t *json, const struct sp_tokenizer_config *config)
+{
+    const char *side = json_string_value(json_object_get(json_object_get(json, "truncation"), "direction"));
+
+    return config->side_given ? config->truncates_left : side && strcmp(side, "Left") == 0;
+}
+
+static void apply_config(struct sp_tokenizer *t, const json_t *json, const struct sp_tokenizer_config *config)
+{
+    for (size_t i = 0; i < SP_TOKEN_SPECIALS; i++)
+        t->specials[i] = find_token(t, config->names[i]);
+    t->max_length = config->max_length;
+    t->truncates_left = truncates_left(json, config);
+    for (size_t i = 0; i < 2 && config->no_types; i++)
+        for (size_t j = 0; j < t->templates[i].count; j++)
+            t->templates[i].pieces[j].type = 0;
+}
+
+const char *const sp_tokenizer_files[] = { "tokenizer.json",          "vocab.txt",         "tokenizer_config.json",
+                                           "special_tokens_map.json", "added_tokens.json", NULL };
 
 /* The directory's tokenizer.json, or one made of its vocab.txt; *path is the file, for messages. */
-static int read_definition(json_t **out, char **path, const char *model_dir)
+static int read_definition(json_t **out, char **path, struct sp_tokenizer_config *config, const char *model_dir)
 {
+    bool has_definition;
+
     *path = sp_fs_join(model_dir, "tokenizer.json");
     if (!*path)
         return SP_ENOMEM;
-    if (sp_fs_exists(*path))
-        return sp_json_load(out, *path, FILE_MAX);
-    free(*path);
-    *path = sp_fs_join(model_dir, "vocab.txt");
-    if (!*path)
-        return SP_ENOMEM;
-    if (sp_fs_exists(*path))
-        return sp_vocab_txt_load(out, model_dir, *path);
-    return sp_error(SP_ENOTFOUND,
-                    "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there",
-                    model_dir);
+    has_definition = sp_fs_exists(*path);
+    if (!has_definition) {
+        free(*path);
+        *path = sp_fs_join(model_dir, "vocab.txt");
+        if (!*path)
+            return SP_ENOMEM;
+        if (!sp_fs_exists(*path))
+            return sp_error(SP_ENOTFOUND,
+                            "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there",
+                            model_dir);
+    }
+    SP_TRY(sp_tokenizer_config_load(config, model_dir, has_definition));
+    if (!has_definition)
+        return sp_vocab_txt_load(out, config, *path);
+    SP_TRY(sp_json_load(out, *path, FILE_MAX));
+    warn_of_flags(*out, config->config, *path);
+    return warn_of_tokens(*out, config, *path);
 }
 
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
 {
     struct sp_tokenizer *t = sp_calloc(1, sizeof *t);
+    struct sp_tokenizer_config config = { .path = NULL };
     json_t *json = NULL;
     char *path = NULL;
     int rc = 0;
@@ -114,11 +179,12 @@ int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
     *out = NULL;
     if (!t)
         return SP_ENOMEM;
-    SP_GO(read_definition(&json, &path, model_dir));
+    SP_GO(read_definition(&json, &path, &config, model_dir));
     SP_GO(load_stages(t, json, path));
-    SP_GO(load_specials(t, json, path, model_dir));
+    apply_config(t, json, &config);
     *out = t;
 out:
+    sp_tokenizer_config_free(&config);
     json_decref(json);
     free(path);
     if (rc < 0)
@@ -152,6 +218,11 @@ size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *t)
             if (t->templates[i].pieces[j].id >= size)
                 size = t->templates[i].pieces[j].id + 1;
     return size;
+}
+
+size_t sp_tokenizer_max_length(const struct sp_tokenizer *t)
+{
+    return t->max_length;
 }
 
 uint32_t sp_tokenizer_special(const struct sp_tokenizer *t, enum sp_special_token which)
@@ -264,9 +335,9 @@ static int reserve(struct sp_encoding *out, size_t length)
     return 0;
 }
 
-/* Puts the first counts[] ids of the texts where the template wants them. */
+/* Puts the first, or the last, counts[] ids of the texts where the template wants them. */
 static int apply_template(struct sp_encoding *out, const struct sp_template *template,
-                          const size_t counts[2])
+                          const size_t counts[2], bool last)
 {
     size_t length = 0;
 
@@ -280,6 +351,8 @@ static int apply_template(struct sp_encoding *out, const struct sp_template *tem
         size_t count = piece->text < 0 ? 1 : counts[piece->text];
 
         if (count) {
+            if (piece->text >= 0 && last)
+                ids += out->scratch->texts[piece->text].count - count;
             memcpy(out->ids + out->length, ids, count * sizeof *ids);
             memset(out->types + out->length, piece->type, count);
         }
@@ -325,7 +398,7 @@ int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, c
     if (max_length)
         sp_truncate_longest_first(counts, max_length - template->specials);
     out->truncated = counts[0] + counts[1] + template->specials < out->full_length;
-    return apply_template(out, template, counts);
+    return apply_template(out, template, counts, t->truncates_left);
 }
 
 void sp_encoding_free(struct sp_encoding *encoding)

@@ -49,8 +49,8 @@ extern const char *const sp_tokenizer_files[];
 /*
  * Encodes text[length] and, where pair is not NULL, pair[pair_length]. Bytes that are no UTF-8
  * count as U+FFFD, one for each maximal ill-formed part (Python's errors="replace"); NUL bytes are
- * allowed. max_length > 0 truncates to that many tokens, special tokens included, on the right, a
- * pair by the strategy longest_first; less than the special tokens alone is SP_EINVAL. The texts
+ * allowed. max_length > 0 truncates to that many tokens, special tokens included, on the right (or
+ * on the side that the tokenizer's files name), a pair by the strategy longest_first; less than the special tokens alone is SP_EINVAL. The texts
  * must not overlap the encoding's memory.
  */
 int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *tokenizer,
@@ -60,6 +60,10 @@ void sp_encoding_free(struct sp_encoding *encoding);
 
 /* One more than the largest id. */
 size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *tokenizer);
+
+/* The longest sequence that the tokenizer's files allow ("model_max_length"), special tokens included; 0 for no limit. The caller
+ * is to mind it. */
+size_t sp_tokenizer_max_length(const struct sp_tokenizer *tokenizer);
 
 /* The id of a special token, or SP_TOKEN_NONE. */
 uint32_t sp_tokenizer_special(const struct sp_tokenizer *tokenizer, enum sp_special_token which);

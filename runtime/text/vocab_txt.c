@@ -2,62 +2,14 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
-#include "runtime/base/mem.h"
-#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFIG_MAX ((size_t)16 << 20)
 #define VOCAB_MAX ((size_t)64 << 20)
 
-static const char *const keys[SP_TOKEN_SPECIALS] = { "pad_token", "unk_token", "cls_token",
-                                                     "sep_token", "mask_token" };
-static const char *const defaults[SP_TOKEN_SPECIALS] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]",
-                                                         "[MASK]" };
-
-/* Loads model_dir/name; leaves *out NULL where there is no such file. */
-static int load_optional(json_t **out, const char *model_dir, const char *name)
-{
-    char *path = sp_fs_join(model_dir, name);
-    int rc = 0;
-
-    *out = NULL;
-    if (!path)
-        return SP_ENOMEM;
-    if (sp_fs_exists(path))
-        rc = sp_json_load(out, path, CONFIG_MAX);
-    free(path);
-    return rc;
-}
-
-/* A special token is given as "[PAD]" or as {"content": "[PAD]", ...}; NULL where it is not given.
- */
-static const char *special_name(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
-}
-
-int sp_special_names(const char *names[SP_TOKEN_SPECIALS], json_t **config, json_t **map,
-                     const char *model_dir)
-{
-    *map = NULL;
-    SP_TRY(load_optional(config, model_dir, "tokenizer_config.json"));
-    SP_TRY(load_optional(map, model_dir, "special_tokens_map.json"));
-    for (size_t i = 0; i < SP_TOKEN_SPECIALS; i++) {
-        names[i] = special_name(*config, keys[i]);
-        if (!names[i])
-            names[i] = special_name(*map, keys[i]);
-        if (!names[i])
-            names[i] = defaults[i];
-    }
-    return 0;
-}
-
-/* One token a line, its number the id; of equal lines the last one counts. */
-static int read_vocab(json_t *vocab, const char *path)
+/* One token a line, its number the id; of equal lines the last one counts. *lines: how many. */
+static int read_vocab(json_t *vocab, size_t *lines, const char *path)
 {
     char *text = NULL, *end, *line;
     size_t length, number = 0;
@@ -76,63 +28,63 @@ static int read_vocab(json_t *vocab, const char *path)
             SP_GO(sp_error(SP_EFORMAT, "%s:%zu: the token is not valid UTF-8", path, number + 1));
         line += bytes + (stop != NULL);
     }
+    *lines = number;
 out:
     free(text);
     return rc;
 }
 
-static int refuse_added_tokens(const char *model_dir)
+/* SentencePiece marks where a word begins, WordPiece where it goes on. */
+static int check_vocab(json_t *vocab, const char *path)
 {
-    json_t *added;
-    size_t count;
+    static const char begins[] = "\xE2\x96\x81", goes_on[] = "##";
+    const char *token, *marked = NULL;
+    json_t *id;
 
-    SP_TRY(load_optional(&added, model_dir, "added_tokens.json"));
-    count = json_object_size(added);
-    json_decref(added);
-    if (count)
-        return sp_error(
-            SP_EFORMAT,
-            "%s has vocab.txt and an added_tokens.json with %zu tokens, which is supported only "
-            "with a "
-            "tokenizer.json: load and save the tokenizer once with a current transformers",
-            model_dir, count);
+    json_object_foreach (vocab, token, id) {
+        if (strncmp(token, goes_on, strlen(goes_on)) == 0)
+            return 0;
+        if (strncmp(token, begins, strlen(begins)) == 0 && token[strlen(begins)])
+            marked = token;
+    }
+    if (!marked)
+        return 0;
+    return sp_error(SP_EFORMAT, "%s is a vocabulary of SentencePiece (\"%.60s\", and no token that begins with \"##\"); only BERT's "
+                    "WordPiece is supported", path, marked);
+}
+
+/* The tokens with their ids as a list: the vocabulary's id, else the one that is given, else the next free one. */
+static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines)
+{
+    json_int_t next = (json_int_t)lines;
+    const char *name;
+    json_t *token;
+
+    json_object_foreach (config->tokens, name, token)
+        if (!json_object_get(vocab, name) && json_integer_value(json_object_get(token, "id")) >= next)
+            next = json_integer_value(json_object_get(token, "id")) + 1;
+    json_object_foreach (config->tokens, name, token) {
+        const json_t *known = json_object_get(vocab, name);
+
+        if (known || !json_object_get(token, "id"))
+            json_object_set_new(token, "id", json_integer(known ? json_integer_value(known) : next++));
+        if (json_array_append(list, token) < 0)
+            return sp_error(SP_ENOMEM, "out of memory");
+    }
     return 0;
 }
 
-static json_t *added_token(long long id, const char *content)
+/* What stands in every sequence must be a token that the model was trained with: one that is only made up has no such row. */
+static int check_specials(const struct sp_tokenizer_config *config, const json_t *vocab, const char *path)
 {
-    return json_pack("{s:I, s:s, s:b}", "id", (json_int_t)id, "content", content, "special", 1);
-}
+    static const enum sp_special_token needed[] = { SP_TOKEN_UNK, SP_TOKEN_CLS, SP_TOKEN_SEP };
 
-/* The special tokens and those of tokenizer_config.json's added_tokens_decoder {"id": {"content":
- * ...}}. */
-static int list_added_tokens(json_t *list, const json_t *vocab,
-                             const char *const names[SP_TOKEN_SPECIALS], json_t *decoder,
-                             const char *path)
-{
-    const char *id;
-    json_t *token;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        const char *name = config->names[needed[i]];
 
-    for (size_t i = 0; i < SP_TOKEN_SPECIALS; i++) {
-        const json_t *known = json_object_get(vocab, names[i]);
-
-        if (!known && i != SP_TOKEN_PAD && i != SP_TOKEN_MASK)
+        if (!json_object_get(vocab, name) && !json_object_get(json_object_get(config->tokens, name), "id"))
             return sp_error(SP_EFORMAT, "%s: the special token \"%s\" is not in the vocabulary",
-                            path, names[i]);
-        if (known &&
-            json_array_append_new(list, added_token(json_integer_value(known), names[i])) < 0)
-            return SP_ENOMEM;
-    }
-    json_object_foreach (decoder, id, token) {
-        json_t *copy = json_copy(token);
-        long long number;
-        bool good =
-            sp_text_int(id, &number) && json_object_set_new(copy, "id", json_integer(number)) == 0;
-
-        if (json_array_append_new(list, copy) < 0 || !good)
-            return sp_error(SP_EFORMAT,
-                            "%s: the tokenizer's \"added_tokens_decoder\" is malformed at \"%s\"",
-                            path, id);
+                            path, name);
     }
     return 0;
 }
@@ -145,37 +97,35 @@ static json_t *option(const json_t *config, const char *key)
     return value ? json_incref(value) : json_null();
 }
 
-int sp_vocab_txt_load(json_t **out, const char *model_dir, const char *vocab_path)
+int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, const char *path)
 {
-    const char *names[SP_TOKEN_SPECIALS];
-    json_t *config = NULL, *map = NULL, *vocab = json_object(), *added = json_array();
+    const char *unk = config->names[SP_TOKEN_UNK], *cls = config->names[SP_TOKEN_CLS], *sep = config->names[SP_TOKEN_SEP];
+    json_t *vocab = json_object(), *added = json_array();
+    size_t lines;
     int rc = 0;
 
     *out = NULL;
-    SP_GO(refuse_added_tokens(model_dir));
-    SP_GO(sp_special_names(names, &config, &map, model_dir));
-    SP_GO(read_vocab(vocab, vocab_path));
-    SP_GO(list_added_tokens(added, vocab, names, json_object_get(config, "added_tokens_decoder"),
-                            vocab_path));
+    SP_GO(read_vocab(vocab, &lines, path));
+    SP_GO(check_specials(config, vocab, path));
+    SP_GO(check_vocab(vocab, path));
+    SP_GO(list_tokens(added, config, vocab, lines));
     /* clang-format off */
     *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"
                      " s:{s:s, s:[s, O], s:[s, O]}}",
                      "added_tokens", added,
                      "normalizer", "type", "BertNormalizer",
-                     "lowercase", option(config, "do_lower_case"),
-                     "handle_chinese_chars", option(config, "tokenize_chinese_chars"),
-                     "strip_accents", option(config, "strip_accents"),
+                     "lowercase", option(config->config, "do_lower_case"),
+                     "handle_chinese_chars", option(config->config, "tokenize_chinese_chars"),
+                     "strip_accents", option(config->config, "strip_accents"),
                      "pre_tokenizer", "type", "BertPreTokenizer",
-                     "model", "type", "WordPiece", "unk_token", names[SP_TOKEN_UNK], "vocab", vocab,
+                     "model", "type", "WordPiece", "unk_token", unk, "vocab", vocab,
                      "post_processor", "type", "BertProcessing",
-                     "cls", names[SP_TOKEN_CLS], json_object_get(vocab, names[SP_TOKEN_CLS]),
-                     "sep", names[SP_TOKEN_SEP], json_object_get(vocab, names[SP_TOKEN_SEP]));
+                     "cls", cls, json_object_get(json_object_get(config->tokens, cls), "id"),
+                     "sep", sep, json_object_get(json_object_get(config->tokens, sep), "id"));
     /* clang-format on */
     if (!*out)
         rc = SP_ENOMEM;
 out:
-    json_decref(config);
-    json_decref(map);
     json_decref(vocab);
     json_decref(added);
     return rc;

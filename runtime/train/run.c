@@ -34,6 +34,7 @@ static int open_model(struct sp_run *run)
 {
     const struct sp_config *c = run->config;
     char *dir = NULL, *file = NULL;
+    size_t limit;
     int rc;
 
     SP_GO(sp_config_require(c, "model_name_or_path"));
@@ -50,7 +51,12 @@ static int open_model(struct sp_run *run)
         sp_log(SP_LOG_INFO, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
                run->max_seq_length, run->max_seq_length);
     }
-    rc = sp_tokenizer_load(&run->tokenizer, dir);
+    SP_GO(sp_tokenizer_load(&run->tokenizer, dir));
+    limit = sp_tokenizer_max_length(run->tokenizer);
+    if (limit && run->max_seq_length > limit) {
+        sp_log(SP_LOG_INFO, "max_seq_length %zu is more than the tokenizer's model_max_length; using %zu", run->max_seq_length, limit);
+        run->max_seq_length = limit;
+    }
 out:
     free(dir);
     free(file);

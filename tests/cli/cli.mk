@@ -3,6 +3,8 @@ cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cl
 	tests/cli/mask.sh tests/cli/mask_compare.sh tests/cli/study.sh tests/cli/study_report.sh tests/cli/badinput.sh \
 	tests/cli/hostile.sh
 cli_tests += tests/cli/streaming.sh tests/cli/head.sh
+cli_tests += tests/cli/streaming.sh
+cli_tests += tests/cli/folders.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
 EXTRA_DIST += tests/cli/tap.sh tests/cli/short.yaml

@@ -398,13 +398,10 @@ static void test_bad_vocab_txt(void **state)
     io_write_text("model/vocab.txt", "[UNK]\n[CLS]\nword");
     refuses(SP_EFORMAT, "vocab.txt", "[SEP]", "");
     io_write_text("model/vocab.txt", "[UNK]\n[CLS]\n[SEP]");
-    io_write_text("model/added_tokens.json", "{\"<x>\": 3}");
-    refuses(SP_EFORMAT, "added_tokens.json", "model", "tokenizer.json");
-    io_write_text("model/added_tokens.json", "{}");
     io_write_text("model/tokenizer_config.json", "{");
     refuses(SP_EFORMAT, "tokenizer_config.json", "not valid JSON", "");
     io_write_text("model/tokenizer_config.json", "{\"added_tokens_decoder\": {\"3\": 7}}");
-    refuses(SP_EFORMAT, "vocab.txt", "added_tokens_decoder", "\"3\"");
+    refuses(SP_EFORMAT, "tokenizer_config.json", "added_tokens_decoder", "\"3\"");
 }
 
 /* Damaged definitions are refused with a message, or give a tokenizer that works. */

@@ -7,3 +7,9 @@ TESTS += tests/unit/test_text tests/unit/text_cli.sh tests/unit/text_python.sh
 dist_check_SCRIPTS += tests/unit/text_cli.sh tests/unit/text_python.sh
 EXTRA_DIST += tests/tools/tokenizer_cases.py tests/tools/tokenizer_diff.py \
 	tests/tools/tokenizer_tables.py
+
+check_PROGRAMS += tests/unit/test_tokenizer_config
+tests_unit_test_tokenizer_config_SOURCES = tests/unit/test_tokenizer_config.c tests/unit/io_files.c tests/unit/io_files.h
+tests_unit_test_tokenizer_config_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
+	$(LIBS_TEXT) $(LIBS_BASE)
+TESTS += tests/unit/test_tokenizer_config tests/unit/test_tokenizer_config-valgrind

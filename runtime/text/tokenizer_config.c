@@ -1,0 +1,388 @@
+#include "runtime/text/tokenizer_config.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/text/vocab.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MAX ((size_t)16 << 20)
+#define VALUE_SHOWN 60 /* characters of a value in a message */
+
+/* Loads model_dir/name; leaves *out NULL where there is no such file. */
+static int load_optional(json_t **out, const char *model_dir, const char *name)
+{
+    char *path = sp_fs_join(model_dir, name);
+    int rc = 0;
+
+    *out = NULL;
+    if (!path)
+        return SP_ENOMEM;
+    if (sp_fs_exists(path))
+        rc = sp_json_load(out, path, CONFIG_MAX);
+    if (*out && !json_is_object(*out))
+        rc = sp_error(SP_EFORMAT, "%s is not a JSON object", path);
+    free(path);
+    return rc;
+}
+
+static const json_t *member(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+/* A value as it stands in the file, or its beginning. */
+static void show(char out[VALUE_SHOWN], const json_t *value)
+{
+    const char *number = sp_json_number_text(value);
+    char *text = number ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+
+    snprintf(out, VALUE_SHOWN, "%s", number ? number : text ? text : "?");
+    free(text);
+}
+
+/* ---- what would give other ids ---- */
+
+/* Classes of transformers whose vocab.txt BERT's normalizer, pre-tokenizer and WordPiece take apart, without "Fast". */
+static const char *const classes[] = {
+    "BertTokenizer",        "ConvBertTokenizer", "DistilBertTokenizer", "DPRContextEncoderTokenizer", "DPRQuestionEncoderTokenizer",
+    "ElectraTokenizer",     "LayoutLMTokenizer", "LxmertTokenizer",     "MobileBertTokenizer",        "RealmTokenizer",
+    "RetriBertTokenizer",   "SqueezeBertTokenizer",
+};
+
+static bool is_class(const char *name, const char *class)
+{
+    size_t length = strlen(class);
+
+    return strncmp(name, class, length) == 0 && (name[length] == '\0' || strcmp(name + length, "Fast") == 0);
+}
+
+/* The class, of tokenizer_config.json or else of config.json, must be one that is taken apart as this program does it. Beside a
+ * tokenizer.json that file says how, but for the class that never reads it. */
+static int check_class(struct sp_tokenizer_config *c, const char *model_dir, bool has_definition)
+{
+    char *other = sp_fs_join(model_dir, "config.json");
+    const char *name = NULL, *path = c->path;
+    json_t *model = NULL;
+    bool known = has_definition;
+    int rc = 0;
+
+    SP_GO(other ? sp_json_get_string(&name, c->config, "tokenizer_class", path) : SP_ENOMEM);
+    if (!name) {
+        SP_GO(load_optional(&model, model_dir, "config.json"));
+        SP_GO(sp_json_get_string(&name, model, "tokenizer_class", path = other));
+    }
+    if (!name)
+        goto out;
+    c->no_types = is_class(name, "DistilBertTokenizer");
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        known = known || is_class(name, classes[i]);
+    if (!known || strcmp(name, "BertJapaneseTokenizer") == 0)
+        rc = sp_error(SP_EFORMAT,
+                      "%s: \"tokenizer_class\" is \"%.*s\", which takes texts apart in a way that is not supported. %s", path,
+                      VALUE_SHOWN, name,
+                      has_definition ? "Remove the key if tokenizer.json is what the model was trained with"
+                                     : "A vocab.txt is read as BertTokenizer does it: write that if it is BERT's WordPiece, or add "
+                                       "the tokenizer.json of the same model");
+out:
+    json_decref(model);
+    free(other);
+    return rc;
+}
+
+/* Keys with the only value that gives the ids that this program gives. */
+static int check_keys(const struct sp_tokenizer_config *c, bool has_definition)
+{
+    static const struct {
+        const char *key, *value;
+        bool always; /* also beside a tokenizer.json, which says nothing of it */
+    } keys[] = {
+        { "word_tokenizer_type", "\"basic\"", true },        { "subword_tokenizer_type", "\"wordpiece\"", true },
+        { "do_word_tokenize", "true", true },                { "do_subword_tokenize", "true", true },
+        { "split_special_tokens", "false", true },           { "do_basic_tokenize", "true", false },
+        { "clean_text", "true", false },                     { "wordpieces_prefix", "\"##\"", false },
+    };
+    static const char *const flags[] = { "do_lower_case", "tokenize_chinese_chars", "strip_accents" };
+    char shown[VALUE_SHOWN];
+    int flag;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = member(c->config, keys[i].key);
+
+        if (!value || (has_definition && !keys[i].always))
+            continue;
+        show(shown, value);
+        if (strcmp(shown, keys[i].value) != 0)
+            return sp_error(SP_EFORMAT,
+                            "%s: \"%s\" is %s, and only %s is supported: texts would become other tokens than those that the model "
+                            "knows. %s", c->path, keys[i].key, shown, keys[i].value,
+                            has_definition ? "Remove the key if tokenizer.json is what the model was trained with"
+                                           : "Use a model with BERT's own tokenizer");
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        SP_TRY(sp_json_get_bool(&flag, c->config, flags[i], c->path));
+    return 0;
+}
+
+/* Words that are never taken apart are a list of the slow tokenizers; those that are special tokens are not taken apart anyway. */
+static int check_never_split(const struct sp_tokenizer_config *c)
+{
+    const json_t *list = member(c->config, "never_split");
+
+    if (list && !json_is_array(list))
+        return sp_error(SP_EFORMAT, "%s: \"never_split\" is not a list", c->path);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *word = json_string_value(json_array_get(list, i));
+
+        if (!word || !json_object_get(c->tokens, word))
+            return sp_error(SP_EFORMAT,
+                            "%s: \"never_split\" is supported for special tokens only, and \"%.*s\" is none: list such words "
+                            "under \"additional_special_tokens\"", c->path, VALUE_SHOWN, word ? word : "(not a string)");
+    }
+    return 0;
+}
+
+/* ---- lengths and sides ---- */
+
+/* "model_max_length", or "max_len" of old files. transformers writes int(1e30) for "no limit"; what is no length limits nothing. */
+static void read_max_length(struct sp_tokenizer_config *c)
+{
+    const char *key = member(c->config, "model_max_length") ? "model_max_length" : "max_len";
+    const json_t *value = member(c->config, key);
+    const char *number = sp_json_number_text(value);
+    double length = number ? strtod(number, NULL) : json_is_number(value) ? json_number_value(value) : NAN;
+    char shown[VALUE_SHOWN];
+
+    if (length >= 1) {
+        c->max_length = length < SP_TOKENIZER_TEXT_MAX ? (size_t)length : 0;
+    } else if (value) {
+        show(shown, value);
+        sp_log(SP_LOG_WARNING, "%s: \"%s\" is %s, which is no number of tokens; it is not used", c->path, key, shown);
+    }
+}
+
+static int read_sides(struct sp_tokenizer_config *c)
+{
+    const json_t *inputs = member(c->config, "model_input_names");
+    const char *side = NULL;
+
+    SP_TRY(sp_json_get_string(&side, c->config, "truncation_side", c->path));
+    c->side_given = side != NULL;
+    c->truncates_left = side && strcmp(side, "left") == 0;
+    if (side && !c->truncates_left && strcmp(side, "right") != 0)
+        return sp_error(SP_EFORMAT, "%s: \"truncation_side\" is \"%.*s\"; expected \"right\" or \"left\"", c->path, VALUE_SHOWN, side);
+    if (json_is_array(inputs))
+        c->no_types = true;
+    for (size_t i = 0; i < json_array_size(inputs); i++)
+        if (json_is_string(json_array_get(inputs, i)) &&
+            strcmp(json_string_value(json_array_get(inputs, i)), "token_type_ids") == 0)
+            c->no_types = false;
+    return 0;
+}
+
+/* ---- tokens ---- */
+
+/* Adds a token, unless it is there; `given` is its object in the file, or anything else for one without flags. */
+static int add_text(struct sp_tokenizer_config *c, const char *text, const json_t *given, bool special)
+{
+    static const char *const flags[] = { "single_word", "lstrip", "rstrip", "normalized" };
+    json_t *token;
+
+    if (!text[0] || json_object_get(c->tokens, text))
+        return 0;
+    special = special || json_is_true(json_object_get(given, "special"));
+    token = json_pack("{s:s, s:b}", "content", text, "normalized", !special);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (member(given, flags[i])) /* whether it is true or false is looked at where the tokens are loaded */
+            json_object_set(token, flags[i], json_object_get(given, flags[i]));
+    return json_object_set_new(c->tokens, text, token) < 0 ? sp_error(SP_ENOMEM, "out of memory") : 0;
+}
+
+/* A token is given as "[PAD]" or as {"content": "[PAD]", "lstrip": false, ...}; NULL where it is neither. */
+static const char *text_of(const json_t *value)
+{
+    return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
+}
+
+/* Adds a token as a file gives it; its text goes to *text, borrowed. */
+static int add_token(const char **text, struct sp_tokenizer_config *c, const json_t *value, bool special, const char *key,
+                     const char *path)
+{
+    *text = text_of(value);
+    if (!*text)
+        return sp_error(SP_EFORMAT, "%s: \"%s\" holds something that is neither a token's text nor an object with its \"content\"",
+                        path, key);
+    return add_text(c, *text, value, special);
+}
+
+static int give_id(struct sp_tokenizer_config *c, const char *text, long long id, const char *path)
+{
+    if (id < 0 || id > SP_VOCAB_ID_MAX)
+        return sp_error(SP_EFORMAT, "%s: the id of the token \"%.*s\" is not an integer from 0 to %lld", path, VALUE_SHOWN, text,
+                        SP_VOCAB_ID_MAX);
+    return json_object_set_new(json_object_get(c->tokens, text), "id", json_integer(id)) < 0 && text[0] ? SP_ENOMEM : 0;
+}
+
+/* tokenizer_config.json's {"30522": {"content": "<x>", ...}}. */
+static int add_decoder(struct sp_tokenizer_config *c, json_t *decoder)
+{
+    static const char key[] = "added_tokens_decoder";
+    const char *number, *text;
+    json_t *token;
+
+    if (!json_is_object(decoder))
+        return sp_error(SP_EFORMAT, "%s: \"%s\" is not an object", c->path, key);
+    json_object_foreach (decoder, number, token) {
+        long long id;
+
+        if (!sp_text_int(number, &id) || !json_is_object(token))
+            return sp_error(SP_EFORMAT, "%s: \"%s\" is malformed at \"%.*s\"", c->path, key, VALUE_SHOWN, number);
+        SP_TRY(add_token(&text, c, token, false, key, c->path));
+        SP_TRY(give_id(c, text, id, c->path));
+    }
+    return 0;
+}
+
+/* added_tokens.json, {"<x>": 30522}, of old folders. */
+static int add_encoder(struct sp_tokenizer_config *c, const char *model_dir)
+{
+    char *path = sp_fs_join(model_dir, "added_tokens.json");
+    json_t *encoder = NULL, *id;
+    const char *text;
+    int rc = path ? 0 : SP_ENOMEM;
+
+    if (rc == 0)
+        SP_GO(load_optional(&encoder, model_dir, "added_tokens.json"));
+    json_object_foreach (encoder, text, id) {
+        SP_GO(add_text(c, text, NULL, false));
+        SP_GO(give_id(c, text, json_is_integer(id) ? json_integer_value(id) : -1, path));
+    }
+out:
+    json_decref(encoder);
+    free(path);
+    return rc;
+}
+
+/* transformers' own tokens, in its order. One that no file names is BERT's; one that is null does not exist. */
+static const struct {
+    const char *key, *otherwise;
+    enum sp_special_token which;
+} named[] = {
+    { "bos_token", NULL, SP_TOKEN_SPECIALS },    { "eos_token", NULL, SP_TOKEN_SPECIALS },
+    { "unk_token", "[UNK]", SP_TOKEN_UNK },      { "sep_token", "[SEP]", SP_TOKEN_SEP },
+    { "pad_token", "[PAD]", SP_TOKEN_PAD },      { "cls_token", "[CLS]", SP_TOKEN_CLS },
+    { "mask_token", "[MASK]", SP_TOKEN_MASK },
+};
+
+static int add_named(struct sp_tokenizer_config *c, size_t i)
+{
+    const char *key = named[i].key, *text = named[i].otherwise;
+    const json_t *in_map = member(c->map, key), *other = member(c->config, key), *value = in_map ? in_map : other;
+    bool given = json_object_get(c->config, key) || json_object_get(c->map, key);
+
+    if (value)
+        SP_TRY(add_token(&text, c, value, true, key, in_map ? c->map_path : c->path));
+    if (in_map && text_of(other) && strcmp(text, text_of(other)) != 0)
+        sp_log(SP_LOG_WARNING, "%s has \"%s\": \"%s\" and is followed, as transformers does; tokenizer_config.json beside it has \"%s\"",
+               c->map_path, key, text, text_of(other));
+    if (text && !given) {
+        SP_TRY(add_text(c, text, NULL, true));
+        json_object_set_new(json_object_get(c->tokens, text), "implied", json_true());
+    }
+    if (named[i].which < SP_TOKEN_SPECIALS)
+        c->names[named[i].which] = text;
+    return 0;
+}
+
+/* The values of a list or an object. */
+static int add_all(struct sp_tokenizer_config *c, json_t *values, const char *key, const char *path)
+{
+    const char *name, *text;
+    json_t *value;
+    size_t i;
+
+    if (values && !json_is_null(values) && !json_is_array(values) && (!json_is_object(values) || sp_json_number_text(values)))
+        return sp_error(SP_EFORMAT, "%s: \"%s\" is not a list of tokens", path, key);
+    json_array_foreach (values, i, value)
+        SP_TRY(add_token(&text, c, value, true, key, path));
+    json_object_foreach (values, name, value)
+        SP_TRY(add_token(&text, c, value, true, key, path));
+    return 0;
+}
+
+/* Whether transformers 5 takes the key for a token that only some models have, "image_token". */
+static bool names_token(const char *key, const json_t *value)
+{
+    static const char ending[] = "_token";
+    size_t length = strlen(key), end = sizeof ending - 1;
+
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (strcmp(key, named[i].key) == 0)
+            return false;
+    return length > end && strcmp(key + length - end, ending) == 0 && (json_is_string(value) || json_object_get(value, "content"));
+}
+
+static int add_further(struct sp_tokenizer_config *c)
+{
+    static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens" };
+    const char *key, *text;
+    json_t *value;
+
+    json_object_foreach (c->config, key, value)
+        if (names_token(key, value))
+            SP_TRY(add_token(&text, c, value, true, key, c->path));
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        SP_TRY(add_all(c, json_object_get(c->config, lists[i]), lists[i], c->path));
+        SP_TRY(add_all(c, json_object_get(c->map, lists[i]), lists[i], c->map_path));
+    }
+    return 0;
+}
+
+/* As transformers reads them: with "added_tokens_decoder" in the configuration, the two older files do not count. */
+static int read_tokens(struct sp_tokenizer_config *c, const char *model_dir)
+{
+    json_t *decoder = json_object_get(c->config, "added_tokens_decoder");
+
+    if (decoder)
+        SP_TRY(add_decoder(c, decoder));
+    else
+        SP_TRY(load_optional(&c->map, model_dir, "special_tokens_map.json"));
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        SP_TRY(add_named(c, i));
+    SP_TRY(add_further(c));
+    return decoder ? 0 : add_encoder(c, model_dir);
+}
+
+int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_dir, bool has_definition)
+{
+    *out = (struct sp_tokenizer_config){ .path = sp_fs_join(model_dir, "tokenizer_config.json"),
+                                         .map_path = sp_fs_join(model_dir, "special_tokens_map.json"),
+                                         .tokens = json_object() };
+    if (!out->path || !out->map_path || !out->tokens)
+        return SP_ENOMEM;
+    SP_TRY(load_optional(&out->config, model_dir, "tokenizer_config.json"));
+    SP_TRY(check_keys(out, has_definition));
+    SP_TRY(check_class(out, model_dir, has_definition));
+    SP_TRY(read_sides(out));
+    read_max_length(out);
+    SP_TRY(read_tokens(out, model_dir));
+    return has_definition ? 0 : check_never_split(out);
+}
+
+void sp_tokenizer_config_free(struct sp_tokenizer_config *config)
+{
+    free(config->path);
+    free(config->map_path);
+    json_decref(config->config);
+    json_decref(config->map);
+    json_decref(config->tokens);
+    *config = (struct sp_tokenizer_config){ .path = NULL };
+}

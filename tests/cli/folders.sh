@@ -1,0 +1,51 @@
+#!/bin/sh
+# Models' folders of other makers, as they come: what transformers takes is taken, what it would read otherwise is refused by name,
+# and what is something else than a model is called what it is.
+. "${srcdir:-.}/tests/cli/tap.sh"
+source=${srcdir:-.}/tests/data/reference/binary
+model=$folder/model
+
+fresh() {
+    rm -rf "$model"
+    mkdir "$model"
+    cp "$source"/*.json "$source"/*.txt "$source"/model.safetensors "$model"
+    chmod -R u+w "$model"
+}
+
+# trains TEXT [ARG]...: a short run succeeds, and says TEXT.
+trains() {
+    expected=$1
+    shift
+    run train "$source/../../../cli/short.yaml" --set "model_name_or_path=$model" --set "train_file=$source/train.jsonl" \
+        --set max_steps=1 --output-dir "$folder/result" "$@"
+    test_that "$expected" said "$expected"
+    rm -rf "$folder/result"
+    fresh
+}
+said() { [ "$status" = 0 ] && grep -qF -e "$1" "$folder/err"; }
+
+# refused TEXT: a run and predict end with the error.
+refused() {
+    run train "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=${2:-$model}" --set "train_file=$source/train.jsonl" \
+        --output-dir "$folder/result"
+    test_that "$1" fails_with 1 "$1"
+    rm -rf "$folder/result"
+    fresh
+}
+
+fresh
+
+# ---- numbers of any size
+printf '{"model_max_length": 1000000000000000019884624838656, "a": [NaN, -Infinity, 1e400]}' >"$model/tokenizer_config.json"
+sed -i 's/"model_type"/"unused": Infinity, "also": 99999999999999999999, &/' "$model/config.json"
+trains 'mask: 100 of 2400 weights'
+sed -i 's/"hidden_size": 20/"hidden_size": 99999999999999999999/' "$model/config.json"
+refused '"hidden_size" is 99999999999999999999, which is not an integer of 64 bits'
+sed -i 's/"layer_norm_eps": [^,]*/"layer_norm_eps": NaN/' "$model/config.json"
+refused '"layer_norm_eps" is NaN, which is not a number'
+
+# ---- the tokenizer's length
+printf '{"model_max_length": 7}' >"$model/tokenizer_config.json"
+trains "more than the tokenizer's model_max_length; using 7"
+
+finish

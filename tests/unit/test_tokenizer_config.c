@@ -1,0 +1,284 @@
+/*
+ * What folders say of their tokenizers beside the vocabulary: the keys that change ids are honoured, with the ids that transformers
+ * (4.57 and 5.24 alike) gives for the same folder, or refused by name; what contradicts a tokenizer.json is said.
+ */
+#include "tests/unit/io_files.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/text/tokenizer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n<e1>\nthe\nplay\n##ing\nun\ne\n\303\251\n<\n>\n##1\nx\n\344\270\255\n"
+                            "\346\226\207\n<s>\n</s>\na\n[\n]\nmask\n!\nE\n1\ny\n";
+
+/* A tokenizer.json of a few words; the %s are what a test fills in. */
+static const char definition[] =
+    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\"}, {\"id\": 2, \"content\": \"[SEP]\"}, {\"id\": 0, \"content\": \"[UNK]\"}],"
+    " \"normalizer\": %s, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"truncation\": %s,"
+    " \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
+    " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": 4, \"c\": 5}}}";
+
+static void write_optional(const char *name, const char *text)
+{
+    if (text)
+        io_write_text(name, text);
+    else
+        (void)unlink(io_path(name));
+}
+
+static void write_folder(const char *config, const char *map, const char *added)
+{
+    io_write_text("model/vocab.txt", vocab);
+    write_optional("model/tokenizer_config.json", config);
+    write_optional("model/special_tokens_map.json", map);
+    write_optional("model/added_tokens.json", added);
+}
+
+static void write_definition(const char *normalizer, const char *truncation, const char *config)
+{
+    char text[2000];
+
+    snprintf(text, sizeof text, definition, normalizer, truncation);
+    io_write_text("model/tokenizer.json", text);
+    io_write_text("model/tokenizer_config.json", config);
+}
+
+static struct sp_tokenizer *load(void)
+{
+    struct sp_tokenizer *tokenizer;
+
+    if (sp_tokenizer_load(&tokenizer, io_path("model")) < 0)
+        fail_msg("%s", sp_error_message());
+    return tokenizer;
+}
+
+/* The folder's "id/type id/type ..." for the texts. */
+static void gives(const char *what, const char *text, const char *pair, size_t maximum, const char *expected)
+{
+    struct sp_tokenizer *tokenizer = load();
+    struct sp_encoding encoding = { 0 };
+    struct sp_buf got = SP_BUF(1000);
+
+    assert_int_equal(sp_tokenizer_encode(&encoding, tokenizer, text, strlen(text), pair, pair ? strlen(pair) : 0, maximum), 0);
+    for (size_t i = 0; i < encoding.length; i++)
+        assert_int_equal(sp_buf_printf(&got, "%s%u/%u", i ? " " : "", (unsigned)encoding.ids[i], (unsigned)encoding.types[i]), 0);
+    if (strcmp(got.data, expected) != 0)
+        fail_msg("%s: %s, not %s", what, got.data, expected);
+    sp_buf_free(&got);
+    sp_encoding_free(&encoding);
+    sp_tokenizer_free(tokenizer);
+}
+
+static void refuses(const char *part, const char *other)
+{
+    struct sp_tokenizer *tokenizer;
+
+    io_assert_error(sp_tokenizer_load(&tokenizer, io_path("model")), SP_EFORMAT, part, other, NULL);
+}
+
+static void test_honoured(void **state)
+{
+    static const struct {
+        const char *config, *map, *added, *text, *pair, *expected;
+        size_t maximum;
+    } cases[] = {
+        { "{\"model_max_length\": 1000000000000000019884624838656, \"a\": NaN}", NULL, NULL, "The playing \303\251", NULL,
+          "2/0 6/0 7/0 8/0 10/0 3/0", 0 },
+        { NULL, NULL, NULL, "the<e1>playing", NULL, "2/0 6/0 12/0 10/0 14/0 13/0 7/0 8/0 3/0", 0 },
+        { NULL, "{\"additional_special_tokens\": [\"<e1>\"]}", NULL, "the<e1>playing", NULL, "2/0 6/0 5/0 7/0 8/0 3/0", 0 },
+        { "{\"additional_special_tokens\": [\"<e1>\", \"<x>\"]}", NULL, NULL, "<x>the<e1>", NULL, "2/0 28/0 6/0 5/0 3/0", 0 },
+        { "{\"extra_special_tokens\": [\"<e1>\"]}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0", 0 },
+        { "{\"extra_special_tokens\": {\"image_token\": \"<e1>\"}}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0", 0 },
+        { "{\"additional_special_tokens\": [{\"__type\": \"AddedToken\", \"content\": \"<e1>\", \"lstrip\": true, "
+          "\"single_word\": true, \"normalized\": false}]}", NULL, NULL, "a <e1> <e1>a", NULL,
+          "2/0 20/0 5/0 12/0 10/0 14/0 13/0 20/0 3/0", 0 },
+        { "{\"mask_token\": {\"__type\": \"AddedToken\", \"content\": \"<mask>\", \"lstrip\": true, \"rstrip\": false, "
+          "\"single_word\": false, \"normalized\": false}}", NULL, NULL, "a <mask> [MASK]", NULL,
+          "2/0 20/0 28/0 21/0 23/0 22/0 3/0", 0 },
+        { "{\"cls_token\": \"<s>\", \"sep_token\": \"</s>\"}", NULL, NULL, "a <s> [CLS]", "the",
+          "18/0 20/0 18/0 21/0 1/0 22/0 19/0 6/1 19/1", 0 },
+        { "{\"added_tokens_decoder\": {\"5\": {\"content\": \"<e1>\", \"normalized\": false, \"special\": true}, \"28\": {\"content\": "
+          "\"<Y>\", \"normalized\": true, \"special\": false}}}", "{\"additional_special_tokens\": [\"un\"]}", NULL,
+          "<e1><y><Y> una", NULL, "2/0 5/0 28/0 28/0 1/0 3/0", 0 },
+        { "{\"additional_special_tokens\": [\"<X>\"]}", NULL, "{\"<X>\": 28, \"<Y>\": 29}", "<X><x><y>", NULL,
+          "2/0 28/0 12/0 15/0 13/0 29/0 3/0", 0 },
+        { "{\"bos_token\": \"<s>\", \"eos_token\": null}", NULL, NULL, "<s></s>", NULL, "2/0 18/0 12/0 1/0 1/0 13/0 3/0", 0 },
+        { "{\"do_lower_case\": false}", NULL, NULL, "E \303\251 The", NULL, "2/0 25/0 11/0 1/0 3/0", 0 },
+        { "{\"strip_accents\": false}", NULL, NULL, "E \303\251 The", NULL, "2/0 10/0 11/0 6/0 3/0", 0 },
+        { "{\"tokenize_chinese_chars\": false}", NULL, NULL, "\344\270\255\346\226\207 \344\270\255", NULL, "2/0 1/0 16/0 3/0", 0 },
+        { "{\"truncation_side\": \"left\"}", NULL, NULL, "the play un e a", "x a the", "2/0 10/0 20/0 3/0 20/1 6/1 3/1", 7 },
+        { "{\"truncation_side\": \"right\"}", NULL, NULL, "the play un e a", "x a the", "2/0 6/0 7/0 3/0 15/1 20/1 3/1", 7 },
+        { "{\"model_input_names\": [\"input_ids\", \"attention_mask\"]}", NULL, NULL, "the", "a", "2/0 6/0 3/0 20/0 3/0", 0 },
+        { "{\"tokenizer_class\": \"DistilBertTokenizerFast\"}", NULL, NULL, "the", "a", "2/0 6/0 3/0 20/0 3/0", 0 },
+        { "{\"never_split\": [\"[MASK]\"], \"do_basic_tokenize\": true, \"tokenizer_class\": \"BertTokenizer\", "
+          "\"word_tokenizer_type\": null}", NULL, NULL, "[MASK] [mask]", NULL, "2/0 4/0 21/0 23/0 22/0 3/0", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        write_folder(cases[i].config, cases[i].map, cases[i].added);
+        gives(cases[i].config ? cases[i].config : "no configuration", cases[i].text, cases[i].pair, cases[i].maximum, cases[i].expected);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        { "{\"word_tokenizer_type\": \"mecab\", \"do_lower_case\": false}", "\"word_tokenizer_type\" is \"mecab\"" },
+        { "{\"word_tokenizer_type\": \"sudachi\", \"tokenizer_class\": \"BertJapaneseTokenizer\"}", "is \"sudachi\"" },
+        { "{\"subword_tokenizer_type\": \"character\"}", "\"subword_tokenizer_type\" is \"character\", and only \"wordpiece\"" },
+        { "{\"do_subword_tokenize\": false}", "\"do_subword_tokenize\" is false, and only true" },
+        { "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}", "\"tokenizer_class\" is \"BertJapaneseTokenizer\"" },
+        { "{\"tokenizer_class\": \"RobertaTokenizer\"}", "is \"RobertaTokenizer\"" },
+        { "{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}", "add the tokenizer.json" },
+        { "{\"tokenizer_class\": 1e400}", "\"tokenizer_class\" is 1e400" },
+        { "{\"do_basic_tokenize\": false}", "\"do_basic_tokenize\" is false" },
+        { "{\"never_split\": [\"the\"]}", "\"never_split\"" },
+        { "{\"split_special_tokens\": true}", "\"split_special_tokens\" is true" },
+        { "{\"clean_text\": false}", "\"clean_text\" is false" },
+        { "{\"wordpieces_prefix\": \"@@\"}", "\"wordpieces_prefix\" is \"@@\"" },
+        { "{\"do_lower_case\": NaN}", "\"do_lower_case\" is NaN" },
+        { "{\"tokenize_chinese_chars\": 1}", "\"tokenize_chinese_chars\" is not true or false" },
+        { "{\"truncation_side\": \"middle\"}", "\"truncation_side\" is \"middle\"" },
+        { "{\"cls_token\": 7}", "\"cls_token\"" },
+        { "{\"pad_token\": Infinity}", "\"pad_token\"" },
+        { "{\"additional_special_tokens\": NaN}", "\"additional_special_tokens\"" },
+        { "{\"additional_special_tokens\": [NaN]}", "\"additional_special_tokens\"" },
+        { "{\"added_tokens_decoder\": {\"-1\": {\"content\": \"<x>\"}}}", "\"<x>\" is not an integer from 0" },
+        { "[]", "is not a JSON object" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        write_folder(cases[i][0], NULL, NULL);
+        refuses("model/tokenizer_config.json", cases[i][1]);
+    }
+    write_folder(NULL, "{\"sep_token\": [\"x\"]}", NULL);
+    refuses("model/special_tokens_map.json", "\"sep_token\"");
+    write_folder(NULL, NULL, "{\"<x>\": 99999999999999999999}");
+    refuses("model/added_tokens.json", "\"<x>\" is not an integer from 0");
+    write_folder(NULL, NULL, NULL);
+    io_write_text("model/config.json", "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}");
+    refuses("model/config.json", "is \"BertJapaneseTokenizer\"");
+    io_write_text("model/config.json", "{}");
+    io_write_text("model/vocab.txt", "[UNK]\n[CLS]\n[SEP]\n\342\226\201the\ns\n");
+    refuses("model/vocab.txt", "SentencePiece");
+}
+
+/* The keys that tokenizer.json says nothing of are refused beside one too; for the others it has its own. */
+static void test_beside_definition(void **state)
+{
+    (void)state;
+    write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"word_tokenizer_type\": \"mecab\"}");
+    refuses("\"word_tokenizer_type\" is \"mecab\"", "Remove the key");
+    write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}");
+    refuses("\"tokenizer_class\" is \"BertJapaneseTokenizer\"", "Remove the key");
+    write_definition("{\"type\": \"BertNormalizer\"}", "{\"direction\": \"Left\", \"max_length\": 1}",
+                     "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"do_basic_tokenize\": false, \"model_input_names\": []}");
+    gives("Left in tokenizer.json", "a b c", NULL, 4, "1/0 4/0 5/0 2/0");
+    gives("no types", "a", "b", 0, "1/0 3/0 2/0 4/0 2/0");
+    write_definition("{\"type\": \"BertNormalizer\"}", "{\"direction\": \"Left\"}", "{\"truncation_side\": \"right\"}");
+    gives("right before Left", "a b c", "b", 5, "1/0 3/0 2/0 4/1 2/1");
+}
+
+static void keep_message(enum sp_log_level level, const char *text, void *user)
+{
+    assert_int_equal(level, SP_LOG_WARNING);
+    snprintf(user, 1000, "%s", text);
+}
+
+/* Loads the folder and compares what is said; NULL for nothing. */
+static void says(const char *first, const char *second)
+{
+    char message[1000] = "";
+
+    sp_log_set_sink(keep_message, message);
+    sp_tokenizer_free(load());
+    sp_log_set_sink(NULL, NULL);
+    if (!first)
+        assert_string_equal(message, "");
+    else if (!strstr(message, first) || !strstr(message, second))
+        fail_msg("%s and %s are not in \"%s\"", first, second, message);
+}
+
+static void test_said(void **state)
+{
+    static const char lower[] = "{\"type\": \"BertNormalizer\", \"lowercase\": true, \"strip_accents\": null, \"handle_chinese_chars\": true}";
+    static const char plain[] = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"BertNormalizer\", \"lowercase\": false, "
+                                "\"strip_accents\": true, \"handle_chinese_chars\": false}]}";
+
+    (void)state;
+    write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": null, \"tokenize_chinese_chars\": true}");
+    says(NULL, NULL);
+    write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": true}"); /* the same: accents go with the case */
+    says(NULL, NULL);
+    write_definition(lower, "null", "{\"strip_accents\": false}");
+    says("\"strip_accents\": null and is followed", "\"strip_accents\": false");
+    write_definition(lower, "null", "{\"tokenize_chinese_chars\": false}");
+    says("\"handle_chinese_chars\": true and is followed", "\"tokenize_chinese_chars\": false");
+    write_definition(plain, "null", "{\"do_lower_case\": true}");
+    says("\"lowercase\": false and is followed", "\"do_lower_case\": true");
+    write_definition(plain, "null", "{\"do_lower_case\": false, \"strip_accents\": null}");
+    says("\"strip_accents\": true and is followed", "\"strip_accents\": null");
+    write_definition(lower, "null", "{\"additional_special_tokens\": [\"[CLS]\", \"<e1>\"]}");
+    says("takes \"<e1>\" apart", "is followed");
+    write_definition(lower, "null", "{\"cls_token\": \"[CLS]\", \"model_max_length\": Infinity}");
+    says(NULL, NULL);
+    assert_int_equal(unlink(io_path("model/tokenizer.json")), 0);
+    write_folder("{\"cls_token\": \"<s>\"}", "{\"cls_token\": \"[CLS]\"}", NULL);
+    says("special_tokens_map.json has \"cls_token\": \"[CLS]\"", "\"<s>\"");
+    gives("the map first", "<s>", NULL, 0, "2/0 12/0 1/0 13/0 3/0");
+}
+
+static void test_max_length(void **state)
+{
+    static const struct {
+        const char *config;
+        size_t length;
+        const char *said;
+    } cases[] = {
+        { "{\"model_max_length\": 512}", 512, NULL },
+        { "{\"max_len\": 64}", 64, NULL },
+        { "{\"model_max_length\": 128.0, \"max_len\": 64}", 128, NULL },
+        { "{\"model_max_length\": 1000000000000000019884624838656}", 0, NULL },
+        { "{\"model_max_length\": 1e30}", 0, NULL },
+        { "{\"model_max_length\": 1e400}", 0, NULL },
+        { "{\"model_max_length\": Infinity}", 0, NULL },
+        { "{\"model_max_length\": null}", 0, NULL },
+        { "{}", 0, NULL },
+        { "{\"model_max_length\": NaN}", 0, "is NaN, which" },
+        { "{\"model_max_length\": -1}", 0, "is -1, which" },
+        { "{\"model_max_length\": \"512\"}", 0, "is \"512\", which" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sp_tokenizer *tokenizer;
+
+        write_folder(cases[i].config, NULL, NULL);
+        says(cases[i].said, "is not used");
+        sp_log_set_sink(keep_message, (char[1000]){ "" });
+        tokenizer = load();
+        sp_log_set_sink(NULL, NULL);
+        assert_int_equal(sp_tokenizer_max_length(tokenizer), cases[i].length);
+        sp_tokenizer_free(tokenizer);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_honoured), TEST(test_refused), TEST(test_beside_definition), TEST(test_said), TEST(test_max_length),
+    };
+
+    return cmocka_run_group_tests_name("tokenizer_config", tests, NULL, NULL);
+}
