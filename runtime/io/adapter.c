@@ -4,9 +4,11 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/io/adapter_folder_priv.h"
 #include "runtime/io/staging.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -413,11 +415,14 @@ int sp_adapter_load(struct sp_adapter *out, const char *dir)
 {
     char *document = sp_fs_join(dir, DOCUMENT_FILE), *weights = sp_fs_join(dir, WEIGHTS_FILE);
     struct loader l = { .adapter = out, .document = document, .weights = weights };
+    bool present = document && sp_fs_exists(document);
     int rc = SP_ENOMEM;
 
     *out = (struct sp_adapter){ .dir = sp_strdup(dir) };
     if (!document || !weights || !out->dir)
         goto out;
+    if (!present)
+        SP_GO(sp_adapter_folder_refuse(dir));
     SP_GO(sp_json_load(&out->document, document, DOCUMENT_LIMIT));
     SP_GO(parse_document(&l));
     SP_GO(sp_safetensors_open(&out->file, weights));
@@ -428,7 +433,7 @@ out:
     free(l.used);
     free(weights);
     free(document);
-    return rc < 0 ? sp_error_context(rc, "while loading the adapter %s", dir) : 0;
+    return rc < 0 && present ? sp_error_context(rc, "while loading the adapter %s", dir) : rc;
 }
 
 void sp_adapter_release(struct sp_adapter *adapter)

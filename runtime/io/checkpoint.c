@@ -5,6 +5,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/io/adapter_folder_priv.h"
 #include "runtime/io/foreign_priv.h"
 
 #include <stdint.h>
@@ -235,6 +236,7 @@ static int open_folder(struct sp_checkpoint *c)
     if (!sp_fs_is_dir(c->dir))
         return sp_error(SP_ENOTFOUND, "%s is not a folder", c->dir);
     if (!has_member(c, "config.json")) {
+        SP_TRY(sp_adapter_folder_check_model(c->dir));
         SP_TRY(sp_foreign_weights(c->dir, NULL));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += runtime/io/libio.a
 runtime_io_libio_a_SOURCES = \
 	runtime/io/adapter.c runtime/io/adapter.h \
+	runtime/io/adapter_folder.c runtime/io/adapter_folder_priv.h \
 	runtime/io/checkpoint.c runtime/io/checkpoint.h \
 	runtime/io/foreign.c runtime/io/foreign_priv.h \
 	runtime/io/safetensors.c runtime/io/safetensors.h \

@@ -100,7 +100,7 @@ test_that 'none there' fails_with 1 "$folder/none"
 compare "$folder/a" "$source/model.safetensors"
 test_that 'a model' fails_with 1 'a mask file has only lists <weight>.indices of U32'
 compare "$folder/a" "$source"
-test_that 'a folder that is no adapter' fails_with 1 "$source/adapter.json"
+test_that 'a folder that is no adapter' fails_with 1 "$source is a model's folder, expected an adapter's"
 compare "$folder/a" "$source/vocab.txt"
 test_that 'a text' fails_with 1 "$source/vocab.txt"
 mask_file unsorted "$query=3,2"

@@ -1,0 +1,94 @@
+#include "runtime/io/adapter_folder_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/mem.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PEFT_LIMIT ((size_t)1 << 20)
+
+static bool has(const char *folder, const char *name)
+{
+    char *path = sp_asprintf("%s/%s", folder, name);
+    bool exists = path && sp_fs_exists(path);
+
+    free(path);
+    return exists;
+}
+
+static bool is_peft(const char *folder)
+{
+    return has(folder, "adapter_config.json") || has(folder, "adapter_model.safetensors") || has(folder, "adapter_model.bin");
+}
+
+/* Says so with PEFT's name for the kind and the base model, where its file tells them. */
+static int refuse_peft(const char *folder)
+{
+    char *path = sp_asprintf("%s/adapter_config.json", folder);
+    const char *kind = NULL, *base = NULL;
+    json_t *config = NULL;
+
+    if (path && sp_fs_exists(path) && sp_json_load(&config, path, PEFT_LIMIT) == 0) {
+        kind = json_string_value(json_object_get(config, "peft_type"));
+        base = json_string_value(json_object_get(config, "base_model_name_or_path"));
+    }
+    sp_error(SP_ENOTFOUND,
+             "%s is an adapter of PEFT%s%.40s%s, which this program does not read: merge it into its base model%s%.200s%s with PEFT "
+             "(merge_and_unload, then save_pretrained), and give the folder that comes of it as the model",
+             folder, kind ? " (" : "", kind ? kind : "", kind ? ")" : "", base ? " (" : "", base ? base : "", base ? ")" : "");
+    json_decref(config);
+    free(path);
+    return SP_ENOTFOUND;
+}
+
+/* A file that was given where a folder is meant: of an adapter of ours or of PEFT's, or any other. */
+static int refuse_file(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *folder = slash ? sp_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : sp_strdup(".");
+    int rc = SP_ENOTFOUND;
+
+    if (!folder)
+        return SP_ENOMEM;
+    if (strncmp(name, "adapter.", 8) == 0 && has(folder, "adapter.json"))
+        sp_error(rc, "%s is a file of an adapter, expected its folder: give %s", path, folder);
+    else if (strncmp(name, "adapter_", 8) == 0 && is_peft(folder))
+        rc = refuse_peft(folder);
+    else
+        sp_error(rc, "%s is a file, expected an adapter's folder, which train writes as OUTPUT_DIR/adapter", path);
+    free(folder);
+    return rc;
+}
+
+int sp_adapter_folder_refuse(const char *path)
+{
+    if (!sp_fs_exists(path))
+        return sp_error(SP_ENOTFOUND, "there is no folder %s; train writes an adapter as OUTPUT_DIR/adapter", path);
+    if (!sp_fs_is_dir(path))
+        return refuse_file(path);
+    if (has(path, "adapter/adapter.json"))
+        return sp_error(SP_ENOTFOUND, "%s is a training run's output_dir, and its adapter a folder in it: give %s/adapter", path, path);
+    if (is_peft(path))
+        return refuse_peft(path);
+    if (has(path, "config.json"))
+        return sp_error(SP_ENOTFOUND, "%s is a model's folder, expected an adapter's, which train writes as OUTPUT_DIR/adapter", path);
+    if (has(path, "runs") && has(path, "study.lock"))
+        return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s/runs/DATA/METHOD/RUN/adapter", path, path);
+    return sp_error(SP_ENOTFOUND, "%s/adapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
+                    path);
+}
+
+int sp_adapter_folder_check_model(const char *path)
+{
+    bool whole = has(path, "adapter.json"), inside = has(path, "adapter/adapter.json");
+
+    if (whole || inside)
+        return sp_error(SP_ENOTFOUND,
+                        "%s is %s, expected a model's folder: give the model that it was trained on, and --adapter %s%s with it", path,
+                        whole ? "an adapter" : "a training run's output_dir", path, whole ? "" : "/adapter");
+    return is_peft(path) ? refuse_peft(path) : 0;
+}

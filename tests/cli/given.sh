@@ -1,0 +1,52 @@
+#!/bin/sh
+# What was given in place of an adapter or a model is said, and what to give. No command here needs a device.
+. "${srcdir:-.}/tests/cli/tap.sh"
+OCL_ICD_VENDORS=/nonexistent
+export OCL_ICD_VENDORS
+model=$folder/model
+tests/cli/model_tool random "$model" 1
+printf 'model_name_or_path: %s\nvalidation_file: x.csv\n' "$model" >"$folder/run.yaml"
+printf 'text,label\na,1\nb,2\n' >"$folder/rows.csv"
+
+mkdir -p "$folder/result/adapter" "$folder/peft" "$folder/old-peft" "$folder/other" "$folder/study/runs"
+: >"$folder/result/adapter/adapter.json"
+: >"$folder/result/adapter/adapter.safetensors"
+: >"$folder/study/study.lock"
+printf '{"peft_type": "LORA", "base_model_name_or_path": "bert-base-uncased", "r": 8}' >"$folder/peft/adapter_config.json"
+: >"$folder/peft/adapter_model.safetensors"
+: >"$folder/old-peft/adapter_model.bin"
+
+# instead ADAPTER TEXT: every command that takes an adapter says so.
+instead() {
+    run eval "$folder/run.yaml" --adapter "$1"
+    test_that "eval: $2" fails_with 1 "$2"
+    run predict --model "$model" --adapter "$1" --input "$folder/rows.csv" --output -
+    test_that 'predict, too' fails_with 1 "$2"
+    if [ -d "$1" ]; then
+        run mask-compare "$1" "$1"
+        test_that 'and mask-compare' fails_with 1 "$2"
+    fi
+}
+instead "$folder/result" "$folder/result is a training run's output_dir, and its adapter a folder in it: give $folder/result/adapter"
+instead "$folder/peft" "$folder/peft is an adapter of PEFT (LORA), which this program does not read: merge it into its base model \
+(bert-base-uncased) with PEFT (merge_and_unload"
+instead "$folder/old-peft" "$folder/old-peft is an adapter of PEFT, which this program does not read: merge it"
+instead "$model" "$model is a model's folder, expected an adapter's"
+instead "$folder/study" "$folder/study is a study's folder: its adapters are $folder/study/runs/DATA/METHOD/RUN/adapter"
+instead "$folder/other" "$folder/other/adapter.json is not there: the folder is no adapter"
+instead "$folder/absent" "there is no folder $folder/absent"
+instead "$folder/result/adapter/adapter.safetensors" \
+    "is a file of an adapter, expected its folder: give $folder/result/adapter"
+instead "$folder/peft/adapter_model.safetensors" "$folder/peft is an adapter of PEFT (LORA)"
+instead "$folder/rows.csv" "$folder/rows.csv is a file, expected an adapter's folder"
+
+# as_model FOLDER TEXT
+as_model() {
+    run predict --model "$1" --input "$folder/rows.csv" --output -
+    test_that "as model: $2" fails_with 1 "$2"
+}
+as_model "$folder/result" "$folder/result is a training run's output_dir, expected a model's folder: give the model that it was trained on, \
+and --adapter $folder/result/adapter with it"
+as_model "$folder/result/adapter" "$folder/result/adapter is an adapter, expected a model's folder"
+as_model "$folder/peft" "$folder/peft is an adapter of PEFT (LORA)"
+finish
