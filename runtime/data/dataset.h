@@ -41,7 +41,6 @@ struct sp_dataset_options {
     struct sp_reader_options reader;
     enum sp_task task;
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused in regression */
-    bool labels_by_index;           /* an integer may be the index of one of `labels` */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
     bool empty_texts;               /* an empty text is a row of special tokens, not a bad one */
     bool skip_bad_rows;

@@ -27,7 +27,6 @@ int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *re
     out->name = sp_reader_column_name(reader, column);
     if (options->labels && options->task != SP_TASK_REGRESSION) {
         out->known = options->labels;
-        out->by_index = options->labels_by_index;
         out->task = SP_TASK_CLASSIFICATION;
     }
     out->classes = json_object();
@@ -156,7 +155,7 @@ static int find_class(struct sp_label_reader *labels, const char *text, uint32_t
     }
     if (!labels->known)
         SP_TRY(make_class(labels, text, class));
-    else if (sp_labels_find(class, labels->known, text, labels->by_index) < 0)
+    else if (sp_labels_find(class, labels->known, text) < 0)
         return sp_reader_fail(labels->reader, SP_EFORMAT, "%s", sp_error_message());
     if (json_object_set_new(labels->classes, text, json_integer(*class)) < 0)
         return sp_error(SP_ENOMEM, "out of memory");

@@ -53,23 +53,17 @@ static int unknown_label(const struct sp_labels *labels, const char *label)
                     labels->count, known, shown < labels->count ? ", ..." : "");
 }
 
-int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label, bool by_index)
+int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label)
 {
     long long value, other;
-    bool is_integer = sp_text_int(label, &value), integer_names = false;
+    bool is_integer = sp_text_int(label, &value);
 
     for (size_t i = 0; i < labels->count; i++) {
-        bool same_integer = sp_text_int(labels->names[i], &other);
-
-        integer_names |= same_integer;
         if (strcmp(labels->names[i], label) == 0 ||
-            (is_integer && same_integer && value == other)) {
+            (is_integer && sp_text_int(labels->names[i], &other) && value == other)) {
             *out = (uint32_t)i;
             return 0;
         }
     }
-    if (!by_index || !is_integer || integer_names || value < 0 || (unsigned long long)value >= labels->count)
-        return unknown_label(labels, label);
-    *out = (uint32_t)value;
-    return 0;
+    return unknown_label(labels, label);
 }

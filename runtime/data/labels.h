@@ -20,9 +20,8 @@ struct sp_labels {
 int sp_labels_copy(struct sp_labels *out, const char *const *names, size_t count);
 void sp_labels_free(struct sp_labels *labels);
 
-/* The class of a label as written in a data file: the name that equals it; or, with `by_index`
- * and where no name is an integer, an integer is the class's index from 0. An unknown label is
- * SP_EFORMAT naming the known ones. */
-int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label, bool by_index);
+/* The class of a label as written in a data file: the name that equals it, as text or as an integer ("01" is "1"). An integer is
+ * never an index. An unknown label is SP_EFORMAT naming the known ones. */
+int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label);
 
 #endif

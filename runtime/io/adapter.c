@@ -166,10 +166,10 @@ static json_t *make_document(const struct sp_adapter *adapter)
         json_decref(dense);
         return NULL;
     }
-    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:O, s:o, s:o}", "format",
+    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:o, s:o}", "format",
                      "speft-cl adapter", "format_version", FORMAT_VERSION, "base_model", "name",
                      adapter->base_name, "sha256", adapter->base_checksum, "method",
-                     adapter->method, "task", adapter->task, "labels", adapter->labels, "config",
+                     adapter->method, "task", adapter->task, "labels", adapter->labels, "head", adapter->head, "config",
                      adapter->config, "sparse", sparse, "dense", dense);
 }
 
@@ -267,6 +267,9 @@ static int parse_document(struct loader *l)
     SP_TRY(need_string(&adapter->base_checksum, base, "sha256", l->document));
     SP_TRY(need_string(&adapter->method, document, "method", l->document));
     SP_TRY(need_string(&adapter->task, document, "task", l->document));
+    SP_TRY(sp_json_get_string(&adapter->head, document, "head", l->document));
+    if (adapter->head && strcmp(adapter->head, "kept") != 0 && strcmp(adapter->head, "new") != 0)
+        return sp_error(SP_EFORMAT, "%s: \"head\" is \"%s\"; kept or new is expected", l->document, adapter->head);
     adapter->labels = json_object_get(document, "labels");
     adapter->config = json_object_get(document, "config");
     if (!json_is_object(adapter->config))

@@ -43,6 +43,7 @@ struct sp_adapter {
     const char *method;        /* "static", "full", "head" ... */
     const char *task;          /* "classification" or "regression" */
     const json_t *labels;      /* array of strings, by class; NULL for regression */
+    const char *head;          /* "kept": the base model's own head was trained on, "new": another; NULL: not said */
     const json_t *config;      /* object: the resolved configuration */
     /* owned by a loaded adapter */
     struct sp_safetensors *file;

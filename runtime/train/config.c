@@ -33,6 +33,7 @@
 
 static const char *const tasks[] = { "auto", "classification", "regression", NULL };
 static const char *const headers[] = { "auto", "true", "false", NULL };
+static const char *const keeps[] = { "auto", "true", "false", NULL };
 static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
 static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
@@ -80,6 +81,11 @@ static const struct sp_option options[] = {
       "The folder for the adapter, metrics.jsonl, config.resolved.yaml and result.json; made when "
       "missing.",
       "required by train" },
+    { "keep_head", SP_OPTION_CHOICE, FIELD(keep_head), "auto", NULL, keeps, data,
+      "Whether the model's own head is trained on, or a new one. auto keeps it where the labels are its "
+      "classes' names, or are integers, as many as it has classes, which then stand for them in order; true "
+      "takes as many labels of any kind so.",
+      NULL },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
       "What the labels are. auto: regression when a label is a number that is not an integer.",
       NULL },

@@ -21,6 +21,7 @@
 #include <string.h>
 
 enum sp_config_eval { SP_CONFIG_EVAL_NO, SP_CONFIG_EVAL_STEPS, SP_CONFIG_EVAL_EPOCH };
+enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };
 enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR, SP_CONFIG_SCOPE_UNIFORM_COUNT };
 
 struct sp_config_sparse {
@@ -56,6 +57,7 @@ struct sp_config {
      * NULL when unset. */
     char *model_name_or_path, *train_file, *validation_file, *output_dir;
 
+    enum sp_keep_head keep_head;
     enum sp_task task;
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
     enum sp_header has_header;

@@ -3,6 +3,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/config.c runtime/train/config.h runtime/train/config_priv.h \
 	runtime/train/config_names.c \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
+	runtime/train/head.c runtime/train/head.h \
 	runtime/train/load.c runtime/train/load.h \
 	runtime/train/mask.c runtime/train/mask.h \
 	runtime/train/rewrite.c runtime/train/rewrite.h \

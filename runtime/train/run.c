@@ -4,6 +4,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/head.h"
 #include "runtime/train/load.h"
 
 #include <limits.h>
@@ -84,121 +85,6 @@ void sp_run_close(struct sp_run *run)
     sp_device_close(run->device);
 }
 
-/* What is wrong with config.json's id2label for a head of so many outputs; an empty text when nothing is. */
-static int check_names(char *problem, size_t size, const json_t *names, size_t outputs)
-{
-    json_t *seen = json_object();
-    int failed = !seen;
-
-    problem[0] = '\0';
-    if (!json_is_object(names))
-        snprintf(problem, size, "it is not an object");
-    else if (json_object_size(names) > outputs)
-        snprintf(problem, size, "it has %zu names, the head %zu outputs", json_object_size(names), outputs);
-    for (size_t i = 0; i < outputs && !problem[0] && !failed; i++) {
-        char key[24];
-        const char *name;
-        const json_t *same;
-
-        snprintf(key, sizeof key, "%zu", i);
-        name = json_string_value(json_object_get(names, key));
-        same = name ? json_object_get(seen, name) : NULL;
-        if (!name)
-            snprintf(problem, size, "\"%zu\" %s", i, json_object_get(names, key) ? "is not a string" : "is missing");
-        else if (same)
-            snprintf(problem, size, "\"%lld\" and \"%zu\" have the same name", (long long)json_integer_value(same), i);
-        else
-            failed = json_object_set_new(seen, name, json_integer((json_int_t)i)) < 0;
-    }
-    json_decref(seen);
-    return failed ? sp_error(SP_ENOMEM, "out of memory") : 0;
-}
-
-/* The class names of a head in the checkpoint: config.json's id2label in the order of its rows, or 0, 1, ... where that names
- * nothing, or not each output once. */
-static int head_labels(struct sp_labels *out, const struct sp_run *run, size_t outputs)
-{
-    const json_t *names = json_object_get(sp_checkpoint_config(run->checkpoint), "id2label");
-    const char **list = sp_calloc(outputs, sizeof *list);
-    char (*numbers)[24] = sp_calloc(outputs, sizeof *numbers), problem[128] = "";
-    int rc = list && numbers ? 0 : SP_ENOMEM;
-
-    if (rc == 0 && names && !json_is_null(names))
-        rc = check_names(problem, sizeof problem, names, outputs);
-    if (problem[0])
-        sp_log(SP_LOG_WARNING, "%s/config.json: \"id2label\" is malformed: %s; the classes of the model's head are called 0 to %zu",
-               sp_checkpoint_dir(run->checkpoint), problem, outputs - 1);
-    for (size_t i = 0; rc == 0 && i < outputs; i++) {
-        const json_t *name;
-
-        snprintf(numbers[i], sizeof numbers[i], "%zu", i);
-        name = problem[0] ? NULL : json_object_get(names, numbers[i]);
-        list[i] = name ? json_string_value(name) : numbers[i];
-    }
-    if (rc == 0)
-        rc = sp_labels_copy(out, list, outputs);
-    free(numbers);
-    free(list);
-    return rc;
-}
-
-/* The head that the checkpoint has, if any. */
-static const struct sp_tensor_info *checkpoint_head(const struct sp_run *run)
-{
-    const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->family->head);
-
-    return tensor && tensor->rank == 2 && tensor->shape[1] == (size_t)run->model.hidden_size ? tensor : NULL;
-}
-
-/* Numbers the data set's classes as `labels`, those of the checkpoint's own head, does; SP_EFORMAT when a label is not among them. */
-static int renumber(struct sp_dataset *dataset, const struct sp_labels *labels)
-{
-    uint32_t *map = sp_calloc(dataset->labels.count, sizeof *map);
-    int rc = map ? 0 : SP_ENOMEM;
-
-    for (size_t i = 0; rc == 0 && i < dataset->labels.count; i++)
-        rc = sp_labels_find(&map[i], labels, dataset->labels.names[i], true);
-    for (size_t i = 0; rc == 0 && i < dataset->count; i++)
-        dataset->classes[i] = map[dataset->classes[i]];
-    free(map);
-    return rc;
-}
-
-/* The classes of the checkpoint's own head; none where it has no head for classes. */
-static int own_labels(struct sp_labels *out, const struct sp_run *run)
-{
-    const struct sp_tensor_info *head = checkpoint_head(run);
-    const json_t *config = sp_checkpoint_config(run->checkpoint);
-    const char *problem = json_string_value(json_object_get(config, "problem_type"));
-
-    *out = (struct sp_labels){ NULL, 0 };
-    if (!head || head->shape[0] < 2 || (problem && strcmp(problem, "regression") == 0))
-        return 0;
-    return head_labels(out, run, head->shape[0]);
-}
-
-/* A trained head in the checkpoint is kept when the data's labels are among its own; otherwise a new head is made. */
-static int settle_head(struct sp_run *run)
-{
-    const struct sp_tensor_info *head = checkpoint_head(run);
-    struct sp_labels labels;
-
-    if (run->task == SP_TASK_REGRESSION) {
-        run->keep_head = head && head->shape[0] == 1;
-        return 0;
-    }
-    SP_TRY(own_labels(&labels, run));
-    if (labels.count && renumber(&run->train, &labels) == 0) {
-        run->keep_head = run->labels_by_index = true;
-        run->labels = labels;
-        return 0;
-    }
-    if (labels.count)
-        sp_log(SP_LOG_WARNING, "the model's own head is replaced by a new one: %s", sp_error_message());
-    sp_labels_free(&labels);
-    return sp_labels_copy(&run->labels, (const char *const *)run->train.labels.names, run->train.labels.count);
-}
-
 /* How the configuration reads data files for this model; task and labels are the configuration's. */
 static struct sp_dataset_options dataset_options(const struct sp_run *run)
 {
@@ -239,54 +125,7 @@ static int load_train(struct sp_run *run)
     if (run->task == SP_TASK_REGRESSION && run->config->label_smoothing_factor > 0)
         return sp_error(SP_ECONFIG, "%s: its labels are numbers to predict, and label_smoothing_factor is for classes: remove it, "
                         "or set task: classification", run->config->train_file);
-    return settle_head(run);
-}
-
-static bool same_labels(const struct sp_labels *a, const struct sp_labels *b)
-{
-    bool same = a->count == b->count;
-
-    for (size_t i = 0; i < a->count && same; i++)
-        same = strcmp(a->names[i], b->names[i]) == 0;
-    return same;
-}
-
-/* The adapter's classes. Where they are those of the checkpoint's own head, that is the head which it was trained on: a new
- * one is made only for labels that the checkpoint's has not. */
-static int adapter_labels(struct sp_run *run)
-{
-    const json_t *labels = run->adapter->labels;
-    size_t count = json_array_size(labels);
-    const char **names = sp_calloc(count, sizeof *names);
-    struct sp_labels own;
-    int rc = names ? 0 : SP_ENOMEM;
-
-    for (size_t i = 0; i < count && rc == 0; i++)
-        names[i] = json_string_value(json_array_get(labels, i));
-    if (rc == 0)
-        rc = sp_labels_copy(&run->labels, names, count);
-    free(names);
-    SP_TRY(rc);
-    SP_TRY(own_labels(&own, run));
-    run->labels_by_index = same_labels(&own, &run->labels);
-    sp_labels_free(&own);
-    return 0;
-}
-
-/* Task and labels without training data: the adapter's, or the checkpoint's own head's. */
-static int settle_without_train(struct sp_run *run)
-{
-    const struct sp_tensor_info *head = checkpoint_head(run);
-    bool regression = run->adapter ? strcmp(run->adapter->task, "regression") == 0 : head && head->shape[0] == 1;
-
-    if (!run->adapter && !head)
-        return sp_error(SP_EINVAL, "%s has no trained head; name an adapter", sp_checkpoint_dir(run->checkpoint));
-    run->task = regression ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
-    run->keep_head = !run->adapter;
-    run->labels_by_index = !run->adapter;
-    if (regression)
-        return 0;
-    return run->adapter ? adapter_labels(run) : head_labels(&run->labels, run, head->shape[0]);
+    return sp_head_settle(run);
 }
 
 int sp_run_load_data(struct sp_run *run, bool train, bool validation)
@@ -294,13 +133,12 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
     struct sp_dataset_options options = dataset_options(run);
     const char *file = run->config->validation_file;
 
-    SP_TRY(train ? load_train(run) : settle_without_train(run));
+    SP_TRY(train ? load_train(run) : sp_head_settle_untrained(run, false));
     if (!validation || (train && !file))
         return 0;
     SP_TRY(sp_config_require(run->config, "validation_file"));
     options.task = run->task;
     options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
-    options.labels_by_index = run->labels_by_index;
     options.max_rows = (size_t)run->config->max_eval_samples;
     SP_TRY(sp_dataset_load(&run->validation, file, run->tokenizer, &options));
     tell(&run->validation, file, run->max_seq_length);
@@ -321,10 +159,7 @@ int sp_run_load_rows(struct sp_run *run, bool labels)
     options.max_rows = (size_t)run->config->max_train_samples;
     SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
     tell(&run->train, run->config->train_file, run->max_seq_length);
-    if (checkpoint_head(run))
-        return settle_without_train(run);
-    run->task = SP_TASK_REGRESSION;
-    return 0;
+    return sp_head_settle_untrained(run, true);
 }
 
 int sp_run_load_input(struct sp_run *run, const char *path)

@@ -50,8 +50,7 @@ struct sp_run {
     /* sp_run_load_data */
     enum sp_task task;
     struct sp_labels labels; /* of the head's outputs; none for regression */
-    bool labels_by_index;    /* they are those of the checkpoint's own head: integers in data files are indices */
-    bool keep_head;          /* the checkpoint's own head is used */
+    bool keep_head;          /* the checkpoint's own head is used (head.h) */
     struct sp_dataset train, validation;
 
     /* sp_run_build */

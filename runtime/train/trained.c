@@ -184,6 +184,7 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
         .base_name = run->config->model_name_or_path,
         .method = run->config->sparse.method,
         .task = run->task == SP_TASK_REGRESSION ? "regression" : "classification",
+        .head = run->keep_head ? "kept" : "new",
     };
     json_t *labels = NULL, *config = NULL;
     int rc, base = sp_checkpoint_checksum(&a.base_checksum, run->checkpoint);

@@ -58,15 +58,19 @@ sed 's/, "label": "[a-z]*"//' "$source/eval.jsonl" >"$folder/unlabelled.jsonl"
 eval_it --set validation_file="$folder/unlabelled.jsonl"
 test_that 'no labels' fails_with 2 "$folder/unlabelled.jsonl: label_column"
 
-# ---- integers as labels: indices of the checkpoint's own head, and of no other
+# ---- integers as labels: classes of their own, never the numbers of others
 sed 's/"accepted"/1/; s/"rejected"/0/' "$source/eval.jsonl" >"$folder/numbers.jsonl"
 sed 's/"accepted"/1/; s/"rejected"/0/' "$source/train.jsonl" >"$folder/train.jsonl"
 eval_it --json --set validation_file="$folder/numbers.jsonl"
-test_that "indices of the model's own head" test "$status" = 0
+test_that 'integers where training had words' fails_with 1 "$folder/numbers.jsonl:1: label"
+test_that '  which are told' grep -q 'is not one of the 2 known: rejected, accepted' "$folder/err"
 run train "$config" --quiet --output-dir "$folder/indices" --set train_file="$folder/train.jsonl" \
     --set validation_file="$folder/numbers.jsonl"
 run eval "$config" --quiet --adapter "$folder/indices/adapter" --json --set validation_file="$folder/numbers.jsonl"
 test_that '  trained with them' prints '"rows": 17,'
+cp "$folder/out" "$folder/by-numbers"
+eval_it --json --set validation_file="$source/eval.jsonl"
+test_that '  on the same outputs of the head' cmp -s "$folder/out" "$folder/by-numbers"
 sed 's/"accepted"/"late"/; s/"rejected"/"early"/' "$source/train.jsonl" >"$folder/train.jsonl"
 run train "$config" --quiet --output-dir "$folder/words" --set train_file="$folder/train.jsonl" --set validation_file=null
 test_that 'a new head' grep -q 'replaced by a new one' "$folder/err"
@@ -102,6 +106,7 @@ broken 'classifier.weight is F32 [40]; the model needs F32 [2, 20]' \
 rename() { LC_ALL=C sed -i "s/$1/$2/" "$folder/copy/adapter.json" "$folder/copy/adapter.safetensors"; }
 broken "$folder/copy/adapter.safetensors: the model has no tensor classifier.bean" rename classifier.bias classifier.bean
 broken "$folder/copy/adapter.json: \"labels\" is not an array" edit 's|"rejected",||'
+broken "$folder/copy/adapter.json: \"head\" is \"lost\"; kept or new" edit 's/"head": "kept"/"head": "lost"/'
 broken "$folder/copy/adapter.json: \"task\" is \"ranking\"" edit 's/"task": "classification"/"task": "ranking"/'
 broken "$folder/copy" rm -r "$folder/copy"
 finish

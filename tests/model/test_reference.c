@@ -45,8 +45,8 @@ static size_t largest(const json_t *row)
     return best;
 }
 
-/* The label of a prediction: the class's name or number as the training rows write it, or the value itself. */
-static void check_label(const struct subject *s, const json_t *line, const json_t *logits)
+/* The label of a prediction: the class as the model's head or, with an adapter, the training rows call it, or the value itself. */
+static void check_label(const struct subject *s, bool adapter, const json_t *line, const json_t *logits)
 {
     const json_t *label = json_object_get(line, "label");
     static const char *const names[] = { "rejected", "accepted" };
@@ -55,6 +55,8 @@ static void check_label(const struct subject *s, const json_t *line, const json_
         assert_near(json_number_value(label), json_number_value(json_array_get(logits, 0)), TOLERANCE);
     else if (strcmp(s->model, "binary") == 0)
         assert_string_equal(json_string_value(label), names[largest(logits)]);
+    else if (adapter) /* whose rows have integers */
+        assert_int_equal(json_is_integer(label) ? json_integer_value(label) : -1, largest(logits));
     else
         assert_string_equal(json_string_value(label),
                             ((const char *const[]){ "neutral", "entailment", "contradiction" })[largest(logits)]);
@@ -80,7 +82,7 @@ static void check_logits(const struct subject *s, const char *adapter, const jso
         assert_int_equal(json_array_size(got), json_array_size(row));
         for (size_t k = 0; k < json_array_size(row); k++)
             assert_near(json_number_value(json_array_get(got, k)), json_number_value(json_array_get(row, k)), TOLERANCE);
-        check_label(s, line, row);
+        check_label(s, adapter != NULL, line, row);
     }
 }
 

@@ -246,19 +246,13 @@ static void test_labels_known(void **state)
 
     (void)state;
     labels("positive/negative/positive", SET(.labels = &by_word), "negative,positive: 1 0 1");
-    labels("1/0/1.0", SET(.labels = &by_word, .labels_by_index = true), "negative,positive: 1 0 1");
-    labels("1", SET(.labels = &by_word, .labels_by_index = true), "negative,positive: 1");
     refuses("t.csv", "text,label\na,1\n", SET(.labels = &by_word), SP_EFORMAT,
             "label \"1\" is not one of the 2 known: negative, positive");
     labels("1/2/2", SET(.labels = &by_number), "1,2: 0 1 1");
     labels("3.5/1", SET(.labels = &by_word, .task = SP_TASK_REGRESSION), " 3.5 1");
     refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
             "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
-    refuses("t.csv", "text,label\na,2\n", SET(.labels = &by_word, .labels_by_index = true), SP_EFORMAT,
-            "t.csv:2: label \"2\" is not one");
-    refuses("t.csv", "text,label\na,-1\n", SET(.labels = &by_word, .labels_by_index = true), SP_EFORMAT,
-            "label \"-1\" is not one");
-    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number, .labels_by_index = true), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number), SP_EFORMAT,
             "label \"0\" is not one of the 2 known: 1, 2");
     refuses("t.csv", "text,label\na,0.5\n", SET(.labels = &by_number), SP_EFORMAT,
             "label \"0.5\" is not one");
