@@ -25,10 +25,10 @@ static inline float sum_v16(float16 x)
 /* A walk's total: its body adds to name_v16 and name_v1. */
 #define LANES_TOTAL(name) LANES_SUM(sum_v16(name##_v16) + name##_v1, scratch)
 
-/* The rows of this group: ROWS of them in a work-item on CPUs, one in a group on GPUs. */
-#define FOR_ROWS(t, T) for (int t = (int)get_group_id(0) * ROWS, t##_end = min(t + ROWS, T); t < t##_end; t++)
-
 #if LANES == 1
+
+/* The rows of this group, of T: ROWS of them in a work-item on CPUs, one in a group on GPUs. */
+#define FOR_ROWS(t, T) for (int t = (int)get_group_id(0) * ROWS, t##_end = min(t + ROWS, T); t < t##_end; t++)
 
 #define LANE 0
 #define LANES_SCRATCH(name)
@@ -60,6 +60,9 @@ static inline float sum_v16(float16 x)
 #define LANES_MAX(x, scratch) (x)
 
 #else
+
+/* As many groups as rows are launched: no condition, under which PoCL would run barriers wrong (SP_AVOID in quirk.def). */
+#define FOR_ROWS(t, T) for (int t = (int)get_group_id(0), t##_end = t + 1; t < t##_end; t++)
 
 #define LANE ((int)get_local_id(0))
 #define LANES_SCRATCH(name) __local float name[LANES];

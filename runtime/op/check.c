@@ -12,7 +12,8 @@
 #define GUARD_WORDS (GUARD / 4)
 #define QUIET_NAN 0x7FC00000u
 #define FAR 1e6 /* numbers from here on do not set an output's scale */
-#define CANARY 0xFFC0DEADu /* a NaN too: read by mistake it spoils the result */
+/* A signaling NaN: read by mistake it spoils the result, and what is added to it changes its bits. */
+#define CANARY 0xFF80DEADu
 
 /* A device buffer in the middle of a larger one, with what it holds before each run and what it held after the last. */
 struct block {

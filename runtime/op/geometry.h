@@ -18,7 +18,8 @@ int sp_geometry_lanes(const struct sp_device *device);
  * since the last call, as not every op does. For tests: not thread-safe. */
 bool sp_geometry_override(int lanes);
 
-/* Defines LANES and ROWS and sets the work size for `rows` rows, `per_item` rows a work-item on CPUs, one a group on GPUs. */
+/* Defines LANES and ROWS and sets the work size for `rows` rows, `per_item` rows a work-item on CPUs; on GPUs as many
+ * groups as rows, as FOR_ROWS takes for granted. */
 void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item);
 
 /* Defines LANES and CHUNK and sets the work size for `count` elements, CHUNK a work-item on CPUs, one on GPUs. */

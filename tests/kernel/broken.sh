@@ -56,7 +56,7 @@ result() {
     printf '%sok %d - %s\n' "$1" "$tests" "$2"
 }
 
-# broken FILE OP SED
+# broken FILE OP SED WORDS: with the file so broken the op fails, with these words.
 broken() {
     rm -rf "$work/cl"
     mkdir -p "$work/cl/${1%/*}"
@@ -71,10 +71,10 @@ broken() {
     esac
     # shellcheck disable=SC2086
     SPEFT_KERNEL_DIR=$work/cl ./tests/kernel/conformance $arguments >"$work/log" 2>&1 || true
-    if grep -q '^not ok' "$work/log" && grep -q '^# .* expected ' "$work/log"; then
-        result '' "$1: broken, $2 fails"
+    if grep -q '^not ok' "$work/log" && grep -q "^# .* $4 " "$work/log"; then
+        result '' "$1: broken, $2 fails: $4"
     else
-        result 'not ' "$1: broken, and $2 does not fail on a number"
+        result 'not ' "$1: broken, and $2 does not fail: $4"
         sed 's/^/# /' "$work/log"
     fi
 }
@@ -86,6 +86,9 @@ for file in $(cd "$srcdir/cl" && find . -name '*.cl' -o -name '*.h' | sed 's,^\.
         continue
     fi
     rest=${entry#*|}
-    broken "$file" "${rest%%|*}" "${rest#*|}"
+    broken "$file" "${rest%%|*}" "${rest#*|}" expected
 done
+# What is added beyond an output changes the canary there, which is not a number.
+broken norm/layernorm_backward.cl layernorm 's/^    FOR_ROWS(t, T)/    dresidual[T * C] += 1.0f;\
+&/' 'was written at element'
 printf '1..%d\n' "$tests"

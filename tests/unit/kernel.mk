@@ -5,6 +5,11 @@ tests_unit_test_kernel_LDADD = runtime/kernel/libkernel.a runtime/device/libdevi
 	$(CMOCKA_LIBS) $(LIBS_DEVICE) $(LIBS_BASE)
 TESTS += tests/unit/test_kernel tests/unit/test_kernel-intel tests/unit/test_kernel-rusticl tests/unit/test_kernel-oclgrind
 
+check_PROGRAMS += tests/unit/test_lanes
+tests_unit_test_lanes_SOURCES = tests/unit/test_lanes.c tests/unit/device_support.h
+tests_unit_test_lanes_LDADD = $(tests_unit_test_kernel_LDADD)
+TESTS += tests/unit/test_lanes tests/unit/test_lanes-intel tests/unit/test_lanes-rusticl tests/unit/test_lanes-oclgrind
+
 # Every driver call and every allocation fails once.
 check_PROGRAMS += tests/unit/test_device_faults
 tests_unit_test_device_faults_SOURCES = tests/unit/test_device_faults.c tests/unit/device_support.h
