@@ -12,18 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The configuration: the command line's, over the adapter's columns and length, over the defaults. */
+/* The configuration: the command line's, over the adapter's length, over the defaults. An adapter without "data", of an older
+ * version, names its columns in its configuration alone. */
 static int load_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
                        const struct sp_adapter *adapter)
 {
-    static const char *const kept[] = { "text_column", "text_pair_column", "has_header", "quotes", "max_seq_length" };
-    enum { KEPT = sizeof kept / sizeof *kept };
+    static const char *const kept[] = { "max_seq_length", "quotes", "text_column", "text_pair_column", "has_header" };
+    enum { KEPT = sizeof kept / sizeof *kept, WITH_DATA = 2 };
     char *list[KEPT + 1] = { NULL };
     size_t count = 0, kept_count, total;
     const char **overrides;
     int rc = 0;
 
-    for (size_t i = 0; adapter && adapter->config && i < KEPT; i++) {
+    for (size_t i = 0; adapter && adapter->config && i < (adapter->data ? WITH_DATA : KEPT); i++) {
         const json_t *value = json_object_get(adapter->config, kept[i]);
 
         if (json_is_string(value))

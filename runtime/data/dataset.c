@@ -2,8 +2,8 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
-#include "runtime/data/columns.h"
 #include "runtime/data/label_reader.h"
+#include "runtime/data/layout.h"
 #include "runtime/text/tokenizer.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ struct loader {
     const struct sp_dataset_options *options;
     const struct sp_tokenizer *tokenizer;
     struct sp_reader *reader;
-    struct sp_columns columns;
+    struct sp_layout layout;
     struct sp_label_reader labels;
     struct sp_encoding encoding;
     struct sp_dataset *out;
@@ -108,13 +108,13 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
     struct sp_dataset *out = loader->out;
     struct sp_field text, pair;
 
-    if (loader->columns.text == SP_COLUMN_NONE)
+    if (loader->layout.text == SP_COLUMN_NONE)
         return sp_reader_fail(loader->reader, SP_EFORMAT, "no text and no \"input_ids\"");
-    SP_TRY(row_text(loader, row, loader->columns.text, &text));
-    SP_TRY(row_text(loader, row, loader->columns.pair, &pair));
+    SP_TRY(row_text(loader, row, loader->layout.text, &text));
+    SP_TRY(row_text(loader, row, loader->layout.pair, &pair));
     if (!loader->options->empty_texts && is_blank(&text) && is_blank(&pair))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
-                              column_name(loader, loader->columns.text));
+                              column_name(loader, loader->layout.text));
     if (!loader->tokenizer)
         return sp_error(SP_EINVAL, "%s holds text, but the model has no tokenizer",
                         sp_reader_path(loader->reader));
@@ -213,7 +213,7 @@ static int add_row(struct loader *loader, const struct sp_row *row)
     size_t length = 0, row_number = out->count, truncated = out->truncated;
     int rc = 0;
 
-    if (loader->columns.ids)
+    if (loader->layout.ids)
         rc = take_ids(loader, row, &length);
     if (rc == 0 && length == 0)
         rc = tokenize(loader, row, &length);
@@ -266,61 +266,71 @@ static int add_rows(struct loader *loader)
     return resize_tokens(out, out->tokens);
 }
 
-static int keep_name(const struct loader *loader, size_t column, char **out)
+static int keep_column(struct sp_data_column *out, const struct loader *loader, size_t column)
 {
     if (column == SP_COLUMN_NONE)
         return 0;
-    *out = sp_strdup(column_name(loader, column));
-    return *out ? 0 : SP_ENOMEM;
+    out->number = column + 1;
+    if (!sp_reader_is_jsonl(loader->reader) && !sp_reader_has_header(loader->reader))
+        return 0;
+    out->name = sp_strdup(column_name(loader, column));
+    return out->name ? 0 : SP_ENOMEM;
 }
 
-/* The options of the reader: a column's name says that there is a header. */
-static struct sp_reader_options reader_options(const struct sp_dataset_options *options)
+static int keep_layout(struct loader *loader)
 {
-    const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
-    struct sp_reader_options out = options->reader;
+    struct sp_dataset *out = loader->out;
+    struct sp_data_layout *l = &out->layout;
 
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
-        if (named[i] && strspn(named[i], "0123456789") < strlen(named[i]) && out.has_header == SP_HEADER_AUTO)
-            out.has_header = SP_HEADER_YES;
-    return out;
+    *l = (struct sp_data_layout){
+        .format = sp_strdup(sp_reader_format(loader->reader)),
+        .columns = sp_reader_column_count(loader->reader),
+        .header = sp_reader_has_header(loader->reader),
+        .delimiter = sp_reader_delimiter(loader->reader),
+        .quotes = sp_reader_has_quotes(loader->reader),
+    };
+    out->header_guessed = loader->layout.header_guessed;
+    out->delimiter_guessed = loader->layout.delimiter_guessed;
+    out->instead = loader->layout.instead;
+    loader->layout.instead = NULL;
+    SP_TRY(l->format ? 0 : SP_ENOMEM);
+    SP_TRY(keep_column(&l->text, loader, loader->layout.text));
+    SP_TRY(keep_column(&l->pair, loader, loader->layout.pair));
+    return keep_column(&l->label, loader, loader->layout.label);
 }
 
 int sp_dataset_has_labels(bool *out, const char *path, const struct sp_dataset_options *options)
 {
-    struct sp_reader_options of_reader = reader_options(options);
+    struct sp_dataset_options unlabelled = *options;
     struct sp_reader *reader;
+    struct sp_layout layout;
+    int rc;
 
     *out = options->label_column != NULL;
-    SP_TRY(sp_reader_open(&reader, path, &of_reader));
-    for (size_t i = 0; i < sp_reader_column_count(reader); i++)
-        *out = *out || strcmp(sp_reader_column_name(reader, i), "label") == 0;
+    if (*out)
+        return 0;
+    unlabelled.no_labels = true;
+    SP_TRY(sp_reader_open(&reader, path, NULL));
+    rc = sp_layout_choose(&layout, reader, &unlabelled);
+    if (rc == 0) {
+        *out = layout.label != SP_COLUMN_NONE;
+        sp_layout_release(&layout);
+    }
     sp_reader_close(reader);
-    return 0;
+    return rc;
 }
 
 /* Opens the file and settles what is read from it. */
 static int open_file(struct loader *loader, const char *path)
 {
     const struct sp_dataset_options *options = loader->options;
-    struct sp_reader_options of_reader = reader_options(options);
-    struct sp_dataset *out = loader->out;
-    struct sp_row row;
 
-    SP_TRY(sp_reader_open(&loader->reader, path, &of_reader));
-    if (sp_reader_column_count(loader->reader) == 0) {
-        SP_TRY(sp_reader_next(loader->reader, &row)); /* it says what is wrong with the first one */
-        return sp_error(SP_EFORMAT, "%s has no rows", path);
-    }
-    out->header_by_guess =
-        of_reader.has_header == SP_HEADER_AUTO && sp_reader_has_header(loader->reader);
-    SP_TRY(sp_columns_choose(&loader->columns, loader->reader, options));
-    SP_TRY(keep_name(loader, loader->columns.text, &out->text_name));
-    SP_TRY(keep_name(loader, loader->columns.pair, &out->text_pair_name));
-    SP_TRY(keep_name(loader, loader->columns.label, &out->label_name));
+    SP_TRY(sp_reader_open(&loader->reader, path, NULL));
+    SP_TRY(sp_layout_choose(&loader->layout, loader->reader, options));
+    SP_TRY(keep_layout(loader));
     if (options->no_labels)
         return 0;
-    return sp_label_reader_init(&loader->labels, loader->reader, loader->columns.label, options);
+    return sp_label_reader_init(&loader->labels, loader->reader, loader->layout.label, options);
 }
 
 int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_tokenizer *tokenizer,
@@ -343,10 +353,20 @@ int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_to
 out:
     sp_label_reader_free(&loader.labels);
     sp_encoding_free(&loader.encoding);
+    sp_layout_release(&loader.layout);
     sp_reader_close(loader.reader);
     if (rc < 0)
         sp_dataset_free(out);
     return rc;
+}
+
+void sp_data_layout_release(struct sp_data_layout *layout)
+{
+    free(layout->format);
+    free(layout->text.name);
+    free(layout->pair.name);
+    free(layout->label.name);
+    *layout = (struct sp_data_layout){ .format = NULL };
 }
 
 void sp_dataset_free(struct sp_dataset *dataset)
@@ -359,9 +379,8 @@ void sp_dataset_free(struct sp_dataset *dataset)
     free(dataset->values);
     sp_labels_free(&dataset->labels);
     free(dataset->first_skipped);
-    free(dataset->text_name);
-    free(dataset->text_pair_name);
-    free(dataset->label_name);
+    free(dataset->instead);
+    sp_data_layout_release(&dataset->layout);
     *dataset = (struct sp_dataset){ .task = SP_TASK_AUTO };
 }
 

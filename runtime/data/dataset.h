@@ -2,17 +2,26 @@
  * A data set in memory (layer 4): token ids, token types and labels of a whole file, rows laid
  * end to end.
  *
- * Columns, where none is named: the label is `label`; the text is the first of sentence1 +
- * sentence2, question1 + question2, premise + hypothesis, question + sentence, sentence1,
- * sentence, text that exists, else the first two columns that are not the label (or the only
- * one). A named text column without a named pair column is a single text. A name that two columns
- * have cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry
- * `input_ids` (and `token_type_ids`, `attention_mask`: positions with 0 are padding and left
- * out) in place of text, unless a text column is named.
+ * What a file is, where nobody says so, is found out from its first thousand rows (layout.h):
  *
- * Labels: with task auto, any label written as a number that is not an integer (3.8, 5.000, 1e3)
- * makes it regression; integers, words, true and false are classes. Spaces around a label mean
- * nothing.
+ * The delimiter is the one that the file's name stands for; another of , ; | and tab is taken where the file's own does not split
+ * its rows alike and the other does. Where two would do, or a row disagrees, it is refused with the delimiters named.
+ *
+ * A header is one that a name asked for says (by an option, or by what training used), else as header.c guesses it.
+ *
+ * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise + hypothesis,
+ * question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, else the one column that looks like text: not
+ * numbers, codes, classes, one value throughout. Where two look so, or none, SP_ECONFIG lists the columns. A second text comes by
+ * such a pair of names or by an option only, and a named text column without a named pair column is a single text. A name that two
+ * columns have cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
+ * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
+ *
+ * With `remembered` (what training used) those columns are taken before these rules: by name, and by number in a file that has no
+ * header and as many columns, or where none are needed all but the label's. Where the file lacks them, the rules decide, and
+ * `instead` says so; but one of two texts alone is refused.
+ *
+ * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole numbers (also 1.0:
+ * the class 1), words, true and false are classes. Spaces around a label mean nothing.
  *
  * A bad row (wrong number of columns, a missing or empty text or label, a label not known, an id
  * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,
@@ -35,10 +44,33 @@ struct sp_tokenizer;
 
 enum sp_task { SP_TASK_AUTO, SP_TASK_CLASSIFICATION, SP_TASK_REGRESSION };
 
+enum sp_header { SP_HEADER_AUTO, SP_HEADER_YES, SP_HEADER_NO };
+
+struct sp_data_column {
+    char *name;    /* the header's or the key; NULL where the file has no header */
+    size_t number; /* from 1; 0: there is no such column */
+};
+
+/* How a file is read, or was: what an adapter remembers of its training file. */
+struct sp_data_layout {
+    char *format; /* "jsonl", "csv" or "tsv" */
+    struct sp_data_column text, pair, label;
+    size_t columns;
+    bool header;    /* csv, tsv: the first row names the columns */
+    bool no_header; /* it does not: that was not guessed, but an option said so */
+    char delimiter; /* 0 for jsonl */
+    bool quotes;    /* csv, tsv: fields may be quoted */
+};
+
+void sp_data_layout_release(struct sp_data_layout *layout); /* safe on a zeroed one */
+
 struct sp_dataset_options {
     /* A column's name or its number from 1; NULL: by the rules above. */
     const char *text_column, *text_pair_column, *label_column;
-    struct sp_reader_options reader;
+    enum sp_header has_header; /* csv, tsv */
+    char delimiter;            /* csv, tsv; 0: by the rules above */
+    bool quotes;               /* tsv: fields may be quoted as in csv */
+    const struct sp_data_layout *remembered; /* what training used; NULL: nothing is known */
     enum sp_task task;
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused in regression */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
@@ -65,8 +97,10 @@ struct sp_dataset {
     size_t truncated;     /* rows cut to max_seq_length */
     size_t skipped;       /* bad rows left out */
     char *first_skipped;  /* why the first one was; NULL when none was */
-    bool header_by_guess; /* has_header: auto took the first row as a header */
-    char *text_name, *text_pair_name, *label_name; /* the columns used; NULL where there is none */
+    struct sp_data_layout layout; /* how the file was read */
+    bool header_guessed, delimiter_guessed;
+    char *instead;     /* what was read in place of the columns that training used; NULL: those were */
+    bool whole_labels; /* they are whole numbers with a point, which task auto takes for classes */
 };
 
 /* Reads and tokenizes a whole file; `tokenizer` may be NULL where all rows carry input_ids.

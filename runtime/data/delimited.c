@@ -82,8 +82,7 @@ static int read_field(const struct sp_reader *reader, struct cursor *c, struct s
     return 0;
 }
 
-static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends,
-                    char delimiter, bool quotes)
+static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
 {
     const char *start = (const char *)reader->map.data + reader->at;
     size_t left = reader->map.size - reader->at, count = 0;
@@ -92,8 +91,8 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
         .end = start + (left < SP_READER_MAX_ROW ? left : SP_READER_MAX_ROW),
         .file_end = start + left,
         .write = reader->bytes,
-        .delimiter = delimiter,
-        .quotes = quotes,
+        .delimiter = reader->delimiter,
+        .quotes = reader->quotes,
     };
 
     for (;; c.next++) {
@@ -101,7 +100,7 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
             return sp_reader_fail(reader, SP_ELIMIT, "more than %zu columns",
                                   SP_READER_MAX_COLUMNS);
         SP_TRY(read_field(reader, &c, &reader->fields[count++]));
-        if (c.next == c.end || *c.next != delimiter)
+        if (c.next == c.end || *c.next != reader->delimiter)
             break;
     }
     if (c.next == c.end && c.end != c.file_end)
@@ -109,7 +108,7 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
     *length = (size_t)(c.next - start);
     *line_ends = c.line_ends;
     SP_TRY(sp_reader_check(reader, *length));
-    if (reader->columns && count != reader->columns)
+    if (reader->columns && count != reader->columns && !reader->any_width)
         return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s has %zu", count,
                               count == 1 ? "" : "s",
                               reader->header ? "the header" : "the first row", reader->columns);
@@ -117,23 +116,13 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
     return 0;
 }
 
-static int read_csv(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
-{
-    return read_row(reader, row, length, line_ends, ',', true);
-}
-
-static int read_tsv(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
-{
-    return read_row(reader, row, length, line_ends, '\t', reader->quotes);
-}
-
 static const char *const csv_extensions[] = { ".csv", NULL };
 static const char *const tsv_extensions[] = { ".tsv", NULL };
 
 const struct sp_data_format sp_data_format_csv = {
-    .name = "csv", .extensions = csv_extensions, .blank = "\r", .read = read_csv
+    .name = "csv", .extensions = csv_extensions, .delimiter = ',', .blank = "\r", .read = read_row
 };
 
 const struct sp_data_format sp_data_format_tsv = {
-    .name = "tsv", .extensions = tsv_extensions, .blank = "\r", .read = read_tsv
+    .name = "tsv", .extensions = tsv_extensions, .delimiter = '\t', .plain_quotes = true, .blank = "\r", .read = read_row
 };

@@ -13,7 +13,7 @@
 
 #define EXACT_INTEGERS 0x1p53 /* a double below it holds any integer */
 
-enum kind { WORD, INTEGER, REAL };
+enum kind { WORD, INTEGER, WHOLE, REAL }; /* WHOLE: 1.0, the class 1 */
 
 struct label {
     char text[SP_LABEL_MAX_LENGTH + 1];
@@ -39,13 +39,27 @@ void sp_label_reader_free(struct sp_label_reader *labels)
     sp_labels_free(&labels->made);
 }
 
-/* Spaces at both ends mean nothing. */
-static int take_text(const struct sp_label_reader *labels, struct label *out, const char *text,
-                     size_t length)
+static bool is_whole(double number)
+{
+    return number == floor(number) && fabs(number) < EXACT_INTEGERS;
+}
+
+static enum kind kind_of(const char *text)
 {
     long long integer;
     double number;
 
+    if (sp_text_int(text, &integer))
+        return INTEGER;
+    if (!strpbrk(text, ".eE") || !sp_text_double(text, &number))
+        return WORD;
+    return !strpbrk(text, "eE") && is_whole(number) ? WHOLE : REAL;
+}
+
+/* Spaces at both ends mean nothing. */
+static int take_text(const struct sp_label_reader *labels, struct label *out, const char *text,
+                     size_t length)
+{
     if (memchr(text, '\0', length))
         return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (column %s) holds a NUL character",
                               labels->name);
@@ -62,10 +76,7 @@ static int take_text(const struct sp_label_reader *labels, struct label *out, co
                               labels->name, length, SP_LABEL_MAX_LENGTH);
     memcpy(out->text, text, length);
     out->text[length] = '\0';
-    if (sp_text_int(out->text, &integer))
-        out->kind = INTEGER;
-    else
-        out->kind = strpbrk(out->text, ".eE") && sp_text_double(out->text, &number) ? REAL : WORD;
+    out->kind = kind_of(out->text);
     return 0;
 }
 
@@ -80,7 +91,7 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
         return 0;
     case JSON_REAL:
         snprintf(out->text, sizeof out->text, "%.15g", json_real_value(value));
-        out->kind = REAL;
+        out->kind = is_whole(json_real_value(value)) ? WHOLE : REAL;
         return 0;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -117,7 +128,8 @@ static int read_value(const struct sp_label_reader *labels, const struct label *
         if (labels->settled_line)
             return mixed(labels, label);
         return sp_reader_fail(labels->reader, SP_EFORMAT,
-                              "label \"%s\" is not a number, as regression needs", label->text);
+                              "label \"%s\" is not a number, as regression needs%s", label->text,
+                              sp_label_has_decimal_comma(label->text) ? "; write a point for its decimal comma" : "");
     }
     if (fabs(number) > FLT_MAX)
         return sp_reader_fail(labels->reader, SP_EFORMAT, "label \"%s\" is too large for a float",
@@ -168,13 +180,12 @@ static int read_class(struct sp_label_reader *labels, struct label *label, uint3
 
     if (label->kind == REAL && labels->settled_line)
         return mixed(labels, label);
-    if (label->kind == REAL && sp_text_double(label->text, &number) && number == floor(number) &&
-        fabs(number) < EXACT_INTEGERS)
+    if (label->kind >= WHOLE && sp_text_double(label->text, &number) && is_whole(number))
         snprintf(label->text, sizeof label->text, "%.0f", number); /* a spreadsheet's 1.0 */
     return find_class(labels, label->text, class);
 }
 
-/* The first label that is no integer settles the task. */
+/* The first label that is no whole number settles the task. */
 static int settle_task(struct sp_label_reader *labels, const struct label *label, size_t line)
 {
     char *end;
@@ -203,7 +214,8 @@ int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *ro
 
         SP_TRY(take_text(labels, &label, field->text, field->length));
     }
-    if (labels->task == SP_TASK_AUTO && label.kind != INTEGER)
+    labels->whole |= label.kind == WHOLE;
+    if (labels->task == SP_TASK_AUTO && label.kind != INTEGER && label.kind != WHOLE)
         SP_TRY(settle_task(labels, &label, row->line));
     *class = 0;
     *value = 0;
@@ -278,6 +290,7 @@ static int finish_made(struct sp_label_reader *labels, struct sp_dataset *datase
 
 int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset)
 {
+    dataset->whole_labels = labels->task == SP_TASK_AUTO && labels->whole;
     dataset->task =
         labels->task == SP_TASK_REGRESSION ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
     if (dataset->task == SP_TASK_REGRESSION) {

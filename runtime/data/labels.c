@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int sp_labels_copy(struct sp_labels *out, const char *const *names, size_t count)
 {
@@ -66,4 +67,26 @@ int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *la
         }
     }
     return unknown_label(labels, label);
+}
+
+bool sp_label_is_missing(const char *label)
+{
+    static const char *const words[] = {
+        "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "missing", "-", "--", "?", ".", NULL,
+    };
+
+    for (const char *const *word = words; *word; word++)
+        if (strcasecmp(label, *word) == 0)
+            return true;
+    return false;
+}
+
+bool sp_label_has_decimal_comma(const char *label)
+{
+    size_t sign = strspn(label, "+-") == 1, whole = strspn(label + sign, "0123456789"), part;
+
+    if (whole == 0 || label[sign + whole] != ',')
+        return false;
+    part = strspn(label + sign + whole + 1, "0123456789");
+    return part > 0 && label[sign + whole + 1 + part] == '\0';
 }

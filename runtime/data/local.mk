@@ -1,11 +1,14 @@
 noinst_LIBRARIES += runtime/data/libdata.a
 runtime_data_libdata_a_SOURCES = \
 	runtime/data/batch.c runtime/data/batch.h \
-	runtime/data/columns.c runtime/data/columns.h \
 	runtime/data/dataset.c runtime/data/dataset.h \
 	runtime/data/delimited.c \
+	runtime/data/delimiter.c \
 	runtime/data/format.def \
+	runtime/data/header.c \
 	runtime/data/jsonl.c \
 	runtime/data/label_reader.c runtime/data/label_reader.h \
 	runtime/data/labels.c runtime/data/labels.h \
+	runtime/data/layout.c runtime/data/layout.h \
+	runtime/data/sample.c runtime/data/sample.h \
 	runtime/data/reader.c runtime/data/reader.h runtime/data/reader_priv.h

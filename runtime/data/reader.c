@@ -136,44 +136,6 @@ int sp_reader_next(struct sp_reader *reader, struct sp_row *row)
     return rc < 0 ? rc : 1;
 }
 
-static bool is_known_name(const char *name)
-{
-    static const char *const known[] = {
-        "label",     "labels",    "text",    "sentence",   "sentence1", "sentence2", "question",
-        "question1", "question2", "premise", "hypothesis", "input_ids", NULL,
-    };
-
-    for (const char *const *k = known; *k; k++)
-        if (strcasecmp(name, *k) == 0)
-            return true;
-    return false;
-}
-
-static bool is_word(const char *text)
-{
-    size_t length = strlen(text);
-
-    return length > 0 && length <= 64 && !strpbrk(text, " \t\r\n\"");
-}
-
-static bool looks_like_header(const struct sp_row *row)
-{
-    bool known = false, words = row->count > 1; /* one word alone may well be a text */
-    double number;
-
-    for (size_t i = 0; i < row->count; i++) {
-        const char *text = row->fields[i].text;
-
-        if (sp_text_double(text, &number))
-            return false;
-        known |= is_known_name(text);
-        words &= is_word(text);
-        for (size_t j = 0; j < i; j++)
-            words &= strcmp(text, row->fields[j].text) != 0;
-    }
-    return known || words;
-}
-
 static int name_columns(struct sp_reader *reader, const struct sp_row *row)
 {
     size_t count = row->object ? json_object_size(row->object) : row->count;
@@ -202,25 +164,45 @@ static int name_columns(struct sp_reader *reader, const struct sp_row *row)
 
 /* Reads the first row for its columns, and goes back to it unless it is a header. A jsonl
  * file's first rows may be bad: whoever reads them will be told. */
-static int read_columns(struct sp_reader *reader, enum sp_header has_header)
+static int read_columns(struct sp_reader *reader)
 {
-    size_t start = reader->at;
     struct sp_row row;
     int rc;
 
     do
         rc = sp_reader_next(reader, &row);
     while (sp_reader_is_jsonl(reader) && (rc == SP_EFORMAT || rc == SP_ELIMIT));
-    if (rc > 0) {
-        reader->header = !row.object && (has_header == SP_HEADER_YES ||
-                                         (has_header == SP_HEADER_AUTO && looks_like_header(&row)));
+    if (rc > 0)
         SP_TRY(name_columns(reader, &row));
-    }
+    else
+        reader->header = false;
     if (!reader->header) {
-        reader->at = start;
+        reader->at = reader->start;
         reader->next_line = 1;
     }
     return rc < 0 ? rc : 0;
+}
+
+static void forget_columns(struct sp_reader *reader)
+{
+    for (size_t i = 0; i < reader->columns; i++)
+        free(reader->names[i]);
+    free(reader->names);
+    reader->names = NULL;
+    reader->columns = 0;
+}
+
+int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *options)
+{
+    const struct sp_data_format *format = reader->format;
+
+    forget_columns(reader);
+    reader->at = reader->start;
+    reader->next_line = 1;
+    reader->delimiter = format->delimiter && options->delimiter ? options->delimiter : format->delimiter;
+    reader->quotes = options->quotes || !format->plain_quotes || reader->delimiter != format->delimiter;
+    reader->header = options->header && format->delimiter;
+    return read_columns(reader);
 }
 
 /* Passes over a byte order mark; refuses those of UTF-16. */
@@ -232,7 +214,7 @@ static int read_mark(struct sp_reader *reader)
         ((data[0] == 0xFF && data[1] == 0xFE) || (data[0] == 0xFE && data[1] == 0xFF)))
         return sp_error(SP_EFORMAT, "%s is UTF-16; save it as UTF-8", reader->path);
     if (reader->map.size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
-        reader->at = 3;
+        reader->start = 3;
     return 0;
 }
 
@@ -250,8 +232,6 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     if (!reader)
         return SP_ENOMEM;
     reader->format = format;
-    reader->quotes = options->quotes;
-    reader->next_line = 1;
     reader->path = sp_strdup(path);
     reader->bytes = sp_calloc(SP_READER_MAX_ROW + 1, 1); /* most pages are never touched */
     reader->fields = sp_calloc(SP_READER_MAX_COLUMNS, sizeof *reader->fields);
@@ -259,7 +239,9 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     SP_GO(rc);
     SP_GO(sp_fs_map(&reader->map, path));
     SP_GO(read_mark(reader));
-    SP_GO(read_columns(reader, options->has_header));
+    reader->at = reader->start;
+    if (options)
+        rc = sp_reader_restart(reader, options);
 out:
     if (rc < 0)
         sp_reader_close(reader);
@@ -272,9 +254,7 @@ void sp_reader_close(struct sp_reader *reader)
 {
     if (!reader)
         return;
-    for (size_t i = 0; i < reader->columns; i++)
-        free(reader->names[i]);
-    free(reader->names);
+    forget_columns(reader);
     free(reader->fields);
     free(reader->bytes);
     json_decref(reader->object);
@@ -298,9 +278,29 @@ bool sp_reader_has_header(const struct sp_reader *reader)
     return reader->header;
 }
 
+bool sp_reader_has_quotes(const struct sp_reader *reader)
+{
+    return reader->format->delimiter && reader->quotes;
+}
+
 bool sp_reader_is_jsonl(const struct sp_reader *reader)
 {
     return reader->format == &sp_data_format_jsonl;
+}
+
+const char *sp_reader_format(const struct sp_reader *reader)
+{
+    return reader->format->name;
+}
+
+char sp_reader_delimiter(const struct sp_reader *reader)
+{
+    return reader->delimiter;
+}
+
+size_t sp_reader_offset(const struct sp_reader *reader)
+{
+    return reader->at;
 }
 
 const char *sp_reader_path(const struct sp_reader *reader)

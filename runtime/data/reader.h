@@ -8,12 +8,12 @@
  * Text is UTF-8 with or without a byte order mark, lines end in LF or CRLF, the last one may end
  * in nothing, and empty lines are passed over. jsonl: one object a line. csv: RFC 4180, quoted
  * fields may hold line ends; a quote inside a field that does not begin with one is an ordinary
- * character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's.
+ * character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
+ * is no tab.
  *
  * Columns are named by the header or by number, 1 being the first; jsonl columns are the first
- * object's keys. `has_header: auto` takes the first row as a header when no field of it is a
- * number and either one field is a name that data sets use (label, text, sentence, sentence1,
- * ...) or all fields are different single words.
+ * object's keys. A reader guesses nothing: what a file's delimiter is and whether it has a header
+ * is found out by layout.h, which then restarts the reader.
  *
  * A row that cannot be used is SP_EFORMAT or SP_ELIMIT with "file:line: ..."; the reader then
  * stands on the next line, so a caller may skip the row and go on. Other errors end the reading.
@@ -29,11 +29,10 @@
 #define SP_READER_MAX_ROW ((size_t)4 << 20) /* bytes of a row, over all its lines */
 #define SP_READER_MAX_COLUMNS ((size_t)1024)
 
-enum sp_header { SP_HEADER_AUTO, SP_HEADER_YES, SP_HEADER_NO };
-
 struct sp_reader_options {
-    enum sp_header has_header; /* csv, tsv */
-    bool quotes;               /* tsv: fields may be quoted as in csv */
+    bool header;    /* csv, tsv: the first row names the columns */
+    bool quotes;    /* tsv with tabs: fields may be quoted as in csv */
+    char delimiter; /* csv, tsv; 0: the one that the extension stands for */
 };
 
 struct sp_field {
@@ -51,11 +50,15 @@ struct sp_row {
 
 struct sp_reader;
 
-/* Opens a file and reads its header. Errors: SP_EINVAL for an extension that no format has,
+/* Opens a file and reads its header; with options NULL it is only opened, to be restarted. Errors: SP_EINVAL for an extension that no format has,
  * SP_EFORMAT for UTF-16, ... */
 int sp_reader_open(struct sp_reader **out, const char *path,
                    const struct sp_reader_options *options);
 void sp_reader_close(struct sp_reader *reader); /* NULL is fine */
+
+/* Goes back to the file's start, to read it by these options. After an error the reader may be
+ * restarted again or closed. */
+int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *options);
 
 /* The next row: 1 with *row filled, 0 at the end of the file, or an error. */
 int sp_reader_next(struct sp_reader *reader, struct sp_row *row);
@@ -76,7 +79,11 @@ int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const 
                           const char *option);
 
 bool sp_reader_has_header(const struct sp_reader *reader); /* false for jsonl */
+bool sp_reader_has_quotes(const struct sp_reader *reader); /* whether fields may be quoted */
 bool sp_reader_is_jsonl(const struct sp_reader *reader);
+const char *sp_reader_format(const struct sp_reader *reader); /* "jsonl", "csv" or "tsv" */
+char sp_reader_delimiter(const struct sp_reader *reader);     /* 0 for jsonl */
+size_t sp_reader_offset(const struct sp_reader *reader);      /* of the next row, in bytes */
 const char *sp_reader_path(const struct sp_reader *reader);
 
 #endif

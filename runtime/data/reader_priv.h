@@ -13,7 +13,10 @@ struct sp_reader {
     size_t line;          /* where the row last read begins */
     size_t at, next_line; /* the next row's first byte and line */
     size_t forgotten;     /* pages below this offset were given back */
+    size_t start;         /* behind the byte order mark */
     bool quotes, header;
+    bool any_width; /* rows may have as many columns as they like, while a delimiter is looked for */
+    char delimiter; /* csv, tsv */
     char **names; /* [columns]; none until the first row was read */
     size_t columns;
     json_t *object;          /* jsonl: the current row */
@@ -24,6 +27,8 @@ struct sp_reader {
 struct sp_data_format {
     const char *name;
     const char *const *extensions; /* with the dot, ended by NULL */
+    char delimiter;    /* 0 for jsonl */
+    bool plain_quotes; /* with this delimiter a quote is an ordinary character */
     const char *blank; /* the characters of a line that is passed over, besides its LF */
 
     /* Reads the row at reader->at, which exists and is no empty line, into *row (all but its

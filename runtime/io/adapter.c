@@ -166,11 +166,11 @@ static json_t *make_document(const struct sp_adapter *adapter)
         json_decref(dense);
         return NULL;
     }
-    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:o, s:o}", "format",
+    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:O?, s:o, s:o}", "format",
                      "speft-cl adapter", "format_version", FORMAT_VERSION, "base_model", "name",
                      adapter->base_name, "sha256", adapter->base_checksum, "method",
                      adapter->method, "task", adapter->task, "labels", adapter->labels, "head", adapter->head, "config",
-                     adapter->config, "sparse", sparse, "dense", dense);
+                     adapter->config, "data", adapter->data, "sparse", sparse, "dense", dense);
 }
 
 int sp_adapter_save(const char *dir, const struct sp_adapter *adapter)
@@ -274,6 +274,11 @@ static int parse_document(struct loader *l)
     adapter->config = json_object_get(document, "config");
     if (!json_is_object(adapter->config))
         return sp_error(SP_EFORMAT, "%s: \"config\" is missing or not an object", l->document);
+    adapter->data = json_object_get(document, "data");
+    if (json_is_null(adapter->data))
+        adapter->data = NULL;
+    if (adapter->data && !json_is_object(adapter->data))
+        return sp_error(SP_EFORMAT, "%s: \"data\" is not an object", l->document);
     if (json_is_null(adapter->labels))
         adapter->labels = NULL;
     if (strcmp(adapter->task, "classification") == 0)

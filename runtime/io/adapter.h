@@ -45,6 +45,7 @@ struct sp_adapter {
     const json_t *labels;      /* array of strings, by class; NULL for regression */
     const char *head;          /* "kept": the base model's own head was trained on, "new": another; NULL: not said */
     const json_t *config;      /* object: the resolved configuration */
+    const json_t *data;        /* object: how the training file was read; NULL where that is not kept */
     /* owned by a loaded adapter */
     struct sp_safetensors *file;
     json_t *document;

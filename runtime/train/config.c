@@ -87,18 +87,22 @@ static const struct sp_option options[] = {
       "takes as many labels of any kind so.",
       NULL },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
-      "What the labels are. auto: regression when a label is a number that is not an integer.",
+      "What the labels are. auto: regression when a label is a number that is not whole; whole ones, also 1.0, are classes.",
       NULL },
     { "text_column", SP_OPTION_STRING, FIELD(text_column), NULL, NULL, NULL, data,
       "The text's column: its name, or its number from 1.",
-      "by default GLUE's names, else the first that is not the label" },
+      "by default GLUE's names, else the one column that looks like text" },
     { "text_pair_column", SP_OPTION_STRING, FIELD(text_pair_column), NULL, NULL, NULL, data,
       "The second text's column, for tasks on pairs.",
-      "by default GLUE's names; none when text_column is set" },
+      "by default GLUE's pairs of names; none when text_column is set" },
     { "label_column", SP_OPTION_STRING, FIELD(label_column), NULL, NULL, NULL, data,
       "The label's column; blanks around a label mean nothing.", "by default the column named label" },
     { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, headers, data,
-      "Whether the first row of a csv or tsv file names the columns.", NULL },
+      "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by what the "
+      "rows look like, and says what it found.", NULL },
+    { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
+      "What stands between the columns of csv and tsv files: one character, or tab. auto: a comma or a tab, as the file's name "
+      "says, or another where that one splits no row and the other all of them.", NULL },
     { "quotes", SP_OPTION_BOOL, FIELD(quotes), "false", NULL, NULL, data,
       "In tsv files, whether fields may be quoted as in csv. Otherwise a quote is an ordinary "
       "character.",
@@ -542,6 +546,19 @@ static int check_columns(const struct load *load)
     return 0;
 }
 
+static int check_delimiter(const struct load *load)
+{
+    const struct sp_option_given *option = given(load, "delimiter");
+    const char *text = load->config->delimiter;
+
+    if (strcmp(text, "auto") == 0 || strcmp(text, "tab") == 0)
+        return 0;
+    if (strlen(text) == 1 && (unsigned char)text[0] < 0x80 && !strchr("\"\r\n", text[0]))
+        return 0;
+    return sp_source_error(SP_ECONFIG, option->source, option->place,
+                           "delimiter: found \"%s\", expected auto, tab or one character that is no quote, such as \";\"", text);
+}
+
 static int check_task(struct load *load)
 {
     static const char why[] = "label_smoothing_factor is for classes, not for task: regression";
@@ -587,6 +604,7 @@ static int complete(struct load *load, const char *name, const char *const *over
     SP_TRY(check_evaluation(load));
     SP_TRY(check_steps(load));
     SP_TRY(check_columns(load));
+    SP_TRY(check_delimiter(load));
     SP_TRY(check_task(load));
     SP_TRY(find_beside(load, "model_name_or_path", &config->model_name_or_path));
     SP_TRY(find_beside(load, "train_file", &config->train_file));
@@ -642,6 +660,13 @@ void sp_config_release(struct sp_config *config)
     sp_option_release(&table, config);
     free(config->source);
     config->source = NULL;
+}
+
+char sp_config_delimiter(const struct sp_config *config)
+{
+    if (strcmp(config->delimiter, "auto") == 0)
+        return '\0';
+    return strcmp(config->delimiter, "tab") == 0 ? '\t' : config->delimiter[0];
 }
 
 int sp_config_require(const struct sp_config *config, const char *key)

@@ -61,7 +61,8 @@ struct sp_config {
     enum sp_task task;
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
     enum sp_header has_header;
-    bool quotes; /* tsv: fields may be quoted as in csv */
+    char *delimiter; /* "auto", "tab" or one character; sp_config_delimiter */
+    bool quotes;     /* tsv: fields may be quoted as in csv */
     bool skip_bad_rows;
     long long max_seq_length;
     long long max_train_samples, max_eval_samples; /* 0: all */
@@ -121,6 +122,9 @@ static inline bool sp_config_is_sparse(const struct sp_config *config)
 {
     return !sp_config_has_method(config, "full") && !sp_config_has_method(config, "head");
 }
+
+/* The delimiter of csv and tsv files; 0 for auto. */
+char sp_config_delimiter(const struct sp_config *config);
 
 /* SP_ECONFIG when the string option `key` ("train_file") is unset; for what only some commands
  * need. */

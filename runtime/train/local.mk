@@ -2,6 +2,7 @@ noinst_LIBRARIES += runtime/train/libtrain.a
 runtime_train_libtrain_a_SOURCES = \
 	runtime/train/config.c runtime/train/config.h runtime/train/config_priv.h \
 	runtime/train/config_names.c \
+	runtime/train/data.c runtime/train/data.h \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
 	runtime/train/head.c runtime/train/head.h \
 	runtime/train/load.c runtime/train/load.h \

@@ -4,6 +4,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/data.h"
 #include "runtime/train/head.h"
 #include "runtime/train/load.h"
 
@@ -66,6 +67,8 @@ out:
 
 int sp_run_open(struct sp_run *run)
 {
+    if (run->adapter)
+        SP_TRY(sp_run_recall(run));
     SP_TRY(open_model(run));
     SP_TRY(sp_device_open(&run->device, run->config->device));
     sp_log(SP_LOG_INFO, "device: %s (%s)", sp_device_info(run->device)->name, sp_device_info(run->device)->platform);
@@ -79,48 +82,21 @@ void sp_run_close(struct sp_run *run)
     sp_plan_free(run->plan);
     sp_dataset_free(&run->train);
     sp_dataset_free(&run->validation);
+    sp_data_layout_release(&run->remembered);
     sp_labels_free(&run->labels);
     sp_tokenizer_free(run->tokenizer);
     sp_checkpoint_close(run->checkpoint);
     sp_device_close(run->device);
 }
 
-/* How the configuration reads data files for this model; task and labels are the configuration's. */
-static struct sp_dataset_options dataset_options(const struct sp_run *run)
-{
-    const struct sp_config *c = run->config;
-
-    return (struct sp_dataset_options){
-        .text_column = c->text_column,
-        .text_pair_column = c->text_pair_column,
-        .label_column = c->label_column,
-        .reader = { .has_header = c->has_header, .quotes = c->quotes },
-        .task = c->task,
-        .skip_bad_rows = c->skip_bad_rows,
-        .max_seq_length = run->max_seq_length,
-        .vocab_size = (size_t)run->model.vocab_size,
-        .type_count = (size_t)run->model.type_vocab_size,
-    };
-}
-
-static void tell(const struct sp_dataset *dataset, const char *path, size_t max_seq_length)
-{
-    sp_log(SP_LOG_INFO, "%s: %zu rows, %zu tokens", path, dataset->count, dataset->tokens);
-    if (dataset->truncated)
-        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, dataset->truncated,
-               dataset->count, max_seq_length);
-    if (dataset->skipped)
-        sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, dataset->skipped, dataset->first_skipped);
-}
-
 static int load_train(struct sp_run *run)
 {
-    struct sp_dataset_options options = dataset_options(run);
+    struct sp_dataset_options options = sp_run_dataset_options(run);
 
     SP_TRY(sp_config_require(run->config, "train_file"));
     options.max_rows = (size_t)run->config->max_train_samples;
     SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
-    tell(&run->train, run->config->train_file, run->max_seq_length);
+    sp_run_tell(run, &run->train, run->config->train_file);
     run->task = run->train.task;
     if (run->task == SP_TASK_REGRESSION && run->config->label_smoothing_factor > 0)
         return sp_error(SP_ECONFIG, "%s: its labels are numbers to predict, and label_smoothing_factor is for classes: remove it, "
@@ -130,7 +106,7 @@ static int load_train(struct sp_run *run)
 
 int sp_run_load_data(struct sp_run *run, bool train, bool validation)
 {
-    struct sp_dataset_options options = dataset_options(run);
+    struct sp_dataset_options options = sp_run_dataset_options(run);
     const char *file = run->config->validation_file;
 
     SP_TRY(train ? load_train(run) : sp_head_settle_untrained(run, false));
@@ -138,16 +114,18 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
         return 0;
     SP_TRY(sp_config_require(run->config, "validation_file"));
     options.task = run->task;
+    if (train)
+        options.remembered = &run->train.layout;
     options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
     options.max_rows = (size_t)run->config->max_eval_samples;
     SP_TRY(sp_dataset_load(&run->validation, file, run->tokenizer, &options));
-    tell(&run->validation, file, run->max_seq_length);
+    sp_run_tell(run, &run->validation, file);
     return 0;
 }
 
 int sp_run_load_rows(struct sp_run *run, bool labels)
 {
-    struct sp_dataset_options options = dataset_options(run);
+    struct sp_dataset_options options = sp_run_dataset_options(run);
     bool labelled = false;
 
     SP_TRY(sp_config_require(run->config, "train_file"));
@@ -158,17 +136,18 @@ int sp_run_load_rows(struct sp_run *run, bool labels)
     options.no_labels = true;
     options.max_rows = (size_t)run->config->max_train_samples;
     SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
-    tell(&run->train, run->config->train_file, run->max_seq_length);
+    sp_run_tell(run, &run->train, run->config->train_file);
     return sp_head_settle_untrained(run, true);
 }
 
 int sp_run_load_input(struct sp_run *run, const char *path)
 {
-    struct sp_dataset_options options = dataset_options(run);
+    struct sp_dataset_options options = sp_run_dataset_options(run);
 
     options.no_labels = options.empty_texts = true;
+    options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
     SP_TRY(sp_dataset_load(&run->validation, path, run->tokenizer, &options));
-    tell(&run->validation, path, run->max_seq_length);
+    sp_run_tell(run, &run->validation, path);
     return 0;
 }
 

@@ -46,6 +46,7 @@ struct sp_run {
     struct sp_model_config model;
     struct sp_tokenizer *tokenizer;
     size_t max_seq_length; /* the configuration's, or the model's when that is less */
+    struct sp_data_layout remembered; /* how the adapter's training file was read; format NULL: not known */
 
     /* sp_run_load_data */
     enum sp_task task;

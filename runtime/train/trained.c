@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/data.h"
 #include "runtime/train/mask_schedule.h"
 #include "runtime/train/move_priv.h"
 
@@ -186,7 +187,7 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
         .task = run->task == SP_TASK_REGRESSION ? "regression" : "classification",
         .head = run->keep_head ? "kept" : "new",
     };
-    json_t *labels = NULL, *config = NULL;
+    json_t *labels = NULL, *config = NULL, *layout = NULL;
     int rc, base = sp_checkpoint_checksum(&a.base_checksum, run->checkpoint);
 
     if (base < 0) { /* what was trained is saved in any case */
@@ -196,8 +197,10 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
     }
     SP_GO(labels_json(&labels, &run->labels));
     SP_GO(sp_config_json(run->config, &config));
+    SP_GO(sp_run_layout_json(&layout, &run->train.layout));
     a.labels = labels;
     a.config = config;
+    a.data = layout;
     if (t->delta)
         SP_GO(collect_sparse(&a, t, run));
     SP_GO(collect_dense(&a, t, run));
@@ -212,5 +215,6 @@ out:
     free(a.dense);
     json_decref(labels);
     json_decref(config);
+    json_decref(layout);
     return rc;
 }

@@ -82,7 +82,7 @@ static void test_texts(void **state)
     assert_string_equal(set.labels.names[0], "no");
     assert_string_equal(set.labels.names[1], "yes");
     assert_null(set.values);
-    assert_true(set.header_by_guess);
+    assert_true(set.header_guessed && set.layout.header);
     assert_int_equal(set.truncated + set.skipped, 0);
     sp_dataset_free(&set);
     sp_dataset_free(&set);
@@ -98,18 +98,25 @@ static void test_texts(void **state)
     sp_dataset_free(&set);
 }
 
+/* A column's name, or its number where the file has no header; "-" for none. */
+static const char *name_of(char number[24], const struct sp_data_column *column)
+{
+    snprintf(number, 24, "%zu", column->number);
+    return !column->number ? "-" : column->name ? column->name : number;
+}
+
 /* Which columns a header gives: "text pair label", "-" where there is none. */
 static void chooses(const char *header, const char *row, const struct sp_dataset_options *options,
                     const char *expected)
 {
     struct sp_buf file = SP_BUF(4096);
     struct sp_dataset set;
-    char found[128];
+    char found[128], a[24], b[24], c[24];
 
     sp_buf_printf(&file, "%s\n%s\n%s\n", header, row, row);
     load(&set, "t.csv", file.data, options);
-    snprintf(found, sizeof found, "%s %s %s", set.text_name ? set.text_name : "-",
-             set.text_pair_name ? set.text_pair_name : "-", set.label_name ? set.label_name : "-");
+    snprintf(found, sizeof found, "%s %s %s", name_of(a, &set.layout.text), name_of(b, &set.layout.pair),
+             name_of(c, &set.layout.label));
     assert_string_equal(found, expected);
     sp_dataset_free(&set);
     sp_buf_free(&file);
@@ -132,10 +139,9 @@ static void test_columns(void **state)
     chooses("index,sentence1,label", "0,a,1", SET(.labels = &one), "sentence1 - label");
     chooses("sentence,label", "a,1", SET(.labels = &one), "sentence - label");
     chooses("id,label,text", "0,1,a", SET(.labels = &one), "text - label");
-    chooses("first,label,second,third", "a,1,b,c", SET(.labels = &one), "first second label");
     chooses("label,review", "1,a", SET(.labels = &one), "review - label");
     chooses("label,review", "1,a", SET(.no_labels = true), "review - label");
-    chooses("review,id", "a,b", SET(.no_labels = true, .label_column = "label"), "review id -");
+    chooses("review,id", "a b,7", SET(.no_labels = true, .label_column = "label"), "review - -");
     chooses("id,text", "1,a", SET(.no_labels = true), "text - -");
     chooses("id,text,score", "1,a,1", SET(.labels = &one, .label_column = "score"), "text - score");
     chooses("id,text,score", "1,a,1", SET(.labels = &one, .label_column = "1"), "text - id");
@@ -436,7 +442,7 @@ static void test_input_ids(void **state)
     assert_ids(&set, 2, 3, (const uint32_t[]){ 2, 9, 3 }, (const uint8_t[3]){ 0 });
     assert_int_equal(sp_dataset_length(&set, 3), 8);
     assert_int_equal(set.truncated, 1);
-    assert_null(set.text_name);
+    assert_int_equal(set.layout.text.number, 0);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":0}\n{\"input_ids\":[2,7,3],\"label\":1}\n",
          PLAIN);
@@ -564,8 +570,8 @@ static void check_glue(const char *root, const struct glue *expected)
     assert_int_equal(set.skipped, 0);
     assert_int_equal(set.labels.count, expected->classes);
     assert_int_equal(set.task, expected->classes ? SP_TASK_CLASSIFICATION : SP_TASK_REGRESSION);
-    assert_string_equal(set.text_name, expected->text);
-    assert_string_equal(set.text_pair_name ? set.text_pair_name : "", expected->pair);
+    assert_string_equal(set.layout.text.name, expected->text);
+    assert_string_equal(set.layout.pair.name ? set.layout.pair.name : "", expected->pair);
     assert_int_equal(set.lines[set.count - 1], expected->rows + 1);
     if (expected->classes == 0)
         for (size_t i = 0; i < set.count; i++)

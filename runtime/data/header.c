@@ -1,0 +1,207 @@
+/*
+ * Whether a csv or tsv file's first row names its columns. Wrong either way costs: a header read as a row is a class of its own, or
+ * shifts every prediction by one; a row read as a header is lost, perhaps with its class. So the strongest sign decides, in this
+ * order:
+ *
+ *  1. a name that is asked for stands in it (by the configuration, or by what training used): a header;
+ *  2. its label is one that other rows, or the head, have as well: a row;
+ *  3. 0, 1, 2, ... above a column without numbers (pandas without names): a header;
+ *  4. a word above a column of numbers: a header; a number above one: a row;
+ *  5. something that no column is called, a sentence: a row;
+ *  6. a name that data sets use ("review"): a header;
+ *  7. above classes that return, a word that does not: a header;
+ *  8. single words above several rows that are texts: a header;
+ *
+ * and without any of these it is a row.
+ */
+#include "runtime/data/layout.h"
+
+#include "runtime/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAME_LENGTH 64 /* bytes and words of what may be a column's name */
+#define NAME_WORDS 3
+
+bool sp_header_is_known(const char *name)
+{
+    static const char *const known[] = {
+        "label",     "labels",   "text",       "texts",    "sentence",  "sentences", "sentence1", "sentence2", "question",
+        "question1", "question2", "premise",   "hypothesis", "input_ids", "review",  "reviews",   "comment",   "comments",
+        "tweet",     "message",  "title",      "body",     "content",   "description", "summary", "document",  "abstract",
+        "headline",  "utterance", "query",     "passage",  "answer",    "class",     "category",  "sentiment", "score",
+        "rating",    "stars",    "target",     "topic",    "intent",    "emotion",   "polarity",  "id",        "idx",
+        "index",     "guid",     "source",     "language", "lang",      "user",      "author",    "timestamp", NULL,
+    };
+
+    for (const char *const *k = known; *k; k++)
+        if (strcasecmp(name, *k) == 0)
+            return true;
+    return false;
+}
+
+static bool is_number(const char *text)
+{
+    double number;
+
+    return sp_text_double(text, &number) || sp_label_has_decimal_comma(text);
+}
+
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static bool is_one_word(const char *text)
+{
+    return !is_blank(text) && !strpbrk(text, " \t\r\n\"");
+}
+
+/* Whether a column may be called so: a few words, no sentence. */
+static bool is_name(const char *text)
+{
+    size_t length = strlen(text), words = 0;
+
+    for (size_t i = 0; i < length; i += strcspn(text + i, " "), i += strspn(text + i, " "))
+        words++;
+    return length <= NAME_LENGTH && words <= NAME_WORDS && !strpbrk(text, "\t\r\n\"") && (!length || !strchr(".!?,;", text[length - 1]));
+}
+
+static bool has_name(const struct sp_sample *p, const char *name)
+{
+    for (size_t i = 0; name && i < p->count; i++)
+        if (!is_number(name) && strcmp(p->first[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_asked_name(const struct sp_sample *p, const struct sp_dataset_options *options)
+{
+    const struct sp_data_layout *r = options->remembered;
+
+    if (r && (has_name(p, r->text.name) || has_name(p, r->pair.name) || has_name(p, r->label.name)))
+        return true;
+    return !options->no_labels && !options->label_column && has_name(p, "label");
+}
+
+/* Whether the head has a class of that name. */
+static bool is_class(const struct sp_dataset_options *options, const char *text)
+{
+    for (size_t i = 0; options->labels && i < options->labels->count; i++)
+        if (strcmp(options->labels->names[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* A column of classes: the label's, or where that is not known one that looks so. */
+static bool is_class_column(const struct sp_sample *p, size_t column, size_t label)
+{
+    return column == label || (label == SP_COLUMN_NONE && sp_sample_kind(&p->columns[column]) == SP_KIND_CLASS);
+}
+
+static bool has_class_of_others(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->count > 1 && !is_number(p->first[i]) && is_class(options, p->first[i]))
+            return true;
+        if (is_class_column(p, i, label) && !is_blank(p->first[i]) && !sp_sample_is_numeric(&p->columns[i]) &&
+            sp_sample_rows_with(&p->columns[i], p->first[i]))
+            return true;
+    }
+    return false;
+}
+
+/* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number. */
+static bool is_range(const struct sp_sample *p)
+{
+    size_t from = is_blank(p->first[0]);
+    bool fits = p->count > from, words = false;
+    char expected[24];
+
+    for (size_t i = from; fits && i < p->count; i++) {
+        snprintf(expected, sizeof expected, "%zu", i - from);
+        fits = strcmp(p->first[i], expected) == 0;
+        words |= p->columns[i].filled > 0 && p->columns[i].numbers == 0;
+    }
+    return fits && words;
+}
+
+/* Of a few classes that return, at least two; a label that only one row has says nothing about the first row's. */
+static bool breaks_classes(const struct sp_sample *p, size_t label)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct sp_sample_column *c = &p->columns[i];
+        size_t different = json_object_size(c->values);
+
+        if (is_class_column(p, i, label) && !c->many && different > 1 && 2 * different <= c->filled && !is_blank(p->first[i]))
+            return true; /* that it is none of them is known here */
+    }
+    return false;
+}
+
+/* Whether the column's rows are texts: all of at least two; of fewer, or most, where training had a header. */
+static bool is_texts(const struct sp_sample_column *c, const struct sp_data_layout *remembered)
+{
+    if (remembered && remembered->header)
+        return c->filled > 0 && 2 * c->texts >= c->filled;
+    return c->filled > 1 && c->texts == c->filled && !(remembered && remembered->delimiter);
+}
+
+/* Single words, all different, of which one is above texts. Where the label's column is known, that says more. */
+static bool is_above_texts(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+{
+    bool texts = false;
+
+    for (size_t i = 0; i < p->count; i++) {
+        if (!is_one_word(p->first[i]))
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(p->first[i], p->first[j]) == 0)
+                return false;
+        texts |= is_texts(&p->columns[i], options->remembered);
+    }
+    return texts && label == SP_COLUMN_NONE;
+}
+
+/* Signs 4: 1 for a header, -1 for a row, 0 for neither. */
+static int by_numbers(const struct sp_sample *p, bool names)
+{
+    bool word = false, number = false;
+
+    for (size_t i = 0; i < p->count; i++) {
+        const char *first = p->first[i];
+
+        if (!sp_sample_is_numeric(&p->columns[i]) || is_blank(first) || sp_label_is_missing(first))
+            continue;
+        word |= !is_number(first);
+        number |= is_number(first);
+    }
+    if (word)
+        return number && !names ? -1 : 1;
+    return number ? -1 : 0;
+}
+
+bool sp_header_guess(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+{
+    bool names = true, known = false;
+    int sign;
+
+    if (!p->first)
+        return false;
+    if (has_asked_name(p, options))
+        return true;
+    if (has_class_of_others(p, label, options))
+        return false;
+    if (is_range(p))
+        return true;
+    for (size_t i = 0; i < p->count; i++) {
+        names = names && is_name(p->first[i]);
+        known = known || sp_header_is_known(p->first[i]);
+    }
+    sign = by_numbers(p, names);
+    if (sign)
+        return sign > 0;
+    return names && (known || breaks_classes(p, label) || is_above_texts(p, label, options));
+}

@@ -1,0 +1,450 @@
+#include "runtime/data/layout.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED 20      /* columns in a message */
+#define NAME_SHOWN 40  /* bytes of a name in it */
+
+struct chooser {
+    struct sp_layout *out;
+    const struct sp_reader *reader;
+    const struct sp_sample *sample;
+    const struct sp_dataset_options *options;
+    const struct sp_data_layout *remembered; /* NULL: nothing is known */
+};
+
+static size_t count(const struct chooser *c)
+{
+    return sp_reader_column_count(c->reader);
+}
+
+static const char *name_of(const struct chooser *c, size_t column)
+{
+    return sp_reader_column_name(c->reader, column);
+}
+
+/* Whether the file names its columns. */
+static bool has_names(const struct sp_reader *reader)
+{
+    return sp_reader_is_jsonl(reader) || sp_reader_has_header(reader);
+}
+
+static bool is_digits(const char *text)
+{
+    return text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+/* ---- messages -------------------------------------------------------------------------------------------------------- */
+
+static const char *kind_name(const struct sp_sample_column *column)
+{
+    switch (sp_sample_kind(column)) {
+    case SP_KIND_EMPTY:
+        return "empty";
+    case SP_KIND_INTEGER:
+        return "whole numbers";
+    case SP_KIND_NUMBER:
+        return "numbers";
+    case SP_KIND_OTHER:
+        return "arrays or objects";
+    case SP_KIND_CONSTANT:
+        return "the same in every row";
+    case SP_KIND_CLASS:
+        return "few values that return";
+    case SP_KIND_WORD:
+        return "words or codes";
+    case SP_KIND_TEXT:
+        return "text";
+    }
+    return "";
+}
+
+static int describe_column(struct sp_buf *out, const struct chooser *c, size_t i)
+{
+    const struct sp_sample_column *column = &c->sample->columns[i];
+    const char *name = name_of(c, i);
+
+    SP_TRY(sp_buf_printf(out, "\n    %zu", i + 1));
+    if (has_names(c->reader))
+        SP_TRY(sp_buf_printf(out, " \"%.*s\"", (int)sp_text_utf8_prefix(name, strnlen(name, NAME_SHOWN)), name));
+    SP_TRY(sp_buf_printf(out, "%s: %s", i == c->out->label ? ", the label" : "", kind_name(column)));
+    return column->example ? sp_buf_printf(out, ", such as \"%s\"", column->example) : 0;
+}
+
+/* Refuses, saying why, with a line for each column: number, name, kind, example. */
+static int refuse(const struct chooser *c, const char *why)
+{
+    struct sp_buf list = SP_BUF((size_t)1 << 16);
+    int rc = 0;
+
+    for (size_t i = 0; i < count(c) && i < LISTED && rc == 0; i++)
+        rc = describe_column(&list, c, i);
+    if (rc == 0 && count(c) > LISTED)
+        rc = sp_buf_printf(&list, "\n    and %zu more", count(c) - LISTED);
+    if (rc == 0)
+        rc = sp_error(SP_ECONFIG, "%s: %s. Its columns are:%s", sp_reader_path(c->reader), why, list.data ? list.data : "");
+    sp_buf_free(&list);
+    return rc;
+}
+
+/* Column "review", or column 2 where there are no names. */
+static int say_column(struct sp_buf *out, const struct sp_data_column *column)
+{
+    return column->name ? sp_buf_printf(out, "column \"%s\"", column->name) : sp_buf_printf(out, "column %zu", column->number);
+}
+
+/* ---- what training used ---------------------------------------------------------------------------------------------- */
+
+/* Where a column of the training file is in this one. By name, where both have names. By number in a file without a header that has
+ * the same columns, or all but the label's when no labels are read. */
+static size_t find_remembered(const struct chooser *c, const struct sp_data_column *wanted)
+{
+    const struct sp_data_layout *r = c->remembered;
+    size_t columns = count(c), number = wanted->number, found = SP_COLUMN_NONE;
+
+    if (!number)
+        return SP_COLUMN_NONE;
+    if (wanted->name && has_names(c->reader)) {
+        if (number <= columns && strcmp(name_of(c, number - 1), wanted->name) == 0)
+            return number - 1; /* it may be one of two of that name */
+        for (size_t i = 0; i < columns && found == SP_COLUMN_NONE; i++)
+            if (strcmp(name_of(c, i), wanted->name) == 0)
+                found = i;
+        return found;
+    }
+    if (has_names(c->reader) || !r->delimiter)
+        return SP_COLUMN_NONE;
+    if (columns == r->columns)
+        return number - 1;
+    if (!c->options->no_labels || !r->label.number || columns + 1 != r->columns || number == r->label.number)
+        return SP_COLUMN_NONE;
+    return number - 1 - (number > r->label.number);
+}
+
+/* The two texts of training, of which the file has one. */
+static int half_a_pair(const struct chooser *c, const struct sp_data_column *there)
+{
+    const struct sp_data_layout *r = c->remembered;
+    struct sp_buf why = SP_BUF(4096);
+    int rc = sp_buf_puts(&why, "training used two texts, ");
+
+    if (rc == 0)
+        rc = say_column(&why, &r->text);
+    if (rc == 0)
+        rc = sp_buf_puts(&why, " and ");
+    if (rc == 0)
+        rc = say_column(&why, &r->pair);
+    if (rc == 0)
+        rc = sp_buf_puts(&why, ", and this file has ");
+    if (rc == 0)
+        rc = there ? say_column(&why, there) : sp_buf_puts(&why, "no pair");
+    if (rc == 0)
+        rc = sp_buf_puts(&why, there ? " alone; set text_column, and text_pair_column if there is a second text"
+                                     : "; set text_column and text_pair_column");
+    if (rc == 0)
+        rc = refuse(c, why.data);
+    sp_buf_free(&why);
+    return rc;
+}
+
+/* The columns of training, where the file has them. */
+static int choose_remembered(const struct chooser *c)
+{
+    const struct sp_data_layout *r = c->remembered;
+    size_t text, pair;
+
+    if (!r)
+        return 0;
+    text = find_remembered(c, &r->text);
+    text = text == c->out->label ? SP_COLUMN_NONE : text;
+    pair = find_remembered(c, &r->pair);
+    if (r->pair.number && (text == SP_COLUMN_NONE) != (pair == SP_COLUMN_NONE))
+        return half_a_pair(c, text == SP_COLUMN_NONE ? &r->pair : &r->text);
+    c->out->text = text;
+    c->out->pair = pair;
+    return 0;
+}
+
+/* What was chosen in place of the columns of training: the adapter's number of texts stays. */
+static int check_instead(const struct chooser *c)
+{
+    const struct sp_data_layout *r = c->remembered;
+    struct sp_buf text = SP_BUF(4096);
+    int rc;
+
+    if (!r || !r->text.number || c->out->text == SP_COLUMN_NONE)
+        return 0;
+    if (r->pair.number && c->out->pair == SP_COLUMN_NONE)
+        return half_a_pair(c, NULL);
+    if (!r->pair.number && c->out->pair != SP_COLUMN_NONE)
+        return refuse(c, "training used single texts, and this file has a pair of them; set text_column");
+    rc = sp_buf_puts(&text, "training used ");
+    if (rc == 0)
+        rc = say_column(&text, &r->text);
+    if (rc == 0)
+        rc = sp_buf_printf(&text, ", which this file does not have; read instead: column %zu", c->out->text + 1);
+    if (rc == 0 && has_names(c->reader))
+        rc = sp_buf_printf(&text, " \"%s\"", name_of(c, c->out->text));
+    if (rc == 0)
+        c->out->instead = text.data;
+    else
+        sp_buf_free(&text);
+    return rc;
+}
+
+/* ---- the label --------------------------------------------------------------------------------------------------------- */
+
+static int choose_label(const struct chooser *c)
+{
+    const char *name = c->options->label_column ? c->options->label_column : "label";
+    int rc;
+
+    if (!c->options->label_column && c->remembered) {
+        c->out->label = find_remembered(c, &c->remembered->label);
+        if (c->out->label != SP_COLUMN_NONE)
+            return 0;
+    }
+    rc = sp_reader_find_column(&c->out->label, c->reader, name,
+                               c->options->label_column ? "label_column" : "label_column is not set");
+    if (rc == SP_ECONFIG && c->options->no_labels) {
+        c->out->label = SP_COLUMN_NONE;
+        rc = 0;
+    }
+    return rc;
+}
+
+/* ---- the texts --------------------------------------------------------------------------------------------------------- */
+
+/* The first column of that name that is not the label's, from a number on. */
+static size_t find_text(const struct chooser *c, const char *name, size_t from)
+{
+    for (size_t i = from; name && i < count(c); i++)
+        if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
+            return i;
+    return SP_COLUMN_NONE;
+}
+
+/* Refuses a name that another column has as well. */
+static int check_once(const struct chooser *c, size_t column)
+{
+    const char *name = column == SP_COLUMN_NONE ? NULL : name_of(c, column);
+
+    if (find_text(c, name, column + 1) == SP_COLUMN_NONE)
+        return 0;
+    return sp_reader_find_column(&column, c->reader, name, "text_column is not set");
+}
+
+/* The pairs and single texts that data sets of the GLUE kind use, in order of preference. */
+static int choose_known(const struct chooser *c)
+{
+    static const char *const known[][2] = {
+        { "sentence1", "sentence2" },
+        { "question1", "question2" },
+        { "premise", "hypothesis" },
+        { "question", "sentence" },
+        { "#1 String", "#2 String" },
+        { "sentence1", NULL },
+        { "sentence", NULL },
+        { "text", NULL },
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        size_t text = find_text(c, known[i][0], 0), pair = find_text(c, known[i][1], 0);
+
+        if (text == SP_COLUMN_NONE || (known[i][1] && pair == SP_COLUMN_NONE))
+            continue;
+        c->out->text = text;
+        c->out->pair = pair;
+        SP_TRY(check_once(c, text));
+        return check_once(c, pair);
+    }
+    return 0;
+}
+
+/* Whether all values of the column are classes of the head: a label that nobody named. */
+static bool holds_classes(const struct chooser *c, size_t column)
+{
+    const struct sp_labels *labels = c->options->labels;
+    json_t *values = c->sample->columns[column].values;
+    const char *value;
+    json_t *rows;
+    size_t found = 0;
+
+    json_object_foreach(values, value, rows)
+        for (size_t i = 0; labels && i < labels->count; i++)
+            found += strcmp(value, labels->names[i]) == 0;
+    return found > 0 && found == json_object_size(values);
+}
+
+/* Columns that may be the text, of a kind at least; the first one goes to *first. Of those that hold one value, only such as
+ * repeat a text. */
+static size_t candidates(const struct chooser *c, enum sp_kind least, size_t *first)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count(c); i++) {
+        const struct sp_sample_column *column = &c->sample->columns[i];
+        enum sp_kind kind = sp_sample_kind(column);
+
+        if (i == c->out->label || kind < least || (kind == SP_KIND_CONSTANT && !column->texts) || holds_classes(c, i))
+            continue;
+        if (found++ == 0)
+            *first = i;
+    }
+    return found;
+}
+
+/* The column that is left when the label is taken away, where that is one; in training it must not be one of numbers. */
+static bool choose_only(const struct chooser *c)
+{
+    size_t labels = c->out->label != SP_COLUMN_NONE, left = c->out->label == 0;
+
+    if (count(c) != labels + 1 || (labels && sp_sample_kind(&c->sample->columns[left]) <= SP_KIND_OTHER))
+        return false;
+    c->out->text = left;
+    return true;
+}
+
+/* The one column that looks like text: of several words, or without such a one, of words. */
+static int choose_looking(const struct chooser *c)
+{
+    bool ids = c->out->ids && find_text(c, "input_ids", 0) != SP_COLUMN_NONE;
+    size_t found = SP_COLUMN_NONE, texts;
+
+    if (!ids && choose_only(c))
+        return 0;
+    texts = candidates(c, SP_KIND_TEXT, &found);
+    if (texts == 0 && !ids)
+        texts = candidates(c, SP_KIND_CLASS, &found);
+    if (texts == 0 && !ids)
+        texts = candidates(c, SP_KIND_CONSTANT, &found);
+    if (texts == 1)
+        c->out->text = found;
+    if (texts == 1 || ids)
+        return 0;
+    return refuse(c, texts ? "text_column is not set, and more than one column could be the text; set it, and text_pair_column "
+                             "where two texts belong together"
+                           : "no column with text; set text_column");
+}
+
+/* Two options that name one column, by name and by number. */
+static int check_different(const struct sp_reader *reader, size_t a, size_t b, const char *option, const char *other)
+{
+    if (a != b || a == SP_COLUMN_NONE)
+        return 0;
+    return sp_error(SP_ECONFIG, "%s: %s and %s are the same column, number %zu (\"%s\"); change one",
+                    sp_reader_path(reader), option, other, a + 1, sp_reader_column_name(reader, a));
+}
+
+/* The columns that the options name. */
+static int choose_named(const struct chooser *c)
+{
+    const struct sp_dataset_options *options = c->options;
+    const char *label = options->label_column ? "label_column" : "the label, by default \"label\",";
+    struct sp_layout *out = c->out;
+
+    SP_TRY(sp_reader_find_column(&out->text, c->reader, options->text_column, "text_column"));
+    if (options->text_pair_column)
+        SP_TRY(sp_reader_find_column(&out->pair, c->reader, options->text_pair_column, "text_pair_column"));
+    else if (c->remembered)
+        out->pair = find_remembered(c, &c->remembered->pair);
+    if (options->no_labels && !options->label_column)
+        out->label = SP_COLUMN_NONE;
+    SP_TRY(check_different(c->reader, out->text, out->pair, "text_column", "text_pair_column"));
+    SP_TRY(check_different(c->reader, out->text, out->label, "text_column", label));
+    return check_different(c->reader, out->pair, out->label, "text_pair_column", label);
+}
+
+static int choose_columns(const struct chooser *c)
+{
+    struct sp_layout *out = c->out;
+
+    SP_TRY(choose_label(c));
+    if (c->options->text_pair_column && !c->options->text_column)
+        return sp_error(SP_ECONFIG, "text_pair_column is set but text_column is not");
+    if (c->options->text_column)
+        return choose_named(c);
+    out->ids = sp_reader_is_jsonl(c->reader);
+    SP_TRY(choose_remembered(c));
+    if (out->text != SP_COLUMN_NONE) {
+        out->ids = false;
+        return 0;
+    }
+    SP_TRY(choose_known(c));
+    if (out->text == SP_COLUMN_NONE)
+        SP_TRY(choose_looking(c));
+    return check_instead(c);
+}
+
+/* ---- header and delimiter ---------------------------------------------------------------------------------------------- */
+
+/* The label's column before names are known; SP_COLUMN_NONE where it goes by a name. */
+static size_t label_by_number(const struct sp_sample *p, const struct sp_dataset_options *options)
+{
+    const struct sp_data_layout *r = options->remembered;
+    long long number = 0;
+
+    if (options->label_column)
+        number = is_digits(options->label_column) && sp_text_int(options->label_column, &number) ? number : 0;
+    else if (r && r->delimiter && r->columns == p->count)
+        number = (long long)r->label.number;
+    return number > 0 && (unsigned long long)number <= p->count ? (size_t)number - 1 : SP_COLUMN_NONE;
+}
+
+/* A column's name among the options says that there is a header. */
+static bool choose_header(struct sp_layout *out, const struct sp_sample *p, const struct sp_dataset_options *options)
+{
+    const struct sp_data_layout *r = options->remembered;
+    const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
+
+    if (options->has_header != SP_HEADER_AUTO)
+        return options->has_header == SP_HEADER_YES;
+    if (r && r->no_header && (p->count == r->columns || (options->no_labels && p->count + 1 == r->columns)))
+        return false;
+    out->header_guessed = true;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (named[i] && !is_digits(named[i]))
+            return true;
+    return sp_header_guess(p, label_by_number(p, options), options);
+}
+
+int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
+{
+    struct sp_reader_options of_reader = { .quotes = options->quotes };
+    struct sp_sample sample = { 0 };
+    struct chooser chooser = { out, reader, &sample, options, options->remembered };
+    struct sp_row row;
+    int rc;
+
+    *out = (struct sp_layout){ .text = SP_COLUMN_NONE, .pair = SP_COLUMN_NONE, .label = SP_COLUMN_NONE };
+    SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, options));
+    SP_TRY(sp_reader_restart(reader, &of_reader));
+    if (sp_reader_column_count(reader) == 0) {
+        SP_TRY(sp_reader_next(reader, &row)); /* it says what is wrong with the first one */
+        return sp_error(SP_EFORMAT, "%s has no rows", sp_reader_path(reader));
+    }
+    SP_GO(sp_sample_read(&sample, reader));
+    if (!sp_reader_is_jsonl(reader))
+        of_reader.header = choose_header(out, &sample, options);
+    if (!of_reader.header)
+        SP_GO(sp_sample_take_first(&sample));
+    SP_GO(sp_reader_restart(reader, &of_reader));
+    rc = choose_columns(&chooser);
+out:
+    sp_sample_free(&sample);
+    if (rc < 0)
+        sp_layout_release(out);
+    return rc;
+}
+
+void sp_layout_release(struct sp_layout *layout)
+{
+    free(layout->instead);
+    layout->instead = NULL;
+}

@@ -1,0 +1,40 @@
+/*
+ * What a data file is (layer 4, private to this folder): its delimiter, whether it has a header, and which columns are text,
+ * second text and label, all decided here, before it is read, from its first rows (sample.h) and from what is asked for. The
+ * rules stand in dataset.h.
+ */
+#ifndef SP_DATA_LAYOUT_H
+#define SP_DATA_LAYOUT_H
+
+#include "runtime/data/dataset.h"
+#include "runtime/data/sample.h"
+
+#define SP_COLUMN_NONE SIZE_MAX
+
+struct sp_layout {
+    size_t text, pair, label; /* from 0, or SP_COLUMN_NONE */
+    bool ids;                 /* jsonl: a row that has `input_ids` gives those */
+    bool header_guessed, delimiter_guessed;
+    char *instead; /* what is read in place of the columns that training used; NULL: nothing is */
+};
+
+/* Decides about a reader that is only opened, and restarts it as was decided; SP_ECONFIG where that cannot be done, SP_EFORMAT for
+ * a file without rows. */
+int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options);
+void sp_layout_release(struct sp_layout *layout); /* safe on a zeroed one */
+
+/* delimiter.c: the file's delimiter, 0 for jsonl; *guessed when it is not the one that was asked for or that the file's name
+ * stands for. Leaves the reader anywhere. */
+int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options);
+
+/* header.c: whether the first row names the columns. `label` is the label's column, or SP_COLUMN_NONE where it is not known
+ * yet. */
+bool sp_header_guess(const struct sp_sample *sample, size_t label, const struct sp_dataset_options *options);
+
+/* header.c: whether a field is one of the names that data sets give to columns. */
+bool sp_header_is_known(const char *name);
+
+/* A delimiter for messages: "," or a tab. */
+const char *sp_delimiter_name(char buffer[4], char delimiter);
+
+#endif

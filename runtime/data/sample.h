@@ -1,0 +1,61 @@
+/*
+ * What a file's columns look like, from its first rows (layer 4, private to this folder). Layout (layout.h) decides by it what a
+ * file's columns are. Nothing is decided here, and bad rows are passed over: whoever reads the file will be told.
+ */
+#ifndef SP_DATA_SAMPLE_H
+#define SP_DATA_SAMPLE_H
+
+#include "runtime/data/reader.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SP_SAMPLE_ROWS ((size_t)1000)        /* as many are looked at, */
+#define SP_SAMPLE_BYTES ((size_t)4 << 20)    /* or rows of so many bytes */
+#define SP_SAMPLE_VALUES ((size_t)512)       /* different values that are kept of a column */
+
+enum sp_kind {
+    SP_KIND_EMPTY,
+    SP_KIND_INTEGER,
+    SP_KIND_NUMBER,
+    SP_KIND_OTHER,    /* jsonl: arrays and objects */
+    SP_KIND_CONSTANT, /* one value in several rows */
+    SP_KIND_CLASS,    /* few values, which return */
+    SP_KIND_WORD,     /* words, codes, dates, paths: mostly no text of several words */
+    SP_KIND_TEXT,
+};
+
+struct sp_sample_column {
+    size_t filled, missing, integers, numbers, texts, others; /* rows with a value at all; those of them that are ... */
+    size_t longest;                                  /* bytes of a value */
+    json_t *values;                                  /* value -> rows with it, SP_SAMPLE_VALUES at most */
+    bool many;                                       /* there are more */
+    char *example;                                   /* the first value's beginning; NULL while there is none */
+};
+
+struct sp_sample {
+    struct sp_sample_column *columns;
+    size_t count, rows;
+    char **first; /* [count]: the first row's fields, of csv and tsv; the columns do not count it. NULL in an empty file */
+};
+
+/* Looks at the first rows from where the reader stands; it must have been restarted without a header. */
+int sp_sample_read(struct sp_sample *out, struct sp_reader *reader);
+void sp_sample_free(struct sp_sample *sample); /* safe on a zeroed one */
+
+/* Counts the first row as well, which is no header. */
+int sp_sample_take_first(struct sp_sample *sample);
+
+enum sp_kind sp_sample_kind(const struct sp_sample_column *column);
+
+/* Whether a value is made of several words, as a text is. */
+bool sp_sample_is_text(const char *value, size_t length);
+
+/* Whether all values are numbers, those that are missing aside. */
+bool sp_sample_is_numeric(const struct sp_sample_column *column);
+
+/* Rows whose value in the column is this one; only values that are kept are found. */
+size_t sp_sample_rows_with(const struct sp_sample_column *column, const char *value);
+
+#endif

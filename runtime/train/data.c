@@ -1,0 +1,238 @@
+#include "runtime/train/data.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN 10 /* classes in a message */
+
+struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
+{
+    const struct sp_data_layout *r = run->remembered.format ? &run->remembered : NULL;
+    const struct sp_config *c = run->config;
+    bool tabs_quoted = r && r->quotes && r->delimiter == '\t' && strcmp(r->format, "tsv") == 0;
+
+    return (struct sp_dataset_options){
+        .text_column = c->text_column,
+        .text_pair_column = c->text_pair_column,
+        .label_column = c->label_column,
+        .has_header = c->has_header,
+        .delimiter = sp_config_delimiter(c),
+        .quotes = c->quotes || tabs_quoted,
+        .remembered = r,
+        .task = c->task,
+        .skip_bad_rows = c->skip_bad_rows,
+        .max_seq_length = run->max_seq_length,
+        .vocab_size = (size_t)run->model.vocab_size,
+        .type_count = (size_t)run->model.type_vocab_size,
+    };
+}
+
+/* ---- what is said -------------------------------------------------------------------------------------------------------- */
+
+/* Rows of each class of the data set's own labels; NULL when out of memory. */
+static size_t *count_classes(const struct sp_dataset *d)
+{
+    size_t *rows = sp_calloc(d->labels.count, sizeof *rows);
+
+    for (size_t i = 0; rows && d->classes && i < d->count; i++)
+        rows[d->classes[i]]++;
+    return rows;
+}
+
+/* "classification, 2 classes: neg 12, pos 14"; without counts where no labels were read, then the head's. */
+static int say_task(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d, const size_t *rows)
+{
+    enum sp_task task = d->task == SP_TASK_AUTO ? run->task : d->task;
+    const struct sp_labels *labels = d->classes ? &d->labels : &run->labels;
+
+    if (task != SP_TASK_CLASSIFICATION)
+        return sp_buf_puts(out, task == SP_TASK_REGRESSION ? "regression" : "no labels");
+    SP_TRY(sp_buf_printf(out, "classification, %zu classes:", labels->count));
+    for (size_t i = 0; i < labels->count && i < SHOWN; i++) {
+        SP_TRY(sp_buf_printf(out, "%s %s", i ? "," : "", labels->names[i]));
+        if (d->classes)
+            SP_TRY(sp_buf_printf(out, " (%zu)", rows[i]));
+    }
+    return labels->count > SHOWN ? sp_buf_printf(out, " and %zu more", labels->count - SHOWN) : 0;
+}
+
+static int say_column(struct sp_buf *out, const char *what, const struct sp_data_column *column, bool delimited,
+                      const char *none)
+{
+    if (!column->number)
+        return sp_buf_printf(out, "; %s: %s", what, none);
+    if (!delimited) /* jsonl: keys have no number that means anything */
+        return sp_buf_printf(out, "; %s: \"%s\"", what, column->name);
+    SP_TRY(sp_buf_printf(out, "; %s: column %zu", what, column->number));
+    return column->name ? sp_buf_printf(out, " \"%s\"", column->name) : 0;
+}
+
+static int say_file(struct sp_buf *out, const struct sp_dataset *d)
+{
+    const struct sp_data_layout *l = &d->layout;
+
+    if (!l->delimiter)
+        return 0;
+    SP_TRY(sp_buf_puts(out, l->header ? "; header: the first row" : "; header: none"));
+    SP_TRY(sp_buf_puts(out, d->header_guessed ? " (guessed; has_header decides)" : ""));
+    if (l->delimiter == '\t')
+        SP_TRY(sp_buf_puts(out, "; delimiter: tab"));
+    else
+        SP_TRY(sp_buf_printf(out, "; delimiter: \"%c\"", l->delimiter));
+    return sp_buf_puts(out, d->delimiter_guessed ? " (guessed; delimiter decides)" : "");
+}
+
+/* In one line: task, classes, columns, header, delimiter. */
+static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d, const size_t *rows)
+{
+    const struct sp_data_layout *l = &d->layout;
+    bool labels = d->classes || d->values;
+
+    SP_TRY(say_task(out, run, d, rows));
+    SP_TRY(say_column(out, "text", &l->text, l->delimiter != 0, "token ids"));
+    SP_TRY(say_column(out, "second text", &l->pair, l->delimiter != 0, "none"));
+    SP_TRY(say_column(out, "label", &l->label, l->delimiter != 0, "none"));
+    if (!labels && l->label.number)
+        SP_TRY(sp_buf_puts(out, ", not read"));
+    return say_file(out, d);
+}
+
+/* One class of a kind: its name, and how many there are. */
+struct odd {
+    const char *name;
+    size_t count, rows;
+};
+
+static void add(struct odd *odd, const char *name, size_t rows)
+{
+    if (!odd->count++)
+        *odd = (struct odd){ name, 1, rows };
+}
+
+/* Classes, made of the file's labels, that are probably none. */
+static void warn_of_classes(const struct sp_dataset *d, const size_t *rows, const char *path)
+{
+    struct odd missing = { 0 }, single = { 0 }, comma = { 0 };
+
+    for (size_t i = 0; i < d->labels.count; i++) {
+        const char *name = d->labels.names[i];
+
+        if (sp_label_is_missing(name))
+            add(&missing, name, rows[i]);
+        if (sp_label_has_decimal_comma(name))
+            add(&comma, name, rows[i]);
+        if (rows[i] == 1)
+            add(&single, name, 1);
+    }
+    if (missing.count)
+        sp_log(SP_LOG_WARNING, "%s: the class \"%s\" (%zu row%s) looks like a missing value; if it is one, correct these rows or "
+               "remove them", path, missing.name, missing.rows, missing.rows == 1 ? "" : "s");
+    if (comma.count)
+        sp_log(SP_LOG_WARNING, "%s: label \"%s\" has a decimal comma, and so is the name of a class; for numbers write a point",
+               path, comma.name);
+    if (single.count == 1)
+        sp_log(SP_LOG_WARNING, "%s: class \"%s\" has one row only", path, single.name);
+    else if (single.count)
+        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is \"%s\"", path, single.count, single.name);
+}
+
+void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const char *path)
+{
+    struct sp_buf use = SP_BUF((size_t)1 << 16);
+    size_t *rows = count_classes(d);
+
+    sp_log(SP_LOG_INFO, "%s: %zu rows, %zu tokens", path, d->count, d->tokens);
+    if (rows && say_use(&use, run, d, rows) == 0)
+        sp_log(SP_LOG_INFO, "%s: %s", path, use.data);
+    if (d->whole_labels)
+        sp_log(SP_LOG_INFO, "%s: its labels are whole numbers with a point (1.0), which are taken for classes; for numbers to "
+               "predict set task: regression", path);
+    if (d->instead)
+        sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
+    if (rows && d == &run->train)
+        warn_of_classes(d, rows, path);
+    if (d->truncated)
+        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated, d->count,
+               run->max_seq_length);
+    if (d->skipped)
+        sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);
+    sp_buf_free(&use);
+    free(rows);
+}
+
+/* ---- what is kept ---------------------------------------------------------------------------------------------------------- */
+
+static json_t *column_json(const struct sp_data_column *column)
+{
+    return column->number ? json_pack("{s:s?, s:I}", "name", column->name, "number", (json_int_t)column->number) : json_null();
+}
+
+int sp_run_layout_json(json_t **out, const struct sp_data_layout *l)
+{
+    bool delimited = l->delimiter != '\0';
+    char delimiter[2] = { l->delimiter };
+
+    *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s?, s:o}", "format", l->format, "columns", (json_int_t)l->columns,
+                     "text_column", column_json(&l->text), "text_pair_column", column_json(&l->pair), "label_column",
+                     column_json(&l->label), "has_header", delimited ? json_boolean(l->header) : json_null(), "delimiter",
+                     delimited ? delimiter : NULL, "quotes", delimited ? json_boolean(l->quotes) : json_null());
+    return *out ? 0 : sp_error(SP_ENOMEM, "out of memory");
+}
+
+static int malformed(const struct sp_adapter *adapter, const char *key)
+{
+    return sp_error(SP_EFORMAT, "%s/adapter.json: \"data\": \"%s\" is missing or malformed", adapter->dir, key);
+}
+
+static int recall_string(char **out, const struct sp_adapter *adapter, const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    if (!text)
+        return malformed(adapter, key);
+    *out = sp_strdup(text);
+    return *out ? 0 : SP_ENOMEM;
+}
+
+static int recall_column(struct sp_data_column *out, const struct sp_adapter *adapter, const char *key, size_t columns)
+{
+    const json_t *column = json_object_get(adapter->data, key), *number = json_object_get(column, "number");
+
+    if (json_is_null(column))
+        return 0;
+    if (!json_is_integer(number) || json_integer_value(number) < 1 || (size_t)json_integer_value(number) > columns)
+        return malformed(adapter, key);
+    out->number = (size_t)json_integer_value(number);
+    return json_is_null(json_object_get(column, "name")) ? 0 : recall_string(&out->name, adapter, column, "name");
+}
+
+int sp_run_recall(struct sp_run *run)
+{
+    const struct sp_adapter *adapter = run->adapter;
+    const json_t *data = adapter->data, *columns = json_object_get(data, "columns"), *delimiter = json_object_get(data, "delimiter");
+    const char *given = json_string_value(json_object_get(adapter->config, "has_header"));
+    struct sp_data_layout *out = &run->remembered;
+
+    if (!data)
+        return 0;
+    if (!json_is_integer(columns) || json_integer_value(columns) < 1 || json_integer_value(columns) > (json_int_t)SP_READER_MAX_COLUMNS)
+        return malformed(adapter, "columns");
+    out->columns = (size_t)json_integer_value(columns);
+    SP_TRY(recall_column(&out->text, adapter, "text_column", out->columns));
+    SP_TRY(recall_column(&out->pair, adapter, "text_pair_column", out->columns));
+    SP_TRY(recall_column(&out->label, adapter, "label_column", out->columns));
+    if (!json_is_null(delimiter)) {
+        if (json_string_length(delimiter) != 1)
+            return malformed(adapter, "delimiter");
+        out->delimiter = json_string_value(delimiter)[0];
+        out->header = json_is_true(json_object_get(data, "has_header"));
+        out->quotes = json_is_true(json_object_get(data, "quotes"));
+        out->no_header = given && strcmp(given, "false") == 0;
+    }
+    return recall_string(&out->format, adapter, data, "format");
+}

@@ -1,0 +1,152 @@
+#!/bin/sh
+# Data files as people have them, from outside: which columns train, eval and predict use, that they say so, and that an adapter
+# remembers them. The rules in detail: tests/unit/test_layout.c.
+. "${srcdir:-.}/tests/cli/tap.sh"
+model=$folder/model
+tests/cli/model_tool random "$model" 1
+cat >"$folder/run.yaml" <<EOF
+model_name_or_path: $model
+output_dir: $folder/result
+max_steps: 1
+max_seq_length: 32
+sparse: {count: 50, metric: magnitude}
+EOF
+adapter=$folder/result/adapter
+
+# file NAME TEXT: a data file, by printf.
+file() { printf "$2" >"$folder/$1"; }
+# train FILE [ARG]...
+train() {
+    rows=$1
+    shift
+    run train "$folder/run.yaml" --set "train_file=$folder/$rows" "$@"
+}
+predict() {
+    rows=$1
+    shift
+    run predict --model "$model" --adapter "$adapter" --input "$folder/$rows" --output - "$@"
+}
+# says FILE TEXT: the last run succeeded, and said so of the file.
+says() { [ "$status" = 0 ] && grep -qF -e "$folder/$1: $2" "$folder/err"; }
+silent() { [ "$status" = 0 ] && ! grep -q -e "$1" "$folder/err"; }
+# same FILE: the last predictions are those of the texts in FILE alone.
+same() {
+    cp "$folder/out" "$folder/kept"
+    predict "$1" && cp "$folder/out" "$folder/alone"
+    [ "$(wc -l <"$folder/kept")" = 4 ] && cmp -s "$folder/kept" "$folder/alone"
+}
+# fails STATUS TEXT: as fails_with, after what the run says on its way.
+fails() { [ "$status" = "$1" ] && [ ! -s "$folder/out" ] && grep 'speft-cl: error: ' "$folder/err" | grep -qF -e "$2"; }
+
+texts='a b c,pos\nd e f,neg\na c e,pos\nb d f,neg\n'
+file texts.jsonl '{"text": "a b c"}\n{"text": "d e f"}\n{"text": "a c e"}\n{"text": "b d f"}\n'
+
+# ---- the file that was trained on, predicted: its texts alone
+file named.csv "review,sentiment\n$texts"
+train named.csv --set label_column=sentiment
+test_that 'train says what it uses' says named.csv 'classification, 2 classes: neg (2), pos (2); text: column 1 "review"; second text: none; label: column 2 "sentiment"; header: the first row (guessed; has_header decides); delimiter: ","'
+predict named.csv
+test_that 'predict uses it again' says named.csv 'classification, 2 classes: neg, pos; text: column 1 "review"; second text: none; label: column 2 "sentiment", not read; header: the first row'
+test_that '  which is the texts alone' same texts.jsonl
+test_that '  and says what it reads instead' says texts.jsonl \
+    'training used column "review", which this file does not have; read instead: column 1 "text"'
+run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/named.csv"
+test_that 'eval uses it again' says named.csv 'classification, 2 classes: neg (2), pos (2); text: column 1 "review"; second text: none; label: column 2 "sentiment"; header'
+file numbered.tsv "$(printf %s "$texts" | tr , '\t')"
+train numbered.tsv --set label_column=2
+predict numbered.tsv
+test_that 'columns by number' says numbered.tsv 'classification, 2 classes: neg, pos; text: column 1; second text: none; label: column 2, not read; header: none (guessed; has_header decides); delimiter: tab'
+test_that '  the texts alone' same texts.jsonl
+run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/numbered.tsv"
+test_that '  in eval' says numbered.tsv 'classification, 2 classes: neg (2), pos (2); text: column 1; second text: none; label: column 2;'
+file swapped.csv 'pos,a b c\nneg,d e f\npos,a c e\nneg,b d f\n'
+train swapped.csv --set label_column=1
+predict swapped.csv
+test_that 'the label first' same texts.jsonl
+train swapped.csv --set label_column=1 --set "validation_file=$folder/swapped.csv"
+test_that 'and in a validation file' test "$(grep -cF 'text: column 2; second text: none; label: column 1;' "$folder/err")" = 2
+for key in '"format": "csv"' '"columns": 2' '"has_header": false' '"delimiter": ","' '"number": 2'; do
+    test_that "adapter.json keeps $key" grep -qF "$key" "$adapter/adapter.json"
+done
+
+# ---- one column with a header
+file one.csv 'utterance\na b c\nd e f\na c e\nb d f\n'
+file renamed.csv "utterance,label\n$texts"
+train renamed.csv
+predict one.csv
+test_that 'a header that is an unknown word' says one.csv 'classification, 2 classes: neg, pos; text: column 1 "utterance"; second text: none; label: none; header: the first row'
+test_that '  is no row' same texts.jsonl
+run predict --model "$model" --adapter "$adapter" --input "$folder/one.csv" --output - --set has_header=false
+test_that '  unless that is asked for' test "$(wc -l <"$folder/out")" = 5
+
+# ---- which column is the text
+file id.csv 'id,review,label\n17,a b c,pos\n18,d e,neg\n'
+train id.csv
+test_that 'an ID is no text' says id.csv 'classification, 2 classes: neg (1), pos (1); text: column 2 "review"; second text: none;'
+file news.csv 'Class Index,Title,Description\n3,a b,c d e\n4,b a,e f c\n'
+train news.csv --set label_column='Class Index'
+test_that 'two texts' fails 2 "$folder/news.csv: text_column is not set, and more than one column could be the text"
+test_that '  with kind and example' grep -qxF '    2 "Title": text, such as "a b"' "$folder/err"
+train news.csv --set label_column='Class Index' --set text_column=Title --set text_pair_column=3
+test_that '  of which both were named' says news.csv 'classification, 2 classes: 3 (1), 4 (1); text: column 2 "Title"; second text: column 3 "Description"'
+predict news.csv
+test_that '  and are used again' says news.csv 'classification, 2 classes: 3, 4; text: column 2 "Title"; second text: column 3 "Description"; label: column 1 "Class Index", not read'
+predict texts.jsonl
+test_that 'a pair has no single text for it' fails 2 'training used two texts, column "Title" and column "Description"'
+
+# ---- labels
+file whole.csv 'text,label\na,1.0\nb,0.0\nc,1.0\nd,0.0\n'
+train whole.csv
+test_that '1.0 and 0.0 are classes' says whole.csv 'classification, 2 classes: 0 (2), 1 (2);'
+test_that '  which is said' says whole.csv 'its labels are whole numbers with a point (1.0)'
+train whole.csv --set task=regression
+test_that '  or numbers, where the task says so' says whole.csv 'regression; text'
+test_that '  without a word' silent 'whole numbers'
+file odd.csv 'text,label\na,pos\nb,NA\nc,pos\nd,NA\ne,"3,5"\nf,neg\ng,neg\n'
+train odd.csv
+test_that 'a class that is a missing value' says odd.csv 'the class "NA" (2 rows) looks like a missing value'
+test_that 'a class of one row' says odd.csv 'class "3,5" has one row only'
+test_that 'a decimal comma' says odd.csv 'label "3,5" has a decimal comma'
+train odd.csv --set task=regression
+test_that '  is no number' fails 1 "$folder/odd.csv:2: label \"pos\" is not a number"
+file comma.csv 'text,label\na,"3,5"\n'
+train comma.csv --set task=regression
+test_that '  and what to do' fails 1 "$folder/comma.csv:2: label \"3,5\" is not a number, as regression needs; write a point"
+
+# ---- delimiters
+file excel.csv 'text;label\na, b and c;pos\nd;neg\n'
+train excel.csv
+test_that 'semicolons' says excel.csv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: ";" (guessed; delimiter decides)'
+file twice.csv 'text;label\na;b;pos\nd;neg\n'
+train twice.csv
+test_that 'that do not fit' fails 2 'with ";" it has 2, but line 2 has 3. Set delimiter'
+train excel.csv --set 'delimiter=;'
+test_that 'set' says excel.csv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: ";"'
+test_that '  it is no guess' silent 'delimiter decides'
+train excel.csv --set delimiter=semicolon
+test_that 'a word that is no delimiter' fails 2 'delimiter: found "semicolon", expected auto, tab or one character'
+file colon.csv 'body:label\na b:pos\nd e:neg\n'
+train colon.csv --set delimiter=:
+predict colon.csv
+test_that 'the delimiter of training' says colon.csv 'classification, 2 classes: neg, pos; text: column 1 "body"; second text: none; label: column 2 "label", not read; header: the first row (guessed; has_header decides); delimiter: ":"'
+
+# ---- jsonl: numbers that nobody needs
+file nan.jsonl '{"text": "a", "label": "x", "p": NaN}\n{"text": "b", "label": "y", "n": 100000000000000000000000000000}\n'
+train nan.jsonl
+test_that 'NaN in a field that is not used' says nan.jsonl 'classification, 2 classes: x (1), y (1); text: "text"; second text: none; label: "label"'
+file used.jsonl '{"text": "a", "label": 1}\n{"text": "b", "label": NaN}\n'
+train used.jsonl
+test_that '  and in one that is' fails 1 "$folder/used.jsonl:2: the label (\"label\") is NaN"
+file used.jsonl '{"text": "a", "label": 1}\n{"text": 1e999, "label": 0}\n'
+train used.jsonl
+test_that '  the text' fails 1 "$folder/used.jsonl:2: \"text\" is not a string"
+
+# ---- an adapter.json that was edited
+train named.csv --set label_column=sentiment
+sed -i 's/"number": 2/"number": 3/' "$adapter/adapter.json"
+predict named.csv
+test_that 'a number of a column that is none' fails 1 "$adapter/adapter.json: \"data\": \"label_column\" is missing or malformed"
+sed -i 's/"columns": 2/"columns": 0/' "$adapter/adapter.json"
+predict named.csv
+test_that 'no columns' fails 1 "$adapter/adapter.json: \"data\": \"columns\" is missing or malformed"
+finish

@@ -1,0 +1,292 @@
+/*
+ * What a data file is found to be: delimiter, header, columns, by its rows, by what is asked for and by what training used. A file
+ * is loaded and what was found rendered: "text pair label" by name or number, "-" for none, then "H" for a header, the delimiter,
+ * and the rows. The tokenizer knows no word, which does not matter here.
+ */
+#include "tests/unit/io_files.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/data/dataset.h"
+#include "runtime/text/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULTS .max_seq_length = 64, .vocab_size = 6, .type_count = 2
+#define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
+#define PLAIN &(struct sp_dataset_options){ DEFAULTS }
+#define INPUT(...) &(struct sp_dataset_options){ DEFAULTS, .no_labels = true, .empty_texts = true, __VA_ARGS__ }
+
+static struct sp_tokenizer *tokenizer;
+
+static int setup(void **state)
+{
+    if (io_setup(state) != 0)
+        return -1;
+    io_write_text("model/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
+    return sp_tokenizer_load(&tokenizer, io_path("model"));
+}
+
+static int teardown(void **state)
+{
+    sp_tokenizer_free(tokenizer);
+    return io_teardown(state);
+}
+
+static void load(struct sp_dataset *out, const char *name, const char *content, const struct sp_dataset_options *options)
+{
+    if (sp_dataset_load(out, io_write_text(name, content), tokenizer, options) < 0)
+        fail_msg("%s", sp_error_message());
+}
+
+static void render_column(struct sp_buf *out, const struct sp_data_column *column)
+{
+    if (!column->number)
+        sp_buf_puts(out, "- ");
+    else if (column->name)
+        sp_buf_printf(out, "%s ", column->name);
+    else
+        sp_buf_printf(out, "%zu ", column->number);
+}
+
+static void finds(const char *name, const char *content, const struct sp_dataset_options *options, const char *expected)
+{
+    struct sp_buf text = SP_BUF(4096);
+    struct sp_dataset set;
+
+    load(&set, name, content, options);
+    render_column(&text, &set.layout.text);
+    render_column(&text, &set.layout.pair);
+    render_column(&text, &set.layout.label);
+    sp_buf_printf(&text, "%s%c %zu", set.layout.header ? "H" : "", set.layout.delimiter ? set.layout.delimiter : 'j', set.count);
+    if (strcmp(text.data, expected) != 0)
+        fail_msg("of %s\n%sfound: %s\nright: %s", name, content, text.data, expected);
+    sp_buf_free(&text);
+    sp_dataset_free(&set);
+}
+
+static void refuses(const char *name, const char *content, const struct sp_dataset_options *options, const char *part)
+{
+    struct sp_dataset set;
+
+    io_assert_error(sp_dataset_load(&set, io_write_text(name, content), tokenizer, options), SP_ECONFIG, name, part, NULL);
+}
+
+#define REVIEWS "the film was good,pos\nthe film was bad,neg\ngreat movie,pos\nawful movie,neg\n"
+
+/* Names above the rows, of every kind. */
+static void test_header(void **state)
+{
+    (void)state;
+    finds("t.csv", "review,sentiment\n" REVIEWS, SET(.label_column = "2"), "review - sentiment H, 4");
+    finds("t.csv", "utterance_en,verdict\n" REVIEWS, SET(.label_column = "2"), "utterance_en - verdict H, 4");
+    finds("t.csv", "Class Index,Title\n3,Wall St. Bears\n4,Oil prices soar\n", SET(.label_column = "1"), "Title - Class Index H, 2");
+    finds("t.csv", "0,1\nthe film was good,1\nbad film,0\n", SET(.label_column = "2"), "0 - 1 H, 2");
+    finds("t.csv", ",0,1\n0,the film was good,1\n1,bad film,0\n", SET(.label_column = "3"), "0 - 1 H, 2");
+    finds("t.csv", ",text,label\n0,the film,1\n1,bad film,0\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "0,text,label\n7,the film,1\n8,bad film,0\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "Timestamp,How did you like our shop today?,Points\n1,so and so,3\n2,not at all,1\n",
+          SET(.label_column = "3"), "How did you like our shop today? - Points H, 2");
+    finds("t.csv", "a,b\nfoo bar,\"3,5\"\nbar foo,\"4,0\"\n", SET(.label_column = "2"), "a - b H, 2");
+    finds("t.csv", "a,b\nfoo bar,1\nbar foo,NA\nbar,0\n", SET(.label_column = "2"), "a - b H, 3");
+    finds("t.csv", "review\nthe film was good\nbad film\n", INPUT(0), "review - - H, 2");
+    finds("t.csv", "utterance\nthe film was good\nbad film\n", INPUT(0), "utterance - - H, 2");
+    finds("t.csv", "id,utterance\n1,the film was good\n2,bad film\n", INPUT(0), "utterance - - H, 2");
+}
+
+/* First rows that look like names. */
+static void test_no_header(void **state)
+{
+    char neg[] = "neg", pos[] = "pos", *names[] = { neg, pos };
+    const struct sp_labels head = { names, 2 };
+
+    (void)state;
+    finds("t.csv", "good,pos\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
+    finds("t.csv", "good,neutral\nthe film was bad,neg\nawful,neg\n", SET(.label_column = "2"), "1 - 2 , 3");
+    finds("t.csv", "review,pos\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5"); /* a text called so */
+    finds("t.csv", "good,pos\nthe film was bad,neg\n", SET(.label_column = "2", .labels = &head), "1 - 2 , 2");
+    finds("t.csv", "good,pos\nthe film was bad,neg\n", INPUT(.labels = &head), "1 - - , 2");
+    finds("t.tsv", "good\t1\nbad\t0\n", SET(.label_column = "2"), "1 - 2 \t 2");
+    finds("t.csv", "3,Wall St.,Bears are back\n4,Oil,Prices soar again\n", SET(.label_column = "1", .text_column = "3"),
+          "3 - 1 , 2");
+    finds("t.csv", "this is a review that ends in a point.,neutral\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
+    finds("t.tsv", "great\nbad\n", INPUT(0), "1 - - \t 2");
+    finds("t.tsv", "great\nbad film\nnot bad at all\nawful\n", INPUT(0), "1 - - \t 4");
+    finds("t.csv", "0,1\n1,0\n", INPUT(.text_column = "1"), "1 - - , 2");
+    finds("t.csv", "review,pos\n" REVIEWS, SET(.label_column = "2", .has_header = SP_HEADER_YES), "review - pos H, 4");
+    finds("t.csv", "review,label\n" REVIEWS, SET(.label_column = "2", .has_header = SP_HEADER_NO), "1 - 2 , 5");
+}
+
+static void test_text(void **state)
+{
+    char a[] = "b", *names[] = { a };
+    const struct sp_labels one = { names, 1 };
+
+    (void)state;
+    finds("t.csv", "id,review,label\n17,the film was good,a\n18,bad film,b\n", PLAIN, "review - label H, 2");
+    finds("t.csv", "id,review,label\nA17,good,a\nA18,bad film,b\n", SET(.text_column = "review"), "review - label H, 2");
+    finds("t.tsv", "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t5\t6\ta b\tb a\n0\t7\t8\tc\td\n", SET(.label_column = "Quality"),
+          "#1 String #2 String Quality H\t 2");
+    finds("t.tsv", "gj04\t1\t\tThe film was good.\ngj04\t0\t*\tThe good was film.\n", SET(.label_column = "2"), "4 - 2 \t 2");
+    finds("t.csv", "0,1467810369,Mon Apr 06 22:19:45 PDT 2009,NO_QUERY,_joe_,that is a bummer\n"
+                   "4,1467810672,Mon Apr 06 22:19:49 PDT 2009,NO_QUERY,mattycus,is fine by me\n", SET(.label_column = "1"), "6 - 1 , 2");
+    finds("t.csv", "id,word,label\n17,good,a\n18,bad,b\n", PLAIN, "word - label H, 2");
+    finds("t.csv", "nr,utterance,klass\n1,\xE5\xBE\x88\xE5\xA5\xBD,a\n2,\xE4\xB8\x8D\xE5\xA5\xBD,b\n", SET(.label_column = "klass"),
+          "utterance - klass H, 2");
+    finds("t.jsonl", "{\"id\":\"x1\",\"body\":\"a b c\",\"meta\":{\"k\":\"a b\"},\"label\":\"b\"}\n"
+                     "{\"id\":\"x2\",\"body\":\"b a\",\"meta\":{},\"label\":\"b\"}\n", SET(.labels = &one), "body - label j 2");
+    finds("t.csv", "id,body\n1,same words\n2,same words\n", INPUT(0), "body - - H, 2");
+    refuses("t.csv", "Class Index,Title,Description\n3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n",
+            SET(.label_column = "Class Index"), "text_column is not set, and more than one column could be the text");
+    refuses("t.csv", "Class Index,Title,Description\n3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n",
+            SET(.label_column = "Class Index"),
+            "Its columns are:\n    1 \"Class Index\", the label: whole numbers, such as \"3\"\n"
+            "    2 \"Title\": text, such as \"Wall St. Bears\"\n    3 \"Description\": text, such as \"They are back\"");
+    refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),
+            "\n    2: text, such as \"");
+    refuses("t.csv", "id,size,label\n1,2.5,a\n2,3.5,b\n", PLAIN, "no column with text; set text_column. Its columns are:\n    1 \"id\"");
+    refuses("t.csv", "id,label\n1,a\n2,b\n", PLAIN, "no column with text");
+    refuses("t.csv", "code,kind,label\nA1,x,a\nB2,y,b\n", PLAIN, "more than one column could be the text");
+}
+
+static void test_delimiter(void **state)
+{
+    (void)state;
+    finds("t.csv", "text;label\na, b and c;x\nd;y\n", PLAIN, "text - label H; 2");
+    finds("t.csv", "text\tlabel\na, b and c\tx\nd\ty\n", PLAIN, "text - label H\t 2");
+    finds("t.tsv", "text,label\n\"a, b\",x\nd,y\n", PLAIN, "text - label H, 2");
+    finds("t.tsv", "text|label\na, b|x\nd|y\n", PLAIN, "text - label H| 2");
+    finds("t.csv", "\"text\";\"label\"\n\"a; b\";\"x\"\n\"d\";\"y\"\n", PLAIN, "text - label H; 2");
+    finds("t.csv", "der Film;3,5\nnaja;4,0\n", SET(.label_column = "2"), "1 - 2 ; 2");
+    finds("t.csv", "text;label\na, b;x\nd;y\n", INPUT(0), "text - label H; 2");
+    finds("t.csv", "a;x\nb;y\n", INPUT(0), "1 - - , 2"); /* a column of texts, for all that is known */
+    finds("t.tsv", "a, x\nb, y\n", INPUT(0), "1 - - \t 2");
+    finds("t.csv", "text,label\n\"a;b\",x\n\"c;d\",y\n", PLAIN, "text - label H, 2");
+    finds("t.tsv", "a, b\t1\nc, d\t0\n", SET(.label_column = "2"), "1 - 2 \t 2");
+    finds("t.csv", "text:label\na:x\nb:y\n", SET(.delimiter = ':'), "text - label H: 2");
+    finds("t.tsv", "text;label\n\"a;b\";x\nb;y\n", SET(.delimiter = ';'), "text - label H; 2");
+    refuses("t.csv", "text;label\na;b;x\nd;y\n", PLAIN, "with \",\" between columns, as its name says, its first row is one column; "
+            "with \";\" it has 2, but line 2 has 3. Set delimiter to the one that is meant");
+    refuses("t.tsv", "text,label\na, b,x\nd,y\n", PLAIN, "with \",\" it has 2, but line 2 has 3");
+    refuses("t.csv", "a, b\tx\nc, d\ty\n", SET(.label_column = "2"), "with \",\" and with a tab between them; set delimiter");
+    refuses("t.tsv", "a,b;x\nc,d;y\n", SET(.label_column = "2"), "with \",\" and with \";\" between them; set delimiter");
+}
+
+/* What training used, as of a csv file without its label read by name or by number. */
+static struct sp_data_layout used(const char *text, size_t text_number, const char *pair, size_t pair_number, const char *label,
+                                  size_t label_number, size_t columns)
+{
+    return (struct sp_data_layout){
+        .format = (char *)(uintptr_t)"csv",
+        .text = { (char *)(uintptr_t)text, text_number },
+        .pair = { (char *)(uintptr_t)pair, pair_number },
+        .label = { (char *)(uintptr_t)label, label_number },
+        .columns = columns,
+        .header = text != NULL,
+        .delimiter = ',',
+    };
+}
+
+/* What is said to be read instead. */
+static void instead(const char *name, const char *content, const struct sp_dataset_options *options, const char *expected)
+{
+    struct sp_dataset set;
+
+    load(&set, name, content, options);
+    assert_non_null(set.instead);
+    assert_string_equal(set.instead, expected);
+    sp_dataset_free(&set);
+}
+
+static void test_remembered(void **state)
+{
+    const struct sp_data_layout named = used("review", 1, NULL, 0, "sentiment", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2),
+                                last = used(NULL, 2, NULL, 0, NULL, 1, 2), pair = used("one", 2, "two", 3, "label", 4, 4);
+    struct sp_dataset set;
+
+    (void)state;
+    finds("t.csv", "review,sentiment\n" REVIEWS, INPUT(.remembered = &named), "review - sentiment H, 4");
+    finds("t.csv", "review,sentiment\n" REVIEWS, SET(.remembered = &named), "review - sentiment H, 4");
+    finds("t.csv", "sentiment,text,review\npos,a b,a b c\nneg,d e,d\n", INPUT(.remembered = &named), "review - sentiment H, 2");
+    finds("t.jsonl", "{\"sentiment\":\"a b\",\"review\":\"c\"}\n", INPUT(.remembered = &named), "review - sentiment j 1");
+    finds("t.csv", "review\ngood\n", INPUT(.remembered = &named), "review - - H, 1");
+    finds("t.csv", REVIEWS, INPUT(.remembered = &named), "1 - 2 , 4");
+    finds("t.csv", REVIEWS, INPUT(.remembered = &numbered), "1 - 2 , 4");
+    finds("t.csv", REVIEWS, SET(.remembered = &numbered), "1 - 2 , 4");
+    finds("t.csv", "pos,good\nneg,bad\n", INPUT(.remembered = &last), "2 - 1 , 2");
+    finds("t.csv", "good\nbad\n", INPUT(.remembered = &last), "1 - - , 2");
+    finds("t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair), "one two label H, 1");
+    finds("t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair, .text_column = "2"), "one two - H, 1");
+    finds("t.csv", "utterance\na b\n", INPUT(.remembered = &named), "utterance - - H, 1"); /* as in training, a header */
+    instead("t.jsonl", "{\"text\":\"a\"}\n", INPUT(.remembered = &named),
+            "training used column \"review\", which this file does not have; read instead: column 1 \"text\"");
+    instead("t.csv", "id,comment\n1,a b\n", INPUT(.remembered = &numbered),
+            "training used column 1, which this file does not have; read instead: column 2 \"comment\"");
+    load(&set, "t.csv", "review,sentiment\n" REVIEWS, INPUT(.remembered = &named));
+    assert_null(set.instead);
+    sp_dataset_free(&set);
+    refuses("t.csv", "one,label\na b,x\nb a,y\n", INPUT(.remembered = &pair),
+            "training used two texts, column \"one\" and column \"two\", and this file has column \"one\" alone; set "
+            "text_column");
+    refuses("t.csv", "body\na b\nb a\n", INPUT(.remembered = &pair), "and this file has no pair; set text_column");
+    refuses("t.csv", "premise,hypothesis\na b,c\n", INPUT(.remembered = &named), "training used single texts, and this file has a pair");
+    refuses("t.csv", "title,body\na b,c d\nb a,d c\n", INPUT(.remembered = &named), "more than one column could be the text");
+}
+
+/* Options of training that the file does not show again. */
+static void test_remembered_options(void **state)
+{
+    struct sp_data_layout colon = used("review", 1, NULL, 0, "sentiment", 2, 2), given = used(NULL, 1, NULL, 0, NULL, 2, 2);
+
+    (void)state;
+    colon.delimiter = ':';
+    finds("t.csv", "review:sentiment\na, b:x\nc:y\n", INPUT(.remembered = &colon), "review - sentiment H: 2");
+    finds("t.csv", "review\na b\nc:d\n", INPUT(.remembered = &colon), "review - - H, 2");
+    given.no_header = true;
+    finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &given), "1 - 2 , 5");
+    finds("t.csv", "review\nbad film\nbad film\n", INPUT(.remembered = &given), "1 - - , 3");
+}
+
+/* Labels that are whole numbers with a point. */
+static void test_whole_labels(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.csv", "text,label\na,1.0\nb,0.0\nc,1.0\n", PLAIN);
+    assert_int_equal(set.task, SP_TASK_CLASSIFICATION);
+    assert_true(set.whole_labels);
+    assert_string_equal(set.labels.names[0], "0");
+    assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0, 1 }), 12);
+    sp_dataset_free(&set);
+    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"b\",\"label\":0.0}\n", PLAIN);
+    assert_int_equal(set.task, SP_TASK_CLASSIFICATION);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na,1.0\nb,0.0\n", SET(.task = SP_TASK_REGRESSION));
+    assert_true(set.task == SP_TASK_REGRESSION && !set.whole_labels && set.values[0] == 1);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na,1.0\nb,0.5\n", PLAIN);
+    assert_true(set.task == SP_TASK_REGRESSION && !set.whole_labels && set.values[0] == 1);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na,1.0\nb,x\n", PLAIN);
+    assert_int_equal(set.labels.count, 2);
+    assert_string_equal(set.labels.names[0], "1");
+    sp_dataset_free(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_delimiter, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remembered_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole_labels, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
