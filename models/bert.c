@@ -59,7 +59,7 @@ static int refuse_variants(const json_t *config, const char *file)
         { "quantization_config", "quantised weights are not supported" },
         { "pruned_heads", "models with pruned heads are not supported" },
     };
-    const char *position = "absolute", *problem = "";
+    const char *position = "absolute";
 
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         const json_t *value = json_object_get(config, variants[i].key);
@@ -71,11 +71,6 @@ static int refuse_variants(const json_t *config, const char *file)
     if (strcmp(position, "absolute") != 0)
         return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported", file,
                         position);
-    if (json_is_string(json_object_get(config, "problem_type")))
-        problem = json_string_value(json_object_get(config, "problem_type"));
-    if (strcmp(problem, "multi_label_classification") == 0)
-        return sp_error(SP_EFORMAT, "%s: \"problem_type\" is \"multi_label_classification\"; a row can have only one label here",
-                        file);
     return 0;
 }
 

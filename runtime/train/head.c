@@ -6,6 +6,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,15 +106,22 @@ static int find_own(struct own_head *out, const struct sp_run *run)
     const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->family->head);
     const json_t *config = sp_checkpoint_config(run->checkpoint);
     const char *problem = json_string_value(json_object_get(config, "problem_type")), *other = other_task(config);
+    char shape[SP_SHAPE_TEXT];
 
-    *out = (struct own_head){ 0 };
-    if (!tensor || tensor->rank != 2 || tensor->shape[1] != (size_t)run->model.hidden_size)
+    *out = (struct own_head){ .outputs = tensor && tensor->rank > 0 ? tensor->shape[0] : 0 };
+    if (!out->outputs)
         return 0;
-    out->outputs = tensor->shape[0];
-    if (other)
+    if (tensor->rank != 2 || tensor->shape[1] != (size_t)run->model.hidden_size)
+        snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->family->head, sp_tensor_describe(shape, tensor),
+                 run->model.hidden_size);
+    else if (out->outputs > SP_LABELS_MAX)
+        snprintf(out->unfit, sizeof out->unfit, "it has %zu classes, more than the limit of %zu", out->outputs, SP_LABELS_MAX);
+    else if (other)
         snprintf(out->unfit, sizeof out->unfit, "it is a %.100s's, not one for the label of a whole text", other);
     else if (out->outputs > 1 && problem && strcmp(problem, "regression") == 0)
         snprintf(out->unfit, sizeof out->unfit, "its problem_type is regression, of %zu values at once", out->outputs);
+    else if (problem && strcmp(problem, "multi_label_classification") == 0)
+        snprintf(out->unfit, sizeof out->unfit, "its problem_type is %s, and a row can have only one label here", problem);
     return out->outputs > 1 && !out->unfit[0] ? name_outputs(out, run) : 0;
 }
 

@@ -124,7 +124,21 @@ model 3 '"problem_type": "regression"'
 run predict --quiet --model "$model" --input "$folder/texts.csv" --output -
 refused "the head of $model cannot be used: its problem_type is regression, of 3 values at once" 1
 
+model 2
+tests/cli/model_tool reshape "$model/model.safetensors" classifier.weight
+train
+replaced 'its classifier.weight is F32 [128], not classes x 64' '"B-PER","O"'
+model 2 '"problem_type": "multi_label_classification"'
+train
+replaced 'its problem_type is multi_label_classification, and a row can have only one label here' '"B-PER","O"'
+run predict --quiet --model "$model" --input "$folder/texts.csv" --output -
+refused "the head of $model cannot be used: its problem_type is multi_label_classification" 1
+model 10001
+train
+replaced 'it has 10001 classes, more than the limit of 10000' '"B-PER","O"'
+
 # ---- numbers to predict
+model 3 '"problem_type": "regression"'
 rows 0.5 1.5 2.25
 train
 test_that "replaced: values" says "replaced by a new one: its problem_type is regression, of 3 values at once"

@@ -157,6 +157,21 @@ run predict --quiet --model "$reference/binary" --input "$folder/rows.jsonl" --o
 test_that 'onto its own input' fails_with 2 'is the input'
 test_that '  which stays' cmp -s "$folder/rows.jsonl" "$reference/binary/eval.jsonl"
 
+# ---- numbers that are none: token 0 takes two finite weights beyond what a float holds, and only the 14th row has it
+tests/cli/model_tool random "$folder/huge" 1
+tests/cli/model_tool head "$folder/huge/model.safetensors" 2
+for name in word_embeddings token_type_embeddings; do
+    tests/cli/model_tool set "$folder/huge/model.safetensors" "embeddings.$name.weight" 7f7fffff
+done
+for row in $(seq 20); do
+    printf '{"input_ids": [2, %d, 3]}\n' $((row == 14 ? 0 : 5))
+done >"$folder/huge.jsonl"
+run predict --quiet --model "$folder/huge" --input "$folder/huge.jsonl" --output "$folder/huge-rows" --set per_device_eval_batch_size=6
+test_that 'a prediction that is not a number' fails_with 1 "$folder/huge.jsonl: the prediction for row 14 is not a finite number"
+test_that '  and no file of the rows before it' sh -c "! ls '$folder' | grep -q huge-rows"
+run predict --quiet --model "$folder/huge" --input "$folder/huge.jsonl" --output - --set per_device_eval_batch_size=6
+test_that '  standard output has those of the batches before it' test "$status $(wc -l <"$folder/out")" = '1 12'
+
 # ---- a damaged adapter
 cp -r "$adapter" "$folder/edited"
 sed 's/"max_seq_length": 9/"max_seq_length": -9/' "$adapter/adapter.json" >"$folder/edited/adapter.json"
