@@ -34,6 +34,8 @@ AC_DEFUN([SP_SYSTEM_LIBRARIES], [
   LIBS=
   AC_SEARCH_LIBS([pthread_create], [pthread], [], [sp_missing="$sp_missing
     POSIX threads: part of the C library"])
+  AC_SEARCH_LIBS([dlopen], [dl], [], [sp_missing="$sp_missing
+    dlopen: part of the C library"])
   AC_SEARCH_LIBS([erf], [m], [], [sp_missing="$sp_missing
     the maths library: part of the C library"])
   SYSTEM_LIBS=$LIBS

@@ -90,10 +90,15 @@ static int print_json(const struct sp_device_info *list, size_t count, size_t ch
     return rc < 0 || text ? rc : sp_error(SP_ENOMEM, "out of memory");
 }
 
-/* Drivers that are installed and find nothing to drive. */
+/* Drivers that are installed and find nothing to drive, or are not there in truth. */
 static int print_idle(void)
 {
     char *names;
+
+    SP_TRY(sp_device_broken_drivers(&names));
+    if (names[0])
+        sp_terminal_print("drivers that cannot be loaded: %s; install their packages again, or remove these files", names);
+    free(names);
 
     SP_TRY(sp_device_idle_platforms(&names));
     if (names[0])

@@ -10,11 +10,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define MAPS_MAX 256     /* maps whose names a bus error finds */
 #define MAP_NAME_MAX 512 /* bytes of such a name */
+#define POINTER_MAX 1024 /* bytes of a Git LFS pointer, by its specification */
 
 int sp_fs_error(const char *doing, const char *path)
 {
@@ -63,12 +65,42 @@ const char *sp_fs_map_name(const void *address)
     return NULL;
 }
 
+/* What Git leaves of a large file that was not fetched. */
+static int refuse_pointer(const char *path, const void *data, size_t size)
+{
+    static const char version[] = "version https://git-lfs.github.com/spec/";
+
+    if (size < sizeof version || size > POINTER_MAX || memcmp(data, version, sizeof version - 1) != 0)
+        return 0;
+    return sp_error(SP_EFORMAT, "%s is a Git LFS pointer, %zu bytes in place of the file itself: fetch that with `git lfs pull` in its "
+                    "folder, or download it by itself", path, size);
+}
+
+int sp_fs_refuse_page(const char *path, const char *text, size_t size)
+{
+    static const char *const beginnings[] = { "<!DOCTYPE html", "<html", "<?xml" };
+    size_t blank = 0;
+
+    while (blank < size && strchr(" \t\r\n", text[blank]))
+        blank++;
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+        if (size - blank >= strlen(beginnings[i]) && strncasecmp(text + blank, beginnings[i], strlen(beginnings[i])) == 0)
+            return sp_error(SP_EFORMAT, "%s is a page in HTML or XML, as a site sends it in place of a file: download the file itself",
+                            path);
+    return 0;
+}
+
 int sp_fs_map(struct sp_map *out, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer opens at once */
+    int rc;
 
     *out = (struct sp_map){ .data = NULL };
-    return fd < 0 ? sp_fs_error("open", path) : sp_fs_map_fd(out, fd, path);
+    SP_TRY(fd < 0 ? sp_fs_error("open", path) : sp_fs_map_fd(out, fd, path));
+    rc = refuse_pointer(path, out->data, out->size);
+    if (rc < 0)
+        sp_fs_unmap(out);
+    return rc;
 }
 
 int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
@@ -123,9 +155,20 @@ bool sp_fs_map_changed(const struct sp_map *map, const char *path)
 
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+    size_t size;
 
-    return fd < 0 ? sp_fs_error("open", path) : sp_fs_read_fd(out, length, fd, path, limit);
+    SP_TRY(fd < 0 ? sp_fs_error("open", path) : sp_fs_read_fd(out, &size, fd, path, limit));
+    rc = refuse_pointer(path, *out, size);
+    if (rc == 0)
+        rc = sp_fs_refuse_page(path, *out, size);
+    if (rc < 0) {
+        free(*out);
+        *out = NULL;
+    } else if (length) {
+        *length = size;
+    }
+    return rc;
 }
 
 int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit)

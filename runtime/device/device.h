@@ -41,6 +41,10 @@ int sp_device_list(struct sp_device_info **list, size_t *count);
 /* The names of the platforms that show no device, parted by ", ", in a new string: "" for none. */
 int sp_device_idle_platforms(char **names);
 
+/* The .icd files whose libraries cannot be loaded, each with the system's reason, in a new string: "" for none. After a listing,
+ * when those that can be loaded are. */
+int sp_device_broken_drivers(char **out);
+
 /* Fills the tested features by building and running kernels. A device that fails to open is an error naming it. */
 int sp_device_probe(struct sp_device_info *info);
 

@@ -164,6 +164,26 @@ static int add_platform(struct sp_device_handle **list, size_t *count, cl_platfo
     "intel-opencl-icd, "                                                                           \
     "rocm-opencl-runtime or NVIDIA's driver package (nvidia-opencl-icd)"
 
+static int no_device(unsigned platforms)
+{
+    char *broken = NULL;
+
+    SP_TRY(sp_device_broken_drivers(&broken));
+    if (broken[0])
+        sp_error(SP_ENOTFOUND, "no OpenCL device was found, and a driver could not be loaded: %s. Install the package that the driver "
+                 "belongs to again, or remove that file and " INSTALL_HINT, broken);
+    else if (platforms == 0)
+        sp_error(SP_ENOTFOUND, "no OpenCL driver was found: " INSTALL_HINT);
+    else
+        sp_error(SP_ENOTFOUND,
+                 "%u OpenCL driver%s found, but no device that it can use. Mesa's rusticl shows "
+                 "devices only when told to (RUSTICL_ENABLE=radeonsi, iris or llvmpipe); else "
+                 INSTALL_HINT,
+                 platforms, platforms == 1 ? " was" : "s were");
+    free(broken);
+    return SP_ENOTFOUND;
+}
+
 int sp_device_handles(struct sp_device_handle **list, size_t *count)
 {
     cl_platform_id platforms[PLATFORMS_MAX];
@@ -183,14 +203,8 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
             rc = add_platform(list, count, platforms[i]);
     sp_driver_activity(NULL, NULL);
     sp_driver_leave(CL_SUCCESS);
-    if (rc == 0 && found == 0)
-        rc = sp_error(SP_ENOTFOUND, "no OpenCL driver was found: " INSTALL_HINT);
-    else if (rc == 0 && *count == 0)
-        rc = sp_error(SP_ENOTFOUND,
-                      "%u OpenCL driver%s found, but no device that it can use. Mesa's rusticl shows "
-                      "devices only when told to (RUSTICL_ENABLE=radeonsi, iris or llvmpipe); else "
-                      INSTALL_HINT,
-                      found, found == 1 ? " was" : "s were");
+    if (rc == 0 && *count == 0)
+        rc = no_device(found);
     if (rc < 0) {
         free(*list);
         *list = NULL;

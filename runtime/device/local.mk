@@ -5,6 +5,7 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/device.h \
 	runtime/device/driver.c runtime/device/driver.h runtime/device/status.def \
 	runtime/device/guard.c runtime/device/guard.h \
+	runtime/device/icd.c \
 	runtime/device/list.c \
 	runtime/device/native.c runtime/device/native.h \
 	runtime/device/open.c \

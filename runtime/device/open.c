@@ -2,6 +2,7 @@
 #include "runtime/device/driver.h"
 #include "runtime/device/program.h"
 
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
 #include <stdio.h>
@@ -42,11 +43,30 @@ out:
                             handle->info.platform);
 }
 
+/* A driver that cannot be loaded may be that of the device that was meant, so it is said with the error, or where a CPU was taken. */
+static int tell_broken(int rc, const struct sp_device_info *taken)
+{
+    char *message = NULL, *broken = NULL;
+
+    if (rc == 0 && taken->type != SP_DEVICE_CPU)
+        return 0;
+    message = sp_strdup(rc < 0 ? sp_error_message() : "");
+    if (!message || sp_device_broken_drivers(&broken) < 0)
+        rc = SP_ENOMEM;
+    else if (rc < 0)
+        sp_error(rc, "%s%s%s", message, broken[0] ? ". A driver cannot be loaded, and its devices are not seen: " : "", broken);
+    else if (broken[0])
+        sp_log(SP_LOG_INFO, "a driver cannot be loaded, and its devices are not seen: %s", broken);
+    free(broken);
+    free(message);
+    return rc;
+}
+
 int sp_device_open(struct sp_device **out, const char *spec)
 {
     struct sp_device_handle *handles;
     struct sp_device_info *infos = NULL;
-    size_t count, chosen;
+    size_t count, chosen = 0;
     int rc;
 
     SP_TRY(sp_device_handles(&handles, &count));
@@ -58,6 +78,7 @@ int sp_device_open(struct sp_device **out, const char *spec)
     for (size_t i = 0; i < count; i++)
         infos[i] = handles[i].info;
     rc = sp_device_choose(&chosen, infos, count, spec);
+    rc = tell_broken(rc, &infos[chosen]);
     if (rc == 0)
         rc = sp_device_open_handle(out, &handles[chosen]);
     free(infos);

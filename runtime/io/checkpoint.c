@@ -54,6 +54,12 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
         *dir = sp_strdup(name_or_path);
         return *dir ? 0 : SP_ENOMEM;
     }
+    if (sp_fs_exists(name_or_path)) {
+        const char *slash = strrchr(name_or_path, '/');
+
+        return sp_error(SP_ENOTFOUND, "%s is a file, and a model is a folder: give the one that it lies in, %.*s", name_or_path,
+                        slash ? (int)(slash - name_or_path) + (slash == name_or_path) : 1, slash ? name_or_path : ".");
+    }
     if (stays_below(name_or_path) && (models = sp_fs_cache_dir("models")) != NULL)
         cached = sp_fs_join(models, name_or_path);
     if (cached && sp_fs_is_dir(cached)) {
@@ -200,6 +206,7 @@ out:
 static int no_weights(const struct sp_checkpoint *c)
 {
     SP_TRY(sp_foreign_weights(c->dir, c->config));
+    SP_TRY(sp_foreign_subfolders(c->dir, "holds no weights"));
     return sp_error(SP_ENOTFOUND,
                     "%s holds no weights: neither model.safetensors nor "
                     "model.safetensors.index.json is there",
@@ -238,6 +245,7 @@ static int open_folder(struct sp_checkpoint *c)
     if (!has_member(c, "config.json")) {
         SP_TRY(sp_adapter_folder_check_model(c->dir));
         SP_TRY(sp_foreign_weights(c->dir, NULL));
+        SP_TRY(sp_foreign_subfolders(c->dir, "has no config.json"));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }

@@ -88,7 +88,7 @@ static char *find_checkpoint(const char *dir)
     return found;
 }
 
-static bool has(const char *dir, const char *name)
+bool sp_foreign_has(const char *dir, const char *name)
 {
     char *path = sp_fs_join(dir, name);
     bool exists = path && sp_fs_exists(path);
@@ -100,7 +100,7 @@ static bool has(const char *dir, const char *name)
 /* A checkpoint of TensorFlow 1, as Google released BERT: what it holds stands in bert_config.json. */
 static int tensorflow(const char *dir, const json_t *config, const char *class)
 {
-    bool original = !config && has(dir, "bert_config.json");
+    bool original = !config && sp_foreign_has(dir, "bert_config.json");
     char *file = find_checkpoint(dir), argument[3 * NAME_MAX_LENGTH];
     int rc = 0;
 
@@ -128,7 +128,25 @@ int sp_foreign_weights(const char *dir, const json_t *config)
     const char *class = class_of(config);
 
     for (size_t i = 0; config && i < sizeof forms / sizeof *forms; i++)
-        if (has(dir, forms[i].file))
+        if (sp_foreign_has(dir, forms[i].file))
             return forms[i].whose ? converted(dir, class, forms[i].file, forms[i].whose, forms[i].argument) : pytorch(dir, class);
     return tensorflow(dir, config, class);
+}
+
+int sp_foreign_form(const char *path, const void *data, size_t size)
+{
+    static const struct {
+        const char *begins, *what;
+    } forms[] = {
+        { "PK\003\004", "a zip archive, as PyTorch writes its weights" },
+        { "\200\002", "a pickle file, as PyTorch wrote its weights" },
+        { "\037\213", "a gzip archive" },
+        { "GGUF", "a GGUF file" },
+        { "\211HDF", "an HDF5 file, as TensorFlow writes its weights" },
+    };
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (size >= strlen(forms[i].begins) && memcmp(data, forms[i].begins, strlen(forms[i].begins)) == 0)
+            return sp_error(SP_EFORMAT, "%s is not a safetensors file but %s", path, forms[i].what);
+    return sp_fs_refuse_page(path, data, size);
 }

@@ -6,4 +6,5 @@ runtime_io_libio_a_SOURCES = \
 	runtime/io/foreign.c runtime/io/foreign_priv.h \
 	runtime/io/safetensors.c runtime/io/safetensors.h \
 	runtime/io/staging.c runtime/io/staging.h \
+	runtime/io/subfolder.c \
 	runtime/io/weights.c runtime/io/weights.h

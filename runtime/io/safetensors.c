@@ -5,6 +5,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/io/foreign_priv.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -218,7 +219,8 @@ static int parse_tensors(struct sp_safetensors *file)
         struct sp_tensor_info *tensor = &file->tensors[file->count];
 
         if (strcmp(name, METADATA) == 0) {
-            SP_TRY(parse_metadata(entry, file->path));
+            if (!json_is_null(entry)) /* which some writers leave, and the reference library takes for none */
+                SP_TRY(parse_metadata(entry, file->path));
             continue;
         }
         if (!is_printable(name))
@@ -290,7 +292,10 @@ static int open_mapped(struct sp_safetensors **out, struct sp_map *map, const ch
     file->map = *map;
     file->path = sp_strdup(path);
     SP_GO(file->path ? 0 : SP_ENOMEM);
-    SP_GO(parse_header(file));
+    rc = parse_header(file);
+    if (rc < 0 && rc != SP_ENOMEM && !file->header && sp_foreign_form(path, file->map.data, file->map.size) < 0)
+        rc = SP_EFORMAT; /* not even a header, but a file of another kind */
+    SP_GO(rc);
     *out = file;
     file = NULL;
 out:

@@ -14,6 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Old files have no model_type. What to add is the user's to say: the architectures are but a hint. */
+static int no_type(const struct sp_run *run, const char *file, const char *known)
+{
+    const json_t *list = json_object_get(sp_checkpoint_config(run->checkpoint), "architectures");
+    const char *architecture = json_string_value(json_array_get(list, 0));
+
+    return sp_error(SP_EFORMAT,
+                    "%s: \"model_type\" is missing, as in old files%s%s%s; this version of speft-cl knows: %s. If the model is one of "
+                    "these, add a line such as \"model_type\": \"%s\", to the file", file,
+                    architecture ? " (\"architectures\" says " : "", architecture ? architecture : "", architecture ? ")" : "", known,
+                    run->families[0]->model_type);
+}
+
 static int find_family(struct sp_run *run, const char *file)
 {
     const json_t *config = sp_checkpoint_config(run->checkpoint);
@@ -28,8 +41,9 @@ static int find_family(struct sp_run *run, const char *file)
         return run->family->read_config(&run->model, config, file);
     for (size_t i = 0; i < run->family_count; i++)
         snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", run->families[i]->model_type);
-    return sp_error(SP_EFORMAT, "%s: \"model_type\" is %s%s%s; this version of speft-cl knows: %s", file, type ? "\"" : "",
-                    type ? type : "missing", type ? "\"" : "", known);
+    if (!type)
+        return no_type(run, file, known);
+    return sp_error(SP_EFORMAT, "%s: \"model_type\" is \"%s\"; this version of speft-cl knows: %s", file, type, known);
 }
 
 static int open_model(struct sp_run *run)

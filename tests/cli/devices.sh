@@ -26,6 +26,25 @@ test_that '--json gives the same' has '"index": 0' '"name": ' '"platform": ' '"d
     '"max_allocation": ' '"compute_units": ' '"type": "' '"default": true'
 test_that 'with the features as booleans' [ "$(grep -cE '"(fp16|fp64|subgroups)": (true|false)' "$folder/out")" -ge 3 ]
 
+# A driver that is registered, but not there.
+if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
+    driver=$OCL_ICD_VENDORS
+    mkdir "$folder/broken" "$folder/only"
+    cp "$driver/driver.icd" "$folder/broken/a.icd"
+    printf '/opt/none/libamdocl64.so\n' >"$folder/broken/b.icd"
+    cp "$folder/broken/b.icd" "$folder/only"
+    OCL_ICD_VENDORS=$folder/broken run devices
+    test_that 'a driver whose library is not there is named' has "drivers that cannot be loaded: $folder/broken/b.icd (/opt/none/libamdocl64.so"
+    OCL_ICD_VENDORS=$folder/only run devices
+    test_that 'and with the error, where there is no other' fails_with 1 "$folder/only/b.icd (/opt/none/libamdocl64.so: cannot open"
+    OCL_ICD_VENDORS=$folder/only/b.icd run devices
+    test_that 'so is a single file' fails_with 1 "$folder/only/b.icd (/opt/none/libamdocl64.so: cannot open"
+    OCL_ICD_VENDORS=$folder/broken run train "${srcdir:-.}/tests/cli/short.yaml" --device vendor:nvidia --output-dir "$folder/out.d" \
+        --set "model_name_or_path=${srcdir:-.}/tests/data/reference/binary" \
+        --set "train_file=${srcdir:-.}/tests/data/reference/binary/train.jsonl"
+    test_that 'and where no device is the one that is asked for' fails_with 1 "its devices are not seen: $folder/broken/b.icd"
+fi
+
 # The same driver named twice is one platform.
 if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     run devices

@@ -48,4 +48,20 @@ refused '"layer_norm_eps" is NaN, which is not a number'
 printf '{"model_max_length": 7}' >"$model/tokenizer_config.json"
 trains "more than the tokenizer's model_max_length; using 7"
 
+# ---- other things than a model
+sed -i '/"model_type"/d' "$model/config.json"
+refused '"model_type" is missing, as in old files ("architectures" says BertForSequenceClassification)'
+mkdir "$model/0_Transformer"
+mv "$model"/*.* "$model/0_Transformer"
+refused "$model has no config.json, but below it lies a model: $model/0_Transformer. Give that folder"
+refused "is a file, and a model is a folder: give the one that it lies in, $model" "$model/model.safetensors"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n' >"$folder/pointer"
+for file in config.json model.safetensors vocab.txt tokenizer_config.json; do
+    cp "$folder/pointer" "$model/$file"
+    refused "$model/$file is a Git LFS pointer"
+done
+cp "$folder/pointer" "$folder/rows.csv"
+run predict --model "$model" --input "$folder/rows.csv" --output - --quiet
+test_that 'data that is a pointer' fails_with 1 "$folder/rows.csv is a Git LFS pointer"
+
 finish

@@ -182,6 +182,43 @@ static void test_not_a_model(void **state)
     refused(SP_EFORMAT, "model.safetensors", "not a safetensors file");
 }
 
+/* A model that lies below the folder, or a file of one, is what was meant; files of other kinds are called what they are. */
+static void test_elsewhere(void **state)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n";
+    char *dir;
+
+    (void)state;
+    io_write_text("m/.git/config.json", "{}");
+    io_write_text("m/.git/model.safetensors", "");
+    io_write_text("m/1_Pooling/config.json", "{}");
+    io_write_text("m/a/b/c/d/config.json", "{}");
+    io_write_text("m/a/b/c/d/model.safetensors", "");
+    refused(SP_ENOTFOUND, "it is not a Hugging Face model folder", io_path("m"));
+    io_write_text("m/snapshots/41a/config.json", "{}");
+    io_write_text("m/snapshots/41a/model.safetensors", "");
+    refused(SP_ENOTFOUND, "has no config.json, but below it lies a model:", io_path("m/snapshots/41a. Give that folder"));
+    io_write_text("m/config.json", "{}");
+    refused(SP_ENOTFOUND, "holds no weights, but below it lies a model:", io_path("m/snapshots/41a. Give that folder"));
+    for (int i = 9; i >= 4; i--) {
+        char name[64];
+
+        snprintf(name, sizeof name, "m/checkpoint-%d/model.safetensors.index.json", i);
+        io_write_text(name, "{}");
+        snprintf(name, sizeof name, "m/checkpoint-%d/config.json", i);
+        io_write_text(name, "{}");
+    }
+    refused(SP_ENOTFOUND, io_path("m/checkpoint-4, "), io_path("m/checkpoint-7 and 3 more. Give one of them"));
+    io_write_text("m/model.safetensors", pointer);
+    refused(SP_EFORMAT, "model.safetensors is a Git LFS pointer, 74 bytes in place of the file itself", "git lfs pull");
+    io_write_text("m/config.json", pointer);
+    refused(SP_EFORMAT, "config.json is a Git LFS pointer", NULL);
+    io_write_text("m/config.json", "<!DOCTYPE html>\n<html>");
+    refused(SP_EFORMAT, "config.json is a page in HTML or XML", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("m/config.json")), SP_ENOTFOUND, "is a file, and a model is a folder", NULL);
+    assert_string_equal(strrchr(sp_error_message(), ' ') + 1, io_path("m"));
+}
+
 /* The hint names the class that the weights were saved from, so that converting loses none; what is no plain name stays out of it. */
 static void test_other_forms(void **state)
 {
@@ -296,7 +333,7 @@ static void test_resolve(void **state)
     io_assert_error(sp_checkpoint_resolve(&dir, "tiny/../../secret"), SP_ENOTFOUND, "secret", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, ""), SP_ENOTFOUND, "no model", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("cache/models/tiny/config.json")),
-                    SP_ENOTFOUND, "no such folder", NULL);
+                    SP_ENOTFOUND, "give the one that it lies in", NULL);
 }
 
 /* ---- weights ---- */
@@ -429,6 +466,7 @@ int main(void)
         TEST(test_checksum),
         TEST(test_checksum_in_use),
         TEST(test_not_a_model),
+        TEST(test_elsewhere),
         TEST(test_other_forms),
         TEST(test_config_too_large),
         TEST(test_wrong_index),

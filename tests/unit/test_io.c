@@ -73,6 +73,9 @@ static void test_legal_oddities(void **state)
     (void)state;
     opens("{}", 0);
     opens("{\"__metadata__\":{}}", 0);
+    opens("{\"__metadata__\":null," A "}", 24);
+    opens("{" ENTRY("a", "U8", "[1]", 0, 1) ",\"__metadata__\":{\"NaN\":\"1e400\"}}", 1);
+    opens("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":NaN,\"y\":99999999999999999999}}", 1);
     opens("{" ENTRY("scalar", "F64", "[]", 0, 8) "}", 8);
     opens("{" ENTRY("empty", "F32", "[0,7]", 0, 0) "}", 0);
     opens("{" ENTRY("z", "F32", "[0]", 24, 24) "," A "," B "}", 28);
@@ -104,6 +107,8 @@ static void test_wrong_header(void **state)
             io_assert_error(sp_safetensors_open(&file, io_write("t", bytes, 16)), SP_EFORMAT,
                             "truncated", NULL);
     }
+    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[99999999999999999999]", 0, 1) "}", 1, "tensor a: \"shape\" holds something that is not a");
+    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[NaN]", 0, 1) "}", 1, "tensor a: \"shape\" holds something that is not a");
     refused(SP_EFORMAT, "{\"a\":}", 0, ":1:");
     refused(SP_EFORMAT, "{} x", 0, "JSON");
     refused(SP_EFORMAT, " {}", 0, "not a JSON object");
@@ -114,6 +119,25 @@ static void test_wrong_header(void **state)
     refused(SP_EFORMAT, "{" ENTRY("", "U8", "[1]", 0, 1) "}", 1, "empty");
     refused(SP_EFORMAT, "{\"__metadata__\":[]}", 0, "__metadata__");
     refused(SP_EFORMAT, "{\"__metadata__\":{\"format\":1}}", 0, "__metadata__");
+}
+
+/* What is there in place of a safetensors file is called what it is. */
+static void test_other_files(void **state)
+{
+    static const char *const files[][2] = {
+        { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 74 bytes" },
+        { "PK\003\004xxxxxxxxxxxxxxxxxxxx", "is not a safetensors file but a zip archive, as PyTorch" },
+        { "\200\002xxxxxxxxxxxxxxxxxxxxxx", "a pickle file, as PyTorch" },
+        { "GGUF\003xxxxxxxxxxxxxxxxxxx", "a GGUF file" },
+        { "\n<!doctype HTML><title>Sign in</title>", "is a page in HTML or XML" },
+        { "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "is a page in HTML or XML" },
+    };
+    struct sp_safetensors *file;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        io_assert_error(sp_safetensors_open(&file, io_write_text("t.safetensors", files[i][0])), SP_EFORMAT, "t.safetensors",
+                        files[i][1], NULL);
 }
 
 /* A header that is legal in length but would take gigabytes to hold. */
@@ -159,7 +183,7 @@ static void test_wrong_tensor(void **state)
     refused(SP_EFORMAT, "{" ENTRY("a", "F64", "[4611686018427387904]", 0, 8) "}", 8, "too large");
     refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[9223372036854775807,9]", 0, 1) "}", 1, "too large");
     refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[4294967296,4294967296]", 0, 0) "}", 0, "too large");
-    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[99999999999999999999]", 0, 1) "}", 1, "JSON");
+    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[99999999999999999999]", 0, 1) "}", 1, "tensor a: \"shape\"");
     refused(SP_EFORMAT, "{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 1, "data_offsets");
     refused(SP_EFORMAT, "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0]}}", 1,
             "data_offsets");
@@ -452,6 +476,7 @@ int main(int argc, char **argv)
         TEST(test_reads),
         TEST(test_legal_oddities),
         TEST(test_wrong_header),
+        TEST(test_other_files),
         TEST(test_header_limits),
         TEST(test_wrong_tensor),
         TEST(test_wrong_places),

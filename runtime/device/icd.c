@@ -1,0 +1,88 @@
+/*
+ * Drivers that are registered and cannot be loaded: the loader passes over an .icd file whose library is not there, or lacks one of
+ * its own, without a word. Where the files lie is the loader's rule: $OCL_ICD_VENDORS, a folder or a file, or /etc/OpenCL/vendors.
+ */
+#include "runtime/device/driver.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/mem.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VENDORS "/etc/OpenCL/vendors"
+#define ICD_MAX 4096      /* bytes of an .icd file: a library's name */
+#define LIST_MAX 4000
+
+/* Why the library cannot be loaded; NULL when it can, or has been. The text is the system's. */
+static const char *fault_of(const char *library)
+{
+    void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+    const char *fault = NULL;
+
+    if (!handle) {
+        handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+        fault = handle ? NULL : dlerror();
+    }
+    if (handle)
+        dlclose(handle);
+    return fault;
+}
+
+/* Adds the file to the list where its library cannot be loaded. A file that cannot be read is none of the loader's either. */
+static int check_file(struct sp_buf *list, const char *path)
+{
+    char *library = NULL;
+    const char *fault;
+    int rc = 0;
+
+    if (sp_fs_read(&library, NULL, path, ICD_MAX) < 0)
+        return 0;
+    library[strcspn(library, "\r\n")] = '\0';
+    fault = library[0] ? fault_of(library) : "it names no library";
+    if (fault)
+        rc = sp_buf_printf(list, "%s%s (%s)", list->length ? ", " : "", path, fault);
+    free(library);
+    return rc;
+}
+
+static bool is_icd(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 4 && strcmp(name + length - 4, ".icd") == 0;
+}
+
+int sp_device_broken_drivers(char **out)
+{
+    const char *vendors = getenv("OCL_ICD_VENDORS");
+    struct sp_buf list = SP_BUF(LIST_MAX);
+    struct dirent **entries = NULL;
+    int count, rc = 0;
+
+    *out = NULL;
+    vendors = vendors && vendors[0] ? vendors : VENDORS;
+    if (is_icd(vendors))
+        SP_GO(check_file(&list, vendors));
+    count = scandir(vendors, &entries, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        char *path = is_icd(entries[i]->d_name) ? sp_fs_join(vendors, entries[i]->d_name) : NULL;
+
+        if (path && rc == 0)
+            rc = check_file(&list, path);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    if (rc == 0)
+        rc = sp_buf_puts(&list, "");
+out:
+    if (rc == 0)
+        *out = list.data;
+    else
+        sp_buf_free(&list);
+    return rc;
+}
