@@ -47,8 +47,8 @@ static void add_pooler_hint(char *out, size_t size, const char *class)
 
 static int pytorch(const char *dir, const char *class)
 {
-    static const char why[] = "holds its weights as pytorch_model.bin only: pickle files can run any code and are not read. Convert "
-                              "them once in Python:";
+    static const char why[] = "holds its weights as pytorch_model.bin only: pickle files can run any code and are not read. "
+                              "Convert them once in Python:";
     char pooler[256];
 
     if (!class)
@@ -65,9 +65,9 @@ static int pytorch(const char *dir, const char *class)
 static int converted(const char *dir, const char *class, const char *file, const char *whose, const char *argument)
 {
     class = class ? class : "AutoModelForPreTraining";
-    return sp_error(SP_ENOTFOUND, "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in Python, with "
-                    "transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE, dir, file, whose, whose, class,
-                    class, argument);
+    return sp_error(SP_ENOTFOUND, "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in "
+                    "Python, with transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE, dir, file,
+                    whose, whose, class, class, argument);
 }
 
 /* The name of the folder's TensorFlow checkpoint, NAME.ckpt.index; NULL where there is none. */

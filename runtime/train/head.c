@@ -112,8 +112,8 @@ static int find_own(struct own_head *out, const struct sp_run *run)
     if (!out->outputs)
         return 0;
     if (tensor->rank != 2 || tensor->shape[1] != (size_t)run->model.hidden_size)
-        snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->family->head, sp_tensor_describe(shape, tensor),
-                 run->model.hidden_size);
+        snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->family->head,
+                 sp_tensor_describe(shape, tensor), run->model.hidden_size);
     else if (out->outputs > SP_LABELS_MAX)
         snprintf(out->unfit, sizeof out->unfit, "it has %zu classes, more than the limit of %zu", out->outputs, SP_LABELS_MAX);
     else if (other)
@@ -181,8 +181,8 @@ static void explain(char *why, size_t size, const struct own_head *own, const st
 /* A head is kept whose outputs the data names in its own way: which label got which. Only real names can be the wrong ones. */
 static void tell_mapping(const struct own_head *own, const struct sp_labels *data, const uint32_t *map, enum match how)
 {
+    bool full = false, real = own->named && strncmp(own->names.names[0], "LABEL_", 6) != 0;
     struct sp_buf list = SP_BUF(2 * LIST_LIMIT);
-    bool full = false;
 
     for (size_t i = 0; i < data->count; i++) {
         if (own->named)
@@ -190,9 +190,9 @@ static void tell_mapping(const struct own_head *own, const struct sp_labels *dat
         else
             add_entry(&list, &full, i, data->count, "%s -> output %u", data->names[i], map[i]);
     }
-    sp_log(own->named && strncmp(own->names.names[0], "LABEL_", 6) != 0 ? SP_LOG_WARNING : SP_LOG_INFO, "the model's own head is kept, the data's labels standing for its classes %s: %s; "
-           "keep_head: false makes a new one", how == BY_CASE ? "but for upper and lower case" : "in their order",
-           list.data ? list.data : "");
+    sp_log(real ? SP_LOG_WARNING : SP_LOG_INFO,
+           "the model's own head is kept, the data's labels standing for its classes %s: %s; keep_head: false makes a new one",
+           how == BY_CASE ? "but for upper and lower case" : "in their order", list.data ? list.data : "");
     sp_buf_free(&list);
 }
 

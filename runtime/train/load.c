@@ -188,8 +188,8 @@ static int tell_made(const struct sp_run *run)
             rc = sp_buf_printf(&names, "%s%s", names.data ? ", " : "", p->name);
     }
     if (rc == 0 && names.data)
-        sp_log(SP_LOG_WARNING, "%s has no %s: made from the seed, as a new head is, and trained with it", sp_checkpoint_dir(run->checkpoint),
-               names.data);
+        sp_log(SP_LOG_WARNING, "%s has no %s: made from the seed, as a new head is, and trained with it",
+               sp_checkpoint_dir(run->checkpoint), names.data);
     sp_buf_free(&names);
     return rc;
 }
