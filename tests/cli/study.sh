@@ -321,6 +321,23 @@ test_that '  which ends with a study that was killed' test -z "$after"
 study --quiet --set seeds=8 --set methods=head
 test_that '  and does not lock its folder' test "$status" = 0
 
+# ---- a run that a signal ends
+if [ "$(uname)" = Linux ]; then
+    ./speft-cl study "$config" --set seeds=9 --set methods=head --set max_steps=1000000 >"$folder/out" 2>"$folder/err" </dev/null &
+    pid=$!
+    log=$out/runs/words/head/lr-0.001_seed-9/log.txt
+    for _ in $(seq 600); do
+        grep -q '^train ' "$log" 2>/dev/null && break
+        sleep 0.1
+    done
+    kill -KILL "$(its_run)"
+    status=0
+    wait $pid || status=$?
+    test_that 'a run that is killed fails the study' test "$status" = 1
+    test_that '  which says by what signal' grep -q '^speft-cl: error: 1 of 1 runs failed.*: the process was ended by signal 9 (' "$folder/err"
+    test_that '  and keeps that' grep -qx 'the process was ended by signal 9' "${log%/log.txt}/error.txt"
+fi
+
 # ---- names with dots, and a folder of scores of the study's own
 write 'budgets: {count: [50]}'
 sed -i "s/^  words: {/  wo.rds: {/; s|random}}|snip, score_cache: $folder/mine}}|; s/magnitude}}/magnitude, score_cache: null}}/" "$config"
