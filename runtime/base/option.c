@@ -90,7 +90,7 @@ static bool store(const struct sp_option *option, void *place, const char *text,
     case SP_OPTION_STRING: {
         char *copy;
 
-        if (strspn(text, " \t\r\n") == strlen(text) || (option->choices && !option->choices[choice_index(option->choices, text)]))
+        if (!text[0] || (option->choices && !option->choices[choice_index(option->choices, text)]))
             return false;
         copy = sp_strdup(text);
         free(*(char **)place);

@@ -593,12 +593,27 @@ static int find_beside(struct load *load, const char *key, char **path)
     return 0;
 }
 
+/* A path of blanks alone is an empty variable of a script. */
+static int check_paths(const struct load *load)
+{
+    static const char *const keys[] = { "model_name_or_path", "train_file", "validation_file", "output_dir" };
+    const struct sp_config *c = load->config;
+    const char *const paths[] = { c->model_name_or_path, c->train_file, c->validation_file, c->output_dir };
+
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (paths[i] && strspn(paths[i], " \t\r\n") == strlen(paths[i]))
+            return sp_source_error(SP_ECONFIG, given(load, keys[i])->source, given(load, keys[i])->place,
+                                   "%s: found the text \"%s\", expected a path", keys[i], paths[i]);
+    return 0;
+}
+
 /* What comes after the files or layers: overrides, checks, paths. */
 static int complete(struct load *load, const char *name, const char *const *overrides, size_t count)
 {
     struct sp_config *config = load->config;
 
     SP_TRY(read_overrides(load, overrides, count));
+    SP_TRY(check_paths(load));
     SP_TRY(check_method(load));
     SP_TRY(check_budget(load));
     SP_TRY(check_evaluation(load));

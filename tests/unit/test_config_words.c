@@ -86,7 +86,7 @@ static void test_files(void **state)
         { "sparse: {target_modules: \"query\", metric: Null}\n", "sparse.metric: found nothing" },
         { "sparse: {target_modules: 'a', method: none}\n", "leave it out for the default, static" },
         { "sparse: {target_modules: query, none}\n", "unknown option \"none\"" },
-        { "validation_file: ' '\n", "validation_file: found the text \" \", expected a text" },
+        { "validation_file: ' '\n", "validation_file: found the text \" \", expected a path" },
         { "validation_file: ''\n", "validation_file: found an empty text" },
     };
 
@@ -107,7 +107,7 @@ static void test_overrides(void **state)
         { "sparse.lr=1", "unknown option \"sparse.lr\"; did you mean \"learning_rate\"?" },
         { "density=1", "did you mean \"sparse.density\", in the block sparse?" },
         { "validation_file=None", "validation_file: found \"None\", expected a text; write null for nothing\n" },
-        { "output_dir= ", "found \" \", expected a text" },
+        { "output_dir= ", "output_dir: found the text \" \", expected a path" },
     };
 
     (void)state;
