@@ -120,7 +120,7 @@ int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
         if (data == MAP_FAILED) {
             rc = sp_fs_error("map", path);
         } else {
-            *out = (struct sp_map){ data, (size_t)st.st_size, st };
+            *out = (struct sp_map){ data, (size_t)st.st_size, st, NULL };
             note_map(out, path);
         }
     }
@@ -130,16 +130,17 @@ int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
 
 void sp_fs_unmap(struct sp_map *map)
 {
-    if (map->data) {
+    if (map->data && !map->owned) {
         forget_map(map);
         munmap((void *)(size_t)map->data, map->size);
     }
+    free(map->owned);
     *map = (struct sp_map){ .data = NULL };
 }
 
 void sp_fs_map_forget(const struct sp_map *map)
 {
-    if (map->data)
+    if (map->data && !map->owned)
         madvise((void *)(size_t)map->data, map->size, MADV_DONTNEED);
 }
 

@@ -14,6 +14,7 @@ struct sp_map {
     const unsigned char *data; /* read-only; NULL for an empty file */
     size_t size;
     struct stat file; /* as it was when it was mapped */
+    void *owned;      /* stream.h: the bytes are in this memory, freed with the map; otherwise NULL */
 };
 
 /* Maps a regular file read-only; an open one, which is closed, under the name of `path`. */

@@ -19,5 +19,6 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/rng.c runtime/base/rng.h \
 	runtime/base/source.c runtime/base/source.h \
 	runtime/base/statistics.c runtime/base/statistics.h \
+	runtime/base/stream.c runtime/base/stream.h \
 	runtime/base/text.c runtime/base/text.h \
 	runtime/base/yaml.c runtime/base/yaml.h

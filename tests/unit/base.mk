@@ -13,3 +13,8 @@ check_PROGRAMS += tests/unit/test_escape
 tests_unit_test_escape_SOURCES = tests/unit/test_escape.c
 tests_unit_test_escape_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
 TESTS += tests/unit/test_escape tests/unit/test_escape-valgrind
+
+check_PROGRAMS += tests/unit/test_stream
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+TESTS += tests/unit/test_stream tests/unit/test_stream-valgrind
