@@ -139,7 +139,9 @@ static int write_all(struct sp_run *run, const char *input, const char *path)
 
 static int predict(struct sp_run *run, const char *input, const char *output)
 {
-    if (sp_fs_same(input, output))
+    bool standard = strcmp(input, "-") == 0;
+
+    if (sp_fs_same(standard ? "/dev/stdin" : input, output))
         return sp_error(SP_ECONFIG, "--output: %s is the input, which the predictions would replace", output);
     if (run->config->skip_bad_rows)
         return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in order: without "
@@ -150,7 +152,7 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     SP_TRY(sp_run_load_data(run, false, false));
     SP_TRY(sp_run_load_input(run, input));
     SP_TRY(sp_run_build(run, false, 0, 0));
-    return write_all(run, input, output);
+    return write_all(run, standard ? SP_READER_STANDARD_INPUT : input, output);
 }
 
 static int run(const struct sp_arguments *arguments)
@@ -181,7 +183,7 @@ static int run(const struct sp_arguments *arguments)
 static const struct sp_flag flags[] = {
     { "model", "DIR", "the model directory", NULL },
     { "adapter", "DIR", "the adapter to apply; without one the model must have a trained head", NULL },
-    { "input", "FILE", "the rows: jsonl, csv or tsv", NULL },
+    { "input", "FILE|-", "the rows: jsonl, csv or tsv; - is standard input: jsonl, or lines of text", NULL },
     { "output", "FILE|-", "where the predictions go; - is standard output", NULL },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,
@@ -190,7 +192,7 @@ static const struct sp_flag flags[] = {
 
 const struct sp_command sp_command_predict = {
     .name = "predict",
-    .usage = "--model DIR [--adapter DIR] --input FILE --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
+    .usage = "--model DIR [--adapter DIR] --input FILE|- --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
     .summary = "print label and logits of each row",
     .flags = flags,
     .run = run,

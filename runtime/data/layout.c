@@ -414,6 +414,43 @@ static bool choose_header(struct sp_layout *out, const struct sp_sample *p, cons
     return sp_header_guess(p, label_by_number(p, options), options);
 }
 
+/* Whether a column of training, by its name, is a field of the line: it is then the header of a table. */
+static bool has_field(const char *line, const char *name)
+{
+    size_t length = name ? strlen(name) : 0;
+
+    for (const char *at = line; length && (at = strstr(at, name)); at++)
+        if ((at == line || strchr(",;\t\"", at[-1])) && (!at[length] || strchr(",;\t\"", at[length])))
+            return true;
+    return false;
+}
+
+/* Lines of text have no columns: each is the text, or both texts with a TAB between them where training used two. */
+static int choose_lines(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
+{
+    const struct sp_reader_options none = { .header = false };
+    const struct sp_data_layout *r = options->remembered;
+    bool pair = options->text_pair_column || (r && r->pair.number);
+    struct sp_row row;
+    int rc;
+
+    if (pair)
+        sp_reader_split_lines(reader);
+    SP_TRY(sp_reader_restart(reader, &none));
+    rc = sp_reader_next(reader, &row);
+    if (rc <= 0)
+        return rc < 0 ? rc : sp_error(SP_EFORMAT, "%s has no rows", sp_reader_path(reader));
+    if (r && (has_field(row.fields[0].text, r->text.name) || has_field(row.fields[0].text, r->label.name)))
+        return sp_reader_fail(reader, SP_EFORMAT, "the names of columns; a table is read from a file (.csv, .tsv), here lines of text "
+                                                  "alone, or jsonl");
+    if (pair && row.count != 2)
+        return sp_reader_fail(reader, SP_EFORMAT, "%zu TABs in a line of text, where one separates the two texts that are expected",
+                              row.count - 1);
+    out->text = 0;
+    out->pair = pair ? 1 : SP_COLUMN_NONE;
+    return sp_reader_restart(reader, &none);
+}
+
 int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
 {
     struct sp_reader_options of_reader = { .quotes = options->quotes };
@@ -423,6 +460,8 @@ int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const stru
     int rc;
 
     *out = (struct sp_layout){ .text = SP_COLUMN_NONE, .pair = SP_COLUMN_NONE, .label = SP_COLUMN_NONE };
+    if (sp_reader_is_lines(reader))
+        return choose_lines(out, reader, options);
     SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, options));
     SP_TRY(sp_reader_restart(reader, &of_reader));
     if (sp_reader_column_count(reader) == 0) {

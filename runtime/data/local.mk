@@ -10,5 +10,6 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/label_reader.c runtime/data/label_reader.h \
 	runtime/data/labels.c runtime/data/labels.h \
 	runtime/data/layout.c runtime/data/layout.h \
+	runtime/data/lines.c \
 	runtime/data/sample.c runtime/data/sample.h \
 	runtime/data/reader.c runtime/data/reader.h runtime/data/reader_priv.h

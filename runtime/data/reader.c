@@ -3,6 +3,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/stream.h"
 #include "runtime/base/text.h"
 #include "runtime/data/reader_priv.h"
 
@@ -11,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define FORGET_EVERY ((size_t)64 << 20)
+#define MAX_STREAM ((size_t)1 << 30) /* bytes of standard input that are kept in memory */
 #define LISTED_COLUMNS 20 /* in a message */
 
 static const struct sp_data_format *const formats[] = {
@@ -91,6 +94,8 @@ static bool skip_blank_lines(struct sp_reader *reader)
 {
     const char *data = (const char *)reader->map.data;
 
+    if (!reader->format->blank)
+        return reader->at < reader->map.size;
     while (reader->at < reader->map.size) {
         size_t p = reader->at;
 
@@ -218,10 +223,22 @@ static int read_mark(struct sp_reader *reader)
     return 0;
 }
 
+/* What standard input holds: jsonl when it begins with an object, or with a list of them, which is refused; otherwise lines. */
+static const struct sp_data_format *recognize(const struct sp_reader *reader)
+{
+    size_t at = reader->start;
+    bool list = false;
+
+    while (at < reader->map.size && (memchr(" \t\r\n", reader->map.data[at], 4) || (reader->map.data[at] == '[' && !list)))
+        list |= reader->map.data[at++] == '[';
+    return at < reader->map.size && reader->map.data[at] == '{' ? &sp_data_format_jsonl : &sp_data_format_lines;
+}
+
 int sp_reader_open(struct sp_reader **out, const char *path,
                    const struct sp_reader_options *options)
 {
-    const struct sp_data_format *format = find_format(path);
+    bool standard = strcmp(path, "-") == 0;
+    const struct sp_data_format *format = standard ? &sp_data_format_lines : find_format(path);
     struct sp_reader *reader;
     int rc;
 
@@ -232,13 +249,15 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     if (!reader)
         return SP_ENOMEM;
     reader->format = format;
-    reader->path = sp_strdup(path);
+    reader->path = sp_strdup(standard ? SP_READER_STANDARD_INPUT : path);
     reader->bytes = sp_calloc(SP_READER_MAX_ROW + 1, 1); /* most pages are never touched */
     reader->fields = sp_calloc(SP_READER_MAX_COLUMNS, sizeof *reader->fields);
     rc = reader->path && reader->bytes && reader->fields ? 0 : SP_ENOMEM;
     SP_GO(rc);
-    SP_GO(sp_fs_map(&reader->map, path));
+    SP_GO(standard ? sp_stream_map(&reader->map, STDIN_FILENO, reader->path, MAX_STREAM) : sp_fs_map(&reader->map, path));
     SP_GO(read_mark(reader));
+    if (standard)
+        reader->format = recognize(reader);
     reader->at = reader->start;
     if (options)
         rc = sp_reader_restart(reader, options);
@@ -286,6 +305,16 @@ bool sp_reader_has_quotes(const struct sp_reader *reader)
 bool sp_reader_is_jsonl(const struct sp_reader *reader)
 {
     return reader->format == &sp_data_format_jsonl;
+}
+
+bool sp_reader_is_lines(const struct sp_reader *reader)
+{
+    return reader->format == &sp_data_format_lines;
+}
+
+void sp_reader_split_lines(struct sp_reader *reader)
+{
+    reader->format = &sp_data_format_tsv;
 }
 
 const char *sp_reader_format(const struct sp_reader *reader)

@@ -50,8 +50,11 @@ struct sp_row {
 
 struct sp_reader;
 
-/* Opens a file and reads its header; with options NULL it is only opened, to be restarted. Errors: SP_EINVAL for an extension that no format has,
- * SP_EFORMAT for UTF-16, ... */
+#define SP_READER_STANDARD_INPUT "standard input" /* what messages call it */
+
+/* Opens a file and reads its header; with options NULL it is only opened, to be restarted. "-" is standard input, which can be read
+ * once: jsonl when it begins with "{", otherwise lines of text, none of which is passed over. Errors: SP_EINVAL for an extension that
+ * no format has, SP_EFORMAT for UTF-16, ... */
 int sp_reader_open(struct sp_reader **out, const char *path,
                    const struct sp_reader_options *options);
 void sp_reader_close(struct sp_reader *reader); /* NULL is fine */
@@ -81,8 +84,10 @@ int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const 
 bool sp_reader_has_header(const struct sp_reader *reader); /* false for jsonl */
 bool sp_reader_has_quotes(const struct sp_reader *reader); /* whether fields may be quoted */
 bool sp_reader_is_jsonl(const struct sp_reader *reader);
-const char *sp_reader_format(const struct sp_reader *reader); /* "jsonl", "csv" or "tsv" */
-char sp_reader_delimiter(const struct sp_reader *reader);     /* 0 for jsonl */
+bool sp_reader_is_lines(const struct sp_reader *reader); /* of text, from standard input */
+void sp_reader_split_lines(struct sp_reader *reader);    /* henceforth at TABs, as tsv; restart it then */
+const char *sp_reader_format(const struct sp_reader *reader); /* "jsonl", "csv", "tsv" or "lines" */
+char sp_reader_delimiter(const struct sp_reader *reader);     /* 0 for jsonl and lines */
 size_t sp_reader_offset(const struct sp_reader *reader);      /* of the next row, in bytes */
 const char *sp_reader_path(const struct sp_reader *reader);
 

@@ -29,7 +29,7 @@ struct sp_data_format {
     const char *const *extensions; /* with the dot, ended by NULL */
     char delimiter;    /* 0 for jsonl */
     bool plain_quotes; /* with this delimiter a quote is an ordinary character */
-    const char *blank; /* the characters of a line that is passed over, besides its LF */
+    const char *blank; /* the characters of a line that is passed over, besides its LF; NULL: none is */
 
     /* Reads the row at reader->at, which exists and is no empty line, into *row (all but its
      * line). *length is its bytes without the last line end, *line_ends the line ends inside

@@ -600,10 +600,14 @@ static int check_paths(const struct load *load)
     const struct sp_config *c = load->config;
     const char *const paths[] = { c->model_name_or_path, c->train_file, c->validation_file, c->output_dir };
 
-    for (size_t i = 0; i < COUNT(keys); i++)
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        if (paths[i] && strcmp(paths[i], "-") == 0)
+            return sp_source_error(SP_ECONFIG, given(load, keys[i])->source, given(load, keys[i])->place,
+                                   "%s: found \"-\", expected a path: standard input is for predict --input alone", keys[i]);
         if (paths[i] && strspn(paths[i], " \t\r\n") == strlen(paths[i]))
             return sp_source_error(SP_ECONFIG, given(load, keys[i])->source, given(load, keys[i])->place,
                                    "%s: found the text \"%s\", expected a path", keys[i], paths[i]);
+    }
     return 0;
 }
 

@@ -94,6 +94,8 @@ static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp
     bool labels = d->classes || d->values;
 
     SP_TRY(say_task(out, run, d, rows));
+    if (strcmp(l->format, "lines") == 0)
+        return sp_buf_puts(out, "; text: each line (jsonl would begin with \"{\")");
     SP_TRY(say_column(out, "text", &l->text, l->delimiter != 0, "token ids"));
     SP_TRY(say_column(out, "second text", &l->pair, l->delimiter != 0, "none"));
     SP_TRY(say_column(out, "label", &l->label, l->delimiter != 0, "none"));

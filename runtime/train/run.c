@@ -161,7 +161,7 @@ int sp_run_load_input(struct sp_run *run, const char *path)
     options.no_labels = options.empty_texts = true;
     options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
     SP_TRY(sp_dataset_load(&run->validation, path, run->tokenizer, &options));
-    sp_run_tell(run, &run->validation, path);
+    sp_run_tell(run, &run->validation, strcmp(path, "-") == 0 ? SP_READER_STANDARD_INPUT : path);
     return 0;
 }
 
