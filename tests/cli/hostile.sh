@@ -72,7 +72,7 @@ run train "$folder/escapes.yaml"
 clean 'keys that YAML escapes'
 
 # ---- rows
-printf 'a\033[31mRED,b\nx,y\nz,w\n' >"$folder/header.csv"
+printf 'a\033[31mRED,b\nx,1\nz,0\n' >"$folder/header.csv"
 train --set "train_file=$folder/header.csv"
 clean 'a column'
 shows 'a\u001b[31mRED'
