@@ -166,7 +166,23 @@ refused "keep_head: true, but $model has no trained head" 2
 run predict --quiet --model "$model" --input "$folder/texts.csv" --output -
 refused "$model has no trained head; name an adapter" 1
 
+# ---- rows without labels, for a mask that needs none
+printf 'text\na b c\nd e f\n' >"$folder/plain.tsv"
+mask() {
+    run mask "${srcdir:-.}/tests/cli/short.yaml" --set "model_name_or_path=$model" --set "train_file=$folder/plain.tsv" \
+        --output "$folder/mask.safetensors" "$@"
+}
+mask --set keep_head=true
+refused "keep_head: true, but $model has no trained head" 2
+mask
+test_that 'without a head' says 'a new head: the model has none'
+model 2
+mask --set keep_head=false
+test_that 'without one that is there' says "the model's own head is replaced by a new one: keep_head is false"
+model 0
+
 # ---- what else a checkpoint may lack
+train
 test_that 'a pooler that is there' silent pooler
 tests/cli/model_tool drop "$model/model.safetensors" pooler
 train
