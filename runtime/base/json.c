@@ -41,7 +41,7 @@ static size_t unheld_number(const char *text)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncmp(text, words[i], strlen(words[i])) == 0)
             return strlen(words[i]);
-    value = json_loadb(text, strspn(text, NUMBER), JSON_DECODE_ANY, &error);
+    value = json_loadb(text, strspn(text, NUMBER), JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
     json_decref(value);
     return !value && json_error_code(&error) == json_error_numeric_overflow ? (size_t)error.position : 0;
 }

@@ -90,7 +90,8 @@ static void test_faults_beside(void **state)
         { "{\"a\": NaN, \"b", "f:3:13: not valid JSON" },
         { "{NaN: 1}", "f:3:2: not valid JSON" },
         { "[nan]", "not valid JSON" }, { "[-NaN]", "not valid JSON" }, { "[NaN1]", "not valid JSON" },
-        { "[1e400e]", "not valid JSON" }, { "[099999999999999999999]", "not valid JSON" }, { "[1 NaN]", "not valid JSON" },
+        { "[1e400e]", "not valid JSON" }, { "[0-1e400]", "not valid JSON" }, { "[1 NaN]", "not valid JSON" },
+        { "[099999999999999999999]", "not valid JSON" },
     };
 
     (void)state;
