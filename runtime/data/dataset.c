@@ -285,6 +285,7 @@ static int keep_layout(struct loader *loader)
     *l = (struct sp_data_layout){
         .format = sp_strdup(sp_reader_format(loader->reader)),
         .columns = sp_reader_column_count(loader->reader),
+        .ids = loader->layout.ids,
         .header = sp_reader_has_header(loader->reader),
         .delimiter = sp_reader_delimiter(loader->reader),
         .quotes = sp_reader_has_quotes(loader->reader),

@@ -56,6 +56,7 @@ struct sp_data_layout {
     char *format; /* "jsonl", "csv" or "tsv" */
     struct sp_data_column text, pair, label;
     size_t columns;
+    bool ids;       /* jsonl: a row that has `input_ids` gave those, whether there is a text or not */
     bool header;    /* csv, tsv: the first row names the columns */
     bool no_header; /* it does not: that was not guessed, but an option said so */
     char delimiter; /* 0 for jsonl */

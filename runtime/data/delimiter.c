@@ -15,6 +15,7 @@
 static const char candidates[] = { ',', '\t', ';', '|' };
 
 #define CANDIDATES sizeof candidates
+#define SEVERAL 3
 
 /* What a file is by one delimiter. */
 struct trial {
@@ -121,12 +122,12 @@ static int unclear(const struct sp_reader *reader, const struct trial *own, cons
 }
 
 /* Whether a delimiter may be taken in place of the file's own. A file of one column is as it should be where no labels are needed,
- * unless the other delimiter gives it a header. */
+ * unless the other delimiter gives it a header, or stands as often in each of several rows: which commas may do in texts. */
 static bool may_replace(const struct trial *other, const struct trial *own, const struct sp_dataset_options *options)
 {
     if (!agrees(other))
         return false;
-    return other->named || !options->no_labels || own->odd_line;
+    return other->named || !options->no_labels || own->odd_line || (other->rows >= SEVERAL && other->delimiter != ',');
 }
 
 static int choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options)

@@ -171,52 +171,71 @@ static int choose_remembered(const struct chooser *c)
     return 0;
 }
 
+/* Says, behind what was said before, that a column of training is replaced. */
+static int say_instead(const struct chooser *c, const struct sp_data_column *wanted, size_t chosen)
+{
+    const char *before = c->out->instead;
+    struct sp_buf text = SP_BUF(4096);
+    int rc = before ? sp_buf_printf(&text, "%s; ", before) : 0;
+
+    if (rc == 0)
+        rc = sp_buf_puts(&text, "training used ");
+    if (rc == 0)
+        rc = say_column(&text, wanted);
+    if (rc == 0)
+        rc = sp_buf_printf(&text, ", which this file does not have; read instead: column %zu", chosen + 1);
+    if (rc == 0 && has_names(c->reader))
+        rc = sp_buf_printf(&text, " \"%s\"", name_of(c, chosen));
+    if (rc < 0) {
+        sp_buf_free(&text);
+        return rc;
+    }
+    free(c->out->instead);
+    c->out->instead = text.data;
+    return 0;
+}
+
 /* What was chosen in place of the columns of training: the adapter's number of texts stays. */
 static int check_instead(const struct chooser *c)
 {
     const struct sp_data_layout *r = c->remembered;
-    struct sp_buf text = SP_BUF(4096);
-    int rc;
 
-    if (!r || !r->text.number || c->out->text == SP_COLUMN_NONE)
+    if (!r)
+        return 0;
+    if (r->label.number && !c->options->no_labels && !c->options->label_column && find_remembered(c, &r->label) == SP_COLUMN_NONE)
+        SP_TRY(say_instead(c, &r->label, c->out->label));
+    if (!r->text.number || c->out->text == SP_COLUMN_NONE)
         return 0;
     if (r->pair.number && c->out->pair == SP_COLUMN_NONE)
         return half_a_pair(c, NULL);
     if (!r->pair.number && c->out->pair != SP_COLUMN_NONE)
         return refuse(c, "training used single texts, and this file has a pair of them; set text_column");
-    rc = sp_buf_puts(&text, "training used ");
-    if (rc == 0)
-        rc = say_column(&text, &r->text);
-    if (rc == 0)
-        rc = sp_buf_printf(&text, ", which this file does not have; read instead: column %zu", c->out->text + 1);
-    if (rc == 0 && has_names(c->reader))
-        rc = sp_buf_printf(&text, " \"%s\"", name_of(c, c->out->text));
-    if (rc == 0)
-        c->out->instead = text.data;
-    else
-        sp_buf_free(&text);
-    return rc;
+    return find_remembered(c, &r->text) == c->out->text ? 0 : say_instead(c, &r->text, c->out->text);
 }
 
 /* ---- the label --------------------------------------------------------------------------------------------------------- */
 
 static int choose_label(const struct chooser *c)
 {
+    const struct sp_data_layout *r = c->options->label_column ? NULL : c->remembered;
     const char *name = c->options->label_column ? c->options->label_column : "label";
     int rc;
 
-    if (!c->options->label_column && c->remembered) {
-        c->out->label = find_remembered(c, &c->remembered->label);
+    if (r) {
+        c->out->label = find_remembered(c, &r->label);
         if (c->out->label != SP_COLUMN_NONE)
             return 0;
     }
     rc = sp_reader_find_column(&c->out->label, c->reader, name,
                                c->options->label_column ? "label_column" : "label_column is not set");
-    if (rc == SP_ECONFIG && c->options->no_labels) {
-        c->out->label = SP_COLUMN_NONE;
-        rc = 0;
-    }
-    return rc;
+    if (rc != SP_ECONFIG)
+        return rc;
+    c->out->label = SP_COLUMN_NONE;
+    if (c->options->no_labels)
+        return 0;
+    return r && r->label.name && has_names(c->reader)
+               ? sp_error(rc, "%s, and no column \"%s\", as training's", sp_error_message(), r->label.name)
+               : rc;
 }
 
 /* ---- the texts --------------------------------------------------------------------------------------------------------- */
@@ -282,20 +301,42 @@ static bool holds_classes(const struct chooser *c, size_t column)
     return found > 0 && found == json_object_size(values);
 }
 
-/* Columns that may be the text, of a kind at least; the first one goes to *first. Of those that hold one value, only such as
- * repeat a text. */
-static size_t candidates(const struct chooser *c, enum sp_kind least, size_t *first)
+/* How much a column looks like text. */
+enum looks { NO_TEXT, REPEATED, WORDS, FEW_TEXTS, TEXTS };
+
+static enum looks looks_of(const struct sp_sample_column *column)
 {
+    bool texts = 2 * column->texts >= column->filled && column->filled > 0;
+
+    switch (sp_sample_kind(column)) {
+    case SP_KIND_CONSTANT:
+        return texts ? REPEATED : NO_TEXT;
+    case SP_KIND_CLASS:
+        return texts ? FEW_TEXTS : WORDS;
+    case SP_KIND_WORD:
+        return WORDS;
+    case SP_KIND_TEXT:
+        return TEXTS;
+    default:
+        return NO_TEXT;
+    }
+}
+
+/* The columns that look most like text: how many, and the first of them. None looks so at all: 0. */
+static size_t candidates(const struct chooser *c, enum looks least, size_t *first)
+{
+    enum looks most = least;
     size_t found = 0;
 
     for (size_t i = 0; i < count(c); i++) {
-        const struct sp_sample_column *column = &c->sample->columns[i];
-        enum sp_kind kind = sp_sample_kind(column);
+        enum looks looks = i == c->out->label || holds_classes(c, i) ? NO_TEXT : looks_of(&c->sample->columns[i]);
 
-        if (i == c->out->label || kind < least || (kind == SP_KIND_CONSTANT && !column->texts) || holds_classes(c, i))
+        if (looks < most || looks == NO_TEXT)
             continue;
-        if (found++ == 0)
+        found = looks > most ? 1 : found + 1;
+        if (found == 1)
             *first = i;
+        most = looks;
     }
     return found;
 }
@@ -311,7 +352,8 @@ static bool choose_only(const struct chooser *c)
     return true;
 }
 
-/* The one column that looks like text: of several words, or without such a one, of words. */
+/* The one column that looks like text: of several words, or without such a one, of words. Where rows give token ids, only such of
+ * several words is taken. */
 static int choose_looking(const struct chooser *c)
 {
     bool ids = c->out->ids && find_text(c, "input_ids", 0) != SP_COLUMN_NONE;
@@ -319,11 +361,7 @@ static int choose_looking(const struct chooser *c)
 
     if (!ids && choose_only(c))
         return 0;
-    texts = candidates(c, SP_KIND_TEXT, &found);
-    if (texts == 0 && !ids)
-        texts = candidates(c, SP_KIND_CLASS, &found);
-    if (texts == 0 && !ids)
-        texts = candidates(c, SP_KIND_CONSTANT, &found);
+    texts = candidates(c, ids ? TEXTS : REPEATED, &found);
     if (texts == 1)
         c->out->text = found;
     if (texts == 1 || ids)
@@ -373,8 +411,8 @@ static int choose_columns(const struct chooser *c)
     out->ids = sp_reader_is_jsonl(c->reader);
     SP_TRY(choose_remembered(c));
     if (out->text != SP_COLUMN_NONE) {
-        out->ids = false;
-        return 0;
+        out->ids = out->ids && c->remembered->ids;
+        return check_instead(c);
     }
     SP_TRY(choose_known(c));
     if (out->text == SP_COLUMN_NONE)

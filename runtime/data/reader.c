@@ -203,6 +203,7 @@ int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *
 
     forget_columns(reader);
     reader->at = reader->start;
+    reader->forgotten = 0;
     reader->next_line = 1;
     reader->delimiter = format->delimiter && options->delimiter ? options->delimiter : format->delimiter;
     reader->quotes = options->quotes || !format->plain_quotes || reader->delimiter != format->delimiter;

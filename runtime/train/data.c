@@ -179,9 +179,9 @@ int sp_run_layout_json(json_t **out, const struct sp_data_layout *l)
     bool delimited = l->delimiter != '\0';
     char delimiter[2] = { l->delimiter };
 
-    *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s?, s:o}", "format", l->format, "columns", (json_int_t)l->columns,
+    *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:b, s:o, s:s?, s:o}", "format", l->format, "columns", (json_int_t)l->columns,
                      "text_column", column_json(&l->text), "text_pair_column", column_json(&l->pair), "label_column",
-                     column_json(&l->label), "has_header", delimited ? json_boolean(l->header) : json_null(), "delimiter",
+                     column_json(&l->label), "input_ids", l->ids, "has_header", delimited ? json_boolean(l->header) : json_null(), "delimiter",
                      delimited ? delimiter : NULL, "quotes", delimited ? json_boolean(l->quotes) : json_null());
     return *out ? 0 : sp_error(SP_ENOMEM, "out of memory");
 }
@@ -228,6 +228,7 @@ int sp_run_recall(struct sp_run *run)
     SP_TRY(recall_column(&out->text, adapter, "text_column", out->columns));
     SP_TRY(recall_column(&out->pair, adapter, "text_pair_column", out->columns));
     SP_TRY(recall_column(&out->label, adapter, "label_column", out->columns));
+    out->ids = json_is_true(json_object_get(data, "input_ids"));
     if (!json_is_null(delimiter)) {
         if (json_string_length(delimiter) != 1)
             return malformed(adapter, "delimiter");

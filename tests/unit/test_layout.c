@@ -7,6 +7,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/rng.h"
 #include "runtime/data/dataset.h"
 #include "runtime/text/tokenizer.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MUTATIONS 3000
 #define DEFAULTS .max_seq_length = 64, .vocab_size = 6, .type_count = 2
 #define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
 #define PLAIN &(struct sp_dataset_options){ DEFAULTS }
@@ -132,6 +134,8 @@ static void test_text(void **state)
     finds("t.tsv", "gj04\t1\t\tThe film was good.\ngj04\t0\t*\tThe good was film.\n", SET(.label_column = "2"), "4 - 2 \t 2");
     finds("t.csv", "0,1467810369,Mon Apr 06 22:19:45 PDT 2009,NO_QUERY,_joe_,that is a bummer\n"
                    "4,1467810672,Mon Apr 06 22:19:49 PDT 2009,NO_QUERY,mattycus,is fine by me\n", SET(.label_column = "1"), "6 - 1 , 2");
+    finds("t.csv", "nr,said,klass\nA1,the film,x\nA2,bad film,y\nA3,the film,x\nA4,bad film,y\n", SET(.label_column = "klass"),
+          "said - klass H, 4"); /* texts that return */
     finds("t.csv", "id,word,label\n17,good,a\n18,bad,b\n", PLAIN, "word - label H, 2");
     finds("t.csv", "nr,utterance,klass\n1,\xE5\xBE\x88\xE5\xA5\xBD,a\n2,\xE4\xB8\x8D\xE5\xA5\xBD,b\n", SET(.label_column = "klass"),
           "utterance - klass H, 2");
@@ -162,7 +166,8 @@ static void test_delimiter(void **state)
     finds("t.csv", "der Film;3,5\nnaja;4,0\n", SET(.label_column = "2"), "1 - 2 ; 2");
     finds("t.csv", "text;label\na, b;x\nd;y\n", INPUT(0), "text - label H; 2");
     finds("t.csv", "a;x\nb;y\n", INPUT(0), "1 - - , 2"); /* a column of texts, for all that is known */
-    finds("t.tsv", "a, x\nb, y\n", INPUT(0), "1 - - \t 2");
+    finds("t.csv", "a b;x\nc b;y\nb;x\n", INPUT(0), "1 - - ; 3");
+    finds("t.tsv", "a, x\nb, y\nc, z\n", INPUT(0), "1 - - \t 3");
     finds("t.csv", "text,label\n\"a;b\",x\n\"c;d\",y\n", PLAIN, "text - label H, 2");
     finds("t.tsv", "a, b\t1\nc, d\t0\n", SET(.label_column = "2"), "1 - 2 \t 2");
     finds("t.csv", "text:label\na:x\nb:y\n", SET(.delimiter = ':'), "text - label H: 2");
@@ -235,6 +240,39 @@ static void test_remembered(void **state)
     refuses("t.csv", "title,body\na b,c d\nb a,d c\n", INPUT(.remembered = &named), "more than one column could be the text");
 }
 
+static void test_remembered_label(void **state)
+{
+    const struct sp_data_layout named = used("review", 1, NULL, 0, "sentiment", 2, 2);
+
+    (void)state;
+    instead("t.csv", "review,label\n" REVIEWS, SET(.remembered = &named),
+            "training used column \"sentiment\", which this file does not have; read instead: column 2 \"label\"");
+    instead("t.csv", "body,label\n" REVIEWS, SET(.remembered = &named),
+            "training used column \"sentiment\", which this file does not have; read instead: column 2 \"label\"; training used "
+            "column \"review\", which this file does not have; read instead: column 1 \"body\"");
+    refuses("t.csv", "review,mood\n" REVIEWS, SET(.remembered = &named),
+            "no column \"label\"; the file has: review, mood, and no column \"sentiment\", as training's");
+}
+
+/* Rows that carry token ids and text: as training read them. */
+static void test_remembered_ids(void **state)
+{
+    static const char rows[] = "{\"text\":\"a a a a\",\"input_ids\":[2,5,3]}\n";
+    struct sp_data_layout json = { .format = (char *)(uintptr_t)"jsonl", .columns = 2, .text = { (char *)(uintptr_t)"text", 1 } };
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.jsonl", rows, INPUT(.remembered = &json));
+    assert_int_equal(set.tokens, 6);
+    assert_false(set.layout.ids);
+    sp_dataset_free(&set);
+    json.ids = true;
+    load(&set, "t.jsonl", rows, INPUT(.remembered = &json));
+    assert_int_equal(set.tokens, 3);
+    assert_true(set.layout.ids);
+    sp_dataset_free(&set);
+}
+
 /* Options of training that the file does not show again. */
 static void test_remembered_options(void **state)
 {
@@ -276,6 +314,37 @@ static void test_whole_labels(void **state)
     sp_dataset_free(&set);
 }
 
+/* Files with a few bytes changed, by options of every kind: whatever is found, nothing is read that is not there. */
+static void test_mutations(void **state)
+{
+    static const char pieces[] = "\"\n\r\t,;|{}0.x \xFF";
+    static const char *const names[] = { "t.csv", "t.tsv", "t.jsonl" };
+    static const char *const files[] = {
+        "id,review,label\n1,\"the film; good\",pos\n2,bad film,neg\n3,,pos\n",
+        "Quality\t#1 ID\t#1 String\t#2 String\n1\t7\ta b\tc d\n0\t8\t3,5\tx\n",
+        "{\"text\":\"a b\",\"label\":1.0,\"n\":NaN}\n{\"input_ids\":[2,5,3],\"label\":\"x\",\"m\":{}}\n",
+    };
+    const struct sp_data_layout known[] = { used("review", 2, NULL, 0, "label", 3, 3), used(NULL, 3, NULL, 4, NULL, 1, 4) };
+
+    (void)state;
+    for (uint64_t seed = 0; seed < MUTATIONS; seed++) {
+        size_t kind = seed % 3, changes = 1 + sp_rng_u32(seed, SP_RNG_INIT, 0, 0) % 6;
+        struct sp_dataset_options options = { DEFAULTS, .no_labels = seed / 3 % 2, .has_header = (enum sp_header)(seed / 6 % 3),
+                                              .skip_bad_rows = seed / 18 % 2, .remembered = seed / 36 % 3 ? &known[seed / 36 % 3 - 1] : NULL };
+        struct sp_dataset set;
+        char bytes[256];
+
+        snprintf(bytes, sizeof bytes, "%s", files[kind]);
+        for (size_t i = 1; i <= changes; i++)
+            bytes[sp_rng_u32(seed, SP_RNG_INIT, 1, i) % strlen(files[kind])] =
+                pieces[sp_rng_u32(seed, SP_RNG_INIT, 2, i) % sizeof pieces];
+        if (sp_dataset_load(&set, io_write(names[kind], bytes, strlen(files[kind])), tokenizer, &options) == 0)
+            sp_dataset_free(&set);
+        else
+            assert_null(set.ids);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,8 +353,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delimiter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remembered_label, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remembered_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_options, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whole_labels, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mutations, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
