@@ -109,7 +109,7 @@ struct sp_plan_pass {
     bool dropout;       /* off: dropout does nothing */
     uint64_t seed;      /* of dropout, with the number of the micro-batch */
     uint32_t step;
-    float loss_scale;   /* of the gradients: 1 / micro-batches of the step */
+    float loss_scale;   /* of the gradients: the batch's share of its step (sp_data_weight) */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */

@@ -14,7 +14,7 @@
 /* What a metric needs to be given. */
 enum sp_metric_need {
     SP_NEED_WEIGHT = 1,
-    SP_NEED_GRADIENT = 2, /* the mean over the scoring batches of the batch's mean gradient */
+    SP_NEED_GRADIENT = 2, /* the mean over the scoring rows */
     SP_NEED_SQUARES = 4,  /* the mean over the examples of the squared gradient of each: batches of one row */
     SP_NEED_INPUTS = 8,   /* the norms of the layer's inputs over the scoring batches; forward passes only */
     SP_NEED_HESSIAN = 16, /* the Hessian times the mean gradient, of the loss on logits / 200 */

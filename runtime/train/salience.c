@@ -142,8 +142,19 @@ static int build_kernels(struct scoring *s, const struct sp_plan_pass *pass)
     return sp_kernel_build_recorded(s->run->device);
 }
 
+/* What backward of a batch begins with, so that gradients add up to `scale` times their mean over all rows; squares are of single
+ * rows as they are. */
+static float batch_scale(const struct scoring *s, const uint32_t *order, size_t from, size_t count, double scale)
+{
+    const struct sp_dataset *d = &s->run->train;
+
+    if (s->needs & SP_NEED_SQUARES)
+        return 1;
+    return (float)(scale * sp_data_weight(d, order, from, count) / sp_data_weight(d, order, 0, s->rows));
+}
+
 /* Rows of `order` in batches of `size`, the sinks adding up; `pass` without accumulate stores at the first. */
-static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struct sp_plan_pass pass)
+static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struct sp_plan_pass pass, double scale)
 {
     struct sp_run *run = s->run;
 
@@ -151,6 +162,7 @@ static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struc
     for (size_t from = 0; from < s->rows; from += size) {
         size_t count = s->rows - from < size ? s->rows - from : size;
 
+        pass.loss_scale = batch_scale(s, order, from, count, scale);
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted while scoring");
         if (from <= size) /* the first batch may store gradients, later ones add: two variants of the kernels */
@@ -246,11 +258,9 @@ static int score_weights(struct scoring *s)
 /* Mean gradients, mean squares and input norms. */
 static int score_rows(struct scoring *s)
 {
-    struct sp_plan_pass pass = { .loss_scale = s->needs & SP_NEED_GRADIENT ? 1.0f / (float)batches(s) : 1 };
-
     for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
         SP_TRY(open_group(s, first));
-        SP_TRY(run_rows(s, s->order, batch_size(s), pass));
+        SP_TRY(run_rows(s, s->order, batch_size(s), (struct sp_plan_pass){ .step = 0 }, 1));
         SP_TRY(score_group(s));
         close_group(s);
     }
@@ -337,11 +347,11 @@ static int check_gradient(const struct scoring *s, size_t t)
 /* The mean gradient g at the weights as they are becomes the direction in which they are moved. */
 static int find_direction(struct scoring *s)
 {
-    const struct sp_plan_pass pass = { .loss_scale = 1.0f / (float)batches(s), .temperature = SP_SALIENCE_TEMPERATURE };
+    const struct sp_plan_pass pass = { .temperature = SP_SALIENCE_TEMPERATURE };
 
     for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
         SP_TRY(open_group(s, first));
-        SP_TRY(run_rows(s, s->order, batch_size(s), pass));
+        SP_TRY(run_rows(s, s->order, batch_size(s), pass, 1));
         for (size_t i = 0; i < s->count; i++) {
             SP_TRY(read_sums(s->gradient, s, i, 1));
             SP_TRY(check_gradient(s, first + i));
@@ -359,8 +369,7 @@ static int difference(struct scoring *s, double step)
 
     for (int sign = 1; sign >= -1; sign -= 2) {
         SP_TRY(sp_rewrite_move(s->rewrite, sign * step));
-        pass.loss_scale = (float)(sign / (2 * step * (double)batches(s)));
-        SP_TRY(run_rows(s, s->order + s->rows, batch_size(s), pass));
+        SP_TRY(run_rows(s, s->order + s->rows, batch_size(s), pass, sign / (2 * step)));
         pass.accumulate = true;
     }
     return sp_rewrite_move(s->rewrite, 0);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "speft-cl " PACKAGE_VERSION " scores"
+#define FORMAT "speft-cl " PACKAGE_VERSION " scores 2" /* 2: gradients are means over rows, no longer over batches */
 #define SUFFIX ".safetensors"
 #define DIGEST "digest"
 #define DIGEST_SIZE (SP_HASH_HEX - 1)

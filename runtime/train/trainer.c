@@ -164,15 +164,16 @@ static int not_finite(struct loop *l, size_t step, const struct sp_plan_pass *pa
                                  "max_grad_norm may help", what, step, name[0] ? name : "the weight gradients");
 }
 
-/* The micro-batches of step `step` (from 1): loss and gradients. */
+/* The micro-batches of step `step` (from 1): loss and gradients, means over all rows of the step. */
 static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
 {
     struct sp_run *run = l->run;
     const struct sp_config *c = run->config;
     size_t batch = (size_t)c->per_device_train_batch_size, group = (size_t)c->gradient_accumulation_steps;
-    size_t first = (step - 1) % l->steps_per_epoch * group;
-    size_t count = l->batches - first < group ? l->batches - first : group;
-    struct sp_plan_pass pass = { .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1.0f / (float)count };
+    size_t first = (step - 1) % l->steps_per_epoch * group * batch;
+    size_t end = run->train.count - first < group * batch ? run->train.count : first + group * batch;
+    double total = sp_data_weight(&run->train, l->order, first, end - first);
+    struct sp_plan_pass pass = { .dropout = true, .seed = (uint64_t)c->seed };
     uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
 
     if (epoch != l->epoch || step == 1) {
@@ -180,17 +181,18 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
         sp_data_order(l->order, run->train.count, (uint64_t)c->seed, epoch, c->shuffle);
     }
     *loss = 0;
-    for (size_t m = 0; m < count; m++) {
-        size_t from = (first + m) * batch, rows = run->train.count - from < batch ? run->train.count - from : batch;
-        double one;
+    for (size_t from = first; from < end; from += batch) {
+        size_t rows = end - from < batch ? end - from : batch;
+        double one, share = sp_data_weight(&run->train, l->order, from, rows) / total;
 
-        pass.accumulate = m > 0;
+        pass.loss_scale = (float)share;
+        pass.accumulate = from > first;
         pass.step = (uint32_t)l->micro_batches++;
         SP_TRY(sp_run_set_batch(run, &run->train, l->order, from, rows));
         SP_TRY(sp_plan_forward(run->plan, &pass));
         SP_TRY(sp_plan_backward(run->plan, &pass));
         SP_TRY(sp_plan_loss(run->plan, &one));
-        *loss += one / (double)count;
+        *loss += one * share;
         *tokens += run->batch.tokens;
         if (!isfinite(one))
             return not_finite(l, step, &pass, "loss");

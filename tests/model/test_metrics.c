@@ -99,7 +99,7 @@ static struct sp_safetensors *open_cached(const char *name)
 /* The scores of the binary model by `metric`, for `examples` rows in batches of `batch`: a file of the cache. */
 static struct sp_safetensors *score(const char *metric, long long examples, long long batch)
 {
-    const char *folder = program_path("scores-%s-%lld", metric, examples);
+    const char *folder = program_path("scores-%s-%lld-%lld", metric, examples, batch);
     json_t *sparse = json_pack("{s:s, s:I, s:s, s:i}", "metric", metric, "scoring_examples", (json_int_t)examples, "score_cache",
                                folder, "count", 90);
 
@@ -143,6 +143,31 @@ static void test_scores(void **state)
         fail_msg("%s: %g of the norm away", s->item, sqrt(away / norm));
     sp_safetensors_close(expected);
     sp_safetensors_close(file);
+}
+
+/* Scores are means over rows, however they fall into batches: 20 in one, or 9, 9 and 2. grasp's are a difference of such means. */
+static void test_batches(void **state)
+{
+    static const char *const metrics[] = { "gradient", "snip", "fisher", "wanda", "grasp" };
+
+    (void)state;
+    for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
+        struct sp_safetensors *whole = score(metrics[m], 20, 20), *parts = score(metrics[m], 20, 9);
+        double away = 0, norm = 0, bound = strcmp(metrics[m], "grasp") == 0 ? 5e-4 : 1e-5;
+
+        for (size_t t = 0; t + 1 < sp_safetensors_count(whole); t++) { /* the last is the digest */
+            const struct sp_tensor_info *a = sp_safetensors_at(whole, t), *b = sp_safetensors_find(parts, a->name);
+
+            for (size_t i = 0; i < a->count; i++) {
+                away += ((double)at(a, i) - (double)at(b, i)) * ((double)at(a, i) - (double)at(b, i));
+                norm += (double)at(a, i) * (double)at(a, i);
+            }
+        }
+        if (!(away <= bound * bound * norm))
+            fail_msg("%s: %g of the norm away", metrics[m], sqrt(away / norm));
+        sp_safetensors_close(whole);
+        sp_safetensors_close(parts);
+    }
 }
 
 /* fisher over one row is its gradient's square, to fp32's rounding. */
@@ -222,6 +247,7 @@ int main(void)
     }
     for (size_t i = 0; i < sizeof scored / sizeof *scored; i++)
         add(test_scores, "scores", "binary", scored[i]);
+    add(test_batches, "scores", "binary", "several metrics");
     add(test_fisher_of_one, "scores", "binary", "fisher and gradient");
     add(test_taylor_is_snip, "mask", "multiclass", "taylor_fo and snip");
     return _cmocka_run_group_tests("metrics", tests, count, program_setup, program_teardown);

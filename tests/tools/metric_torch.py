@@ -129,18 +129,19 @@ def grasp(model, weights, rows, batch, options):
     first, second = rows[:len(rows) // 2], rows[len(rows) // 2:]
     parameters = list(weights.values())
 
-    def mean(losses, of):
-        parts = [torch.autograd.grad(of(loss), parameters) for loss in losses]
-        return [sum(p) / len(parts) for p in zip(*parts)]
+    def mean(part, of):
+        parts = [torch.autograd.grad(of(cooled_loss(model, b) * share), parameters)
+                 for b, share in st.shares(st.batches(part, batch))]
+        return [sum(p) for p in zip(*parts)]
 
     model.eval()
-    vector = mean((cooled_loss(model, b) for b in st.batches(first, batch)), lambda loss: loss)
+    vector = mean(first, lambda loss: loss)
 
     def along(loss):
         grads = torch.autograd.grad(loss, parameters, create_graph=True)
         return sum((g * v).sum() for g, v in zip(grads, vector))
 
-    product = mean((cooled_loss(model, b) for b in st.batches(second, batch)), along)
+    product = mean(second, along)
     sign = 1 if options["sign"] == "code" else -1
     return combined(lambda w, h: sign * w * h, plain(weights), dict(zip(weights, product)))
 

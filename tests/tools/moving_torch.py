@@ -36,7 +36,7 @@ RUNS = {
     "spiel_ag_sm3": ({"method": "spiel", **SMALL}, {"optimizer": "sm3"}),
     "spiel_ma": ({"method": "spiel", "growth": "ma", **SMALL}, {"weight_decay": 1.0}),
     "static_sm3": ({"method": "static", "metric": "gradient", "scoring_examples": 20},
-                   {"optimizer": "sm3", "weight_decay": 1.0, "max_grad_norm": 1.0}),
+                   {"optimizer": "sm3", "weight_decay": 0.5, "max_grad_norm": 1.0}),
     "full_sm3": ({"method": "full"}, {"optimizer": "sm3"}),
 }
 SEED = 42
@@ -166,11 +166,11 @@ class Trainer:
                 and done + self.sparse["selection_accumulation_steps"] < total)
 
     def gradients(self, group, done, total):
-        """Mean loss of the micro-batches; gradients stay in .grad; the first choose candidates."""
+        """Mean loss of the group's rows; gradients stay in .grad; the first choose candidates."""
         self.model.zero_grad()
         mean = 0.0
-        for m, batch in enumerate(group):
-            loss = self.model(**batch).loss / len(group)
+        for m, (batch, share) in enumerate(st.shares(group)):
+            loss = self.model(**batch).loss * share
             loss.backward()
             mean += loss.item()
             if m == 0 and self.opens(done, total):

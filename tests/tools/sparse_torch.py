@@ -33,6 +33,12 @@ def batches(rows, size):
     return [collate(rows[i:i + size]) for i in range(0, len(rows), size)]
 
 
+def shares(group):
+    """(batch, its share of the group's rows): what its mean loss weighs in that of the group."""
+    total = sum(len(batch["labels"]) for batch in group)
+    return [(batch, len(batch["labels"]) / total) for batch in group]
+
+
 def target_weights(model, target_modules):
     """{name: weight} of the linear layers whose name ends in a target, in model order."""
     return {f"{name}.weight": module.weight for name, module in model.named_modules()
@@ -50,13 +56,13 @@ def entry_count(weights, sparse):
 
 
 def mean_gradients(model, weights, scoring_batches):
-    """The mean over the batches of the gradient of the batch's mean loss; dropout off."""
+    """The gradient of the mean loss over all rows of the batches; dropout off."""
     model.eval()
     grads = None
-    for batch in scoring_batches:
-        new = torch.autograd.grad(model(**batch).loss, list(weights.values()))
+    for batch, share in shares(scoring_batches):
+        new = torch.autograd.grad(model(**batch).loss * share, list(weights.values()))
         grads = new if grads is None else [a + b for a, b in zip(grads, new)]
-    return {name: g / len(scoring_batches) for name, g in zip(weights, grads)}
+    return dict(zip(weights, grads))
 
 
 def score_weights(model, weights, metric, scoring_batches, generator=None):

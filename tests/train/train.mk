@@ -4,6 +4,10 @@ tests_train_test_train_SOURCES = tests/train/test_train.c tests/model/program.c 
 tests_train_test_train_LDADD = runtime/train/libtrain.a runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a \
 	$(CMOCKA_LIBS) $(LIBS_YAML) $(LIBS_BASE)
 
+check_PROGRAMS += tests/train/test_accumulation
+tests_train_test_accumulation_SOURCES = tests/train/test_accumulation.c tests/model/program.c tests/model/program.h tests/unit/near.h
+tests_train_test_accumulation_LDADD = $(tests_train_test_train_LDADD)
+
 check_PROGRAMS += tests/train/test_mask
 tests_train_test_mask_SOURCES = tests/train/test_mask.c tests/unit/device_support.h
 tests_train_test_mask_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
@@ -21,4 +25,4 @@ tests_train_test_moving_random_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_trained_move,--wrap=sp_optimizer_find \
 	-Wl,--wrap=sp_kernel_build_recorded,--wrap=sp_build_program
 TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
-	tests/train/test_train
+	tests/train/test_accumulation tests/train/test_train
