@@ -44,14 +44,16 @@ int sp_norm_finish(struct sp_device *device, const struct sp_norm_finish *args)
     return sp_launch_run(device, &launch);
 }
 
-/* size: counts of two buffers, max_norm */
-enum { POISON = 1 };
+/* size: counts of two buffers, max_norm; SMALL: values and max_norm times 1e-6, where the 1e-6 in the coefficient counts */
+enum { POISON = 1, SMALL = 2 };
 
 static const struct sp_op_case cases[] = {
     { .name = "1 and 3, no clipping", .size = { 1, 3, 0 }, .tolerance = 1e-6 },
     { .name = "17 and 1, clipped", .size = { 17, 1, 1 }, .tolerance = 1e-6 },
     { .name = "17 and 33, below the limit", .size = { 17, 33, 20 }, .tolerance = 1e-6 },
     { .name = "384 and 33, NaN", .size = { 384, 33, 1 }, .flags = POISON, .tolerance = 1e-6 },
+    { .name = "17 and 33, small, clipped", .size = { 17, 33, 1 }, .flags = SMALL, .tolerance = 1e-6 },
+    { .name = "17 and 33, small, below the limit", .size = { 17, 33, 20 }, .flags = SMALL, .tolerance = 1e-6 },
     { .name = "4097 and 300000, clipped", .size = { 4097, 300000, 10 }, .tolerance = 2e-6 },
 };
 
@@ -72,12 +74,13 @@ static int run(void *user)
 
 static int check(struct sp_check *t, const struct sp_op_case *c)
 {
-    struct run r = { .finish = { .max_norm = (float)c->size[2] } };
+    double scale = c->flags & SMALL ? 1e-6 : 1;
+    struct run r = { .finish = { .max_norm = (float)(c->size[2] * scale) } };
     double sum = 0, expected[2];
 
     for (int i = 0; i < 2; i++) {
         size_t count = (size_t)c->size[i];
-        double *in = sp_check_input(t, &r.part[i].in, count, -1, 1);
+        double *in = sp_check_input(t, &r.part[i].in, count, -scale, scale);
 
         if (!in)
             return SP_ENOMEM;

@@ -306,6 +306,30 @@ static void test_rounds(void **state)
     json_decref(options);
 }
 
+/* No mask is made with the last step, though the schedule has one due then: nothing would be trained with it. */
+static void test_last_step(void **state)
+{
+    static const struct {
+        const char *run;
+        int steps;
+        size_t moves;
+    } cases[] = { { "dynamic_merge", 12, 1 }, { "dynamic_revert", 7, 0 }, { "dynamic_revert", 14, 1 }, { "spiel_ag", 8, 1 },
+                  { "spiel_ma", 8, 1 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct subject s = { "binary", cases[i].run };
+        struct watch w = { .subject = &s };
+        json_t *options = json_pack("{s:i}", "max_steps", cases[i].steps);
+
+        prepare(&w, run_of(&s), options);
+        assert_ok(sp_train(&w.result, &w.run));
+        assert_int_equal(w.moves, cases[i].moves);
+        release(&w);
+        json_decref(options);
+    }
+}
+
 /* The lines of metrics.jsonl on masks, each of which must have added something. */
 static json_t *mask_lines(const struct subject *s)
 {
@@ -419,6 +443,7 @@ int main(void)
         add_model(models[i]);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_same_bits);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_short_runs);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_last_step);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_rounds);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_cache);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_interrupted);
