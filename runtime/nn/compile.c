@@ -57,7 +57,7 @@ static void add_gradient(struct sp_plan *plan, int value)
 
     if (value < 0 || plan->values[value].gradient >= 0)
         return;
-    snprintf(name, sizeof name, "gradient of %.*s", (int)sizeof name - 13, plan->values[value].name);
+    snprintf(name, sizeof name, "the gradient of %.*s", (int)sizeof name - 17, plan->values[value].name);
     gradient = sp_plan_value(plan, name, plan->values[value].extent, plan->values[value].width);
     if (gradient >= 0)
         plan->values[value].gradient = gradient;

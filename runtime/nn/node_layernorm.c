@@ -15,7 +15,7 @@ int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int be
     node->param[0] = gamma, node->param[1] = beta;
     node->epsilon = epsilon;
     node->p = dropout;
-    return sp_plan_output(plan, node, plan->params[gamma].name, SP_PER_TOKEN, plan->values[x].width);
+    return sp_plan_output_of(plan, node, gamma, SP_PER_TOKEN, plan->values[x].width);
 }
 
 static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)

@@ -23,7 +23,7 @@ int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_acti
     node->input[0] = x;
     node->param[0] = weight, node->param[1] = bias;
     node->activation = activation;
-    return sp_plan_output(plan, node, w->name, plan->values[x].extent, (size_t)w->rows);
+    return sp_plan_output_of(plan, node, weight, plan->values[x].extent, (size_t)w->rows);
 }
 
 static struct sp_node *producer(struct sp_plan *plan, int value)

@@ -110,6 +110,14 @@ int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent,
     return (int)plan->value_count++;
 }
 
+int sp_plan_output_of(struct sp_plan *plan, struct sp_node *node, int param, enum sp_extent extent, size_t width)
+{
+    char name[sizeof plan->values->name];
+
+    snprintf(name, sizeof name, "the output of %s", plan->params[param].name);
+    return sp_plan_output(plan, node, name, extent, width);
+}
+
 int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width)
 {
     node->output = sp_plan_value(plan, name, extent, width);

@@ -97,6 +97,9 @@ int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent,
 /* A new value that is the node's output; returns its number. */
 int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width);
 
+/* The same, called after the parameter that makes it: "the output of pooler.dense.weight". */
+int sp_plan_output_of(struct sp_plan *plan, struct sp_node *node, int param, enum sp_extent extent, size_t width);
+
 /* The device memory of a value and of its gradient; NULL for number -1 and where there is none. */
 struct sp_buffer *sp_plan_buffer(const struct sp_plan *plan, int value);
 struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value);

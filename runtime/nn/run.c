@@ -137,6 +137,16 @@ int sp_plan_logits(struct sp_plan *plan, float *out)
     return sp_buffer_read(out, sp_plan_buffer(plan, plan->logits), 0, count * sizeof *out);
 }
 
+/* 1 when `count` floats hold one that is not finite, else 0. */
+static int has_not_finite(const float *x, size_t count)
+{
+    int found = 0;
+
+    for (size_t i = 0; i < count; i++)
+        found |= !isfinite(x[i]);
+    return found;
+}
+
 /* 1 when the value holds a number that is not finite, else 0 or an error. */
 static int not_finite(struct sp_plan *plan, int value)
 {
@@ -152,10 +162,41 @@ static int not_finite(struct sp_plan *plan, int value)
     if (!host)
         return SP_ENOMEM;
     rc = sp_buffer_read(host, v->buffer, 0, count * sizeof *host);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = !isfinite(host[i]);
+    rc = rc < 0 ? rc : has_not_finite(host, count);
     free(host);
     return rc;
+}
+
+/* The same of a parameter as the kernels see it. */
+static int param_not_finite(const struct sp_param *p)
+{
+    float *host = sp_calloc(sp_param_elements(p), sizeof *host);
+    int rc = host ? 0 : SP_ENOMEM;
+
+    if (rc == 0 && p->kind == SP_PARAM_LINEAR)
+        rc = sp_gemm_weight_read(host, &p->weight);
+    else if (rc == 0)
+        rc = sp_buffer_read(host, p->value, 0, sp_param_elements(p) * sizeof *host);
+    rc = rc < 0 ? rc : has_not_finite(host, sp_param_elements(p));
+    free(host);
+    return rc;
+}
+
+/* 1 and the parameter's name when one of the node's holds a number that is not finite, else 0 or an error. */
+static int find_in_params(char *name, const struct sp_plan *plan, const struct sp_node *node)
+{
+    int found = 0;
+
+    for (int k = 0; k < SP_NODE_PARAMS && found == 0; k++) {
+        const struct sp_param *p = node->param[k] < 0 ? NULL : &plan->params[node->param[k]];
+
+        if (!p)
+            continue;
+        SP_TRY(found = param_not_finite(p));
+        if (found)
+            snprintf(name, SP_PARAM_NAME + 32, "%s", p->name);
+    }
+    return found;
 }
 
 int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32])
@@ -166,6 +207,9 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
     for (size_t i = 0; i < plan->node_count && found == 0; i++) {
         if (plan->nodes[i].type == &sp_node_loss)
             continue;
+        SP_TRY(found = find_in_params(name, plan, &plan->nodes[i]));
+        if (found)
+            return 0;
         SP_TRY(plan->nodes[i].type->forward(plan, &plan->nodes[i], pass));
         value = plan->nodes[i].output;
         SP_TRY(found = not_finite(plan, value));

@@ -4,6 +4,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/op/norm.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,38 @@ int sp_optim_norm(double *out, struct sp_optim *optim)
                                                                   .max_norm = (float)optim->options.max_grad_norm }));
     SP_TRY(sp_buffer_read(&norm, optim->norm, 0, sizeof norm));
     *out = (double)norm;
+    return 0;
+}
+
+/* Whether `count` floats from element `first` of the buffer on are finite. */
+static int are_finite(bool *out, struct sp_buffer *buffer, size_t first, size_t count)
+{
+    float *host = sp_calloc(count, sizeof *host);
+    int rc = host ? sp_buffer_read(host, buffer, first * sizeof *host, count * sizeof *host) : SP_ENOMEM;
+
+    *out = true;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        *out &= (bool)isfinite(host[i]);
+    free(host);
+    return rc;
+}
+
+int sp_optim_find_not_finite(const char **name, bool *finite, struct sp_optim *optim)
+{
+    *name = NULL;
+    *finite = true;
+    for (size_t i = 0; i < optim->count && !*name; i++) {
+        const struct sp_optim_state *s = &optim->states[i];
+        bool squares = true;
+
+        if (!s->view.count)
+            continue;
+        SP_TRY(are_finite(&squares, optim->slot_buffer, s->first_slot, sp_norm_slots(s->view.count)));
+        if (squares)
+            continue;
+        *name = s->view.name;
+        SP_TRY(are_finite(finite, s->view.gradient, 0, s->view.count));
+    }
     return 0;
 }
 

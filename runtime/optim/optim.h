@@ -42,6 +42,10 @@ void sp_optim_free(struct sp_optim *optim); /* NULL is fine */
 /* The gradients' common norm before clipping, not finite when a gradient is not. Waits for the device. Comes before each step. */
 int sp_optim_norm(double *out, struct sp_optim *optim);
 
+/* After a norm that is not finite: the first view whose squares are not, or NULL where only their sum is too large, and whether its
+ * gradient is finite all the same. */
+int sp_optim_find_not_finite(const char **name, bool *finite, struct sp_optim *optim);
+
 /* That norm and the clipping coefficient on the device, as sp_norm_finish leaves them. */
 struct sp_buffer *sp_optim_norm_buffer(const struct sp_optim *optim);
 

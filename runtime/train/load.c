@@ -6,6 +6,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +103,18 @@ static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_ru
                     sp_tensor_describe(has, &found), sp_tensor_describe(needs, &needed));
 }
 
+/* A weight that is not finite is refused even where no row would use it: it would be found after the training, when it is saved. */
+static int check_finite(const float *values, size_t count, const struct sp_tensor_info *tensor, const char *what)
+{
+    size_t i = 0;
+
+    while (i < count && isfinite(values[i]))
+        i++;
+    if (i == count)
+        return 0;
+    return sp_error(SP_ENUMERIC, "%s: tensor %s: element %zu is %f as fp32%s", tensor->file, tensor->name, i, (double)values[i], what);
+}
+
 /* The parameter's values on the host: adapter's dense, else checkpoint's plus the adapter's delta, else the seed's. */
 static int host_values(float *out, const struct sp_run *run, size_t i, const struct sp_param *p)
 {
@@ -122,9 +135,11 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
         return 0;
     }
     SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, sp_param_elements(p)));
+    SP_TRY(check_finite(out, sp_param_elements(p), run->weights[i].tensor,
+                        "; a model needs finite weights: the file is damaged, or the training that made it had failed"));
     for (size_t k = 0; sparse && k < sparse->count; k++)
         out[sparse->indices[k]] += sparse->values[k];
-    return 0;
+    return sparse ? check_finite(out, sp_param_elements(p), run->weights[i].tensor, " with the adapter's change") : 0;
 }
 
 static bool keeps_master(const struct sp_run *run, size_t i, const struct sp_param *p)

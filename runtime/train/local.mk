@@ -6,6 +6,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
 	runtime/train/head.c runtime/train/head.h \
 	runtime/train/load.c runtime/train/load.h \
+	runtime/train/loss_watch.c runtime/train/loss_watch.h \
 	runtime/train/mask.c runtime/train/mask.h \
 	runtime/train/rewrite.c runtime/train/rewrite.h \
 	runtime/train/mask_schedule.c runtime/train/mask_schedule.h runtime/train/mask_schedule.def \

@@ -196,7 +196,8 @@ static int grow_by_gradients(struct tensor *t, struct spiel *s, size_t i)
     SP_GO(sp_window_read(&candidates, t->sum, t->squares, s->window, i));
     for (size_t k = 0; k < K; k++) {
         if (!isfinite(t->sum[k]) || !isfinite(t->squares[k])) {
-            rc = sp_error(SP_ENUMERIC, "the accumulated gradient of %s at position %u is not finite", t->name, candidates[k]);
+            rc = sp_error(SP_ENUMERIC, "the accumulated gradient of %s at position %u is not finite; a lower learning_rate or "
+                                       "max_grad_norm may help", t->name, candidates[k]);
             goto out;
         }
         if (has(t->now->positions, K, &active, candidates[k]) && !has(t->dropped, t->n, &dropped, candidates[k]))
@@ -225,6 +226,12 @@ static int grow_by_accumulators(struct tensor *t, struct sp_trained *trained, co
 
     SP_GO(rc);
     SP_GO(sp_optim_accumulators(accumulators, trained->optim, i));
+    for (size_t k = 0; k < rows + cols; k++)
+        if (!isfinite(accumulators[k])) {
+            rc = sp_error(SP_ENUMERIC, "SM3's accumulator of %s %zu of %s is not finite; a lower learning_rate or max_grad_norm may "
+                                       "help", k < rows ? "row" : "column", k < rows ? k : k - rows, t->name);
+            goto out;
+        }
     rc = sp_outer_largest(t->added, t->n, accumulators, rows, accumulators + rows, cols, t->now->positions, t->now->count);
 out:
     free(accumulators);
@@ -292,7 +299,10 @@ static int reselect(struct spiel *s, struct sp_trained *trained, struct sp_run *
     next.tensors = sp_calloc(s->count, sizeof *next.tensors);
     SP_GO(seeds && next.tensors ? 0 : SP_ENOMEM);
     for (size_t i = 0; i < s->count; i++)
-        SP_GO(reselect_tensor(&next.tensors[i], &seeds[i], s, trained, run, i, share));
+        if ((rc = reselect_tensor(&next.tensors[i], &seeds[i], s, trained, run, i, share)) < 0) {
+            sp_error_context(rc, "after step %zu, while choosing entries to grow", done);
+            goto out;
+        }
     SP_GO(sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .seeds = s->window ? seeds : NULL,
                                                                    .age = (uint32_t)window_of(run) }, change));
     for (size_t i = 0; s->before && i < s->count; i++)

@@ -8,6 +8,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
+#include "runtime/train/loss_watch.h"
 #include "runtime/train/mask.h"
 #include "runtime/train/mask_schedule.h"
 #include "runtime/train/result.h"
@@ -29,6 +30,9 @@ struct loop {
     uint32_t epoch; /* whose order `order` holds */
     size_t batches, steps_per_epoch, total, warmup;
     size_t micro_batches;    /* run so far: the step number of dropout */
+    struct sp_plan_pass pass; /* of the last of them */
+    struct sp_loss_watch watch;
+    bool saved;              /* the adapter is this run's */
     double started;          /* of sp_train */
     double window_start;     /* of the logging window */
     double window_loss;
@@ -133,12 +137,69 @@ static int build_kernels(struct loop *l)
     return sp_kernel_build_recorded(l->run->device);
 }
 
+/* A plan's or an optimizer's name of a parameter as files spell it; any other name as it is. */
+static const char *spelled(const struct loop *l, const char *name)
+{
+    for (size_t i = 0; i < sp_plan_param_count(l->run->plan); i++)
+        if (strcmp(sp_plan_param_at(l->run->plan, i)->name, name) == 0)
+            return sp_run_param_name(l->run, i);
+    return name;
+}
+
+/* Where the numbers of the batch that is set stop being finite: a weight, an activation or a gradient. Else "". */
+static int find_not_finite(char *out, size_t size, struct loop *l, const struct sp_plan_pass *pass)
+{
+    char name[SP_PARAM_NAME + 32];
+
+    SP_TRY(sp_plan_find_not_finite(l->run->plan, pass, name));
+    snprintf(out, size, "%s", spelled(l, name));
+    return 0;
+}
+
+/* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in none. */
+static int not_finite(struct loop *l, size_t step, const char *what, const char *otherwise)
+{
+    char name[SP_WEIGHT_NAME + 64];
+
+    SP_TRY(find_not_finite(name, sizeof name, l, &l->pass));
+    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. A lower learning_rate or "
+                                 "max_grad_norm may help", what, step, name[0] ? name : otherwise);
+}
+
+static int loss_not_finite(struct loop *l, size_t step, const char *what)
+{
+    return not_finite(l, step, what, l->run->task == SP_TASK_REGRESSION
+                                         ? "the loss itself, as the square of an output's distance from its label is too large for fp32"
+                                         : "the loss itself");
+}
+
+/* The gradient may be too large, or be from another micro-batch than the one that is set: the optimizer knows of which tensor it is. */
+static int gradient_not_finite(struct loop *l, size_t step)
+{
+    const char *view;
+    char otherwise[SP_WEIGHT_NAME + 64];
+    bool finite;
+
+    SP_TRY(sp_optim_find_not_finite(&view, &finite, l->trained.optim));
+    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", view ? spelled(l, view) : "all tensors together",
+             finite ? ", whose square is too large for fp32" : "");
+    return not_finite(l, step, "gradient", otherwise);
+}
+
 static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, float *predictions)
 {
     json_t *line;
     double began = sp_clock_now();
+    int rc = sp_evaluate_rows(out, predictions, l->run);
 
-    SP_TRY(sp_evaluate_rows(out, predictions, l->run));
+    if (rc == SP_ENUMERIC) { /* the batch that is set is the last one evaluated */
+        char name[SP_WEIGHT_NAME + 64];
+
+        SP_TRY(find_not_finite(name, sizeof name, l, &(struct sp_plan_pass){ .loss_scale = 1 }));
+        if (name[0])
+            sp_error_context(rc, "%s is not finite after %zu steps", name, step);
+    }
+    SP_TRY(rc);
     line = json_pack("{s:I}", "step", (json_int_t)step);
     if (!line || sp_evaluation_json(line, out, l->run->task, "eval_") < 0) {
         json_decref(line);
@@ -153,17 +214,6 @@ static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, floa
     return 0;
 }
 
-/* A loss or gradient that is not finite ends the run with its step and the tensor where it began. */
-static int not_finite(struct loop *l, size_t step, const struct sp_plan_pass *pass, const char *what)
-{
-    char name[SP_PARAM_NAME + 32];
-    int rc = sp_plan_find_not_finite(l->run->plan, pass, name);
-
-    SP_TRY(rc);
-    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. A lower learning_rate or "
-                                 "max_grad_norm may help", what, step, name[0] ? name : "the weight gradients");
-}
-
 /* The micro-batches of step `step` (from 1): loss and gradients, means over all rows of the step. */
 static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
 {
@@ -173,7 +223,6 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
     size_t first = (step - 1) % l->steps_per_epoch * group * batch;
     size_t end = run->train.count - first < group * batch ? run->train.count : first + group * batch;
     double total = sp_data_weight(&run->train, l->order, first, end - first);
-    struct sp_plan_pass pass = { .dropout = true, .seed = (uint64_t)c->seed };
     uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
 
     if (epoch != l->epoch || step == 1) {
@@ -185,17 +234,16 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
         size_t rows = end - from < batch ? end - from : batch;
         double one, share = sp_data_weight(&run->train, l->order, from, rows) / total;
 
-        pass.loss_scale = (float)share;
-        pass.accumulate = from > first;
-        pass.step = (uint32_t)l->micro_batches++;
+        l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .step = (uint32_t)l->micro_batches++,
+                                         .loss_scale = (float)share, .accumulate = from > first };
         SP_TRY(sp_run_set_batch(run, &run->train, l->order, from, rows));
-        SP_TRY(sp_plan_forward(run->plan, &pass));
-        SP_TRY(sp_plan_backward(run->plan, &pass));
+        SP_TRY(sp_plan_forward(run->plan, &l->pass));
+        SP_TRY(sp_plan_backward(run->plan, &l->pass));
         SP_TRY(sp_plan_loss(run->plan, &one));
         *loss += one * share;
         *tokens += run->batch.tokens;
         if (!isfinite(one))
-            return not_finite(l, step, &pass, "loss");
+            return loss_not_finite(l, step, "loss");
     }
     return 0;
 }
@@ -233,6 +281,36 @@ static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
                                    (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
 }
 
+/* What guessing gives, as sp_loss_watch_init wants it. */
+static double loss_floor(const struct sp_run *run)
+{
+    const struct sp_dataset *d = &run->train;
+    double mean = 0, squares = 0;
+
+    if (run->task == SP_TASK_CLASSIFICATION)
+        return log((double)run->labels.count);
+    for (size_t i = 0; i < d->count; i++)
+        mean += (double)d->values[i] / (double)d->count;
+    for (size_t i = 0; i < d->count; i++)
+        squares += ((double)d->values[i] - mean) * ((double)d->values[i] - mean) / (double)d->count;
+    return 4 * squares;
+}
+
+static void watch_loss(struct loop *l, size_t step, double loss)
+{
+    const struct sp_loss_watch *w = &l->watch;
+    struct sp_train_divergence *d = &l->result->divergence;
+
+    if (sp_loss_watch_add(&l->watch, loss))
+        sp_log(SP_LOG_WARNING, "step %zu: the loss is far above its start and stays there: %.4g over the last %zu steps, %.4g at the "
+                               "start. learning_rate: %g may be too high; try a tenth of it", step, w->last, 5 * w->window,
+               w->start, l->run->config->learning_rate);
+    if (!sp_loss_watch_is_astray(w))
+        *d = (struct sp_train_divergence){ 0 };
+    else
+        *d = (struct sp_train_divergence){ d->step ? d->step : step, w->last, w->start };
+}
+
 static int train_step(struct loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
@@ -246,8 +324,7 @@ static int train_step(struct loop *l, size_t step)
     SP_TRY(gradients(l, step, &loss, &tokens));
     SP_TRY(sp_optim_norm(&norm, l->trained.optim));
     if (!isfinite(norm))
-        return not_finite(l, step, &(struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1,
-                                                           .step = (uint32_t)l->micro_batches - 1 }, "gradient");
+        return gradient_not_finite(l, step);
     SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, step - 1, l->total, l->warmup));
     SP_TRY(sp_optim_step(l->trained.optim, c->learning_rate * factor));
     SP_TRY(sp_trained_apply(&l->trained, l->run));
@@ -259,6 +336,7 @@ static int train_step(struct loop *l, size_t step)
     l->result->steps = step;
     l->result->tokens += tokens;
     l->result->seconds += sp_clock_now() - began;
+    watch_loss(l, step, loss);
     l->window_loss += loss;
     l->window_tokens += tokens;
     l->window_steps++;
@@ -321,6 +399,7 @@ static int prepare(struct loop *l)
         SP_TRY(sp_mask_check_budget(run));
     SP_TRY(open_output(l));
     plan_steps(l);
+    sp_loss_watch_init(&l->watch, loss_floor(run), l->total);
     SP_TRY(sp_trained_create(&l->trained, run, l->total));
     count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
@@ -331,25 +410,47 @@ static int prepare(struct loop *l)
     return build_kernels(l);
 }
 
+/* The last update may have gone too far, and no loss has seen the weights as they are now. */
+static int check_end(struct loop *l)
+{
+    double loss;
+
+    if (!l->result->steps)
+        return 0;
+    SP_TRY(sp_plan_forward(l->run->plan, &l->pass));
+    SP_TRY(sp_plan_loss(l->run->plan, &loss));
+    return isfinite(loss) ? 0 : loss_not_finite(l, l->result->steps, "loss after the update");
+}
+
 static int save(struct loop *l)
 {
     char *dir = sp_fs_join(l->run->config->output_dir, "adapter");
-    int rc = dir ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM;
+    int rc = dir ? sp_trained_save(&l->trained, l->run, dir) : SP_ENOMEM;
 
-    if (rc == 0)
-        rc = sp_trained_save(&l->trained, l->run, dir);
+    l->saved = rc == 0;
     free(dir);
     return rc;
 }
 
-/* The evaluation that counts, with its rows. */
-static int evaluate_end(struct loop *l)
+/* The evaluation that counts, then the adapter and the rows' predictions: with numbers that are not finite nothing is final. Any
+ * other failure of the evaluation does not cost the adapter. */
+static int end(struct loop *l)
 {
-    float *predictions = sp_calloc(l->run->validation.count, sizeof *predictions);
-    int rc = predictions ? evaluate(l, l->result->steps, &l->result->after, predictions) : SP_ENOMEM;
+    bool evaluates = l->result->evaluated && !l->result->interrupted;
+    float *predictions = sp_calloc(evaluates ? l->run->validation.count : 0, sizeof *predictions);
+    int rc = predictions ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM, saved;
 
-    if (rc == 0)
+    SP_GO(rc);
+    SP_GO(check_end(l));
+    if (evaluates)
+        rc = evaluate(l, l->result->steps, &l->result->after, predictions);
+    if (rc == SP_ENUMERIC)
+        goto out;
+    saved = save(l);
+    rc = rc < 0 ? rc : saved;
+    if (rc == 0 && evaluates)
         rc = sp_train_predictions_save(predictions, l->run);
+out:
     free(predictions);
     return rc;
 }
@@ -361,11 +462,24 @@ static int train(struct loop *l)
     if (l->result->evaluated)
         SP_TRY(evaluate(l, 0, &l->result->before, NULL));
     SP_TRY(train_steps(l));
-    SP_TRY(save(l));
+    SP_TRY(end(l));
     if (l->result->interrupted)
         return sp_error(SP_EINTR, "interrupted; the adapter as of step %zu is saved in %s/adapter", l->result->steps,
                         l->run->config->output_dir);
-    return l->result->evaluated ? evaluate_end(l) : 0;
+    return 0;
+}
+
+/* What numbers that are not finite have left in output_dir. */
+static int say_unsaved(const struct loop *l, int rc)
+{
+    char *path = sp_fs_join(l->run->config->output_dir, "adapter");
+
+    if (path && sp_fs_exists(path))
+        sp_error_context(rc, "nothing was saved, and %s is still an earlier run's", path);
+    else
+        sp_error_context(rc, "nothing was saved");
+    free(path);
+    return rc;
 }
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
@@ -375,6 +489,8 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
 
     *out = (struct sp_train_result){ 0 };
     rc = train(&l);
+    if (rc == SP_ENUMERIC && l.metrics && !l.saved)
+        say_unsaved(&l, rc);
     if (l.metrics && fclose(l.metrics) != 0 && rc == 0)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
     out->host_peak = sp_clock_peak_memory();

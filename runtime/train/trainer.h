@@ -9,10 +9,17 @@
 #include "runtime/train/evaluate.h"
 #include "runtime/train/run.h"
 
+/* At the end the loss had been far above its start since `step`; 0: it had not. */
+struct sp_train_divergence {
+    size_t step;
+    double loss, start; /* lately, and at the start (loss_watch.h) */
+};
+
 struct sp_train_result {
     size_t steps, tokens;            /* done; real tokens in them */
     double seconds;                  /* of the loop, evaluation left out */
     size_t trained, parameters;      /* trained numbers, and all of the model */
+    struct sp_train_divergence divergence;
     bool evaluated;                  /* there was a validation file */
     struct sp_evaluation before, after;
     size_t host_peak, device_peak;   /* bytes */
@@ -26,7 +33,7 @@ struct sp_train_result {
 
 /* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml, metrics.jsonl and, when all is done,
  * result.json. The run must be fresh: only config, families and observer set. Interrupted, it saves the adapter as of the last
- * step and returns SP_EINTR. */
+ * step and returns SP_EINTR. Where a number stops being finite it saves no adapter and returns SP_ENUMERIC. */
 int sp_train(struct sp_train_result *out, struct sp_run *run);
 
 #endif

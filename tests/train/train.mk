@@ -8,6 +8,10 @@ check_PROGRAMS += tests/train/test_accumulation
 tests_train_test_accumulation_SOURCES = tests/train/test_accumulation.c tests/model/program.c tests/model/program.h tests/unit/near.h
 tests_train_test_accumulation_LDADD = $(tests_train_test_train_LDADD)
 
+check_PROGRAMS += tests/train/test_not_finite
+tests_train_test_not_finite_SOURCES = tests/train/test_not_finite.c tests/model/program.c tests/model/program.h
+tests_train_test_not_finite_LDADD = $(tests_train_test_train_LDADD)
+
 check_PROGRAMS += tests/train/test_mask
 tests_train_test_mask_SOURCES = tests/train/test_mask.c tests/unit/device_support.h
 tests_train_test_mask_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
@@ -25,4 +29,4 @@ tests_train_test_moving_random_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_trained_move,--wrap=sp_optimizer_find \
 	-Wl,--wrap=sp_kernel_build_recorded,--wrap=sp_build_program
 TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
-	tests/train/test_accumulation tests/train/test_train
+	tests/train/test_accumulation tests/train/test_not_finite tests/train/test_train

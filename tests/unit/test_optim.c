@@ -72,6 +72,8 @@ static float draw(uint32_t sub, size_t i)
 
 static void create(struct vectors *x, struct sp_device *device, const struct sp_optim_options *options)
 {
+    static const char *const names[VIEWS] = { "first", "second", "third" };
+
     *x = (struct vectors){ .device = device };
     for (uint32_t k = 0; k < VIEWS; k++) {
         size_t n = counts[k], bytes = n * sizeof(float);
@@ -83,7 +85,7 @@ static void create(struct vectors *x, struct sp_device *device, const struct sp_
         x->gradient[k] = calloc(n, sizeof(float));
         for (size_t i = 0; i < n; i++)
             x->value[k][i] = (double)(host[i] = draw(k, i));
-        x->views[k] = (struct sp_optim_view){ .name = "x", .count = n, .rows = (int)n, .cols = 1, .decay = k != 1 };
+        x->views[k] = (struct sp_optim_view){ .name = names[k], .count = n, .rows = (int)n, .cols = 1, .decay = k != 1 };
         assert_ok(sp_buffer_create(&x->views[k].value, device, bytes));
         assert_ok(sp_buffer_create(&x->views[k].gradient, device, bytes));
         assert_ok(sp_buffer_write(x->views[k].value, 0, host, bytes));
@@ -358,6 +360,8 @@ static void test_not_finite(void **state)
 {
     const float values[] = { NAN, INFINITY, -INFINITY, 1e30f };
     struct vectors x;
+    const char *name;
+    bool finite;
     double norm;
 
     create(&x, *state, &(struct sp_optim_options){ 0.9, 0.999, 1e-8, 0, 1 });
@@ -366,7 +370,15 @@ static void test_not_finite(void **state)
         assert_ok(sp_buffer_write(x.views[2].gradient, 4999 * sizeof(float), &values[i], sizeof(float)));
         assert_ok(sp_optim_norm(&norm, x.optim));
         assert_false(isfinite(norm)); /* 1e30 squared is more than a float holds */
+        assert_ok(sp_optim_find_not_finite(&name, &finite, x.optim));
+        assert_string_equal(name, x.views[2].name);
+        assert_int_equal(finite, i == 3);
     }
+    set_gradients(&x, 1);
+    assert_ok(sp_optim_norm(&norm, x.optim));
+    assert_ok(sp_optim_find_not_finite(&name, &finite, x.optim));
+    assert_null(name);
+    assert_true(finite);
     release(&x);
 }
 

@@ -368,7 +368,23 @@ static void test_not_finite(void **state)
             model_upload(&m, i);
         }
     assert_ok(sp_plan_find_not_finite(m.plan, &pass, name));
-    assert_contains(name, "encoder.layer.1.output.dense");
+    assert_string_equal(name, "encoder.layer.1.output.dense.bias"); /* not what is computed from it */
+    for (size_t i = 0; i < m.params; i++) { /* finite, and too large to multiply */
+        const char *param = sp_plan_param_at(m.plan, i)->name;
+
+        if (strcmp(param, "encoder.layer.1.output.dense.bias") == 0)
+            m.value[i][3] = 0;
+        else if (strcmp(param, "encoder.layer.1.output.dense.weight") == 0)
+            for (size_t k = 0; k < sp_param_elements(sp_plan_param_at(m.plan, i)); k++)
+                m.value[i][k] = 3e38f;
+        else if (strcmp(param, "encoder.layer.1.intermediate.dense.bias") == 0)
+            m.value[i][0] = 100;
+        else
+            continue;
+        model_upload(&m, i);
+    }
+    assert_ok(sp_plan_find_not_finite(m.plan, &pass, name));
+    assert_string_equal(name, "the output of encoder.layer.1.output.dense.weight");
     model_release(&m);
 }
 

@@ -17,3 +17,8 @@ check_PROGRAMS += tests/unit/test_score
 tests_unit_test_score_SOURCES = tests/unit/test_score.c tests/unit/near.h
 tests_unit_test_score_LDADD = runtime/train/libtrain.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
 TESTS += tests/unit/test_score tests/unit/test_score-valgrind
+
+check_PROGRAMS += tests/unit/test_loss_watch
+tests_unit_test_loss_watch_SOURCES = tests/unit/test_loss_watch.c
+tests_unit_test_loss_watch_LDADD = $(tests_unit_test_score_LDADD)
+TESTS += tests/unit/test_loss_watch
