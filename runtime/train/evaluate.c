@@ -30,7 +30,7 @@ static int forward(float *logits, double *sum, struct sp_run *run, const struct 
     SP_TRY(sp_plan_forward(run->plan, &pass));
     if (sum) {
         SP_TRY(sp_plan_loss(run->plan, &mean));
-        *sum += mean * (double)count;
+        *sum += mean * sp_data_weight(dataset, order, from, count);
     }
     return sp_plan_logits(run->plan, logits);
 }
@@ -46,7 +46,7 @@ int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset
 
     if (rc == 0)
         sp_data_order(order, dataset->count, 0, 0, false);
-    for (size_t b = 0; rc == 0 && b < batches; b++) {
+    for (size_t b = 0; rc == 0 && b < batches && isfinite(sum); b++) { /* a batch whose loss is not finite stays in the plan */
         size_t from = b * batch, count = dataset->count - from < batch ? dataset->count - from : batch;
 
         if (sp_interrupted())
@@ -58,8 +58,8 @@ int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset
         if (rc == 0 && run->observer.progress)
             run->observer.progress(run->observer.user, "eval", b + 1, batches, NAN, 0, false);
     }
-    if (loss)
-        *loss = sum / (double)dataset->count;
+    if (loss && rc == 0)
+        *loss = sum / sp_data_weight(dataset, order, 0, dataset->count);
     free(logits);
     free(order);
     return rc;

@@ -25,7 +25,7 @@ int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, e
 typedef int sp_logits_fn(void *user, const float *logits, size_t from, size_t rows, size_t outputs);
 
 /* Gives the logits of every row, in order, a batch at a time: no more of them are ever held. The mean loss over rows goes to *loss
- * unless it is NULL. */
+ * unless it is NULL; where it is not finite, the batch that made it so was the last one, and is the plan's. */
 int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user);
 
 /* The class with the largest logit, the first of equals. */

@@ -192,7 +192,7 @@ static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, floa
     double began = sp_clock_now();
     int rc = sp_evaluate_rows(out, predictions, l->run);
 
-    if (rc == SP_ENUMERIC) { /* the batch that is set is the last one evaluated */
+    if (rc == SP_ENUMERIC) { /* its batch is the one that is set */
         char name[SP_WEIGHT_NAME + 64];
 
         SP_TRY(find_not_finite(name, sizeof name, l, &(struct sp_plan_pass){ .loss_scale = 1 }));

@@ -263,11 +263,11 @@ static void test_unused_weight(void **state)
  * their sum is not finite. That is no success either. */
 static void test_evaluation(void **state)
 {
-    static const char marks[] = "text\tlabel\n$ % & $ %\trejected\n", letters[] = "text\tlabel\na b\trejected\nc\taccepted\n";
+    static const char marks[] = "text\tlabel\n$ % & $ %\trejected\na\taccepted\n", letters[] = "text\tlabel\na b\trejected\nc\taccepted\n";
     const struct edit edits[] = { { "bert.embeddings.word_embeddings.weight", 77 * WIDTH, 20, WIDTH, 3e35f },
                                   { "bert.embeddings.position_embeddings.weight", 5 * WIDTH, 1, 1, 3e35f } };
-    json_t *options = json_pack("{s:i, s:i, s:i, s:s, s:s, s:{s:s}}", "max_steps", 1, "learning_rate", 1000, "weight_decay", 1,
-                                "train_file", program_path("letters.tsv"), "validation_file", program_path("marks.tsv"), "sparse",
+    json_t *options = json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:{s:s}}", "max_steps", 1, "learning_rate", 1000, "weight_decay", 1,
+                                "per_device_eval_batch_size", 1, "train_file", program_path("letters.tsv"), "validation_file", program_path("marks.tsv"), "sparse",
                                 "method", "full");
 
     (void)state;
