@@ -2,15 +2,13 @@
 
 #include <math.h>
 
-#define WINDOW 10
-#define FIVE 5 /* windows in a row */
-#define FACTOR 2
+#define FACTOR 1.5
 
 void sp_loss_watch_init(struct sp_loss_watch *watch, double floor, size_t total)
 {
-    size_t tenth = total / WINDOW;
+    size_t window = total >= 1000 ? total / 100 : total >= 100 ? 10 : total / 10;
 
-    *watch = (struct sp_loss_watch){ .floor = floor, .window = tenth >= WINDOW ? WINDOW : tenth ? tenth : 1 };
+    *watch = (struct sp_loss_watch){ .floor = floor, .window = window ? window : 1 };
 }
 
 /* A window's mean against the limit; the first one makes it. */
@@ -22,7 +20,7 @@ static void close_window(struct sp_loss_watch *w, double mean)
         return;
     }
     w->above = mean > w->limit ? w->above + 1 : 0;
-    w->last = w->above ? w->last + (mean - w->last) / (double)(w->above < FIVE ? w->above : FIVE) : 0;
+    w->last = w->above ? w->last + (mean - w->last) / (double)(w->above < SP_LOSS_WATCH_WINDOWS ? w->above : SP_LOSS_WATCH_WINDOWS) : 0;
 }
 
 bool sp_loss_watch_add(struct sp_loss_watch *w, double loss)
@@ -34,7 +32,7 @@ bool sp_loss_watch_add(struct sp_loss_watch *w, double loss)
         return false;
     close_window(w, w->sum / (double)w->window);
     w->sum = 0;
-    if (w->told || w->above < FIVE)
+    if (w->told || w->above < SP_LOSS_WATCH_WINDOWS)
         return false;
     w->told = true;
     return true;
@@ -42,5 +40,5 @@ bool sp_loss_watch_add(struct sp_loss_watch *w, double loss)
 
 bool sp_loss_watch_is_astray(const struct sp_loss_watch *w)
 {
-    return w->above >= FIVE;
+    return w->above >= SP_LOSS_WATCH_WINDOWS;
 }

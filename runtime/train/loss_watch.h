@@ -1,11 +1,11 @@
 /*
  * Whether a run has gone astray with numbers that are still finite (layer 5): after a learning rate that is too high the loss stays
  * far above that of the start, and nothing else says so. The loss's means over windows of 10 steps (a tenth of a run of fewer than
- * 100) are held against
+ * 100, a hundredth of one of more than 1,000) are held against
  *
- *     limit = max(2 start, floor),  start = min(the first window's mean, max(the first step's loss, floor))
+ *     limit = max(1.5 start, floor),  start = min(the first window's mean, max(the first step's loss, floor))
  *
- * and FIVE windows in a row above it are what noise does not do. The first step's loss is of the weights before any update; it caps
+ * and five windows in a row above it are what noise does not do. The first step's loss is of the weights before any update; it caps
  * a first window in which the loss has already exploded. The floor, what guessing gives, keeps a model that starts well, with its own
  * trained head, from being blamed for a few hard rows. A value.
  */
@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#define SP_LOSS_WATCH_WINDOWS 5 /* in a row */
 
 struct sp_loss_watch {
     double floor, first, start, limit; /* start and limit once the first window is full */

@@ -303,7 +303,7 @@ static void watch_loss(struct loop *l, size_t step, double loss)
 
     if (sp_loss_watch_add(&l->watch, loss))
         sp_log(SP_LOG_WARNING, "step %zu: the loss is far above its start and stays there: %.4g over the last %zu steps, %.4g at the "
-                               "start. learning_rate: %g may be too high; try a tenth of it", step, w->last, 5 * w->window,
+                               "start. learning_rate: %g may be too high; try a tenth of it", step, w->last, SP_LOSS_WATCH_WINDOWS * w->window,
                w->start, l->run->config->learning_rate);
     if (!sp_loss_watch_is_astray(w))
         *d = (struct sp_train_divergence){ 0 };

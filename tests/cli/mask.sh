@@ -161,17 +161,23 @@ tests/cli/model_tool zero "$model/model.safetensors" pooler.dense.weight
 mask none --set 'sparse.target_modules=[query, key]'
 test_that 'no score but zero' fails_with 1 'all scores by gradient are zero'
 mv "$folder/whole.safetensors" "$model/model.safetensors"
-tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.bias 7fc00000
+tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.LayerNorm.weight 7f7fffff
 mask none
 test_that 'a model that gives no numbers' fails_with 1 'is not a number'
-for metric in snip force taylor_fo fisher grasp grad_weight_ratio wanda; do
+for metric in snip force taylor_fo fisher grasp grad_weight_ratio; do
     mask none --metric $metric
     test_that "  by $metric" fails_with 1 '.weight at position '
 done
-test_that 'and where' fails_with 1 'the score of '
-tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.weight 7f800000
-mask none --metric magnitude
-test_that 'an infinite score, and its tensor' fails_with 1 'encoder.layer.5.output.dense.weight at position '
+mask none --metric wanda
+test_that 'an infinite score, its tensor and where' fails_with 1 'the score of encoder.layer.6.attention.self.query.weight at position 0 is infinite'
+cp "$model/model.safetensors" "$folder/whole.safetensors"
+for bits in 7fc00000 7f800000 ff800000; do
+    tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.dense.weight $bits
+    mask none --metric random
+    test_that "a weight of $bits, by a metric that reads none" fails_with 1 \
+        "$model/model.safetensors: tensor encoder.layer.5.output.dense.weight: element 0 is "
+done
+mv "$folder/whole.safetensors" "$model/model.safetensors"
 sed 's/^sparse:/&\n  method: spiel\n  growth: ag/' "$config" >"$folder/spiel.yaml"
 run mask "$folder/spiel.yaml" --quiet --metric random --output "$folder/s1"
 test_that "a metric's mask, whatever the method" prints '700 of 338944 weights'
