@@ -1,0 +1,105 @@
+#!/bin/sh
+# ./dev check without its work: a copy of ./dev in a folder of its own, on a machine made of fakes. What it installs, what it
+# requires and when it stops; not the suite that it would run.
+. "$(dirname "$0")/tap.sh"
+bin=$folder/bin top=$folder/top
+mkdir -p "$bin" "$top/tests/support" "$top/build/sanitize" "$folder/icd" "$folder/cache"
+chmod 700 "$folder/cache"
+cp "$srcdir/dev" "$top/dev"
+cp "$srcdir/tests/support/requirements.txt" "$top/tests/support/"
+for tool in awk cat chmod cp cut dirname env find grep head id mkdir mktemp mv printf rm sed sh sort tail tr uname; do
+    ln -s "$(command -v "$tool")" "$bin/$tool"
+done
+
+# fake NAME: a command that does what standard input says.
+fake() {
+    { echo '#!/bin/sh' && cat; } >"$bin/$1"
+    chmod +x "$bin/$1"
+}
+
+# What a build needs is there; each run begins without the tools of the tests.
+for tool in cc gcc autoreconf automake configure; do echo 'exit 0' | fake "$tool"; done
+cp "$bin/configure" "$top/configure"
+echo 'exit 0' | fake pkg-config
+echo 'CMOCKA_LIBS = -lcmocka' >"$top/build/Makefile"
+cp "$top/build/Makefile" "$top/build/sanitize/Makefile"
+fake make <<END
+printf '%s\n' "\$SPEFT_REQUIRE_DRIVERS|\$*" >>'$folder/made'
+END
+fake apt-get <<END
+printf '%s\n' "\$*" >>'$folder/apt'
+[ "\$1" != update ] || exit \$(cat '$folder/update-status')
+for package in "\$@"; do
+    case \$package in
+    oclgrind | valgrind | clang) printf '#!/bin/sh\n' >'$bin/'\$package && chmod +x '$bin/'\$package ;;
+    mesa-opencl-icd) echo libRusticlOpenCL.so >'$folder/icd/rusticl.icd' ;;
+    pocl-opencl-icd) echo libpocl.so >'$folder/icd/pocl.icd' ;;
+    esac
+done
+END
+fake apt-cache <<END
+grep -qx "\$2" '$folder/offered' || { printf '%s:\n  Installed: (none)\n  Candidate: (none)\n' "\$2"; exit 0; }
+printf '%s:\n  Installed: (none)\n  Candidate: 1.0-1\n' "\$2"
+END
+fake python3 <<END
+[ "\$1 \$2" != '-m venv' ] || { mkdir -p "\$3/bin" && cp '$bin/python3' "\$3/bin/"; }
+[ "\$1 \$2 \$3" != '-m pip install' ] || exit \$(cat '$folder/pip-status')
+END
+
+# check OFFERED [NAME=VALUE]...: ./dev check where the package manager has the tools named, and with these variables.
+check() {
+    rm -rf "$folder/made" "$folder/apt" "$folder/icd" "$folder/cache/venv"
+    rm -f "$bin/oclgrind" "$bin/valgrind" "$bin/clang"
+    mkdir "$folder/icd"
+    printf '%s\n' $1 >"$folder/offered"
+    shift
+    : >"$folder/made"
+    status=0
+    env -i PATH="$bin" HOME="$folder" TMPDIR="$folder" SPEFT_CACHE_DIR="$folder/cache" SPEFT_ICD_FOLDER="$folder/icd" SPEFT_JOBS=1 \
+        "$@" "$bin/sh" "$top/dev" check >"$folder/out" 2>"$folder/err" || status=$?
+}
+
+said() { grep -qF -e "$1" "$folder/err"; }
+installed() { grep -q "^install .* $1 *\$\|^install .* $1 " "$folder/apt"; }
+required() { grep -q "^[^|]*\<$1\>[^|]*|.*check" "$folder/made"; }
+ran() { [ "$status" = 0 ] && grep -q '|.*check' "$folder/made"; }
+not() { ! "$@"; }
+
+all='oclgrind valgrind clang mesa-opencl-icd'
+echo 0 >"$folder/update-status"
+echo 0 >"$folder/pip-status"
+
+check "$all"
+test_that 'what the system has is installed' ran
+for tool in oclgrind valgrind clang mesa-opencl-icd; do test_that "$tool is installed" installed "$tool"; done
+for driver in pocl oclgrind valgrind rusticl; do test_that "$driver is required" required "$driver"; done
+[ "$(uname -sm)" != 'Linux x86_64' ] || test_that 'intel is required' required intel
+
+check 'valgrind clang mesa-opencl-icd'
+test_that 'the suite runs where the system has no Oclgrind' ran
+test_that 'that is said' said 'there is no package oclgrind here (asked apt-get): what needs it is skipped'
+test_that 'it is not asked to be installed' not installed oclgrind
+test_that 'it is not required' not required oclgrind
+test_that 'the others are' required valgrind
+
+echo 100 >"$folder/update-status"
+check 'valgrind clang mesa-opencl-icd'
+test_that 'lists that cannot be renewed are no answer' [ "$status" = 1 ]
+test_that 'that is said, too' said 'whether there is a package oclgrind cannot be told'
+test_that 'nothing was run' not ran
+check "$all"
+test_that 'they are where they have everything' ran
+echo 0 >"$folder/update-status"
+
+echo 1 >"$folder/pip-status"
+check "$all"
+test_that 'no suite without the Python packages' [ "$status" = 1 ]
+test_that 'pip is named' said 'pip could not install what tests/support/requirements.txt lists'
+test_that 'no test was run' [ ! -s "$folder/made" ]
+test_that 'nothing half-installed is left' [ ! -e "$folder/cache/venv" ]
+check "$all" SPEFT_REQUIRE_DRIVERS='pocl intel'
+test_that 'nor where intel is required by name' [ "$status" = 1 ]
+check "$all" SPEFT_REQUIRE_DRIVERS=pocl
+test_that 'but where it is not' ran
+test_that 'with a word' said 'the tests that need these packages are skipped'
+finish
