@@ -265,6 +265,39 @@ static void test_build_errors(void **state)
     check_add(device, 1); /* the device is none the worse */
 }
 
+/* A compiler's warnings are no news to who trains: PoCL counts them on standard error. */
+static void test_warnings(void **state)
+{
+    static const struct sp_kernel careless = { "careless", "t/careless.cl" };
+    struct sp_launch launch = { .kernel = &careless, .global = { 1 }, .local = { 1 } };
+    char *path = sp_fs_join(folder, "stderr");
+    char *text = sp_asprintf("/* %s: PoCL has not seen it yet */\n"
+                             "__kernel void careless(void) { int i = 1.5f; int never; }\n",
+                             folder);
+    const char *driver = getenv("SPEFT_TEST_DRIVER");
+    int before, file, rc;
+    size_t size;
+    char *said;
+
+    if (driver && strcmp(driver, "oclgrind") == 0)
+        skip(); /* knows no -w */
+    before = dup(STDERR_FILENO);
+    file = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    write_kernel("t/careless.cl", text);
+    dup2(file, STDERR_FILENO);
+    rc = sp_launch_run(*state, &launch);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(file);
+    assert_ok(rc);
+    assert_ok(sp_fs_read(&said, &size, path, 1 << 16));
+    if (size > 0)
+        fail_msg("building a kernel said: %s", said);
+    free(said);
+    free(text);
+    free(path);
+}
+
 static void test_cache(void **state)
 {
     struct sp_device *device = *state;
@@ -650,6 +683,7 @@ int main(int argc, char **argv)
         TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache), TEST(test_foreign_cache),
         TEST(test_prune),          TEST(test_recorded),  TEST(test_recorded_failure),
         TEST(test_worker_dies),    TEST(test_profile),
+        TEST(test_warnings),
     };
     const char *worker = argc == 2 ? getenv("TEST_WORKER") : NULL;
     int status;
