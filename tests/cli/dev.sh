@@ -5,6 +5,7 @@
 bin=$folder/bin top=$folder/top
 mkdir -p "$bin" "$top/tests/support" "$top/build/sanitize" "$folder/icd" "$folder/cache"
 chmod 700 "$folder/cache"
+srcdir=${srcdir:-.}
 cp "$srcdir/dev" "$top/dev"
 cp "$srcdir/tests/support/requirements.txt" "$top/tests/support/"
 for tool in awk cat chmod cp cut dirname env find grep head id mkdir mktemp mv printf rm sed sh sort tail tr uname; do
