@@ -488,7 +488,8 @@ static bool is_option(const char *key)
 /* An option of the runs stands in a block of a study; where there is none, the file is no study. */
 static int unknown_key(const struct sp_study_reading *r, const struct sp_study_text *file, const struct sp_yaml_node *node)
 {
-    const char *path = r->study->path;
+    const char *path = r->study->path, *meant = sp_option_meant(sp_config_options(), node->key, false);
+    const char *nearest = sp_text_nearest(node->key, keys, COUNT(keys));
     bool is_run = !sp_study_child(&file->root, "methods") && !sp_study_child(&file->root, "data");
 
     if (is_run && is_option(node->key))
@@ -496,10 +497,13 @@ static int unknown_key(const struct sp_study_reading *r, const struct sp_study_t
                                "this is the configuration of one run, expected a study: speft-cl train %s makes the run; a study "
                                "names it (base: %s) and has blocks data and methods",
                                path, path);
-    if (is_option(node->key) && !sp_text_nearest(node->key, keys, COUNT(keys)))
+    if (!nearest && meant) /* lr: learning_rates */
+        nearest = sp_text_nearest(meant, keys, COUNT(keys));
+    if (is_option(node->key) && !nearest)
         return sp_source_error(SP_ECONFIG, &file->source, node->key_place,
                                "\"%.80s\" is an option of the runs: write it into the block base", node->key);
-    return sp_study_unknown(node->key_place, &file->source, "key", node->key, keys, COUNT(keys));
+    return sp_source_error(SP_ECONFIG, &file->source, node->key_place, "there is no key \"%.80s\"%s%s%s", node->key,
+                           nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 /* The file's keys. */

@@ -46,7 +46,7 @@ static bool is_plain(const char *text)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcasecmp(text, words[i]) == 0)
             return false;
-    return true;
+    return !sp_yaml_is_none(&(struct sp_yaml_node){ .kind = SP_YAML_SCALAR, .text = (char *)(size_t)text });
 }
 
 /* A double-quoted YAML scalar, which has JSON's escapes. */

@@ -70,6 +70,8 @@ const struct sp_option_hint sp_config_hints[] = {
     { "label_col", "label_column" }, { "label_key", "label_column" }, { "label_column_name", "label_column" },
     { "target", "label_column" }, { "target_column", "label_column" }, { "label_names", "label_column" },
     { "header", "has_header" },
+    { "sep", "delimiter" }, { "separator", "delimiter" }, { "delim", "delimiter" }, { "field_separator", "delimiter" },
+    { "new_head", "keep_head" }, { "reset_head", "keep_head" }, { "reinit_head", "keep_head" },
     { "max_samples", "max_train_samples" }, { "max_train_examples", "max_train_samples" },
     { "num_train_samples", "max_train_samples" }, { "train_samples", "max_train_samples" },
     { "max_examples", "max_train_samples" },

@@ -49,10 +49,14 @@ test_that 'an empty name' fails_with 2 'train: argument 1 is an empty text: spef
 run study "$config"
 test_that 'a study that is the configuration of a run' fails_with 2 \
     "$config:1:1: this is the configuration of one run, expected a study: speft-cl train $config"
-printf 'base: {}\nlr: 1\ndata: {b: {}}\nmethods: {a: {}}\n' >"$folder/study.yaml"
+printf 'base: {}\nepochs: 1\ndata: {b: {}}\nmethods: {a: {}}\n' >"$folder/study.yaml"
 run study "$folder/study.yaml"
 test_that "an option among a study's keys" fails_with 2 \
-    "$folder/study.yaml:2:1: \"lr\" is an option of the runs: write it into the block base"
+    "$folder/study.yaml:2:1: \"epochs\" is an option of the runs: write it into the block base"
+sed -i 's/epochs/lr/' "$folder/study.yaml"
+run study "$folder/study.yaml"
+test_that "  or another tool's name for a list" fails_with 2 \
+    "$folder/study.yaml:2:1: there is no key \"lr\"; did you mean \"learning_rates\"?"
 printf 'base: ~\nbudgets: NULL\ndata: {b: {metric: Null}}\nmethods: {a: {}}\noutput_dir: None\n' >"$folder/study.yaml"
 run study "$folder/study.yaml"
 test_that "a study's folder called None" fails_with 2 "$folder/study.yaml:5:13: output_dir: found \"None\", expected the name of a folder"

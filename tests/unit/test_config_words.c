@@ -119,6 +119,7 @@ static void test_overrides(void **state)
 static void test_null(void **state)
 {
     static const char *const words[] = { "null", "Null", "NULL", "~" };
+    struct sp_buf written = SP_BUF(100000);
     struct sp_config c;
 
     (void)state;
@@ -141,7 +142,13 @@ static void test_null(void **state)
     assert_int_equal(read_config(&c, NEEDED "sparse: NULL\nvalidation_file: 'None'\ntrain_file: \"null\"\n", NULL), 0);
     assert_string_equal(c.validation_file, "None");
     assert_string_equal(c.train_file, "null");
+    assert_int_equal(sp_config_write(&c, &written), 0); /* which is read back, so that they are in quotes again */
     sp_config_release(&c);
+    assert_int_equal(read_config(&c, written.data, NULL), 0);
+    assert_string_equal(c.validation_file, "None");
+    assert_string_equal(c.train_file, "null");
+    sp_config_release(&c);
+    sp_buf_free(&written);
 }
 
 /* Each hint names an option, and no name is two things. */
