@@ -214,7 +214,13 @@ static void test_said(void **state)
     static const char plain[] = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"BertNormalizer\", \"lowercase\": false, "
                                 "\"strip_accents\": true, \"handle_chinese_chars\": false}]}";
 
+    static const char cased[] = "{\"type\": \"BertNormalizer\", \"lowercase\": false, \"strip_accents\": null}";
+
     (void)state;
+    write_definition(cased, "null", "{\"do_lower_case\": false, \"strip_accents\": false}");
+    says(NULL, NULL);
+    write_definition(cased, "null", "{\"strip_accents\": true}");
+    says("\"strip_accents\": null and is followed", "\"strip_accents\": true");
     write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": null, \"tokenize_chinese_chars\": true}");
     says(NULL, NULL);
     write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": true}"); /* the same: accents go with the case */

@@ -5,7 +5,7 @@ tests_unit_test_text_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMO
 	$(LIBS_TEXT) $(LIBS_BASE)
 TESTS += tests/unit/test_text tests/unit/text_cli.sh tests/unit/text_python.sh
 dist_check_SCRIPTS += tests/unit/text_cli.sh tests/unit/text_python.sh
-EXTRA_DIST += tests/tools/tokenizer_cases.py tests/tools/tokenizer_diff.py \
+EXTRA_DIST += tests/tools/tokenizer_cases.py tests/tools/tokenizer_diff.py tests/tools/tokenizer_folders.py \
 	tests/tools/tokenizer_tables.py
 
 check_PROGRAMS += tests/unit/test_tokenizer_config
