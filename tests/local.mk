@@ -25,6 +25,7 @@ include tests/grad/grad.mk
 include tests/model/model.mk
 include tests/train/train.mk
 include tests/cli/cli.mk
+include tests/cli/files.mk
 
 # Host code under valgrind; the tests that take minutes there have AddressSanitizer alone (./dev check).
 TESTS += tests/unit/test_data-valgrind tests/unit/test_io-valgrind tests/unit/test_checkpoint-valgrind \
@@ -41,9 +42,10 @@ AM_TESTS_ENVIRONMENT = \
 	SPEFT_TUNING_FILE='$(abs_top_srcdir)/configs/tuning/default.tune'; \
 	SPEFT_LINT_CFLAGS='$(SP_CFLAGS) $(DEFS) -iquote $(abs_top_srcdir) -iquote $(abs_top_builddir) $(common_cppflags)'; \
 	if test -z "$${SPEFT_PYTHON-}" && test -x "$$SPEFT_INTEL_ROOT/bin/python3"; then SPEFT_PYTHON=$$SPEFT_INTEL_ROOT/bin/python3; fi; \
+	SPEFT_BINDIR='$(bindir)'; SPEFT_DATADIR='$(pkgdatadir)'; SPEFT_MANDIR='$(mandir)'; \
 	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/support/lsan.supp:print_suppressions=0'; \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
-	export SPEFT_INTEL_ROOT SPEFT_CACHE_DIR SPEFT_TUNING_FILE SPEFT_PYTHON SPEFT_LINT_CFLAGS LSAN_OPTIONS UBSAN_OPTIONS;
+	export SPEFT_INTEL_ROOT SPEFT_CACHE_DIR SPEFT_TUNING_FILE SPEFT_PYTHON SPEFT_LINT_CFLAGS SPEFT_BINDIR SPEFT_DATADIR SPEFT_MANDIR LSAN_OPTIONS UBSAN_OPTIONS;
 
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/autotools/build-aux/tap-driver.sh
 TEST_EXTENSIONS = .sh

@@ -417,6 +417,8 @@ static int run(const struct sp_arguments *arguments)
 
     if (output && !ends_in(output, ".svg") && !ends_in(output, ".html"))
         return sp_error(SP_ECONFIG, "--output: found \"%s\", expected a name that ends in .svg or .html", output);
+    if (output)
+        SP_TRY(sp_fs_check_writable(output));
     c.masks = sp_calloc(c.count, sizeof *c.masks);
     SP_GO(c.masks ? 0 : SP_ENOMEM);
     for (size_t i = 0; i < c.count; i++)

@@ -146,6 +146,8 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     if (run->config->skip_bad_rows)
         return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in order: without "
                         "a bad row they would no longer match; correct the row or remove it");
+    if (strcmp(output, "-") != 0)
+        SP_TRY(sp_fs_check_writable(output)); /* before the long work */
     SP_TRY(sp_run_open(run));
     if (run->adapter)
         SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));

@@ -5,15 +5,13 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/lock.h"
 #include "runtime/base/mem.h"
 #include "runtime/io/checkpoint.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What every run needs, before the first one starts. */
 static int check_inputs(const struct sp_study *study)
@@ -55,25 +53,6 @@ static void list(const struct sp_study *study)
         done += run->result != NULL;
     }
     printf("%zu of %zu runs are done\n", done, study->run_count);
-}
-
-/* One study at a time in a folder. The kernel gives such a lock up with the process; children never have it. */
-static int lock_folder(int *fd, const struct sp_study *study)
-{
-    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    char *path = sp_asprintf("%s/study.lock", study->output_dir);
-    int rc = path ? sp_fs_mkdirs(study->output_dir) : SP_ENOMEM;
-
-    if (rc == 0 && (*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
-        rc = sp_error(SP_EIO, "cannot open %s: %s", path, strerror(errno));
-    if (rc == 0 && fcntl(*fd, F_SETLK, &whole) < 0)
-        rc = errno == EAGAIN || errno == EACCES
-                 ? sp_error(SP_EINVAL,
-                            "another speft-cl study is running in %s: wait for its end, or give another --output-dir",
-                            study->output_dir)
-                 : sp_error(SP_EIO, "cannot lock %s: %s", path, strerror(errno));
-    free(path);
-    return rc;
 }
 
 /* Every run that is not done. */
@@ -160,10 +139,12 @@ static int check_metrics(const struct sp_study *study)
 /* Makes the runs that are missing, with the folder locked until its report is written. */
 static int train_and_report(struct sp_study *study, bool quiet)
 {
-    int fd = -1, rc;
+    struct sp_lock lock; /* one study at a time in a folder */
+    int rc;
 
     SP_TRY(check_inputs(study));
-    SP_GO(lock_folder(&fd, study));
+    SP_TRY(sp_lock_take(&lock, study->output_dir, "study.lock", "study"));
+    SP_GO(sp_study_report_check(study));
     SP_GO(check_runs(study));
     SP_GO(check_metrics(study));
     SP_GO(train_all(study, quiet));
@@ -171,8 +152,7 @@ static int train_and_report(struct sp_study *study, bool quiet)
     SP_GO(check_runs(study));
     SP_GO(sp_study_report(study));
 out:
-    if (fd >= 0)
-        close(fd);
+    sp_lock_release(&lock);
     return rc;
 }
 

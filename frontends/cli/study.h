@@ -140,4 +140,7 @@ void sp_study_cell_line(char *out, size_t size, const struct sp_study *study, co
 /* Writes report.md, report.html and results.jsonl, with the suffix in their names, to the study's folder: all or none. */
 int sp_study_report(const struct sp_study *study);
 
+/* Whether the report could be written, before the runs. */
+int sp_study_report_check(const struct sp_study *study);
+
 #endif

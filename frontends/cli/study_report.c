@@ -275,17 +275,36 @@ static int write_all(struct sp_study_report *r)
     return sp_study_report_overlaps(r);
 }
 
+static char *file_path(const struct sp_study *study, size_t i)
+{
+    static const char *const kinds[3][2] = { { "report", "md" }, { "report", "html" }, { "results", "jsonl" } };
+
+    return sp_asprintf("%s/%s%s.%s", study->output_dir, kinds[i][0], study->suffix, kinds[i][1]);
+}
+
+int sp_study_report_check(const struct sp_study *study)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < 3; i++) {
+        char *path = file_path(study, i);
+
+        rc = path ? sp_fs_check_writable(path) : SP_ENOMEM;
+        free(path);
+    }
+    return rc;
+}
+
 /* Replaces the three files, the first only when what is to become of each is written. */
 static int save(const struct sp_study *study, const struct sp_buf *const texts[3])
 {
-    static const char *const kinds[3][2] = { { "report", "md" }, { "report", "html" }, { "results", "jsonl" } };
     struct sp_fs_writer writers[3] = { { .file = NULL } };
     char *path = NULL;
     int rc = 0;
 
     for (size_t i = 0; i < 3; i++) {
         free(path);
-        path = sp_asprintf("%s/%s%s.%s", study->output_dir, kinds[i][0], study->suffix, kinds[i][1]);
+        path = file_path(study, i);
         SP_GO(path ? sp_fs_writer_open(&writers[i], path) : SP_ENOMEM);
         if (fwrite(texts[i]->data, 1, texts[i]->length, writers[i].file) != texts[i]->length || fflush(writers[i].file) != 0)
             SP_GO(sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno)));

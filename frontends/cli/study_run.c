@@ -8,6 +8,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
@@ -359,14 +360,16 @@ static int remove_old(const char *path)
 static int prepare(struct sp_study_run *run, const struct paths *paths)
 {
     struct sp_buf text = SP_BUF((size_t)1 << 20);
+    struct sp_lock lock; /* a train that somebody started there keeps its files; the run that is started next takes it itself */
     int rc;
 
-    SP_TRY(sp_fs_mkdirs(run->config.output_dir));
-    SP_TRY(remove_old(paths->result));
-    SP_TRY(remove_old(paths->error));
-    rc = sp_config_write(&run->config, &text);
-    if (rc == 0)
-        rc = sp_fs_write(paths->config, text.data, text.length);
+    SP_TRY(sp_lock_take(&lock, run->config.output_dir, SP_TRAIN_LOCK, "train"));
+    SP_GO(remove_old(paths->result));
+    SP_GO(remove_old(paths->error));
+    SP_GO(sp_config_write(&run->config, &text));
+    rc = sp_fs_write(paths->config, text.data, text.length);
+out:
+    sp_lock_release(&lock);
     sp_buf_free(&text);
     return rc;
 }

@@ -119,13 +119,21 @@ static void skip_line(struct sp_reader *reader)
     reader->next_line++;
 }
 
+/* Whatever was read of a file that was written to meanwhile, a copy that began anew, is no row to go by. */
+static int check_unchanged(const struct sp_reader *reader)
+{
+    return sp_fs_map_changed(&reader->map, reader->path)
+               ? sp_error(SP_EIO, "%s was written to while it was read; start again once it is whole", reader->path)
+               : 0;
+}
+
 int sp_reader_next(struct sp_reader *reader, struct sp_row *row)
 {
     size_t length, line_ends;
     int rc;
 
     if (!skip_blank_lines(reader))
-        return 0;
+        return check_unchanged(reader);
     if (reader->at - reader->forgotten > FORGET_EVERY) {
         sp_fs_map_forget(&reader->map);
         reader->forgotten = reader->at;
@@ -138,6 +146,8 @@ int sp_reader_next(struct sp_reader *reader, struct sp_row *row)
         reader->at += length;
     }
     skip_line(reader); /* what is left of a good row is CR, LF or nothing */
+    if (rc < 0)
+        SP_TRY(check_unchanged(reader));
     return rc < 0 ? rc : 1;
 }
 

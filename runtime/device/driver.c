@@ -1,5 +1,7 @@
 #include "runtime/device/driver.h"
 
+#include "runtime/device/pocl.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +40,7 @@ static void describe_machine(void)
 void sp_driver_environment(void)
 {
     describe_machine();
+    sp_pocl_environment();
 #define SP_ENVIRONMENT(name, value, why) setenv(name, value, 0);
 #include "runtime/device/quirk.def"
 }

@@ -1,6 +1,8 @@
 #include "runtime/device/guard.h"
 
+#include "runtime/base/fs.h"
 #include "runtime/device/driver.h"
+#include "runtime/device/pocl.h"
 
 #include <signal.h>
 #include <string.h>
@@ -28,7 +30,7 @@ static void add(struct text *text, const char *part)
     text->length += length;
 }
 
-static void compose(struct text *text, const struct sp_device_info *device, const char *activity,
+static void compose(struct text *text, int number, const struct sp_device_info *device, const char *activity,
                     const char *subject)
 {
     add(text, "the driver of ");
@@ -47,24 +49,37 @@ static void compose(struct text *text, const struct sp_device_info *device, cons
     add(text, device->platform[0]
                   ? "; try another device with --device (speft-cl devices lists them)"
                   : "; set OCL_ICD_VENDORS to the folder of a driver that works");
+    if (number == SIGABRT && sp_pocl_is(device->platform))
+        add(text, ", or another folder for PoCL with POCL_CACHE_DIR where its disk is full");
+}
+
+/* A mapping has no bytes behind the end of its file. */
+static void compose_cut(struct text *text, const char *path)
+{
+    add(text, path);
+    add(text, " became shorter while it was read: is it being fetched or copied anew? Start again once it is whole; a new version "
+              "belongs into a file of its own, renamed over the old");
 }
 
 static void handle(int number, siginfo_t *signal, void *context)
 {
     const struct sp_driver_call *call = &sp_driver_call;
     const struct sp_driver_launch *launch = &sp_driver_launch;
+    const char *cut = number == SIGBUS && signal->si_code > 0 ? sp_fs_map_name(signal->si_addr) : NULL;
     struct text text = { .length = 0 };
 
     (void)context;
     for (size_t i = 0; i < SIGNALS; i++)
         if (signals[i] == number)
             sigaction(number, &before[i], NULL);
-    if (call->device && call->activity)
-        compose(&text, &call->device->info, call->activity, call->subject);
+    if (cut)
+        compose_cut(&text, cut);
+    else if (call->device && call->activity)
+        compose(&text, number, &call->device->info, call->activity, call->subject);
     else if (call->device)
-        compose(&text, &call->device->info, "in", call->call);
+        compose(&text, number, &call->device->info, "in", call->call);
     else if (!call->ours && launch->device)
-        compose(&text, &launch->device->info, "running", launch->kernel);
+        compose(&text, number, &launch->device->info, "running", launch->kernel);
     if (text.length > 0)
         report(text.data, text.length);
     if (signal->si_code <= 0) /* sent, not a fault: a fault happens again on return */

@@ -1,8 +1,9 @@
 /*
  * What happens when a driver crashes (layer 1). Once installed, SIGSEGV, SIGBUS, SIGILL, SIGFPE and
  * SIGABRT inside an OpenCL call, or in a driver's thread while kernels run, are turned into one
- * sentence that names the device, the driver and what it was doing; any other crash goes where it
- * went before. Install it in main before the first device is listed, so that drivers that handle
+ * sentence that names the device, the driver and what it was doing, and a SIGBUS in a mapped file
+ * (runtime/base/fs.h), whichever thread reads it, into one that names the file; any other crash goes
+ * where it went before. Install it in main before the first device is listed, so that drivers that handle
  * signals of their own come in front of it.
  */
 #ifndef SP_DEVICE_GUARD_H

@@ -3,6 +3,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/pocl.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -159,17 +160,28 @@ static int add_platform(struct sp_device_handle **list, size_t *count, cl_platfo
     return 0;
 }
 
+static bool is_pocl(cl_platform_id platform)
+{
+    char name[sizeof ((struct sp_device_info *)0)->platform];
+
+    return platform_text(name, sizeof name, platform, CL_PLATFORM_NAME) == 0 && sp_pocl_is(name);
+}
+
 #define INSTALL_HINT                                                                               \
     "install one: pocl-opencl-icd runs on any CPU (apt install pocl-opencl-icd); for GPUs, "       \
     "intel-opencl-icd, "                                                                           \
     "rocm-opencl-runtime or NVIDIA's driver package (nvidia-opencl-icd)"
 
-static int no_device(unsigned platforms)
+/* `trouble` is what PoCL, when it is one of the platforms, lacks, or "". */
+static int no_device(unsigned platforms, const char *trouble)
 {
+    const char *were = platforms == 1 ? " was" : "s were";
     char *broken = NULL;
 
     SP_TRY(sp_device_broken_drivers(&broken));
-    if (broken[0])
+    if (trouble[0])
+        sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use%s", platforms, were, trouble);
+    else if (broken[0])
         sp_error(SP_ENOTFOUND, "no OpenCL device was found, and a driver could not be loaded: %s. Install the package that the driver "
                  "belongs to again, or remove that file and " INSTALL_HINT, broken);
     else if (platforms == 0)
@@ -179,7 +191,7 @@ static int no_device(unsigned platforms)
                  "%u OpenCL driver%s found, but no device that it can use. Mesa's rusticl shows "
                  "devices only when told to (RUSTICL_ENABLE=radeonsi, iris or llvmpipe); else "
                  INSTALL_HINT,
-                 platforms, platforms == 1 ? " was" : "s were");
+                 platforms, were);
     free(broken);
     return SP_ENOTFOUND;
 }
@@ -188,6 +200,7 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
 {
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint found = 0;
+    bool pocl = false;
     cl_int status;
     int rc = 0;
 
@@ -198,13 +211,17 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
     sp_driver_activity("listing", "devices");
     status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &found);
     found = status != CL_SUCCESS ? 0 : found > PLATFORMS_MAX ? PLATFORMS_MAX : found;
-    for (cl_uint i = 0; i < found && rc == 0; i++)
+    for (cl_uint i = 0; i < found && rc == 0; i++) {
         if (!platform_seen(platforms, i + 1))
             rc = add_platform(list, count, platforms[i]);
+        pocl = pocl || is_pocl(platforms[i]);
+    }
     sp_driver_activity(NULL, NULL);
     sp_driver_leave(CL_SUCCESS);
     if (rc == 0 && *count == 0)
-        rc = no_device(found);
+        rc = no_device(found, pocl ? sp_pocl_trouble() : "");
+    else if (pocl)
+        sp_pocl_tell();
     if (rc < 0) {
         free(*list);
         *list = NULL;

@@ -9,6 +9,7 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/list.c \
 	runtime/device/native.c runtime/device/native.h \
 	runtime/device/open.c \
+	runtime/device/pocl.c runtime/device/pocl.h \
 	runtime/device/probe.c \
 	runtime/device/profile.c \
 	runtime/device/program.c runtime/device/program.h \

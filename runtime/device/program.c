@@ -3,6 +3,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
 #include "runtime/device/driver.h"
+#include "runtime/device/pocl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,11 @@ static int build_error(const struct sp_program *program)
         clGetProgramBuildInfo(program->program, id, CL_PROGRAM_BUILD_LOG, length, log, NULL);
     if (log)
         indent(&lines, log);
-    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s: %s", info->name, info->platform, info->driver, program->name,
+    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s: %s%s", info->name, info->platform, info->driver, program->name,
              lines.data ? lines.data
              : reason   ? reason
-                        : "out of memory");
+                        : "out of memory",
+             sp_pocl_is(info->platform) ? sp_pocl_trouble() : "");
     sp_buf_free(&lines);
     free(reason);
     free(log);

@@ -332,7 +332,7 @@ static void hash_u64(struct sp_hash *hash, uint64_t value)
     sp_hash_update(hash, &value, sizeof value);
 }
 
-static int check_unchanged(const struct sp_checkpoint *checkpoint)
+int sp_checkpoint_check_unchanged(const struct sp_checkpoint *checkpoint)
 {
     for (size_t s = 0; s < checkpoint->shard_count; s++)
         SP_TRY(sp_safetensors_check_unchanged(checkpoint->shards[s]));
@@ -348,7 +348,7 @@ int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint)
     *out = checkpoint->checksum;
     if (checkpoint->checksum[0])
         return 0;
-    SP_TRY(check_unchanged(checkpoint)); /* before, too: reading a file that has become shorter is a bus error */
+    SP_TRY(sp_checkpoint_check_unchanged(checkpoint)); /* before, too: reading a file that has become shorter is a bus error */
     sp_hash_init(&hash);
     for (size_t i = 0; i < checkpoint->count; i++) {
         const struct sp_tensor_info *tensor = &checkpoint->tensors[i];
@@ -370,7 +370,7 @@ int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint)
     }
     sp_checkpoint_forget(checkpoint);
     sp_hash_final(&hash, checkpoint->checksum);
-    rc = check_unchanged(checkpoint);
+    rc = sp_checkpoint_check_unchanged(checkpoint);
     if (rc < 0)
         checkpoint->checksum[0] = '\0';
     return rc;

@@ -40,6 +40,9 @@ const struct sp_tensor_info *sp_checkpoint_find(const struct sp_checkpoint *chec
 /* Gives all mappings' resident pages back, for use once the weights are on the device. */
 void sp_checkpoint_forget(const struct sp_checkpoint *checkpoint);
 
+/* SP_EIO when a file of the weights was written to since it was opened; what was read of them is then not known. */
+int sp_checkpoint_check_unchanged(const struct sp_checkpoint *checkpoint);
+
 /*
  * SHA-256, in hexadecimal, over every tensor's name, dtype, shape and bytes in the order of the
  * names: the same for the same weights however they are sharded. Computed at the first call (0.1 to

@@ -229,7 +229,8 @@ int sp_load_params(struct sp_run *run)
         }
         sp_checkpoint_forget(run->checkpoint);
     }
-    rc = sp_device_finish(run->device);
+    SP_GO(sp_device_finish(run->device));
+    rc = sp_checkpoint_check_unchanged(run->checkpoint);
 out:
     sp_buffer_free(staging);
     free(host);

@@ -4,8 +4,11 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/process.h"
+#include "runtime/io/staging.h"
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/loss_watch.h"
@@ -24,6 +27,7 @@ struct loop {
     struct sp_run *run;
     struct sp_trained trained;
     struct sp_train_result *result;
+    struct sp_lock lock; /* of output_dir */
     FILE *metrics;
     char *metrics_path;
     uint32_t *order;
@@ -54,8 +58,26 @@ static int write_line(struct loop *l, json_t *line)
     return rc;
 }
 
-/* output_dir with config.resolved.yaml and an empty metrics.jsonl. It comes once model and data are known to be good, so that a
- * mistake in them takes no earlier run's files, and before the long work, which an unwritable folder must not waste. */
+/* Whether everything that the run is to leave can be written where it belongs. */
+static int check_output(const char *dir)
+{
+    static const char *const files[] = { "config.resolved.yaml", "metrics.jsonl", "predictions.jsonl", "result.json" };
+    struct sp_staging adapter = { NULL, NULL };
+    char *path = sp_fs_join(dir, "adapter");
+    int rc = path ? sp_staging_open(&adapter, path) : SP_ENOMEM;
+
+    sp_staging_abandon(&adapter);
+    for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++) {
+        free(path);
+        path = sp_fs_join(dir, files[i]);
+        rc = path ? sp_fs_check_writable(path) : SP_ENOMEM;
+    }
+    free(path);
+    return rc;
+}
+
+/* output_dir, ours alone, with config.resolved.yaml and an empty metrics.jsonl. It comes once model and data are known to be good, so
+ * that a mistake in them takes no earlier run's files, and before the long work, which an unwritable folder must not waste. */
 static int open_output(struct loop *l)
 {
     const struct sp_config *c = l->run->config;
@@ -63,7 +85,9 @@ static int open_output(struct loop *l)
     char *path = NULL;
     int rc;
 
-    SP_GO(sp_fs_mkdirs(c->output_dir));
+    SP_GO(sp_lock_take(&l->lock, c->output_dir, SP_TRAIN_LOCK, "train"));
+    sp_process_clear(c->output_dir, NULL);
+    SP_GO(check_output(c->output_dir));
     SP_GO(sp_train_result_remove(c->output_dir));
     SP_GO(sp_config_write(c, &text));
     path = sp_fs_join(c->output_dir, "config.resolved.yaml");
@@ -484,7 +508,7 @@ static int say_unsaved(const struct loop *l, int rc)
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
 {
-    struct loop l = { .run = run, .result = out, .started = sp_clock_now() };
+    struct loop l = { .run = run, .result = out, .started = sp_clock_now(), .lock = { .fd = -1 } };
     int rc;
 
     *out = (struct sp_train_result){ 0 };
@@ -498,6 +522,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     out->total_seconds = sp_clock_now() - l.started;
     if (rc == 0)
         rc = sp_train_result_save(out, run);
+    sp_lock_release(&l.lock);
     sp_trained_release(&l.trained);
     free(l.order);
     free(l.metrics_path);

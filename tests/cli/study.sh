@@ -281,7 +281,7 @@ for _ in $(seq 600); do
     sleep 0.1
 done
 study --set methods=random
-test_that 'one study at a time in a folder' fails_with 1 "another speft-cl study is running in $out: "
+test_that 'one study at a time in a folder' fails_with 1 "another speft-cl study is running in $out (process $pid on host "
 study --list
 test_that '  but it can be looked at' has '6 of 9 runs are done'
 kill -INT $pid

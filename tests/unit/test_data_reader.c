@@ -387,6 +387,35 @@ static void test_mutations(void **state)
     }
 }
 
+/* A file that is written to while it is read is refused by its name; one that another is renamed over is not. */
+static void test_written_to(void **state)
+{
+    static const char text[] = "a,1\nb,2\nc,3\n";
+    const char *path = io_write_text("t.csv", text);
+    struct sp_reader *reader;
+    struct sp_row row;
+
+    (void)state;
+    for (int renamed = 0; renamed < 2; renamed++) {
+        assert_int_equal(sp_reader_open(&reader, path, &plain), 0);
+        assert_int_equal(sp_reader_next(reader, &row), 1);
+        if (renamed)
+            assert_int_equal(rename(io_write_text("u.csv", "x"), path), 0);
+        else
+            assert_int_equal(truncate(path, 6), 0); /* the rest reads as zeros */
+        if (renamed) {
+            assert_int_equal(sp_reader_next(reader, &row), 1);
+            assert_int_equal(sp_reader_next(reader, &row), 1);
+            assert_string_equal(row.fields[0].text, "c");
+            assert_int_equal(sp_reader_next(reader, &row), 0);
+        } else {
+            io_assert_error(sp_reader_next(reader, &row), SP_EIO, path, "was written to while it was read", NULL);
+        }
+        sp_reader_close(reader);
+        path = io_write_text("t.csv", text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_header, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_columns, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_open, io_setup, io_teardown),
+        cmocka_unit_test_setup_teardown(test_written_to, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_mutations, io_setup, io_teardown),
     };
 

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/device_support.h"
 
+#include "runtime/base/fs.h"
 #include "runtime/device/driver.h"
 #include "runtime/device/guard.h"
 
@@ -330,6 +331,60 @@ static cl_int die(int number)
     return CL_SUCCESS;
 }
 
+static unsigned touch_cut_file(void)
+{
+    char path[] = "/tmp/speft-test-cut-XXXXXX";
+    static const char block[3 * 4096];
+    struct sp_map map;
+    int fd = mkstemp(path);
+
+    if (fd < 0 || write(fd, block, sizeof block) != sizeof block || sp_fs_map(&map, path) < 0 || ftruncate(fd, 100) < 0)
+        _exit(7);
+    unlink(path);
+    return map.data[2 * 4096];
+}
+
+/* In a driver's call, which is not what is to blame. */
+static void touch_in_call(struct sp_device *device)
+{
+    sp_device_guard_install(crashed);
+    sp_driver_activity("building", "some/kernel.cl");
+    _exit(SP_CL(device, (int)touch_cut_file()));
+}
+
+static void *touch_in_thread(void *unused)
+{
+    (void)unused;
+    return (void *)(size_t)touch_cut_file();
+}
+
+/* In a thread that a driver made. */
+static void touch_elsewhere(struct sp_device *device)
+{
+    pthread_t thread;
+
+    (void)device;
+    sp_device_guard_install(crashed);
+    pthread_create(&thread, NULL, touch_in_thread, NULL);
+    pthread_join(thread, NULL);
+}
+
+static void test_cut_file(void **state)
+{
+    void (*const bodies[])(struct sp_device *) = { touch_in_call, touch_elsewhere };
+    char text[2048];
+
+    for (size_t i = 0; i < 2; i++) {
+        int status = in_child(text, sizeof text, bodies[i], *state);
+
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 8);
+        assert_contains(text, "/tmp/speft-test-cut-");
+        assert_contains(text, " became shorter while it was read");
+        assert_null(strstr(text, "driver"));
+    }
+}
+
 static void crash_in_call(struct sp_device *device)
 {
     sp_device_guard_install(crashed);
@@ -417,7 +472,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_views),       cmocka_unit_test(test_map),
         cmocka_unit_test(test_too_large),   cmocka_unit_test(test_recording),
         cmocka_unit_test(test_failed_call), cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_no_driver),
+        cmocka_unit_test(test_no_driver),   cmocka_unit_test(test_cut_file),
     };
 
     if (argc == 2 && strcmp(argv[1], "list") == 0) {

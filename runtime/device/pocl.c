@@ -1,0 +1,145 @@
+#include "runtime/device/pocl.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/private.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define VARIABLE "POCL_CACHE_DIR"
+#define ROOM (16u << 20) /* bytes that must be free: some dozen compiled kernels */
+#define TRIAL (64u << 10)
+
+static char notice[1024];
+
+bool sp_pocl_is(const char *platform)
+{
+    return strcmp(platform, "Portable Computing Language") == 0;
+}
+
+/* Where PoCL 3 to 6 keep their files without POCL_CACHE_DIR, in a new string. */
+static char *default_folder(void)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (xdg && xdg[0])
+        return sp_asprintf("%s/pocl/kcache", xdg);
+    return home ? sp_asprintf("%s/.cache/pocl/kcache", home) : sp_strdup("/tmp/pocl/kcache");
+}
+
+/* Whether files can be written in the open folder: by doing it, as a quota or a read-only disk is seen in no other way. */
+static int try_writing(const struct sp_private *folder)
+{
+    static const char block[TRIAL];
+    struct sp_fs_writer writer;
+    struct statvfs disk;
+    int rc = 0;
+
+    SP_TRY(sp_private_writer_open(&writer, folder, "speft-cl"));
+    if (fwrite(block, 1, sizeof block, writer.file) != sizeof block || fflush(writer.file) != 0)
+        rc = sp_fs_error("write", folder->path);
+    sp_fs_writer_abandon(&writer);
+    if (rc == 0 && fstatvfs(folder->fd, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < ROOM)
+        rc = sp_error(SP_EIO, "%s: the disk is full", folder->path);
+    return rc;
+}
+
+/* Whether PoCL could use the folder, which is made. */
+static int check(const char *path)
+{
+    struct sp_private folder;
+    int rc = sp_private_open(&folder, path, true);
+
+    if (rc == 0)
+        rc = try_writing(&folder);
+    sp_private_close(&folder);
+    return rc;
+}
+
+/* What the user named may be anybody's. */
+static int check_named(const char *path)
+{
+    struct sp_private folder = { .fd = -1, .path = sp_strdup(path) };
+    int rc = folder.path ? sp_fs_mkdirs(path) : SP_ENOMEM;
+
+    if (rc == 0 && (folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        rc = sp_fs_error("open", path);
+    if (rc == 0)
+        rc = try_writing(&folder);
+    sp_private_close(&folder);
+    return rc;
+}
+
+/* The i-th folder of ours for it, in a new string; NULL for none. */
+static char *candidate(size_t i)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    switch (i) {
+    case 0:
+        return sp_fs_cache_dir("pocl");
+    case 1:
+        return tmp && tmp[0] == '/' ? sp_asprintf("%s/speft-cl-%lu/pocl", tmp, (unsigned long)geteuid()) : NULL;
+    case 2:
+        return sp_asprintf("/tmp/speft-cl-%lu/pocl", (unsigned long)geteuid());
+    default:
+        return sp_asprintf("/dev/shm/speft-cl-%lu/pocl", (unsigned long)geteuid());
+    }
+}
+
+void sp_pocl_environment(void)
+{
+    static bool done;
+    char *path, why[512];
+    bool found = false;
+
+    if (done)
+        return;
+    done = true;
+    if (getenv(VARIABLE)) {
+        snprintf(notice, sizeof notice, "%s", sp_pocl_trouble());
+        return;
+    }
+    path = default_folder();
+    if (!path || check(path) == 0) {
+        free(path);
+        return;
+    }
+    snprintf(why, sizeof why, "%s", sp_error_message());
+    for (size_t i = 0; i < 4 && !found; i++) {
+        free(path);
+        path = candidate(i);
+        found = path && check(path) == 0;
+    }
+    if (found) {
+        setenv(VARIABLE, path, 1);
+        snprintf(notice, sizeof notice, "PoCL's own folder is of no use (%s): its compiled kernels are in %s", why, path);
+    }
+    free(path);
+}
+
+void sp_pocl_tell(void)
+{
+    if (notice[0])
+        sp_log_once(SP_LOG_INFO, "%s", notice[0] == ';' ? notice + 2 : notice);
+}
+
+const char *sp_pocl_trouble(void)
+{
+    static char text[1024];
+    const char *set = getenv(VARIABLE);
+    char *path = set ? sp_strdup(set) : default_folder();
+
+    text[0] = '\0';
+    if (path && (set ? check_named(path) : check(path)) < 0)
+        snprintf(text, sizeof text, "; PoCL needs a folder that it can write: %s. Give it one with " VARIABLE, sp_error_message());
+    free(path);
+    return text;
+}

@@ -1,0 +1,162 @@
+#!/bin/sh
+# What the program does with files that others have, cut short, or put in its way: locks, places that cannot be written, what killed
+# processes leave, models that shrink, and homes that PoCL cannot use.
+. "${srcdir:-.}/tests/cli/tap.sh"
+source=${srcdir:-.}/tests/data/reference/binary
+config=$folder/run.yaml
+cat >"$config" <<END
+model_name_or_path: $source
+train_file: $source/train.jsonl
+validation_file: $source/eval.jsonl
+max_seq_length: 40
+per_device_train_batch_size: 9
+max_steps: 2
+logging_steps: 1
+sparse:
+  metric: magnitude
+  rank_equivalent: 2
+END
+
+# train NAME [ARG]...: a run into $folder/NAME.
+train() {
+    name=$1
+    shift
+    run train "$config" --quiet --output-dir "$folder/$name" "$@"
+}
+gone() { ! [ -e "$1" ]; }
+whole() { run eval "$config" --quiet --adapter "$folder/$1/adapter" && [ "$status" = 0 ]; }
+
+# ---- two runs into one folder
+./speft-cl train "$config" --quiet --set max_steps=1000000 --output-dir "$folder/both" >/dev/null 2>"$folder/first" </dev/null &
+pid=$!
+for _ in $(seq 600); do
+    grep -q '"step":1,"epoch"' "$folder/both/metrics.jsonl" 2>/dev/null && break
+    sleep 0.1
+done
+before=$(cksum <"$folder/both/config.resolved.yaml")
+train both
+test_that 'a second run is refused' fails_with 1 \
+    "another speft-cl train is running in $folder/both (process $pid on host $(uname -n)): wait for its end, or give another --output-dir"
+test_that "  and the first one's configuration is left alone" test "$before" = "$(cksum <"$folder/both/config.resolved.yaml")"
+kill -KILL $pid
+wait $pid || true
+test_that '  as its numbers are' test "$(grep -cv '^{"step":[0-9]*,.*}$' "$folder/both/metrics.jsonl")" -le 1
+train both
+test_that 'a dead one blocks nobody' test "$status" = 0
+test_that '  and the lock goes with the run' gone "$folder/both/train.lock"
+
+# ---- what killed processes left
+mkdir "$folder/both/adapter.tmp-99999999-0" "$folder/both/adapter.tmp-$$-0" "$folder/both/adapter.tmp-keep"
+: >"$folder/both/adapter.tmp-99999999-0/adapter.safetensors"
+: >"$folder/both/result.json.tmp-99999999-7"
+train both
+test_that "a killed one's leavings are cleared away" test ! -e "$folder/both/adapter.tmp-99999999-0" -a ! -e "$folder/both/result.json.tmp-99999999-7"
+test_that "  a living one's and others are not" test -d "$folder/both/adapter.tmp-$$-0" -a -d "$folder/both/adapter.tmp-keep"
+
+# ---- places that cannot be written are found before the first step, and nothing of an earlier run is taken
+# refused NAME TEXT: a run into $folder/NAME ends with TEXT, without a step, and leaves an earlier result.
+refused() {
+    run train "$config" --output-dir "$folder/$1"
+    [ "$status" = 1 ] && ! grep -q '^train ' "$folder/err" && grep -qF -e "$2" "$folder/err" && ! grep -qs grad_norm "$folder/$1/metrics.jsonl"
+}
+for file in adapter predictions.jsonl result.json metrics.jsonl config.resolved.yaml; do
+    mkdir "$folder/link-$file" "$folder/other-$file"
+    ln -s nowhere "$folder/link-$file/$file"
+    test_that "$file is a link to nothing" refused "link-$file" "$file"
+    cp "$folder/both/result.json" "$folder/both/predictions.jsonl" "$folder/other-$file"
+    rm -f "$folder/other-$file/$file"
+    if [ "$file" = adapter ]; then : >"$folder/other-$file/$file"; else mkdir "$folder/other-$file/$file"; fi
+    test_that "$file is of another kind" refused "other-$file" "$file"
+    test_that '  an earlier result stays' test -e "$folder/other-$file/result.json" -a -e "$folder/other-$file/predictions.jsonl"
+done
+: >"$folder/file"
+test_that 'output_dir is a file' refused file "a file of that name is in the way"
+ln -s nowhere "$folder/dangling"
+test_that 'output_dir is a link to nothing' refused dangling 'link to nothing'
+run train "$config" --quiet --output-dir /proc/no/where
+test_that 'output_dir cannot be made' fails_with 1 '/proc/no'
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+    # mounted TYPE OPTIONS NAME: a run into $folder/both in which NAME is mounted; what even root cannot write
+    mounted() {
+        status=0
+        unshare -m sh -c "mount $1 '$folder/both/$2' '$folder/both/$2' && mount -o remount,ro,bind '$folder/both/$2' 2>/dev/null
+            exec ./speft-cl train '$config' --output-dir '$folder/both'" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+        [ "$status" = 1 ] && ! grep -q '^train ' "$folder/err" && grep -qF -e "$folder/both" "$folder/err"
+    }
+    test_that 'a read-only output_dir' mounted --bind .
+    test_that 'a read-only adapter' mounted --bind adapter
+    test_that 'a read-only result' mounted --bind result.json
+    test_that '  takes nothing of the earlier run' test -s "$folder/both/predictions.jsonl" -a -s "$folder/both/result.json"
+fi
+run predict --quiet --model "$folder/no-model" --input "$source/eval.jsonl" --output "$folder/no/where"
+test_that 'predict looks at its output first' fails_with 1 "cannot write $folder/no/where"
+run mask "$config" --quiet --output "$folder/dangling"
+test_that 'so does mask' fails_with 1 'a link to nowhere, which is not there'
+run mask-compare "$folder/both/adapter" "$folder/both/adapter" --output "$folder/no/where.svg"
+test_that 'and mask-compare' fails_with 1 "cannot write $folder/no/where.svg"
+
+# ---- a model that becomes shorter while it is read: its vocabulary is a pipe, which the program reads when the weights are mapped
+mkdir "$folder/model"
+cp "$source"/*.json "$source"/*.safetensors "$folder/model"
+rm -f "$folder/model/tokenizer.json"
+mkfifo "$folder/model/vocab.txt"
+cut() {
+    cp "$source/model.safetensors" "$folder/model"
+    { truncate -s "$1" "$folder/model/model.safetensors"; cat "$source/vocab.txt"; } >"$folder/model/vocab.txt" &
+    run predict --quiet --model "$folder/model" --input "$source/eval.jsonl" --output -
+    wait
+    fails_with 1 "$2"
+}
+size=$(wc -c <"$source/model.safetensors")
+test_that 'a model that is cut short is named' cut 8192 "$folder/model/model.safetensors became shorter while it was read"
+test_that '  by a few bytes, too' cut $((size - 8)) "$folder/model/model.safetensors was written to"
+
+# ---- PoCL's own folder
+if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
+    unset POCL_CACHE_DIR XDG_CACHE_HOME
+    chmod 700 "$folder"
+    # at_home HOME CACHE COMMAND...: with that home and that cache folder
+    at_home() {
+        home=$1 cache=$2
+        shift 2
+        status=0
+        env HOME="$home" SPEFT_CACHE_DIR="$cache" TMPDIR="$folder/tmp" "$@" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+    }
+    mkdir "$folder/tmp"
+    at_home /proc "$folder/cache" ./speft-cl devices
+    test_that 'a home that cannot be written has a device' test "$status" = 0
+    test_that '  and says where PoCL has its files' grep -qF "PoCL's own folder is of no use (cannot make the folder /proc/.cache: " "$folder/err"
+    test_that '  in our cache' grep -qF "): its compiled kernels are in $folder/cache/pocl" "$folder/err"
+    at_home /proc /proc ./speft-cl devices
+    test_that 'nor ours: the folder for temporary files' test "$status" = 0 -a -d "$folder/tmp/speft-cl-$(id -u)/pocl"
+    rm -r "$folder/tmp/speft-cl-$(id -u)"
+    mkdir -m 777 "$folder/tmp/speft-cl-$(id -u)"
+    at_home /proc /proc ./speft-cl devices
+    test_that "  but not one of everybody's" sh -c "grep -q 'its compiled kernels are in /' '$folder/err' && ! grep -qF '$folder/tmp' '$folder/err'"
+    at_home /proc "$folder/cache" env POCL_CACHE_DIR=/proc/none ./speft-cl devices
+    test_that "a folder that the user named is the user's matter" fails_with 1 'PoCL needs a folder that it can write: cannot make the folder /proc/none'
+    test_that '  and the message says what sets it' grep -qF 'Give it one with POCL_CACHE_DIR' "$folder/err"
+    at_home "$folder/home" "$folder/cache" ./speft-cl devices
+    test_that 'nothing is said of a home that is fine' prints 'Portable Computing Language'
+    if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+        mkdir "$folder/full"
+        at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o size=100k none '$folder/full'
+            head -c 200k /dev/zero >'$folder/full/all' 2>/dev/null; exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
+        test_that 'a home on a full disk is no matter' test "$status" = 0
+        test_that '  and says why' grep -q "PoCL's own folder is of no use (.*\(No space left on device\|the disk is full\))" "$folder/err"
+        at_home "$folder" "$folder/cache3" unshare -m sh -c "mount -t tmpfs -o size=100k none '$folder/full'
+            head -c 200k /dev/zero >'$folder/full/all' 2>/dev/null
+            POCL_CACHE_DIR='$folder/full' exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
+        test_that 'one that the user chose is named' grep -q "PoCL needs a folder that it can write: .*$folder/full.*POCL_CACHE_DIR" "$folder/err"
+        test_that '  and ends the run kindly' test "$status" = 1
+        chmod 755 "$folder"
+        if setpriv --reuid=65534 --regid=65534 --clear-groups test -x ./speft-cl 2>/dev/null; then
+            mkdir -m 777 "$folder/nobody"
+            cp -r "$OCL_ICD_VENDORS" "$folder/icd"
+            chmod -R go+rX "$folder/icd"
+            at_home /nonexistent /nonexistent env TMPDIR="$folder/nobody" OCL_ICD_VENDORS="$folder/icd" setpriv --reuid=65534 --regid=65534 --clear-groups ./speft-cl devices
+            test_that 'a user without a home has a device' test "$status" = 0
+        fi
+    fi
+fi
+finish
