@@ -38,6 +38,23 @@ static bool takes_options(const struct sp_command *command)
     return false;
 }
 
+/* The command's own flag for an option, or one that is called by the first word of its name (--model); NULL when there is none. */
+static const char *flag_for(const struct sp_command *command, const char *option)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < flag_count(command); i++) {
+        const struct sp_flag *flag = &command->flags[i];
+        size_t length = strlen(flag->name);
+
+        if (flag->option && strcmp(flag->option, option) == 0)
+            return flag->name;
+        if (strncmp(option, flag->name, length) == 0 && option[length] == '_')
+            found = flag->name;
+    }
+    return found;
+}
+
 static int unknown_flag(const struct sp_command *command, const char *word)
 {
     const char *names[FLAGS_MAX] = { "help", "quiet" }, *nearest, *option = NULL;
@@ -51,7 +68,9 @@ static int unknown_flag(const struct sp_command *command, const char *word)
     nearest = sp_text_nearest(name, names, count);
     if (takes_options(command))
         option = sp_option_meant(sp_config_options(), name, nearest == NULL);
-    if (option)
+    if (option && flag_for(command, option))
+        nearest = flag_for(command, option);
+    else if (option)
         return sp_error(SP_ECONFIG, "%s has no flag %s; to set an option of the configuration write --set %s=VALUE", command->name,
                         word, option);
     return sp_error(SP_ECONFIG, "%s has no flag %s%s%s%s (see speft-cl %s --help)", command->name,

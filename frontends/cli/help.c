@@ -117,7 +117,8 @@ static const char configuration[] =
     "A YAML file of lines \"key: value\"; a key with a dot stands in a block, as\n"
     ".B density\nin\n.BR sparse: .\n"
     "On the command line\n.B \\-\\-set\nwrites it with the dot and goes before the file.\n"
-    "A list is [a, b] or a, b. A number is not quoted. null unsets an option without a default.\n"
+    "A list is [a, b] or a, b. A number is not quoted. null, or ~, unsets an option without a\n"
+    "default; None and its like are refused.\n"
     "Paths are relative to the current directory; an input that is not there is looked for beside\n"
     "the configuration file. An unknown key, a wrong value and options that contradict each other\n"
     "are errors. Anchors, tags and further documents are refused.\n";

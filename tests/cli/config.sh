@@ -31,6 +31,8 @@ bad "${good}" '--set: expected key=value' --set seed
 bad "${good}" "--set: nothing follows the '='; write learning_rate=null to unset it" --set learning_rate=
 bad "${good}" 'write --set learning_rate=VALUE' --lr 1e-3
 bad "${good}" 'train has no flag --seed; to set an option of the configuration write --set seed=VALUE' --seed 3
+bad "${good}" 'train has no flag --output_dir; did you mean --output-dir?' --output_dir x
+bad "${good}" 'train has no flag --gpu=0; did you mean --device?' --gpu=0
 bad "${good}" '--device: found an empty text, expected --device SPEC' --device ''
 bad "${good}" '--output-dir: found an empty text' --output-dir=
 bad "${good}" '--set: output_dir: found "None", expected a text; write null for nothing' --output-dir None
@@ -68,6 +70,8 @@ for flag in model input output adapter; do
     run predict --model m --input i --output o "--$flag" ''
     test_that "an empty --$flag" fails_with 2 "--$flag: found an empty text"
 done
+run predict --model_name_or_path m
+test_that "a flag by an option's name" fails_with 2 'predict has no flag --model_name_or_path; did you mean --model?'
 run train
 test_that 'no file at all' fails_with 2 'speft-cl train CONFIG'
 run train "$config" "$config"
