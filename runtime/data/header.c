@@ -8,9 +8,9 @@
  *  3. 0, 1, 2, ... above a column without numbers (pandas without names): a header;
  *  4. a word above a column of numbers: a header; a number above one: a row;
  *  5. something that no column is called, a sentence: a row;
- *  6. a name that data sets use ("review"): a header;
- *  7. above classes that return, a word that does not: a header;
- *  8. single words above several rows that are texts: a header;
+ *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
+ *  7. above a head's classes, or classes that return again and again, a word that is none of them: a header;
+ *  8. single words above rows that are texts: a header;
  *
  * and without any of these it is a row.
  */
@@ -24,6 +24,8 @@
 
 #define NAME_LENGTH 64 /* bytes and words of what may be a column's name */
 #define NAME_WORDS 3
+#define MANY_ROWS 8 /* with classes that return so often each */
+#define MANY_TIMES 4
 
 bool sp_header_is_known(const char *name)
 {
@@ -128,25 +130,36 @@ static bool is_range(const struct sp_sample *p)
     return fits && words;
 }
 
-/* Of a few classes that return, at least two; a label that only one row has says nothing about the first row's. */
-static bool breaks_classes(const struct sp_sample *p, size_t label)
+/* Whether the column's values are classes without doubt: all of them the head's, or few that return many times. A label that only
+ * one row has, be it the first, is otherwise nothing strange. */
+static bool is_surely_of_classes(const struct sp_sample_column *c, const struct sp_dataset_options *options)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        const struct sp_sample_column *c = &p->columns[i];
-        size_t different = json_object_size(c->values);
+    size_t different = json_object_size(c->values), of_head = 0;
+    const char *value;
+    json_t *rows;
 
-        if (is_class_column(p, i, label) && !c->many && different > 1 && 2 * different <= c->filled && !is_blank(p->first[i]))
-            return true; /* that it is none of them is known here */
-    }
+    json_object_foreach(c->values, value, rows)
+        of_head += is_class(options, value);
+    if (of_head > 0 && of_head == different)
+        return true;
+    return !c->many && different > 1 && c->filled >= MANY_ROWS && MANY_TIMES * different <= c->filled;
+}
+
+/* Above classes stands something that is none of them: which is known here. */
+static bool breaks_classes(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (is_class_column(p, i, label) && !is_blank(p->first[i]) && is_surely_of_classes(&p->columns[i], options))
+            return true;
     return false;
 }
 
-/* Whether the column's rows are texts: all of at least two; of fewer, or most, where training had a header. */
+/* Whether the column's rows are texts, all of them. One is enough where training had a header. */
 static bool is_texts(const struct sp_sample_column *c, const struct sp_data_layout *remembered)
 {
-    if (remembered && remembered->header)
-        return c->filled > 0 && 2 * c->texts >= c->filled;
-    return c->filled > 1 && c->texts == c->filled && !(remembered && remembered->delimiter);
+    size_t least = remembered && remembered->header ? 1 : 2;
+
+    return c->filled >= least && c->texts == c->filled && !(remembered && remembered->delimiter && !remembered->header);
 }
 
 /* Single words, all different, of which one is above texts. Where the label's column is known, that says more. */
@@ -163,6 +176,14 @@ static bool is_above_texts(const struct sp_sample *p, size_t label, const struct
         texts |= is_texts(&p->columns[i], options->remembered);
     }
     return texts && label == SP_COLUMN_NONE;
+}
+
+/* "review_text", above texts. */
+static bool is_made_name(const struct sp_sample *p, size_t column, size_t label)
+{
+    const struct sp_sample_column *c = &p->columns[column];
+
+    return column != label && is_one_word(p->first[column]) && strchr(p->first[column], '_') && c->filled && c->texts == c->filled;
 }
 
 /* Signs 4: 1 for a header, -1 for a row, 0 for neither. */
@@ -198,10 +219,10 @@ bool sp_header_guess(const struct sp_sample *p, size_t label, const struct sp_da
         return true;
     for (size_t i = 0; i < p->count; i++) {
         names = names && is_name(p->first[i]);
-        known = known || sp_header_is_known(p->first[i]);
+        known = known || sp_header_is_known(p->first[i]) || is_made_name(p, i, label);
     }
     sign = by_numbers(p, names);
     if (sign)
         return sign > 0;
-    return names && (known || breaks_classes(p, label) || is_above_texts(p, label, options));
+    return names && (known || breaks_classes(p, label, options) || is_above_texts(p, label, options));
 }

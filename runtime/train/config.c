@@ -101,7 +101,7 @@ static const struct sp_option options[] = {
       "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by what the "
       "rows look like, and says what it found.", NULL },
     { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
-      "What stands between the columns of csv and tsv files: one character, or tab. auto: a comma or a tab, as the file's name "
+      "What stands between the columns of csv and tsv files: one character (\";\"), or tab. auto: a comma or a tab, as the file's name "
       "says, or another where that one splits no row and the other all of them.", NULL },
     { "quotes", SP_OPTION_BOOL, FIELD(quotes), "false", NULL, NULL, data,
       "In tsv files, whether fields may be quoted as in csv. Otherwise a quote is an ordinary "
@@ -547,12 +547,18 @@ static int check_columns(const struct load *load)
     return 0;
 }
 
+/* A tab as a word, or as it is written where no escapes are read. */
+static bool is_tab(const char *text)
+{
+    return strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
+}
+
 static int check_delimiter(const struct load *load)
 {
     const struct sp_option_given *option = given(load, "delimiter");
     const char *text = load->config->delimiter;
 
-    if (strcmp(text, "auto") == 0 || strcmp(text, "tab") == 0)
+    if (strcmp(text, "auto") == 0 || is_tab(text))
         return 0;
     if (strlen(text) == 1 && (unsigned char)text[0] < 0x80 && !strchr("\"\r\n", text[0]))
         return 0;
@@ -686,7 +692,7 @@ char sp_config_delimiter(const struct sp_config *config)
 {
     if (strcmp(config->delimiter, "auto") == 0)
         return '\0';
-    return strcmp(config->delimiter, "tab") == 0 ? '\t' : config->delimiter[0];
+    return is_tab(config->delimiter) ? '\t' : config->delimiter[0];
 }
 
 int sp_config_require(const struct sp_config *config, const char *key)

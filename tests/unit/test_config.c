@@ -402,6 +402,34 @@ static void test_overrides(void **state)
     sp_config_release(&c);
 }
 
+static void test_delimiter(void **state)
+{
+    static const struct {
+        const char *line;
+        char delimiter;
+    } cases[] = {
+        { "", '\0' },          { "delimiter: auto\n", '\0' },   { "delimiter: \";\"\n", ';' }, { "delimiter: ';'\n", ';' },
+        { "delimiter: tab\n", '\t' }, { "delimiter: \"\\t\"\n", '\t' }, { "delimiter: \\t\n", '\t' }, { "delimiter: \"|\"\n", '|' },
+        { "delimiter: ' '\n", ' ' },
+    };
+    struct sp_config c;
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, NEEDED "%s", cases[i].line);
+        load(&c, text, NULL);
+        assert_int_equal(sp_config_delimiter(&c), cases[i].delimiter);
+        sp_config_release(&c);
+    }
+    load(&c, NEEDED "delimiter: ';'\n", (const char *const[]){ "delimiter=,", NULL });
+    assert_int_equal(sp_config_delimiter(&c), ',');
+    sp_config_release(&c);
+    refuse(NEEDED "delimiter: semicolon\n", "delimiter: found \"semicolon\", expected auto, tab or one character that is no quote");
+    refuse(NEEDED "delimiter: '\"'\n", "expected auto, tab or one character");
+    refuse(NEEDED "delimiter: \xC2\xA6\n", "expected auto, tab or one character");
+}
+
 static void test_override_mistakes(void **state)
 {
     static const struct {
@@ -512,6 +540,7 @@ static void test_round_trip(void **state)
         "output_dir=../x", "output_dir= a ",        "output_dir=a: b", "output_dir='q\"\\",
         "output_dir=#",    "output_dir=a\nb\t\x01", "output_dir=\xE6\x97\xA5 \xE2\x80\xA8 \xC2\x85",
         "output_dir=2024-01-01", "output_dir=.inf", "output_dir=~", "output_dir=- x",
+        "delimiter=\t",   "delimiter=,",           "delimiter=|",    "delimiter= ",   "delimiter=#",    "delimiter='",
         "output_dir=\xEF\xBB\xBF\xEF\xBF\xBE\xF0\x9F\x98\x80",
     };
 
@@ -656,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_methods), cmocka_unit_test(test_aliases),     cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_malformed),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_delimiter),
         cmocka_unit_test(test_overrides),   cmocka_unit_test(test_override_mistakes),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_written_form),
         cmocka_unit_test(test_files_beside), cmocka_unit_test(test_shipped),

@@ -307,6 +307,7 @@ static void test_columns(void **state)
          "did you mean \"label\"?; the file has: text, label");
     find("t.csv", "text,label\nx,1\n", "", 0, "the file has: text, label");
     find_by("t.csv", "x y,1\n", "label", 0, "no header and columns 1 to 2", &plain);
+    find_by("t.csv", "x:1\n", "2", 0, "numbered from 1 to 1; no row has a comma between columns", &plain);
     find("t.csv", "label,text,label\n1,x,2\n", "label", 0,
          "columns 1 and 3 are both named \"label\"; give the number");
     find("t.csv", "label,text,label\n1,x,2\n", "text", 1, NULL);

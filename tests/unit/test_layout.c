@@ -81,9 +81,14 @@ static void refuses(const char *name, const char *content, const struct sp_datas
 /* Names above the rows, of every kind. */
 static void test_header(void **state)
 {
+    char neg[] = "neg", pos[] = "pos", *names[] = { neg, pos };
+    const struct sp_labels head = { names, 2 };
+
     (void)state;
     finds("t.csv", "review,sentiment\n" REVIEWS, SET(.label_column = "2"), "review - sentiment H, 4");
     finds("t.csv", "utterance_en,verdict\n" REVIEWS, SET(.label_column = "2"), "utterance_en - verdict H, 4");
+    finds("t.csv", "said,verdict\n" REVIEWS REVIEWS, SET(.label_column = "2"), "said - verdict H, 8");
+    finds("t.csv", "said,verdict\n" REVIEWS, SET(.label_column = "2", .labels = &head), "said - verdict H, 4");
     finds("t.csv", "Class Index,Title\n3,Wall St. Bears\n4,Oil prices soar\n", SET(.label_column = "1"), "Title - Class Index H, 2");
     finds("t.csv", "0,1\nthe film was good,1\nbad film,0\n", SET(.label_column = "2"), "0 - 1 H, 2");
     finds("t.csv", ",0,1\n0,the film was good,1\n1,bad film,0\n", SET(.label_column = "3"), "0 - 1 H, 2");
@@ -106,6 +111,8 @@ static void test_no_header(void **state)
 
     (void)state;
     finds("t.csv", "good,pos\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
+    finds("t.csv", "good,neutral\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5"); /* its class is the first row's alone */
+    finds("t.csv", "good,not_bad\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
     finds("t.csv", "good,neutral\nthe film was bad,neg\nawful,neg\n", SET(.label_column = "2"), "1 - 2 , 3");
     finds("t.csv", "review,pos\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5"); /* a text called so */
     finds("t.csv", "good,pos\nthe film was bad,neg\n", SET(.label_column = "2", .labels = &head), "1 - 2 , 2");
