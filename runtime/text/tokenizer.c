@@ -141,6 +141,25 @@ static void apply_config(struct sp_tokenizer *t, const json_t *json, const struc
 const char *const sp_tokenizer_files[] = { "tokenizer.json",          "vocab.txt",         "tokenizer_config.json",
                                            "special_tokens_map.json", "added_tokens.json", NULL };
 
+static int no_tokenizer(const char *model_dir)
+{
+    static const char *const others[][2] = {
+        { "spiece.model", "SentencePiece" },   { "sentencepiece.bpe.model", "SentencePiece" },
+        { "tokenizer.model", "SentencePiece" }, { "vocab.json", "byte-pair encoding" },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *path = sp_fs_join(model_dir, others[i][0]);
+        bool there = path && sp_fs_exists(path);
+
+        free(path);
+        if (there)
+            return sp_error(SP_ENOTFOUND, "%s has no tokenizer that is supported: %s is of %s; BERT's WordPiece, in tokenizer.json or "
+                            "vocab.txt, is expected", model_dir, others[i][0], others[i][1]);
+    }
+    return sp_error(SP_ENOTFOUND, "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there", model_dir);
+}
+
 /* The directory's tokenizer.json, or one made of its vocab.txt; *path is the file, for messages. */
 static int read_definition(json_t **out, char **path, struct sp_tokenizer_config *config, const char *model_dir)
 {
@@ -156,9 +175,7 @@ static int read_definition(json_t **out, char **path, struct sp_tokenizer_config
         if (!*path)
             return SP_ENOMEM;
         if (!sp_fs_exists(*path))
-            return sp_error(SP_ENOTFOUND,
-                            "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there",
-                            model_dir);
+            return no_tokenizer(model_dir);
     }
     SP_TRY(sp_tokenizer_config_load(config, model_dir, has_definition));
     if (!has_definition)

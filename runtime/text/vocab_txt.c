@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,31 @@ static int check_vocab(json_t *vocab, const char *path)
         return 0;
     return sp_error(SP_EFORMAT, "%s is a vocabulary of SentencePiece (\"%.60s\", and no token that begins with \"##\"); only BERT's "
                     "WordPiece is supported", path, marked);
+}
+
+static bool has_capital(const char *token)
+{
+    return strpbrk(token, "[<") != token && strpbrk(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+/* Where no file says whether texts are lower-cased, they are, as transformers does it: a cased vocabulary then hardly fits. */
+static void warn_of_case(const struct sp_tokenizer_config *config, json_t *vocab, const char *path)
+{
+    const char *token, *example = NULL;
+    size_t capitals = 0;
+    json_t *id;
+
+    if (json_object_get(config->config, "do_lower_case"))
+        return;
+    json_object_foreach (vocab, token, id) {
+        if (has_capital(token)) {
+            capitals++;
+            example = token;
+        }
+    }
+    if (capitals > json_object_size(vocab) / 20)
+        sp_log(SP_LOG_WARNING, "%s has %zu tokens with capital letters (\"%.60s\"), but texts are lower-cased, as nothing says otherwise; "
+               "for a cased model write \"do_lower_case\": false into %s", path, capitals, example, config->path);
 }
 
 /* The tokens with their ids as a list: the vocabulary's id, else the one that is given, else the next free one. */
@@ -108,6 +134,7 @@ int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, co
     SP_GO(read_vocab(vocab, &lines, path));
     SP_GO(check_specials(config, vocab, path));
     SP_GO(check_vocab(vocab, path));
+    warn_of_case(config, vocab, path);
     SP_GO(list_tokens(added, config, vocab, lines));
     /* clang-format off */
     *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"

@@ -243,6 +243,26 @@ static void test_said(void **state)
     gives("the map first", "<s>", NULL, 0, "2/0 12/0 1/0 13/0 3/0");
 }
 
+/* Nothing says that a vocabulary with capital letters is a cased one: that texts are lower-cased all the same is said. */
+static void test_cased_vocabulary(void **state)
+{
+    static const char cased[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nThe\n##s\nNew\nnew\n";
+
+    (void)state;
+    io_write_text("model/vocab.txt", cased);
+    says("2 tokens with capital letters (\"New\")", "\"do_lower_case\": false into");
+    gives("lower-cased", "The", NULL, 0, "2/0 5/0 3/0");
+    io_write_text("model/tokenizer_config.json", "{\"do_lower_case\": false}");
+    says(NULL, NULL);
+    gives("cased", "The", NULL, 0, "2/0 6/0 3/0");
+    io_write_text("model/tokenizer_config.json", "{\"do_lower_case\": true}");
+    says(NULL, NULL);
+    assert_int_equal(unlink(io_path("model/vocab.txt")), 0);
+    io_write_text("model/sentencepiece.bpe.model", "");
+    io_assert_error(sp_tokenizer_load(&(struct sp_tokenizer *){ NULL }, io_path("model")), SP_ENOTFOUND,
+                    "sentencepiece.bpe.model is of SentencePiece", NULL);
+}
+
 static void test_max_length(void **state)
 {
     static const struct {
@@ -283,7 +303,8 @@ static void test_max_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_honoured), TEST(test_refused), TEST(test_beside_definition), TEST(test_said), TEST(test_max_length),
+        TEST(test_honoured), TEST(test_refused), TEST(test_beside_definition), TEST(test_said),
+        TEST(test_cased_vocabulary), TEST(test_max_length),
     };
 
     return cmocka_run_group_tests_name("tokenizer_config", tests, NULL, NULL);
