@@ -179,7 +179,9 @@ static int read_sides(struct sp_tokenizer_config *c)
     c->truncates_left = side && strcmp(side, "left") == 0;
     if (side && !c->truncates_left && strcmp(side, "right") != 0)
         return sp_error(SP_EFORMAT, "%s: \"truncation_side\" is \"%.*s\"; expected \"right\" or \"left\"", c->path, VALUE_SHOWN, side);
-    if (json_is_array(inputs))
+    if (inputs && !json_is_array(inputs))
+        return sp_error(SP_EFORMAT, "%s: \"model_input_names\" is not a list", c->path);
+    if (inputs)
         c->no_types = true;
     for (size_t i = 0; i < json_array_size(inputs); i++)
         if (json_is_string(json_array_get(inputs, i)) &&

@@ -147,6 +147,7 @@ static void test_refused(void **state)
         { "{\"do_lower_case\": NaN}", "\"do_lower_case\" is NaN" },
         { "{\"tokenize_chinese_chars\": 1}", "\"tokenize_chinese_chars\" is not true or false" },
         { "{\"truncation_side\": \"middle\"}", "\"truncation_side\" is \"middle\"" },
+        { "{\"model_input_names\": Infinity}", "\"model_input_names\" is not a list" },
         { "{\"cls_token\": 7}", "\"cls_token\"" },
         { "{\"pad_token\": Infinity}", "\"pad_token\"" },
         { "{\"additional_special_tokens\": NaN}", "\"additional_special_tokens\"" },
