@@ -244,7 +244,7 @@ static int add_line(struct sp_buf *out, const struct sp_study *study, const stru
         "learning_rate", run->config.learning_rate, "seed", (json_int_t)run->config.seed, "output_dir", run->config.output_dir,
         "metric", sp_study_score_name(study, run), "score", isnan(score) ? json_null() : json_real(score),
         "error", run->error, "result", run->result);
-    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = line ? sp_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     int rc = text ? sp_buf_printf(out, "%s\n", text) : sp_error(SP_EINVAL, "a result cannot be written as JSON");
 
     free(text);

@@ -1,7 +1,7 @@
 /*
  * What the program says leaves through here (layer 6): names, labels, paths and drivers' texts are in it, and a terminal obeys some
- * of what they may hold. Characters that are not shown are escaped (sp_text_show), wherever the output goes. JSON on standard
- * output is written by sp_json_text instead, and what is of the program's own words and of numbers alone by printf.
+ * of what they may hold. Characters that are not shown are escaped (sp_text_show), wherever the output goes. JSON is written
+ * by sp_json_text instead, and what is of the program's own words and of numbers alone by printf.
  */
 #ifndef SP_CLI_TERMINAL_H
 #define SP_CLI_TERMINAL_H

@@ -236,7 +236,7 @@ char *sp_json_text(const json_t *value, size_t flags)
 
 int sp_json_save(const json_t *value, const char *path)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    char *text = sp_json_text(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     int rc;
 
     if (!text)

@@ -104,7 +104,7 @@ static int write_prediction(FILE *file, const struct sp_run *run, size_t row, fl
                        ? json_pack("{s:f, s:f}", "label", (double)d->values[row], "prediction", (double)prediction)
                        : json_pack("{s:s, s:s}", "label", run->labels.names[d->classes[row]], "prediction",
                                    run->labels.names[(size_t)prediction]);
-    char *text = line ? json_dumps(line, JSON_REAL_PRECISION(9)) : NULL;
+    char *text = line ? sp_json_text(line, JSON_REAL_PRECISION(9)) : NULL;
     int rc = 0;
 
     if (!text)

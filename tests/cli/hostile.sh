@@ -90,11 +90,13 @@ printf 'text,label\nx y,good\nz w,"%s"\n' "$h" >"$folder/other.csv"
 train --set "train_file=$folder/labels.csv" --set "validation_file=$folder/other.csv"
 clean 'a label of another file'
 cp "$folder/labels.csv" "$folder/$h.csv"
-run train "$folder/good.yaml" --set "train_file=$folder/$h.csv" --output-dir "$folder/$h"
+run train "$folder/good.yaml" --set "train_file=$folder/$h.csv" --set "validation_file=$folder/$h.csv" --output-dir "$folder/$h"
 clean 'training'
 test_that '  which ends well' test "$status" = 0
 adapter=$folder/$h/adapter
 test_that '  says where the adapter is' grep -qF 'forged\nz/adapter' "$folder/out"
+test_that '  and writes nothing else' sh -c '! cat "$1"/*.json | grep -q "[^ -~]"' - "$adapter"
+test_that '  nor beside it' sh -c '! cat "$1"/*.json "$1"/*.jsonl "$1"/*.yaml | grep -q "[^ -~]"' - "$folder/$h"
 run eval "$folder/good.yaml" --adapter "$adapter" --set "validation_file=$folder/$h.csv"
 clean 'eval'
 run predict --quiet --model "$model" --adapter "$adapter" --input "$folder/$h.csv" --output -
