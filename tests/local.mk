@@ -3,7 +3,7 @@
 #   tests/unit/test_x-intel       the same program on another driver (pocl, intel, rusticl) or under a tool (oclgrind,
 #                                 valgrind: without any driver)
 #   tests/lint/x.sh               a script; it prints TAP itself
-# A test runs in the build tree and finds the source tree in $srcdir; $SPEFT_CACHE_DIR is the test run's own; $SPEFT_TUNING_FILE is the source tree's;
+# A test runs in the build tree and finds the source tree in $srcdir; $SPEFT_CACHE_DIR is the test run's own, in the build tree unless somebody else could write there; $SPEFT_TUNING_FILE is the source tree's;
 # $SPEFT_PYTHON has the packages of tests/support/requirements.txt.
 # Fast ones first; a new fragment is one include line here.
 include tests/lint/lint.mk
@@ -38,7 +38,7 @@ endif
 test_support = $(SHELL) $(top_srcdir)/tests/support
 AM_TESTS_ENVIRONMENT = \
 	SPEFT_INTEL_ROOT="$${SPEFT_INTEL_ROOT:-$${SPEFT_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/speft-cl}/venv}"; \
-	SPEFT_CACHE_DIR='$(abs_top_builddir)/tests/cache'; \
+	SPEFT_CACHE_DIR=$$($(test_support)/driver.sh --cache '$(abs_top_builddir)/tests/cache'); \
 	SPEFT_TUNING_FILE='$(abs_top_srcdir)/configs/tuning/default.tune'; \
 	SPEFT_LINT_CFLAGS='$(SP_CFLAGS) $(DEFS) -iquote $(abs_top_srcdir) -iquote $(abs_top_builddir) $(common_cppflags)'; \
 	if test -z "$${SPEFT_PYTHON-}" && test -x "$$SPEFT_INTEL_ROOT/bin/python3"; then SPEFT_PYTHON=$$SPEFT_INTEL_ROOT/bin/python3; fi; \

@@ -76,6 +76,10 @@ run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CA
     gives '  for the user alone' "* drwx------ * exit 0" sh -c "echo; ls -ld '$work/cache/drivers' | sed 's/^/ /'"
     printf 'libevil.so\n' | tee "$work/cache/drivers"/*/driver.icd >/dev/null
     gives 'what it holds is looked at' 'pocl libpocl.so.2 exit 0' $run sh "$support/driver.sh" pocl "$work/shows"
+    mkdir "$work/tree"
+    gives "the tests' cache is in the build tree" "$work/tree/cache exit 0" $run sh "$support/driver.sh" --cache "$work/tree/cache"
+    chmod 777 "$work/tree"
+    gives '  unless others can write there' "$work/speft-cl-tests-*/* exit 0" $run sh "$support/driver.sh" --cache "$work/tree/cache"
     gives 'none has no driver' 'none  exit 0' $run sh "$support/driver.sh" none "$work/shows"
 }
 

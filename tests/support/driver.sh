@@ -1,5 +1,6 @@
 #!/bin/sh
 # driver.sh NAME COMMAND [ARG]...: runs COMMAND with one OpenCL driver and no other.
+# driver.sh --cache FOLDER: prints a folder for the tests' cache, FOLDER unless somebody else could write there.
 # driver.sh --have NAME: succeeds when that driver is installed, and prints nothing.
 #
 #   pocl      PoCL, the portable CPU driver (Debian's pocl-opencl-icd)
@@ -89,6 +90,23 @@ missing() {
     exit 77
 }
 
+# Prints FOLDER, or, where the program would not keep anything in it because a folder above it is somebody else's, one of this user's.
+cache_for() {
+    above=$(cd "$(dirname "$1")" && pwd -P)
+    while trusted "$above"; do
+        if [ "$above" = / ]; then
+            printf '%s\n' "$1"
+            return
+        fi
+        above=$(dirname "$above")
+    done
+    printf '%s/speft-cl-tests-%s/%s\n' "${TMPDIR:-/tmp}" "$(id -u)" "$(printf '%s' "$1" | cksum | tr ' ' -)"
+}
+
+if [ "${1:-}" = --cache ]; then
+    cache_for "${2:?a folder}"
+    exit
+fi
 if [ "${1:-}" = --have ]; then
     library "${2:?a driver}" >/dev/null
     exit
