@@ -20,7 +20,10 @@ static void close_window(struct sp_loss_watch *w, double mean)
         return;
     }
     w->above = mean > w->limit ? w->above + 1 : 0;
-    w->last = w->above ? w->last + (mean - w->last) / (double)(w->above < SP_LOSS_WATCH_WINDOWS ? w->above : SP_LOSS_WATCH_WINDOWS) : 0;
+    if (w->above)
+        w->last += (mean - w->last) / fmin((double)w->above, SP_LOSS_WATCH_WINDOWS);
+    else
+        w->last = 0;
 }
 
 bool sp_loss_watch_add(struct sp_loss_watch *w, double loss)

@@ -21,7 +21,7 @@ struct sp_loss_watch {
     double floor, first, start, limit; /* start and limit once the first window is full */
     size_t window, steps;              /* steps in a window; seen so far */
     size_t above;                      /* windows in a row above the limit, up to now */
-    double sum, last;                  /* of the window at work; the mean of the last five windows, or as many as are above */
+    double sum, last;                  /* of the window at work; the running mean of the last five, or as many as are above */
     bool told;
 };
 

@@ -327,8 +327,8 @@ static void watch_loss(struct loop *l, size_t step, double loss)
 
     if (sp_loss_watch_add(&l->watch, loss))
         sp_log(SP_LOG_WARNING, "step %zu: the loss is far above its start and stays there: %.4g over the last %zu steps, %.4g at the "
-                               "start. learning_rate: %g may be too high; try a tenth of it", step, w->last, SP_LOSS_WATCH_WINDOWS * w->window,
-               w->start, l->run->config->learning_rate);
+                               "start. learning_rate: %g may be too high; try a tenth of it", step, w->last,
+               SP_LOSS_WATCH_WINDOWS * w->window, w->start, l->run->config->learning_rate);
     if (!sp_loss_watch_is_astray(w))
         *d = (struct sp_train_divergence){ 0 };
     else
@@ -513,7 +513,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
 
     *out = (struct sp_train_result){ 0 };
     rc = train(&l);
-    if (rc == SP_ENUMERIC && l.metrics && !l.saved)
+    if (rc == SP_ENUMERIC && l.order && !l.saved) /* all was prepared: it is a fault of the training */
         say_unsaved(&l, rc);
     if (l.metrics && fclose(l.metrics) != 0 && rc == 0)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
