@@ -71,6 +71,8 @@ static const char *find_near(const struct sp_option_table *t, const char *name)
     for (const struct sp_option_hint *hint = t->hints; hint && hint->name; hint++)
         if (strlen(hint->name) >= GUESSED_LENGTH)
             take_nearer(&best, &least, name, hint->name, hint->key);
+    for (const char *const *foreign = t->foreign; foreign && *foreign; foreign++)
+        take_nearer(&best, &least, name, *foreign, NULL); /* save_step is no max_steps */
     return best;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Names of other tools: transformers' TrainingArguments and run_glue.py, PEFT's LoraConfig, axolotl, LLaMA-Factory, mlx-lm,
- * torchtune, Lightning, and what people write by heart. Those that mean the very same are aliases, in config.c.
+ * Names of other tools: transformers' TrainingArguments and run_glue.py, PEFT's LoraConfig, axolotl, LLaMA-Factory,
+ * mlx-lm, torchtune, Lightning, and what people write by heart. Those that mean the very same are aliases, in config.c.
  */
 #include "runtime/train/config_priv.h"
 
@@ -143,7 +143,7 @@ const struct sp_option_hint sp_config_hints[] = {
     { NULL, NULL },
 };
 
-/* What has no meaning here: numbers are fp32, the adapter is saved at the end, the labels' count is that of the data, ... */
+/* What has no meaning here: numbers are fp32, the adapter is saved at the end, the classes are those of the data, ... */
 const char *const sp_config_foreign[] = {
     "bf16", "fp16", "tf32", "fp32", "dtype", "torch_dtype", "precision", "mixed_precision", "half_precision_backend",
     "fp16_opt_level", "fp16_full_eval", "bf16_full_eval", "amp", "load_in_4bit", "load_in_8bit", "quantization",
@@ -152,33 +152,34 @@ const char *const sp_config_foreign[] = {
     "torch_compile_backend", "torch_compile_mode", "torchdynamo", "flash_attention", "flash_attn",
     "attn_implementation", "use_liger_kernel", "use_ipex", "jit_mode_eval", "save_strategy", "save_steps",
     "save_total_limit", "save_every", "save_safetensors", "save_only_model", "save_on_each_node", "save_interval",
-    "checkpointing_steps", "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "early_stopping",
-    "early_stopping_patience", "patience", "resume_from_checkpoint", "resume", "overwrite_output_dir",
-    "overwrite_cache", "ignore_data_skip", "restore_callback_states_from_checkpoint", "packing", "sample_packing",
-    "train_on_inputs", "mask_prompt", "group_by_length", "length_column_name", "pad_to_max_length",
-    "pad_to_multiple_of", "padding", "truncation", "val_set_size", "validation_split", "validation_split_percentage",
-    "test_size", "train_split", "eval_split", "dataset_config", "dataset_config_name", "streaming", "num_proc",
-    "num_workers", "preprocessing_num_workers", "dataloader_num_workers", "dataloader_drop_last",
-    "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor", "remove_unused_columns",
-    "auto_find_batch_size", "num_labels", "num_classes", "id2label", "label2id", "ignore_mismatched_sizes",
-    "tokenizer", "tokenizer_name", "tokenizer_path", "tokenizer_name_or_path", "config_name", "config", "use_fast",
-    "use_fast_tokenizer", "do_lower_case", "model_type", "model_revision", "revision", "cache_dir", "token",
-    "use_auth_token", "hf_token", "trust_remote_code", "low_cpu_mem_usage", "do_train", "do_eval", "do_test",
-    "do_predict", "max_predict_samples", "prediction_loss_only", "eval_accumulation_steps", "eval_delay",
-    "eval_on_start", "eval_do_concat_batches", "batch_eval_metrics", "include_for_metrics",
-    "include_inputs_for_metrics", "include_tokens_per_second", "include_num_input_tokens_seen", "past_index",
-    "report_to", "logging_dir", "logging_strategy", "logging_first_step", "logging_nan_inf_filter", "log_level",
-    "log_level_replica", "log_on_each_node", "run_name", "project", "disable_tqdm", "wandb_project", "wandb_entity",
-    "wandb_run_id", "wandb", "verbose", "with_tracking", "skip_memory_metrics", "push_to_hub", "hub_model_id",
-    "hub_strategy", "hub_token", "hub_private_repo", "hub_always_push", "hub_revision", "optim_args",
+    "checkpointing_steps", "load_best_model", "load_best_model_at_end", "metric_for_best_model", "greater_is_better",
+    "early_stopping", "early_stopping_patience", "patience", "resume_from_checkpoint", "resume",
+    "overwrite_output_dir", "overwrite_cache", "ignore_data_skip", "restore_callback_states_from_checkpoint",
+    "packing", "sample_packing", "train_on_inputs", "mask_prompt", "group_by_length", "length_column_name",
+    "pad_to_max_length", "pad_to_multiple_of", "padding", "truncation", "val_set_size", "validation_split",
+    "validation_split_percentage", "test_size", "train_split", "eval_split", "dataset_config", "dataset_config_name",
+    "streaming", "num_proc", "num_workers", "preprocessing_num_workers", "dataloader_num_workers",
+    "dataloader_drop_last", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor",
+    "remove_unused_columns", "auto_find_batch_size", "num_labels", "num_classes", "id2label", "label2id",
+    "ignore_mismatched_sizes", "tokenizer", "tokenizer_name", "tokenizer_path", "tokenizer_name_or_path",
+    "config_name", "config", "use_fast", "use_fast_tokenizer", "do_lower_case", "model_type", "model_revision",
+    "revision", "cache_dir", "token", "use_auth_token", "hf_token", "trust_remote_code", "low_cpu_mem_usage",
+    "do_train", "do_eval", "do_test", "do_predict", "max_predict_samples", "prediction_loss_only",
+    "eval_accumulation_steps", "eval_delay", "eval_on_start", "eval_do_concat_batches", "batch_eval_metrics",
+    "include_for_metrics", "include_inputs_for_metrics", "include_tokens_per_second", "include_num_input_tokens_seen",
+    "past_index", "report_to", "logging_dir", "logging_strategy", "logging_first_step", "logging_nan_inf_filter",
+    "log_level", "log_level_replica", "log_on_each_node", "run_name", "project", "disable_tqdm", "wandb_project",
+    "wandb_entity", "wandb_run_id", "wandb", "verbose", "with_tracking", "skip_memory_metrics", "push_to_hub",
+    "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo", "hub_always_push", "hub_revision", "optim_args",
     "optim_target_modules", "adafactor", "lr_scheduler_kwargs", "neftune_noise_alpha", "momentum", "local_rank",
     "ddp_backend", "ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers", "ddp_timeout",
     "world_size", "fsdp", "fsdp_config", "deepspeed", "accelerator_config", "parallelism_config",
     "average_tokens_across_devices", "split_batches", "dispatch_batches", "no_cuda", "use_cpu", "use_gpu", "use_cuda",
     "use_mps_device", "device_map", "tpu_num_cores", "n_gpu", "num_gpus", "full_determinism", "deterministic",
-    "debug", "peft", "peft_config", "lora", "lora_alpha", "alpha", "lora_dropout", "lora_bias", "use_rslora",
-    "use_dora", "modules_to_save", "lora_modules_to_save", "init_lora_weights", "fan_in_fan_out",
-    "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern", "exclude_modules", "inference_mode",
-    "merge_adapter", "freeze", "freeze_layers", "num_lora_layers", "num_layers", "lora_parameters", "lora_layers",
+    "debug", "peft", "use_lora", "use_peft", "peft_config", "lora", "lora_alpha", "alpha", "lora_dropout",
+    "lora_bias", "use_rslora", "use_dora", "modules_to_save", "lora_modules_to_save", "init_lora_weights",
+    "fan_in_fan_out", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern", "exclude_modules",
+    "inference_mode", "merge_adapter", "freeze", "freeze_layers", "num_lora_layers", "num_layers", "lora_parameters",
+    "lora_layers",
     NULL,
 };

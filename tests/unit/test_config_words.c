@@ -66,6 +66,7 @@ static void test_files(void **state)
         { "sparse: {seed: 8}\n", "did you mean \"seed\", outside the block sparse?" },
         { "sparse: {fp16: yes}\n", "\"sparse.fp16\" is not supported by this version" },
         { "lora_alpha: 16\n", "\"lora_alpha\" is not supported by this version" },
+        { "save_step: 5\n", "unknown option \"save_step\"\n" },
         { "k: 1\n", "unknown option \"k\"\n" },
         { "methods: {a: {}}\ndata: {b: {}}\n",
           "c.yaml:1:1: this is a study, expected the configuration of one run: speft-cl study c.yaml" },
