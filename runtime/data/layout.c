@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define LISTED 20      /* columns in a message */
-#define NAME_SHOWN 40  /* bytes of a name in it */
+#define NAME_SHOWN 44  /* bytes of a name or an example in it */
 
 struct chooser {
     struct sp_layout *out;
@@ -65,16 +65,28 @@ static const char *kind_name(const struct sp_sample_column *column)
     return "";
 }
 
+/* Escaped here, not by the terminal alone: a line end in it would begin a line of the list. */
+static int quote(struct sp_buf *out, const char *text)
+{
+    SP_TRY(sp_buf_puts(out, "\""));
+    SP_TRY(sp_text_escape(out, text, sp_text_utf8_prefix(text, strnlen(text, NAME_SHOWN))));
+    return sp_buf_puts(out, "\"");
+}
+
 static int describe_column(struct sp_buf *out, const struct chooser *c, size_t i)
 {
     const struct sp_sample_column *column = &c->sample->columns[i];
-    const char *name = name_of(c, i);
 
     SP_TRY(sp_buf_printf(out, "\n    %zu", i + 1));
-    if (has_names(c->reader))
-        SP_TRY(sp_buf_printf(out, " \"%.*s\"", (int)sp_text_utf8_prefix(name, strnlen(name, NAME_SHOWN)), name));
+    if (has_names(c->reader)) {
+        SP_TRY(sp_buf_puts(out, " "));
+        SP_TRY(quote(out, name_of(c, i)));
+    }
     SP_TRY(sp_buf_printf(out, "%s: %s", i == c->out->label ? ", the label" : "", kind_name(column)));
-    return column->example ? sp_buf_printf(out, ", such as \"%s\"", column->example) : 0;
+    if (!column->example)
+        return 0;
+    SP_TRY(sp_buf_puts(out, ", such as "));
+    return quote(out, column->example);
 }
 
 /* Refuses, saying why, with a line for each column: number, name, kind, example. */

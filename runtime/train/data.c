@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,8 @@ static int say_task(struct sp_buf *out, const struct sp_run *run, const struct s
         return sp_buf_puts(out, task == SP_TASK_REGRESSION ? "regression" : "no labels");
     SP_TRY(sp_buf_printf(out, "classification, %zu classes:", labels->count));
     for (size_t i = 0; i < labels->count && i < SHOWN; i++) {
-        SP_TRY(sp_buf_printf(out, "%s %s", i ? "," : "", labels->names[i]));
+        SP_TRY(sp_buf_puts(out, i ? ", " : " "));
+        SP_TRY(sp_text_escape(out, labels->names[i], strlen(labels->names[i])));
         if (d->classes)
             SP_TRY(sp_buf_printf(out, " (%zu)", rows[i]));
     }

@@ -141,6 +141,16 @@ file used.jsonl '{"text": "a", "label": 1}\n{"text": 1e999, "label": 0}\n'
 train used.jsonl
 test_that '  the text' fails 1 "$folder/used.jsonl:2: \"text\" is not a string"
 
+# ---- an adapter of an older version, which names its columns in its configuration alone
+file older.csv 'nr,body,title,label\n1,a b,c d,pos\n2,d e,f a,neg\n'
+train older.csv --set text_column=body
+sed -i 's/"data": {/"former": {/' "$adapter/adapter.json"
+predict older.csv
+test_that 'without "data"' says older.csv 'classification, 2 classes: neg, pos; text: column 2 "body"; second text: none;'
+sed -i 's/"former": {/"data": [1], "former": {/' "$adapter/adapter.json"
+predict older.csv
+test_that '  "data" of another type' fails 1 "$adapter/adapter.json: \"data\" is not an object"
+
 # ---- an adapter.json that was edited
 train named.csv --set label_column=sentiment
 sed -i 's/"number": 2/"number": 3/' "$adapter/adapter.json"

@@ -157,6 +157,9 @@ static void test_text(void **state)
             "    2 \"Title\": text, such as \"Wall St. Bears\"\n    3 \"Description\": text, such as \"They are back\"");
     refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),
             "\n    2: text, such as \"");
+    refuses("t.csv", "\"a\n    9 \",b,c\n1,x y,\"w\n    9 z\"\n1,y z,z w\n", INPUT(.has_header = SP_HEADER_YES),
+            "\n    1 \"a\\n    9 \": whole numbers, such as \"1\"\n    2 \"b\": text, such as \"x y\"\n"
+            "    3 \"c\": text, such as \"w\\n    9 z\"");
     refuses("t.csv", "id,size,label\n1,2.5,a\n2,3.5,b\n", PLAIN, "no column with text; set text_column. Its columns are:\n    1 \"id\"");
     refuses("t.csv", "id,label\n1,a\n2,b\n", PLAIN, "no column with text");
     refuses("t.csv", "code,kind,label\nA1,x,a\nB2,y,b\n", PLAIN, "more than one column could be the text");
