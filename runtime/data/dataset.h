@@ -7,12 +7,13 @@
  * The delimiter is the one that the file's name stands for; another of , ; | and tab is taken where the file's own does not split
  * its rows alike and the other does. Where two would do, or a row disagrees, it is refused with the delimiters named.
  *
- * A header is one that a name asked for says (by an option, or by what training used), else as header.c guesses it.
+ * A header is one that a name asked for says (by an option, or by what training used), or an option of training for a file of as
+ * many columns, else as header.c guesses it.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise + hypothesis,
  * question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, else the one column that looks like text: not
  * numbers, codes, classes, one value throughout. Where two look so, or none, SP_ECONFIG lists the columns. A second text comes by
- * such a pair of names or by an option only, and a named text column without a named pair column is a single text. A name that two
+ * such a pair of names or by an option only, and a named text column without a named pair column is a single text (but for a pair that is remembered). A name that two
  * columns have cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
  * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
  *
@@ -58,7 +59,7 @@ struct sp_data_layout {
     size_t columns;
     bool ids;       /* jsonl: a row that has `input_ids` gave those, whether there is a text or not */
     bool header;    /* csv, tsv: the first row names the columns */
-    bool no_header; /* it does not: that was not guessed, but an option said so */
+    enum sp_header given; /* what an option said of the header; AUTO: it was guessed */
     char delimiter; /* 0 for jsonl */
     bool quotes;    /* csv, tsv: fields may be quoted */
 };

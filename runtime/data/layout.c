@@ -455,8 +455,8 @@ static bool choose_header(struct sp_layout *out, const struct sp_sample *p, cons
 
     if (options->has_header != SP_HEADER_AUTO)
         return options->has_header == SP_HEADER_YES;
-    if (r && r->no_header && (p->count == r->columns || (options->no_labels && p->count + 1 == r->columns)))
-        return false;
+    if (r && r->given != SP_HEADER_AUTO && (p->count == r->columns || (options->no_labels && p->count + 1 == r->columns)))
+        return r->given == SP_HEADER_YES;
     out->header_guessed = true;
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (named[i] && !is_digits(named[i]))

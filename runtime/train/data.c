@@ -237,7 +237,8 @@ int sp_run_recall(struct sp_run *run)
         out->delimiter = json_string_value(delimiter)[0];
         out->header = json_is_true(json_object_get(data, "has_header"));
         out->quotes = json_is_true(json_object_get(data, "quotes"));
-        out->no_header = given && strcmp(given, "false") == 0;
+        if (given && strcmp(given, "auto") != 0)
+            out->given = out->header ? SP_HEADER_YES : SP_HEADER_NO;
     }
     return recall_string(&out->format, adapter, data, "format");
 }

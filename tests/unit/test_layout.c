@@ -286,15 +286,18 @@ static void test_remembered_ids(void **state)
 /* Options of training that the file does not show again. */
 static void test_remembered_options(void **state)
 {
-    struct sp_data_layout colon = used("review", 1, NULL, 0, "sentiment", 2, 2), given = used(NULL, 1, NULL, 0, NULL, 2, 2);
+    struct sp_data_layout colon = used("review", 1, NULL, 0, "sentiment", 2, 2), given = used(NULL, 1, NULL, 0, NULL, 2, 2),
+                          named = colon;
 
     (void)state;
     colon.delimiter = ':';
     finds("t.csv", "review:sentiment\na, b:x\nc:y\n", INPUT(.remembered = &colon), "review - sentiment H: 2");
     finds("t.csv", "review\na b\nc:d\n", INPUT(.remembered = &colon), "review - - H, 2");
-    given.no_header = true;
+    given.given = SP_HEADER_NO;
     finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &given), "1 - 2 , 5");
     finds("t.csv", "review\nbad film\nbad film\n", INPUT(.remembered = &given), "1 - - , 3");
+    named.given = SP_HEADER_YES;
+    finds("t.csv", "a good film,pos\na bad film,neg\n", INPUT(.remembered = &named), "a good film - - H, 1");
 }
 
 /* Labels that are whole numbers with a point. */
