@@ -125,9 +125,13 @@ static size_t find_remembered(const struct chooser *c, const struct sp_data_colu
     if (wanted->name && has_names(c->reader)) {
         if (number <= columns && strcmp(name_of(c, number - 1), wanted->name) == 0)
             return number - 1; /* it may be one of two of that name */
-        for (size_t i = 0; i < columns && found == SP_COLUMN_NONE; i++)
-            if (strcmp(name_of(c, i), wanted->name) == 0)
-                found = i;
+        for (size_t i = 0; i < columns; i++) {
+            if (strcmp(name_of(c, i), wanted->name) != 0)
+                continue;
+            if (found != SP_COLUMN_NONE)
+                return SP_COLUMN_NONE; /* which of the two is not known */
+            found = i;
+        }
         return found;
     }
     if (has_names(c->reader) || !r->delimiter)

@@ -225,6 +225,11 @@ static void test_remembered(void **state)
     finds("t.csv", "review,sentiment\n" REVIEWS, INPUT(.remembered = &named), "review - sentiment H, 4");
     finds("t.csv", "review,sentiment\n" REVIEWS, SET(.remembered = &named), "review - sentiment H, 4");
     finds("t.csv", "sentiment,text,review\npos,a b,a b c\nneg,d e,d\n", INPUT(.remembered = &named), "review - sentiment H, 2");
+    finds("t.csv", "review,review,sentiment\n1,a b,pos\n2,b a,neg\n", INPUT(.remembered = &(struct sp_data_layout){
+          .format = named.format, .text = { named.text.name, 2 }, .label = { named.label.name, 3 }, .columns = 3, .header = true,
+          .delimiter = ',' }), "review - sentiment H, 2");
+    instead("t.csv", "x,review,review,sentiment\n1,7,a b,pos\n2,8,b a,neg\n", INPUT(.remembered = &named),
+            "training used column \"review\", which this file does not have; read instead: column 3 \"review\"");
     finds("t.jsonl", "{\"sentiment\":\"a b\",\"review\":\"c\"}\n", INPUT(.remembered = &named), "review - sentiment j 1");
     finds("t.csv", "review\ngood\n", INPUT(.remembered = &named), "review - - H, 1");
     finds("t.csv", REVIEWS, INPUT(.remembered = &named), "1 - 2 , 4");
