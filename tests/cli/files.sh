@@ -26,13 +26,18 @@ train() {
 gone() { ! [ -e "$1" ]; }
 whole() { run eval "$config" --quiet --adapter "$folder/$1/adapter" && [ "$status" = 0 ]; }
 
+# start NAME: a long run into $folder/NAME, at work; its number is in $pid.
+start() {
+    ./speft-cl train "$config" --quiet --set max_steps=1000000 --output-dir "$folder/$1" >/dev/null 2>"$folder/first" </dev/null &
+    pid=$!
+    for _ in $(seq 600); do
+        grep -q '"step":1,"epoch"' "$folder/$1/metrics.jsonl" 2>/dev/null && break
+        sleep 0.1
+    done
+}
+
 # ---- two runs into one folder
-./speft-cl train "$config" --quiet --set max_steps=1000000 --output-dir "$folder/both" >/dev/null 2>"$folder/first" </dev/null &
-pid=$!
-for _ in $(seq 600); do
-    grep -q '"step":1,"epoch"' "$folder/both/metrics.jsonl" 2>/dev/null && break
-    sleep 0.1
-done
+start both
 before=$(cksum <"$folder/both/config.resolved.yaml")
 train both
 test_that 'a second run is refused' fails_with 1 \
@@ -44,6 +49,26 @@ test_that '  as its numbers are' test "$(grep -cv '^{"step":[0-9]*,.*}$' "$folde
 train both
 test_that 'a dead one blocks nobody' test "$status" = 0
 test_that '  and the lock goes with the run' gone "$folder/both/train.lock"
+
+# ---- a study keeps its hands off a run's folder in which somebody trains
+cat >"$folder/study.yaml" <<END
+output_dir: $folder/study
+base: {model_name_or_path: $source, max_seq_length: 40, max_steps: 1}
+data: {words: {train_file: $source/train.jsonl, validation_file: $source/eval.jsonl}}
+methods: {random: {sparse: {metric: random}}}
+budgets: {count: [50]}
+learning_rates: [1e-3]
+seeds: [1]
+END
+run study "$folder/study.yaml" --list
+run_folder=$(sed -n "s|.* $folder/\(study/runs/.*\)|\1|p" "$folder/out")
+start "$run_folder"
+before=$(cksum <"$folder/$run_folder/config.resolved.yaml")
+run study "$folder/study.yaml"
+test_that 'a study stops at a folder in use' fails_with 1 "another speft-cl train is running in $folder/$run_folder (process $pid on host "
+test_that '  and leaves it alone' test "$before" = "$(cksum <"$folder/$run_folder/config.resolved.yaml")" -a -d "/proc/$pid"
+kill -KILL $pid
+wait $pid || true
 
 # ---- what killed processes left
 mkdir "$folder/both/adapter.tmp-99999999-0" "$folder/both/adapter.tmp-$$-0" "$folder/both/adapter.tmp-keep"
