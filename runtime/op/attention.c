@@ -89,7 +89,7 @@ enum {
     DROPOUT = 1,
     MANY = 2,  /* the sequences come TIMES times */
     STEEP = 4, /* a scale that leaves few keys with weight, so maxima change from block to block */
-    TIMES = 20,
+    TIMES = 84,
 };
 
 static const struct sp_op_case cases[] = {
@@ -101,6 +101,8 @@ static const struct sp_op_case cases[] = {
     { .name = "3x20, length 513, steep", .size = { 3, 20, 513 }, .flags = STEEP, .tolerance = 3e-5 },
     { .name = "2x32, lengths 130 1 31", .size = { 2, 32, 130, 1, 31 }, .tolerance = 5e-6 },
     { .name = "2x32, lengths 5 12 1 25 16, many", .size = { 2, 32, 5, 12, 1, 25, 16 }, .flags = MANY, .tolerance = 5e-6 },
+    { .name = "5x4, lengths 5 12 1 25 16, many", .size = { 5, 4, 5, 12, 1, 25, 16 }, .flags = MANY, .tall = true, .tolerance = 5e-6 },
+    { .name = "5x4, length 1100", .size = { 5, 4, 1100 }, .tall = true, .tolerance = 5e-6 },
     { .name = "2x64, lengths 33 200, dropout", .size = { 2, 64, 33, 200 }, .flags = DROPOUT, .tolerance = 5e-6 },
     { .name = "1x128, lengths 129 16, dropout", .size = { 1, 128, 129, 16 }, .flags = DROPOUT, .tolerance = 5e-6 },
 };

@@ -20,6 +20,7 @@
 
 #include "runtime/device/device.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct sp_op_case {
     const char *name;
     int size[8];      /* meaning is the op's own */
     unsigned flags;   /* likewise */
+    bool tall;        /* large, but of a small case's programs: it runs in every geometry */
     double tolerance; /* largest |got - expected| as a share of the output's scale: its largest |expected| below 1e6 (or its own) */
 };
 

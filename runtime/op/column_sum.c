@@ -58,6 +58,7 @@ static const struct sp_op_case cases[] = {
     { .name = "1x40037 factor accumulate", .size = { 1, 40037 }, .flags = FACTOR | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "64x384", .size = { 64, 384 }, .tolerance = 1e-6 },
     { .name = "4099x387", .size = { 4099, 387 }, .tolerance = 2e-6 },
+    { .name = "8300x17 factor accumulate", .size = { 8300, 17 }, .flags = FACTOR | ACCUMULATE, .tall = true, .tolerance = 2e-6 },
 };
 
 static int run(void *user)

@@ -88,6 +88,8 @@ static const struct sp_op_case cases[] = {
     { .name = "5x17 of 4", .size = { 5, 17, 4 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
     { .name = "70x17 of 1000", .size = { 70, 17, 1000 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
     { .name = "600x384 of 900", .size = { 600, 384, 900 }, .tolerance = 1e-6 },
+    { .name = "4201x17 of 1000", .size = { 4201, 17, 1000 }, .flags = ACCUMULATE, .tall = true, .tolerance = 1e-6 },
+    { .name = "4201x17 of 1", .size = { 4201, 17, 1 }, .flags = ACCUMULATE, .tall = true, .tolerance = 5e-6 },
 };
 
 static int run_forward(void *user)

@@ -17,16 +17,19 @@ static const struct sp_op_case cases[] = {
     { .name = "forward 13x37x20 gelu", .size = { 13, 37, 20 }, .flags = BIAS | GELU, .tolerance = 1e-6 },
     { .name = "forward 97x100x300 relu kept", .size = { 97, 100, 300 }, .flags = BIAS | RELU | KEEP, .tolerance = 5e-6 },
     { .name = "forward 203x384x768", .size = { 203, 384, 768 }, .flags = BIAS, .tolerance = 1e-5 },
+    { .name = "forward 4201x33x17 bias", .size = { 4201, 33, 17 }, .flags = BIAS, .tolerance = 1e-6 },
     { .name = "backward 1x1x1", .size = { 1, 1, 1 }, .flags = BACKWARD, .tolerance = 1e-6 },
     { .name = "backward 5x20x37", .size = { 5, 20, 37 }, .flags = BACKWARD, .tolerance = 1e-6 },
     { .name = "backward 13x37x20 accumulate", .size = { 13, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "backward 29x31x65 gelu", .size = { 29, 31, 65 }, .flags = BACKWARD | GELU, .tolerance = 1e-6 },
     { .name = "backward 100x300x600 accumulate", .size = { 100, 300, 600 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-5 },
     { .name = "backward 130x384x384 gelu", .size = { 130, 384, 384 }, .flags = BACKWARD | GELU, .tolerance = 1e-5 },
+    { .name = "backward 4201x37x20 accumulate", .size = { 4201, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "weight 1x1x1", .size = { 1, 1, 1 }, .flags = WEIGHT, .tolerance = 1e-6 },
     { .name = "weight 3x384x9", .size = { 3, 384, 9 }, .flags = WEIGHT, .tolerance = 1e-6 },
     { .name = "weight 37x20x65 accumulate", .size = { 37, 20, 65 }, .flags = WEIGHT | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "weight 100x97x700", .size = { 100, 97, 700 }, .flags = WEIGHT, .tolerance = 1e-5 },
+    { .name = "weight 37x20x4201 accumulate", .size = { 37, 20, 4201 }, .flags = WEIGHT | ACCUMULATE, .tolerance = 1e-5 },
 };
 
 static double activate(unsigned flags, double x)

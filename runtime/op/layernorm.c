@@ -59,6 +59,7 @@ static const struct sp_op_case cases[] = {
     { .name = "9x17 dropout", .size = { 9, 17, 30 }, .flags = RESIDUAL, .tolerance = 2e-6 },
     { .name = "4x17 dropout, one row NaN", .size = { 4, 17, 30 }, .flags = RESIDUAL | POISON, .tolerance = 2e-6 },
     { .name = "1100x17 dropout", .size = { 1100, 17, 30 }, .flags = RESIDUAL, .tolerance = 2e-6 },
+    { .name = "4201x17 dropout", .size = { 4201, 17, 30 }, .flags = RESIDUAL, .tall = true, .tolerance = 2e-6 },
     { .name = "5x64 in place", .size = { 5, 64 }, .flags = RESIDUAL | IN_PLACE | NO_DRESIDUAL, .tolerance = 2e-6 },
     { .name = "203x384 dropout", .size = { 203, 384, 10 }, .flags = RESIDUAL | ACCUMULATE, .tolerance = 2e-6 },
     { .name = "3x1030 dropout in place", .size = { 3, 1030, 50 }, .flags = IN_PLACE | NO_DRESIDUAL, .tolerance = 2e-6 },

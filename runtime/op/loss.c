@@ -79,6 +79,7 @@ static const struct sp_op_case cases[] = {
     { .name = "classes 9x17 smoothed, cooled", .size = { 9, 17, 10, 300, 200 }, .tolerance = 2e-6 },
     { .name = "classes 4x17 NaN", .size = { 4, 17, 10, 3 }, .flags = POISON, .tolerance = 2e-6 },
     { .name = "classes 100x1027 smoothed", .size = { 100, 1027, 5, 3 }, .tolerance = 5e-6 },
+    { .name = "classes 4300x17 smoothed", .size = { 4300, 17, 10, 5 }, .tall = true, .tolerance = 2e-6 },
     { .name = "squares 1", .size = { 1, 0, 0, 1 }, .tolerance = 1e-6 },
     { .name = "squares 17, cooled", .size = { 17, 0, 0, 300, 200 }, .tolerance = 2e-6 },
     { .name = "squares 17 NaN", .size = { 17, 0, 0, 3 }, .flags = POISON, .tolerance = 2e-6 },

@@ -47,6 +47,8 @@ static const struct sp_op_case cases[] = {
     { .name = "9 of 20x17", .size = { 20, 9, 17 }, .tolerance = 2e-7 },
     { .name = "3 of 7x17 accumulate", .size = { 7, 3, 17 }, .flags = ACCUMULATE, .tolerance = 2e-7 },
     { .name = "32 of 1000x384", .size = { 1000, 32, 384 }, .tolerance = 2e-7 },
+    { .name = "300 of 4300x17", .size = { 4300, 300, 17 }, .flags = ACCUMULATE, .tall = true, .tolerance = 2e-7 },
+    { .name = "4250 of 8501x17", .size = { 8501, 4250, 17 }, .tall = true, .tolerance = 2e-7 },
 };
 
 static int run_gather(void *user)

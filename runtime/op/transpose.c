@@ -39,6 +39,7 @@ static const struct sp_op_case cases[] = {
     { .name = "128x384", .size = { 128, 384 } },
     { .name = "1003x100", .size = { 1003, 100 } },
     { .name = "1024x64", .size = { 1024, 64 } },
+    { .name = "4201x17", .size = { 4201, 17 }, .tall = true },
 };
 
 static int run(void *user)

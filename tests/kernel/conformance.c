@@ -82,15 +82,15 @@ static bool spared(const char *op, int lanes)
            (clblast || strcmp(op, "gemm_packed") == 0 || (strcmp(op, "attention") == 0 && lanes == 1));
 }
 
-/* Large cases only in the device's own geometry: what they add are sizes, and drivers take long to build the other. */
+/* Large cases only in the device's own geometry, unless they are tall: they add sizes, and drivers take long to build the other. */
 static void run_geometries(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c)
 {
     int own_lanes = sp_geometry_lanes(device);
 
     for (int lanes = 1; lanes <= 64; lanes *= 64) {
-        bool own = lanes == own_lanes;
+        bool own = lanes == own_lanes, runs = small(c) ? !quick || own != other : large && (own || c->tall);
 
-        if (!spared(op->name, lanes) && ((small(c) && (!quick || own != other)) || (own && large)) && !run(device, op, c, lanes))
+        if (runs && !spared(op->name, lanes) && !run(device, op, c, lanes))
             break;
     }
 }

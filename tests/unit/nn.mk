@@ -6,3 +6,9 @@ plan_test_libs = models/libmodels.a runtime/nn/libnn.a runtime/sparse/libsparse.
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c tests/unit/plan_support.h tests/unit/device_support.h
 tests_unit_test_plan_LDADD = $(plan_test_libs)
 TESTS += tests/unit/test_plan tests/unit/test_plan-intel tests/unit/test_plan-rusticl
+
+# A batch larger than any other, from the data to the gradients.
+check_PROGRAMS += tests/unit/test_large_batch
+tests_unit_test_large_batch_SOURCES = tests/unit/test_large_batch.c tests/unit/plan_support.h tests/unit/device_support.h
+tests_unit_test_large_batch_LDADD = runtime/data/libdata.a runtime/text/libtext.a $(plan_test_libs) $(LIBS_TEXT)
+TESTS += tests/unit/test_large_batch tests/unit/test_large_batch-intel
