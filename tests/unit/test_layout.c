@@ -99,8 +99,8 @@ static void test_header(void **state)
     finds("t.csv", "a,b\nfoo bar,\"3,5\"\nbar foo,\"4,0\"\n", SET(.label_column = "2"), "a - b H, 2");
     finds("t.csv", "a,b\nfoo bar,1\nbar foo,NA\nbar,0\n", SET(.label_column = "2"), "a - b H, 3");
     finds("t.csv", "review\nthe film was good\nbad film\n", INPUT(0), "review - - H, 2");
-    finds("t.csv", "utterance\nthe film was good\nbad film\n", INPUT(0), "utterance - - H, 2");
-    finds("t.csv", "id,utterance\n1,the film was good\n2,bad film\n", INPUT(0), "utterance - - H, 2");
+    finds("t.csv", "spruch\nthe film was good\nbad film\n", INPUT(0), "spruch - - H, 2");
+    finds("t.csv", "id,spruch\n1,the film was good\n2,bad film\n", INPUT(0), "spruch - - H, 2");
 }
 
 /* First rows that look like names. */
@@ -121,6 +121,8 @@ static void test_no_header(void **state)
     finds("t.csv", "3,Wall St.,Bears are back\n4,Oil,Prices soar again\n", SET(.label_column = "1", .text_column = "3"),
           "3 - 1 , 2");
     finds("t.csv", "this is a review that ends in a point.,neutral\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
+    finds("t.csv", "tell me what its title is,title\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
+    finds("t.csv", "good,pos\nbad,neg\n", INPUT(.labels = &head), "1 - - , 2");
     finds("t.tsv", "great\nbad\n", INPUT(0), "1 - - \t 2");
     finds("t.tsv", "great\nbad film\nnot bad at all\nawful\n", INPUT(0), "1 - - \t 4");
     finds("t.csv", "0,1\n1,0\n", INPUT(.text_column = "1"), "1 - - , 2");
@@ -144,8 +146,8 @@ static void test_text(void **state)
     finds("t.csv", "nr,said,klass\nA1,the film,x\nA2,bad film,y\nA3,the film,x\nA4,bad film,y\n", SET(.label_column = "klass"),
           "said - klass H, 4"); /* texts that return */
     finds("t.csv", "id,word,label\n17,good,a\n18,bad,b\n", PLAIN, "word - label H, 2");
-    finds("t.csv", "nr,utterance,klass\n1,\xE5\xBE\x88\xE5\xA5\xBD,a\n2,\xE4\xB8\x8D\xE5\xA5\xBD,b\n", SET(.label_column = "klass"),
-          "utterance - klass H, 2");
+    finds("t.csv", "code,spruch,klass\nA,\xE5\xBE\x88\xE5\xA5\xBD,a\nB,\xE4\xB8\x8D\xE5\xA5\xBD,b\n", SET(.label_column = "klass"),
+          "spruch - klass H, 2");
     finds("t.jsonl", "{\"id\":\"x1\",\"body\":\"a b c\",\"meta\":{\"k\":\"a b\"},\"label\":\"b\"}\n"
                      "{\"id\":\"x2\",\"body\":\"b a\",\"meta\":{},\"label\":\"b\"}\n", SET(.labels = &one), "body - label j 2");
     finds("t.csv", "id,body\n1,same words\n2,same words\n", INPUT(0), "body - - H, 2");
@@ -218,7 +220,8 @@ static void instead(const char *name, const char *content, const struct sp_datas
 static void test_remembered(void **state)
 {
     const struct sp_data_layout named = used("review", 1, NULL, 0, "sentiment", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2),
-                                last = used(NULL, 2, NULL, 0, NULL, 1, 2), pair = used("one", 2, "two", 3, "label", 4, 4);
+                                last = used(NULL, 2, NULL, 0, NULL, 1, 2), pair = used("one", 2, "two", 3, "label", 4, 4),
+                                said = used("said", 1, NULL, 0, "label", 2, 2);
     struct sp_dataset set;
 
     (void)state;
@@ -239,7 +242,9 @@ static void test_remembered(void **state)
     finds("t.csv", "good\nbad\n", INPUT(.remembered = &last), "1 - - , 2");
     finds("t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair), "one two label H, 1");
     finds("t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair, .text_column = "2"), "one two - H, 1");
-    finds("t.csv", "utterance\na b\n", INPUT(.remembered = &named), "utterance - - H, 1"); /* as in training, a header */
+    finds("t.csv", "said\ngood\n", INPUT(.remembered = &said), "said - - H, 1");
+    finds("t.csv", "review,body\npos,a b\nneg,c d\n", SET(.remembered = &named, .label_column = "review"), "body - review H, 2");
+    finds("t.csv", "spruch\na b\n", INPUT(.remembered = &named), "spruch - - H, 1"); /* as in training, a header */
     instead("t.jsonl", "{\"text\":\"a\"}\n", INPUT(.remembered = &named),
             "training used column \"review\", which this file does not have; read instead: column 1 \"text\"");
     instead("t.csv", "id,comment\n1,a b\n", INPUT(.remembered = &numbered),
