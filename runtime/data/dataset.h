@@ -4,25 +4,27 @@
  *
  * What a file is, where nobody says so, is found out from its first thousand rows (layout.h):
  *
- * The delimiter is the one that the file's name stands for; another of , ; | and tab is taken where the file's own does not split
- * its rows alike and the other does. Where two would do, or a row disagrees, it is refused with the delimiters named.
+ * The delimiter is the one that the file's name stands for; another of , ; | and tab is taken where the file's own
+ * does not split its rows alike and the other does. Where two would do, or a row disagrees, it is refused with the
+ * delimiters named.
  *
- * A header is one that a name asked for says (by an option, or by what training used), or an option of training for a file of as
- * many columns, else as header.c guesses it.
+ * A header is one that a name asked for says (by an option, or by what training used), or an option of training for a
+ * file of as many columns, else as header.c guesses it.
  *
- * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise + hypothesis,
- * question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, else the one column that looks like text: not
- * numbers, codes, classes, one value throughout. Where two look so, or none, SP_ECONFIG lists the columns. A second text comes by
- * such a pair of names or by an option only, and a named text column without a named pair column is a single text (but for a pair that is remembered). A name that two
- * columns have cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
+ * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
+ * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, else the one column
+ * that looks like text: not numbers, codes, classes, one value throughout. Where two look so, or none, SP_ECONFIG
+ * lists the columns. A second text comes by such a pair of names or by an option only, and a named text column
+ * without a named pair column is a single text (but for a pair that is remembered). A name that two columns have
+ * cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
  * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
  *
- * With `remembered` (what training used) those columns are taken before these rules: by name, and by number in a file that has no
- * header and as many columns, or where none are needed all but the label's. Where the file lacks them, the rules decide, and
- * `instead` says so; but one of two texts alone is refused.
+ * With `remembered` (what training used) those columns are taken before these rules: by name, and by number in a file
+ * that has no header and as many columns, or where none are needed all but the label's. Where the file lacks them,
+ * the rules decide, and `instead` says so; but one of two texts alone is refused.
  *
- * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole numbers (also 1.0:
- * the class 1), words, true and false are classes. Spaces around a label mean nothing.
+ * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole
+ * numbers (also 1.0: the class 1), words, true and false are classes. Spaces around a label mean nothing.
  *
  * A bad row (wrong number of columns, a missing or empty text or label, a label not known, an id
  * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,

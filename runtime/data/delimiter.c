@@ -22,7 +22,8 @@ struct trial {
     char delimiter;
     size_t columns; /* of the first row */
     size_t rows;
-    size_t odd_line, odd_columns; /* the first row with another number of columns, or that cannot be read (0 columns); line 0: none */
+    /* The first row with another number of columns, or that cannot be read (0 columns); line 0: none. */
+    size_t odd_line, odd_columns;
     bool comma_numbers;           /* its fields hold commas, all of them between digits */
     bool named;                   /* a field of the first row is a column's name that is asked for or known */
 };
@@ -104,8 +105,8 @@ static int ambiguous(const struct sp_reader *reader, char a, char b)
 {
     char first[4], second[4];
 
-    return sp_error(SP_ECONFIG, "%s: its rows have the same columns with %s and with %s between them; set delimiter to the one that is "
-                    "meant", reader->path, sp_delimiter_name(first, a), sp_delimiter_name(second, b));
+    return sp_error(SP_ECONFIG, "%s: its rows have the same columns with %s and with %s between them; set delimiter to the one "
+                    "that is meant", reader->path, sp_delimiter_name(first, a), sp_delimiter_name(second, b));
 }
 
 /* One column by the file's own delimiter, more by another one, but not in every row. */
@@ -115,8 +116,8 @@ static int unclear(const struct sp_reader *reader, const struct trial *own, cons
 
     if (other->odd_columns)
         snprintf(rest, sizeof rest, "has %zu", other->odd_columns);
-    return sp_error(SP_ECONFIG, "%s: with %s between columns, as its name says, its first row is one column; with %s it has %zu, but "
-                    "line %zu %s. Set delimiter to the one that is meant, or correct that line",
+    return sp_error(SP_ECONFIG, "%s: with %s between columns, as its name says, its first row is one column; with %s it has %zu, "
+                    "but line %zu %s. Set delimiter to the one that is meant, or correct that line",
                     reader->path, sp_delimiter_name(first, own->delimiter), sp_delimiter_name(second, other->delimiter),
                     other->columns, other->odd_line, rest);
 }
@@ -136,7 +137,8 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, const stru
     struct trial own, other, found = { 0 }, near = { 0 };
     char first = reader->format->delimiter;
 
-    if (remembered && remembered->delimiter && remembered->delimiter != first && strcmp(remembered->format, reader->format->name) == 0) {
+    if (remembered && remembered->delimiter && remembered->delimiter != first &&
+        strcmp(remembered->format, reader->format->name) == 0) {
         SP_TRY(try_delimiter(&other, reader, options, remembered->delimiter));
         if (agrees(&other)) {
             *out = other.delimiter;

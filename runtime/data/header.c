@@ -68,7 +68,9 @@ static bool is_name(const char *text)
 
     for (size_t i = 0; i < length; i += strcspn(text + i, " "), i += strspn(text + i, " "))
         words++;
-    return length <= NAME_LENGTH && words <= NAME_WORDS && !strpbrk(text, "\t\r\n\"") && (!length || !strchr(".!?,;", text[length - 1]));
+    if (length > NAME_LENGTH || words > NAME_WORDS || strpbrk(text, "\t\r\n\""))
+        return false;
+    return length == 0 || !strchr(".!?,;", text[length - 1]);
 }
 
 static bool has_name(const struct sp_sample *p, const char *name)

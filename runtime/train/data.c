@@ -183,7 +183,8 @@ int sp_run_layout_json(json_t **out, const struct sp_data_layout *l)
 
     *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:b, s:o, s:s?, s:o}", "format", l->format, "columns", (json_int_t)l->columns,
                      "text_column", column_json(&l->text), "text_pair_column", column_json(&l->pair), "label_column",
-                     column_json(&l->label), "input_ids", l->ids, "has_header", delimited ? json_boolean(l->header) : json_null(), "delimiter",
+                     column_json(&l->label), "input_ids", l->ids, "has_header",
+                     delimited ? json_boolean(l->header) : json_null(), "delimiter",
                      delimited ? delimiter : NULL, "quotes", delimited ? json_boolean(l->quotes) : json_null());
     return *out ? 0 : sp_error(SP_ENOMEM, "out of memory");
 }
@@ -218,13 +219,15 @@ static int recall_column(struct sp_data_column *out, const struct sp_adapter *ad
 int sp_run_recall(struct sp_run *run)
 {
     const struct sp_adapter *adapter = run->adapter;
-    const json_t *data = adapter->data, *columns = json_object_get(data, "columns"), *delimiter = json_object_get(data, "delimiter");
+    const json_t *data = adapter->data, *columns = json_object_get(data, "columns");
+    const json_t *delimiter = json_object_get(data, "delimiter");
     const char *given = json_string_value(json_object_get(adapter->config, "has_header"));
     struct sp_data_layout *out = &run->remembered;
 
     if (!data)
         return 0;
-    if (!json_is_integer(columns) || json_integer_value(columns) < 1 || json_integer_value(columns) > (json_int_t)SP_READER_MAX_COLUMNS)
+    if (!json_is_integer(columns) || json_integer_value(columns) < 1 ||
+        json_integer_value(columns) > (json_int_t)SP_READER_MAX_COLUMNS)
         return malformed(adapter, "columns");
     out->columns = (size_t)json_integer_value(columns);
     SP_TRY(recall_column(&out->text, adapter, "text_column", out->columns));
