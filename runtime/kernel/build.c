@@ -4,6 +4,7 @@
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/kernel/cache.h"
+#include "runtime/kernel/check.h"
 #include "runtime/kernel/source.h"
 #include "runtime/kernel/worker.h"
 
@@ -41,6 +42,17 @@ static int recipe_init(struct recipe *recipe, struct sp_device *device,
     return 0;
 }
 
+/* What tells the entry's binary from others (check.c). */
+static void note_binary(const struct recipe *recipe, const void *binary, size_t size)
+{
+    struct sp_hash hash;
+
+    memcpy(recipe->entry->key, recipe->key, sizeof recipe->key);
+    sp_hash_init(&hash);
+    sp_hash_update(&hash, binary, size);
+    sp_hash_final(&hash, recipe->entry->sum);
+}
+
 static bool load_cached(struct sp_device *device, struct sp_table *table, struct recipe *recipe)
 {
     struct sp_program_entry *entry = recipe->entry;
@@ -52,6 +64,8 @@ static bool load_cached(struct sp_device *device, struct sp_table *table, struct
         return false;
     loaded =
         sp_program_load(&entry->program, device, binary, size, recipe->options, entry->source) == 0;
+    if (loaded)
+        note_binary(recipe, binary, size);
     free(binary);
     table->cached += loaded;
     return loaded;
@@ -66,6 +80,7 @@ static int compile(struct sp_device *device, struct sp_table *table, struct reci
     SP_TRY(sp_program_build(&entry->program, device, recipe->text, recipe->options, entry->source));
     table->compiled++;
     if (sp_program_binary(&binary, &size, entry->program) == 0) {
+        note_binary(recipe, binary, size);
         sp_cache_store(recipe->key, binary, size);
         free(binary);
     }
@@ -102,6 +117,7 @@ static int take_answer(struct sp_device *device, struct sp_table *table, struct 
                         entry->source) < 0)
         return compile(device, table, recipe);
     table->compiled++;
+    note_binary(recipe, job->answer, job->size);
     sp_cache_store(recipe->key, job->answer, job->size);
     return 0;
 }
@@ -145,7 +161,7 @@ int sp_kernel_build_recorded(struct sp_device *device)
     if (!recipes)
         return SP_ENOMEM;
     for (size_t i = 0; i < table->program_count; i++) {
-        if (table->programs[i].program)
+        if (table->programs[i].program || table->programs[i].foreign)
             continue;
         SP_GO(recipe_init(&recipes[count], device, &table->programs[i]));
         if (load_cached(device, table, &recipes[count]))
@@ -153,7 +169,8 @@ int sp_kernel_build_recorded(struct sp_device *device)
         else
             count++;
     }
-    rc = compile_all(device, table, recipes, count);
+    SP_GO(compile_all(device, table, recipes, count));
+    rc = sp_check_recorded(device, table);
 out:
     for (size_t i = 0; i < count; i++)
         recipe_release(&recipes[i]);

@@ -20,6 +20,7 @@
 #define FILE_MAX (256 << 20)
 #define FILES_MAX 4096
 #define SUFFIX ".program"
+#define VERDICT ".checked" /* no longer than SUFFIX */
 #define FILE_NAME (SP_HASH_HEX + sizeof SUFFIX)
 
 /* Drivers name the processor loosely, and a folder may be shared by unlike machines. */
@@ -88,9 +89,9 @@ static bool open_folder(struct sp_private *out, bool make)
     return rc == 0;
 }
 
-static void name_of(char name[FILE_NAME], const char *key)
+static void name_of(char name[FILE_NAME], const char *key, const char *suffix)
 {
-    snprintf(name, FILE_NAME, "%s" SUFFIX, key);
+    snprintf(name, FILE_NAME, "%s%s", key, suffix);
 }
 
 /* Reads an entry and holds it against its header. */
@@ -113,7 +114,7 @@ static bool read_entry(char **data, size_t *length, const struct sp_private *fol
     return false;
 }
 
-bool sp_cache_load(void **out, size_t *size, const char *key)
+static bool load(void **out, size_t *size, const char *key, const char *suffix)
 {
     struct sp_private folder;
     char name[FILE_NAME], *data;
@@ -122,7 +123,7 @@ bool sp_cache_load(void **out, size_t *size, const char *key)
 
     if (!open_folder(&folder, false))
         return false;
-    name_of(name, key);
+    name_of(name, key, suffix);
     hit = read_entry(&data, &length, &folder, name, key);
     if (hit) {
         utimensat(folder.fd, name, NULL, AT_SYMLINK_NOFOLLOW); /* used now: the last to be pruned */
@@ -134,7 +135,7 @@ bool sp_cache_load(void **out, size_t *size, const char *key)
     return hit;
 }
 
-void sp_cache_store(const char *key, const void *binary, size_t size)
+static void store(const char *key, const void *binary, size_t size, const char *suffix)
 {
     char header[HEADER_SIZE + 1], name[FILE_NAME];
     struct sp_private folder;
@@ -142,7 +143,7 @@ void sp_cache_store(const char *key, const void *binary, size_t size)
 
     if (size > FILE_MAX - HEADER_SIZE || !open_folder(&folder, true))
         return;
-    name_of(name, key);
+    name_of(name, key, suffix);
     if (sp_private_writer_open(&writer, &folder, name) == 0) {
         header_of(header, key, binary, size);
         fwrite(header, 1, HEADER_SIZE, writer.file); /* commit sees a short write */
@@ -153,6 +154,31 @@ void sp_cache_store(const char *key, const void *binary, size_t size)
         tell();
     }
     sp_private_close(&folder);
+}
+
+bool sp_cache_load(void **out, size_t *size, const char *key)
+{
+    return load(out, size, key, SUFFIX);
+}
+
+void sp_cache_store(const char *key, const void *binary, size_t size)
+{
+    store(key, binary, size, SUFFIX);
+}
+
+bool sp_cache_load_verdict(const char *key)
+{
+    void *data = NULL;
+    size_t size;
+    bool found = load(&data, &size, key, VERDICT);
+
+    free(data);
+    return found;
+}
+
+void sp_cache_store_verdict(const char *key)
+{
+    store(key, "good\n", 5, VERDICT);
 }
 
 struct aged {
@@ -178,10 +204,10 @@ static size_t list_files(struct aged **out, DIR *dir)
     struct stat st;
 
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *suffix = strrchr(entry->d_name, '.');
         size_t length = strlen(entry->d_name);
 
-        if (length >= sizeof files->name || length < sizeof SUFFIX ||
-            strcmp(entry->d_name + length - (sizeof SUFFIX - 1), SUFFIX) != 0 ||
+        if (length >= sizeof files->name || !suffix || (strcmp(suffix, SUFFIX) != 0 && strcmp(suffix, VERDICT) != 0) ||
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
             sp_grow(&files, count, &capacity, sizeof *files, 1 << 20, "cached programs") < 0)
             continue;

@@ -22,6 +22,10 @@ void sp_cache_key(char key[SP_HASH_HEX], const struct sp_device_info *info, cons
 bool sp_cache_load(void **out, size_t *size, const char *key);
 void sp_cache_store(const char *key, const void *binary, size_t size);
 
+/* That what `key` names was checked and found good (check.h). */
+bool sp_cache_load_verdict(const char *key);
+void sp_cache_store_verdict(const char *key);
+
 /* Removes the oldest files while there are more than a few thousand, and what killed processes left. */
 void sp_cache_prune(void);
 

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/device/program.h"
+#include "runtime/kernel/check.h"
 #include "runtime/kernel/table.h"
 
 #include <stdio.h>
@@ -105,24 +106,44 @@ static int set_argument(struct sp_function *function, const struct sp_launch *la
     return rc < 0 ? sp_error_context(rc, "kernel %s, argument %u", launch->kernel->name, index) : 0;
 }
 
-int sp_launch_run(struct sp_device *device, struct sp_launch *launch)
+/* The launch's entry in the device's table, and whether it is to run now: in recording mode it is only noted. */
+static int find(struct sp_function_entry **out, struct sp_device *device, const struct sp_launch *launch, bool foreign)
 {
-    struct sp_function *function;
+    struct sp_table *table = sp_table_of(device);
 
     if (launch->overflow)
         return sp_error(SP_ELIMIT, "kernel %s: too many arguments or defines",
                         launch->kernel->name);
-    SP_TRY(complete_geometry(launch, sp_device_info(device)));
-    if (sp_device_recording(device)) {
-        struct sp_table *table = sp_table_of(device);
-        size_t position;
+    if (!table)
+        return SP_ENOMEM;
+    SP_TRY(sp_table_entry(out, table, launch));
+    table->programs[(*out)->program].foreign = foreign;
+    if (sp_device_recording(device))
+        return 0;
+    if (!foreign)
+        SP_TRY(sp_table_function(device, table, *out));
+    return sp_check_before_use(device, table, *out);
+}
 
-        return table ? sp_table_program(&position, table, launch->kernel->source, launch->defines)
-                     : SP_ENOMEM;
-    }
-    SP_TRY(sp_table_function(&function, device, launch->kernel, launch->defines));
+int sp_launch_run(struct sp_device *device, struct sp_launch *launch)
+{
+    struct sp_function_entry *entry;
+    struct sp_function *function;
+
+    SP_TRY(complete_geometry(launch, sp_device_info(device)));
+    SP_TRY(find(&entry, device, launch, false));
+    if (sp_device_recording(device))
+        return 0;
+    function = entry->function;
     for (unsigned i = 0; i < launch->arguments; i++)
         SP_TRY(set_argument(function, launch, i));
     return sp_function_run(function, launch->global, launch->local,
                            launch->label ? launch->label : launch->kernel->name);
+}
+
+int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch)
+{
+    struct sp_function_entry *entry;
+
+    return find(&entry, device, launch, true);
 }

@@ -3,6 +3,9 @@
  * device's table, else in the binary cache, else built. Nothing is created ahead: a walk in recording mode (device.h) followed
  * by sp_kernel_build_recorded compiles all that a plan needs side by side.
  *
+ * With checking on, a kernel is checked before its first use, those that were noted right after they are built: a launch names the
+ * case of its op that launches the very same kernel on data of its own (runtime/op/check.h).
+ *
  *     struct sp_launch launch = { .kernel = &layernorm_forward, .global = { T }, .local = { 1 } };
  *     sp_launch_define(&launch, "C", C);
  *     sp_launch_buffer(&launch, x);
@@ -14,6 +17,7 @@
 
 #include "runtime/device/device.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,12 +27,22 @@ struct sp_kernel {
     const char *source; /* "norm/layernorm.cl" */
 };
 
+/* A case of an op's conformance: `run` launches, and compares with what should come out. */
+struct sp_launch_check {
+    int (*run)(struct sp_device *device, const struct sp_launch_check *check);
+    const void *op;   /* the op; the kernel layer only passes it on */
+    const char *name; /* its name */
+    unsigned flags;
+    int size[8];
+};
+
 #define SP_LAUNCH_ARGUMENTS 24
 
 struct sp_launch {
     const struct sp_kernel *kernel;
     size_t global[3], local[3]; /* work-items; 0 in a later dimension means 1. global is a multiple of local */
     const char *label;          /* in profiles; the kernel's name when NULL. A literal. */
+    struct sp_launch_check check; /* must be set where kernels are checked */
     /* filled by the functions below */
     char defines[400];
     size_t arguments;
@@ -54,7 +68,15 @@ void sp_launch_float(struct sp_launch *launch, float value);
 /* Builds the program if need be and enqueues the kernel; in recording mode only notes the program. */
 int sp_launch_run(struct sp_device *device, struct sp_launch *launch);
 
-/* Compiles every noted program that is not built, several at a time; the first failure is reported with the driver's log. */
+/* For a library's kernels, which it builds and launches by itself: `kernel` and the defines are but a name, under which the check runs as
+ * for any other. Called before the library is; in recording mode the library is not called. */
+int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch);
+
+/* Whether kernels are checked: off for a device that was just opened. */
+int sp_kernel_set_checking(struct sp_device *device, bool on);
+
+/* Compiles every noted program that is not built, several at a time, then checks what is to be checked; the first failure is
+ * reported, with the driver's log. A kernel that computes wrong numbers is SP_ENUMERIC naming device, driver, kernel and number. */
 int sp_kernel_build_recorded(struct sp_device *device);
 
 /* How many programs came from the binary cache and how many were compiled since the device was opened. */

@@ -14,9 +14,11 @@ static void table_free(void *attachment)
 
     if (table->compiled > 0)
         sp_cache_prune();
-    for (size_t i = 0; i < table->function_slots; i++) {
-        sp_function_free(table->functions[i].function);
-        free(table->functions[i].kernel);
+    for (struct sp_function_entry *entry = table->first, *next; entry; entry = next) {
+        next = entry->next;
+        sp_function_free(entry->function);
+        free(entry->kernel);
+        free(entry);
     }
     for (size_t i = 0; i < table->program_count; i++) {
         sp_program_free(table->programs[i].program);
@@ -33,8 +35,10 @@ struct sp_table *sp_table_of(struct sp_device *device)
 {
     struct sp_table *table = sp_device_attachment(device);
 
-    if (!table && (table = sp_calloc(1, sizeof *table)))
+    if (!table && (table = sp_calloc(1, sizeof *table))) {
+        table->last = &table->first;
         sp_device_attach(device, table, table_free);
+    }
     return table;
 }
 
@@ -80,18 +84,19 @@ static uint64_t key_hash(const struct sp_kernel *kernel, const char *defines)
 static int grow_functions(struct sp_table *table)
 {
     size_t slots = table->function_slots ? table->function_slots * 2 : 64;
-    struct sp_function_entry *grown = sp_calloc(slots, sizeof *grown);
+    struct sp_function_entry **grown = sp_calloc(slots, sizeof *grown);
 
     if (!grown)
         return SP_ENOMEM;
     for (size_t i = 0; i < table->function_slots; i++) {
-        size_t at = table->functions[i].hash & (slots - 1);
+        struct sp_function_entry *entry = table->functions[i];
+        size_t at;
 
-        if (!table->functions[i].hash)
+        if (!entry)
             continue;
-        while (grown[at].hash)
+        for (at = entry->hash & (slots - 1); grown[at];)
             at = (at + 1) & (slots - 1);
-        grown[at] = table->functions[i];
+        grown[at] = entry;
     }
     free(table->functions);
     table->functions = grown;
@@ -100,54 +105,67 @@ static int grow_functions(struct sp_table *table)
 }
 
 /* The slot of the key, or the empty one where it would go. */
-static struct sp_function_entry *find_function(struct sp_table *table,
-                                               const struct sp_kernel *kernel, const char *defines,
-                                               uint64_t hash)
+static struct sp_function_entry **find_function(struct sp_table *table,
+                                                const struct sp_kernel *kernel, const char *defines,
+                                                uint64_t hash)
 {
     size_t mask = table->function_slots - 1;
 
     for (size_t at = hash & mask;; at = (at + 1) & mask) {
-        struct sp_function_entry *entry = &table->functions[at];
+        struct sp_function_entry *entry = table->functions[at];
         const struct sp_program_entry *program;
 
-        if (!entry->hash)
-            return entry;
+        if (!entry)
+            return &table->functions[at];
         program = &table->programs[entry->program];
         if (entry->hash == hash && strcmp(entry->kernel, kernel->name) == 0 &&
             strcmp(program->source, kernel->source) == 0 && strcmp(program->defines, defines) == 0)
-            return entry;
+            return &table->functions[at];
     }
 }
 
-int sp_table_function(struct sp_function **out, struct sp_device *device,
-                      const struct sp_kernel *kernel, const char *defines)
+static int add_function(struct sp_function_entry **slot, struct sp_table *table, const struct sp_launch *launch, uint64_t hash)
 {
-    struct sp_table *table = sp_table_of(device);
-    uint64_t hash = key_hash(kernel, defines);
-    struct sp_function_entry *entry, added = { .hash = hash };
+    struct sp_function_entry *entry = sp_calloc(1, sizeof *entry);
     int rc;
 
-    if (!table)
+    if (!entry)
         return SP_ENOMEM;
-    if (2 * (table->function_count + 1) > table->function_slots)
-        SP_TRY(grow_functions(table));
-    entry = find_function(table, kernel, defines, hash);
-    if (entry->hash) {
-        *out = entry->function;
-        return 0;
-    }
-    SP_TRY(sp_table_program(&added.program, table, kernel->source, defines));
-    SP_TRY(sp_build_program(device, table, added.program));
-    added.kernel = sp_strdup(kernel->name);
-    if (!added.kernel)
-        return SP_ENOMEM;
-    rc = sp_function_create(&added.function, table->programs[added.program].program, kernel->name);
+    *entry = (struct sp_function_entry){ .hash = hash, .kernel = sp_strdup(launch->kernel->name) };
+    rc = entry->kernel ? sp_table_program(&entry->program, table, launch->kernel->source, launch->defines) : SP_ENOMEM;
     if (rc < 0) {
-        free(added.kernel);
+        free(entry->kernel);
+        free(entry);
         return rc;
     }
-    *entry = added;
+    *slot = *table->last = entry;
+    table->last = &entry->next;
     table->function_count++;
-    *out = added.function;
     return 0;
+}
+
+int sp_table_entry(struct sp_function_entry **out, struct sp_table *table, const struct sp_launch *launch)
+{
+    uint64_t hash = key_hash(launch->kernel, launch->defines);
+    struct sp_function_entry **slot;
+
+    if (2 * (table->function_count + 1) > table->function_slots)
+        SP_TRY(grow_functions(table));
+    slot = find_function(table, launch->kernel, launch->defines, hash);
+    if (!*slot)
+        SP_TRY(add_function(slot, table, launch, hash));
+    if (!table->testing && !(*slot)->wanted) {
+        (*slot)->wanted = true;
+        (*slot)->check = launch->check;
+    }
+    *out = *slot;
+    return 0;
+}
+
+int sp_table_function(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
+{
+    if (entry->function)
+        return 0;
+    SP_TRY(sp_build_program(device, table, entry->program));
+    return sp_function_create(&entry->function, table->programs[entry->program].program, entry->kernel);
 }

@@ -10,6 +10,9 @@
 
 static const struct sp_kernel adamw = { "adamw", "optim/adamw.cl" };
 
+/* Of a case: SCALED has a norm's coefficient; AGED gives entry i the age step - i % step. */
+enum { SCALED = 1, DECAY = 2, POISON = 4, AGED = 8 };
+
 int sp_adamw(struct sp_device *device, const struct sp_adamw *args)
 {
     struct sp_launch launch = { .kernel = &adamw };
@@ -18,6 +21,7 @@ int sp_adamw(struct sp_device *device, const struct sp_adamw *args)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
     sp_launch_define(&launch, "AGED", args->births != NULL);
+    launch.check = SP_CHECK(adamw, SCALED | DECAY | (args->births ? AGED : 0), SP_GEOMETRY_ELEMENTS, 7);
     sp_launch_buffer(&launch, args->value);
     sp_launch_buffer(&launch, args->m);
     sp_launch_buffer(&launch, args->v);
@@ -48,8 +52,7 @@ void sp_adamw_corrections(float *out, size_t ages, double beta1, double beta2)
     }
 }
 
-/* size: count, step. SCALED has a norm's coefficient; AGED gives entry i the age step - i % step. */
-enum { SCALED = 1, DECAY = 2, POISON = 4, AGED = 8 };
+/* size: count, step */
 
 static const struct sp_op_case cases[] = {
     { .name = "1, first step", .size = { 1, 1 }, .tolerance = 1e-6 },

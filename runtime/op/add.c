@@ -13,6 +13,7 @@ int sp_add_buffers(struct sp_device *device, const struct sp_add *args)
     if (args->count == 0)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
+    launch.check = SP_CHECK(add, 0, SP_GEOMETRY_ELEMENTS);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->a);
     sp_launch_buffer(&launch, args->b);

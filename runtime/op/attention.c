@@ -10,6 +10,18 @@
 
 enum { QUERIES = 64 }; /* cl/attn/attention.cl's QB */
 
+/* Of a case. */
+enum {
+    DROPOUT = 1,
+    MANY = 2,  /* the sequences come TIMES times */
+    STEEP = 4, /* a scale that leaves few keys with weight, so maxima change from block to block */
+    TIMES = 84,
+    FORWARD_ONLY = 8,
+    BACKWARD_ONLY = 16,
+    QUERY_ONLY = 32, /* of a backward pass, dq or dk and dv are compared alone */
+    KEY_ONLY = 64,
+};
+
 /* For CPUs, one work-item a group; and for GPUs, a query or a key a work-item. */
 #define CPU "attn/attention.cl"
 #define GPU "attn/attention_lanes.cl"
@@ -20,12 +32,13 @@ static const struct sp_kernel forward_gpu = { "attention_forward", GPU };
 static const struct sp_kernel backward_query_gpu = { "attention_backward_query", GPU };
 static const struct sp_kernel backward_key_gpu = { "attention_backward_key", GPU };
 
-/* Runs with `count` buffers, then what all kernels have in common. */
-static int run_kernel(struct sp_device *device, struct sp_launch *launch, const struct sp_attention *a,
+/* Runs with `count` buffers, then what all kernels have in common; `part` is the part of a case that checks the kernel. */
+static int run_kernel(struct sp_device *device, struct sp_launch *launch, const struct sp_attention *a, unsigned part,
                       struct sp_buffer *const buffers[], size_t count)
 {
     sp_launch_define(launch, "H", a->heads);
     sp_launch_define(launch, "D", a->head_dim);
+    launch->check = SP_CHECK(attention, part | (a->dropout.p > 0 ? DROPOUT : 0), a->heads, a->head_dim, QUERIES + 6, 3);
     for (size_t i = 0; i < count; i++)
         sp_launch_buffer(launch, buffers[i]);
     sp_launch_buffer(launch, a->bounds);
@@ -36,7 +49,7 @@ static int run_kernel(struct sp_device *device, struct sp_launch *launch, const 
 
 /* A work-item for each token of the longest sequence, for each head and sequence. */
 static int run_lanes(struct sp_device *device, const struct sp_kernel *kernel, const char *label, const struct sp_attention *a,
-                     struct sp_buffer *const buffers[], size_t count)
+                     unsigned part, struct sp_buffer *const buffers[], size_t count)
 {
     size_t lanes = (size_t)sp_geometry_lanes(device);
     struct sp_launch launch = {
@@ -47,7 +60,7 @@ static int run_lanes(struct sp_device *device, const struct sp_kernel *kernel, c
     };
 
     sp_launch_define(&launch, "LANES", (long)lanes);
-    return run_kernel(device, &launch, a, buffers, count);
+    return run_kernel(device, &launch, a, part, buffers, count);
 }
 
 int sp_attention_forward(struct sp_device *device, const struct sp_attention *a)
@@ -62,8 +75,8 @@ int sp_attention_forward(struct sp_device *device, const struct sp_attention *a)
     struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse };
 
     if (sp_geometry_lanes(device) > 1)
-        return run_lanes(device, &forward_gpu, label, a, buffers, 5);
-    return run_kernel(device, &launch, a, buffers, 5);
+        return run_lanes(device, &forward_gpu, label, a, FORWARD_ONLY, buffers, 5);
+    return run_kernel(device, &launch, a, FORWARD_ONLY, buffers, 5);
 }
 
 int sp_attention_backward(struct sp_device *device, const struct sp_attention *a)
@@ -79,19 +92,12 @@ int sp_attention_backward(struct sp_device *device, const struct sp_attention *a
     struct sp_buffer *const for_key[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dk, a->dv };
 
     if (sp_geometry_lanes(device) == 1)
-        return run_kernel(device, &launch, a, buffers, 9);
-    SP_TRY(run_lanes(device, &backward_query_gpu, label, a, buffers, 7)); /* without dk and dv */
-    return run_lanes(device, &backward_key_gpu, label, a, for_key, 8);
+        return run_kernel(device, &launch, a, BACKWARD_ONLY, buffers, 9);
+    SP_TRY(run_lanes(device, &backward_query_gpu, label, a, BACKWARD_ONLY | QUERY_ONLY, buffers, 7)); /* without dk and dv */
+    return run_lanes(device, &backward_key_gpu, label, a, BACKWARD_ONLY | KEY_ONLY, for_key, 8);
 }
 
 /* size: heads, head_dim, lengths of up to five sequences. */
-enum {
-    DROPOUT = 1,
-    MANY = 2,  /* the sequences come TIMES times */
-    STEEP = 4, /* a scale that leaves few keys with weight, so maxima change from block to block */
-    TIMES = 84,
-};
-
 static const struct sp_op_case cases[] = {
     { .name = "1x1, one token", .size = { 1, 1, 1 }, .tolerance = 5e-6 },
     { .name = "5x4, lengths 3 1 7", .size = { 5, 4, 3, 1, 7 }, .tolerance = 5e-6 },
@@ -109,6 +115,7 @@ static const struct sp_op_case cases[] = {
 
 struct run {
     struct sp_device *device;
+    unsigned flags;
     struct sp_attention args;
 };
 
@@ -116,8 +123,9 @@ static int run(void *user)
 {
     struct run *r = user;
 
-    SP_TRY(sp_attention_forward(r->device, &r->args));
-    return sp_attention_backward(r->device, &r->args);
+    if (!(r->flags & BACKWARD_ONLY))
+        SP_TRY(sp_attention_forward(r->device, &r->args));
+    return r->flags & FORWARD_ONLY ? 0 : sp_attention_backward(r->device, &r->args);
 }
 
 /* The dropout factor of query i and key j of a sequence that starts at `first`. */
@@ -137,7 +145,7 @@ static double keep(const struct sp_attention *a, int first, int h, int i, int j)
 /* host: q, k, v, dout and out, dq, dk, dv of one sequence and head, row stride C; p is scratch of length^2. */
 struct head {
     const double *q, *k, *v, *dout;
-    double *out, *dq, *dk, *dv, *p;
+    double *out, *dq, *dk, *dv, *lse, *p;
 };
 
 static double dot(const double *x, const double *y, int count)
@@ -171,6 +179,7 @@ static void reference(struct head *x, const struct sp_attention *a, int first, i
             axpy(x->dv + j * C, kept, x->dout + i * C, D);
             delta += kept * dot(x->dout + i * C, x->v + j * C, D);
         }
+        x->lse[i * a->heads] = log2(sum);
         for (int j = 0; j < length; j++) {
             double dp = keep(a, first, h, i, j) * dot(x->dout + i * C, x->v + j * C, D);
             double ds = x->p[i * length + j] * (dp - delta) * (double)a->scale;
@@ -183,7 +192,7 @@ static void reference(struct head *x, const struct sp_attention *a, int first, i
 
 static int check(struct sp_check *t, const struct sp_op_case *c)
 {
-    struct run r = { .device = sp_check_device(t),
+    struct run r = { .device = sp_check_device(t), .flags = c->flags,
                      .args = { .heads = c->size[0], .head_dim = c->size[1],
                                .scale = c->flags & STEEP ? 8.0f : (float)(1 / sqrt(c->size[1])),
                                .dropout = { c->flags & DROPOUT ? 0.3f : 0.0f, 0x123456789abcULL, 7, 3 } } };
@@ -193,8 +202,9 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     struct sp_buffer **in_buffer[4] = { &a->q, &a->k, &a->v, &a->dout };
     struct sp_buffer **out_buffer[4] = { &a->out, &a->dq, &a->dk, &a->dv };
     static const char *const names[4] = { "out", "dq", "dk", "dv" };
+    static const unsigned apart[4] = { BACKWARD_ONLY, FORWARD_ONLY | KEY_ONLY, FORWARD_ONLY | QUERY_ONLY, FORWARD_ONLY | QUERY_ONLY };
     size_t C = (size_t)(a->heads * a->head_dim), T;
-    double *p;
+    double *p, *lse;
 
     for (int n = 0; n < (c->flags & MANY ? TIMES : 1); n++)
         for (int i = 2; i < 7 && c->size[i]; i++, a->sequences++) {
@@ -206,23 +216,31 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     for (int i = 0; i < 4; i++)
         if (!(in[i] = sp_check_input(t, in_buffer[i], T * C, -1, 1)) || !(out[i] = sp_check_double(t, T * C)))
             return SP_ENOMEM;
-    if (!(p = sp_check_double(t, (size_t)a->longest * (size_t)a->longest)))
+    p = sp_check_double(t, (size_t)a->longest * (size_t)a->longest);
+    lse = sp_check_double(t, T * (size_t)a->heads);
+    if (!p || !lse)
         return SP_ENOMEM;
-    for (int i = 0; i < 4; i++)
-        SP_TRY(sp_check_output(t, out_buffer[i], T * C));
-    SP_TRY(sp_check_output(t, &a->lse, T * (size_t)a->heads));
     for (int s = 0; s < a->sequences; s++)
         for (int h = 0; h < a->heads; h++) {
             size_t at = bounds[s] * C + (size_t)(h * a->head_dim);
             struct head x = { in[0] + at,  in[1] + at,  in[2] + at,  in[3] + at, out[0] + at,
-                              out[1] + at, out[2] + at, out[3] + at, p };
+                              out[1] + at, out[2] + at, out[3] + at, lse + bounds[s] * (size_t)a->heads + (size_t)h, p };
 
             reference(&x, a, (int)bounds[s], (int)(bounds[s + 1] - bounds[s]), h);
         }
+    for (int i = c->flags & BACKWARD_ONLY ? 1 : 0; i < 4; i++)
+        SP_TRY(sp_check_output(t, out_buffer[i], T * C));
+    if (c->flags & BACKWARD_ONLY) {
+        SP_TRY(sp_check_input_values(t, &a->out, out[0], T * C));
+        SP_TRY(sp_check_input_values(t, &a->lse, lse, T * (size_t)a->heads));
+    } else {
+        SP_TRY(sp_check_output(t, &a->lse, T * (size_t)a->heads));
+    }
     SP_TRY(sp_check_run(t, run, &r));
     for (int i = 0; i < 4; i++)
-        SP_TRY(sp_check_compare(t, names[i], *out_buffer[i], out[i], T * C, c->tolerance));
-    return 0;
+        if (!(c->flags & apart[i]))
+            SP_TRY(sp_check_compare(t, names[i], *out_buffer[i], out[i], T * C, c->tolerance));
+    return c->flags & BACKWARD_ONLY ? 0 : sp_check_compare(t, "lse", a->lse, lse, T * (size_t)a->heads, c->tolerance);
 }
 
 const struct sp_op sp_op_attention = {

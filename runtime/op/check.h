@@ -13,12 +13,20 @@
  *         return sp_check_compare(t, "y", yb, expected, T * C, c->tolerance);
  *     }
  *
+ * A launcher names, in its launch, the case that runs the very same kernel (source and defines) on few rows of data of its own:
+ *
+ *     launch.check = SP_CHECK(x, args->residual ? RESIDUAL : 0, SP_GEOMETRY_ROWS, args->C);
+ *
+ * That case is run before the kernel's first use in a plan (runtime/kernel/launch.h). It launches nothing that the plan would not need, has
+ * more rows than one work-item or group takes, and compares nothing that another kernel computes, which would get the blame.
+ *
  * Memory that the harness hands out lives until the case ends.
  */
 #ifndef SP_OP_CHECK_H
 #define SP_OP_CHECK_H
 
 #include "runtime/device/device.h"
+#include "runtime/kernel/launch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +49,10 @@ struct sp_op {
     int (*check)(struct sp_check *check, const struct sp_op_case *c);
 };
 
+#define SP_OP(name) extern const struct sp_op sp_op_##name;
+#include "runtime/op/op.def"
+#undef SP_OP
+
 /* Every op, in the order of op.def; sp_op_count of them. */
 extern const struct sp_op *const sp_ops[];
 extern const size_t sp_op_count;
@@ -48,6 +60,13 @@ extern const size_t sp_op_count;
 /* Runs one case on the device: 0, or an error whose message says op, case, element, got and expected. A case in which results that
  * are 5 % too large would pass is SP_EINVAL. */
 int sp_check_case(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c);
+
+/* What a launch notes: the case of sp_op_<op> with these flags and sizes. */
+#define SP_CHECK(op, flags, ...) SP_CHECK_OF(&sp_op_##op, flags, __VA_ARGS__)
+#define SP_CHECK_OF(op, flags, ...) ((struct sp_launch_check){ sp_check_launch, (op), (op)->name, (flags), { __VA_ARGS__ } })
+
+/* Runs such a case. Its tolerance is wide, 1e-4 of the output's scale: sums may run in any order, functions be as coarse as OpenCL allows. */
+int sp_check_launch(struct sp_device *device, const struct sp_launch_check *check);
 
 struct sp_device *sp_check_device(const struct sp_check *check);
 

@@ -8,6 +8,9 @@
 
 static const struct sp_kernel column_sum = { "column_sum", "norm/column_sum.cl" };
 
+/* Of a case. */
+enum { FACTOR = 1, ACCUMULATE = 2 };
+
 static int blocks_of(int T)
 {
     return (T + BLOCK - 1) / BLOCK;
@@ -32,6 +35,7 @@ static int sum(struct sp_device *device, const struct sp_column_sum *args, struc
     sp_launch_define(&launch, "C", args->C);
     sp_launch_define(&launch, "FACTOR", factor != NULL);
     sp_launch_define(&launch, "ACCUMULATE", accumulate);
+    launch.check = SP_CHECK(column_sum, (args->factor ? FACTOR : 0) | (args->accumulate ? ACCUMULATE : 0), 2 * BLOCK + 5, args->C);
     sp_launch_buffer(&launch, out);
     sp_launch_buffer(&launch, in);
     sp_launch_buffer(&launch, factor);
@@ -49,7 +53,6 @@ int sp_column_sum(struct sp_device *device, const struct sp_column_sum *args)
 }
 
 /* size: T, C */
-enum { FACTOR = 1, ACCUMULATE = 2 };
 
 static const struct sp_op_case cases[] = {
     { .name = "1x1", .size = { 1, 1 }, .tolerance = 1e-6 },

@@ -29,6 +29,7 @@ int sp_dropout_apply(struct sp_device *device, const struct sp_dropout_apply *ar
     if (args->count == 0)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
+    launch.check = SP_CHECK(dropout, 0, SP_GEOMETRY_ELEMENTS, args->dropout.p > 0 ? 50 : 0);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->in);
     sp_launch_uint(&launch, (uint32_t)args->count);

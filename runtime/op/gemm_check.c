@@ -6,8 +6,26 @@
 
 #include <math.h>
 
-/* size: m, n, k. For SP_GEMM_WEIGHT m = out, n = in, k = T; else m = T and the weight is what remains. */
-enum { BACKWARD = 1, WEIGHT = 2, BIAS = 4, GELU = 8, KEEP = 16, ACCUMULATE = 32, RELU = 64 };
+/*
+ * size: m, n, k. For SP_GEMM_WEIGHT m = out, n = in, k = T; else m = T and the weight is what remains. With PERIODIC tokens repeat each
+ * other after PERIOD but for a factor, a power of two, so that the reference of many tokens costs that of a few.
+ */
+enum { BACKWARD = 1, WEIGHT = 2, BIAS = 4, GELU = 8, KEEP = 16, ACCUMULATE = 32, RELU = 64, TANH = 128, PERIODIC = 256 };
+
+#define PERIOD 7
+
+struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gemm *gemm, int tokens)
+{
+    static const unsigned kinds[] = { [SP_GEMM_FORWARD] = 0, [SP_GEMM_BACKWARD] = BACKWARD, [SP_GEMM_WEIGHT] = WEIGHT };
+    static const unsigned activations[] = { [SP_ACTIVATION_GELU] = GELU, [SP_ACTIVATION_RELU] = RELU, [SP_ACTIVATION_TANH] = TANH };
+    bool activated = gemm->activation != SP_ACTIVATION_NONE, weight = gemm->kind == SP_GEMM_WEIGHT;
+    unsigned flags = PERIODIC | kinds[gemm->kind] | activations[gemm->activation];
+
+    flags |= gemm->bias ? BIAS : 0;
+    flags |= gemm->accumulate ? ACCUMULATE : 0;
+    flags |= gemm->kind == SP_GEMM_FORWARD && activated && gemm->pre ? KEEP : 0;
+    return SP_CHECK_OF(op, flags, weight ? gemm->m : tokens, gemm->n, weight ? tokens : gemm->k);
+}
 
 static const struct sp_op_case cases[] = {
     { .name = "forward 1x1x1", .size = { 1, 1, 1 }, .flags = BIAS, .tolerance = 1e-6 },
@@ -15,6 +33,7 @@ static const struct sp_op_case cases[] = {
     { .name = "forward 11x33x17 bias", .size = { 11, 33, 17 }, .flags = BIAS, .tolerance = 1e-6 },
     { .name = "forward 12x32x16 gelu kept", .size = { 12, 32, 16 }, .flags = BIAS | GELU | KEEP, .tolerance = 1e-6 },
     { .name = "forward 13x37x20 gelu", .size = { 13, 37, 20 }, .flags = BIAS | GELU, .tolerance = 1e-6 },
+    { .name = "forward 13x37x20 tanh", .size = { 13, 37, 20 }, .flags = BIAS | TANH | KEEP, .tolerance = 1e-6 },
     { .name = "forward 97x100x300 relu kept", .size = { 97, 100, 300 }, .flags = BIAS | RELU | KEEP, .tolerance = 5e-6 },
     { .name = "forward 203x384x768", .size = { 203, 384, 768 }, .flags = BIAS, .tolerance = 1e-5 },
     { .name = "forward 4201x33x17 bias", .size = { 4201, 33, 17 }, .flags = BIAS, .tolerance = 1e-6 },
@@ -22,6 +41,11 @@ static const struct sp_op_case cases[] = {
     { .name = "backward 5x20x37", .size = { 5, 20, 37 }, .flags = BACKWARD, .tolerance = 1e-6 },
     { .name = "backward 13x37x20 accumulate", .size = { 13, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "backward 29x31x65 gelu", .size = { 29, 31, 65 }, .flags = BACKWARD | GELU, .tolerance = 1e-6 },
+    { .name = "backward 29x31x65 relu", .size = { 29, 31, 65 }, .flags = BACKWARD | RELU, .tolerance = 1e-6 },
+    { .name = "backward 29x31x65 tanh", .size = { 29, 31, 65 }, .flags = BACKWARD | TANH, .tolerance = 1e-6 },
+    { .name = "forward 40x33x20 periodic", .size = { 40, 33, 20 }, .flags = BIAS | GELU | PERIODIC, .tolerance = 1e-6 },
+    { .name = "backward 40x33x20 periodic", .size = { 40, 33, 20 }, .flags = BACKWARD | ACCUMULATE | PERIODIC, .tolerance = 1e-6 },
+    { .name = "weight 20x33x40 periodic", .size = { 20, 33, 40 }, .flags = WEIGHT | PERIODIC, .tolerance = 1e-6 },
     { .name = "backward 100x300x600 accumulate", .size = { 100, 300, 600 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-5 },
     { .name = "backward 130x384x384 gelu", .size = { 130, 384, 384 }, .flags = BACKWARD | GELU, .tolerance = 1e-5 },
     { .name = "backward 4201x37x20 accumulate", .size = { 4201, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-6 },
@@ -34,12 +58,16 @@ static const struct sp_op_case cases[] = {
 
 static double activate(unsigned flags, double x)
 {
+    if (flags & TANH)
+        return tanh(x);
     return flags & GELU ? 0.5 * x * (1 + erf(x * M_SQRT1_2)) : x > 0 ? x : 0;
 }
 
-static double activate_gradient(double x)
+static double activate_gradient(unsigned flags, double x)
 {
-    return 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) / sqrt(2 * M_PI);
+    if (flags & TANH)
+        return 1 - tanh(x) * tanh(x);
+    return flags & RELU ? x > 0 : 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) / sqrt(2 * M_PI);
 }
 
 struct run {
@@ -56,31 +84,88 @@ static int run(void *user)
     return r->family->run(sp_buffer_device(r->gemm.c), &r->gemm);
 }
 
-/* C in double; `pre`, where not NULL, receives the value before the activation. */
+/* What token t is, as a multiple of token t % PERIOD. */
+static double factor_of(const struct sp_op_case *c, size_t t)
+{
+    static const double factors[] = { 1, -0.5, 2, -1, 0.5 };
+
+    return c->flags & PERIODIC ? factors[t / PERIOD % 5] : 1;
+}
+
+/* Tokens that are not multiples of others. */
+static size_t distinct(const struct sp_op_case *c, size_t tokens)
+{
+    return c->flags & PERIODIC && tokens > PERIOD ? PERIOD : tokens;
+}
+
+/* count x width random numbers, a row for each token. */
+static const double *tokens(struct sp_check *t, struct sp_buffer **out, const struct sp_op_case *c, size_t count, size_t width)
+{
+    size_t period = distinct(c, count) * width;
+    double *values = sp_check_input(t, out, period, -1, 1), *all = sp_check_double(t, count * width);
+
+    if (!values || !all)
+        return NULL;
+    for (size_t i = 0; i < count * width; i++)
+        all[i] = values[i % period] * factor_of(c, i / width);
+    return sp_check_input_values(t, out, all, count * width) < 0 ? NULL : all;
+}
+
+/* The product in double, of the tokens that are not multiples of others, then of those. */
+static void product(double *out, const struct sp_op_case *c, const double *a, const double *b)
+{
+    size_t m = (size_t)c->size[0], n = (size_t)c->size[1], k = (size_t)c->size[2];
+    bool weight = c->flags & WEIGHT;
+    size_t rows = weight ? m : distinct(c, m), depth = weight ? distinct(c, k) : k;
+
+    for (size_t p = 0; p < depth; p++) {
+        double squares = 1; /* of the factors of the tokens that repeat p, where they are summed over */
+
+        for (size_t t = p + depth; weight && t < k; t += depth)
+            squares += factor_of(c, t) * factor_of(c, t);
+        for (size_t i = 0; i < rows; i++) {
+            double x = squares * (weight ? a[p * m + i] : a[i * k + p]);
+
+            for (size_t j = 0; j < n; j++)
+                out[i * n + j] += x * b[p * n + j];
+        }
+    }
+    for (size_t i = rows; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            out[i * n + j] = out[i % rows * n + j] * factor_of(c, i);
+}
+
+/* C in double; `pre` receives the value before the activation, or has it, in a backward product. */
 static void reference(double *out, double *pre, const struct sp_op_case *c, const double *a, const double *b, const double *bias,
                       const double *old)
 {
-    int m = c->size[0], n = c->size[1], k = c->size[2];
+    size_t n = (size_t)c->size[1];
 
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = c->flags & BIAS ? bias[j] : 0;
+    product(out, c, a, b);
+    for (size_t e = 0; e < (size_t)c->size[0] * n; e++) {
+        double sum = out[e] + (c->flags & BIAS ? bias[e % n] : 0) + (c->flags & ACCUMULATE ? old[e] : 0);
 
-            for (int p = 0; p < k; p++) {
-                double x = c->flags & WEIGHT ? a[p * m + i] : a[i * k + p];
+        if (!(c->flags & BACKWARD))
+            pre[e] = sum;
+        if (!(c->flags & (GELU | RELU | TANH)))
+            out[e] = sum;
+        else
+            out[e] = c->flags & BACKWARD ? sum * activate_gradient(c->flags, pre[e]) : activate(c->flags, sum);
+    }
+}
 
-                sum += x * (c->flags & (BACKWARD | WEIGHT) ? b[p * n + j] : b[j * k + p]);
-            }
-            if (c->flags & ACCUMULATE)
-                sum += old[i * n + j];
-            if (pre && !(c->flags & BACKWARD))
-                pre[i * n + j] = sum;
-            if (c->flags & BACKWARD && c->flags & GELU)
-                sum *= activate_gradient(pre[i * n + j]);
-            else if (c->flags & (GELU | RELU))
-                sum = activate(c->flags, sum);
-            out[i * n + j] = sum;
-        }
+/* The weight as the reference wants it, k x n: a forward product's is n x k. */
+static const double *depth_first(struct sp_check *t, const struct sp_op_case *c, const double *w)
+{
+    size_t n = (size_t)c->size[1], k = (size_t)c->size[2];
+    double *b;
+
+    if (!w || c->flags & (BACKWARD | WEIGHT))
+        return w;
+    b = sp_check_double(t, n * k);
+    for (size_t i = 0; b && i < n * k; i++)
+        b[i % k * n + i / k] = w[i];
+    return b;
 }
 
 /* Inputs and outputs of the case; B is the weight, packed as the family wants it. */
@@ -90,7 +175,8 @@ static int check_family(struct sp_check *t, const struct sp_op_case *c, struct r
     size_t m = (size_t)c->size[0], n = (size_t)c->size[1], k = (size_t)c->size[2];
     bool backward = c->flags & BACKWARD, weight = c->flags & WEIGHT;
     struct sp_buffer *plain;
-    const double *a = sp_check_input(t, &g->a, m * k, -1, 1), *b = sp_check_input(t, &plain, n * k, -1, 1);
+    const double *a = weight ? tokens(t, &g->a, c, k, m) : tokens(t, &g->a, c, m, k);
+    const double *b = depth_first(t, c, weight ? tokens(t, &plain, c, k, n) : sp_check_input(t, &plain, n * k, -1, 1));
     const double *bias = sp_check_input(t, &g->bias, n, -1, 1), *old = sp_check_input(t, &g->pre, m * n, -3, 3);
     double *expected = sp_check_double(t, m * n), *pre = sp_check_double(t, m * n);
 
@@ -101,20 +187,23 @@ static int check_family(struct sp_check *t, const struct sp_op_case *c, struct r
     reference(expected, pre, c, a, b, bias, old);
     g->kind = weight ? SP_GEMM_WEIGHT : backward ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD;
     g->m = (int)m, g->n = (int)n, g->k = (int)k;
-    g->activation = c->flags & GELU ? SP_ACTIVATION_GELU : c->flags & RELU ? SP_ACTIVATION_RELU : SP_ACTIVATION_NONE;
+    g->activation = c->flags & GELU   ? SP_ACTIVATION_GELU
+                    : c->flags & RELU ? SP_ACTIVATION_RELU
+                    : c->flags & TANH ? SP_ACTIVATION_TANH
+                                      : SP_ACTIVATION_NONE;
     g->accumulate = c->flags & ACCUMULATE;
     g->b = plain;
     if (!(c->flags & BIAS))
         g->bias = NULL;
     if (!weight) {
         SP_TRY(sp_gemm_weight_create(&r->weight, sp_check_device(t), r->family, (int)(backward ? k : n),
-                                     (int)(backward ? n : k), true));
+                                     (int)(backward ? n : k), backward));
         SP_TRY(sp_gemm_weight_pack(&r->weight, plain));
         g->b = backward ? r->weight.backward : r->weight.forward;
     }
     if (c->flags & KEEP)
         SP_TRY(sp_check_output(t, &g->pre, m * n));
-    else if (!(backward && c->flags & GELU))
+    else if (!backward || g->activation == SP_ACTIVATION_NONE)
         g->pre = NULL;
     if (g->accumulate)
         SP_TRY(sp_check_inout(t, &g->c, old, m * n));

@@ -7,6 +7,10 @@
 #include <clblast_c.h>
 
 static const struct sp_kernel gemm_epilogue = { "gemm_epilogue", "blas/gemm_epilogue.cl" };
+static const struct sp_kernel sgemm = { "CLBlastSgemm", "CLBlast" };
+
+/* Tokens with which CLBlast is checked: it has kernels for small products and others for large ones. */
+enum { FEW = 67, MANY = 1029 };
 
 int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
 {
@@ -14,12 +18,39 @@ int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
 
     if (!gemm->bias && !gemm->pre && gemm->activation == SP_ACTIVATION_NONE)
         return 0;
+    /* The product before it may be of any depth. */
+    launch.check = sp_gemm_check(&sp_op_gemm_clblast, &(struct sp_gemm){ .kind = gemm->kind, .m = gemm->m, .n = gemm->n, .k = 9,
+                                     .bias = gemm->bias, .activation = gemm->activation, .pre = gemm->pre }, 13);
     sp_launch_define(&launch, "N", gemm->n);
     sp_gemm_define_epilogue(&launch, gemm);
     sp_launch_buffer(&launch, gemm->c);
     sp_launch_buffer(&launch, gemm->bias ? gemm->bias : gemm->c);
     sp_launch_buffer(&launch, gemm->pre ? gemm->pre : gemm->c);
     return sp_launch_run(device, &launch);
+}
+
+static int note(struct sp_device *device, const struct sp_gemm *gemm, int tokens)
+{
+    struct sp_launch launch = { .kernel = &sgemm };
+
+    sp_launch_define(&launch, "KIND", (long)gemm->kind);
+    sp_launch_define(&launch, "TOKENS", tokens);
+    sp_launch_define(&launch, "OUT", gemm->kind == SP_GEMM_WEIGHT ? gemm->m : gemm->n);
+    sp_launch_define(&launch, "IN", gemm->kind == SP_GEMM_WEIGHT ? gemm->n : gemm->k);
+    sp_launch_define(&launch, "ACCUMULATE", gemm->accumulate);
+    launch.check = sp_gemm_check(&sp_op_gemm_clblast, &(struct sp_gemm){ .kind = gemm->kind, .m = gemm->m, .n = gemm->n, .k = gemm->k,
+                                     .accumulate = gemm->accumulate }, tokens);
+    return sp_launch_foreign(device, &launch);
+}
+
+/* The product's check, and in recording, where it is of the most tokens, that of small ones. */
+static int note_sizes(struct sp_device *device, const struct sp_gemm *gemm)
+{
+    int tokens = gemm->kind == SP_GEMM_WEIGHT ? gemm->k : gemm->m;
+
+    if (tokens > FEW)
+        SP_TRY(note(device, gemm, MANY));
+    return tokens <= FEW || sp_device_recording(device) ? note(device, gemm, FEW) : 0;
 }
 
 static int run(struct sp_device *device, const struct sp_gemm *gemm)
@@ -30,6 +61,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     cl_command_queue queue;
     CLBlastStatusCode status;
 
+    SP_TRY(note_sizes(device, gemm));
     if (sp_device_recording(device)) /* CLBlast builds its own programs at its first call */
         return sp_gemm_epilogue(device, gemm);
     queue = sp_native_begin(device, sp_gemm_label(gemm));

@@ -3,13 +3,9 @@
 
 #include "runtime/base/error.h"
 
-/* The weight's layout: panels of two vectors. */
-enum { VECTORS = 2, COLUMNS = 16 * VECTORS };
-
 enum { DEPTH, ROWS, ROW_BLOCK };
 
 static const struct sp_kernel gemm_packed = { "gemm_packed", "blas/gemm_packed.cl" };
-static const struct sp_kernel gemm_pack = { "gemm_pack", "blas/gemm_pack.cl" };
 
 /* A block that ended inside a register tile would have its last rows written by two work-items. */
 static int valid(const int *values, const struct sp_device_info *info)
@@ -30,51 +26,6 @@ const struct sp_tuned sp_tuned_gemm_packed = {
     .valid = valid,
 };
 
-static int columns(enum sp_gemm_kind kind, int out, int in)
-{
-    return kind == SP_GEMM_FORWARD ? out : in;
-}
-
-static int depth(enum sp_gemm_kind kind, int out, int in)
-{
-    return kind == SP_GEMM_FORWARD ? in : out;
-}
-
-static int panels(int n)
-{
-    return (n + COLUMNS - 1) / COLUMNS;
-}
-
-static size_t bytes(enum sp_gemm_kind kind, int out, int in)
-{
-    return (size_t)panels(columns(kind, out, in)) * COLUMNS * (size_t)depth(kind, out, in) * sizeof(float);
-}
-
-static size_t position(enum sp_gemm_kind kind, int out, int in, int o, int i)
-{
-    int j = columns(kind, o, i), k = depth(kind, o, i);
-
-    return ((size_t)(j / COLUMNS) * (size_t)depth(kind, out, in) + (size_t)k) * COLUMNS + (size_t)(j % COLUMNS);
-}
-
-static int pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain, int out,
-                int in)
-{
-    struct sp_launch launch = {
-        .kernel = &gemm_pack,
-        .global = { (size_t)panels(columns(kind, out, in)), (size_t)depth(kind, out, in) },
-        .local = { 1, 1 },
-    };
-
-    sp_launch_define(&launch, "NR", COLUMNS);
-    sp_launch_define(&launch, "TRANSPOSED", kind == SP_GEMM_BACKWARD);
-    sp_launch_buffer(&launch, plain);
-    sp_launch_buffer(&launch, packed);
-    sp_launch_int(&launch, out);
-    sp_launch_int(&launch, in);
-    return sp_launch_run(device, &launch);
-}
-
 static int run(struct sp_device *device, const struct sp_gemm *gemm)
 {
     bool weight = gemm->kind == SP_GEMM_WEIGHT;
@@ -82,7 +33,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     int v[SP_TUNABLES];
 
     SP_TRY(sp_tuned_values(v, device, &sp_tuned_gemm_packed));
-    launch.global[0] = (size_t)panels(gemm->n);
+    launch.global[0] = (size_t)sp_gemm_panels(gemm->n);
     launch.global[1] = (size_t)((gemm->m + v[ROW_BLOCK] - 1) / v[ROW_BLOCK]);
     sp_launch_define(&launch, "N", gemm->n);
     if (weight) {
@@ -95,12 +46,14 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
         sp_launch_define(&launch, "LDA", gemm->k);
     }
     sp_launch_define(&launch, "MR", v[ROWS]);
-    sp_launch_define(&launch, "NV", VECTORS);
+    sp_launch_define(&launch, "NV", SP_GEMM_VECTORS);
     sp_launch_define(&launch, "KC", v[DEPTH]);
     sp_launch_define(&launch, "MB", v[ROW_BLOCK]);
+    launch.check = sp_gemm_check(&sp_op_gemm_packed, gemm, weight ? v[DEPTH] + 5 : v[ROW_BLOCK] + v[ROWS] + 1);
     return sp_gemm_launch(device, &launch, gemm);
 }
 
 const struct sp_gemm_family sp_gemm_packed = {
-    .name = "packed", .tuned = &sp_tuned_gemm_packed, .run = run, .bytes = bytes, .pack = pack, .position = position,
+    .name = "packed", .tuned = &sp_tuned_gemm_packed, .run = run, .bytes = sp_gemm_pack_bytes, .pack = sp_gemm_pack,
+    .position = sp_gemm_pack_position,
 };

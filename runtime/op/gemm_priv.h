@@ -3,12 +3,23 @@
 #define SP_OP_GEMM_PRIV_H
 
 #include "runtime/kernel/launch.h"
+#include "runtime/op/check.h"
 #include "runtime/op/gemm.h"
 #include "runtime/op/tuned.h"
 
 #define SP_GEMM_FAMILY(name) extern const struct sp_gemm_family sp_gemm_##name;
 #include "runtime/op/gemm.def"
 #undef SP_GEMM_FAMILY
+
+/* The packed family's layout (gemm_pack.c), as struct sp_gemm_family has it; how many panels n columns take. */
+enum { SP_GEMM_VECTORS = 2 };
+int sp_gemm_panels(int n);
+size_t sp_gemm_pack_bytes(enum sp_gemm_kind kind, int out, int in);
+size_t sp_gemm_pack_position(enum sp_gemm_kind kind, int out, int in, int o, int i);
+int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain, int out, int in);
+
+/* The case of `op` (gemm_check.c) that runs the product's kernel on so many tokens. */
+struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gemm *gemm, int tokens);
 
 /* Adds the defines of the epilogue (BIAS, ACTIVATION, ACTIVATE, SAVE_PRE, ACTIVATION_BACKWARD), all families' alike. */
 void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gemm);

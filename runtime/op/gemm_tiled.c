@@ -61,6 +61,7 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     sp_launch_define(&launch, "TK", v[TK]);
     sp_launch_define(&launch, "WM", v[WM]);
     sp_launch_define(&launch, "WN", v[WN]);
+    launch.check = sp_gemm_check(&sp_op_gemm_tiled, gemm, weight ? v[TK] + 5 : v[TM] + v[WM] + 1);
     return sp_gemm_launch(device, &launch, gemm);
 }
 

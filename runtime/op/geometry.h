@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+/* Enough for more than two work-items, the last of them not full: what the case of a launch has (check.h). */
+enum { SP_GEOMETRY_ROWS = 19, SP_GEOMETRY_ELEMENTS = 2 * 4096 + 17 };
+
 /* 1 on CPUs, 64 elsewhere, or what a test asked for. */
 int sp_geometry_lanes(const struct sp_device *device);
 

@@ -17,6 +17,7 @@ int sp_linear_attention(struct sp_device *device, const struct sp_linear_attenti
 
     sp_launch_define(&launch, "H", args->heads);
     sp_launch_define(&launch, "D", args->head_dim);
+    launch.check = SP_CHECK(linear_attention, 0, args->heads, args->head_dim, 9, 33);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->a);
     sp_launch_buffer(&launch, args->b);

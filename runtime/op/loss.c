@@ -13,9 +13,18 @@ static const struct sp_kernel cross_entropy = { "cross_entropy", "loss/cross_ent
 static const struct sp_kernel squared_error = { "squared_error", "loss/squared_error.cl" };
 static const struct sp_kernel loss_total = { "loss_total", "loss/loss_total.cl" };
 
+/* Of a case. */
+enum { EVALUATE = 1, POISON = 2, ROWS_ONLY = 4, TOTAL_ONLY = 8 };
+
+/* The case for a kernel's classes; 0: the squared error. */
+static struct sp_launch_check check_for(int classes, bool gradient)
+{
+    return SP_CHECK(loss, ROWS_ONLY | (gradient ? 0 : EVALUATE), classes ? SP_GEOMETRY_ROWS : SP_GEOMETRY_ELEMENTS, classes, 10, 3, 2);
+}
+
 static int total(struct sp_device *device, struct sp_buffer *out, struct sp_buffer *rows, int B, float scale)
 {
-    struct sp_launch launch = { .kernel = &loss_total };
+    struct sp_launch launch = { .kernel = &loss_total, .check = SP_CHECK(loss, TOTAL_ONLY, 197, 0, 0, 3) };
 
     sp_geometry_rows(&launch, device, 1, 1);
     sp_launch_buffer(&launch, out);
@@ -33,7 +42,7 @@ static float shrink(float temperature)
 
 int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *args)
 {
-    struct sp_launch launch = { .kernel = &cross_entropy };
+    struct sp_launch launch = { .kernel = &cross_entropy, .check = check_for(args->classes, args->dlogits != NULL) };
 
     sp_geometry_rows(&launch, device, (size_t)args->B, 8);
     sp_launch_define(&launch, "C", args->classes);
@@ -52,7 +61,7 @@ int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *ar
 
 int sp_squared_error(struct sp_device *device, const struct sp_squared_error *args)
 {
-    struct sp_launch launch = { .kernel = &squared_error };
+    struct sp_launch launch = { .kernel = &squared_error, .check = check_for(0, args->doutput != NULL) };
 
     sp_geometry_elements(&launch, device, (size_t)args->B);
     sp_launch_define(&launch, "GRADIENT", args->doutput != NULL);
@@ -68,7 +77,6 @@ int sp_squared_error(struct sp_device *device, const struct sp_squared_error *ar
 }
 
 /* size: B, classes (0 is the squared error), smoothing in percent, largest |logit|, temperature (0: none) */
-enum { EVALUATE = 1, POISON = 2 };
 
 static const struct sp_op_case cases[] = {
     { .name = "classes 1x2", .size = { 1, 2, 0, 1 }, .tolerance = 2e-6 },
@@ -160,7 +168,8 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
     SP_TRY(sp_check_output(t, &args.total, 1));
     SP_TRY(sp_check_run(t, run_cross_entropy, &args));
     SP_TRY(sp_check_compare(t, "rows", args.rows, r.rows, B, c->tolerance));
-    SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
+    if (!(c->flags & ROWS_ONLY))
+        SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
     return args.dlogits ? sp_check_compare(t, "dlogits", args.dlogits, r.gradient, B * classes, c->tolerance) : 0;
 }
 
@@ -188,14 +197,44 @@ static int check_squares(struct sp_check *t, const struct sp_op_case *c)
     SP_TRY(sp_check_output(t, &args.total, 1));
     SP_TRY(sp_check_run(t, run_squared_error, &args));
     SP_TRY(sp_check_compare(t, "rows", args.rows, r.rows, B, c->tolerance));
-    SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
+    if (!(c->flags & ROWS_ONLY))
+        SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
     return args.doutput ? sp_check_compare(t, "doutput", args.doutput, r.gradient, B, c->tolerance) : 0;
+}
+
+struct run_total {
+    struct sp_buffer *out, *rows;
+    int B;
+};
+
+static int run_total(void *user)
+{
+    struct run_total *r = user;
+
+    return total(sp_buffer_device(r->out), r->out, r->rows, r->B, 1 / (float)r->B);
+}
+
+static int check_total(struct sp_check *t, const struct sp_op_case *c)
+{
+    struct run_total r = { .B = c->size[0] };
+    double *rows = sp_check_input(t, &r.rows, (size_t)r.B, 0, c->size[3]), sum = 0;
+
+    if (!rows)
+        return SP_ENOMEM;
+    for (int b = 0; b < r.B; b++)
+        sum += rows[b] / r.B;
+    SP_TRY(sp_check_output(t, &r.out, 1));
+    SP_TRY(sp_check_run(t, run_total, &r));
+    return sp_check_compare(t, "total", r.out, &sum, 1, c->tolerance);
 }
 
 static int check(struct sp_check *t, const struct sp_op_case *c)
 {
     uint32_t *labels;
     int rc;
+
+    if (c->flags & TOTAL_ONLY)
+        return check_total(t, c);
 
     if (c->size[1] == 0)
         return check_squares(t, c);

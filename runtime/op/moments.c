@@ -6,6 +6,9 @@
 
 static const struct sp_kernel moments = { "moments", "optim/moments.cl" };
 
+/* Of a case: SCALED has a norm's coefficient. */
+enum { SCALED = 1 };
+
 int sp_moments(struct sp_device *device, const struct sp_moments *args)
 {
     struct sp_launch launch = { .kernel = &moments };
@@ -13,6 +16,7 @@ int sp_moments(struct sp_device *device, const struct sp_moments *args)
     if (args->count == 0)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
+    launch.check = SP_CHECK(moments, SCALED, SP_GEOMETRY_ELEMENTS);
     sp_launch_buffer(&launch, args->sum);
     sp_launch_buffer(&launch, args->squares);
     sp_launch_buffer(&launch, args->gradient);
@@ -21,8 +25,7 @@ int sp_moments(struct sp_device *device, const struct sp_moments *args)
     return sp_launch_run(device, &launch);
 }
 
-/* size: count. SCALED has a norm's coefficient. */
-enum { SCALED = 1 };
+/* size: count */
 
 static const struct sp_op_case cases[] = {
     { .name = "1", .size = { 1 }, .tolerance = 1e-6 },

@@ -8,6 +8,9 @@
 
 #define CHUNK 4096 /* elements to a slot, on every device */
 
+/* Of a case. SMALL: values and max_norm times 1e-6, where the 1e-6 in the coefficient counts. */
+enum { POISON = 1, SMALL = 2, SQUARES_ONLY = 4, FINISH_ONLY = 8 };
+
 static const struct sp_kernel norm_squares = { "norm_squares", "optim/norm_squares.cl" };
 static const struct sp_kernel norm_finish = { "norm_finish", "optim/norm_finish.cl" };
 
@@ -24,6 +27,7 @@ int sp_norm_squares(struct sp_device *device, const struct sp_norm_squares *args
         return 0;
     sp_geometry_rows(&launch, device, sp_norm_slots(args->count), 1);
     sp_launch_define(&launch, "CHUNK", CHUNK);
+    launch.check = SP_CHECK(norm, SQUARES_ONLY, SP_GEOMETRY_ELEMENTS, 33, 10);
     sp_launch_buffer(&launch, args->slots);
     sp_launch_buffer(&launch, args->in);
     sp_launch_uint(&launch, (uint32_t)args->count);
@@ -37,6 +41,7 @@ int sp_norm_finish(struct sp_device *device, const struct sp_norm_finish *args)
 
     sp_geometry_rows(&launch, device, 1, 1);
     sp_launch_define(&launch, "CHUNK", CHUNK);
+    launch.check = SP_CHECK(norm, FINISH_ONLY, 70 * CHUNK, 33, 10);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->slots);
     sp_launch_int(&launch, (int)args->slot_count);
@@ -44,8 +49,7 @@ int sp_norm_finish(struct sp_device *device, const struct sp_norm_finish *args)
     return sp_launch_run(device, &launch);
 }
 
-/* size: counts of two buffers, max_norm; SMALL: values and max_norm times 1e-6, where the 1e-6 in the coefficient counts */
-enum { POISON = 1, SMALL = 2 };
+/* size: counts of two buffers, max_norm */
 
 static const struct sp_op_case cases[] = {
     { .name = "1 and 3, no clipping", .size = { 1, 3, 0 }, .tolerance = 1e-6 },
@@ -58,6 +62,7 @@ static const struct sp_op_case cases[] = {
 };
 
 struct run {
+    unsigned flags;
     struct sp_norm_squares part[2];
     struct sp_norm_finish finish;
 };
@@ -67,17 +72,22 @@ static int run(void *user)
     struct run *r = user;
     struct sp_device *device = sp_buffer_device(r->finish.out);
 
+    if (r->flags & FINISH_ONLY)
+        return sp_norm_finish(device, &r->finish);
     SP_TRY(sp_norm_squares(device, &r->part[0]));
     SP_TRY(sp_norm_squares(device, &r->part[1]));
-    return sp_norm_finish(device, &r->finish);
+    return r->flags & SQUARES_ONLY ? 0 : sp_norm_finish(device, &r->finish);
 }
 
 static int check(struct sp_check *t, const struct sp_op_case *c)
 {
     double scale = c->flags & SMALL ? 1e-6 : 1;
-    struct run r = { .finish = { .max_norm = (float)(c->size[2] * scale) } };
+    struct run r = { .flags = c->flags, .finish = { .max_norm = (float)(c->size[2] * scale) } };
+    double *slots = sp_check_double(t, sp_norm_slots((size_t)c->size[0]) + sp_norm_slots((size_t)c->size[1]));
     double sum = 0, expected[2];
 
+    if (!slots)
+        return SP_ENOMEM;
     for (int i = 0; i < 2; i++) {
         size_t count = (size_t)c->size[i];
         double *in = sp_check_input(t, &r.part[i].in, count, -scale, scale);
@@ -88,8 +98,10 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
             in[count / 2] = NAN;
             SP_TRY(sp_check_input_values(t, &r.part[i].in, in, count));
         }
-        for (size_t k = 0; k < count; k++)
+        for (size_t k = 0; k < count; k++) {
             sum += in[k] * in[k];
+            slots[r.finish.slot_count + k / CHUNK] += in[k] * in[k];
+        }
         r.part[i].count = count;
         r.part[i].first_slot = r.finish.slot_count;
         r.finish.slot_count += sp_norm_slots(count);
@@ -98,10 +110,17 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     expected[1] = r.finish.max_norm > 0 ? (double)r.finish.max_norm / (expected[0] + 1e-6) : 1;
     if (expected[1] > 1)
         expected[1] = 1;
-    SP_TRY(sp_check_output(t, &r.finish.slots, r.finish.slot_count));
+    if (c->flags & FINISH_ONLY)
+        SP_TRY(sp_check_input_values(t, &r.finish.slots, slots, r.finish.slot_count));
+    else
+        SP_TRY(sp_check_output(t, &r.finish.slots, r.finish.slot_count));
     SP_TRY(sp_check_output(t, &r.finish.out, 2));
     r.part[0].slots = r.part[1].slots = r.finish.slots;
     SP_TRY(sp_check_run(t, run, &r));
+    if (!(c->flags & FINISH_ONLY))
+        SP_TRY(sp_check_compare(t, "slots", r.finish.slots, slots, r.finish.slot_count, c->tolerance));
+    if (c->flags & SQUARES_ONLY)
+        return 0;
     return sp_check_compare(t, "norm and coefficient", r.finish.out, expected, 2, c->tolerance);
 }
 

@@ -1,9 +1,5 @@
 #include "runtime/op/check.h"
 
-#define SP_OP(name) extern const struct sp_op sp_op_##name;
-#include "runtime/op/op.def"
-#undef SP_OP
-
 const struct sp_op *const sp_ops[] = {
 #define SP_OP(name) &sp_op_##name,
 #include "runtime/op/op.def"

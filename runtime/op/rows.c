@@ -10,12 +10,16 @@
 static const struct sp_kernel rows_gather = { "rows_gather", "embed/rows_gather.cl" };
 static const struct sp_kernel rows_scatter = { "rows_scatter", "embed/rows_scatter.cl" };
 
+/* Of a case. */
+enum { ACCUMULATE = 1, GATHER_ONLY = 2, SCATTER_ONLY = 4 };
+
 int sp_rows_gather(struct sp_device *device, const struct sp_rows_gather *args)
 {
     struct sp_launch launch = { .kernel = &rows_gather };
 
     sp_geometry_rows(&launch, device, (size_t)args->R, 8);
     sp_launch_define(&launch, "C", args->C);
+    launch.check = SP_CHECK(rows, GATHER_ONLY, 3 * SP_GEOMETRY_ROWS + 1, SP_GEOMETRY_ROWS, args->C);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->in);
     sp_launch_buffer(&launch, args->rows);
@@ -32,6 +36,8 @@ int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args
     sp_geometry_rows(&launch, device, (size_t)args->R, 8);
     sp_launch_define(&launch, "C", args->C);
     sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
+    launch.check = SP_CHECK(rows, SCATTER_ONLY | (args->accumulate ? ACCUMULATE : 0), 3 * SP_GEOMETRY_ROWS + 1, SP_GEOMETRY_ROWS,
+                            args->C);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->in);
     sp_launch_buffer(&launch, args->rows);
@@ -40,7 +46,6 @@ int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args
 }
 
 /* size: T, R, C; row r is T - 1 - r * (T / R). */
-enum { ACCUMULATE = 1 };
 
 static const struct sp_op_case cases[] = {
     { .name = "1 of 1x1", .size = { 1, 1, 1 }, .tolerance = 2e-7 },
@@ -90,8 +95,12 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
         SP_TRY(sp_check_inout(t, &scatter.out, in, T * C));
     else
         SP_TRY(sp_check_output(t, &scatter.out, T * C));
-    SP_TRY(sp_check_run(t, run_gather, &gather));
-    SP_TRY(sp_check_compare(t, "gathered", gather.out, gathered, R * C, c->tolerance));
+    if (!(c->flags & SCATTER_ONLY)) {
+        SP_TRY(sp_check_run(t, run_gather, &gather));
+        SP_TRY(sp_check_compare(t, "gathered", gather.out, gathered, R * C, c->tolerance));
+    }
+    if (c->flags & GATHER_ONLY)
+        return 0;
     SP_TRY(sp_check_run(t, run_scatter, &scatter));
     return sp_check_compare(t, "scattered", scatter.out, scattered, T * C, c->tolerance);
 }

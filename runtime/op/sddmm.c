@@ -14,6 +14,9 @@
 
 static const struct sp_kernel sddmm = { "sddmm", "sparse/sddmm.cl" };
 
+/* Of a case: positions are spread evenly, or with FEW_ROWS packed into the last rows. */
+enum { ACCUMULATE = 1, FEW_ROWS = 2 };
+
 /* Entries of a work-item: equal shares, as many for each compute unit. Sums do not depend on it. */
 static size_t share_of(const struct sp_device *device, size_t K)
 {
@@ -36,6 +39,7 @@ int sp_sddmm(struct sp_device *device, const struct sp_sddmm *args)
     sp_launch_define(&launch, "LANES", (long)lanes);
     sp_launch_define(&launch, "BLOCK", BLOCK);
     sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
+    launch.check = SP_CHECK(sddmm, args->accumulate ? ACCUMULATE : 0, 2 * PANEL + 3, 97, 101, 3 * BLOCK + 5);
     sp_launch_buffer(&launch, args->gradient);
     sp_launch_buffer(&launch, args->dyt);
     sp_launch_buffer(&launch, args->xt);
@@ -61,8 +65,7 @@ void sp_sddmm_row_starts(uint32_t *row_starts, const uint32_t *positions, size_t
     }
 }
 
-/* size: T, out, in, K. Positions are spread evenly, or with FEW_ROWS packed into the last rows. */
-enum { ACCUMULATE = 1, FEW_ROWS = 2 };
+/* size: T, out, in, K */
 
 static const struct sp_op_case cases[] = {
     { .name = "T 1, 1 of 1x1", .size = { 1, 1, 1, 1 }, .tolerance = 1e-6 },

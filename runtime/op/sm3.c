@@ -10,6 +10,9 @@
 
 static const struct sp_kernel sm3 = { "sm3", "optim/sm3.cl" };
 
+/* Of a case: DENSE has every entry; else they are spread evenly. */
+enum { SCALED = 1, DECAY = 2, DENSE = 4 };
+
 int sp_sm3(struct sp_device *device, const struct sp_sm3 *args)
 {
     struct sp_launch launch = { .kernel = &sm3 };
@@ -19,6 +22,8 @@ int sp_sm3(struct sp_device *device, const struct sp_sm3 *args)
     SP_TRY(sp_buffer_copy(args->scratch, 0, args->accumulators, 0, ((size_t)args->rows + (size_t)args->cols) * sizeof(float)));
     sp_geometry_elements(&launch, device, args->count);
     sp_launch_define(&launch, "SPARSE", args->positions != NULL);
+    launch.check = SP_CHECK(sm3, SCALED | DECAY | (args->positions ? 0 : DENSE), 97, 101,
+                            args->positions ? SP_GEOMETRY_ELEMENTS : 97 * 101);
     sp_launch_buffer(&launch, args->value);
     sp_launch_buffer(&launch, args->accumulators);
     sp_launch_buffer(&launch, args->scratch);
@@ -34,8 +39,7 @@ int sp_sm3(struct sp_device *device, const struct sp_sm3 *args)
     return sp_launch_run(device, &launch);
 }
 
-/* size: rows, cols, count. DENSE has every entry; else they are spread evenly. */
-enum { SCALED = 1, DECAY = 2, DENSE = 4 };
+/* size: rows, cols, count */
 
 static const struct sp_op_case cases[] = {
     { .name = "1 of 1x1", .size = { 1, 1, 1 }, .flags = DENSE, .tolerance = 1e-6 },

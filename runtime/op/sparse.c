@@ -10,6 +10,9 @@
 static const struct sp_kernel sparse_apply = { "sparse_apply", "sparse/sparse_apply.cl" };
 static const struct sp_kernel sparse_gather = { "sparse_gather", "sparse/sparse_gather.cl" };
 
+/* Of a case. */
+enum { APPLY_ONLY = 1, GATHER_ONLY = 2 };
+
 int sp_sparse_apply(struct sp_device *device, const struct sp_sparse_apply *args)
 {
     struct sp_launch launch = { .kernel = &sparse_apply };
@@ -17,6 +20,7 @@ int sp_sparse_apply(struct sp_device *device, const struct sp_sparse_apply *args
     if (args->count == 0)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
+    launch.check = SP_CHECK(sparse, APPLY_ONLY, 20011, SP_GEOMETRY_ELEMENTS);
     sp_launch_buffer(&launch, args->weight);
     sp_launch_buffer(&launch, args->positions);
     sp_launch_buffer(&launch, args->base);
@@ -32,6 +36,7 @@ int sp_sparse_gather(struct sp_device *device, const struct sp_sparse_gather *ar
     if (args->count == 0)
         return 0;
     sp_geometry_elements(&launch, device, args->count);
+    launch.check = SP_CHECK(sparse, GATHER_ONLY, 20011, SP_GEOMETRY_ELEMENTS);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->weight);
     sp_launch_buffer(&launch, args->positions);
@@ -50,6 +55,7 @@ static const struct sp_op_case cases[] = {
 #define STEP 7919u
 
 struct run {
+    unsigned flags;
     struct sp_sparse_apply apply;
     struct sp_sparse_gather gather;
 };
@@ -59,14 +65,15 @@ static int run(void *user)
     struct run *r = user;
     struct sp_device *device = sp_buffer_device(r->gather.out);
 
-    SP_TRY(sp_sparse_apply(device, &r->apply));
-    return sp_sparse_gather(device, &r->gather);
+    if (!(r->flags & GATHER_ONLY))
+        SP_TRY(sp_sparse_apply(device, &r->apply));
+    return r->flags & APPLY_ONLY ? 0 : sp_sparse_gather(device, &r->gather);
 }
 
 static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *positions)
 {
     size_t places = (size_t)c->size[0], count = (size_t)c->size[1];
-    struct run r = { .apply = { .count = count }, .gather = { .count = count } };
+    struct run r = { .flags = c->flags, .apply = { .count = count }, .gather = { .count = count } };
     double *base = sp_check_input(t, &r.apply.base, count, -1, 1), *delta = sp_check_input(t, &r.apply.delta, count, -1, 1);
     double *weight = sp_check_double(t, places), *gathered = sp_check_double(t, count);
 
@@ -77,7 +84,9 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     SP_TRY(sp_check_inout(t, &r.apply.weight, weight, places));
     for (size_t k = 0; k < count; k++) {
         positions[k] = (uint32_t)(k * STEP % places);
-        weight[positions[k]] = gathered[k] = base[k] + delta[k];
+        if (!(c->flags & GATHER_ONLY))
+            weight[positions[k]] = base[k] + delta[k];
+        gathered[k] = weight[positions[k]];
     }
     SP_TRY(sp_check_input_words(t, &r.apply.positions, positions, count));
     SP_TRY(sp_check_output(t, &r.gather.out, count));
@@ -85,7 +94,7 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     r.gather.positions = r.apply.positions;
     SP_TRY(sp_check_run(t, run, &r));
     SP_TRY(sp_check_compare(t, "weight", r.apply.weight, weight, places, c->tolerance));
-    return sp_check_compare(t, "gathered", r.gather.out, gathered, count, c->tolerance);
+    return c->flags & APPLY_ONLY ? 0 : sp_check_compare(t, "gathered", r.gather.out, gathered, count, c->tolerance);
 }
 
 static int check(struct sp_check *t, const struct sp_op_case *c)

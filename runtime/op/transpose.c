@@ -23,6 +23,7 @@ int sp_transpose(struct sp_device *device, const struct sp_transpose *args)
     launch.global[0] = (size_t)sp_transpose_stride(args->T) / PANEL * lanes;
     launch.global[1] = lanes > 1 ? ((size_t)args->C + COLUMNS - 1) / COLUMNS : 1;
     sp_launch_define(&launch, "LANES", (long)lanes);
+    launch.check = SP_CHECK(transpose, 0, 2 * PANEL + 3, 37);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->in);
     sp_launch_int(&launch, args->T);

@@ -4,6 +4,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/op/op.h"
 #include "runtime/train/data.h"
 #include "runtime/train/head.h"
 #include "runtime/train/load.h"
@@ -85,6 +86,7 @@ int sp_run_open(struct sp_run *run)
         SP_TRY(sp_run_recall(run));
     SP_TRY(open_model(run));
     SP_TRY(sp_device_open(&run->device, run->config->device));
+    SP_TRY(sp_kernel_set_checking(run->device, true));
     sp_log(SP_LOG_INFO, "device: %s (%s)", sp_device_info(run->device)->name, sp_device_info(run->device)->platform);
     return 0;
 }

@@ -30,3 +30,16 @@ tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_trained_move,--wrap=sp_op
 	-Wl,--wrap=sp_kernel_build_recorded,--wrap=sp_build_program
 TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
 	tests/train/test_accumulation tests/train/test_not_finite tests/train/test_train
+
+# Every kernel wrong in every way, on a driver made for it: a shared library, hence the name.
+check_PROGRAMS += tests/support/fake_cl.so
+tests_support_fake_cl_so_SOURCES = tests/support/fake_cl.c
+tests_support_fake_cl_so_CFLAGS = $(AM_CFLAGS) -fPIC
+tests_support_fake_cl_so_LDFLAGS = -shared
+tests_support_fake_cl_so_LDADD = -ldl
+check_PROGRAMS += tests/train/test_self_test
+tests_train_test_self_test_SOURCES = tests/train/test_self_test.c tests/model/program.c tests/model/program.h \
+	tests/unit/device_support.h
+tests_train_test_self_test_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+tests_train_test_self_test_LDFLAGS = -Wl,--wrap=sp_trained_before_step,--wrap=sp_check_before_use
+TESTS += tests/train/test_self_test

@@ -10,6 +10,11 @@ tests_unit_test_lanes_SOURCES = tests/unit/test_lanes.c tests/unit/device_suppor
 tests_unit_test_lanes_LDADD = $(tests_unit_test_kernel_LDADD)
 TESTS += tests/unit/test_lanes tests/unit/test_lanes-intel tests/unit/test_lanes-rusticl tests/unit/test_lanes-oclgrind
 
+check_PROGRAMS += tests/unit/test_kernel_check
+tests_unit_test_kernel_check_SOURCES = tests/unit/test_kernel_check.c tests/unit/device_support.h
+tests_unit_test_kernel_check_LDADD = $(tests_unit_test_kernel_LDADD)
+TESTS += tests/unit/test_kernel_check
+
 # Every driver call and every allocation fails once.
 check_PROGRAMS += tests/unit/test_device_faults
 tests_unit_test_device_faults_SOURCES = tests/unit/test_device_faults.c tests/unit/device_support.h
