@@ -1,4 +1,6 @@
 /* speft-cl devices: every device with what its driver says and what small kernels showed. */
+#include "frontends/cli/devices.h"
+
 #include "frontends/cli/command.h"
 #include "frontends/cli/terminal.h"
 #include "runtime/base/error.h"
@@ -90,8 +92,7 @@ static int print_json(const struct sp_device_info *list, size_t count, size_t ch
     return rc < 0 || text ? rc : sp_error(SP_ENOMEM, "out of memory");
 }
 
-/* Drivers that are installed and find nothing to drive, or are not there in truth. */
-static int print_idle(void)
+int sp_devices_print_idle(void)
 {
     char *names;
 
@@ -114,7 +115,7 @@ static int print_list(const struct sp_device_info *list, size_t count, size_t ch
 {
     for (size_t i = 0; i < count; i++)
         print_device(&list[i], i == chosen);
-    return print_idle();
+    return sp_devices_print_idle();
 }
 
 static int run(const struct sp_arguments *arguments)

@@ -1,5 +1,6 @@
 /* speft-cl: finds the command, runs it, turns its result into an exit code. */
 #include "frontends/cli/command.h"
+#include "frontends/cli/doctor.h"
 #include "frontends/cli/progress.h"
 #include "frontends/cli/terminal.h"
 #include "runtime/base/error.h"
@@ -130,6 +131,8 @@ int main(int argc, char **argv)
     if (sp_kernel_worker(argc, argv, &rc))
         return rc;
     install_signals();
+    if (sp_doctor_worker(argc, argv, &rc))
+        return rc;
     rc = dispatch(argc, argv);
     if (rc == 0)
         return EXIT_SUCCESS;

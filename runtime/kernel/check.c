@@ -104,8 +104,7 @@ static int check(struct sp_device *device, struct sp_table *table, struct sp_fun
 
 int sp_check_before_use(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
 {
-    if (table->testing)
-        entry->ran = true;
+    entry->ran = true;
     if (!table->checking || table->testing || is_checked(table, entry))
         return 0;
     return check(device, table, entry);
@@ -118,8 +117,8 @@ int sp_check_recorded(struct sp_device *device, struct sp_table *table)
     for (struct sp_function_entry *e = table->first; table->checking && e; e = e->next)
         count += e->wanted && !is_checked(table, e);
     if (count)
-        sp_log(SP_LOG_INFO, "checking %zu kernels of %s against double precision, once for each binary", count,
-               sp_device_info(device)->name);
+        sp_log(SP_LOG_INFO, "checking %zu kernel%s of %s against double precision, once for each binary", count,
+               count > 1 ? "s" : "", sp_device_info(device)->name);
     for (struct sp_function_entry *e = table->first; count && e; e = e->next) {
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted");
@@ -127,6 +126,19 @@ int sp_check_recorded(struct sp_device *device, struct sp_table *table)
             SP_TRY(check(device, table, e));
     }
     return 0;
+}
+
+void sp_kernel_take_launched(struct sp_device *device, char *names, size_t size)
+{
+    const struct sp_table *table = sp_device_attachment(device);
+    size_t length = 0;
+
+    names[0] = '\0';
+    for (struct sp_function_entry *e = table ? table->first : NULL; e; e = e->next) {
+        if (e->ran && !strstr(names, e->kernel) && length < size)
+            length += (size_t)snprintf(names + length, size - length, "%s%s", length ? " " : "", e->kernel);
+        e->ran = false;
+    }
 }
 
 int sp_kernel_set_checking(struct sp_device *device, bool on)

@@ -75,6 +75,9 @@ int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch);
 /* Whether kernels are checked: off for a device that was just opened. */
 int sp_kernel_set_checking(struct sp_device *device, bool on);
 
+/* The names of the kernels that were launched since the last call, parted by blanks. */
+void sp_kernel_take_launched(struct sp_device *device, char *names, size_t size);
+
 /* Compiles every noted program that is not built, several at a time, then checks what is to be checked; the first failure is
  * reported, with the driver's log. A kernel that computes wrong numbers is SP_ENUMERIC naming device, driver, kernel and number. */
 int sp_kernel_build_recorded(struct sp_device *device);

@@ -29,7 +29,7 @@ struct sp_function_entry {
     size_t program;               /* position in programs */
     struct sp_function *function; /* NULL: noted, not created */
     struct sp_launch_check check;
-    bool checked, wanted, ran;      /* check.h; wanted: by more than a case; ran: in the case of now */
+    bool checked, wanted, ran;      /* check.h; wanted: by more than a case; ran: of late */
     struct sp_function_entry *next; /* in the order of their first launches */
 };
 

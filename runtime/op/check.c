@@ -145,6 +145,8 @@ static int check_block(const struct block *block, const uint32_t *after, size_t 
 
 static int run_once(struct sp_check *check, int (*run)(void *user), void *user)
 {
+    if (sp_device_recording(check->device)) /* kernels are only noted */
+        return run(user);
     for (size_t i = 0; i < check->block_count; i++)
         if (check->blocks[i].written)
             SP_TRY(sp_buffer_write(check->blocks[i].root, 0, check->blocks[i].before, root_words(&check->blocks[i]) * 4));
@@ -220,6 +222,8 @@ int sp_check_compare(struct sp_check *check, const char *name, struct sp_buffer 
     const struct block *block = check->blocks;
     double scale = scale_of(expected, count);
 
+    if (sp_device_recording(check->device))
+        return 0;
     while (block < check->blocks + check->block_count && block->view != buffer)
         block++;
     if (block == check->blocks + check->block_count || !block->ran || block->count < count)
@@ -241,7 +245,7 @@ static int run_case(struct sp_device *device, const struct sp_op *op, const stru
     struct sp_check check = { .device = device };
     int rc = op->check(&check, c);
 
-    if (rc == 0 && must_see && !check.sees)
+    if (rc == 0 && must_see && !check.sees && !sp_device_recording(device))
         rc = sp_error(SP_EINVAL, "the case cannot fail: results 5 %% off would pass");
     if (rc < 0)
         sp_error_context(rc, "%s, case %s", op->name, c->name);

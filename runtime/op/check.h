@@ -58,7 +58,7 @@ extern const struct sp_op *const sp_ops[];
 extern const size_t sp_op_count;
 
 /* Runs one case on the device: 0, or an error whose message says op, case, element, got and expected. A case in which results that
- * are 5 % too large would pass is SP_EINVAL. */
+ * are 5 % too large would pass is SP_EINVAL. In recording mode (device.h) its kernels are noted, and nothing is compared. */
 int sp_check_case(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c);
 
 /* What a launch notes: the case of sp_op_<op> with these flags and sizes. */

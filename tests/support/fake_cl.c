@@ -218,7 +218,7 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
 
     real.clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
     log_name(name);
-    if (!mode || !is_chosen(name))
+    if (!mode || !mode[0] || !is_chosen(name))
         return real.clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, waits, wait, event);
     if (strcmp(mode, "scale") == 0 || strcmp(mode, "poison") == 0)
         return launch_and_spoil(queue, kernel, dimensions, offset, global, local, event, mode[0] == 'p');

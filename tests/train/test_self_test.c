@@ -34,15 +34,25 @@ struct names {
 };
 
 static struct names seen[2]; /* by geometry: launched by a run, and then made wrong in every way */
+static int lanes;            /* of the geometry of now */
 static bool stepping;        /* the run is at its first step, or past it */
+static struct names *probed; /* where not NULL: kernels that a run's recording has, and that were then made wrong in every way */
 
 static const char *const modes[] = { "skip", "cut", "scale", "poison" };
+enum { MODES = sizeof modes / sizeof *modes };
 
-static bool add_name(struct names *names, const char *name)
+static bool has_name(const struct names *names, const char *name)
 {
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->name[i], name) == 0)
-            return false;
+            return true;
+    return false;
+}
+
+static bool add_name(struct names *names, const char *name)
+{
+    if (has_name(names, name))
+        return false;
     assert_true(names->count < NAMES && strlen(name) < sizeof names->name[0]);
     snprintf(names->name[names->count++], sizeof names->name[0], "%s", name);
     return true;
@@ -67,6 +77,44 @@ int __wrap_sp_check_before_use(struct sp_device *device, struct sp_table *table,
     if (stepping && !entry->checked)
         fail_msg("%s (%s) was not checked before the first step", entry->kernel, table->programs[entry->program].defines);
     return __real_sp_check_before_use(device, table, entry);
+}
+
+int __real_sp_kernel_build_recorded(struct sp_device *device);
+int __wrap_sp_kernel_build_recorded(struct sp_device *device);
+
+/* A driver that does `victim` wrong in the way `mode` from now on; NULL, NULL: all right again. */
+static void spoil(const char *victim, const char *mode)
+{
+    setenv("FAKE_CL_KERNEL", victim ? victim : "", 1);
+    setenv("FAKE_CL_MODE", mode ? mode : "", 1);
+}
+
+/* The message at hand names the kernel. */
+static void check_message(const char *kernel)
+{
+    char expected[160];
+
+    snprintf(expected, sizeof expected, "computes wrong numbers: kernel %s (", kernel);
+    assert_contains(sp_error_message(), expected);
+}
+
+/* Each kernel that the plan noted is wrong in turn; one that has been caught is checked again, one that passed is not. */
+int __wrap_sp_kernel_build_recorded(struct sp_device *device)
+{
+    for (struct sp_function_entry *e = probed ? sp_table_of(device)->first : NULL; e; e = e->next) {
+        if (!e->wanted || e->checked || strcmp(e->kernel, "CLBlastSgemm") == 0 || has_name(&seen[lanes > 1], e->kernel) ||
+            !add_name(probed, e->kernel))
+            continue;
+        for (size_t m = 0; m < MODES; m++) {
+            spoil(e->kernel, modes[m]);
+            if (__real_sp_kernel_build_recorded(device) != SP_ENUMERIC)
+                fail_msg("%s, %s: not noticed", e->kernel, modes[m]);
+            check_message(e->kernel);
+        }
+    }
+    if (probed)
+        spoil(NULL, NULL);
+    return __real_sp_kernel_build_recorded(device);
 }
 
 /* ---- runs ----------------------------------------------------------------------------------------------------------------- */
@@ -110,19 +158,16 @@ static int train(const char *path, struct names *names)
 /* A run in which the driver does `victim` wrong in the way `mode` ends before its first step and names `kernel`. */
 static void disturb(const char *path, const char *victim, const char *kernel, const char *mode)
 {
-    char expected[160];
     int rc;
 
-    snprintf(expected, sizeof expected, "computes wrong numbers: kernel %s (", kernel);
     forget_verdicts();
-    setenv("FAKE_CL_KERNEL", victim, 1);
-    setenv("FAKE_CL_MODE", mode, 1);
+    spoil(victim, mode);
     rc = train(path, NULL);
-    unsetenv("FAKE_CL_MODE");
+    spoil(NULL, NULL);
     if (rc == 0 || stepping)
         fail_msg("%s, %s: %s", victim, mode, rc == 0 ? "not noticed" : "noticed after the first step began");
     assert_int_equal(rc, SP_ENUMERIC);
-    assert_contains(sp_error_message(), expected);
+    check_message(kernel);
     assert_false(sp_fs_exists(program_path("run/adapter")));
 }
 
@@ -135,7 +180,7 @@ static void disturb_clblast(const char *path, const char *log)
     assert_non_null(file);
     while (fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
-        for (size_t m = 0; line[0] >= 'A' && line[0] <= 'Z' && m < sizeof modes / sizeof *modes; m++)
+        for (size_t m = 0; line[0] >= 'A' && line[0] <= 'Z' && m < MODES; m++)
             disturb(path, line, "CLBlastSgemm", modes[m]);
     }
     fclose(file);
@@ -153,14 +198,13 @@ static void listen(enum sp_log_level level, const char *text, void *user)
 static void check_verdicts(const char *path)
 {
     sp_log_set_sink(listen, NULL);
-    setenv("FAKE_CL_KERNEL", "norm_finish", 1);
-    setenv("FAKE_CL_MODE", "scale", 1);
+    spoil("norm_finish", "scale");
     assert_ok(train(path, NULL));
     assert_int_equal(said, 0);
-    unsetenv("FAKE_CL_MODE");
+    spoil(NULL, NULL);
     forget_verdicts();
     assert_ok(train(path, NULL));
-    assert_int_equal(said, 1);
+    assert_true(said > 0);
     sp_log_set_sink(NULL, NULL);
 }
 
@@ -176,7 +220,7 @@ static void test_setting(void **state)
     const char *source = program_source("tests/data/reference/%s", setting->data), *path;
     const char *log = program_path("%s.log", setting->name);
     json_t *options = json_loads(setting->options, 0, NULL);
-    struct names names = { 0 }, *known = &seen[setting->lanes > 1];
+    struct names names = { 0 }, noted = { 0 }, *known = &seen[setting->lanes > 1];
 
     assert_non_null(options);
     json_object_set_new(options, "model_name_or_path", json_string(source));
@@ -189,10 +233,13 @@ static void test_setting(void **state)
     path = program_write("config.json", options);
     json_decref(options);
 
-    sp_geometry_override(setting->lanes);
+    lanes = setting->lanes;
+    sp_geometry_override(lanes);
     forget_verdicts();
     setenv("FAKE_CL_LOG", log, 1);
+    probed = &noted;
     assert_ok(train(path, &names));
+    probed = NULL;
     unsetenv("FAKE_CL_LOG");
     assert_true(stepping);
     if (strcmp(setting->name, "static") == 0)
@@ -207,8 +254,8 @@ static void test_setting(void **state)
             disturb_clblast(path, log);
             continue;
         }
-        for (size_t m = 0; m < sizeof modes / sizeof *modes; m++)
-            disturb(path, names.name[i], names.name[i], modes[m]);
+        for (size_t m = has_name(&noted, names.name[i]) ? MODES - 1 : 0; m < MODES; m++) /* every way, if it has not been so yet */
+            disturb(path, names.name[i], names.name[i], modes[(i + m) % MODES]);
     }
     sp_geometry_override(0);
 }

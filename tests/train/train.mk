@@ -41,5 +41,6 @@ check_PROGRAMS += tests/train/test_self_test
 tests_train_test_self_test_SOURCES = tests/train/test_self_test.c tests/model/program.c tests/model/program.h \
 	tests/unit/device_support.h
 tests_train_test_self_test_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
-tests_train_test_self_test_LDFLAGS = -Wl,--wrap=sp_trained_before_step,--wrap=sp_check_before_use
+tests_train_test_self_test_LDFLAGS = -Wl,--wrap=sp_trained_before_step,--wrap=sp_check_before_use \
+	-Wl,--wrap=sp_kernel_build_recorded
 TESTS += tests/train/test_self_test

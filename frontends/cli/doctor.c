@@ -1,0 +1,292 @@
+/* speft-cl doctor: every op on every device against double precision, and what each device can do. */
+#include "frontends/cli/doctor.h"
+
+#include "frontends/cli/command.h"
+#include "frontends/cli/devices.h"
+#include "frontends/cli/terminal.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/device/device.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LINE_SIZE = 8192, FIELDS = 4, CRASHES = 3 }; /* after so many crashes, or a hang, the rest of a device's cases is not tried */
+
+extern char **environ;
+
+/* A device's examination. */
+struct patient {
+    const struct sp_device_info *info;
+    bool all;
+    int limit; /* seconds for a case */
+    pid_t pid;
+    int fd;
+    char line[LINE_SIZE];
+    size_t length;             /* of what has come of the next line */
+    size_t cases, done, wrong; /* cases there are, are judged, are bad */
+    size_t other;              /* those of `done` that are not for this device */
+    size_t next;               /* the case to begin with after a crash */
+    int crashes;
+    bool building; /* kernels, ahead of their cases */
+    char name[256]; /* the case of now; "" between cases */
+    bool ended, failed, hangs;
+};
+
+static int start(struct patient *p)
+{
+    char index[16], first[24], path[4096], name[sizeof p->info->name];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    char *argv[] = { path, (char[]){ SP_DOCTOR_WORKER }, index, name, first, p->all ? (char[]){ "1" } : (char[]){ "0" },
+                     p->crashes ? (char[]){ "0" } : (char[]){ "1" }, NULL };
+    posix_spawn_file_actions_t actions;
+    int ends[2], rc;
+
+    if (length <= 0 || pipe(ends) < 0)
+        return sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
+    path[length] = '\0';
+    snprintf(index, sizeof index, "%d", p->info->index);
+    memcpy(name, p->info->name, sizeof name);
+    snprintf(first, sizeof first, "%zu", p->next);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addclose(&actions, ends[0]);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    if (ends[1] != STDOUT_FILENO)
+        posix_spawn_file_actions_addclose(&actions, ends[1]);
+    rc = posix_spawn(&p->pid, path, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (rc != 0) {
+        close(ends[0]);
+        return sp_error(SP_EIO, "cannot start a process: %s", strerror(rc));
+    }
+    p->fd = ends[0];
+    p->length = 0;
+    p->name[0] = '\0';
+    p->building = false;
+    return 0;
+}
+
+/* Ends the worker, which is killed unless it has come to its end; what it ended with. */
+static int stop(struct patient *p)
+{
+    int status = 0;
+
+    close(p->fd);
+    if (!p->ended)
+        kill(p->pid, SIGKILL);
+    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+static void print_speed(const char *name, const char *number, const char *unit, const char *words)
+{
+    sp_terminal_print("   %-7s %s %s (%s)", name, number, unit, words);
+}
+
+/* One line of the worker's. */
+static void take(struct patient *p, char *line)
+{
+    const char *field[FIELDS] = { line, "", "", "" };
+
+    for (int i = 1; i < FIELDS && (line = strchr(line, '\t')); i++) {
+        *line++ = '\0';
+        field[i] = line;
+    }
+    if (strcmp(field[0], "count") == 0) {
+        p->cases = strtoull(field[1], NULL, 10);
+    } else if (strcmp(field[0], "build") == 0) {
+        p->building = true;
+    } else if (strcmp(field[0], "case") == 0) {
+        p->building = false;
+        snprintf(p->name, sizeof p->name, "%s", field[2]);
+        p->next = strtoull(field[1], NULL, 10) + 1;
+    } else if (strcmp(field[0], "speed") == 0) {
+        print_speed("speed", field[1], "GFLOPS", field[2]);
+    } else if (strcmp(field[0], "stream") == 0) {
+        print_speed("memory", field[1], "GB/s", field[2]);
+    } else if (strcmp(field[0], "failed") == 0) {
+        sp_terminal_print("   failed: %s", field[1]);
+        p->failed = true;
+    } else if (strcmp(field[0], "end") == 0) {
+        p->ended = true;
+    } else {
+        bool good = strcmp(field[0], "good") == 0, wrong = strcmp(field[0], "wrong") == 0;
+
+        if (wrong)
+            sp_terminal_print("   WRONG   %s; kernels: %s", field[3], field[2]);
+        else if (p->all)
+            sp_terminal_print("   %-7s %s; %s%s", good ? "good" : "other", p->name, good ? "kernels: " : "not for this device: ", field[2]);
+        p->done++;
+        p->wrong += wrong;
+        p->other += !good && !wrong;
+        p->name[0] = '\0';
+    }
+    fflush(stdout);
+}
+
+/* Takes what has come; false when the worker's end is closed. */
+static bool receive(struct patient *p)
+{
+    ssize_t n = read(p->fd, p->line + p->length, sizeof p->line - 1 - p->length);
+    char *line = p->line, *end;
+
+    if (n < 0)
+        return errno == EINTR;
+    if (n == 0)
+        return false;
+    p->length += (size_t)n;
+    p->line[p->length] = '\0';
+    while ((end = strchr(line, '\n'))) {
+        *end = '\0';
+        take(p, line);
+        line = end + 1;
+    }
+    p->length = (size_t)(p->line + p->length - line);
+    if (p->length == sizeof p->line - 1)
+        p->length = 0; /* no line of a worker's is so long */
+    memmove(p->line, line, p->length);
+    return true;
+}
+
+/* What the worker had in hand when it crashed or hung. */
+static void lose(struct patient *p, const char *how)
+{
+    p->crashes++;
+    if (p->building && p->crashes == 1 && !p->hangs) /* the case that needs the kernel will tell more */
+        return;
+    sp_terminal_print("   WRONG   %s: %s", p->name[0] ? p->name : "outside the cases", how);
+    fflush(stdout);
+    p->done += p->name[0] != '\0';
+    p->wrong++;
+    p->failed = p->failed || !p->name[0];
+}
+
+/* Follows a worker to its end, or to that of the driver. */
+static int follow(struct patient *p)
+{
+    double heard = sp_clock_now();
+    bool open = true;
+    char how[96];
+    int status;
+
+    while (open && !p->hangs && !p->ended && !sp_interrupted()) {
+        struct pollfd ready = { .fd = p->fd, .events = POLLIN };
+
+        if (poll(&ready, 1, 100) > 0) {
+            open = receive(p);
+            heard = sp_clock_now();
+        }
+        p->hangs = sp_clock_now() - heard > p->limit;
+    }
+    status = stop(p);
+    if (sp_interrupted())
+        return sp_error(SP_EINTR, "interrupted");
+    if (p->ended)
+        return 0;
+    if (p->hangs)
+        snprintf(how, sizeof how, "not done after %d seconds (--timeout)", p->limit);
+    else if (WIFSIGNALED(status))
+        snprintf(how, sizeof how, "the driver crashed (signal %d)", WTERMSIG(status));
+    else
+        snprintf(how, sizeof how, "the driver crashed or ended the process");
+    lose(p, how);
+    return 0;
+}
+
+/* Examines one device; *bad says whether something is wrong with it. */
+static int examine(bool *bad, const struct sp_device_info *info, bool all, int limit)
+{
+    struct patient p = { .info = info, .all = all, .limit = limit };
+
+    sp_terminal_print("%d: %s (%s %s)", info->index, info->name, info->platform, info->driver);
+    fflush(stdout);
+    do {
+        SP_TRY(start(&p));
+        SP_TRY(follow(&p));
+    } while (!p.ended && !p.failed && !p.hangs && p.crashes < CRASHES);
+    *bad = p.wrong > 0 || p.failed;
+    if (p.wrong)
+        sp_terminal_print("   verdict do not use it: %zu of %zu cases are wrong%s", p.wrong, p.cases,
+               p.done < p.cases ? ", and the rest was not tried" : "");
+    else if (p.failed)
+        sp_terminal_print("   verdict do not use it");
+    else
+        sp_terminal_print("   verdict good: %zu cases agree with double precision", p.done - p.other);
+    return 0;
+}
+
+static int read_limit(int *out, const char *text)
+{
+    long long seconds = 300; /* llvmpipe takes minutes to compile one kernel */
+
+    if (text && (!sp_text_int(text, &seconds) || seconds < 1 || seconds > 86400))
+        return sp_error(SP_ECONFIG, "--timeout is \"%s\"; it takes seconds, from 1 to 86400", text);
+    *out = (int)seconds;
+    return 0;
+}
+
+static int examine_all(const struct sp_device_info *list, size_t count, const struct sp_arguments *arguments)
+{
+    const char *spec = sp_argument(arguments, "device");
+    size_t chosen = count, examined = 0, bad_devices = 0;
+    int limit = 0;
+
+    SP_TRY(read_limit(&limit, sp_argument(arguments, "timeout")));
+    if (spec)
+        SP_TRY(sp_device_choose(&chosen, list, count, spec));
+    for (size_t i = 0; i < count; i++) {
+        bool bad;
+
+        if (spec && i != chosen)
+            continue;
+        SP_TRY(examine(&bad, &list[i], sp_argument(arguments, "all") != NULL, limit));
+        examined++;
+        bad_devices += bad;
+    }
+    if (bad_devices)
+        return sp_error(SP_ENUMERIC, "%zu of %zu device%s cannot be trusted; see above. Update the driver, or choose another device "
+                                     "with --device", bad_devices, examined, examined > 1 ? "s" : "");
+    return 0;
+}
+
+static int run(const struct sp_arguments *arguments)
+{
+    struct sp_device_info *list;
+    size_t count;
+    int rc;
+
+    SP_TRY(sp_device_list(&list, &count)); /* its message says what to install */
+    rc = examine_all(list, count, arguments);
+    free(list);
+    if (rc == 0 && !sp_argument(arguments, "device"))
+        rc = sp_devices_print_idle();
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "device", "SPEC", "examine this device only; all of them otherwise", NULL },
+    { "all", NULL, "run the large cases too, and print a line for each case and its kernels", NULL },
+    { "timeout", "SECONDS", "how long one case may take before its driver is given up (300)", NULL },
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_doctor = {
+    .name = "doctor",
+    .usage = "[--device SPEC] [--all]",
+    .summary = "check every kernel on every device, and measure the devices",
+    .flags = flags,
+    .run = run,
+};
