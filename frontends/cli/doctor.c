@@ -165,8 +165,10 @@ static bool receive(struct patient *p)
 static void lose(struct patient *p, const char *how)
 {
     p->crashes++;
-    if (p->building && p->crashes == 1 && !p->hangs) /* the case that needs the kernel will tell more */
+    if (p->building && p->crashes == 1) { /* the case that needs the kernel will tell more */
+        p->hangs = false;
         return;
+    }
     sp_terminal_print("   WRONG   %s: %s", p->name[0] ? p->name : "outside the cases", how);
     fflush(stdout);
     p->done += p->name[0] != '\0';
