@@ -4,9 +4,9 @@
  *
  * What a file is, where nobody says so, is found out from its first thousand rows (layout.h):
  *
- * The delimiter is the one that the file's name stands for; another of , ; | and tab is taken where the file's own
- * does not split its rows alike and the other does. Where two would do, or a row disagrees, it is refused with the
- * delimiters named.
+ * The delimiter is the one that a first line "sep=;" says, as Excel writes it, else that the file's name stands for; another
+ * of , ; | and tab is taken where the file's own does not split its rows alike and the other does. Where two would do, or a
+ * row disagrees, it is refused with the delimiters named. Without labels a text is not cut at what may be its punctuation.
  *
  * A header is one that a name asked for says (by an option, or by what training used), or an option of training for a
  * file of as many columns, else as header.c guesses it.

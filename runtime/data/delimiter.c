@@ -1,7 +1,7 @@
 /*
- * The delimiter of a csv or tsv file. Its name stands for one; but spreadsheets save .csv with semicolons, and commas come in a
- * .tsv. Another delimiter is taken where the file's own does not split its rows and the other splits all of them alike; where it is
- * not that clear, the delimiters are named and one must be set.
+ * The delimiter of a csv or tsv file. Excel's line "sep=;" says it (reader.c). Else the file's name stands for one; but spreadsheets
+ * save .csv with semicolons, and commas come in a .tsv. Another delimiter is taken where the file's own does not split its rows and
+ * the other splits all of them alike; where it is not that clear, the delimiters are named and one must be set.
  */
 #include "runtime/data/layout.h"
 
@@ -26,6 +26,8 @@ struct trial {
     size_t odd_line, odd_columns;
     bool comma_numbers;           /* its fields hold commas, all of them between digits */
     bool named;                   /* a field of the first row is a column's name that is asked for or known */
+    bool spaced;                  /* a blank begins every field but the first ones: punctuation of a text stands so */
+    size_t of_head;               /* rows with a field that is one of the head's classes */
 };
 
 static bool agrees(const struct trial *t)
@@ -53,6 +55,20 @@ static bool is_named(const char *field, const struct sp_dataset_options *options
     return sp_header_is_known(field);
 }
 
+/* Whether the field is one of the head's classes, but for blanks around it. */
+static bool is_class(const struct sp_field *field, const struct sp_labels *labels)
+{
+    const char *text = field->text + strspn(field->text, " ");
+    size_t length = strlen(text);
+
+    while (length && text[length - 1] == ' ')
+        length--;
+    for (size_t i = 0; labels && i < labels->count; i++)
+        if (strlen(labels->names[i]) == length && memcmp(labels->names[i], text, length) == 0)
+            return true;
+    return false;
+}
+
 /* Counts the field's commas, and those of them that stand between digits. */
 static void count_commas(const struct sp_field *field, size_t *commas, size_t *between)
 {
@@ -66,6 +82,18 @@ static void count_commas(const struct sp_field *field, size_t *commas, size_t *b
     }
 }
 
+static void look_at(struct trial *t, const struct sp_row *row, const struct sp_dataset_options *options)
+{
+    bool of_head = false;
+
+    for (size_t i = 0; i < row->count; i++) {
+        t->named |= t->rows == 1 && is_named(row->fields[i].text, options);
+        t->spaced &= i == 0 || row->fields[i].text[0] == ' ';
+        of_head |= is_class(&row->fields[i], options->labels);
+    }
+    t->of_head += of_head;
+}
+
 /* Reads the first rows by a delimiter. */
 static int try_delimiter(struct trial *t, struct sp_reader *reader, const struct sp_dataset_options *options, char delimiter)
 {
@@ -74,7 +102,7 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, const struct
     struct sp_row row;
     int rc;
 
-    *t = (struct trial){ .delimiter = delimiter };
+    *t = (struct trial){ .delimiter = delimiter, .spaced = true };
     rc = sp_reader_restart(reader, &by);
     reader->any_width = true;
     while (rc >= 0 && t->rows < SP_SAMPLE_ROWS && sp_reader_offset(reader) < SP_SAMPLE_BYTES) {
@@ -82,10 +110,9 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, const struct
         if (rc <= 0)
             break;
         t->rows++;
-        for (size_t i = 0; i < row.count; i++) {
+        for (size_t i = 0; i < row.count; i++)
             count_commas(&row.fields[i], &commas, &between);
-            t->named |= t->rows == 1 && is_named(row.fields[i].text, options);
-        }
+        look_at(t, &row, options);
         if (t->rows == 1)
             t->columns = row.count;
         if (row.count != t->columns) {
@@ -122,13 +149,45 @@ static int unclear(const struct sp_reader *reader, const struct trial *own, cons
                     other->columns, other->odd_line, rest);
 }
 
-/* Whether a delimiter may be taken in place of the file's own. A file of one column is as it should be where no labels are needed,
- * unless the other delimiter gives it a header, or stands as often in each of several rows: which commas may do in texts. */
+/* Whether training used the delimiter that this file's name stands for. */
+static bool is_trainings(const struct trial *own, const struct sp_dataset_options *options)
+{
+    return options->remembered && options->remembered->delimiter == own->delimiter;
+}
+
+/* Whether a delimiter may be taken in place of the file's own, which does not split its rows. A file of one column is as it should be
+ * where no labels are needed, unless the other delimiter gives it a header or the head's classes; or it stands as often in each of
+ * several rows, which commas and punctuation may do in texts, and where training used the file's own, no other is expected. */
 static bool may_replace(const struct trial *other, const struct trial *own, const struct sp_dataset_options *options)
 {
+    bool classes = other->of_head == other->rows || (other->of_head > 1 && other->of_head + 1 == other->rows);
+
     if (!agrees(other))
         return false;
-    return other->named || !options->no_labels || own->odd_line || (other->rows >= SEVERAL && other->delimiter != ',');
+    if (other->named || classes || !options->no_labels)
+        return true;
+    if (other->spaced)
+        return false;
+    return own->odd_line || (other->rows >= SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
+}
+
+/* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be those of texts
+ * or of numbers, and no text has a tab in each row; a .tsv is what it is called. */
+enum rival { KEEP_OWN, TAKE_OTHER, ASK };
+
+static enum rival compare(const struct trial *own, const struct trial *other, const struct sp_dataset_options *options)
+{
+    if (own->delimiter != ',' || !agrees(other))
+        return KEEP_OWN;
+    if (other->comma_numbers)
+        return TAKE_OTHER;
+    if (other->delimiter == '\t')
+        return ASK;
+    if (own->named != other->named)
+        return own->named ? KEEP_OWN : TAKE_OTHER;
+    if (other->spaced)
+        return KEEP_OWN; /* the punctuation of a text */
+    return is_trainings(own, options) && !own->spaced ? KEEP_OWN : ASK;
 }
 
 static int choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options)
@@ -147,15 +206,17 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, const stru
     }
     SP_TRY(try_delimiter(&own, reader, options, first));
     for (size_t i = 0; i < CANDIDATES; i++) {
+        enum rival rival = TAKE_OTHER;
+
         if (candidates[i] == first)
             continue;
         SP_TRY(try_delimiter(&other, reader, options, candidates[i]));
-        if (agrees(&own)) { /* still: of a .csv, commas may be those of numbers, and no text has a tab in each row */
-            if (first != ',' || !agrees(&other) || (!other.comma_numbers && other.delimiter != '\t'))
-                continue;
-            if (!other.comma_numbers)
-                return ambiguous(reader, first, other.delimiter);
-        }
+        if (agrees(&own))
+            rival = compare(&own, &other, options);
+        if (rival == ASK)
+            return ambiguous(reader, first, other.delimiter);
+        if (rival == KEEP_OWN)
+            continue;
         if (may_replace(&other, &own, options)) {
             if (found.columns)
                 return ambiguous(reader, found.delimiter, other.delimiter);
@@ -174,6 +235,8 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, const stru
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options)
 {
     *guessed = false;
-    *out = reader->format->delimiter ? options->delimiter : '\0';
+    *out = '\0';
+    if (reader->format->delimiter)
+        *out = options->delimiter ? options->delimiter : reader->declared;
     return *out || !reader->format->delimiter ? 0 : choose(out, guessed, reader, options);
 }

@@ -193,7 +193,7 @@ static int read_columns(struct sp_reader *reader)
         reader->header = false;
     if (!reader->header) {
         reader->at = reader->start;
-        reader->next_line = 1;
+        reader->next_line = reader->start_line;
     }
     return rc < 0 ? rc : 0;
 }
@@ -214,7 +214,7 @@ int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *
     forget_columns(reader);
     reader->at = reader->start;
     reader->forgotten = 0;
-    reader->next_line = 1;
+    reader->next_line = reader->start_line;
     reader->delimiter = format->delimiter && options->delimiter ? options->delimiter : format->delimiter;
     reader->quotes = options->quotes || !format->plain_quotes || reader->delimiter != format->delimiter;
     reader->header = options->header && format->delimiter;
@@ -232,6 +232,23 @@ static int read_mark(struct sp_reader *reader)
     if (reader->map.size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
         reader->start = 3;
     return 0;
+}
+
+/* Passes over the line "sep=;" that Excel puts, and reads, in front of a csv file: it is none of its rows. */
+static void read_declared(struct sp_reader *reader)
+{
+    const char *text = (const char *)reader->map.data + reader->start;
+    size_t left = reader->map.size - reader->start, quote = left > 0 && *text == '"', length = quote + 5 + quote;
+
+    if (!reader->format->delimiter || left < length || strncasecmp(text + quote, "sep=", 4) != 0 ||
+        strchr("\"\r\n", text[quote + 4]) || (unsigned char)text[quote + 4] >= 0x80 || (quote && text[length - 1] != '"'))
+        return;
+    length += length < left && text[length] == '\r';
+    if (length < left && text[length] != '\n')
+        return;
+    reader->declared = text[quote + 4];
+    reader->start += length < left ? length + 1 : length;
+    reader->start_line++;
 }
 
 /* What standard input holds: jsonl when it begins with an object, or with a list of them, which is refused; otherwise lines. */
@@ -269,6 +286,8 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     SP_GO(read_mark(reader));
     if (standard)
         reader->format = recognize(reader);
+    reader->start_line = 1;
+    read_declared(reader);
     reader->at = reader->start;
     if (options)
         rc = sp_reader_restart(reader, options);

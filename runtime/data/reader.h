@@ -9,7 +9,7 @@
  * in nothing, and empty lines are passed over. jsonl: one object a line. csv: RFC 4180, quoted
  * fields may hold line ends; a quote inside a field that does not begin with one is an ordinary
  * character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
- * is no tab.
+ * is no tab. A first line "sep=;" of csv or tsv, as Excel writes it, is no row.
  *
  * Columns are named by the header or by number, 1 being the first; jsonl columns are the first
  * object's keys. A reader guesses nothing: what a file's delimiter is and whether it has a header

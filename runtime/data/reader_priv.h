@@ -13,7 +13,9 @@ struct sp_reader {
     size_t line;          /* where the row last read begins */
     size_t at, next_line; /* the next row's first byte and line */
     size_t forgotten;     /* pages below this offset were given back */
-    size_t start;         /* behind the byte order mark */
+    size_t start;         /* behind the byte order mark and Excel's line "sep=;" */
+    size_t start_line;    /* which is this one */
+    char declared;        /* the delimiter of that line; 0: there is none */
     bool quotes, header;
     bool any_width; /* rows may have as many columns as they like, while a delimiter is looked for */
     char delimiter; /* csv, tsv */

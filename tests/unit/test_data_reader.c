@@ -117,6 +117,10 @@ static void test_csv(void **state)
     reads("t.csv", "\"\",\"\"\"\",\"\"\"\"\"\"\n", &plain, "1:|\"|\"\";");
     reads("t.csv", "a,\nb,\"\"\n,\n", &plain, "1:a|;2:b|;3:|;");
     reads("t.csv", "a,b\r", &plain, "1:a|b;");
+    reads("t.csv", "sep=;\r\na,b\nc,d\n", &plain, "2:a|b;3:c|d;"); /* Excel's line; its delimiter is for the layout to take */
+    reads("t.csv", "sep=,\na,b\nc,d\n", &headed, "{a|b}3:c|d;");
+    reads("t.csv", "sep=;", &plain, "");
+    reads("t.csv", "sep=\nsep", &plain, "1:sep=;2:sep;");
     reads("t.csv", "a\rb,c\n", &plain, "1:a\rb|c;");
     reads("t.csv", "a,b\n\n\r\nc,d\n\n", &plain, "1:a|b;4:c|d;");
     reads("t.csv", "\"a\n\n\nb\",c\n\nd,e\n", &plain, "1:a\n\n\nb|c;6:d|e;");

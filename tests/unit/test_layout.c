@@ -184,6 +184,13 @@ static void test_delimiter(void **state)
     finds("t.tsv", "a, b\t1\nc, d\t0\n", SET(.label_column = "2"), "1 - 2 \t 2");
     finds("t.csv", "text:label\na:x\nb:y\n", SET(.delimiter = ':'), "text - label H: 2");
     finds("t.tsv", "text;label\n\"a;b\";x\nb;y\n", SET(.delimiter = ';'), "text - label H; 2");
+    finds("t.csv", "a, b;x\nc, d;y\n", SET(.delimiter = ';', .label_column = "2"), "1 - 2 ; 2");
+    finds("t.csv", "Wall St; Bears,3\nOil; prices,4\n", SET(.label_column = "2"), "1 - 2 , 2"); /* punctuation */
+    finds("t.csv", "so, it says;label\na, b;x\nc, d;y\n", SET(.label_column = "2"), "so, it says - label H; 2");
+    finds("t.csv", "text,label\na;b,x\nc;d,y\n", PLAIN, "text - label H, 2");
+    refuses("t.csv", "Hello, all;greet\nBye, now;bye\n", SET(.label_column = "2"), "with \",\" and with \";\" between them; set delimiter");
+    refuses("t.csv", "Hello, all|greet\nBye, now|bye\n", SET(.label_column = "2"), "with \",\" and with \"|\" between them; set delimiter");
+    refuses("t.csv", "text,more;label\na,b;x\nc,d;y\n", PLAIN, "with \",\" and with \";\" between them; set delimiter");
     refuses("t.csv", "text;label\na;b;x\nd;y\n", PLAIN, "with \",\" between columns, as its name says, its first row is one column; "
             "with \";\" it has 2, but line 2 has 3. Set delimiter to the one that is meant");
     refuses("t.tsv", "text,label\na, b,x\nd,y\n", PLAIN, "with \",\" it has 2, but line 2 has 3");
@@ -204,6 +211,37 @@ static struct sp_data_layout used(const char *text, size_t text_number, const ch
         .header = text != NULL,
         .delimiter = ',',
     };
+}
+
+/* Texts alone, of which none is cut at what stands in all of them; but a table is one. */
+static void test_whole_texts(void **state)
+{
+    char bbc[] = "BBC", cnn[] = "CNN", *names[] = { bbc, cnn };
+    const struct sp_labels head = { names, 2 };
+    const struct sp_data_layout commas = used("text", 1, NULL, 0, "label", 2, 2), tabs = { .format = (char *)(uintptr_t)"tsv",
+          .text = { NULL, 1 }, .label = { NULL, 2 }, .columns = 2, .delimiter = '\t' };
+
+    (void)state;
+    finds("t.csv", "a b c | CNN\nd e f | BBC\nb c e | CNN\n", INPUT(.remembered = &commas), "1 - - , 3");
+    finds("t.csv", "a b c|CNN\nd e f|BBC\nb c e|CNN\n", INPUT(.remembered = &commas), "1 - - , 3");
+    finds("t.csv", "a; b\nc; d\nb; c\n", INPUT(.remembered = &commas), "1 - - , 3");
+    finds("t.csv", "a; b\nc; d\nb; c\n", INPUT(.remembered = &tabs), "1 - - , 3");
+    finds("t.csv", "a | b\nc | d\nb | c\n", INPUT(0), "1 - - , 3");
+    finds("t.tsv", "a | b\nc | d\nb | c\n", INPUT(.remembered = &tabs), "1 - - \t 3");
+    finds("t.csv", "a b c|CNN\nd e f|BBC\nb c e|CNN\n", INPUT(.remembered = &commas, .labels = &head), "1 - 2 | 3");
+    finds("t.csv", "text|label\nd e f|BBC\nb c e|CNN\n", INPUT(.remembered = &commas), "text - label H| 2");
+}
+
+/* Excel's first line. */
+static void test_declared(void **state)
+{
+    (void)state;
+    finds("t.csv", "sep=;\nreview;label\na, b;x\nc, d;y\n", PLAIN, "review - label H; 2");
+    finds("t.csv", "\"sep=;\"\r\nreview;label\r\na, b;x\r\nc, d;y\r\n", PLAIN, "review - label H; 2");
+    finds("t.csv", "\xEF\xBB\xBFSEP=\t\na, b\tx\nc, d\ty\n", SET(.label_column = "2"), "1 - 2 \t 2");
+    finds("t.csv", "sep=,\ntext,label\na;b,x\nc;d,y\n", SET(.delimiter = ','), "text - label H, 2");
+    finds("t.csv", "sep=;\na; b\nc; d\n", INPUT(.text_column = "2"), "2 - - ; 2");
+    finds("t.csv", "sep=;,label\na,x\nb,y\n", SET(.text_column = "1"), "sep=; - label H, 2"); /* a name, if a strange one */
 }
 
 /* What is said to be read instead. */
@@ -375,6 +413,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delimiter, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole_texts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_declared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_label, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_ids, setup, teardown),
