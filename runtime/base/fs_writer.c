@@ -94,8 +94,8 @@ int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
             SP_GO(sp_fs_error("write", path));
     } else {
         writer->name = sp_strdup(writer->path);
-        SP_GO(writer->name ? clear_left(writer->path) : SP_ENOMEM);
-        SP_GO(open_temporary(writer, 0666));
+        SP_GO(writer->name ? open_temporary(writer, 0666) : SP_ENOMEM);
+        SP_GO(clear_left(writer->path));
     }
 out:
     if (rc < 0)

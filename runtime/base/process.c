@@ -4,7 +4,6 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #define NAME_ROOM 180 /* bytes of a name that are kept before the mark: the whole stays below 255 */
+#define MARK "%ld-%llu-%08lx" /* PID, start, host */
 #define FOREIGN_SECONDS (24 * 60 * 60)
 
 /* When the process began, in ticks since the machine did: with it a process is not taken for a later one of the same number. 0 where
@@ -67,7 +67,7 @@ static unsigned long host_mark(void)
 
 void sp_process_mark(char mark[SP_PROCESS_MARK])
 {
-    snprintf(mark, SP_PROCESS_MARK, "%ld-%llu-%08lx", (long)getpid(), start_of((long)getpid()), host_mark());
+    snprintf(mark, SP_PROCESS_MARK, MARK, (long)getpid(), start_of((long)getpid()), host_mark());
 }
 
 char *sp_process_beside(const char *path, const char *purpose, int attempt)
@@ -85,7 +85,7 @@ struct maker {
     bool aside;  /* "old": what was moved out of the way of something new */
     long pid;
     unsigned long long start;
-    bool here; /* the mark is of this host, or, as an earlier version made them, of none */
+    unsigned long host;
 };
 
 static const char *last_part(const char *name, const char *part)
@@ -97,34 +97,33 @@ static const char *last_part(const char *name, const char *part)
     return at;
 }
 
+/* Only exactly what sp_process_beside makes: `data.csv.tmp-20230101-120000` is a user's own. */
 static bool parse(struct maker *maker, const char *name)
 {
-    const char *tmp = last_part(name, ".tmp-"), *old = last_part(name, ".old-"), *at = tmp ? tmp : old, *digits;
+    const char *tmp = last_part(name, ".tmp-"), *old = last_part(name, ".old-"), *at = tmp ? tmp : old;
+    char again[SP_PROCESS_MARK + 32];
     char *end;
-    unsigned long long numbers[4] = { 0 };
-    int count = 0;
+    long attempt;
 
     if (!at || at == name)
         return false;
-    digits = at + strlen(".tmp-");
-    if (strspn(digits, "0123456789abcdef-") != strlen(digits))
-        return false;
     *maker = (struct maker){ .base = (size_t)(at - name), .aside = !tmp };
-    for (at = digits; count < 4 && isxdigit((unsigned char)*at); at = end + (*end == '-')) {
-        numbers[count] = strtoull(at, &end, count == 2 ? 16 : 10);
-        count++;
-    }
-    maker->pid = (long)numbers[0];
-    maker->start = count == 4 ? numbers[1] : 0;
-    maker->here = count == 2 || numbers[2] == host_mark();
-    return (count == 2 || count == 4) && !*at && maker->pid > 0;
+    at += strlen(".tmp-");
+    maker->pid = strtol(at, &end, 10);
+    maker->start = strtoull(*end ? end + 1 : end, &end, 10);
+    maker->host = strtoul(*end ? end + 1 : end, &end, 16);
+    attempt = strtol(*end ? end + 1 : end, NULL, 10);
+    if (maker->pid <= 0 || attempt < 0)
+        return false;
+    snprintf(again, sizeof again, MARK "-%ld", maker->pid, maker->start, maker->host, attempt);
+    return strcmp(at, again) == 0;
 }
 
 static bool is_gone(const struct maker *maker, const struct stat *st)
 {
     unsigned long long start;
 
-    if (!maker->here)
+    if (maker->host != host_mark())
         return time(NULL) - st->st_mtime > FOREIGN_SECONDS;
     if (kill((pid_t)maker->pid, 0) < 0 && errno == ESRCH)
         return true;
@@ -132,15 +131,27 @@ static bool is_gone(const struct maker *maker, const struct stat *st)
     return maker->start && start && start != maker->start;
 }
 
-/* A file, or a folder and the files in it. */
-static void remove_entry(int at, const char *name)
+/* A file, or a folder and the files in it. Those that the folder `base` lacks move there: a process that was killed after its folder
+ * had changed places with `base` left what a person had put into it. */
+static void remove_entry(int at, const char *name, const char *base)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int to = base && fd >= 0 ? openat(at, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    struct maker maker;
 
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            (void)unlinkat(fd, entry->d_name, 0);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        const char *file = entry->d_name;
+
+        if (strcmp(file, ".") == 0 || strcmp(file, "..") == 0)
+            continue;
+        if (to < 0 || parse(&maker, file) || faccessat(to, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            (void)unlinkat(fd, file, 0);
+        else
+            (void)renameat(fd, file, to, file);
+    }
+    if (to >= 0)
+        close(to);
     if (folder)
         closedir(folder);
     else if (fd >= 0)
@@ -150,15 +161,14 @@ static void remove_entry(int at, const char *name)
 }
 
 /* What was aside goes back where nothing has come in its place; all else is removed. */
-static void clear(int at, const char *name, const struct maker *maker)
+static void clear(int at, const char *name, const struct maker *maker, const char *base)
 {
-    char *base = sp_strndup(name, maker->base);
-
-    if (base && maker->aside && faccessat(at, base, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-        (void)renameat(at, name, at, base);
-    else if (base)
-        remove_entry(at, name);
-    free(base);
+    if (!base || !maker->aside)
+        remove_entry(at, name, base);
+    else if (faccessat(at, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        remove_entry(at, name, base);
+    else if (errno == ENOENT && renameat(at, name, at, base) == 0)
+        sp_log(SP_LOG_INFO, "put %s back as %s: a process that is gone had moved it aside", name, base);
 }
 
 void sp_process_clear(const char *folder, const char *base)
@@ -173,7 +183,7 @@ void sp_process_clear(const char *folder, const char *base)
         if (parse(&maker, entry->d_name) && (!base || (maker.base == length && memcmp(entry->d_name, base, length) == 0)) &&
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid() &&
             (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && is_gone(&maker, &st))
-            clear(dirfd(dir), entry->d_name, &maker);
+            clear(dirfd(dir), entry->d_name, &maker, base);
     }
     if (dir)
         closedir(dir);

@@ -23,9 +23,10 @@ void sp_process_host(char host[SP_PROCESS_HOST]);
  * new string; NULL when out of memory. */
 char *sp_process_beside(const char *path, const char *purpose, int attempt);
 
-/* Removes what processes that are gone left in `folder` beside `base`, or, with NULL, beside anything: files, and folders of files, of
- * this user. Of another host, whose processes are not known here, what is a day old. What was only moved aside goes back where nothing
- * came in its place. Faults are no matter. */
+/* Removes what processes that are gone left in `folder` beside `base`, or, with NULL, for a folder that only the program writes in,
+ * beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose processes
+ * are not known here, what is a day old. What was only moved aside from `base` goes back where nothing came in its place, and a folder's
+ * files that the folder `base` lacks move there. Faults are no matter. */
 void sp_process_clear(const char *folder, const char *base);
 
 #endif

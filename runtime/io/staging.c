@@ -107,8 +107,8 @@ int sp_staging_open(struct sp_staging *staging, const char *dir)
     if (!staging->dir)
         goto out;
     SP_GO(make_parent(staging->dir));
-    SP_GO(clear_left(staging->dir));
     SP_GO(check_place(staging->dir));
+    SP_GO(clear_left(staging->dir));
     SP_GO(pick_beside(&staging->path, staging->dir, "tmp", true));
 out:
     if (rc < 0)

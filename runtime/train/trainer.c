@@ -7,7 +7,6 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/process.h"
 #include "runtime/io/staging.h"
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
@@ -58,7 +57,7 @@ static int write_line(struct loop *l, json_t *line)
     return rc;
 }
 
-/* Whether everything that the run is to leave can be written where it belongs. */
+/* Whether everything that the run is to leave can be written where it belongs; what killed runs left beside it is cleared away. */
 static int check_output(const char *dir)
 {
     static const char *const files[] = { "config.resolved.yaml", "metrics.jsonl", "predictions.jsonl", "result.json" };
@@ -86,7 +85,6 @@ static int open_output(struct loop *l)
     int rc;
 
     SP_GO(sp_lock_take(&l->lock, c->output_dir, SP_TRAIN_LOCK, "train"));
-    sp_process_clear(c->output_dir, NULL);
     SP_GO(check_output(c->output_dir));
     SP_GO(sp_train_result_remove(c->output_dir));
     SP_GO(sp_config_write(c, &text));

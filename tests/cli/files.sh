@@ -70,13 +70,43 @@ test_that '  and leaves it alone' test "$before" = "$(cksum <"$folder/$run_folde
 kill -KILL $pid
 wait $pid || true
 
-# ---- what killed processes left
-mkdir "$folder/both/adapter.tmp-99999999-0" "$folder/both/adapter.tmp-$$-0" "$folder/both/adapter.tmp-keep"
-: >"$folder/both/adapter.tmp-99999999-0/adapter.safetensors"
-: >"$folder/both/result.json.tmp-99999999-7"
+# ---- what killed processes left, here on another host
+dead=99999999-1-00000001-0
+mkdir "$folder/both/adapter.tmp-$dead" "$folder/both/adapter.tmp-99999999-2-00000001-0"
+: >"$folder/both/adapter.tmp-$dead/adapter.safetensors"
+: >"$folder/both/result.json.tmp-$dead"
+touch -d 2001-01-01 "$folder/both/adapter.tmp-$dead" "$folder/both/result.json.tmp-$dead"
 train both
-test_that "a killed one's leavings are cleared away" test ! -e "$folder/both/adapter.tmp-99999999-0" -a ! -e "$folder/both/result.json.tmp-99999999-7"
-test_that "  a living one's and others are not" test -d "$folder/both/adapter.tmp-$$-0" -a -d "$folder/both/adapter.tmp-keep"
+test_that "a killed one's leavings are cleared away" test ! -e "$folder/both/adapter.tmp-$dead" -a ! -e "$folder/both/result.json.tmp-$dead"
+test_that "  what may be a living one's is not" test -d "$folder/both/adapter.tmp-99999999-2-00000001-0"
+rmdir "$folder/both/adapter.tmp-99999999-2-00000001-0"
+
+# ---- a user's own files of such names stay, byte for byte, where they are: in the folder of a run, the working folder, beside a file
+# theirs: lists what is in $folder/mine, but for what a run leaves there
+theirs() { (cd "$folder/mine" && find . -name '*-[0-9]*' | LC_ALL=C sort && find . -name '*-[0-9]*' -type f -exec cat {} +); }
+mkdir "$folder/mine"
+for name in paper.tmp-12345-1 "paper.tmp-$dead" t.csv.tmp-20230101-120000 t.csv.tmp-99999999-2 thesis.old-2023-1 result.old-99999-1 \
+    "thesis.old-$dead" result.json.tmp-99999999-1; do
+    printf '%s\n' "$name" >"$folder/mine/$name"
+done
+for name in checkpoints.tmp-54321-3 adapter.old-90210-2 adapter.tmp-20230101-120000 "checkpoints.old-$dead"; do
+    mkdir "$folder/mine/$name"
+    printf '%s\n' "$name" >"$folder/mine/$name/notes-1"
+done
+find "$folder/mine" -exec touch -d 2001-01-01 {} +
+before=$(theirs)
+train mine
+test_that "a user's own files are no leavings" test "$status" = 0 -a "$before" = "$(theirs)"
+test_that '  and take no names of their own accord' test ! -e "$folder/mine/thesis" -a ! -e "$folder/mine/result"
+status=0
+(program=$PWD/speft-cl && cp "$config" "$folder/mine/run.yaml" && cd "$folder/mine" &&
+    sed "s|: \([^ /]*/tests/\)|: $(cd "$OLDPWD" && pwd -P)/\1|" run.yaml >here.yaml && "$program" train here.yaml --quiet --output-dir ./) \
+    >"$folder/out" 2>"$folder/err" || status=$?
+test_that '  nor in the working folder' test "$status" = 0 -a "$before" = "$(theirs)"
+run predict --quiet --model "$source" --input "$source/eval.jsonl" --output "$folder/mine/t.csv"
+test_that '  nor beside the file that predict writes' test "$status" = 0 -a "$before" = "$(theirs)"
+run train "$config" --quiet --device nosuch --output-dir "$folder/mine"
+test_that '  nor when a run fails' test "$status" != 0 -a "$before" = "$(theirs)"
 
 # ---- places that cannot be written are found before the first step, and nothing of an earlier run is taken
 # refused NAME TEXT: a run into $folder/NAME ends with TEXT, without a step, and leaves an earlier result.

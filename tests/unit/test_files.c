@@ -213,9 +213,25 @@ static void leave_behind(void)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* How a process of this number and host would have named what it made beside `base`; until the next call. */
+static const char *left_name(const char *base, const char *purpose, pid_t pid)
+{
+    static char name[256];
+    char mark[SP_PROCESS_MARK];
+
+    sp_process_mark(mark);
+    snprintf(name, sizeof name, "%s.%s-%ld%s-0", base, purpose, (long)pid, strchr(mark, '-'));
+    return name;
+}
+
+static void make_old(const char *name)
+{
+    assert_ok(utimensat(AT_FDCWD, io_path(name), (const struct timespec[2]){ { .tv_sec = 1e9 }, { .tv_sec = 1e9 } }, 0));
+}
+
 static void test_left(void **state)
 {
-    char mark[SP_PROCESS_MARK], *legacy, *path;
+    char mark[SP_PROCESS_MARK], *path;
     struct sp_fs_writer mine;
     struct sp_staging staging;
 
@@ -235,12 +251,9 @@ static void test_left(void **state)
     sp_staging_abandon(&staging);
     assert_int_equal(io_entries(io_path("")), 1);
 
-    /* as an earlier version left it; what only looks like it; another process of this number; another host's, young and old */
+    /* a dead one's; another process of this number; another host's, young and old; and this process's own */
     sp_process_mark(mark);
-    legacy = sp_asprintf("adapter.tmp-%ld-0/part", (long)dead_process());
-    io_write_text(legacy, "");
-    free(legacy);
-    io_write_text("adapter.tmp-keep", "");
+    io_write_text(left_name("adapter", "tmp", dead_process()), "");
     path = sp_asprintf("adapter.tmp-%ld-1%s-3", (long)getpid(), strchr(mark, '-') + 1);
     io_write_text(path, "");
     free(path);
@@ -249,29 +262,78 @@ static void test_left(void **state)
     free(path);
     path = sp_asprintf("adapter.tmp-%ld-18-00000001-3", (long)getpid());
     io_write_text(path, "");
-    assert_ok(utimensat(AT_FDCWD, io_path(path), (const struct timespec[2]){ { .tv_sec = 1e9 }, { .tv_sec = 1e9 } }, 0));
+    make_old(path);
     free(path);
     path = sp_asprintf("adapter.tmp-%s-3", mark);
     io_write_text(path, "");
-    assert_int_equal(io_entries(io_path("")), 7);
+    assert_int_equal(io_entries(io_path("")), 6);
     sp_process_clear(io_path(""), "f.json");
-    assert_int_equal(io_entries(io_path("")), 7);
-    sp_process_clear(io_path(""), NULL);
-    assert_int_equal(io_entries(io_path("")), 4);
-    assert_true(sp_fs_exists(io_path("adapter.tmp-keep")));
+    assert_int_equal(io_entries(io_path("")), 6);
+    sp_process_clear(io_path(""), "adapter");
+    assert_int_equal(io_entries(io_path("")), 3);
     assert_true(sp_fs_exists(io_path(path)));
     free(path);
+}
 
-    /* an old folder that was moved aside, and nothing in its place yet */
-    path = sp_asprintf("lost.old-%ld-0/f", (long)dead_process());
-    io_write_text(path, "x");
-    sp_process_clear(io_path(""), NULL);
-    assert_file(io_path("lost/f"), "x");
-    io_write_text(path, "y");
-    sp_process_clear(io_path(""), NULL);
-    assert_file(io_path("lost/f"), "x");
-    assert_int_equal(io_entries(io_path("")), 5);
+static void write_in(const char *folder, const char *name, const char *text)
+{
+    char *path = sp_fs_join(folder, name);
+
+    io_write_text(path, text);
     free(path);
+}
+
+/* An old folder that was moved aside, with nothing in its place yet, then with; and a new one that had changed places with the old. */
+static void test_left_aside(void **state)
+{
+    const char *path = left_name("lost", "old", dead_process());
+
+    (void)state;
+    write_in(path, "f", "x");
+    sp_process_clear(io_path(""), NULL); /* whose it is is not known */
+    assert_false(sp_fs_exists(io_path("lost")));
+    assert_false(sp_fs_exists(io_path(path)));
+    write_in(path, "f", "x");
+    sp_process_clear(io_path(""), "other");
+    assert_true(sp_fs_exists(io_path(path)));
+    sp_process_clear(io_path(""), "lost");
+    assert_file(io_path("lost/f"), "x");
+    for (int i = 0; i < 2; i++) {
+        path = left_name("lost", i ? "old" : "tmp", dead_process());
+        write_in(path, "f", "y");
+        write_in(path, i ? "notes" : "paper", "a person's");
+        write_in(path, "g.tmp-99999999-1-00000001-0", "");
+        sp_process_clear(io_path(""), "lost");
+        assert_false(sp_fs_exists(io_path(path)));
+    }
+    assert_file(io_path("lost/f"), "x");
+    assert_file(io_path("lost/notes"), "a person's");
+    assert_file(io_path("lost/paper"), "a person's");
+    assert_int_equal(io_entries(io_path("lost")), 3);
+}
+
+/* What only looks like ours is its user's, however old it is. */
+static void test_not_left(void **state)
+{
+    static const char *const names[] = {
+        "adapter.tmp-keep",          "adapter.tmp-",                    "adapter.tmp-99999999-1",
+        "adapter.old-90210-2",       "adapter.tmp-20230101-120000",     "adapter.tmp-99999999-1-1-0",
+        "adapter.tmp-0-1-00000001-0", "adapter.tmp-09999999-1-00000001-0", "adapter.tmp-99999999-1-00000001-",
+        "adapter.tmp-99999999-1-00000001--1", "adapter.tmp-99999999-1-0000000A-0", "adapter.tmp-99999999-1-00000001-0-0",
+        "adapter.tmp-99999999-1-00000001-0.txt", "adapter.tmp-99999999-1-00000001-00", "adapter.tmp-99999999--1-00000001-0",
+        "adapter.tmp-99999999 1 00000001 0", "adapter.tmp-99999999-1-100000001-0-", "adapter.tmp-", ".tmp-99999999-1-00000001-0",
+        "2.adapter.tmp-99999999-1-00000001-0", "thesis.old-99999999-1-00000001-0",
+    };
+    size_t count = sizeof names / sizeof *names;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        io_write_text(names[i], "mine");
+        make_old(names[i]);
+    }
+    sp_process_clear(io_path(""), "adapter");
+    for (size_t i = 0; i < count; i++)
+        assert_file(io_path(names[i]), "mine");
 }
 
 /* A name that is nearly as long as names may be. */
@@ -538,7 +600,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_write),          TEST(test_links),           TEST(test_exchange),     TEST(test_staging_refuses),
-        TEST(test_left),           TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
+        TEST(test_left),           TEST(test_left_aside),      TEST(test_not_left),
+        TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
         TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_map_name),
     };
 
