@@ -18,7 +18,7 @@
 #define FORMAT "speft-cl program 1"
 #define HEADER_SIZE 256 /* room for the header; a header is shorter and padded with spaces */
 #define FILE_MAX (256 << 20)
-#define FILES_MAX 4096
+#define FILES_MAX 8192 /* programs, and a verdict for each kernel */
 #define SUFFIX ".program"
 #define VERDICT ".checked" /* no longer than SUFFIX */
 #define FILE_NAME (SP_HASH_HEX + sizeof SUFFIX)

@@ -247,7 +247,7 @@ static int no_target(const struct sp_run *run, const char *wanted)
     nearest = sp_text_nearest(wanted, list, count);
     if (rc == 0)
         rc = sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s",
-                      wanted, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "",
+                      wanted, nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "",
                       text.data ? text.data : "none");
     sp_buf_free(&text);
     return rc;

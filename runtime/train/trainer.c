@@ -159,13 +159,18 @@ static int build_kernels(struct loop *l)
     return sp_kernel_build_recorded(l->run->device);
 }
 
-/* A plan's or an optimizer's name of a parameter as files spell it; any other name as it is. */
-static const char *spelled(const struct loop *l, const char *name)
+/* Copies the plan's or the optimizer's name of something, the parameter's name in it as files spell it. */
+static void spell(char *out, size_t size, const struct loop *l, const char *name)
 {
-    for (size_t i = 0; i < sp_plan_param_count(l->run->plan); i++)
-        if (strcmp(sp_plan_param_at(l->run->plan, i)->name, name) == 0)
-            return sp_run_param_name(l->run, i);
-    return name;
+    for (size_t i = 0; i < sp_plan_param_count(l->run->plan); i++) {
+        const char *param = sp_plan_param_at(l->run->plan, i)->name, *at = strstr(name, param), *end = at ? at + strlen(param) : NULL;
+
+        if (at && (at == name || at[-1] == ' ') && (*end == '\0' || *end == ' ')) {
+            snprintf(out, size, "%.*s%s%s", (int)(at - name), name, sp_run_param_name(l->run, i), end);
+            return;
+        }
+    }
+    snprintf(out, size, "%s", name);
 }
 
 /* Where the numbers of the batch that is set stop being finite: a weight, an activation or a gradient. Else "". */
@@ -174,7 +179,7 @@ static int find_not_finite(char *out, size_t size, struct loop *l, const struct 
     char name[SP_PARAM_NAME + 32];
 
     SP_TRY(sp_plan_find_not_finite(l->run->plan, pass, name));
-    snprintf(out, size, "%s", spelled(l, name));
+    spell(out, size, l, name);
     return 0;
 }
 
@@ -184,8 +189,10 @@ static int not_finite(struct loop *l, size_t step, const char *what, const char 
     char name[SP_WEIGHT_NAME + 64];
 
     SP_TRY(find_not_finite(name, sizeof name, l, &l->pass));
-    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. A lower learning_rate or "
-                                 "max_grad_norm may help", what, step, name[0] ? name : otherwise);
+    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. %s", what, step,
+                    name[0] ? name : otherwise,
+                    l->result->steps ? "A lower learning_rate or max_grad_norm may help"
+                                     : "No step was taken yet: the model itself, or a label, is too large for fp32");
 }
 
 static int loss_not_finite(struct loop *l, size_t step, const char *what)
@@ -199,12 +206,13 @@ static int loss_not_finite(struct loop *l, size_t step, const char *what)
 static int gradient_not_finite(struct loop *l, size_t step)
 {
     const char *view;
-    char otherwise[SP_WEIGHT_NAME + 64];
+    char otherwise[SP_WEIGHT_NAME + 128], tensor[SP_WEIGHT_NAME + 64] = "all tensors together";
     bool finite;
 
     SP_TRY(sp_optim_find_not_finite(&view, &finite, l->trained.optim));
-    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", view ? spelled(l, view) : "all tensors together",
-             finite ? ", whose square is too large for fp32" : "");
+    if (view)
+        spell(tensor, sizeof tensor, l, view);
+    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", tensor, finite ? ", whose square is too large for fp32" : "");
     return not_finite(l, step, "gradient", otherwise);
 }
 

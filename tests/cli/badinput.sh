@@ -129,7 +129,7 @@ refused 1 'rows.parquet' --set "train_file=$folder/rows.parquet"
 
 # ---- the configuration asks for what cannot be
 refused 2 "did you mean 'query'?" --set 'sparse.target_modules=[qery]'
-refused 2 "no linear layer of the model ends in 'uery'; did you mean 'query'?" --set 'sparse.target_modules=[uery]'
+refused 2 "no linear layer of the model ends in 'uery' (did you mean 'query'?); its modules: " --set 'sparse.target_modules=[uery]'
 refused 2 'is larger than the 2400 targeted weights' --set sparse.count=2401
 refused 2 'rounds to no entry' --set sparse.density=1e-9
 refused 2 "$data: text_column and the label" --set text_column=label

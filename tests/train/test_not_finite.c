@@ -224,6 +224,18 @@ static void test_squares(void **state)
                   "the loss of step 1 is not finite; the first tensor that is not: the loss itself, as the square");
 }
 
+/* Before the first step no option of the run is to blame. */
+static void test_output(void **state)
+{
+    const struct edit edits[] = { { "bert.encoder.layer.0.intermediate.dense.weight", 0, WIDTH, 1, 3e38f } };
+
+    (void)state;
+    check_stopped(train(edited("output", "binary", edits, 1), "output-out", json_pack("{s:{s:s}}", "sparse", "method", "full")),
+                  "output-out",
+                  "the loss of step 1 is not finite; the first tensor that is not: the output of "
+                  "bert.encoder.layer.0.intermediate.dense.weight. No step was taken yet");
+}
+
 /* Weight decay makes a weight of the head infinite in the first step. The next loss is not a number: the weight is named, not what was
  * computed from it. */
 static json_t *decay(int steps, const char *validation)
@@ -363,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_gradient),  cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
         cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight),
         cmocka_unit_test(test_evaluation), cmocka_unit_test(test_window),       cmocka_unit_test(test_explosion),
+        cmocka_unit_test(test_output),
     };
 
     return cmocka_run_group_tests_name("not finite", tests, program_setup, program_teardown);
