@@ -47,9 +47,9 @@ static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *p
 
 static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
 {
-    uint32_t id = sp_vocab_find(&t->vocab, token);
+    uint32_t id = token ? sp_vocab_find(&t->vocab, token) : SP_TOKEN_NONE;
 
-    for (size_t i = 0; id == SP_TOKEN_NONE && i < t->added.raw.count; i++)
+    for (size_t i = 0; token && id == SP_TOKEN_NONE && i < t->added.raw.count; i++)
         if (strcmp(t->added.raw.tokens[i].text, token) == 0)
             id = t->added.raw.tokens[i].id;
     return id;

@@ -286,10 +286,11 @@ static const struct {
 
 static int add_named(struct sp_tokenizer_config *c, size_t i)
 {
-    const char *key = named[i].key, *text = named[i].otherwise;
+    const char *key = named[i].key, *text;
     const json_t *in_map = member(c->map, key), *other = member(c->config, key), *value = in_map ? in_map : other;
     bool given = json_object_get(c->config, key) || json_object_get(c->map, key);
 
+    text = given ? NULL : named[i].otherwise;
     if (value)
         SP_TRY(add_token(&text, c, value, true, key, in_map ? c->map_path : c->path));
     if (in_map && text_of(other) && strcmp(text, text_of(other)) != 0)

@@ -16,7 +16,7 @@ struct sp_tokenizer_config {
      * the order in which those that the vocabulary lacks get an id; with "id" where a file gives it, with "implied" where no
      * file names the token. */
     json_t *tokens;
-    const char *names[SP_TOKEN_SPECIALS]; /* borrowed from the rest */
+    const char *names[SP_TOKEN_SPECIALS]; /* borrowed from the rest; NULL for one that is null in the files */
     size_t max_length;                    /* "model_max_length"; 0 for none */
     bool side_given, truncates_left;      /* "truncation_side" */
     bool no_types;                        /* the model is given no token types: all are 0 */

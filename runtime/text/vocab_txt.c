@@ -103,11 +103,20 @@ static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, c
 /* What stands in every sequence must be a token that the model was trained with: one that is only made up has no such row. */
 static int check_specials(const struct sp_tokenizer_config *config, const json_t *vocab, const char *path)
 {
-    static const enum sp_special_token needed[] = { SP_TOKEN_UNK, SP_TOKEN_CLS, SP_TOKEN_SEP };
+    static const struct {
+        const char *key, *bert;
+        enum sp_special_token which;
+    } needed[] = {
+        { "unk_token", "[UNK]", SP_TOKEN_UNK }, { "cls_token", "[CLS]", SP_TOKEN_CLS }, { "sep_token", "[SEP]", SP_TOKEN_SEP },
+    };
 
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        const char *name = config->names[needed[i]];
+        const char *name = config->names[needed[i].which];
 
+        if (!name || !name[0])
+            return sp_error(SP_EFORMAT, "%s: \"%s\" is %s, and no text can be given to the model without that token: name it, or remove "
+                            "the key if it is BERT's %s", json_object_get(config->config, needed[i].key) ? config->path : config->map_path,
+                            needed[i].key, name ? "empty" : "null", needed[i].bert);
         if (!json_object_get(vocab, name) && !json_object_get(json_object_get(config->tokens, name), "id"))
             return sp_error(SP_EFORMAT, "%s: the special token \"%s\" is not in the vocabulary",
                             path, name);

@@ -110,6 +110,8 @@ static void test_honoured(void **state)
         { "{\"additional_special_tokens\": [\"<X>\"]}", NULL, "{\"<X>\": 28, \"<Y>\": 29}", "<X><x><y>", NULL,
           "2/0 28/0 12/0 15/0 13/0 29/0 3/0", 0 },
         { "{\"bos_token\": \"<s>\", \"eos_token\": null}", NULL, NULL, "<s></s>", NULL, "2/0 18/0 12/0 1/0 1/0 13/0 3/0", 0 },
+        { "{\"mask_token\": null, \"pad_token\": null}", NULL, NULL, "a [mask] [MASK]", NULL,
+          "2/0 20/0 21/0 23/0 22/0 21/0 23/0 22/0 3/0", 0 },
         { "{\"do_lower_case\": false}", NULL, NULL, "E \303\251 The", NULL, "2/0 25/0 11/0 1/0 3/0", 0 },
         { "{\"strip_accents\": false}", NULL, NULL, "E \303\251 The", NULL, "2/0 10/0 11/0 6/0 3/0", 0 },
         { "{\"tokenize_chinese_chars\": false}", NULL, NULL, "\344\270\255\346\226\207 \344\270\255", NULL, "2/0 1/0 16/0 3/0", 0 },
@@ -149,6 +151,10 @@ static void test_refused(void **state)
         { "{\"truncation_side\": \"middle\"}", "\"truncation_side\" is \"middle\"" },
         { "{\"model_input_names\": Infinity}", "\"model_input_names\" is not a list" },
         { "{\"cls_token\": 7}", "\"cls_token\"" },
+        { "{\"cls_token\": null}", "\"cls_token\" is null" },
+        { "{\"sep_token\": null}", "remove the key if it is BERT's [SEP]" },
+        { "{\"unk_token\": null}", "\"unk_token\" is null" },
+        { "{\"sep_token\": \"\"}", "\"sep_token\" is empty" },
         { "{\"pad_token\": Infinity}", "\"pad_token\"" },
         { "{\"additional_special_tokens\": NaN}", "\"additional_special_tokens\"" },
         { "{\"additional_special_tokens\": [NaN]}", "\"additional_special_tokens\"" },
@@ -163,6 +169,8 @@ static void test_refused(void **state)
     }
     write_folder(NULL, "{\"sep_token\": [\"x\"]}", NULL);
     refuses("model/special_tokens_map.json", "\"sep_token\"");
+    write_folder("{}", "{\"cls_token\": null}", NULL);
+    refuses("model/special_tokens_map.json", "\"cls_token\" is null");
     write_folder(NULL, NULL, "{\"<x>\": 99999999999999999999}");
     refuses("model/added_tokens.json", "\"<x>\" is not an integer from 0");
     write_folder(NULL, NULL, NULL);
@@ -187,6 +195,8 @@ static void test_beside_definition(void **state)
     gives("no types", "a", "b", 0, "1/0 3/0 2/0 4/0 2/0");
     write_definition("{\"type\": \"BertNormalizer\"}", "{\"direction\": \"Left\"}", "{\"truncation_side\": \"right\"}");
     gives("right before Left", "a b c", "b", 5, "1/0 3/0 2/0 4/1 2/1");
+    write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"cls_token\": null, \"unk_token\": null}");
+    gives("tokenizer.json names its own", "a", NULL, 0, "1/0 3/0 2/0");
 }
 
 static void keep_message(enum sp_log_level level, const char *text, void *user)
