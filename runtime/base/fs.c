@@ -16,12 +16,19 @@
 
 #define MAPS_MAX 256     /* maps whose names a bus error finds */
 #define MAP_NAME_MAX 512 /* bytes of such a name */
+#define LINK_SHOWN 300   /* bytes of a link's target in a message */
 #define POINTER_MAX 1024 /* bytes of a Git LFS pointer, by its specification */
 
 int sp_fs_error(const char *doing, const char *path)
 {
-    int code = errno == ENOENT ? SP_ENOTFOUND : errno == ENOMEM ? SP_ENOMEM : SP_EIO;
+    int code = errno == ENOENT ? SP_ENOTFOUND : errno == ENOMEM ? SP_ENOMEM : SP_EIO, saved = errno;
+    char target[LINK_SHOWN];
+    ssize_t length = saved == ENOENT ? readlink(path, target, sizeof target) : -1;
 
+    if (length > 0)
+        return sp_error(code, "cannot %s %s: it is a link to %.*s%s, which is not there; copy or fetch what the link leads to, too", doing,
+                        path, (int)length, target, length == sizeof target ? "..." : "");
+    errno = saved;
     return sp_error(code, "cannot %s %s: %s", doing, path, strerror(errno));
 }
 
@@ -232,6 +239,13 @@ bool sp_fs_exists(const char *path)
     struct stat st;
 
     return stat(path, &st) == 0;
+}
+
+bool sp_fs_has_name(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
 }
 
 bool sp_fs_same(const char *a, const char *b)

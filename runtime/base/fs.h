@@ -68,11 +68,15 @@ int sp_fs_check_writable(const char *path);
  * immutable, or a mount point. */
 int sp_fs_check_replaceable(const char *path);
 
-/* "cannot DOING PATH: " and the system's reason; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */
+/* "cannot DOING PATH: " and the system's reason, or the missing target of a link; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */
 int sp_fs_error(const char *doing, const char *path);
 
 int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);
+
+/* Whether anything has that name, be it a link to nothing: opening that then says what is missing. For files that may be absent, which
+ * a link without its target is not. */
+bool sp_fs_has_name(const char *path);
 bool sp_fs_is_dir(const char *path);
 bool sp_fs_same(const char *a, const char *b); /* one file by two names; false when one is not there */
 

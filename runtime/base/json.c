@@ -148,6 +148,11 @@ const char *sp_json_number_text(const json_t *value)
     return json_object_size(value) == 1 ? json_string_value(json_object_get(value, KEPT)) : NULL;
 }
 
+bool sp_json_is_object(const json_t *value)
+{
+    return json_is_object(value) && !sp_json_number_text(value);
+}
+
 static const json_t *member(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);

@@ -12,11 +12,15 @@
 /*
  * Numbers that jansson has no value for - integers beyond 64 bits, 1e400, and the NaN, Infinity and -Infinity that Python's
  * json writes - are no fault of the file as long as nobody needs them: each is kept as it is spelt. The getters below read it
- * or refuse it by its key; to any other reader it is an object, which is none of the types that it looks for.
+ * or refuse it by its key; to any other reader it is an object, which is none of the types that it looks for: one that looks for
+ * objects asks sp_json_is_object.
  */
 
 /* The spelling of a number that was kept so, borrowed; NULL for any other value. */
 const char *sp_json_number_text(const json_t *value);
+
+/* Whether it is an object, and no number that was kept as one. */
+bool sp_json_is_object(const json_t *value);
 
 /* Parses `length` bytes; `name` stands for the file in messages, `line` is the line they start on. Strings that hold NUL (as
  * \u0000) are refused, except with `nul`: the caller then goes by json_string_length. */

@@ -253,7 +253,7 @@ static int parse_document(struct loader *l)
     const json_t *base = json_object_get(document, "base_model");
     long long version = 0;
 
-    if (!json_is_object(document))
+    if (!sp_json_is_object(document))
         return sp_error(SP_EFORMAT, "%s is not a JSON object", l->document);
     SP_TRY(sp_json_get_int(&version, document, "format_version", l->document));
     if (version != FORMAT_VERSION)
@@ -261,7 +261,7 @@ static int parse_document(struct loader *l)
                         "%s: format_version is %lld; this program reads version %d, perhaps a "
                         "newer one reads this",
                         l->document, version, FORMAT_VERSION);
-    if (!json_is_object(base))
+    if (!sp_json_is_object(base))
         return sp_error(SP_EFORMAT, "%s: \"base_model\" is missing or not an object", l->document);
     SP_TRY(need_string(&adapter->base_name, base, "name", l->document));
     SP_TRY(need_string(&adapter->base_checksum, base, "sha256", l->document));
@@ -272,12 +272,12 @@ static int parse_document(struct loader *l)
         return sp_error(SP_EFORMAT, "%s: \"head\" is \"%s\"; kept or new is expected", l->document, adapter->head);
     adapter->labels = json_object_get(document, "labels");
     adapter->config = json_object_get(document, "config");
-    if (!json_is_object(adapter->config))
+    if (!sp_json_is_object(adapter->config))
         return sp_error(SP_EFORMAT, "%s: \"config\" is missing or not an object", l->document);
     adapter->data = json_object_get(document, "data");
     if (json_is_null(adapter->data))
         adapter->data = NULL;
-    if (adapter->data && !json_is_object(adapter->data))
+    if (adapter->data && !sp_json_is_object(adapter->data))
         return sp_error(SP_EFORMAT, "%s: \"data\" is not an object", l->document);
     if (json_is_null(adapter->labels))
         adapter->labels = NULL;
@@ -360,7 +360,7 @@ static int parse_all_sparse(struct loader *l)
     json_t *sparse = json_object_get(adapter->document, "sparse"), *value;
     const char *name;
 
-    if (!json_is_object(sparse))
+    if (!sp_json_is_object(sparse))
         return sp_error(SP_EFORMAT, "%s: \"sparse\" is missing or not an object", l->document);
     adapter->sparse = sp_calloc(json_object_size(sparse), sizeof *adapter->sparse);
     if (!adapter->sparse)
@@ -423,7 +423,7 @@ int sp_adapter_load(struct sp_adapter *out, const char *dir)
 {
     char *document = sp_fs_join(dir, DOCUMENT_FILE), *weights = sp_fs_join(dir, WEIGHTS_FILE);
     struct loader l = { .adapter = out, .document = document, .weights = weights };
-    bool present = document && sp_fs_exists(document);
+    bool present = document && sp_fs_has_name(document);
     int rc = SP_ENOMEM;
 
     *out = (struct sp_adapter){ .dir = sp_strdup(dir) };

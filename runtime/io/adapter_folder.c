@@ -4,6 +4,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/io/foreign_priv.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,18 +12,10 @@
 
 #define PEFT_LIMIT ((size_t)1 << 20)
 
-static bool has(const char *folder, const char *name)
-{
-    char *path = sp_asprintf("%s/%s", folder, name);
-    bool exists = path && sp_fs_exists(path);
-
-    free(path);
-    return exists;
-}
-
 static bool is_peft(const char *folder)
 {
-    return has(folder, "adapter_config.json") || has(folder, "adapter_model.safetensors") || has(folder, "adapter_model.bin");
+    return sp_foreign_has(folder, "adapter_config.json") || sp_foreign_has(folder, "adapter_model.safetensors") ||
+           sp_foreign_has(folder, "adapter_model.bin");
 }
 
 /* Says so with PEFT's name for the kind and the base model, where its file tells them. */
@@ -54,7 +47,7 @@ static int refuse_file(const char *path)
 
     if (!folder)
         return SP_ENOMEM;
-    if (strncmp(name, "adapter.", 8) == 0 && has(folder, "adapter.json"))
+    if (strncmp(name, "adapter.", 8) == 0 && sp_foreign_has(folder, "adapter.json"))
         sp_error(rc, "%s is a file of an adapter, expected its folder: give %s", path, folder);
     else if (strncmp(name, "adapter_", 8) == 0 && is_peft(folder))
         rc = refuse_peft(folder);
@@ -66,17 +59,19 @@ static int refuse_file(const char *path)
 
 int sp_adapter_folder_refuse(const char *path)
 {
+    if (sp_fs_has_name(path) && !sp_fs_exists(path)) /* a link to nothing */
+        return sp_fs_error("open", path);
     if (!sp_fs_exists(path))
         return sp_error(SP_ENOTFOUND, "there is no folder %s; train writes an adapter as OUTPUT_DIR/adapter", path);
     if (!sp_fs_is_dir(path))
         return refuse_file(path);
-    if (has(path, "adapter/adapter.json"))
+    if (sp_foreign_has(path, "adapter/adapter.json"))
         return sp_error(SP_ENOTFOUND, "%s is a training run's output_dir, and its adapter a folder in it: give %s/adapter", path, path);
     if (is_peft(path))
         return refuse_peft(path);
-    if (has(path, "config.json"))
+    if (sp_foreign_has(path, "config.json"))
         return sp_error(SP_ENOTFOUND, "%s is a model's folder, expected an adapter's, which train writes as OUTPUT_DIR/adapter", path);
-    if (has(path, "runs") && has(path, "study.lock"))
+    if (sp_foreign_has(path, "runs") && sp_foreign_has(path, "study.lock"))
         return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s/runs/DATA/METHOD/RUN/adapter", path, path);
     return sp_error(SP_ENOTFOUND, "%s/adapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
                     path);
@@ -84,7 +79,7 @@ int sp_adapter_folder_refuse(const char *path)
 
 int sp_adapter_folder_check_model(const char *path)
 {
-    bool whole = has(path, "adapter.json"), inside = has(path, "adapter/adapter.json");
+    bool whole = sp_foreign_has(path, "adapter.json"), inside = sp_foreign_has(path, "adapter/adapter.json");
 
     if (whole || inside)
         return sp_error(SP_ENOTFOUND,

@@ -54,6 +54,8 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
         *dir = sp_strdup(name_or_path);
         return *dir ? 0 : SP_ENOMEM;
     }
+    if (sp_fs_has_name(name_or_path) && !sp_fs_exists(name_or_path)) /* a link to nothing */
+        return sp_fs_error("open", name_or_path);
     if (sp_fs_exists(name_or_path)) {
         const char *slash = strrchr(name_or_path, '/');
 
@@ -85,15 +87,6 @@ static char *member(const struct sp_checkpoint *checkpoint, const char *name)
     return sp_asprintf("%s/%s", checkpoint->dir, name);
 }
 
-static bool has_member(const struct sp_checkpoint *checkpoint, const char *name)
-{
-    char *path = member(checkpoint, name);
-    bool exists = path && sp_fs_exists(path);
-
-    free(path);
-    return exists;
-}
-
 static int load_object(json_t **out, const struct sp_checkpoint *checkpoint, const char *name,
                        size_t limit)
 {
@@ -102,7 +95,7 @@ static int load_object(json_t **out, const struct sp_checkpoint *checkpoint, con
 
     if (path)
         rc = sp_json_load(out, path, limit);
-    if (rc == 0 && !json_is_object(*out))
+    if (rc == 0 && !sp_json_is_object(*out))
         rc = sp_error(SP_EFORMAT, "%s is not a JSON object", path);
     free(path);
     return rc;
@@ -194,7 +187,7 @@ static int open_index(struct sp_checkpoint *c, const char *index)
 
     SP_GO(load_object(&document, c, index, INDEX_LIMIT));
     map = json_object_get(document, "weight_map");
-    if (!json_is_object(map))
+    if (!sp_json_is_object(map))
         SP_GO(sp_error(SP_EFORMAT, "%s/%s has no object \"weight_map\"", c->dir, index));
     SP_GO(open_mapped(c, map, index));
     SP_GO(check_mapped(c, map, index));
@@ -242,7 +235,7 @@ static int open_folder(struct sp_checkpoint *c)
 
     if (!sp_fs_is_dir(c->dir))
         return sp_error(SP_ENOTFOUND, "%s is not a folder", c->dir);
-    if (!has_member(c, "config.json")) {
+    if (!sp_foreign_has(c->dir, "config.json")) {
         SP_TRY(sp_adapter_folder_check_model(c->dir));
         SP_TRY(sp_foreign_weights(c->dir, NULL));
         SP_TRY(sp_foreign_subfolders(c->dir, "has no config.json"));
@@ -250,9 +243,9 @@ static int open_folder(struct sp_checkpoint *c)
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }
     SP_TRY(load_object(&c->config, c, "config.json", CONFIG_LIMIT));
-    if (has_member(c, "model.safetensors"))
+    if (sp_foreign_has(c->dir, "model.safetensors"))
         SP_TRY(open_shard(&number, c, "model.safetensors"));
-    else if (has_member(c, "model.safetensors.index.json"))
+    else if (sp_foreign_has(c->dir, "model.safetensors.index.json"))
         SP_TRY(open_index(c, "model.safetensors.index.json"));
     else
         return no_weights(c);

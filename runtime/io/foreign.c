@@ -33,55 +33,61 @@ static const char *class_of(const json_t *config)
     return NULL;
 }
 
-/* The class of a masked language model is one without a pooler, which its file may have all the same. */
+/* Some classes are built without a pooler, which their files may have all the same. */
 static void add_pooler_hint(char *out, size_t size, const char *class)
 {
-    static const char masked[] = "ForMaskedLM";
-    size_t length = strlen(class), ending = sizeof masked - 1;
+    static const char *const endings[] = { "ForMaskedLM", "ForTokenClassification", "ForQuestionAnswering", "LMHeadModel" };
+    size_t length = strlen(class);
 
     out[0] = '\0';
-    if (length > ending && strcmp(class + length - ending, masked) == 0)
-        snprintf(out, size, "; where that says that pooler weights are not used, take %.*sForPreTraining, which keeps them",
-                 (int)(length - ending), class);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t ending = strlen(endings[i]);
+
+        if (length > ending && strcmp(class + length - ending, endings[i]) == 0)
+            snprintf(out, size, "; where that says that pooler weights are not used, take %.*sForPreTraining, which keeps them",
+                     (int)(length - ending), class);
+    }
 }
 
-static int pytorch(const char *dir, const char *class)
+static int pytorch(const char *dir, const char *class, const char *file)
 {
-    static const char why[] = "holds its weights as pytorch_model.bin only: pickle files can run any code and are not read. "
-                              "Convert them once in Python:";
+    static const char why[] = "only: pickle files can run any code and are not read. Convert them once in Python:";
     char pooler[256];
 
     if (!class)
         return sp_error(SP_ENOTFOUND,
-                        "%s %s import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() "
+                        "%s holds its weights as %s %s import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() "
                         "for f in glob.glob(DIR + '/pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', "
-                        "weights_only=True).items()}, DIR + '/model.safetensors', {'format': 'pt'})", dir, why);
+                        "weights_only=True).items()}, DIR + '/model.safetensors', {'format': 'pt'})", dir, file, why);
     add_pooler_hint(pooler, sizeof pooler, class);
-    return sp_error(SP_ENOTFOUND, "%s %s from transformers import %s; %s.from_pretrained(DIR)." SAVE "%s", dir, why, class, class,
-                    pooler);
+    return sp_error(SP_ENOTFOUND, "%s holds its weights as %s %s from transformers import %s; %s.from_pretrained(DIR)." SAVE "%s", dir,
+                    file, why, class, class, pooler);
 }
 
 /* AutoModelForPreTraining has what pretraining gave a model; of a fine-tuned head nothing tells. */
 static int converted(const char *dir, const char *class, const char *file, const char *whose, const char *argument)
 {
+    char pooler[256];
+
     class = class ? class : "AutoModelForPreTraining";
+    add_pooler_hint(pooler, sizeof pooler, class);
     return sp_error(SP_ENOTFOUND, "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in "
-                    "Python, with transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE, dir, file,
-                    whose, whose, class, class, argument);
+                    "Python, with transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE "%s", dir, file,
+                    whose, whose, class, class, argument, pooler);
 }
 
-/* The name of the folder's TensorFlow checkpoint, NAME.ckpt.index; NULL where there is none. */
-static char *find_checkpoint(const char *dir)
+/* A name in the folder with this beginning and ending, or `otherwise` for one that is not plain; NULL where there is none. */
+static char *find_name(const char *dir, const char *beginning, const char *ending, const char *otherwise)
 {
-    static const char ending[] = ".ckpt.index";
     DIR *folder = opendir(dir);
     char *found = NULL;
 
     for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;) {
-        size_t length = strlen(entry->d_name);
+        size_t length = strlen(entry->d_name), end = strlen(ending);
 
-        if (length > sizeof ending - 1 && strcmp(entry->d_name + length - (sizeof ending - 1), ending) == 0)
-            found = sp_strdup(is_plain(entry->d_name, NAME_CHARACTERS ".-") ? entry->d_name : "NAME.ckpt.index");
+        if (length > end && strncmp(entry->d_name, beginning, strlen(beginning)) == 0 &&
+            strcmp(entry->d_name + length - end, ending) == 0)
+            found = sp_strdup(is_plain(entry->d_name, NAME_CHARACTERS ".-") ? entry->d_name : otherwise);
     }
     if (folder)
         closedir(folder);
@@ -91,17 +97,49 @@ static char *find_checkpoint(const char *dir)
 bool sp_foreign_has(const char *dir, const char *name)
 {
     char *path = sp_fs_join(dir, name);
-    bool exists = path && sp_fs_exists(path);
+    bool has = path && sp_fs_has_name(path);
 
     free(path);
-    return exists;
+    return has;
+}
+
+/* Whether the file is what its name says, as far as that can be seen: no Git LFS pointer, and no link to nothing. */
+static int check_fetched(const char *dir, const char *name)
+{
+    char *path = sp_fs_join(dir, name);
+    struct sp_map map = { .data = NULL };
+    int rc = path ? sp_fs_map(&map, path) : SP_ENOMEM;
+
+    sp_fs_unmap(&map);
+    free(path);
+    return rc;
+}
+
+/* Shards without the index that says which tensor lies in which. */
+static int shards(const char *dir)
+{
+    char *ours = find_name(dir, "model-", ".safetensors", "model-00001-of-0000N.safetensors");
+    char *pickle = find_name(dir, "pytorch_model-", ".bin", "pytorch_model-00001-of-0000N.bin");
+    int rc = 0;
+
+    if (ours)
+        SP_GO(sp_error(SP_ENOTFOUND, "%s holds shards of a model, such as %s, without model.safetensors.index.json, which says what lies "
+                       "in which: fetch that file and all shards", dir, ours));
+    if (pickle)
+        SP_GO(check_fetched(dir, pickle));
+    if (pickle) /* from_pretrained needs the index, which is not there */
+        rc = pytorch(dir, NULL, pickle);
+out:
+    free(ours);
+    free(pickle);
+    return rc;
 }
 
 /* A checkpoint of TensorFlow 1, as Google released BERT: what it holds stands in bert_config.json. */
 static int tensorflow(const char *dir, const json_t *config, const char *class)
 {
     bool original = !config && sp_foreign_has(dir, "bert_config.json");
-    char *file = find_checkpoint(dir), argument[3 * NAME_MAX_LENGTH];
+    char *file = find_name(dir, "", ".ckpt.index", "NAME.ckpt.index"), argument[3 * NAME_MAX_LENGTH];
     int rc = 0;
 
     if (file && (config || original)) {
@@ -127,9 +165,15 @@ int sp_foreign_weights(const char *dir, const json_t *config)
     };
     const char *class = class_of(config);
 
-    for (size_t i = 0; config && i < sizeof forms / sizeof *forms; i++)
-        if (sp_foreign_has(dir, forms[i].file))
-            return forms[i].whose ? converted(dir, class, forms[i].file, forms[i].whose, forms[i].argument) : pytorch(dir, class);
+    for (size_t i = 0; config && i < sizeof forms / sizeof *forms; i++) {
+        if (!sp_foreign_has(dir, forms[i].file))
+            continue;
+        SP_TRY(check_fetched(dir, forms[i].file));
+        return forms[i].whose ? converted(dir, class, forms[i].file, forms[i].whose, forms[i].argument)
+                              : pytorch(dir, class, "pytorch_model.bin");
+    }
+    if (config)
+        SP_TRY(shards(dir));
     return tensorflow(dir, config, class);
 }
 

@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 /* SP_ENOTFOUND, saying what form the folder's weights have and the Python that makes model.safetensors of them without losing any
- * that the model has: by the class that config.json's `architectures` names. `config` may be NULL: the folder has no config.json.
- * 0 where it holds no such form. */
+ * that the model has, by the class that config.json's `architectures` names; or that they were not fetched whole.
+ * `config` may be NULL: the folder has no config.json. 0 where it holds no such form. */
 int sp_foreign_weights(const char *dir, const json_t *config);
 
-/* Whether dir/name is there. */
+/* Whether dir/name is there, be it a link to nothing. */
 bool sp_foreign_has(const char *dir, const char *name);
 
 /* SP_EFORMAT, saying what the file is, where its first bytes are those of a known kind; else 0, and the message set before stays. */

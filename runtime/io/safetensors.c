@@ -132,7 +132,7 @@ static int parse_tensor(struct sp_tensor_info *tensor, const json_t *entry,
     char text[SP_SHAPE_TEXT];
     size_t begin, end;
 
-    if (!json_is_object(entry))
+    if (!sp_json_is_object(entry))
         return bad_tensor(tensor, "its entry in the header is not an object");
     if (!dtype)
         return bad_tensor(tensor, "\"dtype\" is missing or not a string");
@@ -161,7 +161,7 @@ static int parse_metadata(const json_t *metadata, const char *path)
     const char *key;
     json_t *value;
 
-    if (!json_is_object(metadata))
+    if (!sp_json_is_object(metadata))
         return sp_error(SP_EFORMAT, "%s: \"" METADATA "\" is not an object", path);
     json_object_foreach((json_t *)metadata, key, value)
         if (!json_is_string(value))

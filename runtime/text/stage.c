@@ -52,7 +52,7 @@ int sp_stage_load(const struct sp_stage **out, void **state, struct sp_vocab *vo
         json_object_get(section, strcmp(slot, "normalizer") == 0 ? "normalizers" : "pretokenizers");
     const char *type = implied_type(section);
 
-    if (!json_is_object(section))
+    if (!sp_json_is_object(section))
         return sp_error(SP_EFORMAT, "%s: \"%s\" is missing or not an object", path, slot);
     SP_TRY(sp_json_get_string(&type, section, "type", path));
     if (strcmp(type, "Sequence") == 0 && json_array_size(parts) == 1 &&

@@ -150,7 +150,7 @@ static int no_tokenizer(const char *model_dir)
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *path = sp_fs_join(model_dir, others[i][0]);
-        bool there = path && sp_fs_exists(path);
+        bool there = path && sp_fs_has_name(path);
 
         free(path);
         if (there)
@@ -168,13 +168,13 @@ static int read_definition(json_t **out, char **path, struct sp_tokenizer_config
     *path = sp_fs_join(model_dir, "tokenizer.json");
     if (!*path)
         return SP_ENOMEM;
-    has_definition = sp_fs_exists(*path);
+    has_definition = sp_fs_has_name(*path);
     if (!has_definition) {
         free(*path);
         *path = sp_fs_join(model_dir, "vocab.txt");
         if (!*path)
             return SP_ENOMEM;
-        if (!sp_fs_exists(*path))
+        if (!sp_fs_has_name(*path))
             return no_tokenizer(model_dir);
     }
     SP_TRY(sp_tokenizer_config_load(config, model_dir, has_definition));

@@ -24,9 +24,9 @@ static int load_optional(json_t **out, const char *model_dir, const char *name)
     *out = NULL;
     if (!path)
         return SP_ENOMEM;
-    if (sp_fs_exists(path))
+    if (sp_fs_has_name(path))
         rc = sp_json_load(out, path, CONFIG_MAX);
-    if (*out && !json_is_object(*out))
+    if (*out && !sp_json_is_object(*out))
         rc = sp_error(SP_EFORMAT, "%s is not a JSON object", path);
     free(path);
     return rc;
@@ -211,7 +211,7 @@ static int add_text(struct sp_tokenizer_config *c, const char *text, const json_
 /* A token is given as "[PAD]" or as {"content": "[PAD]", "lstrip": false, ...}; NULL where it is neither. */
 static const char *text_of(const json_t *value)
 {
-    return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
+    return json_string_value(sp_json_is_object(value) ? json_object_get(value, "content") : value);
 }
 
 /* Adds a token as a file gives it; its text goes to *text, borrowed. */
@@ -240,12 +240,12 @@ static int add_decoder(struct sp_tokenizer_config *c, json_t *decoder)
     const char *number, *text;
     json_t *token;
 
-    if (!json_is_object(decoder))
+    if (!sp_json_is_object(decoder))
         return sp_error(SP_EFORMAT, "%s: \"%s\" is not an object", c->path, key);
     json_object_foreach (decoder, number, token) {
         long long id;
 
-        if (!sp_text_int(number, &id) || !json_is_object(token))
+        if (!sp_text_int(number, &id) || !sp_json_is_object(token))
             return sp_error(SP_EFORMAT, "%s: \"%s\" is malformed at \"%.*s\"", c->path, key, VALUE_SHOWN, number);
         SP_TRY(add_token(&text, c, token, false, key, c->path));
         SP_TRY(give_id(c, text, id, c->path));
@@ -312,7 +312,7 @@ static int add_all(struct sp_tokenizer_config *c, json_t *values, const char *ke
     json_t *value;
     size_t i;
 
-    if (values && !json_is_null(values) && !json_is_array(values) && (!json_is_object(values) || sp_json_number_text(values)))
+    if (values && !json_is_null(values) && !json_is_array(values) && !sp_json_is_object(values))
         return sp_error(SP_EFORMAT, "%s: \"%s\" is not a list of tokens", path, key);
     json_array_foreach (values, i, value)
         SP_TRY(add_token(&text, c, value, true, key, path));

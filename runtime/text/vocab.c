@@ -72,7 +72,7 @@ int sp_vocab_load(struct sp_vocab *out, const json_t *tokens, const char *path)
     json_t *id;
     int rc = 0;
 
-    if (!json_is_object(tokens) || json_object_size(tokens) == 0 ||
+    if (!sp_json_is_object(tokens) || json_object_size(tokens) == 0 ||
         json_object_size(tokens) > TOKENS_MAX)
         SP_GO(sp_error(SP_EFORMAT, "%s: \"vocab\" is not an object of 1 to %zu tokens", path,
                        TOKENS_MAX));

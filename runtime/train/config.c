@@ -83,8 +83,8 @@ static const struct sp_option options[] = {
       "required by train" },
     { "keep_head", SP_OPTION_CHOICE, FIELD(keep_head), "auto", NULL, keeps, data,
       "Whether the model's own head is trained on, or a new one. auto keeps it where the labels are its "
-      "classes' names, or are integers, as many as it has classes, which then stand for them in order; true "
-      "takes as many labels of any kind so.",
+      "classes' names, or are integers, as many as it has classes and none the name of another one, which then "
+      "stand for them in order; true takes as many labels of any kind so.",
       NULL },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
       "What the labels are. auto: regression when a label is a number that is not whole; whole ones, also 1.0, are classes.",

@@ -34,7 +34,7 @@ static int check_names(char *problem, size_t size, const json_t *names, size_t o
     int failed = !seen;
 
     problem[0] = '\0';
-    if (!json_is_object(names))
+    if (!sp_json_is_object(names))
         snprintf(problem, size, "it is not an object");
     else if (json_object_size(names) > outputs)
         snprintf(problem, size, "it has %zu names, the head %zu outputs", json_object_size(names), outputs);
@@ -125,6 +125,37 @@ static int find_own(struct own_head *out, const struct sp_run *run)
     return out->outputs > 1 && !out->unfit[0] ? name_outputs(out, run) : 0;
 }
 
+/* Whether the name stands for the number alone, "LABEL_7" for 7. */
+static bool is_number_of(const char *name, const char *number)
+{
+    return strncmp(name, "LABEL_", 6) == 0 && strcmp(name + 6, number) == 0;
+}
+
+/* Whether the names are those that transformers makes up, LABEL_0, LABEL_1, ... in order. */
+static bool only_numbered(const struct own_head *own)
+{
+    bool all = true;
+
+    for (size_t i = 0; all && i < own->names.count; i++) {
+        char number[24];
+
+        snprintf(number, sizeof number, "%zu", i);
+        all = is_number_of(own->names.names[i], number);
+    }
+    return all;
+}
+
+/* Whether a label is the name of another output than the one in its place: its order then says nothing of what it means. */
+static bool names_another(const struct own_head *own, const struct sp_labels *data)
+{
+    for (size_t i = 0; own->named && !only_numbered(own) && i < data->count; i++)
+        for (size_t output = 0; output < own->names.count; output++)
+            if (output != i && (strcmp(own->names.names[output], data->names[i]) == 0 ||
+                                is_number_of(own->names.names[output], data->names[i])))
+                return true;
+    return false;
+}
+
 /* ---- what is said -------------------------------------------------------------------------------------------------------- */
 
 /* Adds one of `count` entries of a list; those that would be too many are only counted. */
@@ -181,7 +212,7 @@ static void explain(char *why, size_t size, const struct own_head *own, const st
 /* A head is kept whose outputs the data names in its own way: which label got which. Only real names can be the wrong ones. */
 static void tell_mapping(const struct own_head *own, const struct sp_labels *data, const uint32_t *map, enum match how)
 {
-    bool full = false, real = own->named && strncmp(own->names.names[0], "LABEL_", 6) != 0;
+    bool full = false, real = own->named && !only_numbered(own);
     struct sp_buf list = SP_BUF(2 * LIST_LIMIT);
 
     for (size_t i = 0; i < data->count; i++) {
@@ -260,7 +291,7 @@ static int match_labels(enum match *how, uint32_t *map, const struct own_head *o
         *how = BY_NAME;
     else if (cased == data->count)
         *how = BY_CASE;
-    else if (data->count == own->names.count && (integers || any))
+    else if (data->count == own->names.count && (any || (integers && !names_another(own, data))))
         *how = BY_ORDER;
     for (uint32_t i = 0; *how == BY_ORDER && i < data->count; i++)
         map[i] = i;

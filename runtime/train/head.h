@@ -1,12 +1,13 @@
 /*
  * The head of a run's model (layer 5): the checkpoint's own, or a new one, and what its outputs are called.
  *
- * The checkpoint's own head is kept where the data's labels are its names, in whatever case, or where they are integers, as many as
- * it has outputs, which then stand for them in their order; a regression's where it has one output. It is not where config.json says
- * that it is another task's (BertForTokenClassification), or of several labels or values at once. keep_head: true also takes as many
- * labels of any kind in their order, and is SP_ECONFIG where no head can be kept; keep_head: false always makes a new one. What was
- * decided, why, and which label got which output is one line in the log. A label that is not the head's name never gets one: outputs
- * are called as the data calls them, and as the head does only where the data has no row of them.
+ * The checkpoint's own head is kept where the data's labels are its names, in whatever case, or where they are integers, as many
+ * as it has outputs, which then stand for them in their order, unless one is the name of another output; a regression's where it
+ * has one output. It is not where config.json says that it is another task's (BertForTokenClassification), or of several labels
+ * or values at once. keep_head: true also takes as many labels of any kind in their order, and is SP_ECONFIG where no head can be
+ * kept; keep_head: false always makes a new one. What was decided, why, and which label got which output is one line in the log.
+ * A label that is not the head's name never gets one: outputs are called as the data calls them, and as the head does only where
+ * the data has no row of them.
  */
 #ifndef SP_TRAIN_HEAD_H
 #define SP_TRAIN_HEAD_H

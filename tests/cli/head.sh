@@ -68,6 +68,37 @@ replaced "its 5 classes are 1 star, 2 stars, 3 stars, 4 stars, 5 stars; the data
 train --set keep_head=true
 refused "keep_head: true, but the head of $model cannot be kept: its 5 classes are 1 star" 2
 
+# ---- labels that are other outputs' names are not taken in their order, unless that is asked for
+for names in '"0", "1", "2"' '"LABEL_1", "LABEL_2", "LABEL_3"'; do
+    model 3 "\"id2label\": $(echo "$names" | sed 's/\(.*\), \(.*\), \(.*\)/{"0": \1, "1": \2, "2": \3}/')"
+    rows 1 2 3
+    train
+    case $names in
+    *LABEL*) kept ", the data's labels standing for its classes in their order: 1 -> LABEL_1, 2 -> LABEL_2, 3 -> LABEL_3;" '"1","2","3"' ;;
+    *) replaced "its 3 classes are 0, 1, 2; the data's 3 are 1, 2, 3" '"1","2","3"' ;;
+    esac
+done
+model 3 '"id2label": {"0": "0", "1": "1", "2": "2"}'
+train --set keep_head=true
+kept ", the data's labels standing for its classes in their order: 1 -> 0, 2 -> 1, 3 -> 2;" '"1","2","3"'
+test_that '  a warning' says "warning: the model's own head"
+rows -1 0 1
+train
+replaced "its 3 classes are 0, 1, 2; the data's 3 are -1, 0, 1" '"-1","0","1"'
+model 2 '"id2label": {"0": "LABEL_1", "1": "LABEL_0"}'
+rows 0 1
+train
+replaced "its 2 classes are LABEL_1, LABEL_0; the data's 2 are 0, 1" '"0","1"'
+model 2 '"id2label": {"0": "LABEL_0", "1": "LABEL_1"}'
+rows 1 2
+train
+kept ", the data's labels standing for its classes in their order: 1 -> LABEL_0, 2 -> LABEL_1;" '"1","2"'
+test_that '  no warning' silent "warning: the model's"
+model 3 '"id2label": NaN'
+rows 0 1 2
+train
+test_that 'names that are a number' says '"id2label" is malformed: it is not an object'
+
 # ---- a class that no row has: only by name
 nli='"id2label": {"0": "contradiction", "1": "entailment", "2": "neutral"}'
 model 3 "$nli"

@@ -170,6 +170,8 @@ static void test_not_a_model(void **state)
     refused(SP_ENOTFOUND, "config.json", io_path("m"));
     io_write_text("m/config.json", "[1]");
     refused(SP_EFORMAT, "not a JSON object", "config.json");
+    io_write_text("m/config.json", "1e400");
+    refused(SP_EFORMAT, "not a JSON object", "config.json");
     io_write_text("m/config.json", "{\"a\": 1, \"a\": 2}");
     refused(SP_EFORMAT, "duplicate", "config.json:1:");
     io_write_text("m/config.json", "{");
@@ -180,6 +182,37 @@ static void test_not_a_model(void **state)
     refused(SP_ENOTFOUND, "pickle", "torch.load");
     io_write_text("m/model.safetensors", "garbage");
     refused(SP_EFORMAT, "model.safetensors", "not a safetensors file");
+}
+
+static void link_to_nothing(const char *name)
+{
+    (void)unlink(io_path(name));
+    assert_int_equal(symlink("../blobs/x", io_path(name)), 0);
+}
+
+/* A cache that was copied without what its links lead to: the link is named, and what it misses. */
+static void test_links_to_nothing(void **state)
+{
+    char *dir;
+
+    (void)state;
+    io_write_text("m/x", "");
+    link_to_nothing("m/config.json");
+    refused(SP_ENOTFOUND, io_path("m/config.json: it is a link to ../blobs/x, which is not there"), NULL);
+    assert_int_equal(unlink(io_path("m/config.json")), 0);
+    io_write_text("m/config.json", "{}");
+    link_to_nothing("m/pytorch_model.bin");
+    refused(SP_ENOTFOUND, io_path("m/pytorch_model.bin: it is a link to ../blobs/x"), NULL);
+    link_to_nothing("m/model.safetensors.index.json");
+    refused(SP_ENOTFOUND, io_path("m/model.safetensors.index.json: it is a link to ../blobs/x"), NULL);
+    assert_int_equal(unlink(io_path("m/model.safetensors.index.json")), 0);
+    io_write_text("m/model.safetensors.index.json", "{\"weight_map\": {\"a\": \"s.safetensors\"}}");
+    link_to_nothing("m/s.safetensors");
+    refused(SP_ENOTFOUND, io_path("m/s.safetensors: it is a link to ../blobs/x"), NULL);
+    link_to_nothing("m/model.safetensors");
+    refused(SP_ENOTFOUND, io_path("m/model.safetensors: it is a link to ../blobs/x"), NULL);
+    link_to_nothing("folder");
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("folder")), SP_ENOTFOUND, "it is a link to ../blobs/x", NULL);
 }
 
 /* A model that lies below the folder, or a file of one, is what was meant; files of other kinds are called what they are. */
@@ -209,6 +242,11 @@ static void test_elsewhere(void **state)
         io_write_text(name, "{}");
     }
     refused(SP_ENOTFOUND, io_path("m/checkpoint-4, "), io_path("m/checkpoint-7 and 3 more. Give one of them"));
+    io_write_text("m/pytorch_model.bin", pointer);
+    refused(SP_EFORMAT, "pytorch_model.bin is a Git LFS pointer", "git lfs pull");
+    io_write_text("m/tf_model.h5", pointer);
+    assert_int_equal(unlink(io_path("m/pytorch_model.bin")), 0);
+    refused(SP_EFORMAT, "tf_model.h5 is a Git LFS pointer", NULL);
     io_write_text("m/model.safetensors", pointer);
     refused(SP_EFORMAT, "model.safetensors is a Git LFS pointer, 74 bytes in place of the file itself", "git lfs pull");
     io_write_text("m/config.json", pointer);
@@ -230,6 +268,14 @@ static void test_other_forms(void **state)
           ".save_pretrained(DIR, safe_serialization=True)", "pytorch_model.bin only" },
         { "pytorch_model.bin.index.json", "{\"architectures\": [\"BertForMaskedLM\"]}",
           "from transformers import BertForMaskedLM; BertForMaskedLM.from_pretrained(DIR)", "take BertForPreTraining, which keeps" },
+        { "pytorch_model.bin", "{\"architectures\": [\"BertForTokenClassification\"]}",
+          "BertForTokenClassification.from_pretrained(DIR)", "pooler weights are not used, take BertForPreTraining" },
+        { "pytorch_model.bin", "{\"architectures\": [\"BertForQuestionAnswering\"]}", "take BertForPreTraining, which keeps", NULL },
+        { "tf_model.h5", "{\"architectures\": [\"BertLMHeadModel\"]}", "take BertForPreTraining, which keeps", NULL },
+        { "pytorch_model-00001-of-00002.bin", "{\"architectures\": [\"BertModel\"]}", "DIR + '/pytorch_model*.bin'",
+          "holds its weights as pytorch_model-00001-of-00002.bin only" },
+        { "model-00001-of-00002.safetensors", "{}", "such as model-00001-of-00002.safetensors, without",
+          "fetch that file and all shards" },
         { "pytorch_model.bin", "{\"architectures\": [\"a; b\", 5, \"Good_1\"]}", "import Good_1; Good_1.from_pretrained(DIR)", NULL },
         { "pytorch_model.bin", "{\"architectures\": [\"X; import os\", \"\", \"X'\", \"X\\n\", null]}",
           "Python: import glob, torch; from safetensors.torch import save_file", "torch.load(f, map_location='cpu', weights_only=True)" },
@@ -466,6 +512,7 @@ int main(void)
         TEST(test_checksum),
         TEST(test_checksum_in_use),
         TEST(test_not_a_model),
+        TEST(test_links_to_nothing),
         TEST(test_elsewhere),
         TEST(test_other_forms),
         TEST(test_config_too_large),

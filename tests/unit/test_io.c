@@ -118,6 +118,7 @@ static void test_wrong_header(void **state)
     refused(SP_EFORMAT, "{" ENTRY("a\\u001b[2J", "U8", "[1]", 0, 1) "}", 1, "control");
     refused(SP_EFORMAT, "{" ENTRY("", "U8", "[1]", 0, 1) "}", 1, "empty");
     refused(SP_EFORMAT, "{\"__metadata__\":[]}", 0, "__metadata__");
+    refused(SP_EFORMAT, "{\"__metadata__\":NaN}", 0, "\"__metadata__\" is not an object");
     refused(SP_EFORMAT, "{\"__metadata__\":{\"format\":1}}", 0, "__metadata__");
 }
 

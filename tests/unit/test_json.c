@@ -46,6 +46,8 @@ static void test_numbers_kept(void **state)
         snprintf(text, sizeof text, "{\"a\":%s,\"b\":[12,%s,-0.5e1],\"NaN \\\"1e400\":\"\\\\\"}", numbers[i].spelt, numbers[i].spelt);
         object = parsed(text);
         assert_string_equal(sp_json_number_text(json_object_get(object, "a")), numbers[i].spelt);
+        assert_false(sp_json_is_object(json_object_get(object, "a")));
+        assert_true(sp_json_is_object(object));
         assert_string_equal(sp_json_number_text(json_array_get(json_object_get(object, "b"), 1)), numbers[i].spelt);
         assert_int_equal(json_integer_value(json_array_get(json_object_get(object, "b"), 0)), 12);
         assert_true(json_real_value(json_array_get(json_object_get(object, "b"), 2)) == -5);

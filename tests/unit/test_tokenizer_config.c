@@ -159,7 +159,8 @@ static void test_refused(void **state)
         { "{\"additional_special_tokens\": NaN}", "\"additional_special_tokens\"" },
         { "{\"additional_special_tokens\": [NaN]}", "\"additional_special_tokens\"" },
         { "{\"added_tokens_decoder\": {\"-1\": {\"content\": \"<x>\"}}}", "\"<x>\" is not an integer from 0" },
-        { "[]", "is not a JSON object" },
+        { "{\"added_tokens_decoder\": 1e400}", "\"added_tokens_decoder\" is not an object" },
+        { "[]", "is not a JSON object" }, { "1e400", "is not a JSON object" },
     };
 
     (void)state;
@@ -181,6 +182,26 @@ static void test_refused(void **state)
     refuses("model/vocab.txt", "SentencePiece");
 }
 
+/* Each file that may be absent is asked for where it is a link whose target is. */
+static void test_links_to_nothing(void **state)
+{
+    static const char *const names[] = {
+        "model/special_tokens_map.json", "model/added_tokens.json", "model/tokenizer_config.json", "model/tokenizer.json",
+    };
+
+    (void)state;
+    write_folder("{}", "{}", "{}");
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct sp_tokenizer *tokenizer;
+
+        (void)unlink(io_path(names[i]));
+        assert_int_equal(symlink("../blobs/x", io_path(names[i])), 0);
+        io_assert_error(sp_tokenizer_load(&tokenizer, io_path("model")), SP_ENOTFOUND, io_path(names[i]),
+                        ": it is a link to ../blobs/x, which is not there", NULL);
+        assert_int_equal(unlink(io_path(names[i])), 0);
+    }
+}
+
 /* The keys that tokenizer.json says nothing of are refused beside one too; for the others it has its own. */
 static void test_beside_definition(void **state)
 {
@@ -197,6 +218,9 @@ static void test_beside_definition(void **state)
     gives("right before Left", "a b c", "b", 5, "1/0 3/0 2/0 4/1 2/1");
     write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"cls_token\": null, \"unk_token\": null}");
     gives("tokenizer.json names its own", "a", NULL, 0, "1/0 3/0 2/0");
+    io_write_text("model/tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"model\": {\"type\": \"WordPiece\", "
+                  "\"vocab\": 1e400}}");
+    refuses("model/tokenizer.json", "\"vocab\" is not an object of");
 }
 
 static void keep_message(enum sp_log_level level, const char *text, void *user)
@@ -314,7 +338,7 @@ static void test_max_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_honoured), TEST(test_refused), TEST(test_beside_definition), TEST(test_said),
+        TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said),
         TEST(test_cased_vocabulary), TEST(test_max_length),
     };
 
