@@ -19,6 +19,15 @@ static bool contains(const char *text, const char *part)
     return length == 0;
 }
 
+/* A blank or a bracket alone is part of many names and means none. */
+static bool is_word(const char *part)
+{
+    for (; *part; part++)
+        if (isalnum((unsigned char)*part) || (unsigned char)*part >= 0x80)
+            return true;
+    return false;
+}
+
 /* The platform's name is not the vendor's, but people say "vendor:intel" for what Intel's driver
  * shows of any CPU. */
 static bool matches(const struct sp_device_info *info, const char *spec)
@@ -28,8 +37,8 @@ static bool matches(const struct sp_device_info *info, const char *spec)
     if (strcasecmp(spec, "gpu") == 0)
         return info->type == SP_DEVICE_GPU;
     if (strncasecmp(spec, "vendor:", 7) == 0)
-        return spec[7] && (contains(info->vendor, spec + 7) || contains(info->platform, spec + 7));
-    return contains(info->name, spec) || contains(info->platform, spec);
+        return is_word(spec + 7) && (contains(info->vendor, spec + 7) || contains(info->platform, spec + 7));
+    return is_word(spec) && (contains(info->name, spec) || contains(info->platform, spec));
 }
 
 static int no_match(const struct sp_device_info *list, size_t count, const char *spec)

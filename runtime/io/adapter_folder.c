@@ -12,16 +12,21 @@
 
 #define PEFT_LIMIT ((size_t)1 << 20)
 
-static bool is_peft(const char *folder)
+static bool has_peft_weights(const char *folder)
 {
-    return sp_foreign_has(folder, "adapter_config.json") || sp_foreign_has(folder, "adapter_model.safetensors") ||
-           sp_foreign_has(folder, "adapter_model.bin");
+    return sp_foreign_has(folder, "adapter_model.safetensors") || sp_foreign_has(folder, "adapter_model.bin");
+}
+
+/* PEFT's, or AdapterHub's, whose configuration has the same name. */
+static bool is_foreign(const char *folder)
+{
+    return sp_foreign_has(folder, "adapter_config.json") || has_peft_weights(folder);
 }
 
 /* Says so with PEFT's name for the kind and the base model, where its file tells them. */
-static int refuse_peft(const char *folder)
+static int refuse_foreign(const char *folder)
 {
-    char *path = sp_asprintf("%s/adapter_config.json", folder);
+    char *path = sp_fs_join(folder, "adapter_config.json");
     const char *kind = NULL, *base = NULL;
     json_t *config = NULL;
 
@@ -29,16 +34,21 @@ static int refuse_peft(const char *folder)
         kind = json_string_value(json_object_get(config, "peft_type"));
         base = json_string_value(json_object_get(config, "base_model_name_or_path"));
     }
-    sp_error(SP_ENOTFOUND,
-             "%s is an adapter of PEFT%s%.40s%s, which this program does not read: merge it into its base model%s%.200s%s with PEFT "
-             "(merge_and_unload, then save_pretrained), and give the folder that comes of it as the model",
-             folder, kind ? " (" : "", kind ? kind : "", kind ? ")" : "", base ? " (" : "", base ? base : "", base ? ")" : "");
+    if (config && !kind && !has_peft_weights(folder))
+        sp_error(SP_ENOTFOUND, "%s is an adapter of another library%s, which this program does not read: expected an adapter's folder, "
+                 "which train writes as OUTPUT_DIR/adapter", folder,
+                 sp_foreign_has(folder, "pytorch_adapter.bin") ? ", AdapterHub's" : " (its adapter_config.json has no \"peft_type\")");
+    else
+        sp_error(SP_ENOTFOUND,
+                 "%s is an adapter of PEFT%s%.40s%s, which this program does not read: merge it into its base model%s%.200s%s with PEFT "
+                 "(merge_and_unload, then save_pretrained), and give the folder that comes of it as the model",
+                 folder, kind ? " (" : "", kind ? kind : "", kind ? ")" : "", base ? " (" : "", base ? base : "", base ? ")" : "");
     json_decref(config);
     free(path);
     return SP_ENOTFOUND;
 }
 
-/* A file that was given where a folder is meant: of an adapter of ours or of PEFT's, or any other. */
+/* A file that was given where a folder is meant: of an adapter of ours or of another library, or any other. */
 static int refuse_file(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -49,16 +59,24 @@ static int refuse_file(const char *path)
         return SP_ENOMEM;
     if (strncmp(name, "adapter.", 8) == 0 && sp_foreign_has(folder, "adapter.json"))
         sp_error(rc, "%s is a file of an adapter, expected its folder: give %s", path, folder);
-    else if (strncmp(name, "adapter_", 8) == 0 && is_peft(folder))
-        rc = refuse_peft(folder);
+    else if (strncmp(name, "adapter_", 8) == 0 && is_foreign(folder))
+        rc = refuse_foreign(folder);
     else
         sp_error(rc, "%s is a file, expected an adapter's folder, which train writes as OUTPUT_DIR/adapter", path);
     free(folder);
     return rc;
 }
 
+/* What goes between the path and a name below it. */
+static const char *slash_after(const char *path)
+{
+    return path[0] && path[strlen(path) - 1] == '/' ? "" : "/";
+}
+
 int sp_adapter_folder_refuse(const char *path)
 {
+    const char *slash = slash_after(path);
+
     if (sp_fs_has_name(path) && !sp_fs_exists(path)) /* a link to nothing */
         return sp_fs_error("open", path);
     if (!sp_fs_exists(path))
@@ -66,15 +84,16 @@ int sp_adapter_folder_refuse(const char *path)
     if (!sp_fs_is_dir(path))
         return refuse_file(path);
     if (sp_foreign_has(path, "adapter/adapter.json"))
-        return sp_error(SP_ENOTFOUND, "%s is a training run's output_dir, and its adapter a folder in it: give %s/adapter", path, path);
-    if (is_peft(path))
-        return refuse_peft(path);
+        return sp_error(SP_ENOTFOUND, "%s is a training run's output_dir, and its adapter a folder in it: give %s%sadapter", path,
+                        path, slash);
+    if (is_foreign(path))
+        return refuse_foreign(path);
     if (sp_foreign_has(path, "config.json"))
         return sp_error(SP_ENOTFOUND, "%s is a model's folder, expected an adapter's, which train writes as OUTPUT_DIR/adapter", path);
     if (sp_foreign_has(path, "runs") && sp_foreign_has(path, "study.lock"))
-        return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s/runs/DATA/METHOD/RUN/adapter", path, path);
-    return sp_error(SP_ENOTFOUND, "%s/adapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
-                    path);
+        return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s%sruns/DATA/METHOD/RUN/adapter", path, path, slash);
+    return sp_error(SP_ENOTFOUND, "%s%sadapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
+                    path, slash);
 }
 
 int sp_adapter_folder_check_model(const char *path)
@@ -83,7 +102,7 @@ int sp_adapter_folder_check_model(const char *path)
 
     if (whole || inside)
         return sp_error(SP_ENOTFOUND,
-                        "%s is %s, expected a model's folder: give the model that it was trained on, and --adapter %s%s with it", path,
-                        whole ? "an adapter" : "a training run's output_dir", path, whole ? "" : "/adapter");
-    return is_peft(path) ? refuse_peft(path) : 0;
+                        "%s is %s, expected a model's folder: give the model that it was trained on, and --adapter %s%s%s with it", path,
+                        whole ? "an adapter" : "a training run's output_dir", path, whole ? "" : slash_after(path), whole ? "" : "adapter");
+    return is_foreign(path) ? refuse_foreign(path) : 0;
 }

@@ -84,7 +84,7 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
 /* A file's path inside the folder, in a new string; NULL when out of memory. */
 static char *member(const struct sp_checkpoint *checkpoint, const char *name)
 {
-    return sp_asprintf("%s/%s", checkpoint->dir, name);
+    return sp_fs_join(checkpoint->dir, name);
 }
 
 static int load_object(json_t **out, const struct sp_checkpoint *checkpoint, const char *name,

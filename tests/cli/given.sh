@@ -40,6 +40,15 @@ instead "$folder/result/adapter/adapter.safetensors" \
 instead "$folder/peft/adapter_model.safetensors" "$folder/peft is an adapter of PEFT (LORA)"
 instead "$folder/rows.csv" "$folder/rows.csv is a file, expected an adapter's folder"
 
+mkdir "$folder/hub"
+printf '{"config": {"adapter_residual_before_ln": false}, "hidden_size": 768, "name": "sst-2"}' >"$folder/hub/adapter_config.json"
+instead "$folder/hub" "$folder/hub is an adapter of another library (its adapter_config.json has no \"peft_type\"), which"
+: >"$folder/hub/pytorch_adapter.bin"
+instead "$folder/hub" "$folder/hub is an adapter of another library, AdapterHub's, which this program does not read: expected"
+instead "$folder/result/" "a folder in it: give $folder/result/adapter"
+ln -s "$folder/blobs/x" "$folder/dangling"
+instead "$folder/dangling" "$folder/dangling: it is a link to $folder/blobs/x, which is not there"
+
 # as_model FOLDER TEXT
 as_model() {
     run predict --model "$1" --input "$folder/rows.csv" --output -
@@ -48,5 +57,8 @@ as_model() {
 as_model "$folder/result" "$folder/result is a training run's output_dir, expected a model's folder: give the model that it was trained on, \
 and --adapter $folder/result/adapter with it"
 as_model "$folder/result/adapter" "$folder/result/adapter is an adapter, expected a model's folder"
+as_model "$folder/result/" "and --adapter $folder/result/adapter with it"
+as_model "$folder/hub" "$folder/hub is an adapter of another library"
+as_model "$folder/dangling" "it is a link to $folder/blobs/x"
 as_model "$folder/peft" "$folder/peft is an adapter of PEFT (LORA)"
 finish

@@ -74,7 +74,7 @@ static void test_choose(void **state)
 static void test_choose_nothing(void **state)
 {
     static const char *const specs[] = { "4",       "-1",         "radeon",
-                                         "vendor:", "vendor:arm", "99999999999999999999" };
+                                         "vendor:", "vendor:arm", "99999999999999999999", " ", "(", "vendor: " };
     size_t chosen;
 
     (void)state;
