@@ -17,7 +17,7 @@
 static int load_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
                        const struct sp_adapter *adapter)
 {
-    static const char *const kept[] = { "max_seq_length", "quotes", "text_column", "text_pair_column", "has_header" };
+    static const char *const kept[] = { "max_seq_length", "quotes", "text_column", "text_pair_column" };
     enum { KEPT = sizeof kept / sizeof *kept, WITH_DATA = 2 };
     char *list[KEPT + 1] = { NULL };
     size_t count = 0, kept_count, total;

@@ -112,6 +112,16 @@ void sp_text_number(char out[SP_TEXT_NUMBER], double value)
     }
 }
 
+void sp_text_trim(char *text)
+{
+    size_t blanks = strspn(text, " \t\r\n"), length = strlen(text + blanks);
+
+    while (length && strchr(" \t\r\n", text[blanks + length - 1]))
+        length--;
+    memmove(text, text + blanks, length);
+    text[length] = '\0';
+}
+
 size_t sp_text_utf8_prefix(const char *text, size_t length)
 {
     const unsigned char *s = (const unsigned char *)text;

@@ -26,6 +26,9 @@ bool sp_text_double(const char *text, double *out);
 /* The shortest decimal number that reads back as `value`, "1e-05" or "0.1". */
 void sp_text_number(char out[SP_TEXT_NUMBER], double value);
 
+/* Takes blanks (space, tab, CR, LF) from both ends of the text, in place. */
+void sp_text_trim(char *text);
+
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
 

@@ -8,11 +8,12 @@
  * of , ; | and tab is taken where the file's own does not split its rows alike and the other does. Where two would do, or a
  * row disagrees, it is refused with the delimiters named. Without labels a text is not cut at what may be its punctuation.
  *
- * A header is one that a name asked for says (by an option, or by what training used), or an option of training for a
- * file of as many columns, else as header.c guesses it.
+ * A header is one that has_header says, or a name that is asked for (by an option, or by what training used), else as
+ * header.c guesses it. Blanks around a column's name mean nothing.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
- * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, else the one column
+ * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, in any case of letters:
+ * such a name is an answer, though other columns hold texts as well (id, title, author, text). Else it is the one column
  * that looks like text: not numbers, codes, classes, one value throughout. Where two look so, or none, SP_ECONFIG
  * lists the columns. A second text comes by such a pair of names or by an option only, and a named text column
  * without a named pair column is a single text (but for a pair that is remembered). A name that two columns have
@@ -21,7 +22,8 @@
  *
  * With `remembered` (what training used) those columns are taken before these rules: by name, and by number in a file
  * that has no header and as many columns, or where none are needed all but the label's. Where the file lacks them,
- * the rules decide, and `instead` says so; but one of two texts alone is refused.
+ * the rules decide, and `instead` says so; but one of two texts alone is refused, unless an option names the text, which
+ * `instead` says too.
  *
  * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole
  * numbers (also 1.0: the class 1), words, true and false are classes. Spaces around a label mean nothing.
@@ -61,7 +63,6 @@ struct sp_data_layout {
     size_t columns;
     bool ids;       /* jsonl: a row that has `input_ids` gave those, whether there is a text or not */
     bool header;    /* csv, tsv: the first row names the columns */
-    enum sp_header given; /* what an option said of the header; AUTO: it was guessed */
     char delimiter; /* 0 for jsonl */
     bool quotes;    /* csv, tsv: fields may be quoted */
 };

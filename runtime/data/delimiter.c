@@ -50,7 +50,7 @@ static bool is_named(const char *field, const struct sp_dataset_options *options
                                   r ? r->text.name : NULL, r ? r->pair.name : NULL, r ? r->label.name : NULL };
 
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-        if (asked[i] && strcmp(asked[i], field) == 0)
+        if (asked[i] && sp_header_is(field, asked[i]))
             return true;
     return sp_header_is_known(field);
 }

@@ -6,13 +6,16 @@
  *  1. a name that is asked for stands in it (by the configuration, or by what training used): a header;
  *  2. its label is one that other rows, or the head, have as well: a row;
  *  3. 0, 1, 2, ... above a column without numbers (pandas without names): a header;
- *  4. a word above a column of numbers: a header; a number above one: a row;
+ *  4. a number, or what begins as one ("65+"), above a column of numbers: a row; a word above one: a header, but beside a sentence
+ *     only a known name, or one above each of two such columns or more;
  *  5. something that no column is called, a sentence: a row;
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
  *  7. above a head's classes, or classes that return again and again, a word that is none of them: a header;
- *  8. single words above rows that are texts: a header;
+ *  8. names above rows that are texts, of more words than the name above them: a header;
  *
- * and without any of these it is a row.
+ * and without any of these it is a row. Sign 7 is a choice: of a file without a header, a first row of two short words whose class
+ * no other row has is taken for one too; a class of one row can hardly be learnt, and a header as a class harms the others. What an
+ * option said of the training file's header is no sign for another file, whose own rows say more.
  */
 #include "runtime/data/layout.h"
 
@@ -26,20 +29,45 @@
 #define NAME_WORDS 3
 #define MANY_ROWS 8 /* with classes that return so often each */
 #define MANY_TIMES 4
+#define FEW 10 /* one row in so many */
 
-bool sp_header_is_known(const char *name)
+const char *const sp_header_texts[][2] = {
+    { "sentence1", "sentence2" },
+    { "question1", "question2" },
+    { "premise", "hypothesis" },
+    { "question", "sentence" },
+    { "#1 String", "#2 String" },
+    { "sentence1", NULL },
+    { "sentence", NULL },
+    { "text", NULL },
+    { NULL, NULL },
+};
+
+/* Names that data sets use beside those of texts. */
+static const char *const others[] = {
+    "label",    "labels",    "texts",    "sentences", "input_ids",   "review",    "reviews",  "comment",  "comments",
+    "tweet",    "message",   "title",    "body",      "content",     "description", "summary", "document", "abstract",
+    "headline", "utterance", "query",    "passage",   "answer",      "class",     "category", "sentiment", "score",
+    "rating",   "stars",     "points",   "grade",     "target",      "topic",     "intent",   "emotion",  "polarity",
+    "id",       "idx",       "index",    "guid",      "source",      "language",  "lang",     "user",     "author",
+    "timestamp", NULL,
+};
+
+bool sp_header_is(const char *field, const char *name)
 {
-    static const char *const known[] = {
-        "label",     "labels",   "text",       "texts",    "sentence",  "sentences", "sentence1", "sentence2", "question",
-        "question1", "question2", "premise",   "hypothesis", "input_ids", "review",  "reviews",   "comment",   "comments",
-        "tweet",     "message",  "title",      "body",     "content",   "description", "summary", "document",  "abstract",
-        "headline",  "utterance", "query",     "passage",  "answer",    "class",     "category",  "sentiment", "score",
-        "rating",    "stars",    "target",     "topic",    "intent",    "emotion",   "polarity",  "id",        "idx",
-        "index",     "guid",     "source",     "language", "lang",      "user",      "author",    "timestamp", NULL,
-    };
+    size_t blanks = strspn(field, " \t\r\n"), length = strlen(name);
 
-    for (const char *const *k = known; *k; k++)
-        if (strcasecmp(name, *k) == 0)
+    return strncasecmp(field + blanks, name, length) == 0 &&
+           field[blanks + length + strspn(field + blanks + length, " \t\r\n")] == '\0';
+}
+
+bool sp_header_is_known(const char *field)
+{
+    for (const char *const *k = others; *k; k++)
+        if (sp_header_is(field, *k))
+            return true;
+    for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
+        if (sp_header_is(field, (*k)[0]) || ((*k)[1] && sp_header_is(field, (*k)[1])))
             return true;
     return false;
 }
@@ -87,7 +115,10 @@ static bool has_asked_name(const struct sp_sample *p, const struct sp_dataset_op
 
     if (r && (has_name(p, r->text.name) || has_name(p, r->pair.name) || has_name(p, r->label.name)))
         return true;
-    return !options->no_labels && !options->label_column && has_name(p, "label");
+    for (size_t i = 0; i < p->count && !options->no_labels && !options->label_column; i++)
+        if (sp_header_is(p->first[i], "label"))
+            return true;
+    return false;
 }
 
 /* Whether the head has a class of that name. */
@@ -147,37 +178,39 @@ static bool is_surely_of_classes(const struct sp_sample_column *c, const struct 
     return !c->many && different > 1 && c->filled >= MANY_ROWS && MANY_TIMES * different <= c->filled;
 }
 
-/* Above classes stands something that is none of them: which is known here. */
+/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. */
 static bool breaks_classes(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (is_class_column(p, i, label) && !is_blank(p->first[i]) && is_surely_of_classes(&p->columns[i], options))
+        if (is_class_column(p, i, label) && !is_blank(p->first[i]) &&
+            (is_surely_of_classes(&p->columns[i], options) || (options->labels && p->rows > 0 && p->columns[i].filled == 0)))
             return true;
     return false;
 }
 
-/* Whether the column's rows are texts, all of them. One is enough where training had a header. */
-static bool is_texts(const struct sp_sample_column *c, const struct sp_data_layout *remembered)
+/* Whether the column's rows are texts, but for one in ten, and of more words than what stands above them. One row is enough where
+ * training had a header. */
+static bool is_shorter_than_texts(const struct sp_sample_column *c, const struct sp_data_layout *remembered)
 {
     size_t least = remembered && remembered->header ? 1 : 2;
 
-    return c->filled >= least && c->texts == c->filled && !(remembered && remembered->delimiter && !remembered->header);
+    return c->filled >= least && FEW * (c->filled - c->texts) <= c->filled && FEW * c->brief <= c->filled;
 }
 
-/* Single words, all different, of which one is above texts. Where the label's column is known, that says more. */
+/* Names, all different, of which one is above texts. Where the column of labels is known, and has some, that says more. */
 static bool is_above_texts(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
 {
     bool texts = false;
 
     for (size_t i = 0; i < p->count; i++) {
-        if (!is_one_word(p->first[i]))
+        if (is_blank(p->first[i]))
             return false;
         for (size_t j = 0; j < i; j++)
             if (strcmp(p->first[i], p->first[j]) == 0)
                 return false;
-        texts |= is_texts(&p->columns[i], options->remembered);
+        texts |= is_shorter_than_texts(&p->columns[i], options->remembered);
     }
-    return texts && label == SP_COLUMN_NONE;
+    return texts && (label == SP_COLUMN_NONE || p->columns[label].filled == 0);
 }
 
 /* "review_text", above texts. */
@@ -188,25 +221,39 @@ static bool is_made_name(const struct sp_sample *p, size_t column, size_t label)
     return column != label && is_one_word(p->first[column]) && strchr(p->first[column], '_') && c->filled && c->texts == c->filled;
 }
 
-/* Signs 4: 1 for a header, -1 for a row, 0 for neither. */
+/* "65+", "> 3": no number, but no name of a column either. */
+static bool is_quantity(const char *text)
+{
+    return is_number(text) || (strchr("0123456789+-.<>=~$", text[0]) && strpbrk(text, "0123456789"));
+}
+
+/* A value that stands in a column of numbers where the number is not known. */
+static bool is_no_value(const char *text)
+{
+    return is_blank(text) || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0;
+}
+
+/* Sign 4: 1 for a header, -1 for a row, 0 for neither. */
 static int by_numbers(const struct sp_sample *p, bool names)
 {
-    bool word = false, number = false;
+    size_t words = 0, numbers = 0;
+    bool known = false;
 
     for (size_t i = 0; i < p->count; i++) {
         const char *first = p->first[i];
 
-        if (!sp_sample_is_numeric(&p->columns[i]) || is_blank(first) || sp_label_is_missing(first))
+        if (!sp_sample_is_numeric(&p->columns[i]) || is_no_value(first))
             continue;
-        word |= !is_number(first);
-        number |= is_number(first);
+        words += !is_quantity(first);
+        numbers += is_quantity(first);
+        known |= sp_header_is_known(first);
     }
-    if (word)
-        return number && !names ? -1 : 1;
-    return number ? -1 : 0;
+    if (words && (names || (numbers == 0 && (words > 1 || known))))
+        return 1;
+    return words || numbers ? -1 : 0;
 }
 
-bool sp_header_guess(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+static bool guess(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
 {
     bool names = true, known = false;
     int sign;
@@ -227,4 +274,35 @@ bool sp_header_guess(const struct sp_sample *p, size_t label, const struct sp_da
     if (sign)
         return sign > 0;
     return names && (known || breaks_classes(p, label, options) || is_above_texts(p, label, options));
+}
+
+static bool is_digits(const char *text)
+{
+    return text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+/* The label's column before names are known; SP_COLUMN_NONE where it goes by a name. */
+static size_t label_by_number(const struct sp_sample *p, const struct sp_dataset_options *options)
+{
+    const struct sp_data_layout *r = options->remembered;
+    long long number = 0;
+
+    if (options->label_column)
+        number = is_digits(options->label_column) && sp_text_int(options->label_column, &number) ? number : 0;
+    else if (r && r->delimiter && r->columns == p->count)
+        number = (long long)r->label.number;
+    return number > 0 && (unsigned long long)number <= p->count ? (size_t)number - 1 : SP_COLUMN_NONE;
+}
+
+bool sp_header_choose(bool *guessed, const struct sp_sample *p, const struct sp_dataset_options *options)
+{
+    const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
+
+    *guessed = options->has_header == SP_HEADER_AUTO;
+    if (!*guessed)
+        return options->has_header == SP_HEADER_YES;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (named[i] && !is_digits(named[i]))
+            return true;
+    return guess(p, label_by_number(p, options), options);
 }

@@ -35,11 +35,6 @@ static bool has_names(const struct sp_reader *reader)
     return sp_reader_is_jsonl(reader) || sp_reader_has_header(reader);
 }
 
-static bool is_digits(const char *text)
-{
-    return text[0] && strspn(text, "0123456789") == strlen(text);
-}
-
 /* ---- messages -------------------------------------------------------------------------------------------------------- */
 
 static const char *kind_name(const struct sp_sample_column *column)
@@ -187,31 +182,73 @@ static int choose_remembered(const struct chooser *c)
     return 0;
 }
 
+/* Why a column of training is not found in this file. */
+static const char *why_not(const struct chooser *c, const struct sp_data_column *wanted)
+{
+    size_t found = 0;
+
+    if (!has_names(c->reader))
+        return wanted->name ? ", and this file names no columns" : ", and this file has others";
+    if (!wanted->name)
+        return " of a file that names none";
+    for (size_t i = 0; i < count(c); i++)
+        found += strcmp(name_of(c, i), wanted->name) == 0;
+    return found > 1 ? ", a name that this file has twice" : ", which this file does not have";
+}
+
+static int say_chosen(struct sp_buf *out, const struct chooser *c, size_t chosen)
+{
+    SP_TRY(sp_buf_printf(out, "column %zu", chosen + 1));
+    return has_names(c->reader) ? sp_buf_printf(out, " \"%s\"", name_of(c, chosen)) : 0;
+}
+
 /* Says, behind what was said before, that a column of training is replaced. */
 static int say_instead(const struct chooser *c, const struct sp_data_column *wanted, size_t chosen)
 {
-    const char *before = c->out->instead;
     struct sp_buf text = SP_BUF(4096);
-    int rc = before ? sp_buf_printf(&text, "%s; ", before) : 0;
+    int rc = 0;
 
-    if (rc == 0)
-        rc = sp_buf_puts(&text, "training used ");
-    if (rc == 0)
-        rc = say_column(&text, wanted);
-    if (rc == 0)
-        rc = sp_buf_printf(&text, ", which this file does not have; read instead: column %zu", chosen + 1);
-    if (rc == 0 && has_names(c->reader))
-        rc = sp_buf_printf(&text, " \"%s\"", name_of(c, chosen));
-    if (rc < 0) {
-        sp_buf_free(&text);
-        return rc;
-    }
+    if (c->out->instead)
+        SP_GO(sp_buf_printf(&text, "%s; ", c->out->instead));
+    SP_GO(sp_buf_puts(&text, "training used "));
+    SP_GO(say_column(&text, wanted));
+    SP_GO(sp_buf_printf(&text, "%s; read instead: ", why_not(c, wanted)));
+    SP_GO(say_chosen(&text, c, chosen));
     free(c->out->instead);
     c->out->instead = text.data;
     return 0;
+out:
+    sp_buf_free(&text);
+    return rc;
 }
 
-/* What was chosen in place of the columns of training: the adapter's number of texts stays. */
+/* Says that the options name one text where training used two, or two where it used one. */
+static int say_number_of_texts(const struct chooser *c)
+{
+    const struct sp_data_layout *r = c->remembered;
+    bool pair = c->out->pair != SP_COLUMN_NONE;
+    struct sp_buf text = SP_BUF(4096);
+    int rc = 0;
+
+    SP_GO(sp_buf_puts(&text, pair ? "training used single texts, of " : "training used two texts, "));
+    SP_GO(say_column(&text, &r->text));
+    if (!pair) {
+        SP_GO(sp_buf_puts(&text, " and "));
+        SP_GO(say_column(&text, &r->pair));
+    }
+    SP_GO(sp_buf_puts(&text, pair ? "; read here, as the options say: two texts, " : "; read here, as the options say: "));
+    SP_GO(say_chosen(&text, c, c->out->text));
+    SP_GO(sp_buf_puts(&text, pair ? " and " : " alone"));
+    if (pair)
+        SP_GO(say_chosen(&text, c, c->out->pair));
+    c->out->instead = text.data;
+    return 0;
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
+/* What was chosen in place of the columns of training. Where no option names the texts, the adapter's number of them stays. */
 static int check_instead(const struct chooser *c)
 {
     const struct sp_data_layout *r = c->remembered;
@@ -226,15 +263,44 @@ static int check_instead(const struct chooser *c)
         return half_a_pair(c, NULL);
     if (!r->pair.number && c->out->pair != SP_COLUMN_NONE)
         return refuse(c, "training used single texts, and this file has a pair of them; set text_column");
-    return find_remembered(c, &r->text) == c->out->text ? 0 : say_instead(c, &r->text, c->out->text);
+    if (find_remembered(c, &r->text) != c->out->text)
+        SP_TRY(say_instead(c, &r->text, c->out->text));
+    return find_remembered(c, &r->pair) == c->out->pair ? 0 : say_instead(c, &r->pair, c->out->pair);
 }
 
 /* ---- the label --------------------------------------------------------------------------------------------------------- */
+
+/* The first column of that name that is not the label's, from a number on. */
+static size_t find_text(const struct chooser *c, const char *name, size_t from)
+{
+    for (size_t i = from; name && i < count(c); i++)
+        if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
+            return i;
+    return SP_COLUMN_NONE;
+}
+
+/* The column of a known name: of that very name or, where none is, the only one that differs in case alone. */
+static size_t find_known(const struct chooser *c, const char *name)
+{
+    size_t found = find_text(c, name, 0);
+
+    if (found != SP_COLUMN_NONE)
+        return found;
+    for (size_t i = 0; name && i < count(c); i++) {
+        if (i == c->out->label || !sp_header_is(name_of(c, i), name))
+            continue;
+        if (found != SP_COLUMN_NONE)
+            return SP_COLUMN_NONE;
+        found = i;
+    }
+    return found;
+}
 
 static int choose_label(const struct chooser *c)
 {
     const struct sp_data_layout *r = c->options->label_column ? NULL : c->remembered;
     const char *name = c->options->label_column ? c->options->label_column : "label";
+    size_t found;
     int rc;
 
     if (r) {
@@ -242,6 +308,8 @@ static int choose_label(const struct chooser *c)
         if (c->out->label != SP_COLUMN_NONE)
             return 0;
     }
+    found = c->options->label_column ? SP_COLUMN_NONE : find_known(c, name);
+    name = found == SP_COLUMN_NONE ? name : name_of(c, found);
     rc = sp_reader_find_column(&c->out->label, c->reader, name,
                                c->options->label_column ? "label_column" : "label_column is not set");
     if (rc != SP_ECONFIG)
@@ -256,15 +324,6 @@ static int choose_label(const struct chooser *c)
 
 /* ---- the texts --------------------------------------------------------------------------------------------------------- */
 
-/* The first column of that name that is not the label's, from a number on. */
-static size_t find_text(const struct chooser *c, const char *name, size_t from)
-{
-    for (size_t i = from; name && i < count(c); i++)
-        if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
-            return i;
-    return SP_COLUMN_NONE;
-}
-
 /* Refuses a name that another column has as well. */
 static int check_once(const struct chooser *c, size_t column)
 {
@@ -275,24 +334,13 @@ static int check_once(const struct chooser *c, size_t column)
     return sp_reader_find_column(&column, c->reader, name, "text_column is not set");
 }
 
-/* The pairs and single texts that data sets of the GLUE kind use, in order of preference. */
+/* The pairs and single texts that data sets of the GLUE kind use. */
 static int choose_known(const struct chooser *c)
 {
-    static const char *const known[][2] = {
-        { "sentence1", "sentence2" },
-        { "question1", "question2" },
-        { "premise", "hypothesis" },
-        { "question", "sentence" },
-        { "#1 String", "#2 String" },
-        { "sentence1", NULL },
-        { "sentence", NULL },
-        { "text", NULL },
-    };
+    for (const char *const(*known)[2] = sp_header_texts; (*known)[0]; known++) {
+        size_t text = find_known(c, (*known)[0]), pair = find_known(c, (*known)[1]);
 
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        size_t text = find_text(c, known[i][0], 0), pair = find_text(c, known[i][1], 0);
-
-        if (text == SP_COLUMN_NONE || (known[i][1] && pair == SP_COLUMN_NONE))
+        if (text == SP_COLUMN_NONE || ((*known)[1] && pair == SP_COLUMN_NONE))
             continue;
         c->out->text = text;
         c->out->pair = pair;
@@ -412,7 +460,10 @@ static int choose_named(const struct chooser *c)
         out->label = SP_COLUMN_NONE;
     SP_TRY(check_different(c->reader, out->text, out->pair, "text_column", "text_pair_column"));
     SP_TRY(check_different(c->reader, out->text, out->label, "text_column", label));
-    return check_different(c->reader, out->pair, out->label, "text_pair_column", label);
+    SP_TRY(check_different(c->reader, out->pair, out->label, "text_pair_column", label));
+    if (!c->remembered || !c->remembered->text.number || !c->remembered->pair.number == (out->pair == SP_COLUMN_NONE))
+        return 0;
+    return say_number_of_texts(c);
 }
 
 static int choose_columns(const struct chooser *c)
@@ -436,37 +487,7 @@ static int choose_columns(const struct chooser *c)
     return check_instead(c);
 }
 
-/* ---- header and delimiter ---------------------------------------------------------------------------------------------- */
-
-/* The label's column before names are known; SP_COLUMN_NONE where it goes by a name. */
-static size_t label_by_number(const struct sp_sample *p, const struct sp_dataset_options *options)
-{
-    const struct sp_data_layout *r = options->remembered;
-    long long number = 0;
-
-    if (options->label_column)
-        number = is_digits(options->label_column) && sp_text_int(options->label_column, &number) ? number : 0;
-    else if (r && r->delimiter && r->columns == p->count)
-        number = (long long)r->label.number;
-    return number > 0 && (unsigned long long)number <= p->count ? (size_t)number - 1 : SP_COLUMN_NONE;
-}
-
-/* A column's name among the options says that there is a header. */
-static bool choose_header(struct sp_layout *out, const struct sp_sample *p, const struct sp_dataset_options *options)
-{
-    const struct sp_data_layout *r = options->remembered;
-    const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
-
-    if (options->has_header != SP_HEADER_AUTO)
-        return options->has_header == SP_HEADER_YES;
-    if (r && r->given != SP_HEADER_AUTO && (p->count == r->columns || (options->no_labels && p->count + 1 == r->columns)))
-        return r->given == SP_HEADER_YES;
-    out->header_guessed = true;
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
-        if (named[i] && !is_digits(named[i]))
-            return true;
-    return sp_header_guess(p, label_by_number(p, options), options);
-}
+/* ---- the file ---------------------------------------------------------------------------------------------- */
 
 /* Whether a column of training, by its name, is a field of the line: it is then the header of a table. */
 static bool has_field(const char *line, const char *name)
@@ -524,7 +545,7 @@ int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const stru
     }
     SP_GO(sp_sample_read(&sample, reader));
     if (!sp_reader_is_jsonl(reader))
-        of_reader.header = choose_header(out, &sample, options);
+        of_reader.header = sp_header_choose(&out->header_guessed, &sample, options);
     if (!of_reader.header)
         SP_GO(sp_sample_take_first(&sample));
     SP_GO(sp_reader_restart(reader, &of_reader));

@@ -27,12 +27,17 @@ void sp_layout_release(struct sp_layout *layout); /* safe on a zeroed one */
  * stands for. Leaves the reader anywhere. */
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options);
 
-/* header.c: whether the first row names the columns. `label` is the label's column, or SP_COLUMN_NONE where it is not known
- * yet. */
-bool sp_header_guess(const struct sp_sample *sample, size_t label, const struct sp_dataset_options *options);
+/* header.c: whether the first row names the columns: as has_header says, otherwise *guessed. A column that an option gives by its
+ * name says that there are names. */
+bool sp_header_choose(bool *guessed, const struct sp_sample *sample, const struct sp_dataset_options *options);
 
-/* header.c: whether a field is one of the names that data sets give to columns. */
-bool sp_header_is_known(const char *name);
+/* header.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them. */
+extern const char *const sp_header_texts[][2];
+
+/* header.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets give to
+ * columns. */
+bool sp_header_is(const char *field, const char *name);
+bool sp_header_is_known(const char *field);
 
 /* A delimiter for messages: "," or a tab. */
 const char *sp_delimiter_name(char buffer[4], char delimiter);

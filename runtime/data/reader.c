@@ -172,6 +172,8 @@ static int name_columns(struct sp_reader *reader, const struct sp_row *row)
             reader->names[i] = sp_asprintf("%zu", i + 1);
         if (!reader->names[i])
             return SP_ENOMEM;
+        if (!row->object)
+            sp_text_trim(reader->names[i]);
         key = row->object ? json_object_iter_next(object, key) : NULL;
     }
     return 0;
@@ -410,6 +412,18 @@ static int no_such_column(const struct sp_reader *reader, const char *name, cons
                     nearest ? "\"?" : "", known);
 }
 
+/* Whether a column has that name; of csv and tsv, whatever the blanks around it. */
+static bool is_called(const struct sp_reader *reader, size_t column, const char *name)
+{
+    const char *own = reader->names[column];
+    size_t blanks = sp_reader_is_jsonl(reader) ? 0 : strspn(name, " \t"), length = strlen(own);
+
+    if (strncmp(own, name + blanks, length) != 0)
+        return false;
+    name += blanks + length;
+    return name[sp_reader_is_jsonl(reader) ? 0 : strspn(name, " \t")] == '\0';
+}
+
 int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const char *name,
                           const char *option)
 {
@@ -424,7 +438,7 @@ int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const 
         return 0;
     }
     for (size_t i = 0; i < reader->columns; i++) {
-        if (strcmp(reader->names[i], name) != 0)
+        if (!is_called(reader, i, name))
             continue;
         if (found < reader->columns)
             return sp_error(SP_ECONFIG,

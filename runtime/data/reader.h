@@ -70,8 +70,8 @@ int sp_reader_next(struct sp_reader *reader, struct sp_row *row);
 int sp_reader_fail(const struct sp_reader *reader, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The file's columns: names, or "1", "2", ... without a header. An empty file has none.
- * Borrowed. */
+/* The file's columns: names (of csv and tsv without the blanks around them), or "1", "2", ... without a header. An empty file has
+ * none. Borrowed. */
 size_t sp_reader_column_count(const struct sp_reader *reader);
 const char *sp_reader_column_name(const struct sp_reader *reader, size_t column);
 

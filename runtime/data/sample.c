@@ -46,6 +46,19 @@ bool sp_sample_is_text(const char *value, size_t length)
     return far > 1 || (words > 1 && words > numbers); /* "Mon Apr 06 22:19:45 2009" is none */
 }
 
+size_t sp_sample_words(const char *value, size_t length)
+{
+    size_t words = 0, far = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        bool blank = isspace((unsigned char)value[i]) != 0;
+
+        words += !blank && (i == 0 || isspace((unsigned char)value[i - 1]));
+        far += is_far_letter((unsigned char)value[i]);
+    }
+    return far > words ? far : words;
+}
+
 static int set_example(struct sp_sample_column *column, const char *value, size_t length)
 {
     size_t shown = sp_text_utf8_prefix(value, length < EXAMPLE ? length : EXAMPLE);
@@ -93,6 +106,7 @@ static int take_value(struct sp_sample_column *column, const char *value)
     column->integers += sp_text_int(word, &integer);
     column->numbers += sp_text_double(word, &number) || sp_label_has_decimal_comma(word);
     column->texts += sp_sample_is_text(value, length);
+    column->brief += sp_sample_words(value, length) <= column->above;
     if (length > column->longest)
         column->longest = length;
     SP_TRY(set_example(column, value, length));
@@ -134,9 +148,13 @@ static int take_row(struct sp_sample *p, const struct sp_reader *reader, const s
 static int keep_first(struct sp_sample *p, const struct sp_row *row)
 {
     p->first = sp_calloc(p->count, sizeof *p->first);
-    for (size_t i = 0; p->first && i < p->count; i++)
-        if (!(p->first[i] = sp_strdup(row->fields[i].text)))
+    for (size_t i = 0; p->first && i < p->count; i++) {
+        p->first[i] = sp_strdup(row->fields[i].text);
+        if (!p->first[i])
             return SP_ENOMEM;
+        sp_text_trim(p->first[i]);
+        p->columns[i].above = sp_sample_words(p->first[i], strlen(p->first[i]));
+    }
     return p->first ? 0 : SP_ENOMEM;
 }
 

@@ -29,6 +29,7 @@ enum sp_kind {
 struct sp_sample_column {
     size_t filled, missing, integers, numbers, texts, others; /* rows with a value at all; those of them that are ... */
     size_t longest;                                  /* bytes of a value */
+    size_t above, brief;                             /* words of the first row's field; rows that have no more */
     json_t *values;                                  /* value -> rows with it, SP_SAMPLE_VALUES at most */
     bool many;                                       /* there are more */
     char *example;                                   /* the first value's beginning; NULL while there is none */
@@ -37,7 +38,7 @@ struct sp_sample_column {
 struct sp_sample {
     struct sp_sample_column *columns;
     size_t count, rows;
-    char **first; /* [count]: the first row's fields, of csv and tsv; the columns do not count it. NULL in an empty file */
+    char **first; /* [count]: the first row's fields without blanks around them, of csv and tsv; the columns do not count it. NULL in an empty file */
 };
 
 /* Looks at the first rows from where the reader stands; it must have been restarted without a header. */
@@ -51,6 +52,9 @@ enum sp_kind sp_sample_kind(const struct sp_sample_column *column);
 
 /* Whether a value is made of several words, as a text is. */
 bool sp_sample_is_text(const char *value, size_t length);
+
+/* Words of a value; of a script without blanks between words, its letters. */
+size_t sp_sample_words(const char *value, size_t length);
 
 /* Whether all values are numbers, those that are missing aside. */
 bool sp_sample_is_numeric(const struct sp_sample_column *column);

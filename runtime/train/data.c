@@ -221,7 +221,6 @@ int sp_run_recall(struct sp_run *run)
     const struct sp_adapter *adapter = run->adapter;
     const json_t *data = adapter->data, *columns = json_object_get(data, "columns");
     const json_t *delimiter = json_object_get(data, "delimiter");
-    const char *given = json_string_value(json_object_get(adapter->config, "has_header"));
     struct sp_data_layout *out = &run->remembered;
 
     if (!data)
@@ -240,8 +239,6 @@ int sp_run_recall(struct sp_run *run)
         out->delimiter = json_string_value(delimiter)[0];
         out->header = json_is_true(json_object_get(data, "has_header"));
         out->quotes = json_is_true(json_object_get(data, "quotes"));
-        if (given && strcmp(given, "auto") != 0)
-            out->given = out->header ? SP_HEADER_YES : SP_HEADER_NO;
     }
     return recall_string(&out->format, adapter, data, "format");
 }

@@ -79,6 +79,27 @@ test_that '  is no row' same texts.jsonl
 run predict --model "$model" --adapter "$adapter" --input "$folder/one.csv" --output - --set has_header=false
 test_that '  unless that is asked for' test "$(wc -l <"$folder/out")" = 5
 
+# ---- training's header, given by an option, is no answer for another file
+file plain.csv "$texts"
+file review.csv 'review\nd f b a\nf a b f\na b c d\n'
+train plain.csv --set label_column=2 --set has_header=false
+test_that 'a header that was given is no guess' silent 'has_header decides'
+predict review.csv
+test_that '  and of another file found out' says review.csv 'classification, 2 classes: neg, pos; text: column 1 "review"; second text: none; label: none; header: the first row (guessed; has_header decides)'
+test_that '  with a row for each text' test "$(wc -l <"$folder/out")" = 3
+predict plain.csv
+test_that '  as of the same' says plain.csv 'classification, 2 classes: neg, pos; text: column 1; second text: none; label: column 2, not read; header: none (guessed; has_header decides)'
+file two.csv 'a b c\nd e f\n'
+train named.csv --set label_column=sentiment --set has_header=true
+predict two.csv
+test_that 'and the reverse' test "$status/$(wc -l <"$folder/out")" = 0/2
+file sentence.csv 'I really did not like this film at all.,unknown\na b c d e,1\nb c d e f,0\nc d e f a,1\n'
+train sentence.csv --set label_column=2
+test_that 'a sentence is no name of a column' says sentence.csv 'classification, 3 classes: 0 (1), 1 (2), unknown (1); text: column 1;'
+file blanks.csv 'text , label\na b c , pos\nb c d , neg\n'
+train blanks.csv
+test_that 'blanks around names' says blanks.csv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row'
+
 # ---- which column is the text
 file id.csv 'id,review,label\n17,a b c,pos\n18,d e,neg\n'
 train id.csv
@@ -93,6 +114,13 @@ predict news.csv
 test_that '  and are used again' says news.csv 'classification, 2 classes: 3, 4; text: column 2 "Title"; second text: column 3 "Description"; label: column 1 "Class Index", not read'
 predict texts.jsonl
 test_that 'a pair has no single text for it' fails 2 'training used two texts, column "Title" and column "Description"'
+
+predict texts.jsonl --set text_column=text
+test_that '  unless one is named, which is said' says texts.jsonl \
+    'training used two texts, column "Title" and column "Description"; read here, as the options say: column 1 "text" alone'
+file pairs.jsonl '{"sentence1": "a b", "sentence2": "c"}\n'
+predict pairs.jsonl
+test_that 'both texts that are read instead are said' says pairs.jsonl 'training used column "Title", which this file does not have; read instead: column 1 "sentence1"; training used column "Description", which this file does not have; read instead: column 2 "sentence2"'
 
 # ---- labels
 file whole.csv 'text,label\na,1.0\nb,0.0\nc,1.0\nd,0.0\n'

@@ -123,6 +123,13 @@ static void test_no_header(void **state)
     finds("t.csv", "this is a review that ends in a point.,neutral\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
     finds("t.csv", "tell me what its title is,title\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
     finds("t.csv", "good,pos\nbad,neg\n", INPUT(.labels = &head), "1 - - , 2");
+    finds("t.csv", "I really did not like this film at all.,unknown\na b c d e,1\nb c d e f,0\nc d e f a,1\n",
+          SET(.label_column = "2"), "1 - 2 , 4");
+    finds("t.csv", "I did not like this film at all.,awful\na b c d e,1\nb c d e f,0\n", SET(.label_column = "2"), "1 - 2 , 3");
+    finds("t.csv", "awful,unknown\na b c,1\nb c,0\n", SET(.label_column = "2"), "1 - 2 , 3");
+    finds("t.csv", "A12,I really did not like this film\n13,b c d e f\n14,c d e f a\n", INPUT(0), "2 - - , 3");
+    finds("t.csv", "65+,a good film\n64,b c d e f\n23,c d e f a\n", INPUT(0), "2 - - , 3");
+    finds("t.csv", "good,65+\nb c,64\nc d e f a,23\n", SET(.label_column = "2"), "1 - 2 , 3");
     finds("t.tsv", "great\nbad\n", INPUT(0), "1 - - \t 2");
     finds("t.tsv", "great\nbad film\nnot bad at all\nawful\n", INPUT(0), "1 - - \t 4");
     finds("t.csv", "0,1\n1,0\n", INPUT(.text_column = "1"), "1 - - , 2");
@@ -160,7 +167,7 @@ static void test_text(void **state)
     refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),
             "\n    2: text, such as \"");
     refuses("t.csv", "\"a\n    9 \",b,c\n1,x y,\"w\n    9 z\"\n1,y z,z w\n", INPUT(.has_header = SP_HEADER_YES),
-            "\n    1 \"a\\n    9 \": whole numbers, such as \"1\"\n    2 \"b\": text, such as \"x y\"\n"
+            "\n    1 \"a\\n    9\": whole numbers, such as \"1\"\n    2 \"b\": text, such as \"x y\"\n"
             "    3 \"c\": text, such as \"w\\n    9 z\"");
     refuses("t.csv", "id,size,label\n1,2.5,a\n2,3.5,b\n", PLAIN, "no column with text; set text_column. Its columns are:\n    1 \"id\"");
     refuses("t.csv", "id,label\n1,a\n2,b\n", PLAIN, "no column with text");
@@ -270,7 +277,7 @@ static void test_remembered(void **state)
           .format = named.format, .text = { named.text.name, 2 }, .label = { named.label.name, 3 }, .columns = 3, .header = true,
           .delimiter = ',' }), "review - sentiment H, 2");
     instead("t.csv", "x,review,review,sentiment\n1,7,a b,pos\n2,8,b a,neg\n", INPUT(.remembered = &named),
-            "training used column \"review\", which this file does not have; read instead: column 3 \"review\"");
+            "training used column \"review\", a name that this file has twice; read instead: column 3 \"review\"");
     finds("t.jsonl", "{\"sentiment\":\"a b\",\"review\":\"c\"}\n", INPUT(.remembered = &named), "review - sentiment j 1");
     finds("t.csv", "review\ngood\n", INPUT(.remembered = &named), "review - - H, 1");
     finds("t.csv", REVIEWS, INPUT(.remembered = &named), "1 - 2 , 4");
@@ -286,8 +293,23 @@ static void test_remembered(void **state)
     instead("t.jsonl", "{\"text\":\"a\"}\n", INPUT(.remembered = &named),
             "training used column \"review\", which this file does not have; read instead: column 1 \"text\"");
     instead("t.csv", "id,comment\n1,a b\n", INPUT(.remembered = &numbered),
-            "training used column 1, which this file does not have; read instead: column 2 \"comment\"");
+            "training used column 1 of a file that names none; read instead: column 2 \"comment\"");
     load(&set, "t.csv", "review,sentiment\n" REVIEWS, INPUT(.remembered = &named));
+    assert_null(set.instead);
+    sp_dataset_free(&set);
+    instead("t.csv", "one,x\na b,c d\n", INPUT(.remembered = &pair, .text_column = "one"),
+            "training used two texts, column \"one\" and column \"two\"; read here, as the options say: column 1 \"one\" alone");
+    instead("t.csv", "review,other\na b,c d\n", INPUT(.remembered = &named, .text_column = "1", .text_pair_column = "2"),
+            "training used single texts, of column \"review\"; read here, as the options say: two texts, column 1 \"review\" and "
+            "column 2 \"other\"");
+    instead("t.jsonl", "{\"sentence1\":\"a\",\"sentence2\":\"b\"}\n", INPUT(.remembered = &pair),
+            "training used column \"one\", which this file does not have; read instead: column 1 \"sentence1\"; training used "
+            "column \"two\", which this file does not have; read instead: column 2 \"sentence2\"");
+    instead("t.csv", "1,7,a b\n2,8,b a\n", INPUT(.remembered = &named),
+            "training used column \"review\", and this file names no columns; read instead: column 3");
+    instead("t.csv", "1,7,a b\n2,8,b a\n", INPUT(.remembered = &numbered),
+            "training used column 1, and this file has others; read instead: column 3");
+    load(&set, "t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair, .text_column = "one", .text_pair_column = "3"));
     assert_null(set.instead);
     sp_dataset_free(&set);
     refuses("t.csv", "one,label\na b,x\nb a,y\n", INPUT(.remembered = &pair),
@@ -334,18 +356,37 @@ static void test_remembered_ids(void **state)
 /* Options of training that the file does not show again. */
 static void test_remembered_options(void **state)
 {
-    struct sp_data_layout colon = used("review", 1, NULL, 0, "sentiment", 2, 2), given = used(NULL, 1, NULL, 0, NULL, 2, 2),
-                          named = colon;
+    struct sp_data_layout colon = used("review", 1, NULL, 0, "sentiment", 2, 2);
 
     (void)state;
     colon.delimiter = ':';
     finds("t.csv", "review:sentiment\na, b:x\nc:y\n", INPUT(.remembered = &colon), "review - sentiment H: 2");
     finds("t.csv", "review\na b\nc:d\n", INPUT(.remembered = &colon), "review - - H, 2");
-    given.given = SP_HEADER_NO;
-    finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &given), "1 - 2 , 5");
-    finds("t.csv", "review\nbad film\nbad film\n", INPUT(.remembered = &given), "1 - - , 3");
-    named.given = SP_HEADER_YES;
-    finds("t.csv", "a good film,pos\na bad film,neg\n", INPUT(.remembered = &named), "a good film - - H, 1");
+}
+
+/* A file's own rows say whether it has a header, whatever training's had. */
+static void test_remembered_header(void **state)
+{
+    const struct sp_data_layout none = used(NULL, 1, NULL, 0, NULL, 2, 2), named = used("review", 1, NULL, 0, "sentiment", 2, 2),
+                                json = { .format = (char *)(uintptr_t)"jsonl", .columns = 2,
+                                         .text = { (char *)(uintptr_t)"body", 1 }, .label = { (char *)(uintptr_t)"label", 2 } };
+    char neg[] = "neg", pos[] = "pos", label[] = "label", *names[] = { neg, pos, label };
+    const struct sp_labels head = { names, 2 }, odd = { names, 3 };
+
+    (void)state;
+    finds("t.csv", "review\nd f b a\nf a b f\n", INPUT(.remembered = &none), "review - - H, 2");
+    finds("t.csv", "Kommentar\nd f b a\nf a b f\n", INPUT(.remembered = &none), "Kommentar - - H, 2");
+    finds("t.csv", "Kommentar,Klasse\na b c,\nd e f,\n", INPUT(.remembered = &none, .labels = &head), "Kommentar - - H, 2");
+    finds("t.csv", "Kommentar,Klasse\na b c,pos\nd e f,neg\n", INPUT(.remembered = &none, .labels = &head), "Kommentar - - H, 2");
+    finds("t.csv", "review text\na b c\nb c d e\n", INPUT(.remembered = &json), "review text - - H, 2");
+    finds("t.csv", "Meine Meinung\na b c\nb c d\n", INPUT(.remembered = &json), "Meine Meinung - - H, 2");
+    finds("t.csv", "a b c\nd e f\n", INPUT(.remembered = &named), "1 - - , 2");
+    finds("t.csv", "great\na b\nawful\nd e f\n", INPUT(.remembered = &none), "1 - - , 4");
+    finds("t.csv", "good film\nthe film was bad\nbad film\n", INPUT(.remembered = &none), "1 - - , 3");
+    finds("t.csv", "a good film,pos\na bad film,neg\n", INPUT(.remembered = &named), "1 - 2 , 2");
+    finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &none, .labels = &head), "review - label H, 4");
+    finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &none, .labels = &odd), "1 - 2 , 5"); /* training's own, a row */
+    finds("t.csv", "review\na b\n", INPUT(.remembered = &named, .has_header = SP_HEADER_NO), "1 - - , 2");
 }
 
 /* Labels that are whole numbers with a point. */
@@ -419,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_remembered_label, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remembered_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whole_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mutations, setup, teardown),
     };
