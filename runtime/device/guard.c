@@ -50,7 +50,7 @@ static void compose(struct text *text, int number, const struct sp_device_info *
                   ? "; try another device with --device (speft-cl devices lists them)"
                   : "; set OCL_ICD_VENDORS to the folder of a driver that works");
     if (number == SIGABRT && sp_pocl_is(device->platform))
-        add(text, ", or another folder for PoCL with POCL_CACHE_DIR where its disk is full");
+        add(text, ", or another folder for PoCL with POCL_CACHE_DIR where its disk is full or mounted noexec");
 }
 
 /* A mapping has no bytes behind the end of its file. */
@@ -84,6 +84,15 @@ static void handle(int number, siginfo_t *signal, void *context)
         report(text.data, text.length);
     if (signal->si_code <= 0) /* sent, not a fault: a fault happens again on return */
         raise(number);
+}
+
+void sp_device_guard_renew(void)
+{
+    struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_ONSTACK | SA_SIGINFO };
+
+    sigemptyset(&action.sa_mask);
+    if (report)
+        sigaction(SIGABRT, &action, NULL);
 }
 
 void sp_device_guard_install(void (*crashed)(const char *message, size_t length))

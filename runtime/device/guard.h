@@ -15,4 +15,9 @@
  * returns, the crash takes its usual course. */
 void sp_device_guard_install(void (*crashed)(const char *message, size_t length));
 
+/* Puts the handler of SIGABRT back in front, once it is installed: for after the calls in which a driver compiles. LLVM then installs
+ * handlers of its own, and puts the earlier ones back only once one of its own has run. A fault happens again then and finds ours, but
+ * abort() comes but once. */
+void sp_device_guard_renew(void);
+
 #endif

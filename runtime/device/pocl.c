@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -24,6 +25,14 @@ bool sp_pocl_is(const char *platform)
     return strcmp(platform, "Portable Computing Language") == 0;
 }
 
+/* The folder that the user named; NULL for none, as which an empty name counts: PoCL aborts on it. */
+static const char *named(void)
+{
+    const char *set = getenv(VARIABLE);
+
+    return set && set[0] ? set : NULL;
+}
+
 /* Where PoCL 3 to 6 keep their files without POCL_CACHE_DIR, in a new string. */
 static char *default_folder(void)
 {
@@ -34,8 +43,9 @@ static char *default_folder(void)
     return home ? sp_asprintf("%s/.cache/pocl/kcache", home) : sp_strdup("/tmp/pocl/kcache");
 }
 
-/* Whether files can be written in the open folder: by doing it, as a quota or a read-only disk is seen in no other way. */
-static int try_writing(const struct sp_private *folder)
+/* Whether PoCL can compile through the open folder: files can be written, seen by doing it, as a quota or a read-only disk is seen in
+ * no other way, and loaded as code. */
+static int try_folder(const struct sp_private *folder)
 {
     static const char block[TRIAL];
     struct sp_fs_writer writer;
@@ -46,20 +56,47 @@ static int try_writing(const struct sp_private *folder)
     if (fwrite(block, 1, sizeof block, writer.file) != sizeof block || fflush(writer.file) != 0)
         rc = sp_fs_error("write", folder->path);
     sp_fs_writer_abandon(&writer);
-    if (rc == 0 && fstatvfs(folder->fd, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < ROOM)
-        rc = sp_error(SP_EIO, "%s: the disk is full", folder->path);
-    return rc;
+    if (rc < 0 || fstatvfs(folder->fd, &disk) < 0)
+        return rc;
+    if ((double)disk.f_bavail * (double)disk.f_frsize < ROOM)
+        return sp_error(SP_EIO, "%s: the disk is full", folder->path);
+#ifdef ST_NOEXEC
+    if (disk.f_flag & ST_NOEXEC)
+        return sp_error(SP_EIO, "%s is mounted noexec", folder->path);
+#endif
+    return 0;
 }
 
 /* Whether PoCL could use the folder, which is made. */
-static int check(const char *path)
+static int check_ours(const char *path)
 {
     struct sp_private folder;
     int rc = sp_private_open(&folder, path, true);
 
     if (rc == 0)
-        rc = try_writing(&folder);
+        rc = try_folder(&folder);
     sp_private_close(&folder);
+    return rc;
+}
+
+/* Whether PoCL could use its own folder, or make it. It is not made here: there may be no PoCL. */
+static int check_default(const char *path)
+{
+    struct sp_private folder;
+    char *above = sp_strdup(path), *slash;
+    struct stat st;
+    int rc = above ? sp_private_open(&folder, above, false) : SP_ENOMEM;
+
+    while (rc == SP_ENOTFOUND && lstat(above, &st) < 0 && (slash = strrchr(above, '/')) != NULL && slash != above) {
+        *slash = '\0';
+        sp_private_close(&folder);
+        rc = sp_private_open(&folder, above, false);
+    }
+    if (rc == 0)
+        rc = try_folder(&folder);
+    if (above)
+        sp_private_close(&folder);
+    free(above);
     return rc;
 }
 
@@ -72,7 +109,7 @@ static int check_named(const char *path)
     if (rc == 0 && (folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         rc = sp_fs_error("open", path);
     if (rc == 0)
-        rc = try_writing(&folder);
+        rc = try_folder(&folder);
     sp_private_close(&folder);
     return rc;
 }
@@ -103,12 +140,13 @@ void sp_pocl_environment(void)
     if (done)
         return;
     done = true;
-    if (getenv(VARIABLE)) {
+    if (named()) {
         snprintf(notice, sizeof notice, "%s", sp_pocl_trouble());
         return;
     }
+    unsetenv(VARIABLE);
     path = default_folder();
-    if (!path || check(path) == 0) {
+    if (!path || check_default(path) == 0) {
         free(path);
         return;
     }
@@ -116,7 +154,7 @@ void sp_pocl_environment(void)
     for (size_t i = 0; i < 4 && !found; i++) {
         free(path);
         path = candidate(i);
-        found = path && check(path) == 0;
+        found = path && check_ours(path) == 0;
     }
     if (found) {
         setenv(VARIABLE, path, 1);
@@ -134,12 +172,13 @@ void sp_pocl_tell(void)
 const char *sp_pocl_trouble(void)
 {
     static char text[1024];
-    const char *set = getenv(VARIABLE);
+    const char *set = named();
     char *path = set ? sp_strdup(set) : default_folder();
 
     text[0] = '\0';
-    if (path && (set ? check_named(path) : check(path)) < 0)
-        snprintf(text, sizeof text, "; PoCL needs a folder that it can write: %s. Give it one with " VARIABLE, sp_error_message());
+    if (path && (set ? check_named(path) : check_default(path)) < 0)
+        snprintf(text, sizeof text, "; PoCL needs a folder that it can write to and load code from: %s. Give it one with " VARIABLE,
+                 sp_error_message());
     free(path);
     return text;
 }

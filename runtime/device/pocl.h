@@ -1,7 +1,7 @@
 /*
  * PoCL's folder (layer 1, inside runtime/device). PoCL compiles through files in a cache folder, by default in the user's home. Where
- * that cannot be written it shows no device, and where its disk is full it aborts; without a home it believes /tmp/pocl, whoever made
- * it. It is then given a folder of ours. Threading: before threads start.
+ * that cannot be written it shows no device, where its disk is full or mounted noexec it aborts, as it does when POCL_CACHE_DIR is
+ * empty; without a home it believes /tmp/pocl, whoever made it. It is then given a folder of ours. Threading: before threads start.
  */
 #ifndef SP_DEVICE_POCL_H
 #define SP_DEVICE_POCL_H

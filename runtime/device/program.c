@@ -3,6 +3,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
 #include "runtime/device/driver.h"
+#include "runtime/device/guard.h"
 #include "runtime/device/pocl.h"
 
 #include <stdlib.h>
@@ -86,6 +87,7 @@ static int finish(struct sp_program **out, struct sp_program *program, const cha
 
     if (rc == 0) {
         rc = SP_CL(device, clBuildProgram(program->program, 1, &device->id, options, NULL, NULL));
+        sp_device_guard_renew();
         if (rc < 0)
             rc = build_error(program);
     }
@@ -155,6 +157,7 @@ int sp_program_binary(void **out, size_t *size, struct sp_program *program)
     *out = binary;
     *size = length;
 out:
+    sp_device_guard_renew();
     sp_driver_activity(NULL, NULL);
     return rc;
 }

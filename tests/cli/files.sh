@@ -180,7 +180,7 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
     mkdir "$folder/tmp"
     at_home /proc "$folder/cache" ./speft-cl devices
     test_that 'a home that cannot be written has a device' test "$status" = 0
-    test_that '  and says where PoCL has its files' grep -qF "PoCL's own folder is of no use (cannot make the folder /proc/.cache: " "$folder/err"
+    test_that '  and says where PoCL has its files' grep -qF "PoCL's own folder is of no use (cannot write /proc/" "$folder/err"
     test_that '  in our cache' grep -qF "): its compiled kernels are in $folder/cache/pocl" "$folder/err"
     at_home /proc /proc ./speft-cl devices
     test_that 'nor ours: the folder for temporary files' test "$status" = 0 -a -d "$folder/tmp/speft-cl-$(id -u)/pocl"
@@ -189,20 +189,42 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
     at_home /proc /proc ./speft-cl devices
     test_that "  but not one of everybody's" sh -c "grep -q 'its compiled kernels are in /' '$folder/err' && ! grep -qF '$folder/tmp' '$folder/err'"
     at_home /proc "$folder/cache" env POCL_CACHE_DIR=/proc/none ./speft-cl devices
-    test_that "a folder that the user named is the user's matter" fails_with 1 'PoCL needs a folder that it can write: cannot make the folder /proc/none'
+    test_that "a folder that the user named is the user's matter" fails_with 1 'PoCL needs a folder that it can write to and load code from: cannot make the folder /proc/none'
     test_that '  and the message says what sets it' grep -qF 'Give it one with POCL_CACHE_DIR' "$folder/err"
     at_home "$folder/home" "$folder/cache" ./speft-cl devices
     test_that 'nothing is said of a home that is fine' prints 'Portable Computing Language'
+    at_home "$folder/home2" "$folder/cache" env POCL_CACHE_DIR= ./speft-cl devices
+    test_that '  nor when the folder named is an empty one' prints 'Portable Computing Language'
+    at_home /proc "$folder/cache" env POCL_CACHE_DIR= ./speft-cl devices
+    test_that '  which names none' test "$status" = 0
+    ln -s nowhere "$folder/dangling-home"
+    at_home "$folder/dangling-home" "$folder/cache" ./speft-cl devices
+    test_that 'a home that is a link to nothing is of no use' grep -qF "): its compiled kernels are in $folder/cache/pocl" "$folder/err"
+    mkdir "$folder/home3"
+    at_home "$folder/home3" "$folder/cache4" env OCL_ICD_VENDORS=/nonexistent ./speft-cl devices
+    test_that 'where there is no PoCL no folder is made for it' test -z "$(find "$folder/home3" -mindepth 1)"
     if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
         mkdir "$folder/full"
-        at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o size=100k none '$folder/full'
+        at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o mode=700,size=100k none '$folder/full'
             head -c 200k /dev/zero >'$folder/full/all' 2>/dev/null; exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
         test_that 'a home on a full disk is no matter' test "$status" = 0
-        test_that '  and says why' grep -q "PoCL's own folder is of no use (.*\(No space left on device\|the disk is full\))" "$folder/err"
-        at_home "$folder" "$folder/cache3" unshare -m sh -c "mount -t tmpfs -o size=100k none '$folder/full'
+        test_that '  and says why' grep -q "PoCL's own folder is of no use (.*No space left on device)" "$folder/err"
+        at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o mode=700,size=8m none '$folder/full'; exec ./speft-cl devices"
+        test_that '  nor one on a disk that is nearly full' grep -q "PoCL's own folder is of no use (.*: the disk is full)" "$folder/err"
+        at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o mode=700,noexec none '$folder/full'
+            exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
+        test_that '  nor one from which nothing is run' test "$status" = 0
+        test_that '    and says why' grep -qF "PoCL's own folder is of no use ($folder/full is mounted noexec)" "$folder/err"
+        for cache in cache2 cache5; do # programs that are there, and programs that are not
+            at_home "$folder" "$folder/$cache" unshare -m sh -c "mount -t tmpfs -o mode=700,noexec none '$folder/full'
+                POCL_CACHE_DIR='$folder/full' exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
+            test_that "one that the user chose ends the run kindly ($cache)" test "$status" = 1
+            test_that '  and the driver is named' grep -q '^speft-cl: error: .*mounted noexec' "$folder/err"
+        done
+        at_home "$folder" "$folder/cache3" unshare -m sh -c "mount -t tmpfs -o mode=700,size=100k none '$folder/full'
             head -c 200k /dev/zero >'$folder/full/all' 2>/dev/null
             POCL_CACHE_DIR='$folder/full' exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
-        test_that 'one that the user chose is named' grep -q "PoCL needs a folder that it can write: .*$folder/full.*POCL_CACHE_DIR" "$folder/err"
+        test_that 'one that the user chose is named' grep -q "PoCL needs a folder that it can write to and load code from: .*$folder/full.*POCL_CACHE_DIR" "$folder/err"
         test_that '  and ends the run kindly' test "$status" = 1
         chmod 755 "$folder"
         if setpriv --reuid=65534 --regid=65534 --clear-groups test -x ./speft-cl 2>/dev/null; then
