@@ -5,9 +5,9 @@
  *
  *  1. a name that is asked for stands in it (by the configuration, or by what training used): a header;
  *  2. its label is one that other rows, or the head, have as well: a row;
- *  3. 0, 1, 2, ... above a column without numbers (pandas without names): a header;
+ *  3. 0, 1, 2, ... above a column without numbers (pandas without names), V1, V2, ... (R): a header;
  *  4. a number, or what begins as one ("65+"), above a column of numbers: a row; a word above one: a header, but beside a sentence
- *     only a known name, or one above each of two such columns or more;
+ *     only a known name, or one above each of two such columns or more; one with a digit ("A12") is no sign;
  *  5. something that no column is called, a sentence: a row;
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
  *  7. above a head's classes, or classes that return again and again, a word that is none of them: a header;
@@ -50,7 +50,7 @@ static const char *const others[] = {
     "headline", "utterance", "query",    "passage",   "answer",      "class",     "category", "sentiment", "score",
     "rating",   "stars",     "points",   "grade",     "target",      "topic",     "intent",   "emotion",  "polarity",
     "id",       "idx",       "index",    "guid",      "source",      "language",  "lang",     "user",     "author",
-    "timestamp", NULL,
+    "timestamp", "opinion", "opinions", "feedback", "post",      "posts",       "tweets",    "messages", "response", NULL,
 };
 
 bool sp_header_is(const char *field, const char *name)
@@ -82,6 +82,11 @@ static bool is_number(const char *text)
 static bool is_blank(const char *text)
 {
     return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static bool has_digit(const char *text)
+{
+    return strpbrk(text, "0123456789") != NULL;
 }
 
 static bool is_one_word(const char *text)
@@ -148,17 +153,26 @@ static bool has_class_of_others(const struct sp_sample *p, size_t label, const s
     return false;
 }
 
-/* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number. */
+/* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number; V1, V2, ... above anything. */
 static bool is_range(const struct sp_sample *p)
 {
-    size_t from = is_blank(p->first[0]);
+    size_t from = is_blank(p->first[0]), prefix, start = 0;
     bool fits = p->count > from, words = false;
-    char expected[24];
+    char expected[NAME_LENGTH + 24];
+    const char *base;
 
+    if (!fits)
+        return false;
+    base = p->first[from];
+    prefix = strcspn(base, "0123456789");
+    if (prefix > NAME_LENGTH || (prefix && p->count - from == 1))
+        return false;
+    if (prefix)
+        start = strcmp(base + prefix, "0") != 0;
     for (size_t i = from; fits && i < p->count; i++) {
-        snprintf(expected, sizeof expected, "%zu", i - from);
+        snprintf(expected, sizeof expected, "%.*s%zu", (int)prefix, base, start + i - from);
         fits = strcmp(p->first[i], expected) == 0;
-        words |= p->columns[i].filled > 0 && p->columns[i].numbers == 0;
+        words |= prefix || (p->columns[i].filled > 0 && p->columns[i].numbers == 0);
     }
     return fits && words;
 }
@@ -203,8 +217,8 @@ static bool is_above_texts(const struct sp_sample *p, size_t label, const struct
     bool texts = false;
 
     for (size_t i = 0; i < p->count; i++) {
-        if (is_blank(p->first[i]))
-            return false;
+        if (is_blank(p->first[i]) || (has_digit(p->first[i]) && p->columns[i].texts < p->columns[i].filled))
+            return false; /* a code or a date, as its column's may be */
         for (size_t j = 0; j < i; j++)
             if (strcmp(p->first[i], p->first[j]) == 0)
                 return false;
@@ -224,13 +238,14 @@ static bool is_made_name(const struct sp_sample *p, size_t column, size_t label)
 /* "65+", "> 3": no number, but no name of a column either. */
 static bool is_quantity(const char *text)
 {
-    return is_number(text) || (strchr("0123456789+-.<>=~$", text[0]) && strpbrk(text, "0123456789"));
+    return is_number(text) || (strchr("0123456789+-.<>=~$", text[0]) && has_digit(text));
 }
 
-/* A value that stands in a column of numbers where the number is not known. */
-static bool is_no_value(const char *text)
+/* What says nothing above a column of numbers: a word for no value, which may stand in it, a code. */
+static bool is_no_sign(const char *text)
 {
-    return is_blank(text) || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0;
+    return is_blank(text) || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0 ||
+           (has_digit(text) && !is_quantity(text));
 }
 
 /* Sign 4: 1 for a header, -1 for a row, 0 for neither. */
@@ -242,7 +257,7 @@ static int by_numbers(const struct sp_sample *p, bool names)
     for (size_t i = 0; i < p->count; i++) {
         const char *first = p->first[i];
 
-        if (!sp_sample_is_numeric(&p->columns[i]) || is_no_value(first))
+        if (!sp_sample_is_numeric(&p->columns[i]) || is_no_sign(first))
             continue;
         words += !is_quantity(first);
         numbers += is_quantity(first);

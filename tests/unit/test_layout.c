@@ -101,6 +101,20 @@ static void test_header(void **state)
     finds("t.csv", "review\nthe film was good\nbad film\n", INPUT(0), "review - - H, 2");
     finds("t.csv", "spruch\nthe film was good\nbad film\n", INPUT(0), "spruch - - H, 2");
     finds("t.csv", "id,spruch\n1,the film was good\n2,bad film\n", INPUT(0), "spruch - - H, 2");
+    finds("t.csv", "review , sentiment\na b c , pos\nb c d , neg\n", SET(.label_column = "2"), "review - sentiment H, 2");
+    finds("t.csv", "review , mood\na b c , pos\nb c d , neg\n", SET(.label_column = " mood"), "review - mood H, 2");
+    finds("t.csv", "text, label\na b c, pos\nb c d, neg\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "text ; label\na b c ; pos\nb c d ; neg\n", PLAIN, "text - label H; 2");
+    finds("t.csv", "Text,Label\na b c,pos\nb c d,neg\n", PLAIN, "Text - Label H, 2");
+    finds("t.csv", "Sentence1,SENTENCE2,Label\na b,c d,pos\nb,d,neg\n", PLAIN, "Sentence1 SENTENCE2 Label H, 2");
+    finds("t.csv", "TEXT,text,label\na b,c d,pos\nb a,d c,neg\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "great,fun\n" REVIEWS REVIEWS, SET(.label_column = "2"), "great - fun H, 8"); /* a choice: header.c */
+    finds("t.csv", "How did you like our shop today?,Points\nso and so,3\nnot at all,1\n", SET(.label_column = "2"),
+          "How did you like our shop today? - Points H, 2");
+    finds("t.csv", "id,title,author,text,label\n1,a b,c d,e f,x\n2,b a,d c,f e,y\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "V1,V2\n1,the film was good\n0,bad film\n", SET(.label_column = "1"), "V2 - V1 H, 2");
+    finds("t.csv", "V1,V2\na film,the film was good\nfilm,bad film\n", INPUT(.text_column = "2"), "V2 - - H, 2");
+    finds("t.csv", "opinion\na\nb\n", INPUT(0), "opinion - - H, 2");
 }
 
 /* First rows that look like names. */
@@ -128,6 +142,9 @@ static void test_no_header(void **state)
     finds("t.csv", "I did not like this film at all.,awful\na b c d e,1\nb c d e f,0\n", SET(.label_column = "2"), "1 - 2 , 3");
     finds("t.csv", "awful,unknown\na b c,1\nb c,0\n", SET(.label_column = "2"), "1 - 2 , 3");
     finds("t.csv", "A12,I really did not like this film\n13,b c d e f\n14,c d e f a\n", INPUT(0), "2 - - , 3");
+    finds("t.csv", "A12,bad film\n13,b c d e f\n14,c d e f a\n", INPUT(0), "2 - - , 3");
+    finds("t.csv", "A1,good film\nB2,the film was bad\nC3,not at all nice\n", INPUT(0), "2 - - , 3");
+    finds("t.csv", "2024-01-01,good film\n2024-01-02,the film was bad\n", INPUT(0), "2 - - , 2");
     finds("t.csv", "65+,a good film\n64,b c d e f\n23,c d e f a\n", INPUT(0), "2 - - , 3");
     finds("t.csv", "good,65+\nb c,64\nc d e f a,23\n", SET(.label_column = "2"), "1 - 2 , 3");
     finds("t.tsv", "great\nbad\n", INPUT(0), "1 - - \t 2");
