@@ -11,9 +11,12 @@
 #include <string.h>
 
 #define KEPT "(number)" /* {"(number)": "NaN"} stands for a number that jansson has no value for */
+#define KEPT_CUT "(string)" /* {"(string)": "a\ufffd"} stands for a string that holds half a surrogate pair */
 #define KEPT_MAX 100000 /* each costs some hundred bytes */
 #define KEPT_SHOWN 60   /* characters of one in a message */
 #define NUMBER "+-.0123456789Ee"
+#define HEX "0123456789abcdefABCDEF"
+#define ESCAPE 6 /* bytes of \uXXXX */
 
 /* What jansson refused: JSON that is none, or that this program cannot hold. */
 static const char *kind_of(const json_error_t *error)
@@ -58,9 +61,63 @@ static size_t token_length(const char *text, size_t length)
     return bytes < length ? bytes + 1 : length;
 }
 
+/* The UTF-16 unit that text[length] begins with as an escape; 0 where it does not. */
+static unsigned long unit_at(const char *text, size_t length)
+{
+    char digits[5] = "";
+
+    if (length < ESCAPE || text[0] != '\\' || text[1] != 'u' || strspn(text + 2, HEX) < 4)
+        return 0;
+    memcpy(digits, text + 2, 4);
+    return strtoul(digits, NULL, 16);
+}
+
+/* Where in text[length], a string with its quotes, the next half of a surrogate pair lies without the other; `length` for none. */
+static size_t find_half(const char *text, size_t at, size_t length)
+{
+    while (at < length) {
+        unsigned long unit = unit_at(text + at, length - at);
+        unsigned long next = unit ? unit_at(text + at + ESCAPE, length - at - ESCAPE) : 0;
+
+        if (unit >= 0xD800 && unit < 0xDC00 && next >= 0xDC00 && next < 0xE000)
+            at += (size_t)2 * ESCAPE;
+        else if (unit >= 0xD800 && unit < 0xE000)
+            return at;
+        else
+            at += text[at] == '\\' ? 2 : 1;
+    }
+    return length;
+}
+
+/* Whether text[length] begins with a string of `bytes` that holds such a half, and is no key: those stay as they are. */
+static bool is_cut(const char *text, size_t bytes)
+{
+    return *text == '"' && find_half(text, 1, bytes) < bytes && text[bytes + strspn(text + bytes, " \t\r\n")] != ':';
+}
+
+static int keep_number(struct sp_buf *out, const char *text, size_t length, bool blank)
+{
+    SP_TRY(sp_buf_puts(out, blank ? "0" : "{\"" KEPT "\":\""));
+    for (size_t i = 1; blank && i < length; i++)
+        SP_TRY(sp_buf_puts(out, " "));
+    SP_TRY(sp_buf_append(out, text, blank ? 0 : length));
+    return sp_buf_puts(out, blank ? "" : "\"}");
+}
+
+static int keep_cut(struct sp_buf *out, const char *text, size_t length, bool blank)
+{
+    SP_TRY(sp_buf_puts(out, blank ? "" : "{\"" KEPT_CUT "\":"));
+    for (size_t at = 0, half; at < length; at = half + ESCAPE) {
+        half = find_half(text, at, length);
+        SP_TRY(sp_buf_append(out, text + at, half - at));
+        SP_TRY(sp_buf_puts(out, half < length ? "\\ufffd" : ""));
+    }
+    return sp_buf_puts(out, blank ? "" : "}");
+}
+
 /*
- * The text, which a NUL follows, with every number that jansson has no value for in the form that is kept, or, with `blank`,
- * as a 0 of the same length; *count is how many. All else stays: that it is JSON is still to be found out.
+ * The text, which a NUL follows, with every number and every string that jansson has no value for in the form that is kept, or,
+ * with `blank`, as a 0 or with U+FFFD, of the same length; *count is how many. All else stays: that it is JSON is still to be found out.
  */
 static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t length, bool blank, const char *name)
 {
@@ -71,22 +128,19 @@ static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t l
         size_t unheld = text[at] && strchr("-0123456789NI", text[at]) ? unheld_number(text + at) : 0;
 
         bytes = unheld ? unheld : token_length(text + at, length - at);
-        if (!unheld)
+        if (!unheld && !is_cut(text + at, bytes))
             continue;
         if (++*count > KEPT_MAX)
-            return sp_error(SP_ELIMIT, "%s holds more than %d numbers that are too large or none (NaN, Infinity)", name, KEPT_MAX);
+            return sp_error(SP_ELIMIT, "%s holds more than %d numbers that are too large or none (NaN, Infinity), or texts with half a character",
+                            name, KEPT_MAX);
         SP_TRY(sp_buf_append(out, text + done, at - done));
-        SP_TRY(sp_buf_puts(out, blank ? "0" : "{\"" KEPT "\":\""));
-        for (size_t i = 1; blank && i < unheld; i++)
-            SP_TRY(sp_buf_puts(out, " "));
-        SP_TRY(sp_buf_append(out, text + at, blank ? 0 : unheld));
-        SP_TRY(sp_buf_puts(out, blank ? "" : "\"}"));
-        done = at + unheld;
+        SP_TRY(unheld ? keep_number(out, text + at, bytes, blank) : keep_cut(out, text + at, bytes, blank));
+        done = at + bytes;
     }
     return sp_buf_append(out, text + done, length - done);
 }
 
-/* Parses the text with such numbers kept; without one of them, or where it is no JSON even so, *out stays NULL, and `error`
+/* Parses the text with such values kept; without one of them, or where it is no JSON even so, *out stays NULL, and `error`
  * says what is wrong with the text as it stands. */
 static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags, const char *name)
 {
@@ -148,9 +202,14 @@ const char *sp_json_number_text(const json_t *value)
     return json_object_size(value) == 1 ? json_string_value(json_object_get(value, KEPT)) : NULL;
 }
 
+const char *sp_json_cut_text(const json_t *value)
+{
+    return json_object_size(value) == 1 ? json_string_value(json_object_get(value, KEPT_CUT)) : NULL;
+}
+
 bool sp_json_is_object(const json_t *value)
 {
-    return json_is_object(value) && !sp_json_number_text(value);
+    return json_is_object(value) && !sp_json_number_text(value) && !sp_json_cut_text(value);
 }
 
 static const json_t *member(const json_t *object, const char *key)
@@ -167,6 +226,8 @@ static int wrong_type(const json_t *value, const char *name, const char *key, co
     if (number)
         return sp_error(SP_EFORMAT, "%s: \"%s\" is %.*s%s, which is not %s", name, key, KEPT_SHOWN, number,
                         strlen(number) > KEPT_SHOWN ? "..." : "", expected);
+    if (sp_json_cut_text(value))
+        return sp_error(SP_EFORMAT, "%s: \"%s\" " SP_JSON_CUT, name, key);
     return sp_error(SP_EFORMAT, "%s: \"%s\" is not %s", name, key, expected);
 }
 

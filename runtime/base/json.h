@@ -19,7 +19,12 @@
 /* The spelling of a number that was kept so, borrowed; NULL for any other value. */
 const char *sp_json_number_text(const json_t *value);
 
-/* Whether it is an object, and no number that was kept as one. */
+/* A string that holds half a surrogate pair, as Python's json.dumps writes an emoji that was cut ("\ud83d"), is kept so, too: with
+ * U+FFFD in place of each half, borrowed; NULL for any other value. SP_JSON_CUT is what a message says of it. */
+const char *sp_json_cut_text(const json_t *value);
+#define SP_JSON_CUT "holds half a character (a \\uD800 to \\uDFFF alone), as a text that was cut inside an emoji: mend it, or write \\ufffd"
+
+/* Whether it is an object, and nothing that was kept as one. */
 bool sp_json_is_object(const json_t *value);
 
 /* Parses `length` bytes; `name` stands for the file in messages, `line` is the line they start on. Strings that hold NUL (as

@@ -1,6 +1,7 @@
 #include "runtime/data/dataset.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/data/label_reader.h"
 #include "runtime/data/layout.h"
@@ -89,6 +90,8 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
     value = json_object_get(row->object, column_name(loader, column));
     if (!value)
         return sp_reader_fail(loader->reader, SP_EFORMAT, "no \"%s\"", column_name(loader, column));
+    if (sp_json_cut_text(value))
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" " SP_JSON_CUT, column_name(loader, column));
     if (!json_is_string(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string",
                               column_name(loader, column));

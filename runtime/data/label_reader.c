@@ -104,6 +104,8 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
         if (sp_json_number_text(value))
             return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is %.60s: neither an integer of 64 bits nor a "
                                   "finite number", labels->name, sp_json_number_text(value));
+        if (sp_json_cut_text(value))
+            return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") " SP_JSON_CUT, labels->name);
         return sp_reader_fail(labels->reader, SP_EFORMAT,
                               "the label (\"%s\") is neither a string nor a number", labels->name);
     }

@@ -1,6 +1,7 @@
 #include "runtime/data/sample.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/data/labels.h"
@@ -120,6 +121,8 @@ static int take_json(struct sp_sample_column *column, const json_t *value)
 
     if (json_is_string(value))
         return take_value(column, json_string_value(value));
+    if (sp_json_cut_text(value))
+        return take_value(column, sp_json_cut_text(value));
     if (!value || json_is_null(value))
         return 0;
     text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);

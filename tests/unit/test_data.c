@@ -285,6 +285,9 @@ static void test_labels_json(void **state)
     assert_int_equal(set.task, SP_TASK_REGRESSION);
     assert_true(set.values[1] == 0.1f && set.values[2] == 2);
     sp_dataset_free(&set);
+    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1,\"b\":\"x \\ud83d\",\"c\":[\"\\ude00\"]}\n{\"text\":\"a\",\"label\":0}\n", PLAIN);
+    assert_int_equal(set.count, 2);
+    sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"a\",\"label\":0}\n",
          SET(.task = SP_TASK_CLASSIFICATION));
     assert_int_equal(set.labels.count, 2);
@@ -380,6 +383,9 @@ static void test_bad_rows(void **state)
     refuses("t.csv", "text,label\n \t ,y\n", PLAIN, SP_EFORMAT,
             "t.csv:2: the text (column text) is empty");
     refuses("t.jsonl", json, PLAIN, SP_EFORMAT, "t.jsonl:2: no \"text\"");
+    refuses("t.jsonl", "{\"text\":\"a \\ud83d\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: \"text\" holds half a character");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":\"\\ud83d\"}", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: the label (\"label\") holds half a character");
     refuses("t.jsonl", "{\"text\":1,\"label\":1}", PLAIN, SP_EFORMAT,
             "t.jsonl:1: \"text\" is not a string");
     load(&set, "t.csv", csv, SET(.skip_bad_rows = true));

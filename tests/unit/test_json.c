@@ -81,6 +81,34 @@ static void test_numbers_held(void **state)
     json_decref(list);
 }
 
+/* Half an emoji, which Python's json.dumps writes of a text that was cut, does not matter until the text is asked for. */
+static void test_cut_texts(void **state)
+{
+    static const char *const texts[][2] = {
+        { "\"\\ud83d\"", "\357\277\275" },
+        { "\"a\\uD83D\\ude00\\uDE00b\"", "a\360\237\230\200\357\277\275b" },
+        { "\"\\\\\\ud83d\\\"\\ud83d\\u0041\"", "\\\357\277\275\"\357\277\275A" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[200];
+        const char *word = NULL;
+        json_t *object;
+
+        snprintf(text, sizeof text, "{\"a\":[1,%s ],\"b\":%s,\"c\":\"\\\\ud83d\",\"d\":NaN}", texts[i][0], texts[i][0]);
+        object = parsed(text);
+        assert_string_equal(sp_json_cut_text(json_object_get(object, "b")), texts[i][1]);
+        assert_string_equal(sp_json_cut_text(json_array_get(json_object_get(object, "a"), 1)), texts[i][1]);
+        assert_false(sp_json_is_object(json_object_get(object, "b")));
+        assert_null(sp_json_cut_text(json_object_get(object, "d")));
+        assert_int_equal(sp_json_get_string(&word, object, "c", "f"), 0);
+        assert_string_equal(word, "\\ud83d");
+        io_assert_error(sp_json_get_string(&word, object, "b", "f"), SP_EFORMAT, "f: \"b\" holds half a character", NULL);
+        json_decref(object);
+    }
+}
+
 /* A number that is kept hides no other fault, and the place of one is that in the file. */
 static void test_faults_beside(void **state)
 {
@@ -91,6 +119,8 @@ static void test_faults_beside(void **state)
         { "{\"a\": NaN, \"b\": \"\\u0000\"}", "f:3:24: JSON with a NUL character" },
         { "{\"a\": NaN, \"b", "f:3:13: not valid JSON" },
         { "{NaN: 1}", "f:3:2: not valid JSON" },
+        { "{\"a\": \"\\ud83d\", \"b\": }", "f:3:22: not valid JSON" },
+        { "{\"\\ud83d\" : 1}", "invalid Unicode" }, { "[\"\\ud83d", "not valid JSON" }, { "[\"\\ud83", "not valid JSON" },
         { "[nan]", "not valid JSON" }, { "[-NaN]", "not valid JSON" }, { "[NaN1]", "not valid JSON" },
         { "[1e400e]", "not valid JSON" }, { "[0-1e400]", "not valid JSON" }, { "[1 NaN]", "not valid JSON" },
         { "[099999999999999999999]", "not valid JSON" },
@@ -127,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_kept),
         cmocka_unit_test(test_numbers_held),
+        cmocka_unit_test(test_cut_texts),
         cmocka_unit_test(test_faults_beside),
         cmocka_unit_test(test_numbers_without_end),
     };
