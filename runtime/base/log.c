@@ -1,9 +1,12 @@
 #include "runtime/base/log.h"
 
+#include "runtime/base/mem.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define ONCE_MAX 64 /* texts that are known to have been said; what comes after them is not said at all */
 
@@ -25,17 +28,40 @@ static void say(enum sp_log_level level, const char *text)
         current(level, text, current_user);
 }
 
+/* A message as long as it is, for the caller to free; NULL when out of memory. */
+static char *compose(const char *format, va_list args)
+{
+    va_list again;
+    char *text;
+    int length;
+
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = length < 0 ? NULL : sp_calloc((size_t)length + 1, 1);
+    if (text)
+        vsnprintf(text, (size_t)length + 1, format, args);
+    return text;
+}
+
+/* What is said of a message that there is no memory for. */
+static const char *shown(const char *text, const char *format)
+{
+    return text ? text : format;
+}
+
 void sp_log(enum sp_log_level level, const char *format, ...)
 {
-    char text[4096];
+    char *text;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text = compose(format, args);
     va_end(args);
     pthread_mutex_lock(&lock);
-    say(level, text);
+    say(level, shown(text, format));
     pthread_mutex_unlock(&lock);
+    free(text);
 }
 
 void sp_log_once(enum sp_log_level level, const char *format, ...)
@@ -43,21 +69,22 @@ void sp_log_once(enum sp_log_level level, const char *format, ...)
     static uint64_t said[ONCE_MAX];
     static size_t count;
     uint64_t sum = 14695981039346656037u; /* FNV-1a */
-    char text[4096];
+    char *text;
     size_t i = 0;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text = compose(format, args);
     va_end(args);
-    for (const char *p = text; *p; p++)
+    for (const char *p = shown(text, format); *p; p++)
         sum = (sum ^ (unsigned char)*p) * 1099511628211u;
     pthread_mutex_lock(&lock);
     while (i < count && said[i] != sum)
         i++;
     if (i == count && count < ONCE_MAX) {
         said[count++] = sum;
-        say(level, text);
+        say(level, shown(text, format));
     }
     pthread_mutex_unlock(&lock);
+    free(text);
 }

@@ -24,7 +24,7 @@ void sp_labels_free(struct sp_labels *labels);
  * never an index. An unknown label is SP_EFORMAT naming the known ones. */
 int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label);
 
-/* Whether a label, or any value, says that there is none: "NA", "null", "-" and the like. */
+/* Whether a label, or any value, says that there is none: "NA", "null", "-", "#DIV/0!" and the like. */
 bool sp_label_is_missing(const char *label);
 
 /* Whether it is a number with a comma for its point, "3,5". */

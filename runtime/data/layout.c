@@ -5,10 +5,12 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LISTED 20      /* columns in a message */
+#define LINE_NAME 256  /* bytes of a line's field that may be a column's name */
 #define NAME_SHOWN 44  /* bytes of a name or an example in it */
 
 struct chooser {
@@ -489,15 +491,49 @@ static int choose_columns(const struct chooser *c)
 
 /* ---- the file ---------------------------------------------------------------------------------------------- */
 
-/* Whether a column of training, by its name, is a field of the line: it is then the header of a table. */
-static bool has_field(const char *line, const char *name)
+/* The line's next field, between delimiters of any kind, without quotes and blanks around it, and whether it had none of them; false
+ * at the line's end. */
+static bool next_field(char *out, size_t size, bool *one_word, const char **at)
 {
-    size_t length = name ? strlen(name) : 0;
+    size_t length = strcspn(*at, ",;|\t"), from = 0;
+    const char *field = *at;
 
-    for (const char *at = line; length && (at = strstr(at, name)); at++)
-        if ((at == line || strchr(",;\t\"", at[-1])) && (!at[length] || strchr(",;\t\"", at[length])))
-            return true;
-    return false;
+    if (!field[0])
+        return false;
+    *at += length + (field[length] != '\0');
+    *one_word = length > 0 && !memchr(field, ' ', length);
+    while (from < length && strchr(" \"", field[from]))
+        from++;
+    while (length > from && strchr(" \"", field[length - 1]))
+        length--;
+    snprintf(out, size, "%.*s", (int)(length - from), field + from);
+    return true;
+}
+
+static bool is_column(const struct sp_data_column *column, const char *name)
+{
+    return column->name && strcmp(column->name, name) == 0;
+}
+
+/* Whether the row is the header of a table such as training's: every field of it is a name, and one of them that of training's text
+ * or label. A name alone must be the text's; that one is quoted in a text, or stands between its commas, is no sign. */
+static bool is_header_line(const struct sp_row *row, const struct sp_data_layout *r)
+{
+    bool text = false, label = false, one_word = false;
+    char field[LINE_NAME];
+    size_t fields = 0;
+
+    for (size_t i = 0; i < row->count; i++) {
+        for (const char *at = row->fields[i].text; next_field(field, sizeof field, &one_word, &at); fields++) {
+            bool is_text = is_column(&r->text, field), is_label = is_column(&r->label, field);
+
+            if (!is_text && !is_label && !one_word && !is_column(&r->pair, field) && !sp_header_is_known(field))
+                return false;
+            text |= is_text;
+            label |= is_label;
+        }
+    }
+    return text || (label && fields > 1);
 }
 
 /* Lines of text have no columns: each is the text, or both texts with a TAB between them where training used two. */
@@ -515,7 +551,7 @@ static int choose_lines(struct sp_layout *out, struct sp_reader *reader, const s
     rc = sp_reader_next(reader, &row);
     if (rc <= 0)
         return rc < 0 ? rc : sp_error(SP_EFORMAT, "%s has no rows", sp_reader_path(reader));
-    if (r && (has_field(row.fields[0].text, r->text.name) || has_field(row.fields[0].text, r->label.name)))
+    if (r && is_header_line(&row, r))
         return sp_reader_fail(reader, SP_EFORMAT, "the names of columns; a table is read from a file (.csv, .tsv), here lines of text "
                                                   "alone, or jsonl");
     if (pair && row.count != 2)

@@ -243,7 +243,7 @@ static void read_declared(struct sp_reader *reader)
     size_t left = reader->map.size - reader->start, quote = left > 0 && *text == '"', length = quote + 5 + quote;
 
     if (!reader->format->delimiter || left < length || strncasecmp(text + quote, "sep=", 4) != 0 ||
-        strchr("\"\r\n", text[quote + 4]) || (unsigned char)text[quote + 4] >= 0x80 || (quote && text[length - 1] != '"'))
+        !sp_reader_can_delimit(text[quote + 4]) || (quote && text[length - 1] != '"'))
         return;
     length += length < left && text[length] == '\r';
     if (length < left && text[length] != '\n')

@@ -35,6 +35,12 @@ struct sp_reader_options {
     char delimiter; /* csv, tsv; 0: the one that the extension stands for */
 };
 
+/* Whether a byte may be a delimiter: an ASCII character that is no quote and no line end. */
+static inline bool sp_reader_can_delimit(char byte)
+{
+    return byte && (unsigned char)byte < 0x80 && byte != '"' && byte != '\r' && byte != '\n';
+}
+
 struct sp_field {
     const char *text; /* NUL-terminated; of csv and tsv, holds no NUL */
     size_t length;

@@ -125,6 +125,8 @@ static int take_json(struct sp_sample_column *column, const json_t *value)
         return take_value(column, sp_json_cut_text(value));
     if (!value || json_is_null(value))
         return 0;
+    if (sp_json_number_text(value))
+        return take_value(column, sp_json_number_text(value));
     text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     if (!text)
         return sp_error(SP_ENOMEM, "out of memory");

@@ -50,6 +50,23 @@ static int check_finite(const float *values, size_t count, const char *name, con
     return 0;
 }
 
+static int check_different(const json_t *labels, const char *where)
+{
+    json_t *seen = json_object();
+    int rc = seen ? 0 : sp_error(SP_ENOMEM, "out of memory");
+
+    for (size_t i = 0; i < json_array_size(labels) && rc == 0; i++) {
+        const char *name = json_string_value(json_array_get(labels, i));
+
+        if (json_object_get(seen, name))
+            rc = sp_error(SP_EFORMAT, "%s: \"labels\"[%zu] is \"%s\", as one before it is", where, i, name);
+        else if (json_object_set_new(seen, name, json_true()) < 0)
+            rc = sp_error(SP_ENOMEM, "out of memory");
+    }
+    json_decref(seen);
+    return rc;
+}
+
 static int check_labels(const json_t *labels, const char *where)
 {
     size_t count = json_array_size(labels);
@@ -61,7 +78,7 @@ static int check_labels(const json_t *labels, const char *where)
     for (size_t i = 0; i < count; i++)
         if (!json_is_string(json_array_get(labels, i)))
             return sp_error(SP_EFORMAT, "%s: \"labels\"[%zu] is not a string", where, i);
-    return 0;
+    return check_different(labels, where);
 }
 
 /* ---- saving ---- */

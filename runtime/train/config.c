@@ -560,7 +560,7 @@ static int check_delimiter(const struct load *load)
 
     if (strcmp(text, "auto") == 0 || is_tab(text))
         return 0;
-    if (strlen(text) == 1 && (unsigned char)text[0] < 0x80 && !strchr("\"\r\n", text[0]))
+    if (strlen(text) == 1 && sp_reader_can_delimit(text[0]))
         return 0;
     return sp_source_error(SP_ECONFIG, option->source, option->place,
                            "delimiter: found \"%s\", expected auto, tab or one character that is no quote, such as \";\"", text);

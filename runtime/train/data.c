@@ -106,43 +106,97 @@ static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp
     return say_file(out, d);
 }
 
-/* One class of a kind: its name, and how many there are. */
+/* Classes of a kind: how many, and the first of them: "NA" (2 rows), "null" (1 row). */
 struct odd {
-    const char *name;
-    size_t count, rows;
+    size_t count;
+    struct sp_buf list;
 };
 
-static void add(struct odd *odd, const char *name, size_t rows)
+static int add(struct odd *odd, const char *name)
 {
-    if (!odd->count++)
-        *odd = (struct odd){ name, 1, rows };
+    if (++odd->count > SHOWN)
+        return 0;
+    SP_TRY(sp_buf_puts(&odd->list, odd->count > 1 ? ", \"" : "\""));
+    SP_TRY(sp_text_escape(&odd->list, name, strlen(name)));
+    return sp_buf_puts(&odd->list, "\"");
+}
+
+static int add_rows(struct odd *odd, size_t rows)
+{
+    return odd->count > SHOWN ? 0 : sp_buf_printf(&odd->list, " (%zu row%s)", rows, rows == 1 ? "" : "s");
+}
+
+static int end_list(struct odd *odd)
+{
+    return odd->count > SHOWN ? sp_buf_printf(&odd->list, " and %zu more", odd->count - SHOWN) : 0;
+}
+
+static void say_classes(const char *path, const struct odd *missing, const struct odd *comma, size_t singles, const char *single)
+{
+    if (missing->count == 1)
+        sp_log(SP_LOG_WARNING, "%s: the class %s looks like a missing value; if it is one, correct these rows or remove them", path,
+               missing->list.data);
+    else if (missing->count)
+        sp_log(SP_LOG_WARNING, "%s: the classes %s look like missing values; if they are, correct these rows or remove them", path,
+               missing->list.data);
+    if (comma->count == 1)
+        sp_log(SP_LOG_WARNING, "%s: label %s has a decimal comma, and so is the name of a class; for numbers write a point", path,
+               comma->list.data);
+    else if (comma->count)
+        sp_log(SP_LOG_WARNING, "%s: labels %s have decimal commas, and so are names of classes; for numbers write points", path,
+               comma->list.data);
+    if (singles == 1)
+        sp_log(SP_LOG_WARNING, "%s: class \"%s\" has one row only", path, single);
+    else if (singles)
+        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is \"%s\"", path, singles, single);
 }
 
 /* Classes, made of the file's labels, that are probably none. */
 static void warn_of_classes(const struct sp_dataset *d, const size_t *rows, const char *path)
 {
-    struct odd missing = { 0 }, single = { 0 }, comma = { 0 };
+    struct odd missing = { 0, SP_BUF(SP_READER_MAX_ROW) }, comma = { 0, SP_BUF(SP_READER_MAX_ROW) };
+    const char *single = NULL;
+    size_t singles = 0;
+    int rc = 0;
 
-    for (size_t i = 0; i < d->labels.count; i++) {
+    for (size_t i = 0; i < d->labels.count && rc == 0; i++) {
         const char *name = d->labels.names[i];
 
-        if (sp_label_is_missing(name))
-            add(&missing, name, rows[i]);
+        if (rows[i] == 1 && !singles++)
+            single = name;
         if (sp_label_has_decimal_comma(name))
-            add(&comma, name, rows[i]);
-        if (rows[i] == 1)
-            add(&single, name, 1);
+            rc = add(&comma, name);
+        if (rc == 0 && sp_label_is_missing(name))
+            rc = add(&missing, name) < 0 ? SP_ENOMEM : add_rows(&missing, rows[i]);
     }
-    if (missing.count)
-        sp_log(SP_LOG_WARNING, "%s: the class \"%s\" (%zu row%s) looks like a missing value; if it is one, correct these rows or "
-               "remove them", path, missing.name, missing.rows, missing.rows == 1 ? "" : "s");
-    if (comma.count)
-        sp_log(SP_LOG_WARNING, "%s: label \"%s\" has a decimal comma, and so is the name of a class; for numbers write a point",
-               path, comma.name);
-    if (single.count == 1)
-        sp_log(SP_LOG_WARNING, "%s: class \"%s\" has one row only", path, single.name);
-    else if (single.count)
-        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is \"%s\"", path, single.count, single.name);
+    if (rc == 0 && end_list(&missing) == 0 && end_list(&comma) == 0)
+        say_classes(path, &missing, &comma, singles, single);
+    sp_buf_free(&missing.list);
+    sp_buf_free(&comma.list);
+}
+
+/* Options that say something of a table, given with what is none. */
+static void warn_of_options(const struct sp_config *c, const struct sp_dataset *d, const char *path)
+{
+    bool jsonl = strcmp(d->layout.format, "jsonl") == 0, lines = !jsonl && strcmp(path, SP_READER_STANDARD_INPUT) == 0;
+    const struct {
+        const char *name;
+        bool in_vain;
+    } options[] = {
+        { "text_column", lines && c->text_column && !c->text_pair_column }, /* with the pair's: two texts of a line */
+        { "label_column", lines && c->label_column },
+        { "has_header", (lines || jsonl) && c->has_header != SP_HEADER_AUTO },
+        { "delimiter", (lines || jsonl) && sp_config_delimiter(c) },
+    };
+    struct sp_buf list = SP_BUF(256);
+
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].in_vain && sp_buf_printf(&list, "%s%s", list.length ? ", " : "", options[i].name) < 0)
+            break;
+    if (list.length)
+        sp_log(SP_LOG_WARNING, "%s: without effect here: %s; %s", path, list.data,
+               jsonl ? "jsonl has neither a header nor a delimiter" : "lines of text have no columns; a table is read from a file");
+    sp_buf_free(&list);
 }
 
 void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const char *path)
@@ -158,6 +212,7 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
                "predict set task: regression", path);
     if (d->instead)
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
+    warn_of_options(run->config, d, path);
     if (rows && d == &run->train)
         warn_of_classes(d, rows, path);
     if (d->truncated)
@@ -216,11 +271,46 @@ static int recall_column(struct sp_data_column *out, const struct sp_adapter *ad
     return json_is_null(json_object_get(column, "name")) ? 0 : recall_string(&out->name, adapter, column, "name");
 }
 
+/* The format, and what only a table has: header, delimiter, quotes. */
+static int recall_file(struct sp_data_layout *out, const struct sp_adapter *adapter)
+{
+    const json_t *data = adapter->data, *delimiter = json_object_get(data, "delimiter");
+    const json_t *header = json_object_get(data, "has_header"), *quotes = json_object_get(data, "quotes");
+    bool jsonl;
+
+    SP_TRY(recall_string(&out->format, adapter, data, "format"));
+    jsonl = strcmp(out->format, "jsonl") == 0;
+    if (!jsonl && strcmp(out->format, "csv") != 0 && strcmp(out->format, "tsv") != 0)
+        return malformed(adapter, "format");
+    if (jsonl ? !json_is_null(delimiter)
+              : json_string_length(delimiter) != 1 || !sp_reader_can_delimit(json_string_value(delimiter)[0]))
+        return malformed(adapter, "delimiter");
+    if (jsonl ? !json_is_null(header) : !json_is_boolean(header))
+        return malformed(adapter, "has_header");
+    if (jsonl ? !json_is_null(quotes) : !json_is_boolean(quotes))
+        return malformed(adapter, "quotes");
+    if (jsonl)
+        return 0;
+    out->delimiter = json_string_value(delimiter)[0];
+    out->header = json_is_true(header);
+    out->quotes = json_is_true(quotes);
+    return 0;
+}
+
+/* No column serves twice. */
+static int check_columns(const struct sp_data_layout *l, const struct sp_adapter *adapter)
+{
+    if (l->pair.number && (!l->text.number || l->pair.number == l->text.number))
+        return malformed(adapter, "text_pair_column");
+    if (l->label.number && (l->label.number == l->text.number || l->label.number == l->pair.number))
+        return malformed(adapter, "label_column");
+    return 0;
+}
+
 int sp_run_recall(struct sp_run *run)
 {
     const struct sp_adapter *adapter = run->adapter;
     const json_t *data = adapter->data, *columns = json_object_get(data, "columns");
-    const json_t *delimiter = json_object_get(data, "delimiter");
     struct sp_data_layout *out = &run->remembered;
 
     if (!data)
@@ -232,13 +322,9 @@ int sp_run_recall(struct sp_run *run)
     SP_TRY(recall_column(&out->text, adapter, "text_column", out->columns));
     SP_TRY(recall_column(&out->pair, adapter, "text_pair_column", out->columns));
     SP_TRY(recall_column(&out->label, adapter, "label_column", out->columns));
+    SP_TRY(check_columns(out, adapter));
+    if (!json_is_boolean(json_object_get(data, "input_ids")))
+        return malformed(adapter, "input_ids");
     out->ids = json_is_true(json_object_get(data, "input_ids"));
-    if (!json_is_null(delimiter)) {
-        if (json_string_length(delimiter) != 1)
-            return malformed(adapter, "delimiter");
-        out->delimiter = json_string_value(delimiter)[0];
-        out->header = json_is_true(json_object_get(data, "has_header"));
-        out->quotes = json_is_true(json_object_get(data, "quotes"));
-    }
-    return recall_string(&out->format, adapter, data, "format");
+    return recall_file(out, adapter);
 }

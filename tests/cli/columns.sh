@@ -135,6 +135,10 @@ train odd.csv
 test_that 'a class that is a missing value' says odd.csv 'the class "NA" (2 rows) looks like a missing value'
 test_that 'a class of one row' says odd.csv 'class "3,5" has one row only'
 test_that 'a decimal comma' says odd.csv 'label "3,5" has a decimal comma'
+file several.csv 'text,label\na,#N/A\nb,#N/A\nc,\\N\nd,NaT\ne,#DIV/0!\nf,pos\ng,-nan\nh,"3,5"\ni,"4,0"\n'
+train several.csv
+test_that 'several of them' says several.csv 'the classes "#DIV/0!" (1 row), "#N/A" (2 rows), "-nan" (1 row), "NaT" (1 row), "\N" (1 row) look like missing values'
+test_that '  and commas' says several.csv 'labels "3,5", "4,0" have decimal commas'
 train odd.csv --set task=regression
 test_that '  is no number' fails 1 "$folder/odd.csv:2: label \"pos\" is not a number"
 file comma.csv 'text,label\na,"3,5"\n'
@@ -158,10 +162,29 @@ train colon.csv --set delimiter=:
 predict colon.csv
 test_that 'the delimiter of training' says colon.csv 'classification, 2 classes: neg, pos; text: column 1 "body"; second text: none; label: column 2 "label", not read; header: the first row (guessed; has_header decides); delimiter: ":"'
 
+train named.csv --set label_column=sentiment
+file punctuated.csv 'a b c | CNN\nd e f | BBC\na c e | CNN\nb d f | CNN\n'
+file punctuated.jsonl '{"text":"a b c | CNN"}\n{"text":"d e f | BBC"}\n{"text":"a c e | CNN"}\n{"text":"b d f | CNN"}\n'
+predict punctuated.csv
+test_that 'no text is cut' says punctuated.csv 'classification, 2 classes: neg, pos; text: column 1; second text: none; label: none;'
+test_that '  which is the whole texts' same punctuated.jsonl
+predict texts.jsonl --set has_header=true --set 'delimiter=;'
+test_that 'options that jsonl has no use for' says texts.jsonl 'without effect here: has_header, delimiter; jsonl has neither'
+file long.csv "$(printf %6000s | tr ' ' x),label\na b,pos\nc d,neg\n"
+train long.csv
+test_that 'a line as long as it must be' grep -q 'xxxxx"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: ","$' "$folder/err"
+
 # ---- jsonl: numbers that nobody needs
 file nan.jsonl '{"text": "a", "label": "x", "p": NaN}\n{"text": "b", "label": "y", "n": 100000000000000000000000000000}\n'
 train nan.jsonl
 test_that 'NaN in a field that is not used' says nan.jsonl 'classification, 2 classes: x (1), y (1); text: "text"; second text: none; label: "label"'
+file listed.jsonl '{"a":"x y z w","b":"p q r","score":NaN,"n":123456789012345678901234567890,"label":0}\n{"a":"x w","b":"p q","score":NaN,"n":223456789012345678901234567890,"label":1}\n'
+train listed.jsonl
+test_that '  in the list of columns, too' grep -qxF '    3 "score": the same in every row, such as "NaN"' "$folder/err"
+test_that '  by its kind' grep -qxF '    4 "n": numbers, such as "123456789012345678901234567890"' "$folder/err"
+file bare.jsonl 'NaN\n'
+train bare.jsonl
+test_that '  and alone it is no row' fails 1 "$folder/bare.jsonl:1: not a JSON object"
 file used.jsonl '{"text": "a", "label": 1}\n{"text": "b", "label": NaN}\n'
 train used.jsonl
 test_that '  and in one that is' fails 1 "$folder/used.jsonl:2: the label (\"label\") is NaN"
@@ -187,4 +210,22 @@ test_that 'a number of a column that is none' fails 1 "$adapter/adapter.json: \"
 sed -i 's/"columns": 2/"columns": 0/' "$adapter/adapter.json"
 predict named.csv
 test_that 'no columns' fails 1 "$adapter/adapter.json: \"data\": \"columns\" is missing or malformed"
+train named.csv --set label_column=sentiment
+cp "$adapter/adapter.json" "$folder/whole.json"
+# edited KEY SED: adapter.json with that change is refused by that key.
+edited() {
+    sed "$2" "$folder/whole.json" >"$adapter/adapter.json"
+    cmp -s "$folder/whole.json" "$adapter/adapter.json" && return 1
+    predict named.csv
+    fails 1 "$adapter/adapter.json: \"data\": \"$1\" is missing or malformed"
+}
+test_that 'a delimiter that ends lines' edited delimiter '/"data"/,$s/"delimiter": ","/"delimiter": "\\n"/'
+test_that '  or is a quote' edited delimiter '/"data"/,$s/"delimiter": ","/"delimiter": "\\""/'
+test_that '  or is none' edited delimiter '/"data"/,$s/"delimiter": ","/"delimiter": null/'
+test_that 'a word for the header' edited has_header '/"data"/,$s/"has_header": true/"has_header": "yes"/'
+test_that '  and for quotes' edited quotes '/"data"/,$s/"quotes": true/"quotes": 1/'
+test_that '  and for token ids' edited input_ids '/"data"/,$s/"input_ids": false/"input_ids": "no"/'
+test_that 'a format that is none' edited format '/"data"/,$s/"format": "csv"/"format": "parquet"/'
+test_that '  or has no delimiter' edited delimiter '/"data"/,$s/"format": "csv"/"format": "jsonl"/'
+test_that 'one column for text and label' edited label_column '/"data"/,$s/"number": 2/"number": 1/'
 finish

@@ -64,6 +64,16 @@ from "$folder/two.jsonl" --model "$model" --adapter "$folder/r/adapter"
 test_that '  and its own in jsonl' same two
 from "$folder/train.csv" --model "$model" --adapter "$folder/r/adapter"
 test_that 'a table is none of both' refused 'standard input:1: the names of columns; a table is read from a file'
+for header in 'review,stars' '"stars";"review"' 'review\tstars\tnr' 'Kommentar,stars' review 'review, stars'; do
+    piped "$header\na b c,good\n" --model "$model" --adapter "$folder/r/adapter"
+    test_that "  by its first line: $header" refused 'standard input:1: the names of columns'
+done
+for line in 'The "review" was poor' 'review, well done, and more' 'stars' 'it is a,review,of sorts' 'so "review","stars" said he'; do
+    piped "$line\nx y\n" --model "$model" --adapter "$folder/r/adapter"
+    test_that "but no text that has such a name: $line" test "$status:$(wc -l <"$folder/out")" = 0:2
+done
+piped 'x y\nq r\n' --model "$model" --adapter "$folder/r/adapter" --set text_column=nonexistent --set delimiter=, --set has_header=true
+test_that 'options for a table' grep -qF 'standard input: without effect here: text_column, has_header, delimiter; lines of text have no columns' "$folder/err"
 
 printf 'one\ttwo\tlabel\na b c\tx y\tgood\nd e f\tz w\tbad\na c e\tx z\tgood\n' >"$folder/pairs.tsv"
 run train "$folder/run.yaml" --quiet --output-dir "$folder/p" --set train_file="$folder/pairs.tsv" --set text_column=one \
