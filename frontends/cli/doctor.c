@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 8192, FIELDS = 4, CRASHES = 3 }; /* after so many crashes, or a hang, the rest of a device's cases is not tried */
@@ -78,15 +79,23 @@ static int start(struct patient *p)
     return 0;
 }
 
-/* Ends the worker, which is killed unless it has come to its end; what it ended with. */
+/* Ends the worker; what it ended with. One that has come to its end has the driver left to close, which may hang, too. */
 static int stop(struct patient *p)
 {
+    double began = sp_clock_now();
+    pid_t done = 0;
     int status = 0;
 
     close(p->fd);
-    if (!p->ended)
+    while (p->ended && !p->hangs && done == 0 && !sp_interrupted()) {
+        done = waitpid(p->pid, &status, WNOHANG);
+        if (done == 0)
+            nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+        p->hangs = done == 0 && sp_clock_now() - began > p->limit;
+    }
+    if (done != p->pid)
         kill(p->pid, SIGKILL);
-    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+    while (done != p->pid && waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
         continue;
     return status;
 }
@@ -196,7 +205,7 @@ static int follow(struct patient *p)
     status = stop(p);
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
-    if (p->ended)
+    if (p->ended && WIFEXITED(status))
         return 0;
     if (p->hangs)
         snprintf(how, sizeof how, "not done after %d seconds (--timeout)", p->limit);
@@ -220,13 +229,14 @@ static int examine(bool *bad, const struct sp_device_info *info, bool all, int l
         SP_TRY(follow(&p));
     } while (!p.ended && !p.failed && !p.hangs && p.crashes < CRASHES);
     *bad = p.wrong > 0 || p.failed;
-    if (p.wrong)
+    if (p.wrong && p.cases)
         sp_terminal_print("   verdict do not use it: %zu of %zu cases are wrong%s", p.wrong, p.cases,
                p.done < p.cases ? ", and the rest was not tried" : "");
-    else if (p.failed)
+    else if (p.wrong || p.failed)
         sp_terminal_print("   verdict do not use it");
     else
         sp_terminal_print("   verdict good: %zu cases agree with double precision", p.done - p.other);
+    fflush(stdout);
     return 0;
 }
 
@@ -287,7 +297,7 @@ static const struct sp_flag flags[] = {
 
 const struct sp_command sp_command_doctor = {
     .name = "doctor",
-    .usage = "[--device SPEC] [--all]",
+    .usage = "[--device SPEC] [--all] [--timeout SECONDS]",
     .summary = "check every kernel on every device, and measure the devices",
     .flags = flags,
     .run = run,

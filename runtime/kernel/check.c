@@ -131,14 +131,20 @@ int sp_check_recorded(struct sp_device *device, struct sp_table *table)
 void sp_kernel_take_launched(struct sp_device *device, char *names, size_t size)
 {
     const struct sp_table *table = sp_device_attachment(device);
+    struct sp_function_entry *first = table ? table->first : NULL;
     size_t length = 0;
 
     names[0] = '\0';
-    for (struct sp_function_entry *e = table ? table->first : NULL; e; e = e->next) {
-        if (e->ran && !strstr(names, e->kernel) && length < size)
+    for (struct sp_function_entry *e = first; e; e = e->next) {
+        struct sp_function_entry *same = first;
+
+        while (same != e && !(same->ran && strcmp(same->kernel, e->kernel) == 0))
+            same = same->next;
+        if (e->ran && same == e && length < size)
             length += (size_t)snprintf(names + length, size - length, "%s%s", length ? " " : "", e->kernel);
-        e->ran = false;
     }
+    for (struct sp_function_entry *e = first; e; e = e->next)
+        e->ran = false;
 }
 
 int sp_kernel_set_checking(struct sp_device *device, bool on)

@@ -1,6 +1,7 @@
 #include "runtime/op/column_sum.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/rng.h"
 #include "runtime/op/check.h"
 #include "runtime/op/geometry.h"
 
@@ -83,7 +84,7 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     if (!in || !old || !expected || (c->flags & FACTOR && !factor))
         return SP_ENOMEM;
     for (size_t i = 0; i < C; i++)
-        expected[i] = old[i] = args.accumulate ? (double)(i % 8) : 0;
+        expected[i] = old[i] = args.accumulate ? (float)(8 * sp_rng_uniform(1, SP_RNG_INIT, 1, i)) : 0;
     for (size_t i = 0; i < T * C; i++)
         expected[i % C] += factor ? in[i] * factor[i] : in[i];
     SP_TRY(sp_check_output(t, &args.workspace, sp_column_sum_workspace(args.T, args.C) / sizeof(float)));

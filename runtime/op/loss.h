@@ -18,7 +18,7 @@
 struct sp_cross_entropy {
     struct sp_buffer *dlogits; /* B x classes, written; NULL when no gradient is wanted */
     struct sp_buffer *rows;    /* B, written: loss_b */
-    struct sp_buffer *total;   /* 1, written */
+    struct sp_buffer *total;   /* 1, written; NULL: not wanted */
     struct sp_buffer *logits;  /* B x classes */
     struct sp_buffer *labels;  /* B uint32 < classes, not checked */
     int B, classes;
@@ -30,7 +30,7 @@ int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *ar
 struct sp_squared_error {
     struct sp_buffer *doutput; /* B, written; NULL when no gradient is wanted */
     struct sp_buffer *rows;    /* B, written: loss_b */
-    struct sp_buffer *total;   /* 1, written */
+    struct sp_buffer *total;   /* 1, written; NULL: not wanted */
     struct sp_buffer *output;  /* B */
     struct sp_buffer *targets; /* B */
     int B;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/rng.h"
 #include "runtime/op/check.h"
 #include "runtime/op/geometry.h"
 
@@ -80,7 +81,7 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     if (!base || !delta || !weight || !gathered)
         return SP_ENOMEM;
     for (size_t i = 0; i < places; i++)
-        weight[i] = (double)(i % 8) / 4;
+        weight[i] = (float)(2 * sp_rng_uniform(1, SP_RNG_INIT, 1, i) - 1);
     SP_TRY(sp_check_inout(t, &r.apply.weight, weight, places));
     for (size_t k = 0; k < count; k++) {
         positions[k] = (uint32_t)(k * STEP % places);
