@@ -17,7 +17,7 @@ static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *len
                               "a JSON array, where one object a line is expected; jq -c '.[]' "
                               "makes one of the other");
     SP_TRY(sp_json_parse(&reader->object, text, *length, reader->path, reader->line, true));
-    if (!json_is_object(reader->object) || sp_json_number_text(reader->object))
+    if (!sp_json_is_object(reader->object))
         return sp_reader_fail(reader, SP_EFORMAT,
                               "not a JSON object; one object a line is expected");
     *row = (struct sp_row){ .object = reader->object };

@@ -11,6 +11,7 @@
 
 #define LISTED 20      /* columns in a message */
 #define LINE_NAME 256  /* bytes of a line's field that may be a column's name */
+#define MESSAGE (4 * SP_READER_MAX_ROW) /* bytes of one that holds names, at their longest */
 #define NAME_SHOWN 44  /* bytes of a name or an example in it */
 
 struct chooser {
@@ -144,7 +145,7 @@ static size_t find_remembered(const struct chooser *c, const struct sp_data_colu
 static int half_a_pair(const struct chooser *c, const struct sp_data_column *there)
 {
     const struct sp_data_layout *r = c->remembered;
-    struct sp_buf why = SP_BUF(4096);
+    struct sp_buf why = SP_BUF(MESSAGE);
     int rc = sp_buf_puts(&why, "training used two texts, ");
 
     if (rc == 0)
@@ -207,7 +208,7 @@ static int say_chosen(struct sp_buf *out, const struct chooser *c, size_t chosen
 /* Says, behind what was said before, that a column of training is replaced. */
 static int say_instead(const struct chooser *c, const struct sp_data_column *wanted, size_t chosen)
 {
-    struct sp_buf text = SP_BUF(4096);
+    struct sp_buf text = SP_BUF(MESSAGE);
     int rc = 0;
 
     if (c->out->instead)
@@ -229,7 +230,7 @@ static int say_number_of_texts(const struct chooser *c)
 {
     const struct sp_data_layout *r = c->remembered;
     bool pair = c->out->pair != SP_COLUMN_NONE;
-    struct sp_buf text = SP_BUF(4096);
+    struct sp_buf text = SP_BUF(MESSAGE);
     int rc = 0;
 
     SP_GO(sp_buf_puts(&text, pair ? "training used single texts, of " : "training used two texts, "));

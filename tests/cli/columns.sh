@@ -173,6 +173,8 @@ test_that 'options that jsonl has no use for' says texts.jsonl 'without effect h
 file long.csv "$(printf %6000s | tr ' ' x),label\na b,pos\nc d,neg\n"
 train long.csv
 test_that 'a line as long as it must be' grep -q 'xxxxx"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: ","$' "$folder/err"
+predict named.csv
+test_that '  and what is read in place of such a column' says named.csv 'training used column "xxxxx'
 
 # ---- jsonl: numbers that nobody needs
 file nan.jsonl '{"text": "a", "label": "x", "p": NaN}\n{"text": "b", "label": "y", "n": 100000000000000000000000000000}\n'
@@ -185,6 +187,9 @@ test_that '  by its kind' grep -qxF '    4 "n": numbers, such as "12345678901234
 file bare.jsonl 'NaN\n'
 train bare.jsonl
 test_that '  and alone it is no row' fails 1 "$folder/bare.jsonl:1: not a JSON object"
+file bare.jsonl '"\\\\ud83d"\n'
+train bare.jsonl
+test_that '  nor is half a character' fails 1 "$folder/bare.jsonl:1: not a JSON object"
 file used.jsonl '{"text": "a", "label": 1}\n{"text": "b", "label": NaN}\n'
 train used.jsonl
 test_that '  and in one that is' fails 1 "$folder/used.jsonl:2: the label (\"label\") is NaN"
