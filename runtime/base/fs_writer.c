@@ -126,10 +126,25 @@ static bool is_mount(const char *path)
 #endif
 }
 
+/* In a sticky folder one's own things alone can be renamed, or all of them by the folder's owner and by root. */
+static bool is_stuck(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? sp_strndup(path, (size_t)(slash - path) + 1) : sp_strdup(".");
+    struct stat own, above;
+    bool stuck = folder && geteuid() != 0 && lstat(path, &own) == 0 && stat(folder, &above) == 0 && above.st_mode & S_ISVTX &&
+                 own.st_uid != geteuid() && above.st_uid != geteuid();
+
+    free(folder);
+    return stuck;
+}
+
 int sp_fs_check_replaceable(const char *path)
 {
     if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 && (errno == EROFS || errno == EPERM))
         return sp_fs_error("replace", path);
+    if (is_stuck(path))
+        return sp_error(SP_EIO, "cannot replace %s: it belongs to another user, and its folder is sticky", path);
     if (is_mount(path))
         return sp_error(SP_EIO, "cannot replace %s: something is mounted there; name a folder in it instead", path);
     return 0;

@@ -62,6 +62,8 @@ static int attempt(struct sp_lock *lock, const char *folder, const char *what)
     struct stat st;
 
     lock->fd = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (lock->fd < 0 && errno == ELOOP)
+        return sp_error(SP_EIO, "%s is a link; remove it: a lock is a file of its own", lock->path);
     if (lock->fd < 0)
         return sp_fs_error("open", lock->path);
     if (fstat(lock->fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -101,7 +103,8 @@ int sp_lock_take(struct sp_lock *lock, const char *folder, const char *name, con
 void sp_lock_release(struct sp_lock *lock)
 {
     if (lock->fd >= 0) {
-        (void)unlink(lock->path); /* while it is held: who opens it now finds that it is gone, and makes another */
+        if (is_there(lock->fd, lock->path)) /* else somebody removed it by hand, and this may be another run's */
+            (void)unlink(lock->path); /* while it is held: who opens it now finds that it is gone, and makes another */
         close(lock->fd);
     }
     free(lock->path);

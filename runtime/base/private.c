@@ -18,11 +18,11 @@
 #endif
 #define LINKS_MAX 40
 
-/* Whether the group is the user's own: of the same number and name, with no other member. */
+/* Whether the group is the user's own: the one that files get, of the user's name, with no other member. */
 static bool is_own_group(gid_t group)
 {
-    const struct passwd *user = geteuid() != 0 && geteuid() == group ? getpwuid(geteuid()) : NULL;
-    char *name = user ? sp_strdup(user->pw_name) : NULL;
+    const struct passwd *user = geteuid() != 0 ? getpwuid(geteuid()) : NULL;
+    char *name = user && user->pw_gid == group ? sp_strdup(user->pw_name) : NULL;
     const struct group *found = name ? getgrgid(group) : NULL;
     bool own = found && strcmp(found->gr_name, name) == 0;
 
@@ -32,20 +32,45 @@ static bool is_own_group(gid_t group)
     return own;
 }
 
+/* The number that stands for every user that this user namespace does not map, where root is one of those; 0 elsewhere. */
+static uid_t unmapped_root(void)
+{
+    FILE *map = fopen("/proc/self/uid_map", "re"), *overflow = fopen("/proc/sys/kernel/overflowuid", "re");
+    char line[128];
+    bool found = map && overflow;
+    uid_t number = 0;
+
+    while (found && fgets(line, sizeof line, map))
+        found = strtoul(line, NULL, 10) != 0;
+    if (found && fgets(line, sizeof line, overflow))
+        number = (uid_t)strtoul(line, NULL, 10);
+    if (map)
+        fclose(map);
+    if (overflow)
+        fclose(overflow);
+    return number;
+}
+
+/* In such a namespace root cannot be told from a stranger: who is not mapped counts as root on the way, where / is, and nowhere else. */
+static bool is_trusted(uid_t owner, bool on_the_way)
+{
+    return owner == 0 || owner == geteuid() || (on_the_way && owner == unmapped_root());
+}
+
 /* What speaks against trusting a file or folder, in `why`; false for nothing. */
 static bool is_foreign(char why[128], const struct stat *st, bool on_the_way)
 {
     bool sticky = on_the_way && S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX;
 
     why[0] = '\0';
-    if (st->st_uid != 0 && st->st_uid != geteuid())
-        snprintf(why, 128, "belongs to another user (%lu)", (unsigned long)st->st_uid);
+    if (!is_trusted(st->st_uid, on_the_way))
+        snprintf(why, 128, "belongs to another user (%lu); it must be yours or root's", (unsigned long)st->st_uid);
     else if (S_ISLNK(st->st_mode)) /* a link's mode means nothing */
         return false;
     else if (!sticky && st->st_mode & S_IWOTH)
-        snprintf(why, 128, "can be written by everybody");
+        snprintf(why, 128, "can be written by everybody; its owner can mend that with `chmod o-w`");
     else if (!sticky && st->st_mode & S_IWGRP && !is_own_group(st->st_gid))
-        snprintf(why, 128, "can be written by its group");
+        snprintf(why, 128, "can be written by its group; its owner can mend that with `chmod g-w`");
     return why[0];
 }
 
@@ -59,7 +84,7 @@ struct walk {
 
 static int refuse(const struct walk *w, const char *why)
 {
-    return sp_error(SP_EINVAL, "%s %s; `chmod go-w` or another owner would mend that", w->at, why);
+    return sp_error(SP_EINVAL, "%s %s", w->at, why);
 }
 
 static int check(const struct walk *w, bool on_the_way)

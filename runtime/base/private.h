@@ -4,7 +4,9 @@
  * or to root, and nobody else may be able to write to it, but for sticky folders such as /tmp on the way; the same holds for links on
  * the way and for each file. A site's cache, root's and read-only for its users, is thereby as good as one's own. Entries are never
  * reached through links, and only regular files are opened: a pipe in an entry's place would block, a link would have its target
- * written to. A group that only the user is in, as many systems make one for each, counts as the user.
+ * written to. The user's own group of the user's name, as many systems make one for
+ * each, counts as the user while it has no other member. In a user namespace without root, where root's folders look like any stranger's,
+ * those on the way count as root's.
  *
  *     struct sp_private folder;
  *     if (sp_private_open(&folder, path, false) == 0) { sp_private_read(&data, &length, &folder, name, limit); ... }

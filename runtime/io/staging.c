@@ -78,8 +78,11 @@ static int check_place(const char *dir)
 {
     struct stat st;
 
-    if (sp_fs_is_dir(dir))
+    if (sp_fs_is_dir(dir)) {
+        if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0) /* what is in it could not be removed */
+            return io_error("replace", dir);
         return sp_fs_check_replaceable(dir);
+    }
     if (lstat(dir, &st) == 0)
         return sp_error(SP_EIO, "cannot write the folder %s: a %s of that name is in the way", dir,
                         sp_fs_exists(dir) ? "file" : "link to nothing");

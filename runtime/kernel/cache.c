@@ -13,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FORMAT "speft-cl program 1"
 #define HEADER_SIZE 256 /* room for the header; a header is shorter and padded with spaces */
 #define FILE_MAX (256 << 20)
+#define ROOM (16 << 20) /* bytes that must be free: the programs of one run */
 #define FILES_MAX 8192 /* programs, and a verdict for each kernel */
 #define SUFFIX ".program"
 #define VERDICT ".checked" /* no longer than SUFFIX */
@@ -73,6 +75,17 @@ static void tell(void)
 {
     sp_log_once(SP_LOG_WARNING, "compiled programs are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
                 sp_error_message());
+}
+
+/* A file cannot be written: once for the folder, as each file has a message of its own. */
+static void tell_of_file(const struct sp_private *folder)
+{
+    static char told[4096];
+
+    if (strcmp(told, folder->path) == 0)
+        return;
+    snprintf(told, sizeof told, "%s", folder->path);
+    tell();
 }
 
 /* The folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
@@ -149,9 +162,9 @@ static void store(const char *key, const void *binary, size_t size, const char *
         fwrite(header, 1, HEADER_SIZE, writer.file); /* commit sees a short write */
         fwrite(binary, 1, size, writer.file);
         if (sp_fs_writer_commit(&writer) < 0)
-            tell();
+            tell_of_file(&folder);
     } else {
-        tell();
+        tell_of_file(&folder);
     }
     sp_private_close(&folder);
 }
@@ -179,6 +192,20 @@ bool sp_cache_load_verdict(const char *key)
 void sp_cache_store_verdict(const char *key)
 {
     store(key, "good\n", 5, VERDICT);
+}
+
+bool sp_cache_keeps(void)
+{
+    struct sp_private folder;
+    struct statvfs disk;
+    bool keeps;
+
+    if (!open_folder(&folder, true))
+        return false;
+    keeps = faccessat(folder.fd, ".", W_OK, AT_EACCESS) == 0 &&
+            (fstatvfs(folder.fd, &disk) < 0 || (double)disk.f_bavail * (double)disk.f_frsize >= ROOM);
+    sp_private_close(&folder);
+    return keeps;
 }
 
 struct aged {

@@ -22,6 +22,9 @@ void sp_cache_key(char key[SP_HASH_HEX], const struct sp_device_info *info, cons
 bool sp_cache_load(void **out, size_t *size, const char *key);
 void sp_cache_store(const char *key, const void *binary, size_t size);
 
+/* Whether what is stored now can be expected to be there for the next run: the folder, which is made, can be written and has room. */
+bool sp_cache_keeps(void);
+
 /* That what `key` names was checked and found good (check.h). */
 bool sp_cache_load_verdict(const char *key);
 void sp_cache_store_verdict(const char *key);

@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/device/program.h"
+#include "runtime/kernel/cache.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -294,10 +295,8 @@ void sp_worker_compile(struct sp_worker_job *jobs, size_t count, const struct sp
         started++;
     if (started == 0)
         return;
-    sp_log(SP_LOG_INFO,
-           "compiling %zu programs for %s, %zu at a time; the next run finds them "
-           "in the cache",
-           count, info->name, started);
+    sp_log(SP_LOG_INFO, "compiling %zu programs for %s, %zu at a time%s", count, info->name, started,
+           sp_cache_keeps() ? "; the next run finds them in the cache" : "");
     distribute(workers, started, jobs, count, info);
     for (size_t w = 0; w < started; w++)
         if (workers[w].fd >= 0)

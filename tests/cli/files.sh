@@ -23,6 +23,7 @@ train() {
     shift
     run train "$config" --quiet --output-dir "$folder/$name" "$@"
 }
+not() { ! "$@"; }
 gone() { ! [ -e "$1" ]; }
 whole() { run eval "$config" --quiet --adapter "$folder/$1/adapter" && [ "$status" = 0 ]; }
 
@@ -226,6 +227,16 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
             POCL_CACHE_DIR='$folder/full' exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
         test_that 'one that the user chose is named' grep -q "PoCL needs a folder that it can write to and load code from: .*$folder/full.*POCL_CACHE_DIR" "$folder/err"
         test_that '  and ends the run kindly' test "$status" = 1
+        # a cache folder that keeps nothing: one word on it, and no promise
+        for kind in size=100k ro; do
+            mkdir "$folder/cache-$kind"
+            if [ $kind = ro ]; then work="predict --model $source --input $source/eval.jsonl --output -"; else work="train $config --output-dir $folder/kept"; fi
+            at_home "$folder/home" "$folder/cache-$kind" unshare -m sh -c "mount -t tmpfs -o mode=700,$kind none '$folder/cache-$kind'
+                exec ./speft-cl $work"
+            test_that "a cache folder mounted $kind is no matter" test "$status" = 0
+            test_that '  is told of once' test "$(grep -c 'compiled programs are not kept' "$folder/err")" = 1
+            test_that '  and the next run is promised nothing' not grep -q 'finds them in the cache' "$folder/err"
+        done
         chmod 755 "$folder"
         if setpriv --reuid=65534 --regid=65534 --clear-groups test -x ./speft-cl 2>/dev/null; then
             mkdir -m 777 "$folder/nobody"
@@ -233,6 +244,18 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
             chmod -R go+rX "$folder/icd"
             at_home /nonexistent /nonexistent env TMPDIR="$folder/nobody" OCL_ICD_VENDORS="$folder/icd" setpriv --reuid=65534 --regid=65534 --clear-groups ./speft-cl devices
             test_that 'a user without a home has a device' test "$status" = 0
+            mkdir -m 700 "$folder/own"
+            chown 101:104 "$folder/own"
+            # as_mapped COMMAND...: as a user of a namespace in which root is not, so that / is nobody's
+            as_mapped() {
+                at_home "$folder/own" "$folder/own/cache" env OCL_ICD_VENDORS="$folder/icd" setpriv --reuid=101 --regid=104 --clear-groups \
+                    unshare -U --map-user=101 --map-group=104 "$@"
+            }
+            as_mapped test -x ./speft-cl
+            if [ "$status" = 0 ]; then
+                as_mapped ./speft-cl devices
+                test_that '  nor is one without root' prints 'Portable Computing Language'
+            fi
         fi
     fi
 fi

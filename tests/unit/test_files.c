@@ -75,6 +75,19 @@ int __wrap_renameat2(int at, const char *from, int to_at, const char *to, unsign
 }
 #endif
 
+static const char *remove_at_lock; /* as a holder does that lets go between another's open and lock */
+
+int __real_fcntl(int fd, int command, void *argument);
+int __wrap_fcntl(int fd, int command, void *argument);
+int __wrap_fcntl(int fd, int command, void *argument)
+{
+    if (command == F_SETLK && remove_at_lock) {
+        assert_ok(unlink(remove_at_lock));
+        remove_at_lock = NULL;
+    }
+    return __real_fcntl(fd, command, argument);
+}
+
 static void take_log(enum sp_log_level level, const char *text, void *user)
 {
     (void)level;
@@ -179,6 +192,48 @@ static void test_staging_refuses(void **state)
     io_assert_error(sp_staging_open(&staging, io_path("file/below")), SP_EIO, file, NULL);
     io_assert_error(sp_staging_open(&staging, "/proc"), SP_EIO, "cannot replace /proc", "mounted", NULL);
     assert_int_equal(io_entries(io_path("")), 2);
+}
+
+/* An earlier run's folder that this user cannot empty, or not move. */
+static int stage_as_user(const char *dir)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        struct sp_staging staging;
+        int rc = setgid(65534) == 0 && setuid(65534) == 0 ? sp_staging_open(&staging, dir) : -99;
+
+        if (rc == 0)
+            sp_staging_abandon(&staging);
+        _exit(-rc);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+static void test_staging_of_another(void **state)
+{
+    const char *above = io_path("a"), *dir = io_path("a/d");
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_ok(chmod(io_path(""), 0755));
+    io_write_text("a/d/f", "");
+    assert_ok(chown(above, 65534, 65534));
+    if (stage_as_user(io_path("a/new")) != 0)
+        skip(); /* the folder for temporary files is root's alone */
+    assert_int_equal(stage_as_user(dir), SP_EIO); /* root's, 755 */
+    assert_ok(chmod(dir, 0777));
+    assert_ok(stage_as_user(dir));
+    assert_ok(chown(above, 0, 0));
+    assert_ok(chmod(above, 01777));
+    assert_int_equal(stage_as_user(dir), SP_EIO);
+    assert_ok(chown(dir, 65534, 65534));
+    assert_ok(stage_as_user(dir));
+    assert_int_equal(io_entries(above), 1);
 }
 
 /* ---- what a killed process leaves ---- */
@@ -508,6 +563,8 @@ static void test_private_site(void **state)
     if (geteuid() != 0)
         skip();
     assert_ok(chmod(io_path(""), 0755));
+    if (as_user(io_path("")) == SP_EIO)
+        skip(); /* the folder for temporary files is root's alone */
     store("one");
     assert_ok(chmod(path, 0755));
     assert_ok(chmod(io_path("c/e"), 0644));
@@ -570,8 +627,16 @@ static void test_lock(void **state)
     assert_ok(sp_lock_take(&lock, dir, "train.lock", "train")); /* a dead one blocks nobody */
     sp_lock_release(&lock);
     assert_int_equal(io_entries(dir), 0);
+    remove_at_lock = io_write_text("out/train.lock", "");
+    assert_ok(sp_lock_take(&lock, dir, "train.lock", "train"));
+    assert_int_equal(io_entries(dir), 1); /* a lock on a file that is gone locks nobody out: it is made anew */
+    assert_ok(unlink(io_path("out/train.lock"))); /* by hand; then the lock is another run's */
+    io_write_text("out/train.lock", "another's");
+    sp_lock_release(&lock);
+    assert_file(io_path("out/train.lock"), "another's");
+    assert_ok(unlink(io_path("out/train.lock")));
     assert_ok(symlink("../elsewhere", io_path("out/train.lock")));
-    io_assert_error(sp_lock_take(&lock, dir, "train.lock", "train"), SP_EIO, "train.lock", NULL);
+    io_assert_error(sp_lock_take(&lock, dir, "train.lock", "train"), SP_EIO, "train.lock is a link; remove it", NULL);
     assert_false(sp_fs_exists(io_path("elsewhere")));
 }
 
@@ -600,6 +665,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_write),          TEST(test_links),           TEST(test_exchange),     TEST(test_staging_refuses),
+        TEST(test_staging_of_another),
         TEST(test_left),           TEST(test_left_aside),      TEST(test_not_left),
         TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
         TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_map_name),

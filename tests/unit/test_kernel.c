@@ -505,9 +505,11 @@ static void test_foreign_cache(void **state)
         assert_int_equal(warnings, 1);
         assert_contains(said, "compiled programs are not kept for the next run: ");
         assert_contains(said, "can be written by everybody");
+        assert_false(sp_cache_keeps());
         assert_int_equal(chmod(i ? path : above, 0700), 0);
         assert_int_equal(cached_programs(NULL), 1);
     }
+    assert_true(sp_cache_keeps());
     device = reopen(state);
     check_add(device, 1);
     assert_counts(device, 1, 0);
