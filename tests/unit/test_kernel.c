@@ -540,7 +540,7 @@ static void test_prune(void **state)
     size_t size;
 
     (void)state;
-    for (int i = 0; i < 4097; i++) {
+    for (int i = 0; i < 8193; i++) {
         snprintf(key, sizeof key, "%064d", i);
         file = sp_asprintf("%s/%s.program", path, key);
         if (i < 2)
@@ -555,7 +555,7 @@ static void test_prune(void **state)
     assert_true(sp_cache_load(&data, &size, key)); /* used: now the youngest */
     free(data);
     sp_cache_prune();
-    assert_int_equal(cached_programs(NULL), 3072);
+    assert_int_equal(cached_programs(NULL), 6144);
     assert_true(sp_cache_load(&data, &size, key));
     free(data);
     snprintf(key, sizeof key, "%064d", 0);
