@@ -7,7 +7,7 @@ mkdir -p "$bin" "$top/tests/support" "$top/build/sanitize" "$folder/icd" "$folde
 chmod 700 "$folder/cache"
 srcdir=${srcdir:-.}
 cp "$srcdir/dev" "$top/dev"
-cp "$srcdir/tests/support/requirements.txt" "$top/tests/support/"
+cp "$srcdir/tests/support/requirements.txt" "$srcdir/tests/support/driver.sh" "$top/tests/support/"
 for tool in awk cat chmod cp cut dirname env find grep head id mkdir mktemp mv printf rm sed sh sort tail tr uname; do
     ln -s "$(command -v "$tool")" "$bin/$tool"
 done

@@ -80,6 +80,17 @@ run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CA
     gives "the tests' cache is in the build tree" "$work/tree/cache exit 0" $run sh "$support/driver.sh" --cache "$work/tree/cache"
     chmod 777 "$work/tree"
     gives '  unless others can write there' "$work/speft-cl-tests-*/* exit 0" $run sh "$support/driver.sh" --cache "$work/tree/cache"
+    gives 'a folder below one of everybody'"'"'s is not believed' "pocl libpocl.so.2 exit 0" $run SPEFT_CACHE_DIR="$work/tree/own/cache" \
+        sh "$support/driver.sh" pocl "$work/shows"
+    gives '  nor is anything made there' ' exit 1' test -e "$work/tree/own"
+    mkdir -p "$work/tree/own/cache/venv/lib"
+    : >"$work/tree/own/cache/venv/lib/libintelocl.so"
+    gives '  nor its packages' ' exit 77' $run SPEFT_INTEL_ROOT= SPEFT_CACHE_DIR="$work/tree/own/cache" sh "$support/driver.sh" intel true
+    gives 'a folder is looked at with those above it' ' exit 1' $run sh "$support/driver.sh" --alone "$work/tree/own"
+    chmod 755 "$work/tree"
+    gives '  which may be to come' ' exit 0' $run sh "$support/driver.sh" --alone "$work/tree/own/to/come"
+    gives '  and whose packages are taken then' "intel $work/tree/own/cache/venv/lib/libintelocl.so exit 0" $run SPEFT_INTEL_ROOT= \
+        SPEFT_CACHE_DIR="$work/tree/own/cache" sh "$support/driver.sh" intel "$work/shows"
     gives 'none has no driver' 'none  exit 0' $run sh "$support/driver.sh" none "$work/shows"
 }
 

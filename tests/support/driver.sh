@@ -1,6 +1,7 @@
 #!/bin/sh
 # driver.sh NAME COMMAND [ARG]...: runs COMMAND with one OpenCL driver and no other.
 # driver.sh --cache FOLDER: prints a folder for the tests' cache, FOLDER unless somebody else could write there.
+# driver.sh --alone FOLDER: succeeds when nobody else can put anything there, in it or in its way.
 # driver.sh --have NAME: succeeds when that driver is installed, and prints nothing.
 #
 #   pocl      PoCL, the portable CPU driver (Debian's pocl-opencl-icd)
@@ -34,7 +35,7 @@ library() {
     intel)
         for root in "${SPEFT_INTEL_ROOT:-}" "$cache/venv"; do
             for file in "$root/lib/libintelocl.so" "$root/libintelocl.so"; do
-                if [ -n "$root" ] && [ -f "$file" ] && { [ "$root" != "$cache/venv" ] || trusted "$cache"; }; then
+                if [ -n "$root" ] && [ -f "$file" ] && { [ "$root" != "$cache/venv" ] || alone "$root"; }; then
                     printf '%s\n' "$file"
                     return 0
                 fi
@@ -46,20 +47,44 @@ library() {
     esac
 }
 
+# The user's own group, of the user's name and with no other member; "" for none. Its right to write is the user's.
+own_group=$(id -gn)
+if [ "$(id -u)" = 0 ] || [ "$own_group" != "$(id -un)" ] || ! members=$(getent group "$own_group" 2>/dev/null); then
+    own_group=
+else
+    case ${members##*:} in '' | "$own_group") ;; *) own_group= ;; esac
+fi
+
 # trusted FOLDER: it belongs to this user or root, and nobody else can put anything in it; in a sticky one, nor replace what is there.
 trusted() {
-    [ -n "$(find "$1/." -prune -type d \( -user 0 -o -user "$(id -u)" \) \( -perm -1000 -o ! -perm -020 ! -perm -002 \) 2>/dev/null)" ]
+    [ -n "$(find "$1/." -prune -type d \( -user 0 -o -user "$(id -u)" \) \
+        \( -perm -1000 -o ! -perm -002 \( ! -perm -020 ${own_group:+-o -group "$own_group"} \) \) 2>/dev/null)" ]
+}
+
+# alone FOLDER: trusted, as is every folder above it; of one that is not there, those above its place.
+alone() {
+    at=$1
+    until [ -d "$at" ]; do
+        [ "$at" != "$(dirname "$at")" ] || return 1
+        at=$(dirname "$at")
+    done
+    at=$(cd "$at" && pwd -P) || return 1
+    while trusted "$at"; do
+        [ "$at" != / ] || return 0
+        at=$(dirname "$at")
+    done
+    return 1
 }
 
 # Prints a folder that is this user's alone, made where it is missing: what it holds decides what code is loaded.
 own_folder() {
     for folder in "$cache/drivers" "${TMPDIR:-/tmp}/speft-cl-drivers-$(id -u)"; do
-        if (umask 077 && mkdir -p "$folder") 2>/dev/null && trusted "$(dirname "$folder")" &&
+        if alone "$folder" && (umask 077 && mkdir -p "$folder") 2>/dev/null &&
             [ -n "$(find "$folder" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002 2>/dev/null)" ] && [ -w "$folder" ]; then
             printf '%s\n' "$folder"
             return 0
         fi
-        printf 'driver.sh: %s is not used: it, or the folder it is in, is not yours alone, or cannot be written\n' "$folder" >&2
+        printf 'driver.sh: %s is not used: it, or a folder above it, is not yours alone, or cannot be written\n' "$folder" >&2
     done
     return 1
 }
@@ -92,19 +117,19 @@ missing() {
 
 # Prints FOLDER, or, where the program would not keep anything in it because a folder above it is somebody else's, one of this user's.
 cache_for() {
-    above=$(cd "$(dirname "$1")" && pwd -P)
-    while trusted "$above"; do
-        if [ "$above" = / ]; then
-            printf '%s\n' "$1"
-            return
-        fi
-        above=$(dirname "$above")
-    done
+    if alone "$(dirname "$1")"; then
+        printf '%s\n' "$1"
+        return
+    fi
     printf '%s/speft-cl-tests-%s/%s\n' "${TMPDIR:-/tmp}" "$(id -u)" "$(printf '%s' "$1" | cksum | tr ' ' -)"
 }
 
 if [ "${1:-}" = --cache ]; then
     cache_for "${2:?a folder}"
+    exit
+fi
+if [ "${1:-}" = --alone ]; then
+    alone "${2:?a folder}"
     exit
 fi
 if [ "${1:-}" = --have ]; then
