@@ -29,7 +29,7 @@ static void say(enum sp_log_level level, const char *text)
 }
 
 /* A message as long as it is, for the caller to free; NULL when out of memory. */
-static char *compose(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *compose(const char *format, va_list args)
 {
     va_list again;
     char *text;
