@@ -69,18 +69,6 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
     return sp_fs_error("write", writer->path);
 }
 
-static int clear_left(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? sp_strndup(path, (size_t)(slash - path) + 1) : sp_strdup(".");
-
-    if (!folder)
-        return SP_ENOMEM;
-    sp_process_clear(folder, slash ? slash + 1 : path);
-    free(folder);
-    return 0;
-}
-
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
 {
     struct stat st;
@@ -95,7 +83,7 @@ int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
     } else {
         writer->name = sp_strdup(writer->path);
         SP_GO(writer->name ? open_temporary(writer, 0666) : SP_ENOMEM);
-        SP_GO(clear_left(writer->path));
+        SP_GO(sp_process_clear_path(writer->path));
     }
 out:
     if (rc < 0)

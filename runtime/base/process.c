@@ -1,5 +1,6 @@
 #include "runtime/base/process.h"
 
+#include "runtime/base/error.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -187,4 +188,16 @@ void sp_process_clear(const char *folder, const char *base)
     }
     if (dir)
         closedir(dir);
+}
+
+int sp_process_clear_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? sp_strndup(path, (size_t)(slash - path) + 1) : sp_strdup(".");
+
+    if (!folder)
+        return SP_ENOMEM;
+    sp_process_clear(folder, slash ? slash + 1 : path);
+    free(folder);
+    return 0;
 }

@@ -29,4 +29,7 @@ char *sp_process_beside(const char *path, const char *purpose, int attempt);
  * files that the folder `base` lacks move there. Faults are no matter. */
 void sp_process_clear(const char *folder, const char *base);
 
+/* The same beside `path`, a folder and a name, or a name. Fails with SP_ENOMEM only. */
+int sp_process_clear_path(const char *path);
+
 #endif

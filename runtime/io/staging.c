@@ -89,18 +89,6 @@ static int check_place(const char *dir)
     return 0;
 }
 
-static int clear_left(const char *dir)
-{
-    const char *slash = strrchr(dir, '/');
-    char *parent = slash ? sp_strndup(dir, (size_t)(slash - dir) + 1) : sp_strdup(".");
-
-    if (!parent)
-        return SP_ENOMEM;
-    sp_process_clear(parent, slash ? slash + 1 : dir);
-    free(parent);
-    return 0;
-}
-
 int sp_staging_open(struct sp_staging *staging, const char *dir)
 {
     int rc = SP_ENOMEM;
@@ -111,7 +99,7 @@ int sp_staging_open(struct sp_staging *staging, const char *dir)
         goto out;
     SP_GO(make_parent(staging->dir));
     SP_GO(check_place(staging->dir));
-    SP_GO(clear_left(staging->dir));
+    SP_GO(sp_process_clear_path(staging->dir));
     SP_GO(pick_beside(&staging->path, staging->dir, "tmp", true));
 out:
     if (rc < 0)
