@@ -31,6 +31,7 @@ struct sp_adapter_dense {
     const float *data;
 };
 
+#define SP_ADAPTER_UNEVALUATED ".unevaluated" /* at the end of a folder's name: what a run trained, before its last evaluation */
 #define SP_ADAPTER_UNKNOWN_BASE "unknown" /* the base's file changed before its checksum was made: no model fits */
 
 struct sp_adapter {

@@ -4,6 +4,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/io/adapter.h"
 #include "runtime/io/foreign_priv.h"
 
 #include <stdbool.h>
@@ -73,12 +74,25 @@ static const char *slash_after(const char *path)
     return path[0] && path[strlen(path) - 1] == '/' ? "" : "/";
 }
 
+/* Whether a run that was killed in its last evaluation left an adapter of the path and the name under its other name. */
+static bool has_unevaluated(const char *path, const char *name)
+{
+    char *document = sp_asprintf("%s%s" SP_ADAPTER_UNEVALUATED "/adapter.json", path, name);
+    bool has = document && sp_fs_exists(document);
+
+    free(document);
+    return has;
+}
+
 int sp_adapter_folder_refuse(const char *path)
 {
     const char *slash = slash_after(path);
 
     if (sp_fs_has_name(path) && !sp_fs_exists(path)) /* a link to nothing */
         return sp_fs_error("open", path);
+    if (!sp_fs_exists(path) && has_unevaluated(path, ""))
+        return sp_error(SP_ENOTFOUND, "there is no folder %s; the training was killed in its last evaluation, and what it had trained is "
+                        "%s" SP_ADAPTER_UNEVALUATED ": give that", path, path);
     if (!sp_fs_exists(path))
         return sp_error(SP_ENOTFOUND, "there is no folder %s; train writes an adapter as OUTPUT_DIR/adapter", path);
     if (!sp_fs_is_dir(path))
@@ -86,6 +100,9 @@ int sp_adapter_folder_refuse(const char *path)
     if (sp_foreign_has(path, "adapter/adapter.json"))
         return sp_error(SP_ENOTFOUND, "%s is a training run's output_dir, and its adapter a folder in it: give %s%sadapter", path,
                         path, slash);
+    if (has_unevaluated(path, "/adapter"))
+        return sp_error(SP_ENOTFOUND, "%s is the output_dir of a training run that was killed in its last evaluation: what it had trained "
+                        "is %s%sadapter" SP_ADAPTER_UNEVALUATED ": give that", path, path, slash);
     if (is_foreign(path))
         return refuse_foreign(path);
     if (sp_foreign_has(path, "config.json"))

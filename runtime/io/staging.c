@@ -107,6 +107,13 @@ out:
     return rc;
 }
 
+int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *ending)
+{
+    *staging = (struct sp_staging){ settle(dir), NULL };
+    staging->path = staging->dir ? sp_asprintf("%s%s", staging->dir, ending) : NULL;
+    return staging->path ? 0 : SP_ENOMEM;
+}
+
 /* Empties and removes the folder `from`. Files that `to` (NULL: nothing) does not have move
  * there. */
 static void dissolve(const char *from, const char *to)

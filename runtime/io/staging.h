@@ -15,6 +15,10 @@ struct sp_staging {
  * the folder could not come to be: a file, a link to nothing or a mount point is in its place. */
 int sp_staging_open(struct sp_staging *staging, const char *dir);
 
+/* The same with a folder that is there, or that the caller writes, under the name of `dir` and `ending`: it lies beside what `dir` leads
+ * to. SP_ENOMEM only. */
+int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *ending);
+
 /* Puts the new folder in the place of the old; on failure the old one stays and the new one is
  * removed. */
 int sp_staging_commit(struct sp_staging *staging);

@@ -14,6 +14,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/mask_schedule_spiel.c \
 	runtime/train/mask_schedule_static.c \
 	runtime/train/move.c runtime/train/move_priv.h \
+	runtime/train/output.c runtime/train/output.h \
 	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h \
 	runtime/train/salience.c runtime/train/salience.h \

@@ -179,7 +179,7 @@ static int labels_json(json_t **out, const struct sp_labels *labels)
     return 0;
 }
 
-int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
+int sp_trained_save(bool *written, struct sp_trained *t, struct sp_run *run, const char *dir)
 {
     struct sp_adapter a = {
         .base_name = run->config->model_name_or_path,
@@ -190,9 +190,10 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
     json_t *labels = NULL, *config = NULL, *layout = NULL;
     int rc, base = sp_checkpoint_checksum(&a.base_checksum, run->checkpoint);
 
+    *written = false;
     if (base < 0) { /* what was trained is saved in any case */
         sp_error_context(base, "the adapter in %s is whole, but does not know its base model, so that eval and predict refuse it",
-                         dir);
+                         run->config->output_dir);
         a.base_checksum = SP_ADAPTER_UNKNOWN_BASE;
     }
     SP_GO(labels_json(&labels, &run->labels));
@@ -205,6 +206,7 @@ int sp_trained_save(struct sp_trained *t, struct sp_run *run, const char *dir)
         SP_GO(collect_sparse(&a, t, run));
     SP_GO(collect_dense(&a, t, run));
     SP_GO(sp_adapter_save(dir, &a));
+    *written = true;
     rc = base;
 out:
     for (size_t i = 0; i < a.sparse_count; i++)

@@ -72,7 +72,7 @@ int sp_trained_move(struct sp_trained *trained, struct sp_run *run, const struct
  * that was ever in the mask, and the weights exactly what that adapter gives. There are no steps after it. */
 int sp_trained_finish(struct sp_trained *trained, struct sp_run *run);
 
-/* Writes the adapter folder. */
-int sp_trained_save(struct sp_trained *trained, struct sp_run *run, const char *dir);
+/* Writes the adapter folder. Where the base model's file was written to meanwhile, it fails with *written all the same. */
+int sp_trained_save(bool *written, struct sp_trained *trained, struct sp_run *run, const char *dir);
 
 #endif

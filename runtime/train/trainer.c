@@ -7,12 +7,12 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/io/staging.h"
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/loss_watch.h"
 #include "runtime/train/mask.h"
 #include "runtime/train/mask_schedule.h"
+#include "runtime/train/output.h"
 #include "runtime/train/result.h"
 #include "runtime/train/trained.h"
 
@@ -35,7 +35,9 @@ struct loop {
     size_t micro_batches;    /* run so far: the step number of dropout */
     struct sp_plan_pass pass; /* of the last of them */
     struct sp_loss_watch watch;
+    struct sp_staging adapter; /* on its way into output_dir */
     bool saved;              /* the adapter is this run's */
+    bool whole;              /* a step was taken, and none is at work: what was trained could be saved */
     double started;          /* of sp_train */
     double window_start;     /* of the logging window */
     double window_loss;
@@ -57,52 +59,19 @@ static int write_line(struct loop *l, json_t *line)
     return rc;
 }
 
-/* Whether everything that the run is to leave can be written where it belongs; what killed runs left beside it is cleared away. */
-static int check_output(const char *dir)
-{
-    static const char *const files[] = { "config.resolved.yaml", "metrics.jsonl", "predictions.jsonl", "result.json" };
-    struct sp_staging adapter = { NULL, NULL };
-    char *path = sp_fs_join(dir, "adapter");
-    int rc = path ? sp_staging_open(&adapter, path) : SP_ENOMEM;
-
-    sp_staging_abandon(&adapter);
-    for (size_t i = 0; rc == 0 && i < sizeof files / sizeof *files; i++) {
-        free(path);
-        path = sp_fs_join(dir, files[i]);
-        rc = path ? sp_fs_check_writable(path) : SP_ENOMEM;
-    }
-    free(path);
-    return rc;
-}
-
-/* output_dir, ours alone, with config.resolved.yaml and an empty metrics.jsonl. It comes once model and data are known to be good, so
- * that a mistake in them takes no earlier run's files, and before the long work, which an unwritable folder must not waste. */
+/* output_dir, ours alone, with an empty metrics.jsonl. It comes once model and data are known to be good, so that a mistake in them takes
+ * no earlier run's files, and before the long work, which an unwritable folder must not waste. */
 static int open_output(struct loop *l)
 {
     const struct sp_config *c = l->run->config;
-    struct sp_buf text = SP_BUF((size_t)1 << 20);
-    char *path = NULL;
-    int rc;
 
-    SP_GO(sp_lock_take(&l->lock, c->output_dir, SP_TRAIN_LOCK, "train"));
-    SP_GO(check_output(c->output_dir));
-    SP_GO(sp_train_result_remove(c->output_dir));
-    SP_GO(sp_config_write(c, &text));
-    path = sp_fs_join(c->output_dir, "config.resolved.yaml");
+    SP_TRY(sp_lock_take(&l->lock, c->output_dir, SP_TRAIN_LOCK, "train"));
+    SP_TRY(sp_output_prepare(c));
     l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
-    SP_GO(path && l->metrics_path ? 0 : SP_ENOMEM);
-    SP_GO(sp_fs_write(path, text.data, text.length));
+    if (!l->metrics_path)
+        return SP_ENOMEM;
     l->metrics = fopen(l->metrics_path, "we");
-    if (!l->metrics)
-        rc = sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
-    free(path);
-    path = sp_fs_join(c->output_dir, "adapter");
-    if (path && sp_fs_exists(path))
-        sp_log(SP_LOG_INFO, "%s is an earlier run's, as its adapter.json says, until this run saves its own", path);
-out:
-    free(path);
-    sp_buf_free(&text);
-    return rc;
+    return l->metrics ? 0 : sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
 }
 
 static void count_parameters(struct loop *l)
@@ -348,6 +317,7 @@ static int train_step(struct loop *l, size_t step)
     struct sp_mask_change change = { 0 };
     size_t tokens = 0;
 
+    l->whole = false;
     if (step == 1)
         l->result->ready_seconds = began - l->started;
     SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
@@ -363,6 +333,7 @@ static int train_step(struct loop *l, size_t step)
         SP_TRY(sp_device_finish(l->run->device));
         l->result->first_step_seconds = sp_clock_now() - l->started;
     }
+    l->whole = true;
     l->result->steps = step;
     l->result->tokens += tokens;
     l->result->seconds += sp_clock_now() - began;
@@ -452,32 +423,27 @@ static int check_end(struct loop *l)
     return isfinite(loss) ? 0 : loss_not_finite(l, l->result->steps, "loss after the update");
 }
 
-static int save(struct loop *l)
+/* The adapter, the evaluation that counts, and the rows' predictions. `failed`: why the steps ended before their time, or 0. The
+ * adapter is on disk while the evaluation runs, and final after it: with numbers that are not finite nothing is. Any other failure does
+ * not cost what was trained. */
+static int end(struct loop *l, int failed)
 {
-    char *dir = sp_fs_join(l->run->config->output_dir, "adapter");
-    int rc = dir ? sp_trained_save(&l->trained, l->run, dir) : SP_ENOMEM;
-
-    l->saved = rc == 0;
-    free(dir);
-    return rc;
-}
-
-/* The evaluation that counts, then the adapter and the rows' predictions: with numbers that are not finite nothing is final. Any
- * other failure of the evaluation does not cost the adapter. */
-static int end(struct loop *l)
-{
-    bool evaluates = l->result->evaluated && !l->result->interrupted;
+    bool evaluates = l->result->evaluated && !l->result->interrupted && failed == 0;
     float *predictions = sp_calloc(evaluates ? l->run->validation.count : 0, sizeof *predictions);
-    int rc = predictions ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM, saved;
+    int rc = predictions ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM, kept;
 
     SP_GO(rc);
     SP_GO(check_end(l));
-    if (evaluates)
+    rc = sp_output_save(&l->adapter, &l->trained, l->run);
+    if (rc == 0 && evaluates) {
+        sp_log(SP_LOG_INFO, "step %zu: what was trained is in %s until it is evaluated", l->result->steps, l->adapter.path);
         rc = evaluate(l, l->result->steps, &l->result->after, predictions);
+    }
     if (rc == SP_ENUMERIC)
         goto out;
-    saved = save(l);
-    rc = rc < 0 ? rc : saved;
+    kept = sp_output_keep(&l->adapter);
+    l->saved = kept == 0;
+    rc = rc < 0 ? rc : kept;
     if (rc == 0 && evaluates)
         rc = sp_train_predictions_save(predictions, l->run);
 out:
@@ -485,31 +451,37 @@ out:
     return rc;
 }
 
+/* A line that cannot be written or an evaluation that fails between two steps: the error `rc` stays, but what was trained is saved. */
+static int end_early(struct loop *l, int rc)
+{
+    char *why = sp_strdup(sp_error_message());
+
+    if (!why)
+        return SP_ENOMEM;
+    if (end(l, rc) == 0)
+        sp_error(rc, "the adapter as of step %zu is saved in %s/adapter: %s", l->result->steps, l->run->config->output_dir, why);
+    else
+        sp_error(rc, "%s", why);
+    free(why);
+    return rc;
+}
+
 static int train(struct loop *l)
 {
+    int rc;
+
     SP_TRY(prepare(l));
     l->result->evaluated = l->run->validation.count > 0;
     if (l->result->evaluated)
         SP_TRY(evaluate(l, 0, &l->result->before, NULL));
-    SP_TRY(train_steps(l));
-    SP_TRY(end(l));
+    rc = train_steps(l);
+    if (rc < 0)
+        return rc != SP_ENUMERIC && l->whole ? end_early(l, rc) : rc;
+    SP_TRY(end(l, 0));
     if (l->result->interrupted)
         return sp_error(SP_EINTR, "interrupted; the adapter as of step %zu is saved in %s/adapter", l->result->steps,
                         l->run->config->output_dir);
     return 0;
-}
-
-/* What numbers that are not finite have left in output_dir. */
-static int say_unsaved(const struct loop *l, int rc)
-{
-    char *path = sp_fs_join(l->run->config->output_dir, "adapter");
-
-    if (path && sp_fs_exists(path))
-        sp_error_context(rc, "nothing was saved, and %s is still an earlier run's", path);
-    else
-        sp_error_context(rc, "nothing was saved");
-    free(path);
-    return rc;
 }
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
@@ -520,7 +492,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     *out = (struct sp_train_result){ 0 };
     rc = train(&l);
     if (rc == SP_ENUMERIC && l.order && !l.saved) /* all was prepared: it is a fault of the training */
-        say_unsaved(&l, rc);
+        sp_output_say_unsaved(run->config, rc);
     if (l.metrics && fclose(l.metrics) != 0 && rc == 0)
         rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
     out->host_peak = sp_clock_peak_memory();
@@ -528,6 +500,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     out->total_seconds = sp_clock_now() - l.started;
     if (rc == 0)
         rc = sp_train_result_save(out, run);
+    sp_output_discard(&l.adapter);
     sp_lock_release(&l.lock);
     sp_trained_release(&l.trained);
     free(l.order);

@@ -36,7 +36,8 @@ struct sp_train_result {
 
 /* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml, metrics.jsonl and, when all is done,
  * result.json. The run must be fresh: only config, families and observer set. Interrupted, it saves the adapter as of the last
- * step and returns SP_EINTR. Where a number stops being finite it saves no adapter and returns SP_ENUMERIC. One run at a time works
+ * step and returns SP_EINTR. Where a number stops being finite it saves no adapter and returns SP_ENUMERIC; after any other
+ * failure between two steps, or in the last evaluation, what was trained is saved. One run at a time works
  * in an output_dir, and everything that it is to leave there is known to be possible before its first step. */
 int sp_train(struct sp_train_result *out, struct sp_run *run);
 

@@ -162,6 +162,44 @@ for _ in $(seq 200); do cat "$source/eval.jsonl"; done >"$folder/long.jsonl"
 interrupt interrupted-in-an-evaluation 1 --set "validation_file=$folder/long.jsonl" --set per_device_eval_batch_size=1 \
     --set eval_strategy=steps --set eval_steps=1
 
+# ---- killed in the last evaluation: what was trained is on disk, and no result
+gone() { ! [ -e "$1" ]; }
+./speft-cl train "$config" --set max_steps=1 --set "validation_file=$folder/long.jsonl" --set per_device_eval_batch_size=1 \
+    --output-dir "$folder/killed" >"$folder/out" 2>"$folder/err" </dev/null &
+pid=$!
+waiting=$folder/killed/adapter.unevaluated
+for _ in $(seq 600); do
+    [ -e "$waiting" ] && break
+    sleep 0.1
+done
+kill -KILL $pid
+wait $pid || true
+test_that 'killed in the last evaluation: no adapter' gone "$folder/killed/adapter"
+test_that '  and no result' gone "$folder/killed/result.json"
+test_that '  the log says where it is' grep -qF "step 1: what was trained is in $waiting until it is evaluated" "$folder/err"
+run eval "$config" --quiet --adapter "$folder/killed"
+test_that '  and so does its folder, given as an adapter' fails_with 1 "what it had trained is $waiting: give that"
+run eval "$config" --quiet --adapter "$folder/killed/adapter"
+test_that '  and the name that it would have' fails_with 1 "what it had trained is $waiting: give that"
+run eval "$config" --quiet --adapter "$waiting" --json
+cp "$folder/out" "$folder/of-the-killed"
+train not-killed --set max_steps=1 --set "validation_file=$folder/long.jsonl"
+test_that 'a run that is not killed leaves nothing there' gone "$folder/not-killed/adapter.unevaluated"
+run eval "$config" --quiet --adapter "$folder/not-killed/adapter" --json
+test_that '  and what the killed one trained is whole' cmp -s "$folder/out" "$folder/of-the-killed"
+run train "$config" --set max_steps=1 --output-dir "$folder/killed"
+test_that 'the next run says what is there' grep -qF "warning: $waiting is what an earlier run had trained when it was killed" "$folder/err"
+test_that '  and puts its own in the place' test "$status" = 0 -a ! -e "$waiting" -a -e "$folder/killed/adapter"
+
+# ---- a file that can be written no further, between two steps
+status=0
+(trap '' XFSZ && ulimit -f 64 && exec ./speft-cl train "$config" --quiet --set max_steps=2000 --output-dir "$folder/too-large") \
+    >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+test_that 'a metrics.jsonl that is too large ends the run' fails_with 1 "cannot write $folder/too-large/metrics.jsonl: File too large"
+test_that '  and takes not what was trained' grep -q "the adapter as of step [0-9]* is saved in $folder/too-large/adapter: cannot" "$folder/err"
+run eval "$config" --quiet --adapter "$folder/too-large/adapter"
+test_that '  which is whole' test "$status" = 0
+
 # ---- a model that is written to while it is trained: what was trained is kept
 mkdir "$folder/model"
 cp "$source"/*.json "$source"/vocab.txt "$source"/*.safetensors "$folder/model"

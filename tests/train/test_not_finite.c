@@ -112,6 +112,7 @@ static void check_stopped(int status, const char *output, const char *text)
     check_said(text);
     check_said("nothing was saved");
     assert_int_not_equal(access(program_path("%s/adapter", output), F_OK), 0);
+    assert_int_not_equal(access(program_path("%s/adapter.unevaluated", output), F_OK), 0);
     assert_int_not_equal(access(program_path("%s/result.json", output), F_OK), 0);
     assert_int_not_equal(access(program_path("%s/predictions.jsonl", output), F_OK), 0);
 }

@@ -1,0 +1,112 @@
+#include "runtime/train/output.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/train/result.h"
+
+#include <stdlib.h>
+
+#define ADAPTER "adapter"
+
+static int check_folder(const char *output_dir, const char *name)
+{
+    struct sp_staging staging = { NULL, NULL };
+    char *path = sp_fs_join(output_dir, name);
+    int rc = path ? sp_staging_open(&staging, path) : SP_ENOMEM;
+
+    sp_staging_abandon(&staging);
+    free(path);
+    return rc;
+}
+
+static int check_file(const char *output_dir, const char *name)
+{
+    char *path = sp_fs_join(output_dir, name);
+    int rc = path ? sp_fs_check_writable(path) : SP_ENOMEM;
+
+    free(path);
+    return rc;
+}
+
+static int check_places(const char *output_dir)
+{
+    static const char *const files[] = { "config.resolved.yaml", "metrics.jsonl", "predictions.jsonl", "result.json" };
+
+    SP_TRY(check_folder(output_dir, ADAPTER));
+    SP_TRY(check_folder(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        SP_TRY(check_file(output_dir, files[i]));
+    return 0;
+}
+
+/* What lies there is not this run's yet. */
+static void tell_earlier(const char *output_dir)
+{
+    char *path = sp_fs_join(output_dir, ADAPTER), *waiting = sp_fs_join(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED);
+
+    if (path && sp_fs_exists(path))
+        sp_log(SP_LOG_INFO, "%s is an earlier run's, as its adapter.json says, until this run saves its own", path);
+    if (waiting && sp_fs_exists(waiting))
+        sp_log(SP_LOG_WARNING, "%s is what an earlier run had trained when it was killed in its last evaluation; `--adapter` takes it, and "
+                               "this run will replace it after its last step: move it where it is to stay", waiting);
+    free(path);
+    free(waiting);
+}
+
+int sp_output_prepare(const struct sp_config *config)
+{
+    struct sp_buf text = SP_BUF((size_t)1 << 20);
+    char *path = NULL;
+    int rc;
+
+    SP_GO(check_places(config->output_dir));
+    SP_GO(sp_train_result_remove(config->output_dir));
+    SP_GO(sp_config_write(config, &text));
+    path = sp_fs_join(config->output_dir, "config.resolved.yaml");
+    SP_GO(path ? sp_fs_write(path, text.data, text.length) : SP_ENOMEM);
+    tell_earlier(config->output_dir);
+out:
+    free(path);
+    sp_buf_free(&text);
+    return rc;
+}
+
+int sp_output_save(struct sp_staging *adapter, struct sp_trained *trained, struct sp_run *run)
+{
+    char *path = sp_fs_join(run->config->output_dir, ADAPTER);
+    bool written = false;
+    int rc = path ? sp_staging_beside(adapter, path, SP_ADAPTER_UNEVALUATED) : SP_ENOMEM;
+
+    free(path);
+    if (rc == 0)
+        rc = sp_trained_save(&written, trained, run, adapter->path);
+    if (!written) { /* a folder of that name is an earlier run's */
+        free(adapter->path);
+        adapter->path = NULL;
+    }
+    return rc;
+}
+
+int sp_output_keep(struct sp_staging *adapter)
+{
+    return adapter->path ? sp_staging_commit(adapter) : 0;
+}
+
+void sp_output_discard(struct sp_staging *adapter)
+{
+    sp_staging_abandon(adapter);
+}
+
+int sp_output_say_unsaved(const struct sp_config *config, int rc)
+{
+    char *path = sp_fs_join(config->output_dir, ADAPTER);
+
+    if (path && sp_fs_exists(path))
+        sp_error_context(rc, "nothing was saved, and %s is still an earlier run's", path);
+    else
+        sp_error_context(rc, "nothing was saved");
+    free(path);
+    return rc;
+}
