@@ -146,7 +146,7 @@ int sp_plan_loss(struct sp_plan *plan, double *loss);
 int sp_plan_logits(struct sp_plan *plan, float *out);
 int sp_plan_outputs(const struct sp_plan *plan); /* columns of the logits */
 
-/* Where numbers stopped being finite: repeats the batch's forward and backward pass node by node and names the first parameter, value
+/* Where numbers stopped being finite: repeats the batch's forward and backward pass (forward_only: that alone) node by node and names the first parameter, value
  * or gradient that holds a NaN or an infinity, a parameter by its own name; "" when all are finite. Parameters' gradients are overwritten. */
 int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32]);
 

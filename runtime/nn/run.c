@@ -215,7 +215,7 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
         SP_TRY(found = not_finite(plan, value));
     }
     plan->transposed.x_in_xt = NULL;
-    for (size_t i = plan->node_count; i-- > 0 && found == 0;) {
+    for (size_t i = pass->forward_only ? 0 : plan->node_count; i-- > 0 && found == 0;) {
         const struct sp_node *node = &plan->nodes[i];
 
         if (!node->active)

@@ -80,6 +80,13 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
 /* The parameter's name as files spell it: the checkpoint's, or its own where the checkpoint has none. */
 const char *sp_run_param_name(const struct sp_run *run, size_t param);
 
+/* The plan's or the optimizer's name of something, the parameter's name in it as files spell it, cut to `size`. */
+void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *name);
+
+/* Where the numbers of the batch that is set stop being finite: a weight, an activation or a gradient, spelt so; else "". As
+ * sp_plan_find_not_finite. */
+int sp_run_find_not_finite(char *out, size_t size, struct sp_run *run, const struct sp_plan_pass *pass);
+
 /* Whether training updates the parameter densely: the head, what the checkpoint lacked, and with method full everything. */
 bool sp_run_trains_densely(const struct sp_run *run, size_t param);
 

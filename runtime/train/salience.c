@@ -35,6 +35,12 @@ struct scoring {
     float *weight, *gradient, *norms, *scores;
     struct sp_rewrite *rewrite;
 
+    /* the pass at work */
+    struct sp_plan_pass pass;
+    const uint32_t *at; /* its rows; NULL: the batch that is set */
+    double scale;
+    bool not_finite; /* it gave such a number */
+
     /* the group at work */
     size_t first, count;
     union sink *sinks;
@@ -159,6 +165,9 @@ static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struc
     struct sp_run *run = s->run;
 
     pass.forward_only = s->needs & SP_NEED_INPUTS;
+    s->pass = pass;
+    s->at = order;
+    s->scale = scale;
     for (size_t from = 0; from < s->rows; from += size) {
         size_t count = s->rows - from < size ? s->rows - from : size;
 
@@ -200,6 +209,15 @@ static int read_sums(float *out, const struct scoring *s, size_t i, float factor
 
 /* ---- scores -------------------------------------------------------------------------------------------------------------- */
 
+static bool are_finite(const float *x, size_t count)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < count; i++)
+        all &= (bool)isfinite(x[i]);
+    return all;
+}
+
 /* Scores target t from what was put into s->weight, s->gradient and s->norms, and hands the scores over. */
 static int score_target(struct scoring *s, size_t t)
 {
@@ -221,6 +239,7 @@ static int score_target(struct scoring *s, size_t t)
     };
 
     SP_TRY(metric->score(s->scores, &in));
+    s->not_finite = !are_finite(s->scores, in.count);
     return s->take(s->user, t, s->scores);
 }
 
@@ -279,6 +298,7 @@ static int flow_group(struct scoring *s, size_t first, float scale)
     SP_TRY(open_group(s, first));
     if (first == 0)
         SP_TRY(build_kernels(s, &pass));
+    s->pass = pass;
     SP_TRY(sp_plan_set_batch(s->run->plan, &batch));
     return run_pass(s, &pass);
 }
@@ -335,8 +355,9 @@ static int score_flow(struct scoring *s)
 /* ---- Hessian times gradient ---------------------------------------------------------------------------------------------- */
 
 /* A direction that is not finite would spoil the scores of every target: it is told where it comes from. */
-static int check_gradient(const struct scoring *s, size_t t)
+static int check_gradient(struct scoring *s, size_t t)
 {
+    s->not_finite = !are_finite(s->gradient, size_of(s, t));
     for (size_t k = 0; k < size_of(s, t); k++)
         if (!isfinite(s->gradient[k]))
             return sp_error(SP_ENUMERIC, "the gradient of %s at position %zu is not finite, so that %s can make no score of it",
@@ -454,6 +475,29 @@ static void swap_sinks(struct scoring *s)
     }
 }
 
+/* The pass that gave a number that is not finite, again, batch by batch: adds to the error where that began. A sum or a product of what
+ * is finite everywhere begins in no tensor: then the error stays as it is. */
+static int explain(struct scoring *s, int rc)
+{
+    char name[SP_WEIGHT_NAME + 64] = "";
+    size_t size = batch_size(s), rows = s->at ? s->rows : 1;
+
+    for (size_t from = 0; from < rows && !name[0]; from += size) {
+        size_t count = s->rows - from < size ? s->rows - from : size;
+
+        if (sp_interrupted())
+            return rc;
+        if (s->at) {
+            s->pass.loss_scale = batch_scale(s, s->at, from, count, s->scale);
+            SP_TRY(sp_run_set_batch(s->run, &s->run->train, s->at, from, count));
+        }
+        SP_TRY(sp_run_find_not_finite(name, sizeof name, s->run, &s->pass));
+    }
+    if (name[0])
+        sp_error_context(rc, "while scoring by %s; the first tensor that is not finite: %s", s->what->metric->name, name);
+    return rc;
+}
+
 static int score_all(struct scoring *s)
 {
     if (s->needs & SP_NEED_FLOW)
@@ -498,6 +542,8 @@ int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_sal
         SP_GO(sp_rewrite_create(&s.rewrite, run->plan, run->device, what->count));
     swap_sinks(&s);
     rc = score_all(&s);
+    if (rc == SP_ENUMERIC && s.not_finite && s.needs)
+        rc = explain(&s, rc);
     restored = s.rewrite ? sp_rewrite_restore(s.rewrite) : 0;
     rc = rc < 0 ? rc : restored;
     close_group(&s);

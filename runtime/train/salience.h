@@ -39,7 +39,8 @@ struct sp_salience {
 /* Takes target t's scores [out * in], each t once and in order; they are borrowed for the call. */
 typedef int sp_salience_take(void *user, size_t t, const float *scores);
 
-/* Scores every target. Scores that are not finite are for `take` to refuse. */
+/* Scores every target. Scores that are not finite are for `take` to refuse, with SP_ENUMERIC: where that began, in a weight, an
+ * activation or a gradient of a batch, is then added to its message. */
 int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user);
 
 /* The configuration's options of single metrics. */

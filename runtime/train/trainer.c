@@ -128,36 +128,12 @@ static int build_kernels(struct loop *l)
     return sp_kernel_build_recorded(l->run->device);
 }
 
-/* Copies the plan's or the optimizer's name of something, the parameter's name in it as files spell it. */
-static void spell(char *out, size_t size, const struct loop *l, const char *name)
-{
-    for (size_t i = 0; i < sp_plan_param_count(l->run->plan); i++) {
-        const char *param = sp_plan_param_at(l->run->plan, i)->name, *at = strstr(name, param), *end = at ? at + strlen(param) : NULL;
-
-        if (at && (at == name || at[-1] == ' ') && (*end == '\0' || *end == ' ')) {
-            snprintf(out, size, "%.*s%s%s", (int)(at - name), name, sp_run_param_name(l->run, i), end);
-            return;
-        }
-    }
-    snprintf(out, size, "%s", name);
-}
-
-/* Where the numbers of the batch that is set stop being finite: a weight, an activation or a gradient. Else "". */
-static int find_not_finite(char *out, size_t size, struct loop *l, const struct sp_plan_pass *pass)
-{
-    char name[SP_PARAM_NAME + 32];
-
-    SP_TRY(sp_plan_find_not_finite(l->run->plan, pass, name));
-    spell(out, size, l, name);
-    return 0;
-}
-
 /* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in none. */
 static int not_finite(struct loop *l, size_t step, const char *what, const char *otherwise)
 {
     char name[SP_WEIGHT_NAME + 64];
 
-    SP_TRY(find_not_finite(name, sizeof name, l, &l->pass));
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, l->run, &l->pass));
     return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. %s", what, step,
                     name[0] ? name : otherwise,
                     l->result->steps ? "A lower learning_rate or max_grad_norm may help"
@@ -180,7 +156,7 @@ static int gradient_not_finite(struct loop *l, size_t step)
 
     SP_TRY(sp_optim_find_not_finite(&view, &finite, l->trained.optim));
     if (view)
-        spell(tensor, sizeof tensor, l, view);
+        sp_run_spell(tensor, sizeof tensor, l->run, view);
     snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", tensor, finite ? ", whose square is too large for fp32" : "");
     return not_finite(l, step, "gradient", otherwise);
 }
@@ -194,7 +170,7 @@ static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, floa
     if (rc == SP_ENUMERIC) { /* its batch is the one that is set */
         char name[SP_WEIGHT_NAME + 64];
 
-        SP_TRY(find_not_finite(name, sizeof name, l, &(struct sp_plan_pass){ .loss_scale = 1 }));
+        SP_TRY(sp_run_find_not_finite(name, sizeof name, l->run, &(struct sp_plan_pass){ .loss_scale = 1 }));
         if (name[0])
             sp_error_context(rc, "%s is not finite after %zu steps", name, step);
     }

@@ -164,6 +164,7 @@ mv "$folder/whole.safetensors" "$model/model.safetensors"
 tests/cli/model_tool set "$model/model.safetensors" encoder.layer.5.output.LayerNorm.weight 7f7fffff
 mask none
 test_that 'a model that gives no numbers' fails_with 1 'is not a number'
+test_that '  is told where that begins' fails_with 1 'the first tensor that is not finite: attention over the output of encoder.layer.6.attention.self.query.weight: the score of'
 for metric in snip force taylor_fo fisher grasp grad_weight_ratio; do
     mask none --metric $metric
     test_that "  by $metric" fails_with 1 '.weight at position '

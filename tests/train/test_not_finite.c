@@ -237,6 +237,36 @@ static void test_output(void **state)
                   "bert.encoder.layer.0.intermediate.dense.weight. No step was taken yet");
 }
 
+/* While scoring, too, where it began, not the matrix that was to be scored: in an activation, in a gradient, by metrics whose passes
+ * differ, and in another batch than the last. */
+static void test_scoring(void **state)
+{
+    static const char *const metrics[] = { "gradient", "snip", "fisher", "grasp", "wanda" };
+    const struct edit edits[] = { { "bert.encoder.layer.0.intermediate.dense.weight", 0, WIDTH, 1, 3e38f } };
+    /* a position that only long rows have */
+    const struct edit far[] = { { "bert.embeddings.position_embeddings.weight", 4 * WIDTH, 2, 1, 3e38f },
+                                { "bert.embeddings.token_type_embeddings.weight", 0, 2, 1, 3e38f } };
+    static const char rows[] = "text\tlabel\na b c d e\taccepted\na\trejected\nb\taccepted\n";
+    const char *model = edited("scoring", "binary", edits, 1);
+    json_t *options;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+        assert_int_equal(train(model, "scored", json_pack("{s:{s:s}}", "sparse", "metric", metrics[i])), 1);
+        check_said("the first tensor that is not finite: the output of bert.encoder.layer.0.intermediate.dense.weight: the ");
+        check_said(metrics[i]);
+    }
+    assert_int_equal(sp_fs_write(program_path("rows3.tsv"), rows, sizeof rows - 1), 0);
+    options = json_pack("{s:i, s:s, s:{s:s}}", "per_device_train_batch_size", 1, "train_file", program_path("rows3.tsv"), "sparse",
+                        "metric", "gradient");
+    assert_int_equal(train(edited("scoring-far", "binary", far, 2), "scored", options), 1);
+    check_said("while scoring by gradient; the first tensor that is not finite: embeddings: the score of ");
+    options = json_pack("{s:i, s:{s:s, s:[s], s:i}}", "per_device_train_batch_size", 1, "sparse", "metric", "gradient", "target_modules",
+                        "pooler.dense", "scoring_examples", 1);
+    assert_int_equal(train(edited("scoring-steep", "binary", steep, 5), "scored", options), 1);
+    check_said("error: the score of bert.pooler.dense.weight at position "); /* there it begins */
+}
+
 /* Weight decay makes a weight of the head infinite in the first step. The next loss is not a number: the weight is named, not what was
  * computed from it. */
 static json_t *decay(int steps, const char *validation)
@@ -376,7 +406,7 @@ int main(void)
         cmocka_unit_test(test_gradient),  cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
         cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight),
         cmocka_unit_test(test_evaluation), cmocka_unit_test(test_window),       cmocka_unit_test(test_explosion),
-        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_output),    cmocka_unit_test(test_scoring),
     };
 
     return cmocka_run_group_tests_name("not finite", tests, program_setup, program_teardown);
