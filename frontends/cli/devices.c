@@ -3,6 +3,7 @@
 
 #include "frontends/cli/command.h"
 #include "frontends/cli/terminal.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -92,30 +93,51 @@ static int print_json(const struct sp_device_info *list, size_t count, size_t ch
     return rc < 0 || text ? rc : sp_error(SP_ENOMEM, "out of memory");
 }
 
-int sp_devices_print_idle(void)
+int sp_devices_idle(char **lines)
 {
-    char *names;
+    struct sp_buf text = SP_BUF(16384);
+    char *broken = NULL, *idle = NULL;
+    int rc;
 
-    SP_TRY(sp_device_broken_drivers(&names));
-    if (names[0])
-        sp_terminal_print("drivers that cannot be loaded: %s; install their packages again, or remove these files", names);
-    free(names);
+    *lines = NULL;
+    SP_GO(sp_buf_puts(&text, ""));
+    SP_GO(sp_device_broken_drivers(&broken));
+    if (broken[0])
+        SP_GO(sp_buf_printf(&text, "drivers that cannot be loaded: %s; install their packages again, or remove these files\n", broken));
+    SP_GO(sp_device_idle_platforms(&idle));
+    if (idle[0])
+        SP_GO(sp_buf_printf(&text, "platforms without a device: %s%s\n", idle,
+                            strstr(idle, "rusticl") ? " (rusticl shows devices only when RUSTICL_ENABLE names their driver: radeonsi, "
+                                                      "iris, llvmpipe)"
+                                                    : ""));
+out:
+    free(broken);
+    free(idle);
+    if (rc == 0)
+        *lines = text.data;
+    else
+        sp_buf_free(&text);
+    return rc;
+}
 
-    SP_TRY(sp_device_idle_platforms(&names));
-    if (names[0])
-        sp_terminal_print("platforms without a device: %s%s", names,
-               strstr(names, "rusticl") ? " (rusticl shows devices only when RUSTICL_ENABLE names their driver: radeonsi, iris, "
-                                          "llvmpipe)"
-                                        : "");
-    free(names);
-    return 0;
+void sp_devices_print_idle(char *lines)
+{
+    for (char *end; (end = strchr(lines, '\n')); lines = end + 1) {
+        *end = '\0';
+        sp_terminal_print("%s", lines);
+    }
 }
 
 static int print_list(const struct sp_device_info *list, size_t count, size_t chosen)
 {
+    char *idle;
+
     for (size_t i = 0; i < count; i++)
         print_device(&list[i], i == chosen);
-    return sp_devices_print_idle();
+    SP_TRY(sp_devices_idle(&idle));
+    sp_devices_print_idle(idle);
+    free(idle);
+    return 0;
 }
 
 static int run(const struct sp_arguments *arguments)

@@ -45,34 +45,43 @@ struct patient {
     bool ended, failed, hangs;
 };
 
-static int start(struct patient *p)
+int sp_doctor_start(pid_t *pid, int *fd, char **argv)
 {
-    char index[16], first[24], path[4096], name[sizeof p->info->name];
+    char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    char *argv[] = { path, (char[]){ SP_DOCTOR_WORKER }, index, name, first, p->all ? (char[]){ "1" } : (char[]){ "0" },
-                     p->crashes ? (char[]){ "0" } : (char[]){ "1" }, NULL };
     posix_spawn_file_actions_t actions;
     int ends[2], rc;
 
     if (length <= 0 || pipe(ends) < 0)
         return sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
     path[length] = '\0';
-    snprintf(index, sizeof index, "%d", p->info->index);
-    memcpy(name, p->info->name, sizeof name);
-    snprintf(first, sizeof first, "%zu", p->next);
+    argv[0] = path;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addclose(&actions, ends[0]);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     if (ends[1] != STDOUT_FILENO)
         posix_spawn_file_actions_addclose(&actions, ends[1]);
-    rc = posix_spawn(&p->pid, path, &actions, NULL, argv, environ);
+    rc = posix_spawn(pid, path, &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     if (rc != 0) {
         close(ends[0]);
         return sp_error(SP_EIO, "cannot start a process: %s", strerror(rc));
     }
-    p->fd = ends[0];
+    *fd = ends[0];
+    return 0;
+}
+
+static int start(struct patient *p)
+{
+    char index[16], first[24], name[sizeof p->info->name];
+    char *argv[] = { NULL, (char[]){ SP_DOCTOR_WORKER }, index, name, first, p->all ? (char[]){ "1" } : (char[]){ "0" },
+                     p->crashes ? (char[]){ "0" } : (char[]){ "1" }, NULL };
+
+    snprintf(index, sizeof index, "%d", p->info->index);
+    memcpy(name, p->info->name, sizeof name);
+    snprintf(first, sizeof first, "%zu", p->next);
+    SP_TRY(sp_doctor_start(&p->pid, &p->fd, argv));
     p->length = 0;
     p->name[0] = '\0';
     p->building = false;
@@ -250,13 +259,11 @@ static int read_limit(int *out, const char *text)
     return 0;
 }
 
-static int examine_all(const struct sp_device_info *list, size_t count, const struct sp_arguments *arguments)
+static int examine_all(const struct sp_device_info *list, size_t count, const struct sp_arguments *arguments, int limit)
 {
     const char *spec = sp_argument(arguments, "device");
     size_t chosen = count, examined = 0, bad_devices = 0;
-    int limit = 0;
 
-    SP_TRY(read_limit(&limit, sp_argument(arguments, "timeout")));
     if (spec)
         SP_TRY(sp_device_choose(&chosen, list, count, spec));
     for (size_t i = 0; i < count; i++) {
@@ -277,21 +284,24 @@ static int examine_all(const struct sp_device_info *list, size_t count, const st
 static int run(const struct sp_arguments *arguments)
 {
     struct sp_device_info *list;
+    char *idle;
     size_t count;
-    int rc;
+    int rc, limit = 0;
 
-    SP_TRY(sp_device_list(&list, &count)); /* its message says what to install */
-    rc = examine_all(list, count, arguments);
-    free(list);
+    SP_TRY(read_limit(&limit, sp_argument(arguments, "timeout")));
+    SP_TRY(sp_doctor_list(&list, &count, &idle, limit)); /* its message says what to install */
+    rc = examine_all(list, count, arguments, limit);
     if (rc == 0 && !sp_argument(arguments, "device"))
-        rc = sp_devices_print_idle();
+        sp_devices_print_idle(idle);
+    free(list);
+    free(idle);
     return rc;
 }
 
 static const struct sp_flag flags[] = {
     { "device", "SPEC", "examine this device only; all of them otherwise", NULL },
     { "all", NULL, "run the large cases too, and print a line for each case and its kernels", NULL },
-    { "timeout", "SECONDS", "how long one case may take before its driver is given up (300)", NULL },
+    { "timeout", "SECONDS", "how long one case, or listing the devices, may take before its driver is given up (300)", NULL },
     SP_FLAG_END,
 };
 

@@ -1,6 +1,6 @@
 /*
- * speft-cl doctor's two processes (layer 6): the command, and a worker for each device, which is this very program started anew, so that
- * a driver that crashes or hangs takes only the worker with it. The worker prints lines of tab-separated fields to what was its standard
+ * speft-cl doctor's processes (layer 6): the command, a worker that lists the devices, and one for each device. A worker is this very
+ * program started anew, so that a driver that crashes or hangs takes only the worker with it. That of a device prints lines of tab-separated fields to what was its standard
  * output when it started:
  *
  *     count   CASES                    how many cases there are
@@ -18,8 +18,23 @@
 #define SP_CLI_DOCTOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
 
-#define SP_DOCTOR_WORKER "--doctor-worker" /* then device index and name, first case, 1 or 0: all cases, compile ahead */
+struct sp_device_info;
+
+#define SP_DOCTOR_WORKER "--doctor-worker" /* then nothing, or device index and name, first case, 1 or 0: all cases, compile ahead */
+
+/* Starts this program with the arguments argv[1] and on; *fd gives what it reports. */
+int sp_doctor_start(pid_t *pid, int *fd, char **argv);
+
+/* Lists the devices in a worker, within `limit` seconds: as sp_device_list, and sp_devices_idle. Where the drivers crash or hang each is
+ * asked alone, and the error names those that are at fault. */
+int sp_doctor_list(struct sp_device_info **list, size_t *count, char **idle, int limit);
+
+/* That worker's work. */
+void sp_doctor_report_list(FILE *report);
 
 /* True in a worker, whose work is then done. Call it in main once signals are handled. */
 bool sp_doctor_worker(int argc, char **argv, int *status);

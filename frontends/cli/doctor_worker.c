@@ -2,6 +2,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/base/process.h"
 #include "runtime/op/add.h"
 #include "runtime/op/check.h"
 #include "runtime/op/gemm.h"
@@ -236,27 +237,36 @@ static int open_same(struct sp_device **out, const char *index, const char *name
     return strcmp(sp_device_info(*out)->name, name) == 0 ? 0 : sp_error(SP_ENOTFOUND, "the devices changed meanwhile");
 }
 
-bool sp_doctor_worker(int argc, char **argv, int *status)
+static void work(char **argv)
 {
     struct sp_device *device = NULL;
-    struct task task;
-    int rc, fd;
+    struct task task = { (size_t)strtoull(argv[4], NULL, 10), argv[5][0] == '1', argv[6][0] == '1' };
+    int rc = open_same(&device, argv[2], argv[3]);
 
-    if (argc != 7 || strcmp(argv[1], SP_DOCTOR_WORKER) != 0)
-        return false;
-    task = (struct task){ (size_t)strtoull(argv[4], NULL, 10), argv[5][0] == '1', argv[6][0] == '1' };
-    fd = dup(STDOUT_FILENO);
-    report = fd < 0 ? NULL : fdopen(fd, "w");
-    *status = EXIT_FAILURE;
-    if (!report || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) /* drivers talk */
-        return true;
-    rc = open_same(&device, argv[2], argv[3]);
     if (rc == 0)
         rc = examine(device, &task);
     if (rc < 0)
         say("failed", sp_error_message(), NULL, NULL);
     say("end", NULL, NULL, NULL);
     sp_device_close(device);
+}
+
+bool sp_doctor_worker(int argc, char **argv, int *status)
+{
+    int fd;
+
+    if ((argc != 2 && argc != 7) || strcmp(argv[1], SP_DOCTOR_WORKER) != 0)
+        return false;
+    sp_process_end_with_parent();
+    fd = dup(STDOUT_FILENO);
+    report = fd < 0 ? NULL : fdopen(fd, "w");
+    *status = EXIT_FAILURE;
+    if (!report || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) /* drivers talk */
+        return true;
+    if (argc == 2)
+        sp_doctor_report_list(report);
+    else
+        work(argv);
     *status = EXIT_SUCCESS;
     return true;
 }

@@ -3,7 +3,7 @@ speft_cl_SOURCES = \
 	frontends/cli/arguments.c \
 	frontends/cli/command.h frontends/cli/command.def \
 	frontends/cli/devices.c frontends/cli/devices.h \
-	frontends/cli/doctor.c frontends/cli/doctor.h frontends/cli/doctor_worker.c \
+	frontends/cli/doctor.c frontends/cli/doctor.h frontends/cli/doctor_list.c frontends/cli/doctor_worker.c \
 	frontends/cli/document.c frontends/cli/document.h \
 	frontends/cli/eval.c \
 	frontends/cli/heatmap.c frontends/cli/heatmap.h \

@@ -124,16 +124,10 @@ static int dispatch(int argc, char **argv)
     return command ? run(command, argc - 2, argv + 2) : SP_ECONFIG;
 }
 
-int main(int argc, char **argv)
+static int work(int argc, char **argv)
 {
-    int rc;
+    int rc = dispatch(argc, argv);
 
-    if (sp_kernel_worker(argc, argv, &rc))
-        return rc;
-    install_signals();
-    if (sp_doctor_worker(argc, argv, &rc))
-        return rc;
-    rc = dispatch(argc, argv);
     if (rc == 0)
         return EXIT_SUCCESS;
     sp_terminal_say(rc == SP_EINTR ? "speft-cl: " : "speft-cl: error: ",
@@ -141,4 +135,17 @@ int main(int argc, char **argv)
     if (rc == SP_EINTR || sp_interrupted())
         return EXIT_INTERRUPTED;
     return rc == SP_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    if (sp_kernel_worker(argc, argv, &status))
+        return status;
+    install_signals();
+    if (!sp_doctor_worker(argc, argv, &status))
+        status = work(argc, argv);
+    sp_device_guard_end();
+    return status;
 }

@@ -11,6 +11,7 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/process.h"
 #include "runtime/base/statistics.h"
 #include "runtime/io/checkpoint.h"
 #include "runtime/train/result.h"
@@ -25,9 +26,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #define RESULT_MAX ((size_t)1 << 20)
 #define INPUTS_MAX ((size_t)1000)
@@ -298,11 +296,9 @@ static void become_run(const char *config, int out, pid_t parent)
         if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             signal(endings[i], SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &ending, NULL); /* one that came since the fork ends the child here, where the program would miss it */
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a parent that is killed leaves nothing running */
+    sp_process_end_with_parent(); /* a parent that is killed leaves nothing running */
     if (getppid() != parent)
         _exit(127); /* it was killed before that */
-#endif
     if (in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
         execlp(SELF, "speft-cl", "train", "--", config, (char *)NULL);
     _exit(127);

@@ -41,6 +41,9 @@ int sp_device_list(struct sp_device_info **list, size_t *count);
 /* The names of the platforms that show no device, parted by ", ", in a new string: "" for none. */
 int sp_device_idle_platforms(char **names);
 
+/* Calls `visit` for each .icd file that the loader reads, until one fails, and returns what that did. No driver is called. */
+int sp_device_each_driver(int (*visit)(const char *path, void *user), void *user);
+
 /* The .icd files whose libraries cannot be loaded, each with the system's reason, in a new string: "" for none. After a listing,
  * when those that can be loaded are. */
 int sp_device_broken_drivers(char **out);

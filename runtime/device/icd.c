@@ -33,8 +33,9 @@ static const char *fault_of(const char *library)
 }
 
 /* Adds the file to the list where its library cannot be loaded. A file that cannot be read is none of the loader's either. */
-static int check_file(struct sp_buf *list, const char *path)
+static int check_file(const char *path, void *user)
 {
+    struct sp_buf *list = user;
     char *library = NULL;
     const char *fault;
     int rc = 0;
@@ -56,30 +57,36 @@ static bool is_icd(const char *name)
     return length > 4 && strcmp(name + length - 4, ".icd") == 0;
 }
 
-int sp_device_broken_drivers(char **out)
+int sp_device_each_driver(int (*visit)(const char *path, void *user), void *user)
 {
     const char *vendors = getenv("OCL_ICD_VENDORS");
-    struct sp_buf list = SP_BUF(LIST_MAX);
     struct dirent **entries = NULL;
     int count, rc = 0;
 
-    *out = NULL;
     vendors = vendors && vendors[0] ? vendors : VENDORS;
-    if (is_icd(vendors))
-        SP_GO(check_file(&list, vendors));
+    if (is_icd(vendors) && !sp_fs_is_dir(vendors))
+        return visit(vendors, user);
     count = scandir(vendors, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         char *path = is_icd(entries[i]->d_name) ? sp_fs_join(vendors, entries[i]->d_name) : NULL;
 
         if (path && rc == 0)
-            rc = check_file(&list, path);
+            rc = visit(path, user);
         free(path);
         free(entries[i]);
     }
     free(entries);
+    return rc;
+}
+
+int sp_device_broken_drivers(char **out)
+{
+    struct sp_buf list = SP_BUF(LIST_MAX);
+    int rc = sp_buf_puts(&list, "");
+
+    *out = NULL;
     if (rc == 0)
-        rc = sp_buf_puts(&list, "");
-out:
+        rc = sp_device_each_driver(check_file, &list);
     if (rc == 0)
         *out = list.data;
     else

@@ -3,6 +3,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/listing.h"
 #include "runtime/device/pocl.h"
 
 #include <ctype.h>
@@ -14,6 +15,20 @@
 
 /* Whom a crash before there is a device is laid to. */
 static const struct sp_device loader = { .info = { .name = "an installed OpenCL platform" } };
+
+static void enter_loader(void)
+{
+    sp_listing_begin();
+    sp_driver_enter(&loader, "clGetPlatformIDs");
+    sp_driver_activity("listing", "devices");
+}
+
+static void leave_loader(void)
+{
+    sp_driver_activity(NULL, NULL);
+    sp_driver_leave(CL_SUCCESS);
+    sp_listing_end();
+}
 
 static int platform_text(char *out, size_t size, cl_platform_id platform, cl_platform_info what)
 {
@@ -207,8 +222,7 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
     *list = NULL;
     *count = 0;
     sp_driver_environment();
-    sp_driver_enter(&loader, "clGetPlatformIDs");
-    sp_driver_activity("listing", "devices");
+    enter_loader();
     status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &found);
     found = status != CL_SUCCESS ? 0 : found > PLATFORMS_MAX ? PLATFORMS_MAX : found;
     for (cl_uint i = 0; i < found && rc == 0; i++) {
@@ -216,8 +230,7 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
             rc = add_platform(list, count, platforms[i]);
         pocl = pocl || is_pocl(platforms[i]);
     }
-    sp_driver_activity(NULL, NULL);
-    sp_driver_leave(CL_SUCCESS);
+    leave_loader();
     if (rc == 0 && *count == 0)
         rc = no_device(found, pocl ? sp_pocl_trouble() : "");
     else if (pocl)
@@ -257,7 +270,7 @@ int sp_device_idle_platforms(char **names)
 
     *names = NULL;
     sp_driver_environment();
-    sp_driver_enter(&loader, "clGetPlatformIDs");
+    enter_loader();
     if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &found) != CL_SUCCESS)
         found = 0;
     for (cl_uint i = 0; i < (found > PLATFORMS_MAX ? PLATFORMS_MAX : found) && rc == 0; i++) {
@@ -270,7 +283,7 @@ int sp_device_idle_platforms(char **names)
         if (rc == 0)
             rc = sp_buf_printf(&text, "%s%s", text.length ? ", " : "", name);
     }
-    sp_driver_leave(CL_SUCCESS);
+    leave_loader();
     if (rc == 0)
         *names = text.data;
     else

@@ -7,6 +7,7 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/guard.c runtime/device/guard.h \
 	runtime/device/icd.c \
 	runtime/device/list.c \
+	runtime/device/listing.c runtime/device/listing.h \
 	runtime/device/native.c runtime/device/native.h \
 	runtime/device/open.c \
 	runtime/device/pocl.c runtime/device/pocl.h \

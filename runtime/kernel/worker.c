@@ -4,6 +4,7 @@
 #include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/process.h"
 #include "runtime/device/program.h"
 #include "runtime/kernel/cache.h"
 
@@ -156,6 +157,7 @@ bool sp_kernel_worker(int argc, char **argv, int *status)
     ssize_t length;
 
     if (argc == 2 && strcmp(argv[1], ARGUMENT) == 0) {
+        sp_process_end_with_parent();
         *status = work(STDIN_FILENO);
         return true;
     }

@@ -9,8 +9,11 @@
  *     poison  one of the numbers that were written is NaN
  *     crash   the driver's process gets a SIGSEGV
  *     hang    the launch never returns
+ *     exit    the driver ends the process as one that has done its work
+ *     fail    nothing runs, and the driver says so: CL_OUT_OF_RESOURCES
  *
- * Both are read at each launch. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
+ * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clEnqueueFillBuffer,
+ * clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clIcdGetPlatformIDsKHR. Both are read at each call. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
  */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -209,26 +212,86 @@ static bool is_chosen(const char *name)
     return length && strcmp(name, chosen) == 0;
 }
 
+/* Whether the call of that name is not to be passed on; what it returns then. */
+static bool disturb(cl_int *status, const char *name)
+{
+    const char *mode = getenv("FAKE_CL_MODE");
+
+    if (!mode || !mode[0] || !is_chosen(name))
+        return false;
+    if (strcmp(mode, "crash") == 0)
+        raise(SIGSEGV);
+    if (strcmp(mode, "exit") == 0)
+        exit(0);
+    while (strcmp(mode, "hang") == 0)
+        pause();
+    *status = strcmp(mode, "fail") == 0 ? CL_OUT_OF_RESOURCES : CL_SUCCESS;
+    return true;
+}
+
+/* The event of a command that was left out. */
+static cl_int give_event(cl_int status, cl_command_queue queue, cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    return status == CL_SUCCESS && event ? real.clEnqueueMarkerWithWaitList(queue, waits, wait, event) : status;
+}
+
 static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset,
                                  const size_t *global, const size_t *local, cl_uint waits, const cl_event *wait, cl_event *event)
 {
     const char *mode = getenv("FAKE_CL_MODE");
     size_t half[3];
     char name[128] = "";
+    cl_int status;
 
     real.clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
     log_name(name);
-    if (!mode || !mode[0] || !is_chosen(name))
-        return real.clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, waits, wait, event);
-    if (strcmp(mode, "scale") == 0 || strcmp(mode, "poison") == 0)
+    if (mode && is_chosen(name) && (strcmp(mode, "scale") == 0 || strcmp(mode, "poison") == 0))
         return launch_and_spoil(queue, kernel, dimensions, offset, global, local, event, mode[0] == 'p');
-    if (strcmp(mode, "cut") == 0 && cut(half, dimensions, global, local))
+    if (mode && is_chosen(name) && strcmp(mode, "cut") == 0 && cut(half, dimensions, global, local))
         return real.clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, half, local, waits, wait, event);
-    if (strcmp(mode, "crash") == 0)
-        raise(SIGSEGV);
-    while (strcmp(mode, "hang") == 0)
-        pause();
-    return event ? real.clEnqueueMarkerWithWaitList(queue, waits, wait, event) : CL_SUCCESS;
+    if (disturb(&status, name))
+        return give_event(status, queue, waits, wait, event);
+    return real.clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, waits, wait, event);
+}
+
+static cl_int CL_API_CALL fill(cl_command_queue queue, cl_mem buffer, const void *pattern, size_t length, size_t offset, size_t size,
+                               cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    cl_int status;
+
+    if (disturb(&status, "clEnqueueFillBuffer"))
+        return give_event(status, queue, waits, wait, event);
+    return real.clEnqueueFillBuffer(queue, buffer, pattern, length, offset, size, waits, wait, event);
+}
+
+static cl_int CL_API_CALL copy(cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset, size_t to_offset, size_t size,
+                               cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    cl_int status;
+
+    if (disturb(&status, "clEnqueueCopyBuffer"))
+        return give_event(status, queue, waits, wait, event);
+    return real.clEnqueueCopyBuffer(queue, from, to, from_offset, to_offset, size, waits, wait, event);
+}
+
+static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size, void *out,
+                                      cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    cl_int status;
+
+    if (disturb(&status, "clEnqueueReadBuffer"))
+        return give_event(status, queue, waits, wait, event);
+    return real.clEnqueueReadBuffer(queue, buffer, blocking, offset, size, out, waits, wait, event);
+}
+
+static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size,
+                                       const void *data, cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    cl_int status;
+
+    if (disturb(&status, "clEnqueueWriteBuffer"))
+        return give_event(status, queue, waits, wait, event);
+    return real.clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, data, waits, wait, event);
 }
 
 /* The table may lie where nothing is written after loading. */
@@ -259,6 +322,8 @@ CL_API_ENTRY cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint count, cl_platfor
     cl_int(CL_API_CALL * get)(cl_uint, cl_platform_id *, cl_uint *);
     cl_int rc;
 
+    if (disturb(&rc, "clIcdGetPlatformIDsKHR"))
+        return rc;
     *(void **)&get = driver_function("clIcdGetPlatformIDsKHR");
     rc = get ? get(count, platforms, found) : -1;
     if (rc != 0 || !platforms || count == 0 || table)
@@ -272,6 +337,10 @@ CL_API_ENTRY cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint count, cl_platfor
     table->clSetKernelArg = set_argument;
     table->clReleaseKernel = release_kernel;
     table->clEnqueueNDRangeKernel = launch;
+    table->clEnqueueFillBuffer = fill;
+    table->clEnqueueCopyBuffer = copy;
+    table->clEnqueueReadBuffer = read_buffer;
+    table->clEnqueueWriteBuffer = write_buffer;
     return rc;
 }
 

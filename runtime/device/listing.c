@@ -1,0 +1,136 @@
+#include "runtime/device/listing.h"
+
+#include "runtime/base/log.h"
+#include "runtime/device/device.h"
+#include "runtime/device/guard.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VARIABLE "SPEFT_DRIVER_TIMEOUT"
+
+enum { SECONDS = 300, SECONDS_MAX = 86400 };
+
+static char drivers[1024] = "an OpenCL driver"; /* the guard's messages have room for it and more */
+
+static struct {
+    bool watching;
+    pthread_t thread;
+    int ends[2]; /* a pipe, whose writing end is closed when the listing is over */
+    int seconds;
+} watch;
+
+/* The .icd files, as many as there is room for. */
+struct names {
+    size_t count, length;
+    char text[sizeof drivers - 64];
+};
+
+static int add_name(const char *path, void *user)
+{
+    struct names *names = user;
+    size_t room = sizeof names->text - names->length;
+    int length = snprintf(names->text + names->length, room, "%s%s", names->count ? ", " : "", path);
+
+    if (length > 0 && (size_t)length < room)
+        names->length += (size_t)length;
+    names->text[names->length] = '\0';
+    names->count++;
+    return 0;
+}
+
+static void name_drivers(void)
+{
+    struct names names = { .count = 0 };
+
+    sp_device_each_driver(add_name, &names);
+    if (names.count)
+        snprintf(drivers, sizeof drivers, "%s %s", names.count > 1 ? "one of the OpenCL drivers" : "the OpenCL driver", names.text);
+}
+
+const char *sp_listing_drivers(void)
+{
+    return drivers;
+}
+
+const char *sp_listing_advice(void)
+{
+    return "; speft-cl doctor finds out which driver it is. Remove its .icd file, or set OCL_ICD_VENDORS to a folder that holds only "
+           "those of drivers that work";
+}
+
+/* Whether the listing is over within that time. */
+static bool over_within(int milliseconds)
+{
+    struct pollfd end = { .fd = watch.ends[0] };
+
+    return poll(&end, 1, milliseconds) != 0;
+}
+
+static void *wait_for_end(void *unused)
+{
+    char message[sizeof drivers + 512];
+
+    (void)unused;
+    if (over_within(watch.seconds * 100))
+        return NULL;
+    sp_log(SP_LOG_WARNING, "%s has not listed its devices yet%s", drivers, sp_listing_advice());
+    if (over_within(watch.seconds * 900))
+        return NULL;
+    snprintf(message, sizeof message, "%s has not listed its devices for %d second%s (" VARIABLE ")%s", drivers, watch.seconds,
+             watch.seconds > 1 ? "s" : "", sp_listing_advice());
+    sp_device_guard_tell(message);
+    return NULL;
+}
+
+static int read_seconds(void)
+{
+    const char *text = getenv(VARIABLE);
+    char *end;
+    long seconds = text ? strtol(text, &end, 10) : SECONDS;
+
+    if (!text || !text[0])
+        return SECONDS;
+    if (*end || seconds < 0 || seconds > SECONDS_MAX) {
+        sp_log_once(SP_LOG_WARNING, VARIABLE " is \"%s\"; it takes seconds, from 0 to %d, and is not used", text, SECONDS_MAX);
+        return SECONDS;
+    }
+    return (int)seconds;
+}
+
+void sp_listing_begin(void)
+{
+    sigset_t all, before;
+
+    name_drivers();
+    watch.seconds = read_seconds();
+    if (watch.seconds == 0 || pipe(watch.ends) < 0)
+        return;
+    for (int i = 0; i < 2; i++)
+        fcntl(watch.ends[i], F_SETFD, FD_CLOEXEC);
+    sigfillset(&all); /* signals are the main thread's: an interrupt ends what it waits for */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    watch.watching = pthread_create(&watch.thread, NULL, wait_for_end, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!watch.watching) {
+        close(watch.ends[0]);
+        close(watch.ends[1]);
+    }
+}
+
+void sp_listing_end(void)
+{
+    if (!watch.watching)
+        return;
+    watch.watching = false;
+    close(watch.ends[1]);
+    pthread_join(watch.thread, NULL);
+    close(watch.ends[0]);
+}

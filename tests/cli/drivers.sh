@@ -1,0 +1,102 @@
+#!/bin/sh
+# Drivers that crash, hang or end the process where they are asked for their devices, or in a run (tests/support/fake_cl.c): no command
+# waits for ever, or ends as if its work were done, and the driver is named.
+. "${srcdir:-.}/tests/cli/tap.sh"
+
+if [ ! -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
+    printf '1..0 # SKIP no driver to stand in front of\n'
+    exit 0
+fi
+FAKE_CL_LIBRARY=$(head -n 1 "$OCL_ICD_VENDORS/driver.icd")
+mkdir "$folder/icd"
+cp "$OCL_ICD_VENDORS/driver.icd" "$folder/icd/sane.icd"
+printf '%s\n' "$PWD/tests/support/fake_cl.so" >"$folder/icd/mad.icd"
+OCL_ICD_VENDORS=$folder/icd
+export OCL_ICD_VENDORS FAKE_CL_LIBRARY FAKE_CL_KERNEL FAKE_CL_MODE SPEFT_DRIVER_TIMEOUT
+
+says() { grep -qF -e "$1" "$folder/err"; }
+names_both() { [ "$status" = 1 ] && says "speft-cl: error: one of the OpenCL drivers $folder/icd/mad.icd, $folder/icd/sane.icd $1; speft-cl doctor"; }
+finds() { [ "$status" = 1 ] && grep -qF -e "   WRONG   $folder/icd/mad.icd: $1" "$folder/out" && says "$folder/icd/mad.icd $1" && says OCL_ICD_VENDORS; }
+clears() { grep -qxF -e "   good    $folder/icd/sane.icd" "$folder/out"; }
+stops() { [ "$status" = 1 ] && says "$1" && [ ! -e "$folder/run/adapter" ]; }
+
+FAKE_CL_KERNEL=clIcdGetPlatformIDsKHR
+FAKE_CL_MODE=hang
+SPEFT_DRIVER_TIMEOUT=2
+run devices
+test_that 'a driver that hangs where the devices are listed ends any command' names_both 'has not listed its devices for 2 seconds (SPEFT_DRIVER_TIMEOUT)'
+SPEFT_DRIVER_TIMEOUT=20
+./speft-cl devices >"$folder/out" 2>"$folder/err" &
+pid=$!
+tries=0
+while [ ! -s "$folder/err" ] && [ "$tries" -lt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+kill -9 "$pid"
+wait "$pid" || true
+test_that 'and before that a warning says what is waited for' says "mad.icd, $folder/icd/sane.icd has not listed its devices yet"
+SPEFT_DRIVER_TIMEOUT=
+run doctor --timeout 2
+test_that 'doctor says which' finds 'has not listed its devices after 2 seconds (--timeout)'
+test_that 'and which are good' clears
+rm "$folder/icd/sane.icd"
+run doctor --timeout 2
+test_that 'one that is alone, too' finds 'has not listed its devices after 2 seconds (--timeout)'
+
+# child_of PID: the process that has it as its parent.
+child_of() { cat /proc/[0-9]*/stat 2>/dev/null | sed 's/(.*)/-/' | awk -v parent="$1" '$4 == parent { print $1 }' | head -n 1; }
+if [ -r /proc/self/stat ]; then
+    ./speft-cl doctor --timeout 60 >"$folder/out" 2>"$folder/err" &
+    pid=$!
+    tries=0
+    while worker=$(child_of "$pid") && [ -z "$worker" ] && [ "$tries" -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    sleep 0.5 # it is in the driver
+    kill -9 "$pid"
+    wait "$pid" || true
+    tries=0
+    while [ -n "$worker" ] && grep -q -e --doctor-worker "/proc/$worker/cmdline" 2>/dev/null && [ "$tries" -lt 50 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    test_that 'a doctor that is killed leaves no worker' [ -n "$worker" -a "$tries" -lt 50 ]
+fi
+
+printf '%s\n' "$FAKE_CL_LIBRARY" >"$folder/icd/sane.icd"
+FAKE_CL_MODE=crash
+run devices
+test_that 'a driver that crashes there is named, too' names_both 'crashed while listing devices'
+run doctor
+test_that 'and found by doctor' finds 'crashes (signal 11)'
+FAKE_CL_MODE=exit
+run devices
+test_that 'one that ends the process there is no success' names_both 'ended the program while listing devices'
+run doctor
+test_that 'nor for doctor' finds 'ends the process'
+rm "$folder/icd/sane.icd"
+
+# Runs.
+model=${srcdir:-.}/tests/data/reference/binary
+printf '{"model_name_or_path": "%s", "train_file": "%s/train.jsonl", "output_dir": "%s/run", "max_steps": 2, "max_seq_length": 40}\n' \
+    "$model" "$model" "$folder" >"$folder/config.yaml"
+mkdir -p "$folder/cache/programs"
+cp -l "$SPEFT_CACHE_DIR"/programs/*.program "$folder/cache/programs" 2>/dev/null || true
+SPEFT_CACHE_DIR=$folder/cache
+export SPEFT_CACHE_DIR
+FAKE_CL_MODE=exit
+FAKE_CL_KERNEL=sddmm
+run train "$folder/config.yaml"
+test_that 'a driver that calls exit(0) in the self-test is no success' stops ') ended the program while running sddmm; try another device'
+FAKE_CL_MODE=
+run train "$folder/config.yaml"
+test_that '(a run that is left alone is)' [ "$status" = 0 ]
+rm -rf "$folder/run/adapter"
+FAKE_CL_MODE=exit
+run train "$folder/config.yaml"
+test_that 'nor one that calls it in a step' stops ') ended the program while running sddmm; try another device'
+run doctor --timeout 60
+test_that 'nor for doctor' [ "$status" = 1 ]
+finish
