@@ -108,7 +108,8 @@ static void check_said(const char *text)
 /* The last run failed, said the text, and left nothing that is final. */
 static void check_stopped(int status, const char *output, const char *text)
 {
-    assert_int_equal(status, 1);
+    if (status != 1)
+        fail_msg("status %d: %s", status, program_text("err"));
     check_said(text);
     check_said("nothing was saved");
     assert_int_not_equal(access(program_path("%s/adapter", output), F_OK), 0);
@@ -331,10 +332,12 @@ static void test_evaluation(void **state)
 
 /*
  * The pooler's input has one column of 1e37, which its weight ignores: the loss is finite, and the gradients of the mask's entries are,
- * as none lies in that column. But the candidates to grow are those of the largest gradients, which there are beyond fp32.
+ * as none lies in that column. But the candidates to grow are those of the largest gradients, which there are beyond fp32. With 1e18
+ * only their squares are.
  */
 static void test_window(void **state)
 {
+    static const float inputs[] = { 1e37f, 1e18f };
     const struct edit head[] = { { "classifier.weight", 0, WIDTH, 1, 1e4f }, { "classifier.weight", WIDTH, WIDTH, 1, -1e4f } };
     json_t *options = json_pack("{s:i, s:i, s:i, s:{s:s, s:[s], s:i, s:i, s:i}}", "max_steps", 6, "seed", 3, "max_grad_norm", 0,
                                 "sparse", "method", "spiel", "target_modules", "pooler.dense", "count", 10, "reselection_steps", 4,
@@ -360,11 +363,32 @@ static void test_window(void **state)
     assert_true(column < WIDTH);
     sp_adapter_release(&a);
     edits[2] = (struct edit){ "bert.pooler.dense.weight", column, WIDTH, WIDTH, 0 };
-    edits[3] = (struct edit){ "bert.encoder.layer.2.output.LayerNorm.weight", column, 1, 1, 1e37f };
     json_object_set_new(options, "max_steps", json_integer(6));
-    check_stopped(train(edited("column", "binary", edits, 4), "window", options), "window",
-                  "the accumulated gradient of bert.pooler.dense.weight at position");
-    check_said("after step 2");
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        edits[3] = (struct edit){ "bert.encoder.layer.2.output.LayerNorm.weight", column, 1, 1, inputs[i] };
+        check_stopped(train(edited("column", "binary", edits, 4), "window", json_incref(options)), "window",
+                      "the accumulated gradient of bert.pooler.dense.weight at position");
+        check_said("after step 2");
+    }
+    json_decref(options);
+}
+
+/* Each step's norm is finite; SM3's accumulators, which add up squares, are not after many. */
+static void test_accumulators(void **state)
+{
+    const struct edit head[] = { { "classifier.weight", 0, 48, 1, 10 } };
+    const char *model = edited("accumulating", "regression", head, 1);
+    json_t *options = far_labels("5e17");
+
+    (void)state;
+    json_object_set_new(options, "sparse", json_pack("{s:s, s:s, s:[s], s:i, s:i, s:i}", "method", "spiel", "growth", "ma", "target_modules",
+                                                     "pooler.dense", "count", 10, "reselection_steps", 100,
+                                                     "selection_accumulation_steps", 80));
+    json_object_update_new(options, json_pack("{s:i, s:f, s:i, s:s}", "max_steps", 200, "learning_rate", 1e-6, "max_grad_norm", 0,
+                                              "optimizer", "sm3"));
+    check_stopped(train(model, "accumulators", options), "accumulators", "SM3's accumulator of ");
+    check_said("of bert.pooler.dense.weight is not finite");
+    check_said("after step 80");
 }
 
 /* ---- an explosion -------------------------------------------------------------------------------------------------------- */
@@ -406,7 +430,7 @@ int main(void)
         cmocka_unit_test(test_gradient),  cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
         cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight),
         cmocka_unit_test(test_evaluation), cmocka_unit_test(test_window),       cmocka_unit_test(test_explosion),
-        cmocka_unit_test(test_output),    cmocka_unit_test(test_scoring),
+        cmocka_unit_test(test_output),    cmocka_unit_test(test_scoring),       cmocka_unit_test(test_accumulators),
     };
 
     return cmocka_run_group_tests_name("not finite", tests, program_setup, program_teardown);
