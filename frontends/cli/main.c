@@ -104,8 +104,9 @@ static int run(const struct sp_command *command, int argc, char **argv)
         rc = arguments.help ? sp_help_print(command) : command->run(&arguments);
     sp_progress_end();
     sp_arguments_release(&arguments);
+    errno = 0;
     if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        rc = sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno));
+        rc = sp_error(SP_EIO, "cannot write to standard output: %s", errno ? strerror(errno) : "an earlier write failed");
     return rc;
 }
 

@@ -129,7 +129,7 @@ static int write_all(struct sp_run *run, const char *input, const char *path)
     }
     rc = sp_logits(NULL, run, &run->validation, write_rows, &output);
     if (to_stdout)
-        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output") : rc;
+        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno)) : rc;
     if (rc < 0) {
         sp_fs_writer_abandon(&writer);
         return rc;

@@ -44,20 +44,22 @@ int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t l
 /* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. */
 int sp_fs_write(const char *path, const void *data, size_t length);
 
-/* The same in pieces: open a temporary file for `path`, write to *file, then commit or abandon. Commit closes, syncs,
- * renames, and on failure removes the temporary file. A link is followed, and one to nothing refused; a device or a pipe is written
+/* The same in pieces: open a temporary file for `path`, put bytes or write to *file, then commit or abandon. Commit closes, syncs,
+ * renames, and on failure removes the temporary file; it fails when anything before it has, for the reason that put saw. A link is followed, and one to nothing refused; a device or a pipe is written
  * to as it is. What processes that are gone left beside `path` is removed. */
 struct sp_fs_writer {
     FILE *file;
     char *path; /* for messages */
     int folder; /* that the names below are in; AT_FDCWD */
     char *name, *temporary;
+    int reason; /* the errno of the first put that failed; 0: none did */
 };
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path);
 
 /* The same for `name` in the open folder `folder`, which messages call `path` and which must stay open: only the user can read the
  * file, and whatever has the name, a link too, is replaced. */
 int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *path, const char *name);
+int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length);
 int sp_fs_writer_commit(struct sp_fs_writer *writer);
 void sp_fs_writer_abandon(struct sp_fs_writer *writer); /* safe after commit */
 

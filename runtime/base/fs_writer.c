@@ -20,7 +20,7 @@ int sp_fs_write(const char *path, const void *data, size_t length)
     struct sp_fs_writer writer;
 
     SP_TRY(sp_fs_writer_open(&writer, path));
-    fwrite(data, 1, length, writer.file); /* commit sees a short write through ferror */
+    (void)sp_fs_writer_put(&writer, data, length); /* commit fails with it */
     return sp_fs_writer_commit(&writer);
 }
 
@@ -152,13 +152,21 @@ int sp_fs_check_writable(const char *path)
     return 0;
 }
 
+int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length)
+{
+    if (length == 0 || fwrite(data, 1, length, writer->file) == length)
+        return 0;
+    writer->reason = writer->reason ? writer->reason : errno; /* a short write is no error of the flush that comes later */
+    return sp_fs_error("write", writer->path);
+}
+
 int sp_fs_writer_commit(struct sp_fs_writer *writer)
 {
     int rc = 0;
 
     errno = 0;
     if (fflush(writer->file) != 0 || ferror(writer->file) || (writer->temporary && fsync(fileno(writer->file)) != 0)) {
-        errno = errno ? errno : EIO;
+        errno = writer->reason ? writer->reason : errno ? errno : EIO;
         rc = sp_fs_error("write", writer->path);
     }
     if (fclose(writer->file) != 0 && rc == 0)

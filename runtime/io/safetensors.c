@@ -7,7 +7,6 @@
 #include "runtime/base/mem.h"
 #include "runtime/io/foreign_priv.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -434,13 +433,6 @@ out:
     return rc;
 }
 
-static int write_bytes(struct sp_fs_writer *writer, const void *data, size_t length)
-{
-    if (length > 0 && fwrite(data, 1, length, writer->file) != length)
-        return sp_error(SP_EIO, "cannot write %s: %s", writer->path, strerror(errno));
-    return 0;
-}
-
 /* Writes the header into the open file, which is the writer's then; measures the tensors. */
 static int begin(struct sp_safetensors_writer *w, struct sp_fs_writer *file, struct sp_tensor_info *tensors,
                  size_t count, const char *const (*metadata)[2], size_t entries)
@@ -453,8 +445,8 @@ static int begin(struct sp_safetensors_writer *w, struct sp_fs_writer *file, str
     *file = (struct sp_fs_writer){ .file = NULL };
     SP_GO(make_header(&header, tensors, count, metadata, entries, w->writer.path));
     length = header.length;
-    SP_GO(write_bytes(&w->writer, &length, sizeof length));
-    SP_GO(write_bytes(&w->writer, header.data, header.length));
+    SP_GO(sp_fs_writer_put(&w->writer, &length, sizeof length));
+    SP_GO(sp_fs_writer_put(&w->writer, header.data, header.length));
     for (size_t i = 0; i < count; i++)
         w->missing += tensors[i].bytes;
 out:
@@ -501,7 +493,7 @@ int sp_safetensors_put(struct sp_safetensors_writer *writer, const void *data, s
     if (bytes > writer->missing)
         return sp_error(SP_EINVAL, "cannot write %s: more data than its header says", writer->writer.path);
     writer->missing -= bytes;
-    return write_bytes(&writer->writer, data, bytes);
+    return sp_fs_writer_put(&writer->writer, data, bytes);
 }
 
 int sp_safetensors_writer_commit(struct sp_safetensors_writer *writer)

@@ -159,8 +159,8 @@ static void store(const char *key, const void *binary, size_t size, const char *
     name_of(name, key, suffix);
     if (sp_private_writer_open(&writer, &folder, name) == 0) {
         header_of(header, key, binary, size);
-        fwrite(header, 1, HEADER_SIZE, writer.file); /* commit sees a short write */
-        fwrite(binary, 1, size, writer.file);
+        (void)sp_fs_writer_put(&writer, header, HEADER_SIZE); /* commit fails with it */
+        (void)sp_fs_writer_put(&writer, binary, size);
         if (sp_fs_writer_commit(&writer) < 0)
             tell_of_file(&folder);
     } else {

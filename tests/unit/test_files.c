@@ -640,6 +640,39 @@ static void test_lock(void **state)
     assert_false(sp_fs_exists(io_path("elsewhere")));
 }
 
+/* ---- a file that cannot grow ---- */
+
+/* The reason is that of the write that failed, not of the flush that comes after it and has nothing left to do. */
+static void test_full(void **state)
+{
+    enum { ROOM = 65536, SIZE = 3 * ROOM };
+    char *data = calloc(SIZE, 1);
+    const char *path = io_write_text("full", "as it was");
+    struct sp_fs_writer writer;
+    int pieces[2], rc;
+    char *text;
+
+    (void)state;
+    assert_non_null(data);
+    io_limit_files(ROOM);
+    rc = sp_fs_write(path, data, SIZE);
+    io_limit_files(0);
+    io_assert_error(rc, SP_EIO, "cannot write", path, strerror(EFBIG), NULL);
+    assert_ok(sp_fs_writer_open(&writer, path));
+    io_limit_files(ROOM);
+    pieces[0] = sp_fs_writer_put(&writer, data, SIZE);
+    pieces[1] = sp_fs_writer_put(&writer, "", 0); /* a caller that goes on all the same */
+    rc = sp_fs_writer_commit(&writer);
+    io_limit_files(0);
+    assert_int_equal(pieces[0], SP_EIO);
+    assert_int_equal(pieces[1], 0);
+    io_assert_error(rc, SP_EIO, "cannot write", path, strerror(EFBIG), NULL);
+    assert_ok(sp_fs_read(&text, NULL, path, 100));
+    assert_string_equal(text, "as it was");
+    free(text);
+    free(data);
+}
+
 /* ---- maps ---- */
 
 static void test_map_name(void **state)
@@ -669,6 +702,7 @@ int main(void)
         TEST(test_left),           TEST(test_left_aside),      TEST(test_not_left),
         TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
         TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_map_name),
+        TEST(test_full),
     };
 
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);
