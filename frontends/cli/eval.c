@@ -35,7 +35,9 @@ static int evaluate(struct sp_run *eval, struct sp_evaluation *out)
     SP_TRY(sp_adapter_check_base(eval->adapter, eval->checkpoint));
     SP_TRY(sp_run_load_data(eval, false, true));
     SP_TRY(sp_run_build(eval, false, 0, 0));
-    return sp_evaluate(out, eval);
+    SP_TRY(sp_evaluate(out, eval));
+    sp_evaluation_tell_guessing(out, eval);
+    return 0;
 }
 
 static int run(const struct sp_arguments *arguments)

@@ -2,12 +2,16 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define GUESSING 0.95 /* of the loss that guessing gives */
+#define CONSTANT 0.01 /* of the labels' spread */
 
 uint32_t sp_argmax(const float *logits, size_t count)
 {
@@ -114,6 +118,21 @@ int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_ru
     sp_class_counts_release(&s.counts);
     free(values);
     return rc;
+}
+
+void sp_evaluation_tell_guessing(const struct sp_evaluation *e, const struct sp_run *run)
+{
+    const struct sp_class_scores *c = &e->classes;
+    const struct sp_value_scores *v = &e->values;
+
+    if (run->task == SP_TASK_CLASSIFICATION && c->one && e->loss >= GUESSING * c->guess)
+        sp_log(SP_LOG_WARNING, "%s: all %zu rows are predicted as \"%s\" with a loss of %.4g, and guessing gives %.4g: the model does not "
+                               "tell the classes apart. A lower learning_rate or more steps may help", run->config->validation_file,
+               e->rows, run->labels.names[c->said], e->loss, c->guess);
+    if (run->task == SP_TASK_REGRESSION && v->variance > 0 && v->spread < CONSTANT && v->mse >= GUESSING * v->variance)
+        sp_log(SP_LOG_WARNING, "%s: all %zu rows are predicted as nearly one number with a mean squared error of %.4g, and guessing gives "
+                               "%.4g: the model does not tell the rows apart. A lower learning_rate or more steps may help",
+               run->config->validation_file, e->rows, v->mse, v->variance);
 }
 
 static int put(json_t *object, const char *prefix, const char *name, double value)

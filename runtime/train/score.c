@@ -35,7 +35,8 @@ void sp_score_classes(struct sp_class_scores *out, const struct sp_class_counts 
 {
     const double *hits = counts->hits, *named = counts->named, *held = counts->held, total = counts->rows;
     double f1 = 0, products = 0, named_squares = 0, held_squares = 0, scale;
-    size_t present = 0, classes = counts->classes;
+    size_t present = 0, classes = counts->classes, truths = 0, said = 0;
+    double guess = 0;
 
     for (size_t c = classes == 2 ? 1 : 0; c < classes; c++)
         if (classes == 2 || named[c] + held[c] > 0) {
@@ -46,13 +47,30 @@ void sp_score_classes(struct sp_class_scores *out, const struct sp_class_counts 
         products += named[c] * held[c];
         named_squares += named[c] * named[c];
         held_squares += held[c] * held[c];
+        truths += held[c] > 0;
+        said = named[c] > 0 ? c : said;
+        guess -= held[c] > 0 ? held[c] / total * log(held[c] / total) : 0;
     }
     scale = sqrt((total * total - named_squares) * (total * total - held_squares));
     *out = (struct sp_class_scores){
         .accuracy = counts->right / total,
         .f1 = present ? f1 / (double)present : 0,
         .matthews_correlation = scale > 0 ? (counts->right * total - products) / scale : 0,
+        .one = named[said] == total && truths > 1,
+        .said = (uint32_t)said,
+        .guess = guess,
     };
+}
+
+static double variance(const double *x, size_t n)
+{
+    double mean = 0, sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        mean += x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        sum += (x[i] - mean) * (x[i] - mean) / (double)n;
+    return sum;
 }
 
 static double correlation(const double *x, const double *y, size_t n)
@@ -116,6 +134,8 @@ int sp_score_values(struct sp_value_scores *out, const float *predicted, const f
         y[i] = (double)truth[i];
         out->mse += (x[i] - y[i]) * (x[i] - y[i]) / (double)n;
     }
+    out->variance = variance(y, n);
+    out->spread = out->variance > 0 ? sqrt(variance(x, n) / out->variance) : 0;
     out->pearson = correlation(x, y, n);
     SP_GO(ranks(work + 2 * n, x, n));
     SP_GO(ranks(work + 3 * n, y, n));

@@ -35,6 +35,7 @@ struct loop {
     size_t micro_batches;    /* run so far: the step number of dropout */
     struct sp_plan_pass pass; /* of the last of them */
     struct sp_loss_watch watch;
+    double first_loss;       /* of the first micro-batch, before any update */
     struct sp_staging adapter; /* on its way into output_dir */
     bool saved;              /* the adapter is this run's */
     bool whole;              /* a step was taken, and none is at work: what was trained could be saved */
@@ -216,6 +217,8 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
         SP_TRY(sp_plan_backward(run->plan, &l->pass));
         SP_TRY(sp_plan_loss(run->plan, &one));
         *loss += one * share;
+        if (step == 1 && from == 0)
+            l->first_loss = one;
         *tokens += run->batch.tokens;
         if (!isfinite(one))
             return loss_not_finite(l, step, "loss");
@@ -271,19 +274,52 @@ static double loss_floor(const struct sp_run *run)
     return 4 * squares;
 }
 
-static void watch_loss(struct loop *l, size_t step, double loss)
+static void note_divergence(struct loop *l, size_t step)
 {
     const struct sp_loss_watch *w = &l->watch;
     struct sp_train_divergence *d = &l->result->divergence;
+
+    if (!sp_loss_watch_is_astray(w))
+        *d = (struct sp_train_divergence){ 0 };
+    else
+        *d = (struct sp_train_divergence){ d->step ? d->step : step, w->last, w->start };
+}
+
+static void watch_loss(struct loop *l, size_t step, double loss)
+{
+    const struct sp_loss_watch *w = &l->watch;
 
     if (sp_loss_watch_add(&l->watch, loss))
         sp_log(SP_LOG_WARNING, "step %zu: the loss is far above its start and stays there: %.4g over the last %zu steps, %.4g at the "
                                "start. learning_rate: %g may be too high; try a tenth of it", step, w->last,
                SP_LOSS_WATCH_WINDOWS * w->window, w->start, l->run->config->learning_rate);
-    if (!sp_loss_watch_is_astray(w))
-        *d = (struct sp_train_divergence){ 0 };
-    else
-        *d = (struct sp_train_divergence){ d->step ? d->step : step, w->last, w->start };
+    note_divergence(l, step);
+}
+
+static void tell_end(struct loop *l, bool astray)
+{
+    if (astray)
+        sp_log(SP_LOG_WARNING, "step %zu: the loss ended far above its start: about %.4g, and %.4g at the start. learning_rate: %g may be "
+                               "too high; try a tenth of it", l->result->steps, l->watch.last, l->watch.start, l->run->config->learning_rate);
+    note_divergence(l, l->result->steps);
+}
+
+/* `last`: the loss of the last batch after the last update. The first batch is tried again as it was, its dropout the same. */
+static int watch_end(struct loop *l, double last)
+{
+    const struct sp_config *c = l->run->config;
+    size_t batch = (size_t)c->per_device_train_batch_size, count = l->run->train.count;
+    double first;
+
+    sp_data_order(l->order, count, (uint64_t)c->seed, 0, c->shuffle);
+    SP_TRY(sp_run_set_batch(l->run, &l->run->train, l->order, 0, count < batch ? count : batch));
+    l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1 };
+    SP_TRY(sp_plan_forward(l->run->plan, &l->pass));
+    SP_TRY(sp_plan_loss(l->run->plan, &first));
+    if (!isfinite(first))
+        return loss_not_finite(l, l->result->steps, "loss after the update");
+    tell_end(l, sp_loss_watch_end(&l->watch, l->first_loss, first, last));
+    return 0;
 }
 
 static int train_step(struct loop *l, size_t step)
@@ -396,7 +432,7 @@ static int check_end(struct loop *l)
         return 0;
     SP_TRY(sp_plan_forward(l->run->plan, &l->pass));
     SP_TRY(sp_plan_loss(l->run->plan, &loss));
-    return isfinite(loss) ? 0 : loss_not_finite(l, l->result->steps, "loss after the update");
+    return isfinite(loss) ? watch_end(l, loss) : loss_not_finite(l, l->result->steps, "loss after the update");
 }
 
 /* The adapter, the evaluation that counts, and the rows' predictions. `failed`: why the steps ended before their time, or 0. The
@@ -414,6 +450,10 @@ static int end(struct loop *l, int failed)
     if (rc == 0 && evaluates) {
         sp_log(SP_LOG_INFO, "step %zu: what was trained is in %s until it is evaluated", l->result->steps, l->adapter.path);
         rc = evaluate(l, l->result->steps, &l->result->after, predictions);
+    }
+    if (rc == 0 && evaluates) {
+        tell_end(l, sp_loss_watch_held_out(&l->watch, l->result->before.loss, l->result->after.loss));
+        sp_evaluation_tell_guessing(&l->result->after, l->run);
     }
     if (rc == SP_ENUMERIC)
         goto out;

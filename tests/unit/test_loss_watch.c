@@ -68,7 +68,7 @@ static void test_explosions(void **state)
     assert_int_equal(watch(&w, log(6), 200, wanders), 60);
     assert_int_equal(watch(&w, GUESS, 20, at_once), 12); /* windows of two steps */
     assert_int_equal(watch(&w, GUESS, 6, at_once), 6);
-    assert_int_equal(watch(&w, GUESS, 5, at_once), 0); /* too short to say */
+    assert_int_equal(watch(&w, GUESS, 5, at_once), 0); /* too short to say before the end */
 }
 
 /* Rows one by one, mostly known, some very wrong. */
@@ -126,12 +126,56 @@ static void test_recovery(void **state)
     assert_false(sp_loss_watch_is_astray(&w));
 }
 
+static double comes_back(size_t step)
+{
+    return step == 2 ? 1200 : step == 3 ? 460 : 0.6;
+}
+
+static double late(size_t step)
+{
+    return step < 1960 ? 0.5 : 9;
+}
+
+/* What the rows of the first batch and of the last give at the end decides where windows are too few. */
+static void test_end(void **state)
+{
+    struct sp_loss_watch w;
+
+    (void)state;
+    for (size_t total = 1; total <= 5; total++) {
+        watch(&w, GUESS, total, at_once);
+        assert_false(sp_loss_watch_is_astray(&w));
+        assert_true(sp_loss_watch_end(&w, 0.7, 30, 20));
+        assert_true(sp_loss_watch_is_astray(&w));
+        assert_true(w.start == 0.7 && w.last >= 20 && w.last < 50);
+        watch(&w, GUESS, total, at_once);
+        assert_int_equal(sp_loss_watch_end(&w, 0.7, 0, 20), total >= 2); /* the first rows are of the class that is said to all */
+        watch(&w, GUESS, total, hard_rows);
+        assert_false(sp_loss_watch_end(&w, 0.002, 0.01, 6.9));
+    }
+    watch(&w, GUESS, 5, comes_back);
+    assert_false(sp_loss_watch_end(&w, 0.7, 0.5, 0.4));
+    watch(&w, GUESS, 2000, late);
+    assert_false(sp_loss_watch_is_astray(&w));
+    assert_true(sp_loss_watch_end(&w, 0.7, 8, 5)); /* in the last windows of a long run */
+    watch(&w, GUESS, 3, guessing);
+    assert_false(sp_loss_watch_end(&w, 0.7, 1.3, 9));   /* not the first rows: those at the end were hard */
+    assert_false(sp_loss_watch_end(&w, 0.7, 9, 1.3));   /* nor the other way round */
+    assert_false(sp_loss_watch_end(&w, 5, 9, 9));       /* they were from the beginning */
+    assert_false(sp_loss_watch_end(&w, 0.01, 1.3, 1.3)); /* a model that knew them has come to guess: no explosion */
+    assert_false(sp_loss_watch_is_astray(&w));
+    watch(&w, GUESS, 200, at_once);
+    assert_false(sp_loss_watch_end(&w, 0.7, 30, 20)); /* told already */
+    assert_true(sp_loss_watch_is_astray(&w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_explosions),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_end),
     };
 
     return cmocka_run_group_tests_name("loss watch", tests, NULL, NULL);

@@ -56,6 +56,13 @@ static void test_one_sided(void **state)
     assert_near(s.accuracy, 0.5, NEAR);
     assert_near(s.f1, 0, NEAR);
     assert_near(s.matthews_correlation, 0, NEAR);
+    assert_true(s.one && s.said == 0);
+    assert_near(s.guess, log(2), NEAR);
+    s = classes("2222", "0021", 3);
+    assert_true(s.one && s.said == 2);
+    assert_near(s.guess, 1.5 * log(2), NEAR); /* a half and two quarters */
+    assert_false(classes("0001", "0101", 2).one);
+    assert_false(classes("000", "000", 2).one); /* as they are */
     s = classes("0", "0", 2);
     assert_near(s.accuracy, 1, NEAR);
     assert_near(s.f1, 0, NEAR);
@@ -123,12 +130,16 @@ static void test_constant_side(void **state)
     assert_near(s.pearson, 0, 0);
     assert_near(s.spearman, 0, 0);
     assert_near(s.mse, 2.0 / 3, NEAR);
+    assert_near(s.variance, 2.0 / 3, NEAR);
+    assert_near(s.spread, 0, 0);
     assert_int_equal(sp_score_values(&s, z, y, 3), 0);
     assert_near(s.pearson, -1, NEAR);
+    assert_near(s.spread, 1, NEAR);
     assert_near(s.spearman, -1, NEAR);
     assert_int_equal(sp_score_values(&s, y, y, 1), 0);
     assert_near(s.pearson, 0, 0);
     assert_near(s.mse, 0, 0);
+    assert_near(s.spread, 0, 0);
 }
 
 int main(void)
