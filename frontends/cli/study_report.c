@@ -306,8 +306,7 @@ static int save(const struct sp_study *study, const struct sp_buf *const texts[3
         free(path);
         path = file_path(study, i);
         SP_GO(path ? sp_fs_writer_open(&writers[i], path) : SP_ENOMEM);
-        SP_GO(sp_fs_writer_put(&writers[i], texts[i]->data, texts[i]->length));
-        if (fflush(writers[i].file) != 0)
+        if (fwrite(texts[i]->data, 1, texts[i]->length, writers[i].file) != texts[i]->length || fflush(writers[i].file) != 0)
             SP_GO(sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno)));
     }
     for (size_t i = 0; i < 3; i++)
