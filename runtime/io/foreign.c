@@ -76,19 +76,22 @@ static int converted(const char *dir, const char *class, const char *file, const
                     whose, whose, class, class, argument, pooler);
 }
 
+static bool has_ends(const char *name, const char *beginning, const char *ending)
+{
+    size_t length = strlen(name), end = strlen(ending);
+
+    return length > end && strncmp(name, beginning, strlen(beginning)) == 0 && strcmp(name + length - end, ending) == 0;
+}
+
 /* A name in the folder with this beginning and ending, or `otherwise` for one that is not plain; NULL where there is none. */
 static char *find_name(const char *dir, const char *beginning, const char *ending, const char *otherwise)
 {
     DIR *folder = opendir(dir);
     char *found = NULL;
 
-    for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;) {
-        size_t length = strlen(entry->d_name), end = strlen(ending);
-
-        if (length > end && strncmp(entry->d_name, beginning, strlen(beginning)) == 0 &&
-            strcmp(entry->d_name + length - end, ending) == 0)
+    for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;)
+        if (has_ends(entry->d_name, beginning, ending))
             found = sp_strdup(is_plain(entry->d_name, NAME_CHARACTERS ".-") ? entry->d_name : otherwise);
-    }
     if (folder)
         closedir(folder);
     return found;
@@ -115,18 +118,35 @@ static int check_fetched(const char *dir, const char *name)
     return rc;
 }
 
+/* The same of all files with this beginning and ending. */
+static int check_all_fetched(const char *dir, const char *beginning, const char *ending)
+{
+    DIR *folder = opendir(dir);
+    int rc = 0;
+
+    for (const struct dirent *entry; folder && rc == 0 && (entry = readdir(folder)) != NULL;)
+        if (has_ends(entry->d_name, beginning, ending))
+            rc = check_fetched(dir, entry->d_name);
+    if (folder)
+        closedir(folder);
+    return rc;
+}
+
 /* Shards without the index that says which tensor lies in which. */
 static int shards(const char *dir)
 {
     char *ours = find_name(dir, "model-", ".safetensors", "model-00001-of-0000N.safetensors");
     char *pickle = find_name(dir, "pytorch_model-", ".bin", "pytorch_model-00001-of-0000N.bin");
-    int rc = 0;
+    int rc = check_all_fetched(dir, "model-", ".safetensors");
 
+    if (rc < 0)
+        sp_error_context(rc, "%s holds shards of a model without model.safetensors.index.json, which says what lies in which and is to be "
+                         "fetched, too", dir);
+    SP_GO(rc);
     if (ours)
         SP_GO(sp_error(SP_ENOTFOUND, "%s holds shards of a model, such as %s, without model.safetensors.index.json, which says what lies "
                        "in which: fetch that file and all shards", dir, ours));
-    if (pickle)
-        SP_GO(check_fetched(dir, pickle));
+    SP_GO(check_all_fetched(dir, "pytorch_model-", ".bin"));
     if (pickle) /* from_pretrained needs the index, which is not there */
         rc = pytorch(dir, NULL, pickle);
 out:
@@ -143,10 +163,12 @@ static int tensorflow(const char *dir, const json_t *config, const char *class)
     int rc = 0;
 
     if (file && (config || original)) {
+        SP_GO(check_all_fetched(dir, "", ".ckpt.index"));
         snprintf(argument, sizeof argument, "DIR + '/%s', from_tf=True, config=DIR + '/%s'", file,
                  original ? "bert_config.json" : "config.json");
         rc = converted(dir, original ? "BertForPreTraining" : class, file, "TensorFlow", argument);
     }
+out:
     free(file);
     return rc;
 }
