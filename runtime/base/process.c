@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #define NAME_ROOM 180 /* bytes of a name that are kept before the mark: the whole stays below 255 */
 #define MARK "%ld-%llu-%08lx" /* PID, start, host */
 #define FOREIGN_SECONDS (24 * 60 * 60)
+#define ATTEMPTS 1000 /* names that an earlier version tried */
 
 /* When the process began, in ticks since the machine did: with it a process is not taken for a later one of the same number. 0 where
  * it is not known. */
@@ -130,6 +132,63 @@ static bool parse(struct maker *maker, const char *name)
     return strcmp(at, again) == 0;
 }
 
+/* What mkstemp makes of XXXXXX, and hardly a person: six letters and digits in disorder. */
+static bool is_random(const char *text)
+{
+    int changes = 0;
+
+    for (int i = 0; i < 6; i++) {
+        if (!isalnum((unsigned char)text[i]))
+            return false;
+        changes += i > 0 && (!isdigit((unsigned char)text[i]) != !isdigit((unsigned char)text[i - 1]) ||
+                             !isupper((unsigned char)text[i]) != !isupper((unsigned char)text[i - 1]));
+    }
+    return text[6] == '\0' && changes >= 3;
+}
+
+/* Whether all names in the folder begin as `base` and a point do. */
+static bool has_only(int at, const char *name, const char *base)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    size_t length = strlen(base);
+    bool only = folder != NULL;
+
+    for (struct dirent *entry; only && (entry = readdir(folder));)
+        only = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+               (strncmp(entry->d_name, base, length) == 0 && entry->d_name[length] == '.');
+    if (folder)
+        closedir(folder);
+    else if (fd >= 0)
+        close(fd);
+    return only;
+}
+
+/*
+ * Earlier versions' names say less: BASE.tmp-PID-N of a folder, BASE.XXXXXX of a file. So more must speak for their being ours: no
+ * process has the number, and a folder for `adapter` holds nothing but adapter.json and adapter.safetensors; a file has mkstemp's
+ * letters and is a day old.
+ */
+static bool is_of_earlier(int at, const char *name, const char *base, const struct stat *st)
+{
+    const char *point = base ? name + strlen(base) : strrchr(name, '.');
+    char again[64], *end;
+    long pid, attempt;
+
+    if (!point || point == name || (base && strncmp(name, base, strlen(base)) != 0) || *point != '.')
+        return false;
+    if (S_ISREG(st->st_mode))
+        return is_random(point + 1) && time(NULL) - st->st_mtime > FOREIGN_SECONDS;
+    if (!base || strncmp(point, ".tmp-", strlen(".tmp-")) != 0)
+        return false;
+    pid = strtol(point + strlen(".tmp-"), &end, 10);
+    attempt = strtol(*end ? end + 1 : end, NULL, 10);
+    if (pid <= 0 || attempt < 0 || attempt >= ATTEMPTS)
+        return false;
+    snprintf(again, sizeof again, ".tmp-%ld-%ld", pid, attempt);
+    return strcmp(point, again) == 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH && has_only(at, name, base);
+}
+
 static bool is_gone(const struct maker *maker, const struct stat *st)
 {
     unsigned long long start;
@@ -188,13 +247,19 @@ void sp_process_clear(const char *folder, const char *base)
     size_t length = base ? strnlen(base, NAME_ROOM) : 0;
 
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *name = entry->d_name;
         struct maker maker;
         struct stat st;
 
-        if (parse(&maker, entry->d_name) && (!base || (maker.base == length && memcmp(entry->d_name, base, length) == 0)) &&
-            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid() &&
-            (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && is_gone(&maker, &st))
-            clear(dirfd(dir), entry->d_name, &maker, base);
+        if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid != geteuid() ||
+            (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+            continue;
+        if (!parse(&maker, name)) {
+            if (is_of_earlier(dirfd(dir), name, base, &st))
+                remove_entry(dirfd(dir), name, NULL);
+        } else if ((!base || (maker.base == length && memcmp(name, base, length) == 0)) && is_gone(&maker, &st)) {
+            clear(dirfd(dir), name, &maker, base);
+        }
     }
     if (dir)
         closedir(dir);

@@ -28,7 +28,7 @@ char *sp_process_beside(const char *path, const char *purpose, int attempt);
 
 /* Removes what processes that are gone left in `folder` beside `base`, or, with NULL, for a folder that only the program writes in,
  * beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose processes
- * are not known here, what is a day old. What was only moved aside from `base` goes back where nothing came in its place, and a folder's
+ * are not known here, what is a day old. Of the names that earlier versions gave, those that can be nothing else. What was only moved aside from `base` goes back where nothing came in its place, and a folder's
  * files that the folder `base` lacks move there. Faults are no matter. */
 void sp_process_clear(const char *folder, const char *base);
 

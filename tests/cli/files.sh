@@ -82,6 +82,27 @@ test_that "a killed one's leavings are cleared away" test ! -e "$folder/both/ada
 test_that "  what may be a living one's is not" test -d "$folder/both/adapter.tmp-99999999-2-00000001-0"
 rmdir "$folder/both/adapter.tmp-99999999-2-00000001-0"
 
+# ---- and under the names that earlier versions gave: a folder whose number no process has, a file of mkstemp's letters and a day's age
+sh -c : &
+gone_pid=$!
+wait $gone_pid
+mkdir "$folder/both/adapter.tmp-$gone_pid-0" "$folder/both/adapter.tmp-99999999-3" "$folder/both/adapter.tmp-$$-0" "$folder/both/adapter.tmp-99999998-0"
+: >"$folder/both/adapter.tmp-$gone_pid-0/adapter.safetensors.a1B2c3"
+: >"$folder/both/adapter.tmp-$$-0/adapter.json"
+: >"$folder/both/adapter.tmp-99999998-0/notes"
+: >"$folder/both/adapter.tmp-99999998-0/adapter.json"
+for name in result.json.hK3x9Q result.json.backup result.json.Backup result.json.250101 result.json.hK3x9Q1; do : >"$folder/both/$name"; done
+touch -d 2001-01-01 "$folder/both"/result.json.*
+: >"$folder/both/result.json.hK3x9R"
+train both
+test_that "an earlier version's leavings are cleared away" test "$status" = 0 -a ! -e "$folder/both/adapter.tmp-$gone_pid-0" -a \
+    ! -e "$folder/both/adapter.tmp-99999999-3" -a ! -e "$folder/both/result.json.hK3x9Q"
+test_that "  not a living process's, nor with something else in them" test -e "$folder/both/adapter.tmp-$$-0/adapter.json" -a \
+    -e "$folder/both/adapter.tmp-99999998-0/adapter.json"
+test_that '  nor files that are new, or that a person may have named so' test \
+    "$(find "$folder/both" -name 'result.json.*' | sed 's/.*json.//' | LC_ALL=C sort | tr '\n' ' ')" = '250101 Backup backup hK3x9Q1 hK3x9R '
+rm -r "$folder/both"/adapter.tmp-* "$folder/both"/result.json.*
+
 # ---- a user's own files of such names stay, byte for byte, where they are: in the folder of a run, the working folder, beside a file
 # theirs: lists what is in $folder/mine, but for what a run leaves there
 theirs() { (cd "$folder/mine" && find . -name '*-[0-9]*' | LC_ALL=C sort && find . -name '*-[0-9]*' -type f -exec cat {} +); }

@@ -322,10 +322,17 @@ static void test_left(void **state)
     path = sp_asprintf("adapter.tmp-%s-3", mark);
     io_write_text(path, "");
     assert_int_equal(io_entries(io_path("")), 6);
+    io_write_text("0f.program.Zq8wE1", ""); /* an earlier version's, in a folder that only the program writes in */
+    io_write_text("0f.program.backup", "");
+    make_old("0f.program.Zq8wE1");
+    make_old("0f.program.backup");
     sp_process_clear(io_path(""), "f.json");
-    assert_int_equal(io_entries(io_path("")), 6);
+    assert_int_equal(io_entries(io_path("")), 8);
     sp_process_clear(io_path(""), "adapter");
-    assert_int_equal(io_entries(io_path("")), 3);
+    assert_int_equal(io_entries(io_path("")), 5);
+    sp_process_clear(io_path(""), NULL);
+    assert_int_equal(io_entries(io_path("")), 4);
+    assert_false(sp_fs_exists(io_path("0f.program.Zq8wE1")));
     assert_true(sp_fs_exists(io_path(path)));
     free(path);
 }
