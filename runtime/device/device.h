@@ -62,6 +62,10 @@ const struct sp_device_info *sp_device_info(const struct sp_device *device);
 /* Waits for every command; reports what failed since the last wait. */
 int sp_device_finish(struct sp_device *device);
 
+/* The self-test is at work: what it allocates for itself does not count in the peak, and a driver's error gives no advice about the size of
+ * the work, which is not at fault. */
+void sp_device_set_testing(struct sp_device *device, bool testing);
+
 /* Device memory: bytes of all buffers now and at most so far (views are not counted). */
 size_t sp_device_memory(const struct sp_device *device);
 size_t sp_device_peak_memory(const struct sp_device *device);

@@ -79,6 +79,6 @@ int sp_driver_leave(cl_int status)
                     device->info.name, (int)strcspn(call->call, "("), call->call,
                     call->activity ? " while " : "", call->activity ? call->activity : "",
                     call->subject ? " " : "", call->subject ? call->subject : "",
-                    sp_driver_status_name(status), (int)status, advice(status),
+                    sp_driver_status_name(status), (int)status, device->testing ? "" : advice(status),
                     device->notice[0] ? "; the driver said: " : "", device->notice);
 }

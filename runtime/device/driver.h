@@ -26,7 +26,7 @@ struct sp_device {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
-    bool recording;
+    bool recording, testing;
     size_t memory, peak_memory;
     struct sp_profile *profile; /* NULL while profiling is off */
     void *attachment;           /* the kernel layer's table (program.h) */

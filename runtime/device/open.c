@@ -129,6 +129,11 @@ size_t sp_device_peak_memory(const struct sp_device *device)
     return device->peak_memory;
 }
 
+void sp_device_set_testing(struct sp_device *device, bool testing)
+{
+    device->testing = testing;
+}
+
 void sp_device_set_recording(struct sp_device *device, bool recording)
 {
     device->recording = recording;

@@ -70,22 +70,27 @@ static void header_of(char header[HEADER_SIZE + 1], const char *key, const void 
     snprintf(header, HEADER_SIZE + 1, "%-*s", HEADER_SIZE, text);
 }
 
-/* The message at hand is why the cache is of no use, or of less. */
-static void tell(void)
+static bool is_verdict(const char *suffix)
 {
-    sp_log_once(SP_LOG_WARNING, "compiled programs are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
-                sp_error_message());
+    return strcmp(suffix, VERDICT) == 0;
+}
+
+/* The message at hand is why the cache is of no use, or of less. */
+static void tell(const char *suffix)
+{
+    sp_log_once(SP_LOG_WARNING, "%s are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
+                is_verdict(suffix) ? "verdicts of the self-test" : "compiled programs", sp_error_message());
 }
 
 /* A file cannot be written: once for the folder, as each file has a message of its own. */
-static void tell_of_file(const struct sp_private *folder)
+static void tell_of_file(const struct sp_private *folder, const char *suffix)
 {
     static char told[4096];
 
     if (strcmp(told, folder->path) == 0)
         return;
     snprintf(told, sizeof told, "%s", folder->path);
-    tell();
+    tell(suffix);
 }
 
 /* The folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
@@ -95,7 +100,7 @@ static bool open_folder(struct sp_private *out, bool make)
     int rc = path ? sp_private_open(out, path, make) : SP_ENOTFOUND;
 
     if (rc < 0 && rc != SP_ENOTFOUND)
-        tell();
+        tell(SUFFIX);
     if (rc < 0 && path)
         sp_private_close(out);
     free(path);
@@ -108,14 +113,16 @@ static void name_of(char name[FILE_NAME], const char *key, const char *suffix)
 }
 
 /* Reads an entry and holds it against its header. */
-static bool read_entry(char **data, size_t *length, const struct sp_private *folder, const char *name, const char *key)
+static bool read_entry(char **data, size_t *length, const struct sp_private *folder, const char *name, const char *key,
+                       const char *suffix)
 {
     char header[HEADER_SIZE + 1];
     int rc = sp_private_read(data, length, folder, name, FILE_MAX);
 
     if (rc < 0) {
         if (rc == SP_EINVAL)
-            sp_log_once(SP_LOG_WARNING, "a compiled program is not used: %s", sp_error_message());
+            sp_log_once(SP_LOG_WARNING, "a %s is not used: %s", is_verdict(suffix) ? "verdict of the self-test" : "compiled program",
+                        sp_error_message());
         return false;
     }
     if (*length > HEADER_SIZE) {
@@ -137,7 +144,7 @@ static bool load(void **out, size_t *size, const char *key, const char *suffix)
     if (!open_folder(&folder, false))
         return false;
     name_of(name, key, suffix);
-    hit = read_entry(&data, &length, &folder, name, key);
+    hit = read_entry(&data, &length, &folder, name, key, suffix);
     if (hit) {
         utimensat(folder.fd, name, NULL, AT_SYMLINK_NOFOLLOW); /* used now: the last to be pruned */
         *size = length - HEADER_SIZE;
@@ -162,9 +169,9 @@ static void store(const char *key, const void *binary, size_t size, const char *
         (void)sp_fs_writer_put(&writer, header, HEADER_SIZE); /* commit fails with it */
         (void)sp_fs_writer_put(&writer, binary, size);
         if (sp_fs_writer_commit(&writer) < 0)
-            tell_of_file(&folder);
+            tell_of_file(&folder, suffix);
     } else {
-        tell_of_file(&folder);
+        tell_of_file(&folder, suffix);
     }
     sp_private_close(&folder);
 }

@@ -3,7 +3,6 @@
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
-#include "runtime/base/mem.h"
 #include "runtime/kernel/cache.h"
 
 #include <stdio.h>
@@ -69,16 +68,14 @@ static int failed(int rc, struct sp_device *device, const struct sp_table *table
 {
     const struct sp_device_info *info = sp_device_info(device);
     const char *defines = table->programs[entry->program].defines;
-    char *reason;
+    bool wrong = rc == SP_ENUMERIC;
 
-    if (rc != SP_ENUMERIC)
+    if (!wrong && rc != SP_EDEVICE && rc != SP_ELIMIT && rc != SP_EBUILD)
         return sp_error_context(rc, "checking kernel %s (%s%s)", entry->kernel, table->programs[entry->program].source, defines);
-    reason = sp_strdup(sp_error_message());
-    sp_error(rc, "%s (%s %s) computes wrong numbers: kernel %s (%s%s): %s. Update the driver or take another device with --device "
-                 "(speft-cl doctor checks them all)", info->name, info->platform, info->driver, entry->kernel,
-             table->programs[entry->program].source, defines, reason ? reason : "out of memory");
-    free(reason);
-    return rc;
+    return sp_error(rc, "%s (%s %s) %s: kernel %s (%s%s): %s. Update the driver or take another device with --device (speft-cl doctor "
+                    "checks them all)", info->name, info->platform, info->driver,
+                    wrong ? "computes wrong numbers" : "fails in the self-test", entry->kernel, table->programs[entry->program].source,
+                    defines, sp_error_message());
 }
 
 static int check(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
@@ -91,7 +88,9 @@ static int check(struct sp_device *device, struct sp_table *table, struct sp_fun
     for (struct sp_function_entry *e = table->first; e; e = e->next)
         e->ran = false;
     table->testing = true;
+    sp_device_set_testing(device, true);
     rc = entry->check.run(device, &entry->check);
+    sp_device_set_testing(device, false);
     table->testing = false;
     if (rc < 0)
         return failed(rc, device, table, entry);

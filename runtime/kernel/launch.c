@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/device/program.h"
+#include "runtime/kernel/cache.h"
 #include "runtime/kernel/check.h"
 #include "runtime/kernel/table.h"
 
@@ -106,34 +107,28 @@ static int set_argument(struct sp_function *function, const struct sp_launch *la
     return rc < 0 ? sp_error_context(rc, "kernel %s, argument %u", launch->kernel->name, index) : 0;
 }
 
-/* The launch's entry in the device's table, and whether it is to run now: in recording mode it is only noted. */
-static int find(struct sp_function_entry **out, struct sp_device *device, const struct sp_launch *launch, bool foreign)
+/* The launch's entry in the device's table. */
+static int find(struct sp_function_entry **out, struct sp_table **table, struct sp_device *device, const struct sp_launch *launch)
 {
-    struct sp_table *table = sp_table_of(device);
-
+    *table = sp_table_of(device);
     if (launch->overflow)
         return sp_error(SP_ELIMIT, "kernel %s: too many arguments or defines",
                         launch->kernel->name);
-    if (!table)
-        return SP_ENOMEM;
-    SP_TRY(sp_table_entry(out, table, launch));
-    table->programs[(*out)->program].foreign = foreign;
-    if (sp_device_recording(device))
-        return 0;
-    if (!foreign)
-        SP_TRY(sp_table_function(device, table, *out));
-    return sp_check_before_use(device, table, *out);
+    return *table ? sp_table_entry(out, *table, launch) : SP_ENOMEM;
 }
 
 int sp_launch_run(struct sp_device *device, struct sp_launch *launch)
 {
     struct sp_function_entry *entry;
     struct sp_function *function;
+    struct sp_table *table;
 
     SP_TRY(complete_geometry(launch, sp_device_info(device)));
-    SP_TRY(find(&entry, device, launch, false));
-    if (sp_device_recording(device))
+    SP_TRY(find(&entry, &table, device, launch));
+    if (sp_device_recording(device)) /* it is only noted */
         return 0;
+    SP_TRY(sp_table_function(device, table, entry));
+    SP_TRY(sp_check_before_use(device, table, entry));
     function = entry->function;
     for (unsigned i = 0; i < launch->arguments; i++)
         SP_TRY(set_argument(function, launch, i));
@@ -141,9 +136,22 @@ int sp_launch_run(struct sp_device *device, struct sp_launch *launch)
                            launch->label ? launch->label : launch->kernel->name);
 }
 
-int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch)
+int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch, const char *version)
 {
     struct sp_function_entry *entry;
+    struct sp_program_entry *program;
+    struct sp_table *table;
 
-    return find(&entry, device, launch, true);
+    SP_TRY(find(&entry, &table, device, launch));
+    program = &table->programs[entry->program];
+    program->foreign = true;
+    if (version && !program->sum[0]) {
+        struct sp_hash hash;
+
+        sp_cache_key(program->key, sp_device_info(device), launch->defines, launch->kernel->source);
+        sp_hash_init(&hash);
+        sp_hash_update_string(&hash, version);
+        sp_hash_final(&hash, program->sum);
+    }
+    return sp_device_recording(device) ? 0 : sp_check_before_use(device, table, entry);
 }

@@ -69,8 +69,9 @@ void sp_launch_float(struct sp_launch *launch, float value);
 int sp_launch_run(struct sp_device *device, struct sp_launch *launch);
 
 /* For a library's kernels, which it builds and launches by itself: `kernel` and the defines are but a name, under which the check runs as
- * for any other. Called before the library is; in recording mode the library is not called. */
-int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch);
+ * for any other. Called before the library is; in recording mode the library is not called. `version` tells the library's code from any
+ * other, for the verdict to be kept; with NULL it is found anew in each process. */
+int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch, const char *version);
 
 /* Whether kernels are checked: off for a device that was just opened. */
 int sp_kernel_set_checking(struct sp_device *device, bool on);

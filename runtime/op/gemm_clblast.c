@@ -2,9 +2,11 @@
 #include "runtime/op/gemm_priv.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/hash.h"
 #include "runtime/device/native.h"
 
 #include <clblast_c.h>
+#include <dlfcn.h>
 
 static const struct sp_kernel gemm_epilogue = { "gemm_epilogue", "blas/gemm_epilogue.cl" };
 static const struct sp_kernel sgemm = { "CLBlastSgemm", "CLBlast" };
@@ -29,6 +31,17 @@ int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
     return sp_launch_run(device, &launch);
 }
 
+/* A hash of the library that is loaded; NULL where it cannot be found. */
+static const char *version(void)
+{
+    static char hash[SP_HASH_HEX];
+    Dl_info library;
+
+    if (!hash[0] && (!dladdr(dlsym(RTLD_DEFAULT, "CLBlastSgemm"), &library) || sp_hash_file(hash, library.dli_fname) < 0))
+        hash[0] = '\0';
+    return hash[0] ? hash : NULL;
+}
+
 static int note(struct sp_device *device, const struct sp_gemm *gemm, int tokens)
 {
     struct sp_launch launch = { .kernel = &sgemm };
@@ -40,7 +53,7 @@ static int note(struct sp_device *device, const struct sp_gemm *gemm, int tokens
     sp_launch_define(&launch, "ACCUMULATE", gemm->accumulate);
     launch.check = sp_gemm_check(&sp_op_gemm_clblast, &(struct sp_gemm){ .kind = gemm->kind, .m = gemm->m, .n = gemm->n, .k = gemm->k,
                                      .accumulate = gemm->accumulate }, tokens);
-    return sp_launch_foreign(device, &launch);
+    return sp_launch_foreign(device, &launch, version());
 }
 
 /* The product's check, and in recording, where it is of the most tokens, that of small ones. */

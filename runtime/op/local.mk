@@ -25,6 +25,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/sddmm.c runtime/op/sddmm.h \
 	runtime/op/sm3.c runtime/op/sm3.h \
 	runtime/op/sparse.c runtime/op/sparse.h \
+	runtime/op/transfer.c runtime/op/transfer.h \
 	runtime/op/transpose.c runtime/op/transpose.h \
 	runtime/op/tuned.c runtime/op/tuned.h runtime/op/tuned.def \
 	runtime/op/wgrad.h

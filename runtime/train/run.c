@@ -5,6 +5,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/op/op.h"
+#include "runtime/op/transfer.h"
 #include "runtime/train/data.h"
 #include "runtime/train/head.h"
 #include "runtime/train/load.h"
@@ -87,6 +88,7 @@ int sp_run_open(struct sp_run *run)
     SP_TRY(open_model(run));
     SP_TRY(sp_device_open(&run->device, run->config->device));
     SP_TRY(sp_kernel_set_checking(run->device, true));
+    SP_TRY(sp_transfer_check(run->device));
     sp_log(SP_LOG_INFO, "device: %s (%s)", sp_device_info(run->device)->name, sp_device_info(run->device)->platform);
     return 0;
 }

@@ -44,6 +44,18 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     test_that 'in that op alone' [ "$(grep -c '^   WRONG' "$folder/out")" = "$(grep -c '^   WRONG   layernorm' "$folder/out")" ]
     test_that 'all else is measured all the same' has 1 ' GFLOPS (' ' GB/s ('
 
+    FAKE_CL_MODE=skip FAKE_CL_KERNEL=clEnqueueFillBuffer
+    run doctor
+    test_that 'a fill that fills nothing' has 1 'WRONG   transfer, case fill 3: ' 'kernels: clEnqueueFillBuffer'
+    FAKE_CL_KERNEL=clEnqueueCopyBuffer
+    run doctor
+    test_that 'a copy that copies nothing' has 1 'WRONG   transfer, case copy 3: ' 'kernels: clEnqueueCopyBuffer'
+    for name in clEnqueueReadBuffer clEnqueueWriteBuffer; do
+        FAKE_CL_KERNEL=$name
+        run doctor
+        test_that "a driver whose $name does nothing" has 1 'WRONG   transfer, case write 3: ' 'do not use it'
+    done
+
     FAKE_CL_MODE=crash FAKE_CL_KERNEL=add
     run doctor --all
     test_that 'a driver that crashes: with which case' has 1 'WRONG   add, 1: the driver crashed' 'WRONG   add, 17: the driver crashed' \
@@ -67,6 +79,10 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     run train "$folder/config.yaml"
     test_that 'training stops on it' stops 'computes wrong numbers: kernel sddmm ('
     test_that 'before its first step, with nothing saved' untouched
+    FAKE_CL_MODE=fail
+    run train "$folder/config.yaml"
+    test_that 'and on one that reports an error' stops ') fails in the self-test: kernel sddmm ('
+    test_that 'whose words are not of the batch' [ -z "$(grep batch "$folder/err")" ]
     FAKE_CL_MODE=
     run train "$folder/config.yaml"
     test_that 'and goes on once it is right' [ -e "$folder/run/adapter/adapter.json" ]

@@ -5,7 +5,9 @@
 #include "tests/unit/device_support.h"
 
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/driver.h"
 #include "runtime/kernel/launch.h"
 
 #include <dirent.h>
@@ -18,7 +20,8 @@ static char folder[] = "/tmp/speft-test-check.XXXXXX";
 static const struct sp_kernel add = { "add", "act/add.cl" };
 static const struct sp_kernel foreign = { "TheirProduct", "a library" };
 
-static int calls; /* of cases */
+static int calls;                   /* of cases */
+static const char *library_version; /* of the foreign kernel's */
 
 /* x = x + x with so many elements to a work-item, which is a kernel of its own. */
 static int launch_add(struct sp_device *device, struct sp_buffer *x, long chunk, const struct sp_launch_check *check)
@@ -37,7 +40,7 @@ static int call_foreign(struct sp_device *device, const struct sp_launch_check *
 {
     struct sp_launch launch = { .kernel = &foreign, .check = *check };
 
-    return sp_launch_foreign(device, &launch);
+    return sp_launch_foreign(device, &launch, library_version);
 }
 
 /* Cases: size[0] is the chunk of the kernel that they check. */
@@ -179,6 +182,33 @@ static void test_verdicts(void **state)
     assert_int_equal(calls, 3);
 }
 
+static char said[1024];
+
+static void listen(enum sp_log_level level, const char *text, void *user)
+{
+    (void)level, (void)user;
+    snprintf(said, sizeof said, "%s", text);
+}
+
+/* A verdict behind a link is none, and is called what it is. */
+static void test_linked_verdict(void **state)
+{
+    struct sp_device *device = reopen(state);
+    char *command = sp_asprintf("cd '%s/programs' && name=$(echo *.checked) && mv $name verdict && ln -s verdict $name",
+                                getenv("SPEFT_CACHE_DIR"));
+    float x;
+
+    assert_ok(run(&x, device, 16, with(good, 16)));
+    assert_int_equal(system(command), 0);
+    free(command);
+    device = reopen(state);
+    sp_log_set_sink(listen, NULL);
+    assert_ok(run(&x, device, 16, with(good, 16)));
+    sp_log_set_sink(NULL, NULL);
+    assert_int_equal(calls, 2);
+    assert_int_equal(strncmp(said, "a verdict of the self-test is not used: ", 40), 0);
+}
+
 static void test_failure(void **state)
 {
     struct sp_device *device = reopen(state);
@@ -236,22 +266,61 @@ static void test_recorded(void **state)
     assert_int_equal(calls, 3);
 }
 
-/* A library's kernels have no binaries here: they are checked in each process. */
+/* A library's kernels have no binaries here: they are checked in each process, or once where the library's version is known. */
 static void test_foreign(void **state)
 {
-    for (int i = 1; i <= 2; i++) {
+    static const struct {
+        const char *version;
+        int calls; /* so far, in the end */
+    } steps[] = { { NULL, 1 }, { NULL, 2 }, { "1", 3 }, { "1", 3 }, { "2", 4 }, { NULL, 5 }, { "2", 5 } };
+    int before = 0;
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; before = steps[i++].calls) {
         struct sp_device *device = reopen(state);
         const struct sp_launch_check check = with(calls_foreign, 1);
 
+        library_version = steps[i].version;
         sp_device_set_recording(device, true);
         assert_ok(call_foreign(device, &check));
         sp_device_set_recording(device, false);
-        assert_int_equal(calls, i - 1);
+        assert_int_equal(calls, before);
         assert_ok(sp_kernel_build_recorded(device));
-        assert_int_equal(calls, i);
+        assert_int_equal(calls, steps[i].calls);
         assert_ok(call_foreign(device, &check));
-        assert_int_equal(calls, i);
+        assert_int_equal(calls, steps[i].calls);
     }
+}
+
+/* An error of OpenCL's is not wrong numbers, and no larger device would help. */
+static int fails(struct sp_device *device, const struct sp_launch_check *check)
+{
+    size_t peak = sp_device_peak_memory(device);
+    struct sp_buffer *buffer;
+
+    (void)check;
+    assert_ok(sp_buffer_create(&buffer, device, 1 << 20));
+    assert_true(sp_device_memory(device) > peak); /* the self-test's own is not counted */
+    assert_int_equal(sp_device_peak_memory(device), peak);
+    sp_buffer_free(buffer);
+    sp_driver_enter(device, "clEnqueueNDRangeKernel");
+    return sp_driver_leave(CL_OUT_OF_RESOURCES);
+}
+
+static void test_error(void **state)
+{
+    struct sp_device *device = reopen(state);
+    struct sp_buffer *buffer;
+    float x;
+
+    assert_error(run(&x, device, 16, with(fails, 16)), SP_EDEVICE, "fails in the self-test: kernel add (act/add.cl -DLANES=1 -DCHUNK=16): ");
+    assert_contains(sp_error_message(), "clEnqueueNDRangeKernel failed with CL_OUT_OF_RESOURCES (-5). Update the driver");
+    assert_contains(sp_error_message(), sp_device_info(device)->name);
+    assert_contains(sp_error_message(), sp_device_info(device)->platform);
+    assert_contains(sp_error_message(), sp_device_info(device)->driver);
+    assert_null(strstr(sp_error_message(), "batch"));
+    assert_ok(sp_buffer_create(&buffer, device, 1 << 20));
+    assert_true(sp_device_peak_memory(device) >= 1 << 20); /* the next one's is */
+    sp_buffer_free(buffer);
 }
 
 static int setup(void **state)
@@ -274,8 +343,8 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, fresh, close_device)
     const struct CMUnitTest tests[] = {
-        TEST(test_off),      TEST(test_once),     TEST(test_verdicts), TEST(test_failure),
-        TEST(test_coverage), TEST(test_recorded), TEST(test_foreign),
+        TEST(test_off),      TEST(test_once),     TEST(test_verdicts), TEST(test_linked_verdict), TEST(test_failure),
+        TEST(test_coverage), TEST(test_recorded), TEST(test_foreign),  TEST(test_error),
     };
 
     return cmocka_run_group_tests_name("checks", tests, setup, teardown);
