@@ -119,7 +119,8 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
         return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
                               column_name(loader, loader->layout.text));
     if (!loader->tokenizer)
-        return sp_error(SP_EINVAL, "%s holds text, but the model has no tokenizer",
+        return sp_error(SP_EINVAL, "%s (%s holds text; only rows of \"input_ids\" need no tokenizer)",
+                        loader->options->no_tokenizer ? loader->options->no_tokenizer : "the model has no tokenizer",
                         sp_reader_path(loader->reader));
     SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text.text, text.length,
                                pair.text, pair.length, loader->options->max_seq_length));

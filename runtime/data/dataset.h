@@ -85,6 +85,7 @@ struct sp_dataset_options {
     size_t max_rows;       /* the first so many good rows; 0: all */
     size_t vocab_size;     /* the model's: token ids must be below it */
     size_t type_count;     /* the model's: token types must be below it */
+    const char *no_tokenizer; /* without a tokenizer: a sentence that says why */
 };
 
 struct sp_dataset {

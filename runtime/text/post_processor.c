@@ -112,7 +112,7 @@ int sp_templates_load(struct sp_template out[2], const json_t *section, const ch
         return load_bert(out, section, path);
     if (strcmp(type, "TemplateProcessing") != 0)
         return sp_error(
-            SP_EFORMAT,
+            SP_ENOTFOUND,
             "%s: the tokenizer's \"post_processor\" is of type \"%s\", which is not supported; "
             "supported: TemplateProcessing, BertProcessing",
             path, type);

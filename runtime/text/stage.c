@@ -32,7 +32,7 @@ static int unsupported(const char *slot, const char *type, const char *path)
             rc = sp_buf_printf(&list, "%s%s", list.length ? ", " : "", stages[i]->type);
     if (rc == 0)
         rc = sp_error(
-            SP_EFORMAT,
+            SP_ENOTFOUND,
             "%s: the tokenizer's \"%s\" is of type \"%s\", which is not supported; supported: %s",
             path, slot, type, list.data);
     sp_buf_free(&list);

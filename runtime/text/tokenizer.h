@@ -39,7 +39,8 @@ struct sp_encoding {
     struct sp_scratch *scratch;
 };
 
-/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt. */
+/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt. SP_ENOTFOUND: there is neither, or it is
+ * of a kind that is not supported. */
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir);
 void sp_tokenizer_free(struct sp_tokenizer *tokenizer);
 

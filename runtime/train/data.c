@@ -30,6 +30,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .max_seq_length = run->max_seq_length,
         .vocab_size = (size_t)run->model.vocab_size,
         .type_count = (size_t)run->model.type_vocab_size,
+        .no_tokenizer = run->no_tokenizer,
     };
 }
 

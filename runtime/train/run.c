@@ -69,8 +69,13 @@ static int open_model(struct sp_run *run)
         sp_log(SP_LOG_INFO, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
                run->max_seq_length, run->max_seq_length);
     }
-    SP_GO(sp_tokenizer_load(&run->tokenizer, dir));
-    limit = sp_tokenizer_max_length(run->tokenizer);
+    rc = sp_tokenizer_load(&run->tokenizer, dir);
+    if (rc == SP_ENOTFOUND) { /* rows of input_ids need none */
+        run->no_tokenizer = sp_strdup(sp_error_message());
+        rc = run->no_tokenizer ? 0 : SP_ENOMEM;
+    }
+    SP_GO(rc);
+    limit = run->tokenizer ? sp_tokenizer_max_length(run->tokenizer) : 0;
     if (limit && run->max_seq_length > limit) {
         sp_log(SP_LOG_INFO, "max_seq_length %zu is more than the tokenizer's model_max_length; using %zu", run->max_seq_length, limit);
         run->max_seq_length = limit;
@@ -103,6 +108,7 @@ void sp_run_close(struct sp_run *run)
     sp_data_layout_release(&run->remembered);
     sp_labels_free(&run->labels);
     sp_tokenizer_free(run->tokenizer);
+    free(run->no_tokenizer);
     sp_checkpoint_close(run->checkpoint);
     sp_device_close(run->device);
 }

@@ -44,7 +44,8 @@ struct sp_run {
     struct sp_checkpoint *checkpoint;
     const struct sp_model_family *family;
     struct sp_model_config model;
-    struct sp_tokenizer *tokenizer;
+    struct sp_tokenizer *tokenizer; /* NULL where the model has none that is supported */
+    char *no_tokenizer;             /* why; else NULL */
     size_t max_seq_length; /* the configuration's, or the model's when that is less */
     struct sp_data_layout remembered; /* how the adapter's training file was read; format NULL: not known */
 

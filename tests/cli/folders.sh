@@ -48,6 +48,27 @@ refused '"layer_norm_eps" is NaN, which is not a number'
 printf '{"model_max_length": 7}' >"$model/tokenizer_config.json"
 trains "more than the tokenizer's model_max_length; using 7"
 
+# ---- no tokenizer, or of another kind: rows of input_ids need none
+words=$folder/words.csv
+printf 'text,label\nhello,accepted\nbye,rejected\n' >"$words"
+for kind in none 'of another kind'; do
+    rm -f "$model"/tokenizer* "$model/vocab.txt"
+    [ "$kind" = none ] || printf '{"model": {"type": "BPE"}, "pre_tokenizer": {"type": "ByteLevel"}}' >"$model/tokenizer.json"
+    run train "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$source/train.jsonl" \
+        --set max_steps=1 --output-dir "$folder/result"
+    test_that "a tokenizer, $kind: train" test "$status" = 0
+    run eval "$folder/result/config.resolved.yaml" --adapter "$folder/result/adapter" --set "validation_file=$source/eval.jsonl"
+    test_that '  eval' test "$status" = 0
+    run predict --model "$model" --adapter "$folder/result/adapter" --input "$source/eval.jsonl" --output -
+    test_that '  predict' test "$(wc -l <"$folder/out")" = 17
+    run mask "$folder/result/config.resolved.yaml" --output "$folder/mask.safetensors"
+    test_that '  mask' test -s "$folder/mask.safetensors"
+    run predict --quiet --model "$model" --adapter "$folder/result/adapter" --input "$words" --output -
+    test_that '  text is refused, and it is said why' fails_with 1 "$words holds text; only rows of \"input_ids\" need no tokenizer"
+    rm -rf "$folder/result" "$folder/mask.safetensors"
+    fresh
+done
+
 # ---- other things than a model
 sed -i '/"model_type"/d' "$model/config.json"
 refused '"model_type" is missing, as in old files ("architectures" says BertForSequenceClassification)'
@@ -60,23 +81,6 @@ for file in config.json model.safetensors vocab.txt tokenizer_config.json; do
     cp "$folder/pointer" "$model/$file"
     refused "$model/$file is a Git LFS pointer"
 done
-# shards without their index: the second is a pointer, the first a file; and both of them
-cp "$model/model.safetensors" "$model/model-00001-of-00002.safetensors"
-cp "$folder/pointer" "$model/model-00002-of-00002.safetensors"
-rm -f "$model/model.safetensors"
-refused "$model holds shards of a model without model.safetensors.index.json, which says what lies in which and is to be fetched, too: $model/model-00002-of-00002.safetensors is a Git LFS pointer"
-cp "$folder/pointer" "$model/model-00001-of-00002.safetensors"
-cp "$folder/pointer" "$model/model-00002-of-00002.safetensors"
-rm -f "$model/model.safetensors"
-refused "-of-00002.safetensors is a Git LFS pointer"
-mv "$model/model.safetensors" "$model/model-00001-of-00001.safetensors"
-refused "$model holds shards of a model, such as model-00001-of-00001.safetensors, without model.safetensors.index.json"
-cp "$folder/pointer" "$model/pytorch_model-00001-of-00002.bin"
-rm -f "$model/model.safetensors"
-refused "$model/pytorch_model-00001-of-00002.bin is a Git LFS pointer"
-cp "$folder/pointer" "$model/bert model.ckpt.index"
-rm -f "$model/model.safetensors"
-refused "$model/bert model.ckpt.index is a Git LFS pointer"
 cp "$folder/pointer" "$folder/rows.csv"
 run predict --model "$model" --input "$folder/rows.csv" --output - --quiet
 test_that 'data that is a pointer' fails_with 1 "$folder/rows.csv is a Git LFS pointer"

@@ -337,17 +337,24 @@ static void refuses_edit(const char *from, const char *to, const char *part, con
     refuses(SP_EFORMAT, "tokenizer.json", part, other);
 }
 
+/* A tokenizer of a kind that is not known is none. */
+static void refuses_kind(const char *from, const char *to, const char *part, const char *other)
+{
+    write_edited("model/tokenizer.json", from, to);
+    refuses(SP_ENOTFOUND, "tokenizer.json", part, other);
+}
+
 static void test_bad_tokenizer_json(void **state)
 {
     (void)state;
     assert_int_equal(mkdir(io_path("model"), 0777), 0);
     refuses(SP_ENOTFOUND, "model", "tokenizer.json", "vocab.txt");
-    refuses_edit("\"BertNormalizer\"", "\"NFC\"", "\"NFC\"", "supported: BertNormalizer");
-    refuses_edit("\"BertPreTokenizer\"", "\"ByteLevel\"", "\"ByteLevel\"", "BertPreTokenizer");
+    refuses_kind("\"BertNormalizer\"", "\"NFC\"", "\"NFC\"", "supported: BertNormalizer");
+    refuses_kind("\"BertPreTokenizer\"", "\"ByteLevel\"", "\"ByteLevel\"", "BertPreTokenizer");
     refuses_edit("{\"type\":\"BertPreTokenizer\"}", "null", "pre_tokenizer", "missing");
-    refuses_edit("\"WordPiece\"", "\"BPE\"", "\"BPE\"", "supported: WordPiece");
+    refuses_kind("\"WordPiece\"", "\"BPE\"", "\"BPE\"", "supported: WordPiece");
     refuses_edit("\"WordPiece\"", "7", "\"type\"", "string");
-    refuses_edit("\"TemplateProcessing\"", "\"ByteLevel\"", "\"ByteLevel\"", "TemplateProcessing");
+    refuses_kind("\"TemplateProcessing\"", "\"ByteLevel\"", "\"ByteLevel\"", "TemplateProcessing");
     refuses_edit("\"unk_token\":\"[UNK]\"", "\"unk_token\":\"<unk>\"", "<unk>", "vocabulary");
     refuses_edit("\"the\":", "\"the\":-", "\"the\"", "integer");
     refuses_edit("\"the\":", "\"the\":1000000000", "\"the\"", "integer");
