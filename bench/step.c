@@ -11,6 +11,7 @@
  * bench/moving.py read the line.
  */
 #include "models/models.h"
+#include "runtime/base/child.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
@@ -178,6 +179,7 @@ int main(int argc, char **argv)
     size_t count = 0;
     int option, rc;
 
+    sp_child_begin();
     if (sp_kernel_worker(argc, argv, &rc)) /* this process was started to compile kernels */
         return rc;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -15,25 +15,20 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 8192, FIELDS = 4, CRASHES = 3 }; /* after so many crashes, or a hang, the rest of a device's cases is not tried */
-
-extern char **environ;
 
 /* A device's examination. */
 struct patient {
     const struct sp_device_info *info;
     bool all;
     int limit; /* seconds for a case */
-    pid_t pid;
-    int fd;
+    struct sp_child child;
     char line[LINE_SIZE];
     size_t length;             /* of what has come of the next line */
     size_t cases, done, wrong; /* cases there are, are judged, are bad */
@@ -45,43 +40,27 @@ struct patient {
     bool ended, failed, hangs;
 };
 
-int sp_doctor_start(pid_t *pid, int *fd, char **argv)
+int sp_doctor_start(struct sp_child *child, const char *const *arguments)
 {
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    posix_spawn_file_actions_t actions;
-    int ends[2], rc;
+    const struct sp_child_setup setup = {
+        .arguments = arguments,
+        .in = SP_CHILD_SAME,
+        .out = SP_CHILD_SOCKET,
+        .err = SP_CHILD_SAME,
+    };
 
-    if (length <= 0 || pipe(ends) < 0)
-        return sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
-    path[length] = '\0';
-    argv[0] = path;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (ends[1] != STDOUT_FILENO)
-        posix_spawn_file_actions_addclose(&actions, ends[1]);
-    rc = posix_spawn(pid, path, &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (rc != 0) {
-        close(ends[0]);
-        return sp_error(SP_EIO, "cannot start a process: %s", strerror(rc));
-    }
-    *fd = ends[0];
-    return 0;
+    return sp_child_start(child, &setup);
 }
 
 static int start(struct patient *p)
 {
-    char index[16], first[24], name[sizeof p->info->name];
-    char *argv[] = { NULL, (char[]){ SP_DOCTOR_WORKER }, index, name, first, p->all ? (char[]){ "1" } : (char[]){ "0" },
-                     p->crashes ? (char[]){ "0" } : (char[]){ "1" }, NULL };
+    char index[16], first[24];
+    const char *const arguments[] = { "speft-cl", SP_DOCTOR_WORKER, index, p->info->name, first, p->all ? "1" : "0",
+                                      p->crashes ? "0" : "1", NULL };
 
     snprintf(index, sizeof index, "%d", p->info->index);
-    memcpy(name, p->info->name, sizeof name);
     snprintf(first, sizeof first, "%zu", p->next);
-    SP_TRY(sp_doctor_start(&p->pid, &p->fd, argv));
+    SP_TRY(sp_doctor_start(&p->child, arguments));
     p->length = 0;
     p->name[0] = '\0';
     p->building = false;
@@ -92,20 +71,17 @@ static int start(struct patient *p)
 static int stop(struct patient *p)
 {
     double began = sp_clock_now();
-    pid_t done = 0;
+    bool over = false;
     int status = 0;
 
-    close(p->fd);
-    while (p->ended && !p->hangs && done == 0 && !sp_interrupted()) {
-        done = waitpid(p->pid, &status, WNOHANG);
-        if (done == 0)
-            nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-        p->hangs = done == 0 && sp_clock_now() - began > p->limit;
+    while (p->ended && !p->hangs && !over && !sp_interrupted()) {
+        over = sp_child_wait(&p->child, 0.1, &status);
+        p->hangs = !over && sp_clock_now() - began > p->limit;
     }
-    if (done != p->pid)
-        kill(p->pid, SIGKILL);
-    while (done != p->pid && waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    if (!over) {
+        sp_child_signal(&p->child, SIGKILL);
+        sp_child_wait(&p->child, -1, &status);
+    }
     return status;
 }
 
@@ -158,7 +134,7 @@ static void take(struct patient *p, char *line)
 /* Takes what has come; false when the worker's end is closed. */
 static bool receive(struct patient *p)
 {
-    ssize_t n = read(p->fd, p->line + p->length, sizeof p->line - 1 - p->length);
+    ssize_t n = read(p->child.fd, p->line + p->length, sizeof p->line - 1 - p->length);
     char *line = p->line, *end;
 
     if (n < 0)
@@ -203,7 +179,7 @@ static int follow(struct patient *p)
     int status;
 
     while (open && !p->hangs && !p->ended && !sp_interrupted()) {
-        struct pollfd ready = { .fd = p->fd, .events = POLLIN };
+        struct pollfd ready = { .fd = p->child.fd, .events = POLLIN };
 
         if (poll(&ready, 1, 100) > 0) {
             open = receive(p);

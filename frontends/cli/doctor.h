@@ -1,7 +1,7 @@
 /*
- * speft-cl doctor's processes (layer 6): the command, a worker that lists the devices, and one for each device. A worker is this very
- * program started anew, so that a driver that crashes or hangs takes only the worker with it. That of a device prints lines of tab-separated fields to what was its standard
- * output when it started:
+ * speft-cl doctor's processes (layer 6): the command, a worker that lists the devices, and one for each device. A worker is this
+ * very program started anew, so that a driver that crashes or hangs takes only the worker with it. That of a device prints lines of
+ * tab-separated fields to what was its standard output when it started:
  *
  *     count   CASES                    how many cases there are
  *     build   OP                       its kernels are compiled
@@ -17,17 +17,18 @@
 #ifndef SP_CLI_DOCTOR_H
 #define SP_CLI_DOCTOR_H
 
+#include "runtime/base/child.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 struct sp_device_info;
 
 #define SP_DOCTOR_WORKER "--doctor-worker" /* then nothing, or device index and name, first case, 1 or 0: all cases, compile ahead */
 
-/* Starts this program with the arguments argv[1] and on; *fd gives what it reports. */
-int sp_doctor_start(pid_t *pid, int *fd, char **argv);
+/* Starts a worker; its fd gives what it reports. */
+int sp_doctor_start(struct sp_child *child, const char *const *arguments);
 
 /* Lists the devices in a worker, within `limit` seconds: as sp_device_list, and sp_devices_idle. Where the drivers crash or hang each is
  * asked alone, and the error names those that are at fault. */

@@ -13,7 +13,6 @@
 #include "runtime/device/device.h"
 #include "runtime/device/guard.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -85,19 +84,16 @@ static bool receive(struct answer *answer, int fd, int limit)
 
 static int ask(struct answer *answer, int limit)
 {
-    char *argv[] = { NULL, (char[]){ SP_DOCTOR_WORKER }, NULL };
+    struct sp_child child;
     bool in_time;
-    int fd, status = 0;
-    pid_t pid;
+    int status;
 
     *answer = (struct answer){ .bytes = SP_BUF(ANSWER_MAX) };
-    SP_TRY(sp_doctor_start(&pid, &fd, argv));
-    in_time = receive(answer, fd, limit);
-    close(fd);
+    SP_TRY(sp_doctor_start(&child, (const char *const[]){ "speft-cl", SP_DOCTOR_WORKER, NULL }));
+    in_time = receive(answer, child.fd, limit);
     if (!in_time || sp_interrupted())
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+        sp_child_signal(&child, SIGKILL);
+    sp_child_wait(&child, -1, &status);
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
     if (!in_time)

@@ -2,7 +2,6 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/base/process.h"
 #include "runtime/op/add.h"
 #include "runtime/op/check.h"
 #include "runtime/op/gemm.h"
@@ -257,7 +256,6 @@ bool sp_doctor_worker(int argc, char **argv, int *status)
 
     if ((argc != 2 && argc != 7) || strcmp(argv[1], SP_DOCTOR_WORKER) != 0)
         return false;
-    sp_process_end_with_parent();
     fd = dup(STDOUT_FILENO);
     report = fd < 0 ? NULL : fdopen(fd, "w");
     *status = EXIT_FAILURE;

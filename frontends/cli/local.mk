@@ -4,27 +4,16 @@ speft_cl_SOURCES = \
 	frontends/cli/command.h frontends/cli/command.def \
 	frontends/cli/devices.c frontends/cli/devices.h \
 	frontends/cli/doctor.c frontends/cli/doctor.h frontends/cli/doctor_list.c frontends/cli/doctor_worker.c \
-	frontends/cli/document.c frontends/cli/document.h \
 	frontends/cli/eval.c \
-	frontends/cli/heatmap.c frontends/cli/heatmap.h \
 	frontends/cli/help.c \
 	frontends/cli/main.c \
 	frontends/cli/mask.c \
 	frontends/cli/mask_compare.c \
 	frontends/cli/metrics.c \
-	frontends/cli/overlap.c frontends/cli/overlap.h \
 	frontends/cli/predict.c \
 	frontends/cli/progress.c frontends/cli/progress.h \
 	frontends/cli/report.c frontends/cli/report.h \
-	frontends/cli/study.c frontends/cli/study.h \
-	frontends/cli/study_file.c frontends/cli/study_priv.h \
-	frontends/cli/study_grid.c \
-	frontends/cli/study_differences.c \
-	frontends/cli/study_overlaps.c \
-	frontends/cli/study_report.c frontends/cli/study_report_priv.h \
-	frontends/cli/study_rows.c \
-	frontends/cli/study_run.c \
-	frontends/cli/study_view.c \
+	frontends/cli/study.c \
 	frontends/cli/terminal.c frontends/cli/terminal.h \
 	frontends/cli/tokenize.c \
 	frontends/cli/train.c \

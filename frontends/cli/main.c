@@ -3,6 +3,7 @@
 #include "frontends/cli/doctor.h"
 #include "frontends/cli/progress.h"
 #include "frontends/cli/terminal.h"
+#include "runtime/base/child.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/text.h"
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
 {
     int status;
 
+    sp_child_begin();
     if (sp_kernel_worker(argc, argv, &status))
         return status;
     install_signals();

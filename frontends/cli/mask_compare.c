@@ -1,8 +1,8 @@
 /* speft-cl mask-compare: how much masks or adapters have in common: in all, by layer, by module, and as a picture. */
 #include "frontends/cli/command.h"
-#include "frontends/cli/document.h"
-#include "frontends/cli/heatmap.h"
-#include "frontends/cli/overlap.h"
+#include "runtime/study/document.h"
+#include "runtime/study/heatmap.h"
+#include "runtime/study/overlap.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += runtime/base/libbase.a
 runtime_base_libbase_a_SOURCES = \
 	runtime/base/buf.c runtime/base/buf.h \
+	runtime/base/child.c runtime/base/child.h \
 	runtime/base/clock.c runtime/base/clock.h \
 	runtime/base/error.c runtime/base/error.h runtime/base/error.def \
 	runtime/base/fs.c runtime/base/fs_writer.c runtime/base/fs.h \

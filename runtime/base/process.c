@@ -17,9 +17,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #define NAME_ROOM 180 /* bytes of a name that are kept before the mark: the whole stays below 255 */
 #define MARK "%ld-%llu-%08lx" /* PID, start, host */
@@ -45,13 +42,6 @@ static unsigned long long start_of(long pid)
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
     return at ? strtoull(at, NULL, 10) : 0;
-}
-
-void sp_process_end_with_parent(void)
-{
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
 }
 
 void sp_process_host(char host[SP_PROCESS_HOST])

@@ -16,9 +16,6 @@ enum { SP_PROCESS_MARK = 64, SP_PROCESS_HOST = 256 };
 /* This process's part of such a name: PID, start and host, parted by '-'. */
 void sp_process_mark(char mark[SP_PROCESS_MARK]);
 
-/* From now on the process is killed when the thread that started it is gone, killed or not, where the system can do that (Linux). */
-void sp_process_end_with_parent(void);
-
 /* The host's name; "an unknown host" where it has none. */
 void sp_process_host(char host[SP_PROCESS_HOST]);
 

@@ -1,91 +1,25 @@
 #include "runtime/kernel/worker.h"
 
+#include "runtime/base/child.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/process.h"
 #include "runtime/device/program.h"
 #include "runtime/kernel/cache.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ARGUMENT "--build-worker" /* the whole command line of a worker */
 #define WORKERS_MAX 8
 #define BLOCK_MAX ((size_t)256 << 20)
-
-extern char **environ;
-
-static char program_path[4096]; /* "" when workers cannot be started */
-
-/* Whole blocks over the socket: a length, then the bytes. False when the other side is gone. */
-static bool send_all(int fd, const void *data, size_t length)
-{
-    const char *p = data;
-
-    while (length > 0) {
-        ssize_t n = send(fd, p, length, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        length -= (size_t)n;
-    }
-    return true;
-}
-
-static bool send_block(int fd, const void *data, size_t length)
-{
-    uint64_t size = length;
-
-    return send_all(fd, &size, sizeof size) && send_all(fd, data, length);
-}
-
-static bool receive_all(int fd, void *data, size_t length)
-{
-    char *p = data;
-
-    while (length > 0) {
-        ssize_t n = recv(fd, p, length, 0);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        length -= (size_t)n;
-    }
-    return true;
-}
-
-/* A block in new memory with a zero behind it. */
-static bool receive_block(int fd, void **out, size_t *length)
-{
-    uint64_t size;
-    char *data;
-
-    if (!receive_all(fd, &size, sizeof size) || size > BLOCK_MAX)
-        return false;
-    data = sp_calloc((size_t)size + 1, 1);
-    if (!data || !receive_all(fd, data, (size_t)size)) {
-        free(data);
-        return false;
-    }
-    *out = data;
-    *length = (size_t)size;
-    return true;
-}
 
 /* Opens the very device that the parent has: the list's order is the loader's, and it may change.
  */
@@ -111,16 +45,16 @@ static bool serve(int fd, struct sp_device *device, const char *name)
     struct sp_program *program = NULL;
     void *options = NULL, *text = NULL, *binary = NULL;
     size_t size = 0;
-    bool alive = receive_block(fd, &options, &size) && receive_block(fd, &text, &size);
+    bool alive = sp_child_receive_block(fd, &options, &size, BLOCK_MAX) && sp_child_receive_block(fd, &text, &size, BLOCK_MAX);
 
     if (alive) {
         int32_t rc = sp_program_build(&program, device, text, options, name);
 
         if (rc == 0)
             rc = sp_program_binary(&binary, &size, program);
-        alive = send_all(fd, &rc, sizeof rc) &&
-                (rc == 0 ? send_block(fd, binary, size)
-                         : send_block(fd, sp_error_message(), strlen(sp_error_message())));
+        alive = sp_child_send(fd, &rc, sizeof rc) &&
+                (rc == 0 ? sp_child_send_block(fd, binary, size)
+                         : sp_child_send_block(fd, sp_error_message(), strlen(sp_error_message())));
     }
     sp_program_free(program);
     free(binary);
@@ -136,13 +70,13 @@ static int work(int fd)
     void *block;
     size_t length;
 
-    if (!receive_block(fd, &block, &length))
+    if (!sp_child_receive_block(fd, &block, &length, BLOCK_MAX))
         return EXIT_FAILURE;
     info = block;
     if (length == sizeof *info && open_same(&device, info) == 0) {
         bool alive = true;
 
-        while (alive && receive_block(fd, &block, &length)) {
+        while (alive && sp_child_receive_block(fd, &block, &length, BLOCK_MAX)) {
             alive = serve(fd, device, block);
             free(block);
         }
@@ -154,47 +88,31 @@ static int work(int fd)
 
 bool sp_kernel_worker(int argc, char **argv, int *status)
 {
-    ssize_t length;
-
-    if (argc == 2 && strcmp(argv[1], ARGUMENT) == 0) {
-        sp_process_end_with_parent();
-        *status = work(STDIN_FILENO);
-        return true;
-    }
-    length = readlink("/proc/self/exe", program_path, sizeof program_path - 1);
-    program_path[length > 0 ? length : 0] = '\0';
-    return false;
+    if (argc != 2 || strcmp(argv[1], ARGUMENT) != 0)
+        return false;
+    *status = work(STDIN_FILENO);
+    return true;
 }
 
 /* The parent's side of one worker. */
 struct worker {
-    pid_t pid;
-    int fd;                    /* -1: gone */
+    struct sp_child child;     /* fd -1: gone */
     struct sp_worker_job *job; /* what it is at, or NULL */
 };
 
 static bool start(struct worker *worker, const struct sp_device_info *info)
 {
-    char *argv[] = { program_path, (char[]){ ARGUMENT }, NULL };
-    posix_spawn_file_actions_t actions;
-    int ends[2];
-    bool started;
+    const struct sp_child_setup setup = {
+        .arguments = (const char *const[]){ "speft-cl", ARGUMENT, NULL },
+        .in = SP_CHILD_SOCKET,
+        .out = STDERR_FILENO, /* drivers talk */
+        .err = SP_CHILD_SAME,
+    };
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return false;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO); /* drivers talk */
-    started = posix_spawn(&worker->pid, program_path, &actions, NULL, argv, environ) == 0;
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (!started) {
-        close(ends[0]);
-        return false;
-    }
-    worker->fd = ends[0];
     worker->job = NULL;
-    send_block(worker->fd, info, sizeof *info); /* if it is gone, its first job shows it */
+    if (sp_child_start(&worker->child, &setup) < 0)
+        return false;
+    sp_child_send_block(worker->child.fd, info, sizeof *info); /* if it is gone, its first job shows it */
     return true;
 }
 
@@ -205,11 +123,10 @@ static void stop(struct worker *worker, const struct sp_device_info *info)
     struct sp_worker_job *job = worker->job;
     int status = 0, number;
 
-    close(worker->fd);
-    worker->fd = -1;
+    close(worker->child.fd);
+    worker->child.fd = -1;
     worker->job = NULL;
-    while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    sp_child_wait(&worker->child, -1, &status);
     if (!job || !WIFSIGNALED(status))
         return;
     number = WTERMSIG(status);
@@ -228,9 +145,9 @@ static void stop(struct worker *worker, const struct sp_device_info *info)
 static bool give(struct worker *worker, struct sp_worker_job *job)
 {
     worker->job = job;
-    return send_block(worker->fd, job->name, strlen(job->name)) &&
-           send_block(worker->fd, job->options, strlen(job->options)) &&
-           send_block(worker->fd, job->text, strlen(job->text));
+    return sp_child_send_block(worker->child.fd, job->name, strlen(job->name)) &&
+           sp_child_send_block(worker->child.fd, job->options, strlen(job->options)) &&
+           sp_child_send_block(worker->child.fd, job->text, strlen(job->text));
 }
 
 static bool take(struct worker *worker)
@@ -238,8 +155,8 @@ static bool take(struct worker *worker)
     struct sp_worker_job *job = worker->job;
     int32_t rc;
 
-    if (!receive_all(worker->fd, &rc, sizeof rc) ||
-        !receive_block(worker->fd, &job->answer, &job->size))
+    if (!sp_child_receive(worker->child.fd, &rc, sizeof rc) ||
+        !sp_child_receive_block(worker->child.fd, &job->answer, &job->size, BLOCK_MAX))
         return false;
     job->done = true;
     job->rc = rc;
@@ -262,7 +179,7 @@ static void distribute(struct worker *workers, size_t worker_count, struct sp_wo
         busy = 0;
         for (size_t w = 0; w < worker_count; w++) {
             polls[w] =
-                (struct pollfd){ .fd = workers[w].job ? workers[w].fd : -1, .events = POLLIN };
+                (struct pollfd){ .fd = workers[w].job ? workers[w].child.fd : -1, .events = POLLIN };
             busy += workers[w].job != NULL;
         }
         if (busy == 0 || poll(polls, worker_count, -1) <= 0)
@@ -275,7 +192,7 @@ static void distribute(struct worker *workers, size_t worker_count, struct sp_wo
             if (!take(&workers[w]))
                 stop(&workers[w], info);
             over = over || sp_interrupted() || (job->done && job->rc < 0);
-            if (workers[w].fd >= 0 && !over && next < count && !give(&workers[w], &jobs[next++]))
+            if (workers[w].child.fd >= 0 && !over && next < count && !give(&workers[w], &jobs[next++]))
                 stop(&workers[w], info);
         }
     }
@@ -291,7 +208,7 @@ void sp_worker_compile(struct sp_worker_job *jobs, size_t count, const struct sp
     size_t started = 0;
 
     wanted = wanted < count ? wanted : count;
-    if (wanted < 2 || !program_path[0])
+    if (wanted < 2 || !sp_child_possible())
         return;
     while (started < wanted && start(&workers[started], info))
         started++;
@@ -301,6 +218,6 @@ void sp_worker_compile(struct sp_worker_job *jobs, size_t count, const struct sp
            sp_cache_keeps() ? "; the next run finds them in the cache" : "");
     distribute(workers, started, jobs, count, info);
     for (size_t w = 0; w < started; w++)
-        if (workers[w].fd >= 0)
+        if (workers[w].child.fd >= 0)
             stop(&workers[w], info);
 }

@@ -3,6 +3,7 @@
  * holds a lock that no thread gets around (PoCL's and Intel's both: measured). A worker is this
  * very program started anew, so a program that wants them starts its main with
  *
+ *     sp_child_begin();
  *     if (sp_kernel_worker(argc, argv, &status))
  *         return status;
  *
@@ -17,7 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True in a worker, whose work is then done. Else notes how to start one. Call it once, first. */
+/* True in a worker, whose work is then done. */
 bool sp_kernel_worker(int argc, char **argv, int *status);
 
 struct sp_worker_job {

@@ -81,6 +81,23 @@ for file in config.json model.safetensors vocab.txt tokenizer_config.json; do
     cp "$folder/pointer" "$model/$file"
     refused "$model/$file is a Git LFS pointer"
 done
+# shards without their index: the second is a pointer, the first a file; and both of them
+cp "$model/model.safetensors" "$model/model-00001-of-00002.safetensors"
+cp "$folder/pointer" "$model/model-00002-of-00002.safetensors"
+rm -f "$model/model.safetensors"
+refused "$model holds shards of a model without model.safetensors.index.json, which says what lies in which and is to be fetched, too: $model/model-00002-of-00002.safetensors is a Git LFS pointer"
+cp "$folder/pointer" "$model/model-00001-of-00002.safetensors"
+cp "$folder/pointer" "$model/model-00002-of-00002.safetensors"
+rm -f "$model/model.safetensors"
+refused "-of-00002.safetensors is a Git LFS pointer"
+mv "$model/model.safetensors" "$model/model-00001-of-00001.safetensors"
+refused "$model holds shards of a model, such as model-00001-of-00001.safetensors, without model.safetensors.index.json"
+cp "$folder/pointer" "$model/pytorch_model-00001-of-00002.bin"
+rm -f "$model/model.safetensors"
+refused "$model/pytorch_model-00001-of-00002.bin is a Git LFS pointer"
+cp "$folder/pointer" "$model/bert model.ckpt.index"
+rm -f "$model/model.safetensors"
+refused "$model/bert model.ckpt.index is a Git LFS pointer"
 cp "$folder/pointer" "$folder/rows.csv"
 run predict --model "$model" --input "$folder/rows.csv" --output - --quiet
 test_that 'data that is a pointer' fails_with 1 "$folder/rows.csv is a Git LFS pointer"

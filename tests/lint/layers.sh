@@ -21,7 +21,8 @@ findings=$(awk '
         allowed["sparse"] = "base tensor op io"
         allowed["models"] = "base tensor nn"
         allowed["train"] = "base tensor op nn sparse optim io text data dist"
-        allowed["frontends"] = "base device tensor kernel op io text data dist optim sparse nn train models"
+        allowed["study"] = "base io train"
+        allowed["frontends"] = "base device tensor kernel op io text data dist optim sparse nn train study models"
     }
     function fault(why) { print FILENAME ":" FNR ": " why }
     /^[ \t]*#[ \t]*include[ \t]*"/ {

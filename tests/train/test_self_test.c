@@ -9,6 +9,7 @@
 #include "tests/unit/device_support.h"
 
 #include "models/models.h"
+#include "runtime/base/child.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -390,6 +391,7 @@ int main(int argc, char **argv)
     struct CMUnitTest tests[SETTINGS + 1];
     int status;
 
+    sp_child_begin();
     if (sp_kernel_worker(argc, argv, &status))
         return status;
     for (int i = 0; i < SETTINGS; i++)

@@ -18,3 +18,9 @@ check_PROGRAMS += tests/unit/test_stream
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
 TESTS += tests/unit/test_stream tests/unit/test_stream-valgrind
+
+# Not under valgrind: this program starts itself.
+check_PROGRAMS += tests/unit/test_child
+tests_unit_test_child_SOURCES = tests/unit/test_child.c
+tests_unit_test_child_LDADD = runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+TESTS += tests/unit/test_child

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/device_support.h"
 
+#include "runtime/base/child.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -694,6 +695,7 @@ int main(int argc, char **argv)
         raise(SIGKILL);
     if (worker)
         return 0;
+    sp_child_begin();
     if (sp_kernel_worker(argc, argv, &status))
         return status;
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,5 @@
-/* STUDY.yaml: its keys, the blocks and files that it names, and what --set changes of it. study_grid.c makes runs of them. */
-#include "frontends/cli/study_priv.h"
+/* STUDY.yaml: its keys, the blocks and files that it names, and what --set changes of it. grid.c makes runs of them. */
+#include "runtime/study/file_priv.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"

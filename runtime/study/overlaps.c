@@ -1,8 +1,8 @@
 /* How much the masks of a study's methods have in common: adapters are read back for their positions. */
-#include "frontends/cli/study_report_priv.h"
+#include "runtime/study/report_priv.h"
 
-#include "frontends/cli/heatmap.h"
-#include "frontends/cli/overlap.h"
+#include "runtime/study/heatmap.h"
+#include "runtime/study/overlap.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"

@@ -1,15 +1,16 @@
 /*
  * What the parts of a study's report share (layer 6). An *entry* is a data set, method and budget at its best learning rate.
  *
- *     study_report.c       the tables of results, and the files
- *     study_differences.c  means over the data sets, and which differences are beyond noise
- *     study_overlaps.c     what the masks have in common
+ *     report.c       the tables of results, and the files
+ *     differences.c  means over the data sets, and which differences are beyond noise
+ *     overlaps.c     what the masks have in common
+ *     entries.c      what all three ask
  */
-#ifndef SP_CLI_STUDY_REPORT_PRIV_H
-#define SP_CLI_STUDY_REPORT_PRIV_H
+#ifndef SP_STUDY_REPORT_PRIV_H
+#define SP_STUDY_REPORT_PRIV_H
 
-#include "frontends/cli/document.h"
-#include "frontends/cli/study.h"
+#include "runtime/study/document.h"
+#include "runtime/study/study.h"
 
 struct sp_study_entry {
     size_t data, method, budget, rates; /* how many learning rates were tried */
@@ -25,6 +26,9 @@ struct sp_study_report {
     long long *seeds; /* each once */
     size_t seed_count;
 };
+
+/* Cells become entries, the learning rates of one lying side by side. */
+int sp_study_make_entries(struct sp_study_report *report);
 
 /* Whether the best of a metric ("loss") is its least. */
 bool sp_study_lower_is_better(const char *metric);

@@ -9,8 +9,8 @@
  *     rc = sp_document_save(&d, "report.md", "report.html");
  *     sp_document_close(&d);
  */
-#ifndef SP_CLI_DOCUMENT_H
-#define SP_CLI_DOCUMENT_H
+#ifndef SP_STUDY_DOCUMENT_H
+#define SP_STUDY_DOCUMENT_H
 
 #include "runtime/base/buf.h"
 

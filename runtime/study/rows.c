@@ -5,7 +5,7 @@
  * two methods, averaged over the seeds, has then a value for each row, and the standard error of their mean is that of the
  * difference of the scores.
  */
-#include "frontends/cli/study.h"
+#include "runtime/study/study.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"

@@ -1,4 +1,4 @@
-#include "frontends/cli/overlap.h"
+#include "runtime/study/overlap.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"

@@ -1,24 +1,22 @@
 /*
  * A study (layer 6): a grid of data sets, methods, budgets, learning rates and seeds over one base configuration, read from
- * STUDY.yaml (doc/study.md), run one after the other in processes of their own, and reported. The command is study.c; here is
- * what its parts share.
+ * STUDY.yaml (doc/study.md), run one after the other in processes of their own, and reported.
  *
- *     study_file.c         reads the file
- *     study_grid.c         every run with its resolved configuration
- *     study_run.c          what is done, and doing one run
- *     study_view.c         the live table
- *     study_report.c       report.md, report.html, results.jsonl
- *     study_differences.c  its part on differences beyond noise
- *     study_overlaps.c     its part on the masks' overlap
- *     study_rows.c         the noise of the validation rows
+ *     file.c         reads the file
+ *     grid.c         every run with its resolved configuration
+ *     run.c          what is done, and doing one run
+ *     report.c       report.md, report.html, results.jsonl
+ *     differences.c  its part on differences beyond noise
+ *     overlaps.c     its part on the masks' overlap
+ *     rows.c         the noise of the validation rows
  *
  * Runs lie in the order data, method, budget, learning rate, seed: the seeds of one cell are neighbours. Threading: one thread.
  */
-#ifndef SP_CLI_STUDY_H
-#define SP_CLI_STUDY_H
+#ifndef SP_STUDY_STUDY_H
+#define SP_STUDY_STUDY_H
 
-#include "frontends/cli/command.h"
 #include "runtime/base/json.h"
+#include "runtime/train/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -119,23 +117,6 @@ struct sp_study_summary sp_study_summarize(const struct sp_study *study, const s
  * the metric is neither accuracy nor pearson, or the rows' predictions are not there. */
 double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a,
                            const struct sp_study_run *const *b, size_t pairs);
-
-/* The live table on a terminal, plain lines elsewhere. `line` is what the running run says. */
-struct sp_study_view {
-    const struct sp_study *study;
-    bool quiet, terminal;
-    size_t current; /* the running run */
-    size_t ran;     /* in this call */
-    double started, drawn;
-    size_t lines; /* that stand on the terminal */
-};
-void sp_study_view_open(struct sp_study_view *view, const struct sp_study *study, bool quiet);
-void sp_study_view_tick(void *view, const char *line);
-void sp_study_view_done(struct sp_study_view *view); /* the current run ended */
-void sp_study_view_close(struct sp_study_view *view);
-
-/* A cell's line of a table: method, budget, rate, seeds, score, time, memory. */
-void sp_study_cell_line(char *out, size_t size, const struct sp_study *study, const struct sp_study_cell *cell);
 
 /* Writes report.md, report.html and results.jsonl, with the suffix in their names, to the study's folder: all or none. */
 int sp_study_report(const struct sp_study *study);

@@ -3,7 +3,7 @@
  * each other (sp_config_load_layers), then --set. The values of the lists become blocks of one key, so that the option table
  * checks them and a mistake is shown where it stands.
  */
-#include "frontends/cli/study_priv.h"
+#include "runtime/study/file_priv.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"

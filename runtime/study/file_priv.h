@@ -1,8 +1,8 @@
 /* What reading a study file and laying out its grid share (layer 6). */
-#ifndef SP_CLI_STUDY_PRIV_H
-#define SP_CLI_STUDY_PRIV_H
+#ifndef SP_STUDY_FILE_PRIV_H
+#define SP_STUDY_FILE_PRIV_H
 
-#include "frontends/cli/study.h"
+#include "runtime/study/study.h"
 #include "runtime/base/source.h"
 #include "runtime/base/yaml.h"
 

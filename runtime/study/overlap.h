@@ -4,8 +4,8 @@
  *
  * Ownership: what sp_positions_open fills lives until sp_positions_close. Threading: read-only after that.
  */
-#ifndef SP_CLI_OVERLAP_H
-#define SP_CLI_OVERLAP_H
+#ifndef SP_STUDY_OVERLAP_H
+#define SP_STUDY_OVERLAP_H
 
 #include "runtime/io/adapter.h"
 #include "runtime/io/safetensors.h"

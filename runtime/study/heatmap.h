@@ -1,6 +1,6 @@
 /* A table of numbers from 0 to 1 as a picture (layer 6): SVG, or characters on a terminal. */
-#ifndef SP_CLI_HEATMAP_H
-#define SP_CLI_HEATMAP_H
+#ifndef SP_STUDY_HEATMAP_H
+#define SP_STUDY_HEATMAP_H
 
 #include "runtime/base/buf.h"
 

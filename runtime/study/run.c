@@ -2,8 +2,9 @@
  * One run of a study: whether it is done, and doing it. The parent never touches OpenCL: a run is this very program started
  * anew, so that its peak memory, and a driver's crash, are its own.
  */
-#include "frontends/cli/study.h"
+#include "runtime/study/study.h"
 
+#include "runtime/base/child.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
@@ -11,7 +12,6 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/process.h"
 #include "runtime/base/statistics.h"
 #include "runtime/io/checkpoint.h"
 #include "runtime/train/result.h"
@@ -24,18 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RESULT_MAX ((size_t)1 << 20)
 #define INPUTS_MAX ((size_t)1000)
 #define TAIL_MAX 2048 /* bytes of a log that are looked at for its last line */
 #define POLL_SECONDS 0.1
-#ifdef __linux__
-#define SELF "/proc/self/exe"
-#else
-#define SELF "speft-cl" /* as PATH finds it */
-#endif
 
 /* Files of a run's folder. */
 struct paths {
@@ -271,78 +265,39 @@ static char *last_error(const char *path)
     return copy;
 }
 
-/* The signals by which a person ends a run. */
-static const int endings[] = { SIGINT, SIGTERM, SIGHUP };
-
-static sigset_t ending_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        sigaddset(&set, endings[i]);
-    return set;
-}
-
-/* In the child, which has a group of its own: an interrupt on the terminal is the parent's to pass on. */
-static void become_run(const char *config, int out, pid_t parent)
-{
-    int in = open("/dev/null", O_RDONLY);
-    sigset_t ending = ending_signals();
-    struct sigaction now;
-
-    setpgid(0, 0);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-            signal(endings[i], SIG_DFL);
-    sigprocmask(SIG_UNBLOCK, &ending, NULL); /* one that came since the fork ends the child here, where the program would miss it */
-    sp_process_end_with_parent(); /* a parent that is killed leaves nothing running */
-    if (getppid() != parent)
-        _exit(127); /* it was killed before that */
-    if (in >= 0 && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
-        execlp(SELF, "speft-cl", "train", "--", config, (char *)NULL);
-    _exit(127);
-}
-
 /* Starts the run with its output in `log`. */
-static int start(pid_t *pid, const char *config, const char *log)
+static int start(struct sp_child *child, const char *config, const char *log)
 {
-    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    pid_t parent = getpid();
-    sigset_t ending = ending_signals(), before;
-    int rc = 0;
+    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc;
+    const struct sp_child_setup setup = {
+        .arguments = (const char *const[]){ "speft-cl", "train", "--", config, NULL },
+        .in = SP_CHILD_NOTHING,
+        .out = out,
+        .err = out,
+        .group = true, /* an interrupt on the terminal is passed on from here */
+    };
 
     if (out < 0)
         return sp_error(SP_EIO, "cannot write %s: %s", log, strerror(errno));
-    fflush(NULL); /* or the child would write it again */
-    sigprocmask(SIG_BLOCK, &ending, &before);
-    *pid = fork();
-    if (*pid == 0)
-        become_run(config, out, parent);
-    if (*pid < 0)
-        rc = sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    rc = sp_child_start(child, &setup);
     close(out);
     return rc;
 }
 
 /* Waits for the child; an interrupt is passed on once. */
-static int wait_for(pid_t pid, const char *log, void (*tick)(void *user, const char *line), void *user)
+static int wait_for(struct sp_child *child, const char *log, void (*tick)(void *user, const char *line), void *user)
 {
-    const struct timespec pause = { 0, (long)(POLL_SECONDS * 1e9) };
     bool told = false;
     char line[256];
-    int status = 0;
-    pid_t got;
+    int status;
 
-    while ((got = waitpid(pid, &status, WNOHANG)) == 0 || (got < 0 && errno == EINTR)) {
+    while (!sp_child_wait(child, POLL_SECONDS, &status)) {
         if (sp_interrupted() && !told) {
-            kill(pid, SIGINT);
+            sp_child_signal(child, SIGINT);
             told = true;
         }
         last_line(line, sizeof line, log);
         tick(user, line);
-        nanosleep(&pause, NULL);
     }
     return status;
 }
@@ -391,10 +346,13 @@ static int judge(struct sp_study *study, struct sp_study_run *run, int status, c
         run->error = sp_asprintf("it ended well, but %s is not what it was: it was changed while the run worked", why);
     else
         run->error = last_error(paths->log);
-    if (!run->error && WIFSIGNALED(status))
-        run->error = sp_asprintf("the process was ended by signal %d", WTERMSIG(status));
-    else if (!run->error)
-        run->error = sp_asprintf("the process ended with exit status %d; %s says more", WEXITSTATUS(status), paths->log);
+    if (!run->error) {
+        char how[64];
+
+        sp_child_describe(how, sizeof how, status);
+        run->error = sp_asprintf("the process %s%s%s%s", how, WIFSIGNALED(status) ? "" : "; ", WIFSIGNALED(status) ? "" : paths->log,
+                                 WIFSIGNALED(status) ? "" : " says more");
+    }
     return run->error ? sp_fs_write(paths->error, run->error, strlen(run->error)) : SP_ENOMEM;
 }
 
@@ -402,16 +360,16 @@ int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick
 {
     struct paths paths;
     int rc = paths_of(&paths, run);
-    pid_t pid = -1;
+    struct sp_child child;
 
     free(run->error);
     run->error = NULL;
     if (rc == 0)
         rc = prepare(run, &paths);
     if (rc == 0)
-        rc = start(&pid, paths.config, paths.log);
+        rc = start(&child, paths.config, paths.log);
     if (rc == 0)
-        rc = judge(study, run, wait_for(pid, paths.log, tick, user), &paths);
+        rc = judge(study, run, wait_for(&child, paths.log, tick, user), &paths);
     free_paths(&paths);
     return rc;
 }

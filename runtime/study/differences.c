@@ -4,7 +4,7 @@
  * difference is judged by Student's t over the seeds, corrected by Holm for the comparisons of one table, and by the standard
  * error that an evaluation set of so many rows has.
  */
-#include "frontends/cli/study_report_priv.h"
+#include "runtime/study/report_priv.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"

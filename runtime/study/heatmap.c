@@ -1,6 +1,6 @@
-#include "frontends/cli/heatmap.h"
+#include "runtime/study/heatmap.h"
 
-#include "frontends/cli/document.h"
+#include "runtime/study/document.h"
 #include "runtime/base/error.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "frontends/cli/document.h"
+#include "runtime/study/document.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
