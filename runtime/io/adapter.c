@@ -192,7 +192,7 @@ static json_t *make_document(const struct sp_adapter *adapter)
 
 int sp_adapter_save(const char *dir, const struct sp_adapter *adapter)
 {
-    struct sp_staging staging = { NULL, NULL };
+    struct sp_staging staging = { .dir = NULL };
     json_t *document = NULL;
     char *path = NULL;
     int rc;

@@ -74,10 +74,20 @@ static const char *slash_after(const char *path)
     return path[0] && path[strlen(path) - 1] == '/' ? "" : "/";
 }
 
+/* Bytes of the path without the slashes at its end, for %.*s. */
+static int without_slashes(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return (int)length;
+}
+
 /* Whether a run that was killed in its last evaluation left an adapter of the path and the name under its other name. */
 static bool has_unevaluated(const char *path, const char *name)
 {
-    char *document = sp_asprintf("%s%s" SP_ADAPTER_UNEVALUATED "/adapter.json", path, name);
+    char *document = sp_asprintf("%.*s%s" SP_ADAPTER_UNEVALUATED "/adapter.json", without_slashes(path), path, name);
     bool has = document && sp_fs_exists(document);
 
     free(document);
@@ -92,7 +102,7 @@ int sp_adapter_folder_refuse(const char *path)
         return sp_fs_error("open", path);
     if (!sp_fs_exists(path) && has_unevaluated(path, ""))
         return sp_error(SP_ENOTFOUND, "there is no folder %s; the training was killed in its last evaluation, and what it had trained is "
-                        "%s" SP_ADAPTER_UNEVALUATED ": give that", path, path);
+                        "%.*s" SP_ADAPTER_UNEVALUATED ": give that", path, without_slashes(path), path);
     if (!sp_fs_exists(path))
         return sp_error(SP_ENOTFOUND, "there is no folder %s; train writes an adapter as OUTPUT_DIR/adapter", path);
     if (!sp_fs_is_dir(path))

@@ -93,7 +93,7 @@ int sp_staging_open(struct sp_staging *staging, const char *dir)
 {
     int rc = SP_ENOMEM;
 
-    *staging = (struct sp_staging){ NULL, NULL };
+    *staging = (struct sp_staging){ .dir = NULL };
     staging->dir = settle(dir);
     if (!staging->dir)
         goto out;
@@ -109,7 +109,7 @@ out:
 
 int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *ending)
 {
-    *staging = (struct sp_staging){ settle(dir), NULL };
+    *staging = (struct sp_staging){ settle(dir), NULL, true };
     staging->path = staging->dir ? sp_asprintf("%s%s", staging->dir, ending) : NULL;
     return staging->path ? 0 : SP_ENOMEM;
 }
@@ -178,7 +178,9 @@ int sp_staging_commit(struct sp_staging *staging)
         if (rc == 0)
             dissolve(staging->path, staging->dir);
     }
-    if (rc == 0) {
+    if (rc < 0 && staging->lasting)
+        sp_error_context(rc, "what was written stays as %s", staging->path);
+    if (rc == 0 || staging->lasting) {
         free(staging->path);
         staging->path = NULL;
     }
@@ -192,5 +194,5 @@ void sp_staging_abandon(struct sp_staging *staging)
         dissolve(staging->path, NULL);
     free(staging->path);
     free(staging->dir);
-    *staging = (struct sp_staging){ NULL, NULL };
+    *staging = (struct sp_staging){ .dir = NULL };
 }

@@ -6,9 +6,12 @@
 #ifndef SP_IO_STAGING_H
 #define SP_IO_STAGING_H
 
+#include <stdbool.h>
+
 struct sp_staging {
     char *dir;  /* the folder to replace */
     char *path; /* the new one, to write into; NULL once committed or abandoned */
+    bool lasting; /* where it cannot be put in the place it stays, under the name that it has */
 };
 
 /* Makes the parents of `dir` and an empty folder beside it, and clears away what processes that are gone left there. SP_EIO where
@@ -16,11 +19,11 @@ struct sp_staging {
 int sp_staging_open(struct sp_staging *staging, const char *dir);
 
 /* The same with a folder that is there, or that the caller writes, under the name of `dir` and `ending`: it lies beside what `dir` leads
- * to. SP_ENOMEM only. */
+ * to, and is lasting. SP_ENOMEM only. */
 int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *ending);
 
 /* Puts the new folder in the place of the old; on failure the old one stays and the new one is
- * removed. */
+ * removed, unless it is lasting. */
 int sp_staging_commit(struct sp_staging *staging);
 
 /* Removes the new folder, with the files in it. Safe after commit, and on a zeroed struct. */

@@ -208,6 +208,31 @@ int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i)
     return optim->optimizer->accumulators(out, &optim->states[i]);
 }
 
+/* 1 when the view's accumulators hold one that is not finite, else 0 or an error. */
+static int is_stuck(struct sp_optim *optim, size_t i)
+{
+    size_t count = (size_t)optim->states[i].view.rows + (size_t)optim->states[i].view.cols;
+    float *host = sp_calloc(count, sizeof *host);
+    int rc = host ? sp_optim_accumulators(host, optim, i) : SP_ENOMEM;
+
+    for (size_t k = 0; rc == 0 && k < count; k++)
+        rc = !isfinite(host[k]);
+    free(host);
+    return rc;
+}
+
+int sp_optim_find_stuck(const char **name, struct sp_optim *optim)
+{
+    *name = NULL;
+    for (size_t i = 0; optim->optimizer->accumulators && i < optim->count && !*name; i++) {
+        int stuck;
+
+        SP_TRY(stuck = is_stuck(optim, i));
+        *name = stuck ? optim->states[i].view.name : NULL;
+    }
+    return 0;
+}
+
 size_t sp_optim_memory(const struct sp_optim *optim, size_t views)
 {
     size_t bytes = 0;

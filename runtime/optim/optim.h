@@ -69,6 +69,10 @@ int sp_optim_move(struct sp_optim *optim, size_t i, const struct sp_optim_move *
 /* SM3's accumulators of view i, to the host: rows, then cols. SP_EINVAL for another optimizer. Waits for the device. */
 int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i);
 
+/* The first view whose state is no longer finite, so that its entries stand still; NULL where there is none. Only sums of squares, SM3's,
+ * can become so while each step's norm is finite: AdamW's moments are means of what the norm has seen. */
+int sp_optim_find_stuck(const char **name, struct sp_optim *optim);
+
 /* Bytes of the state of the first `views` views on the device. */
 size_t sp_optim_memory(const struct sp_optim *optim, size_t views);
 

@@ -423,6 +423,20 @@ static int prepare(struct loop *l)
     return build_kernels(l);
 }
 
+/* An optimizer that can no longer move a tensor has left it behind without a word. */
+static int check_optimizer(struct loop *l)
+{
+    char tensor[SP_WEIGHT_NAME];
+    const char *view;
+
+    SP_TRY(sp_optim_find_stuck(&view, l->trained.optim));
+    if (!view)
+        return 0;
+    sp_run_spell(tensor, sizeof tensor, l->run, view);
+    return sp_error(SP_ENUMERIC, "the optimizer's state of %s is not finite after %zu steps, so that it was trained no further; max_grad_norm "
+                    "or a lower learning_rate may help", tensor, l->result->steps);
+}
+
 /* The last update may have gone too far, and no loss has seen the weights as they are now. */
 static int check_end(struct loop *l)
 {
@@ -442,9 +456,10 @@ static int end(struct loop *l, int failed)
 {
     bool evaluates = l->result->evaluated && !l->result->interrupted && failed == 0;
     float *predictions = sp_calloc(evaluates ? l->run->validation.count : 0, sizeof *predictions);
-    int rc = predictions ? sp_trained_finish(&l->trained, l->run) : SP_ENOMEM, kept;
+    int rc = predictions ? check_optimizer(l) : SP_ENOMEM, kept;
 
     SP_GO(rc);
+    SP_GO(sp_trained_finish(&l->trained, l->run));
     SP_GO(check_end(l));
     rc = sp_output_save(&l->adapter, &l->trained, l->run);
     if (rc == 0 && evaluates) {

@@ -179,7 +179,7 @@ test_that '  and no result' gone "$folder/killed/result.json"
 test_that '  the log says where it is' grep -qF "step 1: what was trained is in $waiting until it is evaluated" "$folder/err"
 run eval "$config" --quiet --adapter "$folder/killed"
 test_that '  and so does its folder, given as an adapter' fails_with 1 "what it had trained is $waiting: give that"
-run eval "$config" --quiet --adapter "$folder/killed/adapter"
+run eval "$config" --quiet --adapter "$folder/killed/adapter/"
 test_that '  and the name that it would have' fails_with 1 "what it had trained is $waiting: give that"
 run eval "$config" --quiet --adapter "$waiting" --json
 cp "$folder/out" "$folder/of-the-killed"

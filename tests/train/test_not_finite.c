@@ -389,6 +389,11 @@ static void test_accumulators(void **state)
     check_stopped(train(model, "accumulators", options), "accumulators", "SM3's accumulator of ");
     check_said("of bert.pooler.dense.weight is not finite");
     check_said("after step 80");
+    options = far_labels("1e18"); /* and where nobody grows by them, but an entry behind them stands still */
+    json_object_update_new(options, json_pack("{s:i, s:f, s:i, s:s}", "max_steps", 120, "learning_rate", 1e-6, "max_grad_norm", 0,
+                                              "optimizer", "sm3"));
+    check_stopped(train(program_source("tests/data/reference/regression"), "stuck", options), "stuck",
+                  "the optimizer's state of classifier.");
 }
 
 /* ---- an explosion -------------------------------------------------------------------------------------------------------- */

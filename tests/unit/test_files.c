@@ -180,6 +180,29 @@ static void test_exchange(void **state)
     assert_int_equal(io_entries(io_path("")), 1);
 }
 
+/* What cannot be put in its place is not lost where it is lasting. */
+static void test_staging_lasts(void **state)
+{
+    const char *file = io_write_text("file", ""), *path;
+    struct sp_staging staging;
+
+    (void)state;
+    assert_ok(sp_staging_beside(&staging, io_path("file/below"), "-made"));
+    free(staging.path);
+    staging.path = strdup(io_path("made"));
+    path = io_path("made/f");
+    assert_ok(sp_fs_mkdirs(io_path("made")));
+    io_write_text("made/f", "whole");
+    io_assert_error(sp_staging_commit(&staging), SP_EIO, "what was written stays as ", io_path("made"), file, NULL);
+    assert_file(path, "whole");
+    assert_ok(sp_staging_beside(&staging, io_path("place"), "-made"));
+    assert_ok(sp_fs_mkdirs(io_path("place-made")));
+    io_write_text("place-made/f", "whole");
+    assert_ok(sp_staging_commit(&staging));
+    assert_file(io_path("place/f"), "whole");
+    assert_false(sp_fs_exists(io_path("place-made")));
+}
+
 static void test_staging_refuses(void **state)
 {
     const char *file = io_write_text("file", ""), *link = io_path("link");
@@ -705,7 +728,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_write),          TEST(test_links),           TEST(test_exchange),     TEST(test_staging_refuses),
-        TEST(test_staging_of_another),
+        TEST(test_staging_of_another), TEST(test_staging_lasts),
         TEST(test_left),           TEST(test_left_aside),      TEST(test_not_left),
         TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
         TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_map_name),
