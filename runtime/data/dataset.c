@@ -80,7 +80,7 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
 {
     const json_t *value;
 
-    *out = (struct sp_field){ NULL, 0 };
+    *out = (struct sp_field){ .text = NULL };
     if (column == SP_COLUMN_NONE)
         return 0;
     if (!row->object) {
@@ -95,7 +95,7 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
     if (!json_is_string(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string",
                               column_name(loader, column));
-    *out = (struct sp_field){ json_string_value(value), json_string_length(value) };
+    *out = (struct sp_field){ .text = json_string_value(value), .length = json_string_length(value) };
     return 0;
 }
 
@@ -296,6 +296,7 @@ static int keep_layout(struct loader *loader)
     };
     out->header_guessed = loader->layout.header_guessed;
     out->delimiter_guessed = loader->layout.delimiter_guessed;
+    out->quotes_guessed = loader->layout.quotes_guessed;
     out->instead = loader->layout.instead;
     loader->layout.instead = NULL;
     SP_TRY(l->format ? 0 : SP_ENOMEM);

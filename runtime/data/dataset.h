@@ -5,8 +5,10 @@
  * What a file is, where nobody says so, is found out from its first thousand rows (layout.h):
  *
  * The delimiter is the one that a first line "sep=;" says, as Excel writes it, else that the file's name stands for; another
- * of , ; | and tab is taken where the file's own does not split its rows alike and the other does. Where two would do, or a
- * row disagrees, it is refused with the delimiters named. Without labels a text is not cut at what may be its punctuation.
+ * of , ; | and tab is taken where the file's own does not split its rows alike and the other does, or parts the first row and all
+ * others but for one in ten (with skip_bad_rows, most of them). Where two would do, or more rows disagree, it is refused with the
+ * delimiters named. Without labels a text is not cut at what may be its punctuation. Whether the fields of a tsv file are quoted its
+ * own quotes say (quotes.c), or what training found.
  *
  * A header is one that has_header says, or a name that is asked for (by an option, or by what training used), else as
  * header.c guesses it. Blanks around a column's name mean nothing.
@@ -51,6 +53,8 @@ enum sp_task { SP_TASK_AUTO, SP_TASK_CLASSIFICATION, SP_TASK_REGRESSION };
 
 enum sp_header { SP_HEADER_AUTO, SP_HEADER_YES, SP_HEADER_NO };
 
+enum sp_quotes { SP_QUOTES_AUTO, SP_QUOTES_YES, SP_QUOTES_NO };
+
 struct sp_data_column {
     char *name;    /* the header's or the key; NULL where the file has no header */
     size_t number; /* from 1; 0: there is no such column */
@@ -74,7 +78,7 @@ struct sp_dataset_options {
     const char *text_column, *text_pair_column, *label_column;
     enum sp_header has_header; /* csv, tsv */
     char delimiter;            /* csv, tsv; 0: by the rules above */
-    bool quotes;               /* tsv: fields may be quoted as in csv */
+    enum sp_quotes quotes;     /* tsv: fields may be quoted as in csv */
     const struct sp_data_layout *remembered; /* what training used; NULL: nothing is known */
     enum sp_task task;
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused in regression */
@@ -104,7 +108,7 @@ struct sp_dataset {
     size_t skipped;       /* bad rows left out */
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */
-    bool header_guessed, delimiter_guessed;
+    bool header_guessed, delimiter_guessed, quotes_guessed;
     char *instead;     /* what was read in place of the columns that training used; NULL: those were */
     bool whole_labels; /* they are whole numbers with a point, which task auto takes for classes */
 };

@@ -1,8 +1,9 @@
 /*
  * csv and tsv: fields between delimiters. A quoted field ends at the first quote that is not
- * doubled; what follows must be a delimiter or the end of the row. A quote that is never closed
- * is found at the end of the file or at the limit of a row's length, whichever comes first, and
- * the reader then goes on at the next line, so one stray quote costs one row.
+ * doubled; what follows, blanks aside, must be a delimiter or the end of the row. Behind blanks a
+ * quote that begins no such field is an ordinary character. A quote that is never closed is found at
+ * the end of the file or at the limit of a row's length, whichever comes first, and the reader then
+ * goes on at the next line, so one stray quote costs one row.
  */
 #include "runtime/base/error.h"
 #include "runtime/data/reader_priv.h"
@@ -33,6 +34,12 @@ static bool at_field_end(const struct cursor *c)
            (c->next + 1 == c->file_end || (c->next + 1 < c->end && c->next[1] == '\n'));
 }
 
+static void pass_blanks(struct cursor *c)
+{
+    while (c->next < c->end && (*c->next == ' ' || *c->next == '\t') && *c->next != c->delimiter)
+        c->next++;
+}
+
 static void copy(struct cursor *c, size_t length)
 {
     memcpy(c->write, c->next, length);
@@ -57,6 +64,7 @@ static int read_quoted(const struct sp_reader *reader, struct cursor *c)
         if (c->next == c->end || *c->next != '"')
             break;
     }
+    pass_blanks(c);
     if (!at_field_end(c))
         return sp_reader_fail(reader, SP_EFORMAT,
                               "text after the closing quote of a field; inside a quoted field a "
@@ -66,20 +74,37 @@ static int read_quoted(const struct sp_reader *reader, struct cursor *c)
 
 static int read_field(const struct sp_reader *reader, struct cursor *c, struct sp_field *field)
 {
-    field->text = c->write;
-    if (c->quotes && c->next < c->end && *c->next == '"') {
-        SP_TRY(read_quoted(reader, c));
-    } else {
-        const char *from = c->next;
+    const struct cursor before = *c;
 
+    *field = (struct sp_field){ .text = c->write, .spaced = c->next < c->end && *c->next == ' ' };
+    pass_blanks(c);
+    if (c->quotes && c->next < c->end && *c->next == '"') {
+        bool behind = c->next > before.next;
+        int rc = read_quoted(reader, c);
+
+        if (rc < 0 && !behind)
+            return rc;
+        field->quoted = rc == 0;
+    }
+    if (!field->quoted) {
+        *c = before;
         while (!at_field_end(c))
             c->next++;
-        memcpy(c->write, from, (size_t)(c->next - from));
-        c->write += c->next - from;
+        memcpy(c->write, before.next, (size_t)(c->next - before.next));
+        c->write += c->next - before.next;
     }
     field->length = (size_t)(c->write - field->text);
     *c->write++ = '\0';
     return 0;
+}
+
+/* Whether one of the row's fields does. */
+static bool begins_with_quote(const struct sp_reader *reader, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (reader->fields[i].text[0] == '"')
+            return true;
+    return false;
 }
 
 static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
@@ -109,9 +134,9 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
     *line_ends = c.line_ends;
     SP_TRY(sp_reader_check(reader, *length));
     if (reader->columns && count != reader->columns && !reader->any_width)
-        return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s has %zu", count,
-                              count == 1 ? "" : "s",
-                              reader->header ? "the header" : "the first row", reader->columns);
+        return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s has %zu%s", count, count == 1 ? "" : "s",
+                              reader->header ? "the header" : "the first row", reader->columns,
+                              reader->quotes || !begins_with_quote(reader, count) ? "" : "; where its fields are quoted, set quotes: true");
     *row = (struct sp_row){ .fields = reader->fields, .count = count };
     return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * The delimiter of a csv or tsv file. Excel's line "sep=;" says it (reader.c). Else the file's name stands for one; but spreadsheets
  * save .csv with semicolons, and commas come in a .tsv. Another delimiter is taken where the file's own does not split its rows and
- * the other splits all of them alike; where it is not that clear, the delimiters are named and one must be set.
+ * the other splits all of them alike, or the first and nearly all others: a bad row is told of by its line. Where it is not that
+ * clear, the delimiters are named and one must be set.
  */
 #include "runtime/data/layout.h"
 
@@ -16,14 +17,17 @@ static const char candidates[] = { ',', '\t', ';', '|' };
 
 #define CANDIDATES sizeof candidates
 #define SEVERAL 3
+#define FEW 10 /* one row in so many */
+#define ERROR_MAX 512
 
 /* What a file is by one delimiter. */
 struct trial {
     char delimiter;
     size_t columns; /* of the first row */
-    size_t rows;
-    /* The first row with another number of columns, or that cannot be read (0 columns); line 0: none. */
+    size_t rows, bad; /* all rows; those with another number of columns, or that cannot be read */
+    /* The first of these, and its columns or (0 columns) why it cannot be read. */
     size_t odd_line, odd_columns;
+    char error[ERROR_MAX];
     bool comma_numbers;           /* its fields hold commas, all of them between digits */
     bool named;                   /* a field of the first row is a column's name that is asked for or known */
     bool spaced;                  /* a blank begins every field but the first ones: punctuation of a text stands so */
@@ -32,7 +36,13 @@ struct trial {
 
 static bool agrees(const struct trial *t)
 {
-    return t->columns > 1 && t->odd_line == 0;
+    return t->columns > 1 && t->bad == 0;
+}
+
+/* As agrees, but for rows that are bad: one in ten; where such are to be skipped, any but most. */
+static bool nearly_agrees(const struct trial *t, const struct sp_dataset_options *options)
+{
+    return t->columns > 1 && (options->skip_bad_rows ? 2 * t->bad < t->rows : FEW * t->bad <= t->rows);
 }
 
 const char *sp_delimiter_name(char buffer[4], char delimiter)
@@ -88,65 +98,83 @@ static void look_at(struct trial *t, const struct sp_row *row, const struct sp_d
 
     for (size_t i = 0; i < row->count; i++) {
         t->named |= t->rows == 1 && is_named(row->fields[i].text, options);
-        t->spaced &= i == 0 || row->fields[i].text[0] == ' ';
+        t->spaced &= i == 0 || row->fields[i].spaced;
         of_head |= is_class(&row->fields[i], options->labels);
     }
     t->of_head += of_head;
 }
 
-/* Reads the first rows by a delimiter. */
-static int try_delimiter(struct trial *t, struct sp_reader *reader, const struct sp_dataset_options *options, char delimiter)
+static void count_bad(struct trial *t, const struct sp_reader *reader, size_t columns)
 {
-    struct sp_reader_options by = { .quotes = options->quotes, .delimiter = delimiter };
+    if (t->bad++)
+        return;
+    t->odd_line = reader->line;
+    t->odd_columns = columns;
+    if (!columns)
+        snprintf(t->error, sizeof t->error, "%s", sp_error_message());
+}
+
+/* Reads the first rows by a delimiter. */
+static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options,
+                         char delimiter)
+{
+    struct sp_reader_options by = { .quotes = quotes, .delimiter = delimiter };
     size_t commas = 0, between = 0;
     struct sp_row row;
     int rc;
 
     *t = (struct trial){ .delimiter = delimiter, .spaced = true };
-    rc = sp_reader_restart(reader, &by);
     reader->any_width = true;
-    while (rc >= 0 && t->rows < SP_SAMPLE_ROWS && sp_reader_offset(reader) < SP_SAMPLE_BYTES) {
+    rc = sp_reader_restart(reader, &by);
+    while ((rc >= 0 || rc == SP_EFORMAT || rc == SP_ELIMIT) && t->rows < SP_SAMPLE_ROWS && sp_reader_offset(reader) < SP_SAMPLE_BYTES) {
         rc = sp_reader_next(reader, &row);
-        if (rc <= 0)
+        if (rc == 0)
             break;
         t->rows++;
-        for (size_t i = 0; i < row.count; i++)
-            count_commas(&row.fields[i], &commas, &between);
-        look_at(t, &row, options);
+        if (rc < 0) {
+            count_bad(t, reader, 0);
+            continue;
+        }
         if (t->rows == 1)
             t->columns = row.count;
         if (row.count != t->columns) {
-            t->odd_line = row.line;
-            t->odd_columns = row.count;
-            break;
+            count_bad(t, reader, row.count);
+            continue;
         }
+        for (size_t i = 0; i < row.count; i++)
+            count_commas(&row.fields[i], &commas, &between);
+        look_at(t, &row, options);
     }
     reader->any_width = false;
     t->comma_numbers = commas > 0 && commas == between;
-    if (rc == SP_EFORMAT || rc == SP_ELIMIT)
-        t->odd_line = reader->line;
-    return rc < 0 && !t->odd_line ? rc : 0;
+    return rc < 0 && rc != SP_EFORMAT && rc != SP_ELIMIT ? rc : 0;
 }
 
-static int ambiguous(const struct sp_reader *reader, char a, char b)
+static int ambiguous(const struct sp_reader *reader, const struct trial *a, const struct trial *b)
 {
     char first[4], second[4];
 
-    return sp_error(SP_ECONFIG, "%s: its rows have the same columns with %s and with %s between them; set delimiter to the one "
-                    "that is meant", reader->path, sp_delimiter_name(first, a), sp_delimiter_name(second, b));
+    return sp_error(SP_ECONFIG, "%s: all its rows have %zu columns with %s between them, and %zu with %s; set delimiter to the one that "
+                    "is meant", reader->path, a->columns, sp_delimiter_name(first, a->delimiter), b->columns,
+                    sp_delimiter_name(second, b->delimiter));
 }
 
-/* One column by the file's own delimiter, more by another one, but not in every row. */
+/* One column by the file's own delimiter, more by another one, but not in every row. What cannot be read by either is no matter of
+ * delimiters. */
 static int unclear(const struct sp_reader *reader, const struct trial *own, const struct trial *other)
 {
-    char first[4], second[4], rest[64] = "cannot be read";
+    char first[4], second[4];
 
-    if (other->odd_columns)
-        snprintf(rest, sizeof rest, "has %zu", other->odd_columns);
+    sp_delimiter_name(second, other->delimiter);
+    if (other->error[0])
+        return strcmp(own->error, other->error) == 0
+                   ? sp_error(SP_EFORMAT, "%s", other->error)
+                   : sp_error(SP_EFORMAT, "%s (with %s between columns, as in the first row; set delimiter to another if that is wrong)",
+                              other->error, second);
     return sp_error(SP_ECONFIG, "%s: with %s between columns, as its name says, its first row is one column; with %s it has %zu, "
-                    "but line %zu %s. Set delimiter to the one that is meant, or correct that line",
-                    reader->path, sp_delimiter_name(first, own->delimiter), sp_delimiter_name(second, other->delimiter),
-                    other->columns, other->odd_line, rest);
+                    "but line %zu has %zu. Set delimiter to the one that is meant, or correct that line",
+                    reader->path, sp_delimiter_name(first, own->delimiter), second, other->columns, other->odd_line,
+                    other->odd_columns);
 }
 
 /* Whether training used the delimiter that this file's name stands for. */
@@ -160,15 +188,16 @@ static bool is_trainings(const struct trial *own, const struct sp_dataset_option
  * several rows, which commas and punctuation may do in texts, and where training used the file's own, no other is expected. */
 static bool may_replace(const struct trial *other, const struct trial *own, const struct sp_dataset_options *options)
 {
-    bool classes = other->of_head == other->rows || (other->of_head > 1 && other->of_head + 1 == other->rows);
+    size_t good = other->rows - other->bad;
+    bool classes = other->of_head == good || (other->of_head > 1 && other->of_head + 1 == good);
 
-    if (!agrees(other))
+    if (!agrees(other) && (own->columns > 1 || !nearly_agrees(other, options)))
         return false;
     if (other->named || classes || !options->no_labels)
         return true;
-    if (other->spaced)
+    if (other->spaced || !agrees(other))
         return false;
-    return own->odd_line || (other->rows >= SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
+    return own->bad || (other->rows >= SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
 }
 
 /* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be those of texts
@@ -190,7 +219,7 @@ static enum rival compare(const struct trial *own, const struct trial *other, co
     return is_trainings(own, options) && !own->spaced ? KEEP_OWN : ASK;
 }
 
-static int choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options)
+static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options)
 {
     const struct sp_data_layout *remembered = options->remembered;
     struct trial own, other, found = { 0 }, near = { 0 };
@@ -198,31 +227,32 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, const stru
 
     if (remembered && remembered->delimiter && remembered->delimiter != first &&
         strcmp(remembered->format, reader->format->name) == 0) {
-        SP_TRY(try_delimiter(&other, reader, options, remembered->delimiter));
-        if (agrees(&other)) {
+        SP_TRY(try_delimiter(&other, reader, quotes, options, remembered->delimiter));
+        if (nearly_agrees(&other, options)) {
             *out = other.delimiter;
             return 0;
         }
     }
-    SP_TRY(try_delimiter(&own, reader, options, first));
+    SP_TRY(try_delimiter(&own, reader, quotes, options, first));
     for (size_t i = 0; i < CANDIDATES; i++) {
         enum rival rival = TAKE_OTHER;
 
         if (candidates[i] == first)
             continue;
-        SP_TRY(try_delimiter(&other, reader, options, candidates[i]));
+        SP_TRY(try_delimiter(&other, reader, quotes, options, candidates[i]));
         if (agrees(&own))
             rival = compare(&own, &other, options);
         if (rival == ASK)
-            return ambiguous(reader, first, other.delimiter);
+            return ambiguous(reader, &own, &other);
         if (rival == KEEP_OWN)
             continue;
         if (may_replace(&other, &own, options)) {
-            if (found.columns)
-                return ambiguous(reader, found.delimiter, other.delimiter);
-            found = other;
+            if (found.columns && found.bad == other.bad)
+                return ambiguous(reader, &found, &other);
+            if (!found.columns || other.bad < found.bad)
+                found = other;
         }
-        if (other.columns > 1 && other.odd_line && (!near.columns || other.named))
+        if (other.columns > 1 && other.bad && (!near.columns || other.named))
             near = other;
     }
     *guessed = found.columns > 0;
@@ -232,11 +262,11 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, const stru
     return 0;
 }
 
-int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options)
+int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options)
 {
     *guessed = false;
     *out = '\0';
     if (reader->format->delimiter)
         *out = options->delimiter ? options->delimiter : reader->declared;
-    return *out || !reader->format->delimiter ? 0 : choose(out, guessed, reader, options);
+    return *out || !reader->format->delimiter ? 0 : choose(out, guessed, reader, quotes, options);
 }

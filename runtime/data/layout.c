@@ -565,7 +565,7 @@ static int choose_lines(struct sp_layout *out, struct sp_reader *reader, const s
 
 int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
 {
-    struct sp_reader_options of_reader = { .quotes = options->quotes };
+    struct sp_reader_options of_reader = { .header = false };
     struct sp_sample sample = { 0 };
     struct chooser chooser = { out, reader, &sample, options, options->remembered };
     struct sp_row row;
@@ -574,7 +574,8 @@ int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const stru
     *out = (struct sp_layout){ .text = SP_COLUMN_NONE, .pair = SP_COLUMN_NONE, .label = SP_COLUMN_NONE };
     if (sp_reader_is_lines(reader))
         return choose_lines(out, reader, options);
-    SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, options));
+    SP_TRY(sp_quotes_choose(&of_reader.quotes, &out->quotes_guessed, reader, options));
+    SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, of_reader.quotes, options));
     SP_TRY(sp_reader_restart(reader, &of_reader));
     if (sp_reader_column_count(reader) == 0) {
         SP_TRY(sp_reader_next(reader, &row)); /* it says what is wrong with the first one */

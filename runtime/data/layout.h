@@ -14,7 +14,7 @@
 struct sp_layout {
     size_t text, pair, label; /* from 0, or SP_COLUMN_NONE */
     bool ids;                 /* jsonl: a row that has `input_ids` gives those */
-    bool header_guessed, delimiter_guessed;
+    bool header_guessed, delimiter_guessed, quotes_guessed;
     char *instead; /* what is read in place of the columns that training used; NULL: nothing is */
 };
 
@@ -23,9 +23,13 @@ struct sp_layout {
 int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options);
 void sp_layout_release(struct sp_layout *layout); /* safe on a zeroed one */
 
-/* delimiter.c: the file's delimiter, 0 for jsonl; *guessed when it is not the one that was asked for or that the file's name
- * stands for. Leaves the reader anywhere. */
-int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options);
+/* quotes.c: whether fields between tabs are quoted in a tsv file; false for any other, whose format says it. *guessed when no option
+ * says it, and they are or might be meant so. Leaves the reader anywhere. */
+int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options);
+
+/* delimiter.c: the file's delimiter, 0 for jsonl, with the quotes that were chosen; *guessed when it is not the one that was asked
+ * for or that the file's name stands for. Leaves the reader anywhere. */
+int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options);
 
 /* header.c: whether the first row names the columns: as has_header says, otherwise *guessed. A column that an option gives by its
  * name says that there are names. */

@@ -11,7 +11,7 @@ static int read_line(struct sp_reader *reader, struct sp_row *row, size_t *lengt
     SP_TRY(sp_reader_check(reader, *length));
     memcpy(reader->bytes, reader->map.data + reader->at, *length);
     reader->bytes[*length] = '\0';
-    reader->fields[0] = (struct sp_field){ reader->bytes, *length };
+    reader->fields[0] = (struct sp_field){ .text = reader->bytes, .length = *length };
     *row = (struct sp_row){ .fields = reader->fields, .count = 1 };
     return 0;
 }

@@ -11,5 +11,6 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/labels.c runtime/data/labels.h \
 	runtime/data/layout.c runtime/data/layout.h \
 	runtime/data/lines.c \
+	runtime/data/quotes.c \
 	runtime/data/sample.c runtime/data/sample.h \
 	runtime/data/reader.c runtime/data/reader.h runtime/data/reader_priv.h

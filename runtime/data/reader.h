@@ -7,8 +7,8 @@
  *
  * Text is UTF-8 with or without a byte order mark, lines end in LF or CRLF, the last one may end
  * in nothing, and empty lines are passed over. jsonl: one object a line. csv: RFC 4180, quoted
- * fields may hold line ends; a quote inside a field that does not begin with one is an ordinary
- * character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
+ * fields may hold line ends, and may have blanks around them; a quote inside a field that does not begin with one is
+ * an ordinary character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
  * is no tab. A first line "sep=;" of csv or tsv, as Excel writes it, is no row.
  *
  * Columns are named by the header or by number, 1 being the first; jsonl columns are the first
@@ -44,6 +44,7 @@ static inline bool sp_reader_can_delimit(char byte)
 struct sp_field {
     const char *text; /* NUL-terminated; of csv and tsv, holds no NUL */
     size_t length;
+    bool spaced, quoted; /* csv, tsv: begins with a blank; stood in quotes */
 };
 
 /* A row, borrowed until the next call on its reader. */

@@ -32,7 +32,7 @@
 #define DIGITS(number) DIGITS_(number)
 
 static const char *const tasks[] = { "auto", "classification", "regression", NULL };
-static const char *const headers[] = { "auto", "true", "false", NULL };
+static const char *const three_way[] = { "auto", "true", "false", NULL };
 static const char *const keeps[] = { "auto", "true", "false", NULL };
 static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
@@ -97,16 +97,15 @@ static const struct sp_option options[] = {
       "by default GLUE's pairs of names; none when text_column is set" },
     { "label_column", SP_OPTION_STRING, FIELD(label_column), NULL, NULL, NULL, data,
       "The label's column; blanks around a label mean nothing.", "by default the column named label" },
-    { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, headers, data,
+    { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, three_way, data,
       "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by what the "
       "rows look like, and says what it found.", NULL },
     { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
       "What stands between the columns of csv and tsv files: one character (\";\"), or tab. auto: a comma or a tab, as the file's name "
       "says, or another where that one splits no row and the other all of them.", NULL },
-    { "quotes", SP_OPTION_BOOL, FIELD(quotes), "false", NULL, NULL, data,
-      "In tsv files, whether fields may be quoted as in csv. Otherwise a quote is an ordinary "
-      "character.",
-      NULL },
+    { "quotes", SP_OPTION_CHOICE, FIELD(quotes), "auto", NULL, three_way, data,
+      "In tsv files, whether fields may be quoted as in csv; otherwise a quote is an ordinary character. auto: where a whole column is, "
+      "or every quote is that of a field which needs it.", NULL },
     { "skip_bad_rows", SP_OPTION_BOOL, FIELD(skip_bad_rows), "false", NULL, NULL, data,
       "Leave rows that cannot be used out, and count them, instead of stopping at the first.",
       NULL },

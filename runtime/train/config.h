@@ -62,7 +62,7 @@ struct sp_config {
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
     enum sp_header has_header;
     char *delimiter; /* "auto", "tab" or one character; sp_config_delimiter */
-    bool quotes;     /* tsv: fields may be quoted as in csv */
+    enum sp_quotes quotes; /* tsv: fields may be quoted as in csv */
     bool skip_bad_rows;
     long long max_seq_length;
     long long max_train_samples, max_eval_samples; /* 0: all */

@@ -13,9 +13,7 @@
 
 struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
 {
-    const struct sp_data_layout *r = run->remembered.format ? &run->remembered : NULL;
     const struct sp_config *c = run->config;
-    bool tabs_quoted = r && r->quotes && r->delimiter == '\t' && strcmp(r->format, "tsv") == 0;
 
     return (struct sp_dataset_options){
         .text_column = c->text_column,
@@ -23,8 +21,8 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .label_column = c->label_column,
         .has_header = c->has_header,
         .delimiter = sp_config_delimiter(c),
-        .quotes = c->quotes || tabs_quoted,
-        .remembered = r,
+        .quotes = c->quotes,
+        .remembered = run->remembered.format ? &run->remembered : NULL,
         .task = c->task,
         .skip_bad_rows = c->skip_bad_rows,
         .max_seq_length = run->max_seq_length,
@@ -87,10 +85,13 @@ static int say_file(struct sp_buf *out, const struct sp_dataset *d)
         SP_TRY(sp_buf_puts(out, "; delimiter: tab"));
     else
         SP_TRY(sp_buf_printf(out, "; delimiter: \"%c\"", l->delimiter));
-    return sp_buf_puts(out, d->delimiter_guessed ? " (guessed; delimiter decides)" : "");
+    SP_TRY(sp_buf_puts(out, d->delimiter_guessed ? " (guessed; delimiter decides)" : ""));
+    if (!d->quotes_guessed)
+        return 0;
+    return sp_buf_printf(out, "; quotes: %s (guessed; quotes decides)", l->quotes ? "around fields" : "characters of the texts");
 }
 
-/* In one line: task, classes, columns, header, delimiter. */
+/* In one line: task, classes, columns, header, delimiter, quotes. */
 static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d, const size_t *rows)
 {
     const struct sp_data_layout *l = &d->layout;

@@ -176,6 +176,24 @@ test_that 'a line as long as it must be' grep -q 'xxxxx"; second text: none; lab
 predict named.csv
 test_that '  and what is read in place of such a column' says named.csv 'training used column "xxxxx'
 
+# ---- quotes of a tsv file, and bad rows
+file quoted.tsv '"text"\t"label"\n"a ""b"" c"\t"pos"\n"d e\tf"\t"neg"\n'
+train quoted.tsv
+test_that 'quoted fields between tabs' says quoted.tsv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: tab; quotes: around fields (guessed; quotes decides)'
+file plain.tsv 'text\n"a b"\nc\n'
+predict plain.tsv
+test_that '  which predict expects, too' says plain.tsv 'classification, 2 classes: neg, pos; text: column 1 "text"; second text: none; label: none; header: the first row'
+test_that '  without a guess' silent 'quotes: '
+file cited.tsv 'text\tlabel\n"a b."\tpos\nd e f\tneg\n'
+train cited.tsv
+test_that 'a text that is a citation' grep -qF 'delimiter: tab; quotes: characters of the texts (guessed; quotes decides)' "$folder/err"
+file latin.csv 'text;label\nsch\366n;pos\nb c;neg\n'
+train latin.csv
+test_that 'a spreadsheet in another encoding' fails 1 "$folder/latin.csv:2: not UTF-8: byte 4 of the row is 0xF6; save the file as UTF-8"
+file blank.csv 'id, text, label\n1, "a, b", "pos"\n2, "b c", "neg"\n'
+train blank.csv
+test_that 'blanks before quoted fields' says blank.csv 'classification, 2 classes: neg (1), pos (1); text: column 2 "text"'
+
 # ---- jsonl: numbers that nobody needs
 file nan.jsonl '{"text": "a", "label": "x", "p": NaN}\n{"text": "b", "label": "y", "n": 100000000000000000000000000000}\n'
 train nan.jsonl

@@ -85,7 +85,7 @@ static void test_defaults(void **state)
     assert_null(c.model_name_or_path);
     assert_int_equal(c.task, SP_TASK_AUTO);
     assert_int_equal(c.has_header, SP_HEADER_AUTO);
-    assert_false(c.quotes);
+    assert_int_equal(c.quotes, SP_QUOTES_AUTO);
     assert_int_equal(c.max_seq_length, 128);
     assert_int_equal(c.per_device_train_batch_size, 32);
     assert_true(c.num_train_epochs == 3 && c.learning_rate == 1e-3 && c.warmup_steps == 0);

@@ -76,7 +76,7 @@ static void test_files(void **state)
         { "learning_rate: none\n", "found \"none\", expected a number in [0, 1000]; write null for nothing" },
         { "seed: nil\n", "found \"nil\", expected a whole number in [0, inf); leave it out for the default, 42" },
         { "seed: NULL\n", "found nothing, expected a whole number in [0, inf); leave it out for the default, 42" },
-        { "quotes: None\n", "expected true or false; leave it out for the default, false" },
+        { "skip_bad_rows: None\n", "expected true or false; leave it out for the default, false" },
         { "optimizer: None\n", "expected one of adamw, sm3; write null for nothing" },
         { "eval_strategy: none\n", "expected one of no, steps, epoch; did you mean no?" },
         { "device: None\n", "found \"None\", expected a text; leave it out for the default, auto" },

@@ -125,7 +125,9 @@ static void test_csv(void **state)
     reads("t.csv", "a,b\n\n\r\nc,d\n\n", &plain, "1:a|b;4:c|d;");
     reads("t.csv", "\"a\n\n\nb\",c\n\nd,e\n", &plain, "1:a\n\n\nb|c;6:d|e;");
     reads("t.csv", "5\" disk,a \"b\" c\n", &plain, "1:5\" disk|a \"b\" c;");
-    reads("t.csv", " \"a\" ,b\n", &plain, "1: \"a\" |b;");
+    reads("t.csv", " \"a\" ,b\n", &plain, "1:a|b;"); /* blanks around a quoted field */
+    reads("t.csv", "\"a\",  \"b, \"\"c\"\"\"\t,\t\"d\ne\"  \nf,g,h\n", &plain, "1:a|b, \"c\"|d\ne;3:f|g|h;");
+    reads("t.csv", "a, \"b\" c, \" d\ne, \"\" f,\n", &plain, "1:a| \"b\" c| \" d;2:e| \"\" f|;"); /* none */
     reads("t.CSV", "a\tb\n", &plain, "1:a\tb;");
     reads("t.csv", "", &headed, "");
     reads("t.csv", "\n\r\n\n", &headed, "");

@@ -104,6 +104,7 @@ static void test_header(void **state)
     finds("t.csv", "review , sentiment\na b c , pos\nb c d , neg\n", SET(.label_column = "2"), "review - sentiment H, 2");
     finds("t.csv", "review , mood\na b c , pos\nb c d , neg\n", SET(.label_column = " mood"), "review - mood H, 2");
     finds("t.csv", "text, label\na b c, pos\nb c d, neg\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "\"text\", \"label\"\n\"a, b c\", \"pos\"\n\"b, c d\", \"neg\"\n", PLAIN, "text - label H, 2");
     finds("t.csv", "text ; label\na b c ; pos\nb c d ; neg\n", PLAIN, "text - label H; 2");
     finds("t.csv", "Text,Label\na b c,pos\nb c d,neg\n", PLAIN, "Text - Label H, 2");
     finds("t.csv", "Sentence1,SENTENCE2,Label\na b,c d,pos\nb,d,neg\n", PLAIN, "Sentence1 SENTENCE2 Label H, 2");
@@ -212,14 +213,99 @@ static void test_delimiter(void **state)
     finds("t.csv", "Wall St; Bears,3\nOil; prices,4\n", SET(.label_column = "2"), "1 - 2 , 2"); /* punctuation */
     finds("t.csv", "so, it says;label\na, b;x\nc, d;y\n", SET(.label_column = "2"), "so, it says - label H; 2");
     finds("t.csv", "text,label\na;b,x\nc;d,y\n", PLAIN, "text - label H, 2");
-    refuses("t.csv", "Hello, all;greet\nBye, now;bye\n", SET(.label_column = "2"), "with \",\" and with \";\" between them; set delimiter");
-    refuses("t.csv", "Hello, all|greet\nBye, now|bye\n", SET(.label_column = "2"), "with \",\" and with \"|\" between them; set delimiter");
-    refuses("t.csv", "text,more;label\na,b;x\nc,d;y\n", PLAIN, "with \",\" and with \";\" between them; set delimiter");
+    refuses("t.csv", "Hello, all;greet\nBye, now;bye\n", SET(.label_column = "2"), "all its rows have 2 columns with \",\" between them, and 2 with \";\"; set delimiter");
+    refuses("t.csv", "Hello, all|greet\nBye, now|bye\n", SET(.label_column = "2"), "all its rows have 2 columns with \",\" between them, and 2 with \"|\"; set delimiter");
+    refuses("t.csv", "text,more;label\na,b;x\nc,d;y\n", PLAIN, "all its rows have 2 columns with \",\" between them, and 2 with \";\"; set delimiter");
     refuses("t.csv", "text;label\na;b;x\nd;y\n", PLAIN, "with \",\" between columns, as its name says, its first row is one column; "
             "with \";\" it has 2, but line 2 has 3. Set delimiter to the one that is meant");
     refuses("t.tsv", "text,label\na, b,x\nd,y\n", PLAIN, "with \",\" it has 2, but line 2 has 3");
-    refuses("t.csv", "a, b\tx\nc, d\ty\n", SET(.label_column = "2"), "with \",\" and with a tab between them; set delimiter");
-    refuses("t.tsv", "a,b;x\nc,d;y\n", SET(.label_column = "2"), "with \",\" and with \";\" between them; set delimiter");
+    refuses("t.csv", "a, b\tx\nc, d\ty\n", SET(.label_column = "2"), "all its rows have 2 columns with \",\" between them, and 2 with a tab; set delimiter");
+    refuses("t.csv", "1\ta, b\tx\n2\tc, d\ty\n", SET(.label_column = "2"), "2 columns with \",\" between them, and 3 with a tab; set");
+    refuses("t.tsv", "a,b;x\nc,d;y\n", SET(.label_column = "2"), "all its rows have 2 columns with \",\" between them, and 2 with \";\"; set delimiter");
+}
+
+/* A bad row is told of by its line, whatever the delimiter; and one among many hides no delimiter. */
+static void test_delimiter_bad_rows(void **state)
+{
+    struct sp_buf text = SP_BUF(4096);
+    struct sp_dataset set;
+
+    (void)state;
+#define BAD(content, options, part)                                                                                            \
+    io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, "t.csv", part, NULL)
+    BAD("text;label\nsehr sch\xF6n;gut\nb;c\n", PLAIN, "t.csv:2: not UTF-8: byte 9 of the row is 0xF6; save the file as UTF-8");
+    BAD("text;label\na;gut\nc;\"bad \"film\"\n", PLAIN, "t.csv:3: text after the closing quote of a field; inside a quoted field a quote "
+        "is written twice (with \";\" between columns, as in the first row; set delimiter to another if that is wrong)");
+    BAD("sch\xF6n;gut\nb;c\n", SET(.label_column = "2"), "t.csv:1: not UTF-8");
+    sp_buf_puts(&text, "text;label\n");
+    for (int i = 0; i < 20; i++)
+        sp_buf_puts(&text, i == 11 ? "a, b;x;extra\n" : i % 2 ? "a, b;x\n" : "a;y\n");
+    BAD(text.data, PLAIN, "t.csv:13: 3 columns, where the header has 2");
+    finds("t.csv", text.data, SET(.skip_bad_rows = true), "text - label H; 19");
+    finds("t.csv", text.data, INPUT(.skip_bad_rows = true), "text - label H; 19");
+    finds("t.csv", text.data + strlen("text;label\n"), SET(.label_column = "2", .skip_bad_rows = true), "1 - 2 ; 19");
+    finds("t.csv", "text;label\na;b;x\nd;y\nd;x\n", SET(.skip_bad_rows = true), "text - label H; 2");
+    sp_buf_puts(&text, "sch\xF6n;y\n");
+    finds("t.csv", text.data, SET(.skip_bad_rows = true), "text - label H; 19");
+    refuses("t.csv", "a b\nc\nd, e\nf; g\n", SET(.label_column = "2", .skip_bad_rows = true), "no column 2"); /* one column */
+    finds("t.csv", "a b\nc\nd; e\nf; g\n", INPUT(.skip_bad_rows = true), "1 - - , 4");
+    sp_buf_free(&text);
+}
+
+/* The texts' columns and the classes that a tsv file is found to have, and whether its fields are quoted: "Q", or "q" where they
+ * might be, "-" where no field looks so. */
+static void quotes(const char *content, const struct sp_dataset_options *options, const char *expected)
+{
+    struct sp_buf text = SP_BUF(4096);
+    struct sp_dataset set;
+
+    load(&set, "t.tsv", content, options);
+    sp_buf_puts(&text, set.layout.quotes ? "Q" : set.quotes_guessed ? "q" : "-");
+    assert_true(!set.layout.quotes || set.quotes_guessed == (options->quotes == SP_QUOTES_AUTO && !options->remembered));
+    sp_buf_printf(&text, " %zu", set.count);
+    for (size_t i = 0; i < set.labels.count; i++)
+        sp_buf_printf(&text, " %s", set.labels.names[i]);
+    if (strcmp(text.data, expected) != 0)
+        fail_msg("of %s\nfound: %s\nright: %s", content, text.data, expected);
+    sp_buf_free(&text);
+    sp_dataset_free(&set);
+}
+
+static void test_quotes(void **state)
+{
+    struct sp_data_layout quoted = { .format = (char *)(uintptr_t)"tsv", .text = { NULL, 1 }, .label = { NULL, 2 }, .columns = 2,
+                                     .delimiter = '\t', .quotes = true };
+    struct sp_dataset set;
+
+    (void)state;
+    /* All fields, all words, those that need it; with a header or without. */
+    quotes("\"text\"\t\"label\"\n\"a b\"\t\"x\"\n\"b\"\t\"y\"\n", PLAIN, "Q 2 x y");
+    quotes("\"text\"\t\"label\"\n\"a b\"\t1\n\"b\"\t0\nNA\t1\n", PLAIN, "Q 3 0 1");
+    quotes("\"a b\"\t\"x\"\n\"b\"\t\"y\"\n", SET(.label_column = "2"), "Q 2 x y");
+    quotes("text\tlabel\n\"a b\"\t\"x\"\n\"b\"\t\"y\"\n\"c\"\t\"y\"\n", PLAIN, "Q 3 x y");
+    quotes("text\tlabel\n\"two\nlines\"\tx\nb\ty\n", PLAIN, "Q 2 x y");
+    quotes("text\tlabel\n\"a\tb\"\tx\nb\ty\n", PLAIN, "Q 2 x y");
+    quotes("text\tlabel\n\"so \"\"good\"\"\"\tx\nb\ty\n", PLAIN, "Q 2 x y");
+    quotes("\"a b\"\n\"b\nc\"\n\"c\"\n", INPUT(0), "Q 3");
+    quotes("\"a\" \t \"x\"\n\"b\"\t\"y\"\n", SET(.label_column = "2"), "Q 2 x y");
+    /* Quotes of texts. */
+    quotes("text\tlabel\n\"a b\tx\nb \"c\" d\ty\n", PLAIN, "- 2 x y");
+    quotes("text\tlabel\n\"a b\"\tx\nb \"c\" d\ty\n", PLAIN, "- 2 x y");
+    quotes("text\tlabel\n\"a b\"\tx\nb\ty\n", PLAIN, "q 2 x y"); /* who knows? */
+    quotes("id\ttext\tlabel\n1\t\"a b.\tx\n2\tc.\"\ty\n3\td\tx\n", PLAIN, "q 3 x y"); /* all rows are whole */
+    quotes("text\tlabel\n\"a\" b\tx\n\"c\"\ty\n\"d\"\ty\n\"e\"\tx\n", PLAIN, "- 4 x y");
+    quotes("text\tlabel\na\tx\nb\ty\n", PLAIN, "- 2 x y");
+    /* What is set, or was found in training. */
+    quotes("text\tlabel\n\"a b\"\tx\nb\ty\n", SET(.quotes = SP_QUOTES_YES), "Q 2 x y");
+    quotes("text\tlabel\n\"a b\"\tx\nb\ty\n", SET(.remembered = &quoted), "Q 2 x y");
+    quotes("text\tlabel\n\"a b\"\t\"x\"\n\"b\"\t\"y\"\n\"c\"\t\"y\"\n", SET(.quotes = SP_QUOTES_NO), "- 3 \"x\" \"y\"");
+    quoted.quotes = false;
+    quotes("\"a b\"\n\"b\"\n", INPUT(0), "Q 2");
+    /* Quoted, but badly: the row is told of. */
+    io_assert_error(sp_dataset_load(&set, io_write_text("t.tsv", "\"text\"\t\"label\"\n\"a\"\t\"x\"\n\"a \\\"b\\\" c\"\t\"y\"\n\"b\"\t\"y\"\n"),
+                                    tokenizer, PLAIN), SP_EFORMAT, "t.tsv:3: text after the closing quote", NULL);
+    io_assert_error(sp_dataset_load(&set, io_write_text("t.tsv", "text\tlabel\n\"a\nb\"\tx\nb \"c\" d\ty\n"), tokenizer, PLAIN), SP_EFORMAT,
+                    "t.tsv:2: 1 column, where the header has 2; where its fields are quoted, set quotes: true", NULL);
 }
 
 /* What training used, as of a csv file without its label read by name or by number. */
@@ -471,6 +557,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delimiter, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_delimiter_bad_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quotes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whole_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_declared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
