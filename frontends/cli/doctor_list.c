@@ -44,7 +44,8 @@ void sp_doctor_report_list(FILE *report)
     if (head.rc < 0)
         head.count = 0;
     fwrite(&head, sizeof head, 1, report);
-    fwrite(list, sizeof *list, head.count, report);
+    if (head.count)
+        fwrite(list, sizeof *list, head.count, report);
     fputs(head.rc < 0 ? sp_error_message() : idle, report);
     fflush(report);
     free(idle);
