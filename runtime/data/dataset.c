@@ -1,5 +1,6 @@
 #include "runtime/data/dataset.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
@@ -364,6 +365,12 @@ out:
     if (rc < 0)
         sp_dataset_free(out);
     return rc;
+}
+
+int sp_data_column_say(struct sp_buf *out, size_t number, const char *name)
+{
+    SP_TRY(sp_buf_printf(out, "column %zu", number));
+    return name ? sp_buf_printf(out, " \"%s\"", name) : 0;
 }
 
 void sp_data_layout_release(struct sp_data_layout *layout)

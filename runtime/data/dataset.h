@@ -47,6 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sp_buf;
 struct sp_tokenizer;
 
 enum sp_task { SP_TASK_AUTO, SP_TASK_CLASSIFICATION, SP_TASK_REGRESSION };
@@ -72,6 +73,9 @@ struct sp_data_layout {
 };
 
 void sp_data_layout_release(struct sp_data_layout *layout); /* safe on a zeroed one */
+
+/* A column for messages: column 2 "review", or column 2 without a name (NULL). */
+int sp_data_column_say(struct sp_buf *out, size_t number, const char *name);
 
 struct sp_dataset_options {
     /* A column's name or its number from 1; NULL: by the rules above. */

@@ -65,20 +65,6 @@ static bool is_named(const char *field, const struct sp_dataset_options *options
     return sp_header_is_known(field);
 }
 
-/* Whether the field is one of the head's classes, but for blanks around it. */
-static bool is_class(const struct sp_field *field, const struct sp_labels *labels)
-{
-    const char *text = field->text + strspn(field->text, " ");
-    size_t length = strlen(text);
-
-    while (length && text[length - 1] == ' ')
-        length--;
-    for (size_t i = 0; labels && i < labels->count; i++)
-        if (strlen(labels->names[i]) == length && memcmp(labels->names[i], text, length) == 0)
-            return true;
-    return false;
-}
-
 /* Counts the field's commas, and those of them that stand between digits. */
 static void count_commas(const struct sp_field *field, size_t *commas, size_t *between)
 {
@@ -99,7 +85,7 @@ static void look_at(struct trial *t, const struct sp_row *row, const struct sp_d
     for (size_t i = 0; i < row->count; i++) {
         t->named |= t->rows == 1 && is_named(row->fields[i].text, options);
         t->spaced &= i == 0 || row->fields[i].spaced;
-        of_head |= is_class(&row->fields[i], options->labels);
+        of_head = of_head || sp_labels_has(options->labels, row->fields[i].text);
     }
     t->of_head += of_head;
 }

@@ -1,24 +1,35 @@
 /*
  * Whether a csv or tsv file's first row names its columns. Wrong either way costs: a header read as a row is a class of its own, or
- * shifts every prediction by one; a row read as a header is lost, perhaps with its class. So the strongest sign decides, in this
- * order:
+ * shifts every prediction by one; a row read as a header is lost, perhaps with its class. What stands in the row is weighed by what
+ * it is evidence of, the strongest first:
  *
- *  1. a name that is asked for stands in it (by the configuration, or by what training used): a header;
- *  2. its label is one that other rows, or the head, have as well: a row;
+ * Names that are asked for
+ *  1. the configuration's, or those of the columns that training used: a header.
+ * Consistency of the labels
+ *  2. its label is one that other rows, or the head, have as well: a row; but "text" or "review_text" above longer texts is a header
+ *     though its "spam" is a class. A class's name above numbers, or above anything but classes, is no label.
+ * Types
  *  3. 0, 1, 2, ... above a column without numbers (pandas without names), V1, V2, ... (R): a header;
- *  4. a number, or what begins as one ("65+"), above a column of numbers: a row; a word above one: a header, but beside a sentence
- *     only a known name, or one above each of two such columns or more; one with a digit ("A12") is no sign;
+ *  4. a word above many numbers, or above dates: a header. Above few numbers also, unless a sentence stands beside it: then only a
+ *     known name, or one above each of two such columns. A number, or what begins as one ("65+"), above numbers: a row. A word for
+ *     no value is no sign, nor is a code ("A12") unless the numbers are the labels.
+ * Form
  *  5. something that no column is called, a sentence: a row;
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
- *  7. above a head's classes, or classes that return again and again, a word that is none of them: a header;
- *  8. names above rows that are texts, of more words than the name above them: a header;
+ *  7. above the head's classes, or classes that return again and again, a word that is none of them: a header;
+ *  8. names of which one is above texts that have more words than it: a header where its label is one that no other row has (of
+ *     labels that return, or of many rows), and where there is no label to go by. The name of a list, one column of texts, must be
+ *     one word unless training's file had names, and is none where that had no header.
  *
- * and without any of these it is a row. Sign 7 is a choice: of a file without a header, a first row of two short words whose class
- * no other row has is taken for one too; a class of one row can hardly be learnt, and a header as a class harms the others. What an
- * option said of the training file's header is no sign for another file, whose own rows say more.
+ * and without any of these it is a row, which is said where it holds a name that data sets use, or one for a list. Signs 7 and 8 are a choice: of a file without a header, a first row of two short words whose
+ * class no other row has is taken for one too; a class of one row can hardly be learnt, and a header as a class harms the others.
+ * What an option said of the training file's header is no sign for another file, whose own rows say more.
+ *
+ * The label's column is that of an option or, where it may be (sp_header_may_be_label), the one that was training's.
  */
 #include "runtime/data/layout.h"
 
+#include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
 #include <stdio.h>
@@ -27,8 +38,8 @@
 
 #define NAME_LENGTH 64 /* bytes and words of what may be a column's name */
 #define NAME_WORDS 3
-#define MANY_ROWS 8 /* with classes that return so often each */
-#define MANY_TIMES 4
+#define MANY_ROWS 8  /* which no chance explains */
+#define MANY_TIMES 4 /* rows of each class that returns so */
 #define FEW 10 /* one row in so many */
 
 const char *const sp_header_texts[][2] = {
@@ -50,7 +61,8 @@ static const char *const others[] = {
     "headline", "utterance", "query",    "passage",   "answer",      "class",     "category", "sentiment", "score",
     "rating",   "stars",     "points",   "grade",     "target",      "topic",     "intent",   "emotion",  "polarity",
     "id",       "idx",       "index",    "guid",      "source",      "language",  "lang",     "user",     "author",
-    "timestamp", "opinion", "opinions", "feedback", "post",      "posts",       "tweets",    "messages", "response", NULL,
+    "timestamp", "opinion", "opinions", "feedback", "post",      "posts",       "tweets",    "messages", "response",
+    "txt",      "msg",      "sent",     "lab",       "lbl",      "cls",         NULL,
 };
 
 bool sp_header_is(const char *field, const char *name)
@@ -94,17 +106,59 @@ static bool is_one_word(const char *text)
     return !is_blank(text) && !strpbrk(text, " \t\r\n\"");
 }
 
+/* What says nothing of the first row: no value, or a word for one. */
+static bool is_no_value(const char *text)
+{
+    return is_blank(text) || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0;
+}
+
 /* Whether a column may be called so: a few words, no sentence. */
 static bool is_name(const char *text)
 {
     size_t length = strlen(text), words = 0;
 
-    for (size_t i = 0; i < length; i += strcspn(text + i, " "), i += strspn(text + i, " "))
+    for (size_t i = 0; i < length; i += strcspn(text + i, " \t\r\n"), i += strspn(text + i, " \t\r\n"))
         words++;
-    if (length > NAME_LENGTH || words > NAME_WORDS || strpbrk(text, "\t\r\n\""))
+    if (length > NAME_LENGTH || words > NAME_WORDS || strchr(text, '"'))
         return false;
-    return length == 0 || !strchr(".!?,;", text[length - 1]);
+    return length == 0 || !strchr(words > 1 ? ".!?,;" : ".!,;", text[length - 1]); /* "Spam?" */
 }
+
+bool sp_header_holds_classes(const struct sp_sample_column *c, const struct sp_dataset_options *options)
+{
+    const char *value;
+    json_t *rows;
+
+    json_object_foreach(c->values, value, rows)
+        if (!sp_labels_has(options->labels, value))
+            return false;
+    return json_object_size(c->values) > 0;
+}
+
+bool sp_header_may_be_label(const struct sp_sample_column *c, const struct sp_dataset_options *options)
+{
+    json_int_t all = 0, of_head = 0;
+    const char *value;
+    json_t *rows;
+
+    if (!options->labels || c->filled == 0)
+        return 2 * c->numbers >= c->filled;
+    json_object_foreach(c->values, value, rows) {
+        all += json_integer_value(rows);
+        of_head += sp_labels_has(options->labels, value) ? json_integer_value(rows) : 0;
+    }
+    return 2 * of_head > all;
+}
+
+/* What the signs are read from. */
+struct first {
+    struct sp_sample *p;
+    struct sp_reader *reader; /* behind the sample */
+    const struct sp_dataset_options *options;
+    size_t label; /* SP_COLUMN_NONE where it is not known */
+};
+
+/* ---- names that are asked for ---------------------------------------------------------------------------------------- */
 
 static bool has_name(const struct sp_sample *p, const char *name)
 {
@@ -114,44 +168,70 @@ static bool has_name(const struct sp_sample *p, const char *name)
     return false;
 }
 
-static bool has_asked_name(const struct sp_sample *p, const struct sp_dataset_options *options)
+static bool has_asked_name(const struct first *f)
 {
-    const struct sp_data_layout *r = options->remembered;
+    const struct sp_data_layout *r = f->options->remembered;
 
-    if (r && (has_name(p, r->text.name) || has_name(p, r->pair.name) || has_name(p, r->label.name)))
+    if (r && (has_name(f->p, r->text.name) || has_name(f->p, r->pair.name) || has_name(f->p, r->label.name)))
         return true;
-    for (size_t i = 0; i < p->count && !options->no_labels && !options->label_column; i++)
-        if (sp_header_is(p->first[i], "label"))
+    for (size_t i = 0; i < f->p->count && !f->options->no_labels && !f->options->label_column; i++)
+        if (sp_header_is(f->p->first[i], "label"))
             return true;
     return false;
 }
 
-/* Whether the head has a class of that name. */
-static bool is_class(const struct sp_dataset_options *options, const char *text)
-{
-    for (size_t i = 0; options->labels && i < options->labels->count; i++)
-        if (strcmp(options->labels->names[i], text) == 0)
-            return true;
-    return false;
-}
+/* ---- consistency of the labels --------------------------------------------------------------------------------------- */
 
 /* A column of classes: the label's, or where that is not known one that looks so. */
-static bool is_class_column(const struct sp_sample *p, size_t column, size_t label)
+static bool is_class_column(const struct first *f, size_t column)
 {
-    return column == label || (label == SP_COLUMN_NONE && sp_sample_kind(&p->columns[column]) == SP_KIND_CLASS);
+    const struct sp_sample_column *c = &f->p->columns[column];
+
+    return column == f->label || (f->label == SP_COLUMN_NONE && (sp_sample_kind(c) == SP_KIND_CLASS ||
+                                                                sp_header_holds_classes(c, f->options)));
 }
 
-static bool has_class_of_others(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+/* Whether the column's rows are texts, but for one in ten, and of more words than what stands above them. One row is enough where
+ * training had a header. */
+static bool is_above_texts(const struct first *f, size_t column)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->count > 1 && !is_number(p->first[i]) && is_class(options, p->first[i]))
-            return true;
-        if (is_class_column(p, i, label) && !is_blank(p->first[i]) && !sp_sample_is_numeric(&p->columns[i]) &&
-            sp_sample_rows_with(&p->columns[i], p->first[i]))
+    const struct sp_sample_column *c = &f->p->columns[column];
+    const struct sp_data_layout *r = f->options->remembered;
+
+    return column != f->label && c->filled >= (r && r->header ? 1 : 2) && FEW * (c->filled - c->texts) <= c->filled &&
+           FEW * c->brief <= c->filled;
+}
+
+/* A name that nobody writes as a text, "review_text" or "sentence", above texts. */
+static bool names_texts(const struct first *f)
+{
+    for (size_t i = 0; i < f->p->count; i++) {
+        bool name = is_one_word(f->p->first[i]) && strchr(f->p->first[i], '_');
+
+        for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
+            name |= sp_header_is(f->p->first[i], (*k)[0]) || ((*k)[1] && sp_header_is(f->p->first[i], (*k)[1]));
+        if (name && is_above_texts(f, i))
             return true;
     }
     return false;
 }
+
+static bool has_class_of_others(const struct first *f)
+{
+    bool named = names_texts(f);
+
+    for (size_t i = 0; i < f->p->count; i++) {
+        const struct sp_sample_column *c = &f->p->columns[i];
+
+        if (!is_class_column(f, i) || is_blank(c->first) || sp_sample_is_numeric(c))
+            continue;
+        if (c->again ? !named : sp_labels_has(f->options->labels, c->first))
+            return true;
+    }
+    return false;
+}
+
+/* ---- types ----------------------------------------------------------------------------------------------------------- */
 
 /* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number; V1, V2, ... above anything. */
 static bool is_range(const struct sp_sample *p)
@@ -177,118 +257,176 @@ static bool is_range(const struct sp_sample *p)
     return fits && words;
 }
 
-/* Whether the column's values are classes without doubt: all of them the head's, or few that return many times. A label that only
- * one row has, be it the first, is otherwise nothing strange. */
-static bool is_surely_of_classes(const struct sp_sample_column *c, const struct sp_dataset_options *options)
-{
-    size_t different = json_object_size(c->values), of_head = 0;
-    const char *value;
-    json_t *rows;
-
-    json_object_foreach(c->values, value, rows)
-        of_head += is_class(options, value);
-    if (of_head > 0 && of_head == different)
-        return true;
-    return !c->many && different > 1 && c->filled >= MANY_ROWS && MANY_TIMES * different <= c->filled;
-}
-
-/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. */
-static bool breaks_classes(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (is_class_column(p, i, label) && !is_blank(p->first[i]) &&
-            (is_surely_of_classes(&p->columns[i], options) || (options->labels && p->rows > 0 && p->columns[i].filled == 0)))
-            return true;
-    return false;
-}
-
-/* Whether the column's rows are texts, but for one in ten, and of more words than what stands above them. One row is enough where
- * training had a header. */
-static bool is_shorter_than_texts(const struct sp_sample_column *c, const struct sp_data_layout *remembered)
-{
-    size_t least = remembered && remembered->header ? 1 : 2;
-
-    return c->filled >= least && FEW * (c->filled - c->texts) <= c->filled && FEW * c->brief <= c->filled;
-}
-
-/* Names, all different, of which one is above texts. Where the column of labels is known, and has some, that says more. */
-static bool is_above_texts(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
-{
-    bool texts = false;
-
-    for (size_t i = 0; i < p->count; i++) {
-        if (is_blank(p->first[i]) || (has_digit(p->first[i]) && p->columns[i].texts < p->columns[i].filled))
-            return false; /* a code or a date, as its column's may be */
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(p->first[i], p->first[j]) == 0)
-                return false;
-        texts |= is_shorter_than_texts(&p->columns[i], options->remembered);
-    }
-    return texts && (label == SP_COLUMN_NONE || p->columns[label].filled == 0);
-}
-
-/* "review_text", above texts. */
-static bool is_made_name(const struct sp_sample *p, size_t column, size_t label)
-{
-    const struct sp_sample_column *c = &p->columns[column];
-
-    return column != label && is_one_word(p->first[column]) && strchr(p->first[column], '_') && c->filled && c->texts == c->filled;
-}
-
 /* "65+", "> 3": no number, but no name of a column either. */
 static bool is_quantity(const char *text)
 {
     return is_number(text) || (strchr("0123456789+-.<>=~$", text[0]) && has_digit(text));
 }
 
-/* What says nothing above a column of numbers: a word for no value, which may stand in it, a code. */
-static bool is_no_sign(const char *text)
+/* Whether all values are dates, or the like: not the label's, which may be anything. */
+static bool is_of_dates(const struct first *f, size_t column)
 {
-    return is_blank(text) || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0 ||
-           (has_digit(text) && !is_quantity(text));
+    const struct sp_sample_column *c = &f->p->columns[column];
+
+    return column != f->label && c->filled >= 2 && c->dated == c->filled;
 }
 
-/* Sign 4: 1 for a header, -1 for a row, 0 for neither. */
-static int by_numbers(const struct sp_sample *p, bool names)
+/* 1 for a header, -1 for a row, 0 for neither. */
+static int by_types(const struct first *f, bool names)
 {
     size_t words = 0, numbers = 0;
-    bool known = false;
+    bool known = false, sure = false;
 
-    for (size_t i = 0; i < p->count; i++) {
-        const char *first = p->first[i];
+    for (size_t i = 0; i < f->p->count; i++) {
+        const struct sp_sample_column *c = &f->p->columns[i];
+        bool many = c->filled >= MANY_ROWS, code = is_one_word(c->first) && has_digit(c->first) && !is_quantity(c->first);
 
-        if (!sp_sample_is_numeric(&p->columns[i]) || is_no_sign(first))
+        if (is_no_value(c->first))
             continue;
-        words += !is_quantity(first);
-        numbers += is_quantity(first);
-        known |= sp_header_is_known(first);
+        sure |= is_of_dates(f, i) && !has_digit(c->first);
+        if (!sp_sample_is_numeric(c) || (code && !(many && i == f->label)))
+            continue;
+        words += !is_quantity(c->first);
+        numbers += is_quantity(c->first);
+        sure |= many && !is_quantity(c->first);
+        known |= sp_header_is_known(c->first);
     }
-    if (words && (names || (numbers == 0 && (words > 1 || known))))
+    if (numbers == 0 && (sure || words > 1 || (words && known)))
+        return 1;
+    if (words && names)
         return 1;
     return words || numbers ? -1 : 0;
 }
 
-static bool guess(const struct sp_sample *p, size_t label, const struct sp_dataset_options *options)
+/* ---- form ------------------------------------------------------------------------------------------------------------ */
+
+/* "review_text", above texts. */
+static bool is_made_name(const struct first *f, size_t column)
 {
+    const struct sp_sample_column *c = &f->p->columns[column];
+
+    return column != f->label && is_one_word(c->first) && strchr(c->first, '_') && c->filled && c->texts == c->filled;
+}
+
+/* Whether the column's values are classes without doubt: all of them the head's, or few that return many times. A label that only
+ * one row has, be it the first, is otherwise nothing strange. */
+static bool is_surely_of_classes(const struct sp_sample_column *c, const struct sp_dataset_options *options)
+{
+    size_t different = json_object_size(c->values);
+
+    return sp_header_holds_classes(c, options) ||
+           (!c->many && different > 1 && c->filled >= MANY_ROWS && MANY_TIMES * different <= c->filled);
+}
+
+/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. */
+static bool breaks_classes(const struct first *f)
+{
+    for (size_t i = 0; i < f->p->count; i++) {
+        const struct sp_sample_column *c = &f->p->columns[i];
+
+        if (is_class_column(f, i) && !is_no_value(c->first) && c->again == 0 &&
+            (is_surely_of_classes(c, f->options) || (f->options->labels && f->p->rows > 0 && c->filled == 0)))
+            return true;
+    }
+    return false;
+}
+
+/* Names, all different, of which one is above texts. */
+static bool are_above_texts(const struct first *f)
+{
+    const struct sp_sample *p = f->p;
+    bool texts = false;
+
+    for (size_t i = 0; i < p->count; i++) {
+        if (is_blank(p->first[i]) || (has_digit(p->first[i]) && i != f->label && p->columns[i].texts < p->columns[i].filled))
+            return false; /* a code or a date, as its column's may be */
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(p->first[i], p->first[j]) == 0)
+                return false;
+        texts |= is_above_texts(f, i);
+    }
+    return texts;
+}
+
+/* Whether that the first row's label is one that no other row has means anything: half of the labels return, or rows are many. */
+static bool is_alone(const struct first *f)
+{
+    const struct sp_sample_column *c = &f->p->columns[f->label];
+    size_t single = 0, least = f->p->whole ? 2 : 1; /* a header leaves two classes at least */
+    const char *value;
+    json_t *rows;
+
+    json_object_foreach(c->values, value, rows)
+        single += json_integer_value(rows) == 1;
+    return !is_no_value(c->first) && c->again == 0 && json_object_size(c->values) >= least &&
+           (c->filled >= MANY_ROWS || 2 * single <= json_object_size(c->values));
+}
+
+/* Whether the one field of a list may be its name: it is no class of the head, and where training's file was none with names, it is
+ * one word. */
+static bool may_name_list(const struct first *f)
+{
+    const struct sp_data_layout *r = f->options->remembered;
+    bool names = r && (r->header || !r->delimiter);
+
+    return !sp_labels_has(f->options->labels, f->p->first[0]) && (names || is_one_word(f->p->first[0]));
+}
+
+/* Whether it is a list, and training's file had no header. */
+static bool is_list_as_trainings(const struct first *f)
+{
+    const struct sp_data_layout *r = f->options->remembered;
+
+    return f->p->count == 1 && r && r->delimiter && !r->header;
+}
+
+/* Signs 7 and 8. */
+static bool is_named_by_form(const struct first *f)
+{
+    if (breaks_classes(f))
+        return true;
+    if (!are_above_texts(f))
+        return false;
+    if (f->label != SP_COLUMN_NONE && f->p->columns[f->label].filled)
+        return is_alone(f);
+    return f->p->count > 1 || (may_name_list(f) && !is_list_as_trainings(f));
+}
+
+/* ---- the choice ------------------------------------------------------------------------------------------------------ */
+
+static int guess(bool *header, const struct first *f)
+{
+    struct sp_sample *p = f->p;
     bool names = true, known = false;
     int sign;
 
-    if (!p->first)
-        return false;
-    if (has_asked_name(p, options))
-        return true;
-    if (has_class_of_others(p, label, options))
-        return false;
-    if (is_range(p))
-        return true;
+    *header = has_asked_name(f);
+    if (*header || has_class_of_others(f))
+        return 0;
+    *header = is_range(p);
+    if (*header)
+        return 0;
     for (size_t i = 0; i < p->count; i++) {
         names = names && is_name(p->first[i]);
-        known = known || sp_header_is_known(p->first[i]) || is_made_name(p, i, label);
+        known = known || sp_header_is_known(p->first[i]) || is_made_name(f, i);
     }
-    sign = by_numbers(p, names);
-    if (sign)
-        return sign > 0;
-    return names && (known || breaks_classes(p, label, options) || is_above_texts(p, label, options));
+    sign = by_types(f, names);
+    *header = sign > 0 || (sign == 0 && names && (known || is_named_by_form(f)));
+    if (*header && sign == 0 && !known && f->label != SP_COLUMN_NONE && !p->whole) {
+        SP_TRY(sp_sample_read_on(p, f->reader, f->label)); /* another row may have its label */
+        *header = is_named_by_form(f);
+    }
+    return 0;
+}
+
+/* A field of what was found to be a row that speaks for a header: a name that data sets use, above texts, or that of a list. */
+static const char *find_doubt(const struct first *f)
+{
+    for (size_t i = 0; i < f->p->count; i++)
+        if (is_above_texts(f, i) &&
+            (sp_header_is_known(f->p->first[i]) || (is_list_as_trainings(f) && may_name_list(f))))
+            return f->p->first[i];
+    return NULL;
 }
 
 static bool is_digits(const char *text)
@@ -304,20 +442,34 @@ static size_t label_by_number(const struct sp_sample *p, const struct sp_dataset
 
     if (options->label_column)
         number = is_digits(options->label_column) && sp_text_int(options->label_column, &number) ? number : 0;
-    else if (r && r->delimiter && r->columns == p->count)
+    else if (r && r->delimiter && r->columns == p->count && r->label.number &&
+             sp_header_may_be_label(&p->columns[r->label.number - 1], options))
         number = (long long)r->label.number;
     return number > 0 && (unsigned long long)number <= p->count ? (size_t)number - 1 : SP_COLUMN_NONE;
 }
 
-bool sp_header_choose(bool *guessed, const struct sp_sample *p, const struct sp_dataset_options *options)
+int sp_header_choose(struct sp_header_choice *out, struct sp_sample *p, struct sp_reader *reader,
+                     const struct sp_dataset_options *options)
 {
+    const struct first first = { p, reader, options, label_by_number(p, options) };
     const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
+    bool has = false, lacks = false;
 
-    *guessed = options->has_header == SP_HEADER_AUTO;
-    if (!*guessed)
-        return options->has_header == SP_HEADER_YES;
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
-        if (named[i] && !is_digits(named[i]))
-            return true;
-    return guess(p, label_by_number(p, options), options);
+    *out = (struct sp_header_choice){ .header = options->has_header == SP_HEADER_YES, .guessed = options->has_header == SP_HEADER_AUTO };
+    if (!out->guessed)
+        return 0;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        bool name = named[i] && !is_digits(named[i]), found = false;
+
+        for (size_t j = 0; name && p->first && j < p->count; j++)
+            found |= sp_header_is(p->first[j], named[i]);
+        has |= found;
+        lacks |= name && !found;
+    }
+    if (!has && p->first)
+        SP_TRY(guess(&out->header, &first));
+    out->in_vain = lacks && !has && !out->header;
+    out->header |= has || lacks;
+    out->doubt = out->header || !p->first ? NULL : find_doubt(&first);
+    return 0;
 }

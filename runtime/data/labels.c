@@ -4,10 +4,14 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define EXACT_INTEGERS 0x1p53 /* a double below it holds any integer */
+#define LONGEST 512            /* bytes: no label is as long, blanks around it included */
 
 int sp_labels_copy(struct sp_labels *out, const char *const *names, size_t count)
 {
@@ -54,19 +58,51 @@ static int unknown_label(const struct sp_labels *labels, const char *label)
                     labels->count, known, shown < labels->count ? ", ..." : "");
 }
 
-int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label)
+static bool is_whole(const char *label, long long *value)
+{
+    double number;
+
+    if (sp_text_int(label, value))
+        return true;
+    if (!sp_text_double(label, &number) || number != floor(number) || fabs(number) >= EXACT_INTEGERS)
+        return false;
+    *value = (long long)number;
+    return true;
+}
+
+/* The number of a label's class, or how many there are. */
+static size_t find(const struct sp_labels *labels, const char *label)
 {
     long long value, other;
-    bool is_integer = sp_text_int(label, &value);
+    size_t i = 0;
 
-    for (size_t i = 0; i < labels->count; i++) {
-        if (strcmp(labels->names[i], label) == 0 ||
-            (is_integer && sp_text_int(labels->names[i], &other) && value == other)) {
-            *out = (uint32_t)i;
-            return 0;
-        }
-    }
-    return unknown_label(labels, label);
+    while (i < labels->count && strcmp(labels->names[i], label) != 0)
+        i++;
+    if (i < labels->count || !is_whole(label, &value))
+        return i;
+    for (i = 0; i < labels->count; i++)
+        if (sp_text_int(labels->names[i], &other) && value == other)
+            break;
+    return i;
+}
+
+int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label)
+{
+    size_t found = find(labels, label);
+
+    *out = (uint32_t)found;
+    return found < labels->count ? 0 : unknown_label(labels, label);
+}
+
+bool sp_labels_has(const struct sp_labels *labels, const char *label)
+{
+    char trimmed[LONGEST];
+
+    if (!labels || strlen(label) >= sizeof trimmed)
+        return false;
+    memcpy(trimmed, label, strlen(label) + 1);
+    sp_text_trim(trimmed);
+    return find(labels, trimmed) < labels->count;
 }
 
 bool sp_label_is_missing(const char *label)

@@ -1,4 +1,4 @@
-#include "runtime/data/layout.h"
+#include "runtime/data/chooser.h"
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
@@ -11,31 +11,16 @@
 
 #define LISTED 20      /* columns in a message */
 #define LINE_NAME 256  /* bytes of a line's field that may be a column's name */
-#define MESSAGE (4 * SP_READER_MAX_ROW) /* bytes of one that holds names, at their longest */
 #define NAME_SHOWN 44  /* bytes of a name or an example in it */
 
-struct chooser {
-    struct sp_layout *out;
-    const struct sp_reader *reader;
-    const struct sp_sample *sample;
-    const struct sp_dataset_options *options;
-    const struct sp_data_layout *remembered; /* NULL: nothing is known */
-};
-
-static size_t count(const struct chooser *c)
+static size_t count(const struct sp_chooser *c)
 {
     return sp_reader_column_count(c->reader);
 }
 
-static const char *name_of(const struct chooser *c, size_t column)
+static const char *name_of(const struct sp_chooser *c, size_t column)
 {
     return sp_reader_column_name(c->reader, column);
-}
-
-/* Whether the file names its columns. */
-static bool has_names(const struct sp_reader *reader)
-{
-    return sp_reader_is_jsonl(reader) || sp_reader_has_header(reader);
 }
 
 /* ---- messages -------------------------------------------------------------------------------------------------------- */
@@ -71,12 +56,12 @@ static int quote(struct sp_buf *out, const char *text)
     return sp_buf_puts(out, "\"");
 }
 
-static int describe_column(struct sp_buf *out, const struct chooser *c, size_t i)
+static int describe_column(struct sp_buf *out, const struct sp_chooser *c, size_t i)
 {
     const struct sp_sample_column *column = &c->sample->columns[i];
 
     SP_TRY(sp_buf_printf(out, "\n    %zu", i + 1));
-    if (has_names(c->reader)) {
+    if (sp_chooser_has_names(c)) {
         SP_TRY(sp_buf_puts(out, " "));
         SP_TRY(quote(out, name_of(c, i)));
     }
@@ -87,8 +72,7 @@ static int describe_column(struct sp_buf *out, const struct chooser *c, size_t i
     return quote(out, column->example);
 }
 
-/* Refuses, saying why, with a line for each column: number, name, kind, example. */
-static int refuse(const struct chooser *c, const char *why)
+int sp_chooser_refuse(const struct sp_chooser *c, const char *why)
 {
     struct sp_buf list = SP_BUF((size_t)1 << 16);
     int rc = 0;
@@ -103,178 +87,26 @@ static int refuse(const struct chooser *c, const char *why)
     return rc;
 }
 
-/* Column "review", or column 2 where there are no names. */
-static int say_column(struct sp_buf *out, const struct sp_data_column *column)
+int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column)
 {
-    return column->name ? sp_buf_printf(out, "column \"%s\"", column->name) : sp_buf_printf(out, "column %zu", column->number);
+    return sp_data_column_say(out, column + 1, sp_chooser_has_names(c) ? name_of(c, column) : NULL);
 }
 
-/* ---- what training used ---------------------------------------------------------------------------------------------- */
-
-/* Where a column of the training file is in this one. By name, where both have names. By number in a file without a header that has
- * the same columns, or all but the label's when no labels are read. */
-static size_t find_remembered(const struct chooser *c, const struct sp_data_column *wanted)
+int sp_layout_remark(struct sp_layout *layout, const char *text)
 {
-    const struct sp_data_layout *r = c->remembered;
-    size_t columns = count(c), number = wanted->number, found = SP_COLUMN_NONE;
+    char *longer = layout->instead ? sp_asprintf("%s; %s", layout->instead, text) : sp_strdup(text);
 
-    if (!number)
-        return SP_COLUMN_NONE;
-    if (wanted->name && has_names(c->reader)) {
-        if (number <= columns && strcmp(name_of(c, number - 1), wanted->name) == 0)
-            return number - 1; /* it may be one of two of that name */
-        for (size_t i = 0; i < columns; i++) {
-            if (strcmp(name_of(c, i), wanted->name) != 0)
-                continue;
-            if (found != SP_COLUMN_NONE)
-                return SP_COLUMN_NONE; /* which of the two is not known */
-            found = i;
-        }
-        return found;
-    }
-    if (has_names(c->reader) || !r->delimiter)
-        return SP_COLUMN_NONE;
-    if (columns == r->columns)
-        return number - 1;
-    if (!c->options->no_labels || !r->label.number || columns + 1 != r->columns || number == r->label.number)
-        return SP_COLUMN_NONE;
-    return number - 1 - (number > r->label.number);
-}
-
-/* The two texts of training, of which the file has one. */
-static int half_a_pair(const struct chooser *c, const struct sp_data_column *there)
-{
-    const struct sp_data_layout *r = c->remembered;
-    struct sp_buf why = SP_BUF(MESSAGE);
-    int rc = sp_buf_puts(&why, "training used two texts, ");
-
-    if (rc == 0)
-        rc = say_column(&why, &r->text);
-    if (rc == 0)
-        rc = sp_buf_puts(&why, " and ");
-    if (rc == 0)
-        rc = say_column(&why, &r->pair);
-    if (rc == 0)
-        rc = sp_buf_puts(&why, ", and this file has ");
-    if (rc == 0)
-        rc = there ? say_column(&why, there) : sp_buf_puts(&why, "no pair");
-    if (rc == 0)
-        rc = sp_buf_puts(&why, there ? " alone; set text_column, and text_pair_column if there is a second text"
-                                     : "; set text_column and text_pair_column");
-    if (rc == 0)
-        rc = refuse(c, why.data);
-    sp_buf_free(&why);
-    return rc;
-}
-
-/* The columns of training, where the file has them. */
-static int choose_remembered(const struct chooser *c)
-{
-    const struct sp_data_layout *r = c->remembered;
-    size_t text, pair;
-
-    if (!r)
-        return 0;
-    text = find_remembered(c, &r->text);
-    text = text == c->out->label ? SP_COLUMN_NONE : text;
-    pair = find_remembered(c, &r->pair);
-    if (r->pair.number && (text == SP_COLUMN_NONE) != (pair == SP_COLUMN_NONE))
-        return half_a_pair(c, text == SP_COLUMN_NONE ? &r->pair : &r->text);
-    c->out->text = text;
-    c->out->pair = pair;
+    if (!longer)
+        return SP_ENOMEM;
+    free(layout->instead);
+    layout->instead = longer;
     return 0;
-}
-
-/* Why a column of training is not found in this file. */
-static const char *why_not(const struct chooser *c, const struct sp_data_column *wanted)
-{
-    size_t found = 0;
-
-    if (!has_names(c->reader))
-        return wanted->name ? ", and this file names no columns" : ", and this file has others";
-    if (!wanted->name)
-        return " of a file that names none";
-    for (size_t i = 0; i < count(c); i++)
-        found += strcmp(name_of(c, i), wanted->name) == 0;
-    return found > 1 ? ", a name that this file has twice" : ", which this file does not have";
-}
-
-static int say_chosen(struct sp_buf *out, const struct chooser *c, size_t chosen)
-{
-    SP_TRY(sp_buf_printf(out, "column %zu", chosen + 1));
-    return has_names(c->reader) ? sp_buf_printf(out, " \"%s\"", name_of(c, chosen)) : 0;
-}
-
-/* Says, behind what was said before, that a column of training is replaced. */
-static int say_instead(const struct chooser *c, const struct sp_data_column *wanted, size_t chosen)
-{
-    struct sp_buf text = SP_BUF(MESSAGE);
-    int rc = 0;
-
-    if (c->out->instead)
-        SP_GO(sp_buf_printf(&text, "%s; ", c->out->instead));
-    SP_GO(sp_buf_puts(&text, "training used "));
-    SP_GO(say_column(&text, wanted));
-    SP_GO(sp_buf_printf(&text, "%s; read instead: ", why_not(c, wanted)));
-    SP_GO(say_chosen(&text, c, chosen));
-    free(c->out->instead);
-    c->out->instead = text.data;
-    return 0;
-out:
-    sp_buf_free(&text);
-    return rc;
-}
-
-/* Says that the options name one text where training used two, or two where it used one. */
-static int say_number_of_texts(const struct chooser *c)
-{
-    const struct sp_data_layout *r = c->remembered;
-    bool pair = c->out->pair != SP_COLUMN_NONE;
-    struct sp_buf text = SP_BUF(MESSAGE);
-    int rc = 0;
-
-    SP_GO(sp_buf_puts(&text, pair ? "training used single texts, of " : "training used two texts, "));
-    SP_GO(say_column(&text, &r->text));
-    if (!pair) {
-        SP_GO(sp_buf_puts(&text, " and "));
-        SP_GO(say_column(&text, &r->pair));
-    }
-    SP_GO(sp_buf_puts(&text, pair ? "; read here, as the options say: two texts, " : "; read here, as the options say: "));
-    SP_GO(say_chosen(&text, c, c->out->text));
-    SP_GO(sp_buf_puts(&text, pair ? " and " : " alone"));
-    if (pair)
-        SP_GO(say_chosen(&text, c, c->out->pair));
-    c->out->instead = text.data;
-    return 0;
-out:
-    sp_buf_free(&text);
-    return rc;
-}
-
-/* What was chosen in place of the columns of training. Where no option names the texts, the adapter's number of them stays. */
-static int check_instead(const struct chooser *c)
-{
-    const struct sp_data_layout *r = c->remembered;
-
-    if (!r)
-        return 0;
-    if (r->label.number && !c->options->no_labels && !c->options->label_column && find_remembered(c, &r->label) == SP_COLUMN_NONE)
-        SP_TRY(say_instead(c, &r->label, c->out->label));
-    if (!r->text.number || c->out->text == SP_COLUMN_NONE)
-        return 0;
-    if (r->pair.number && c->out->pair == SP_COLUMN_NONE)
-        return half_a_pair(c, NULL);
-    if (!r->pair.number && c->out->pair != SP_COLUMN_NONE)
-        return refuse(c, "training used single texts, and this file has a pair of them; set text_column");
-    if (find_remembered(c, &r->text) != c->out->text)
-        SP_TRY(say_instead(c, &r->text, c->out->text));
-    return find_remembered(c, &r->pair) == c->out->pair ? 0 : say_instead(c, &r->pair, c->out->pair);
 }
 
 /* ---- the label --------------------------------------------------------------------------------------------------------- */
 
 /* The first column of that name that is not the label's, from a number on. */
-static size_t find_text(const struct chooser *c, const char *name, size_t from)
+static size_t find_text(const struct sp_chooser *c, const char *name, size_t from)
 {
     for (size_t i = from; name && i < count(c); i++)
         if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
@@ -283,7 +115,7 @@ static size_t find_text(const struct chooser *c, const char *name, size_t from)
 }
 
 /* The column of a known name: of that very name or, where none is, the only one that differs in case alone. */
-static size_t find_known(const struct chooser *c, const char *name)
+static size_t find_known(const struct sp_chooser *c, const char *name)
 {
     size_t found = find_text(c, name, 0);
 
@@ -299,15 +131,15 @@ static size_t find_known(const struct chooser *c, const char *name)
     return found;
 }
 
-static int choose_label(const struct chooser *c)
+static int choose_label(const struct sp_chooser *c)
 {
-    const struct sp_data_layout *r = c->options->label_column ? NULL : c->remembered;
+    const struct sp_data_layout *r = c->options->label_column ? NULL : c->options->remembered;
     const char *name = c->options->label_column ? c->options->label_column : "label";
     size_t found;
     int rc;
 
     if (r) {
-        c->out->label = find_remembered(c, &r->label);
+        c->out->label = sp_remembered_find(c, &r->label);
         if (c->out->label != SP_COLUMN_NONE)
             return 0;
     }
@@ -320,15 +152,13 @@ static int choose_label(const struct chooser *c)
     c->out->label = SP_COLUMN_NONE;
     if (c->options->no_labels)
         return 0;
-    return r && r->label.name && has_names(c->reader)
-               ? sp_error(rc, "%s, and no column \"%s\", as training's", sp_error_message(), r->label.name)
-               : rc;
+    return r ? sp_remembered_no_label(c, rc) : rc;
 }
 
 /* ---- the texts --------------------------------------------------------------------------------------------------------- */
 
 /* Refuses a name that another column has as well. */
-static int check_once(const struct chooser *c, size_t column)
+static int check_once(const struct sp_chooser *c, size_t column)
 {
     const char *name = column == SP_COLUMN_NONE ? NULL : name_of(c, column);
 
@@ -338,7 +168,7 @@ static int check_once(const struct chooser *c, size_t column)
 }
 
 /* The pairs and single texts that data sets of the GLUE kind use. */
-static int choose_known(const struct chooser *c)
+static int choose_known(const struct sp_chooser *c)
 {
     for (const char *const(*known)[2] = sp_header_texts; (*known)[0]; known++) {
         size_t text = find_known(c, (*known)[0]), pair = find_known(c, (*known)[1]);
@@ -353,52 +183,37 @@ static int choose_known(const struct chooser *c)
     return 0;
 }
 
-/* Whether all values of the column are classes of the head: a label that nobody named. */
-static bool holds_classes(const struct chooser *c, size_t column)
+enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t i)
 {
-    const struct sp_labels *labels = c->options->labels;
-    json_t *values = c->sample->columns[column].values;
-    const char *value;
-    json_t *rows;
-    size_t found = 0;
-
-    json_object_foreach(values, value, rows)
-        for (size_t i = 0; labels && i < labels->count; i++)
-            found += strcmp(value, labels->names[i]) == 0;
-    return found > 0 && found == json_object_size(values);
-}
-
-/* How much a column looks like text. */
-enum looks { NO_TEXT, REPEATED, WORDS, FEW_TEXTS, TEXTS };
-
-static enum looks looks_of(const struct sp_sample_column *column)
-{
+    const struct sp_sample_column *column = &c->sample->columns[i];
     bool texts = 2 * column->texts >= column->filled && column->filled > 0;
 
+    if (i == c->out->label || sp_header_holds_classes(column, c->options))
+        return SP_LOOKS_NO_TEXT;
     switch (sp_sample_kind(column)) {
     case SP_KIND_CONSTANT:
-        return texts ? REPEATED : NO_TEXT;
+        return texts ? SP_LOOKS_REPEATED : SP_LOOKS_NO_TEXT;
     case SP_KIND_CLASS:
-        return texts ? FEW_TEXTS : WORDS;
+        return texts ? SP_LOOKS_FEW_TEXTS : SP_LOOKS_WORDS;
     case SP_KIND_WORD:
-        return WORDS;
+        return SP_LOOKS_WORDS;
     case SP_KIND_TEXT:
-        return TEXTS;
+        return SP_LOOKS_TEXTS;
     default:
-        return NO_TEXT;
+        return SP_LOOKS_NO_TEXT;
     }
 }
 
 /* The columns that look most like text: how many, and the first of them. None looks so at all: 0. */
-static size_t candidates(const struct chooser *c, enum looks least, size_t *first)
+static size_t candidates(const struct sp_chooser *c, enum sp_looks least, size_t *first)
 {
-    enum looks most = least;
+    enum sp_looks most = least;
     size_t found = 0;
 
     for (size_t i = 0; i < count(c); i++) {
-        enum looks looks = i == c->out->label || holds_classes(c, i) ? NO_TEXT : looks_of(&c->sample->columns[i]);
+        enum sp_looks looks = sp_chooser_looks(c, i);
 
-        if (looks < most || looks == NO_TEXT)
+        if (looks < most || looks == SP_LOOKS_NO_TEXT)
             continue;
         found = looks > most ? 1 : found + 1;
         if (found == 1)
@@ -409,7 +224,7 @@ static size_t candidates(const struct chooser *c, enum looks least, size_t *firs
 }
 
 /* The column that is left when the label is taken away, where that is one; in training it must not be one of numbers. */
-static bool choose_only(const struct chooser *c)
+static bool choose_only(const struct sp_chooser *c)
 {
     size_t labels = c->out->label != SP_COLUMN_NONE, left = c->out->label == 0;
 
@@ -421,19 +236,19 @@ static bool choose_only(const struct chooser *c)
 
 /* The one column that looks like text: of several words, or without such a one, of words. Where rows give token ids, only such of
  * several words is taken. */
-static int choose_looking(const struct chooser *c)
+static int choose_looking(const struct sp_chooser *c)
 {
     bool ids = c->out->ids && find_text(c, "input_ids", 0) != SP_COLUMN_NONE;
     size_t found = SP_COLUMN_NONE, texts;
 
     if (!ids && choose_only(c))
         return 0;
-    texts = candidates(c, ids ? TEXTS : REPEATED, &found);
+    texts = candidates(c, ids ? SP_LOOKS_TEXTS : SP_LOOKS_REPEATED, &found);
     if (texts == 1)
         c->out->text = found;
     if (texts == 1 || ids)
         return 0;
-    return refuse(c, texts ? "text_column is not set, and more than one column could be the text; set it, and text_pair_column "
+    return sp_chooser_refuse(c, texts ? "text_column is not set, and more than one column could be the text; set it, and text_pair_column "
                              "where two texts belong together"
                            : "no column with text; set text_column");
 }
@@ -448,7 +263,7 @@ static int check_different(const struct sp_reader *reader, size_t a, size_t b, c
 }
 
 /* The columns that the options name. */
-static int choose_named(const struct chooser *c)
+static int choose_named(const struct sp_chooser *c)
 {
     const struct sp_dataset_options *options = c->options;
     const char *label = options->label_column ? "label_column" : "the label, by default \"label\",";
@@ -457,19 +272,51 @@ static int choose_named(const struct chooser *c)
     SP_TRY(sp_reader_find_column(&out->text, c->reader, options->text_column, "text_column"));
     if (options->text_pair_column)
         SP_TRY(sp_reader_find_column(&out->pair, c->reader, options->text_pair_column, "text_pair_column"));
-    else if (c->remembered)
-        out->pair = find_remembered(c, &c->remembered->pair);
+    else if (c->options->remembered)
+        out->pair = sp_remembered_find(c, &c->options->remembered->pair);
     if (options->no_labels && !options->label_column)
         out->label = SP_COLUMN_NONE;
     SP_TRY(check_different(c->reader, out->text, out->pair, "text_column", "text_pair_column"));
     SP_TRY(check_different(c->reader, out->text, out->label, "text_column", label));
     SP_TRY(check_different(c->reader, out->pair, out->label, "text_pair_column", label));
-    if (!c->remembered || !c->remembered->text.number || !c->remembered->pair.number == (out->pair == SP_COLUMN_NONE))
-        return 0;
-    return say_number_of_texts(c);
+    return sp_remembered_check_number(c);
 }
 
-static int choose_columns(const struct chooser *c)
+static bool is_digits(const char *text)
+{
+    return text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+/* Says of an option that gives a column by its number that another one has that number for its name, as pandas' 0, 1, 2. */
+static int check_number(const struct sp_chooser *c, const char *option, const char *number, size_t chosen)
+{
+    struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
+    size_t named = 0;
+    int rc = 0;
+
+    if (!number || !is_digits(number) || chosen == SP_COLUMN_NONE || !sp_reader_has_header(c->reader))
+        return 0;
+    while (named < count(c) && strcmp(name_of(c, named), number) != 0)
+        named++;
+    if (named == count(c) || strcmp(name_of(c, chosen), number) == 0)
+        return 0;
+    SP_GO(sp_buf_printf(&text, "%s: %s was taken for a number, that of ", option, number));
+    SP_GO(sp_chooser_say(&text, c, chosen));
+    SP_GO(sp_buf_printf(&text, "; the column named so is number %zu: write that if it is meant", named + 1));
+    rc = sp_layout_remark(c->out, text.data);
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
+static int check_numbers(const struct sp_chooser *c)
+{
+    SP_TRY(check_number(c, "label_column", c->options->label_column, c->out->label));
+    SP_TRY(check_number(c, "text_column", c->options->text_column, c->out->text));
+    return check_number(c, "text_pair_column", c->options->text_pair_column, c->out->pair);
+}
+
+static int choose_columns(const struct sp_chooser *c)
 {
     struct sp_layout *out = c->out;
 
@@ -479,15 +326,15 @@ static int choose_columns(const struct chooser *c)
     if (c->options->text_column)
         return choose_named(c);
     out->ids = sp_reader_is_jsonl(c->reader);
-    SP_TRY(choose_remembered(c));
+    SP_TRY(sp_remembered_choose(c));
     if (out->text != SP_COLUMN_NONE) {
-        out->ids = out->ids && c->remembered->ids;
-        return check_instead(c);
+        out->ids = out->ids && c->options->remembered->ids;
+        return sp_remembered_check(c);
     }
     SP_TRY(choose_known(c));
     if (out->text == SP_COLUMN_NONE)
         SP_TRY(choose_looking(c));
-    return check_instead(c);
+    return sp_remembered_check(c);
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------------- */
@@ -563,11 +410,26 @@ static int choose_lines(struct sp_layout *out, struct sp_reader *reader, const s
     return sp_reader_restart(reader, &none);
 }
 
+static int remark_doubt(struct sp_layout *out, const char *field)
+{
+    struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
+    int rc = 0;
+
+    SP_GO(sp_buf_puts(&text, "its first row was read as a row, though "));
+    SP_GO(quote(&text, field));
+    SP_GO(sp_buf_puts(&text, " may be the name of a column: if it is, set has_header: true"));
+    rc = sp_layout_remark(out, text.data);
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
 int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
 {
     struct sp_reader_options of_reader = { .header = false };
+    struct sp_header_choice header = { .header = false };
     struct sp_sample sample = { 0 };
-    struct chooser chooser = { out, reader, &sample, options, options->remembered };
+    struct sp_chooser chooser = { out, reader, &sample, options };
     struct sp_row row;
     int rc;
 
@@ -583,11 +445,20 @@ int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const stru
     }
     SP_GO(sp_sample_read(&sample, reader));
     if (!sp_reader_is_jsonl(reader))
-        of_reader.header = sp_header_choose(&out->header_guessed, &sample, options);
-    if (!of_reader.header)
+        SP_GO(sp_header_choose(&header, &sample, reader, options));
+    of_reader.header = header.header;
+    out->header_guessed = header.guessed;
+    if (!header.header)
         SP_GO(sp_sample_take_first(&sample));
     SP_GO(sp_reader_restart(reader, &of_reader));
     rc = choose_columns(&chooser);
+    if (rc == SP_ECONFIG && header.in_vain)
+        rc = sp_error(rc, "%s. Its first row was taken for a header because a column is asked for by name; where it is none, give the "
+                      "column's number", sp_error_message());
+    if (rc == 0)
+        rc = check_numbers(&chooser);
+    if (rc == 0 && header.doubt)
+        rc = remark_doubt(out, header.doubt);
 out:
     sp_sample_free(&sample);
     if (rc < 0)

@@ -15,13 +15,16 @@ struct sp_layout {
     size_t text, pair, label; /* from 0, or SP_COLUMN_NONE */
     bool ids;                 /* jsonl: a row that has `input_ids` gives those */
     bool header_guessed, delimiter_guessed, quotes_guessed;
-    char *instead; /* what is read in place of the columns that training used; NULL: nothing is */
+    char *instead; /* what is read in place of the columns that training used, or that a number may mean; NULL: nothing is */
 };
 
 /* Decides about a reader that is only opened, and restarts it as was decided; SP_ECONFIG where that cannot be done, SP_EFORMAT for
  * a file without rows. */
 int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options);
 void sp_layout_release(struct sp_layout *layout); /* safe on a zeroed one */
+
+/* Adds to what `instead` says. */
+int sp_layout_remark(struct sp_layout *layout, const char *text);
 
 /* quotes.c: whether fields between tabs are quoted in a tsv file; false for any other, whose format says it. *guessed when no option
  * says it, and they are or might be meant so. Leaves the reader anywhere. */
@@ -31,9 +34,21 @@ int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const s
  * for or that the file's name stands for. Leaves the reader anywhere. */
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options);
 
-/* header.c: whether the first row names the columns: as has_header says, otherwise *guessed. A column that an option gives by its
- * name says that there are names. */
-bool sp_header_choose(bool *guessed, const struct sp_sample *sample, const struct sp_dataset_options *options);
+struct sp_header_choice {
+    bool header;  /* the first row names the columns: as has_header says, or as it was */
+    bool guessed;
+    bool in_vain; /* it would be a row, but a column is asked for by a name, which is not in it */
+    const char *doubt; /* a field of it that is read as a row's, and may be a name as well; borrowed from the sample, or NULL */
+};
+
+/* header.c: a reader's first row; where the sample cannot say it, the label's column is read to the end of the file. */
+int sp_header_choose(struct sp_header_choice *out, struct sp_sample *sample, struct sp_reader *reader,
+                     const struct sp_dataset_options *options);
+
+/* header.c: whether all that a column holds are classes of the head; whether it may be the label's: whether it holds classes of the
+ * head but for the odd one (numbers in regression) or nothing. */
+bool sp_header_holds_classes(const struct sp_sample_column *column, const struct sp_dataset_options *options);
+bool sp_header_may_be_label(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 
 /* header.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them. */
 extern const char *const sp_header_texts[][2];

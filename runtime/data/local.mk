@@ -2,6 +2,7 @@ noinst_LIBRARIES += runtime/data/libdata.a
 runtime_data_libdata_a_SOURCES = \
 	runtime/data/batch.c runtime/data/batch.h \
 	runtime/data/dataset.c runtime/data/dataset.h \
+	runtime/data/chooser.h \
 	runtime/data/delimited.c \
 	runtime/data/delimiter.c \
 	runtime/data/format.def \
@@ -12,5 +13,6 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/layout.c runtime/data/layout.h \
 	runtime/data/lines.c \
 	runtime/data/quotes.c \
+	runtime/data/remembered.c \
 	runtime/data/sample.c runtime/data/sample.h \
 	runtime/data/reader.c runtime/data/reader.h runtime/data/reader_priv.h

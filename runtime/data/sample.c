@@ -91,6 +91,7 @@ static int take_value(struct sp_sample_column *column, const char *value)
 {
     char word[SP_TEXT_NUMBER] = "";
     long long integer;
+    bool is_number, is_text;
     double number;
     size_t length;
 
@@ -105,8 +106,12 @@ static int take_value(struct sp_sample_column *column, const char *value)
     column->filled++;
     column->missing += sp_label_is_missing(word);
     column->integers += sp_text_int(word, &integer);
-    column->numbers += sp_text_double(word, &number) || sp_label_has_decimal_comma(word);
-    column->texts += sp_sample_is_text(value, length);
+    is_number = sp_text_double(word, &number) || sp_label_has_decimal_comma(word);
+    is_text = sp_sample_is_text(value, length);
+    column->numbers += is_number;
+    column->texts += is_text;
+    column->dated += isdigit((unsigned char)value[0]) && !is_number && !is_text;
+    column->again += column->first && strlen(column->first) == length && memcmp(column->first, value, length) == 0;
     column->brief += sp_sample_words(value, length) <= column->above;
     if (length > column->longest)
         column->longest = length;
@@ -158,6 +163,7 @@ static int keep_first(struct sp_sample *p, const struct sp_row *row)
         if (!p->first[i])
             return SP_ENOMEM;
         sp_text_trim(p->first[i]);
+        p->columns[i].first = p->first[i];
         p->columns[i].above = sp_sample_words(p->first[i], strlen(p->first[i]));
     }
     return p->first ? 0 : SP_ENOMEM;
@@ -170,8 +176,10 @@ static int read_rows(struct sp_sample *p, struct sp_reader *reader)
 
     for (size_t i = 0; i < SP_SAMPLE_ROWS && sp_reader_offset(reader) < SP_SAMPLE_BYTES; i++) {
         rc = sp_reader_next(reader, &row);
-        if (rc == 0)
+        if (rc == 0) {
+            p->whole = true;
             break;
+        }
         if (rc == SP_EFORMAT || rc == SP_ELIMIT)
             continue;
         SP_TRY(rc < 0 ? rc : 0);
@@ -202,6 +210,22 @@ int sp_sample_read(struct sp_sample *out, struct sp_reader *reader)
     return rc;
 }
 
+int sp_sample_read_on(struct sp_sample *sample, struct sp_reader *reader, size_t column)
+{
+    struct sp_row row;
+    int rc;
+
+    while (!sample->whole) {
+        rc = sp_reader_next(reader, &row);
+        if (rc > 0)
+            rc = take_value(&sample->columns[column], row.fields[column].text);
+        else
+            sample->whole = rc == 0;
+        SP_TRY(rc == SP_EFORMAT || rc == SP_ELIMIT ? 0 : rc);
+    }
+    return 0;
+}
+
 void sp_sample_free(struct sp_sample *sample)
 {
     for (size_t i = 0; sample->columns && i < sample->count; i++) {
@@ -217,8 +241,13 @@ void sp_sample_free(struct sp_sample *sample)
 
 int sp_sample_take_first(struct sp_sample *sample)
 {
-    for (size_t i = 0; sample->first && i < sample->count; i++)
+    for (size_t i = 0; sample->first && i < sample->count; i++) {
+        if (sample->first[i][0]) { /* it is the example, as of any file */
+            free(sample->columns[i].example);
+            sample->columns[i].example = NULL;
+        }
         SP_TRY(take_value(&sample->columns[i], sample->first[i]));
+    }
     sample->rows += sample->first != NULL;
     return 0;
 }
@@ -239,9 +268,4 @@ enum sp_kind sp_sample_kind(const struct sp_sample_column *c)
     if (2 * c->texts >= c->filled)
         return returns && c->longest <= CLASS_LENGTH ? SP_KIND_CLASS : SP_KIND_TEXT;
     return returns ? SP_KIND_CLASS : SP_KIND_WORD;
-}
-
-size_t sp_sample_rows_with(const struct sp_sample_column *column, const char *value)
-{
-    return (size_t)json_integer_value(json_object_get(column->values, value));
 }

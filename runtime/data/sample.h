@@ -29,7 +29,9 @@ enum sp_kind {
 struct sp_sample_column {
     size_t filled, missing, integers, numbers, texts, others; /* rows with a value at all; those of them that are ... */
     size_t longest;                                  /* bytes of a value */
-    size_t above, brief;                             /* words of the first row's field; rows that have no more */
+    const char *first;                               /* the first row's field, as in the sample; NULL where there is none */
+    size_t above, brief, again;                      /* words of that field; rows that have no more; rows with the same value */
+    size_t dated;                                    /* rows that begin with a digit and are neither numbers nor texts: dates */
     json_t *values;                                  /* value -> rows with it, SP_SAMPLE_VALUES at most */
     bool many;                                       /* there are more */
     char *example;                                   /* the first value's beginning; NULL while there is none */
@@ -38,12 +40,16 @@ struct sp_sample_column {
 struct sp_sample {
     struct sp_sample_column *columns;
     size_t count, rows;
+    bool whole;  /* it is the whole file */
     char **first; /* [count]: the first row's fields without blanks around them, of csv and tsv; the columns do not count it. NULL in an empty file */
 };
 
 /* Looks at the first rows from where the reader stands; it must have been restarted without a header. */
 int sp_sample_read(struct sp_sample *out, struct sp_reader *reader);
 void sp_sample_free(struct sp_sample *sample); /* safe on a zeroed one */
+
+/* Reads a column on to the end of the file, from where the reader stands after sp_sample_read. */
+int sp_sample_read_on(struct sp_sample *sample, struct sp_reader *reader, size_t column);
 
 /* Counts the first row as well, which is no header. */
 int sp_sample_take_first(struct sp_sample *sample);
@@ -58,8 +64,5 @@ size_t sp_sample_words(const char *value, size_t length);
 
 /* Whether all values are numbers, those that are missing aside. */
 bool sp_sample_is_numeric(const struct sp_sample_column *column);
-
-/* Rows whose value in the column is this one; only values that are kept are found. */
-size_t sp_sample_rows_with(const struct sp_sample_column *column, const char *value);
 
 #endif

@@ -69,8 +69,8 @@ static int say_column(struct sp_buf *out, const char *what, const struct sp_data
         return sp_buf_printf(out, "; %s: %s", what, none);
     if (!delimited) /* jsonl: keys have no number that means anything */
         return sp_buf_printf(out, "; %s: \"%s\"", what, column->name);
-    SP_TRY(sp_buf_printf(out, "; %s: column %zu", what, column->number));
-    return column->name ? sp_buf_printf(out, " \"%s\"", column->name) : 0;
+    SP_TRY(sp_buf_printf(out, "; %s: ", what));
+    return sp_data_column_say(out, column->number, column->name);
 }
 
 static int say_file(struct sp_buf *out, const struct sp_dataset *d)
