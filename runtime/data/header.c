@@ -21,7 +21,8 @@
  *     labels that return, or of many rows), and where there is no label to go by. The name of a list, one column of texts, must be
  *     one word unless training's file had names, and is none where that had no header.
  *
- * and without any of these it is a row, which is said where it holds a name that data sets use, or one for a list. Signs 7 and 8 are a choice: of a file without a header, a first row of two short words whose
+ * and without any of these it is a row. Where it holds the name of a text all the same, or a label of few that may be
+ * one, that is said. Signs 7 and 8 are a choice: of a file without a header, a first row of two short words whose
  * class no other row has is taken for one too; a class of one row can hardly be learnt, and a header as a class harms the others.
  * What an option said of the training file's header is no sign for another file, whose own rows say more.
  *
@@ -216,6 +217,12 @@ static bool names_texts(const struct first *f)
     return false;
 }
 
+/* Whether the first row's value is a class of the head, as others in its column are. */
+static bool is_of_head(const struct first *f, const struct sp_sample_column *c)
+{
+    return c->filled && f->options->labels && sp_labels_has(f->options->labels, c->first) && sp_header_may_be_label(c, f->options);
+}
+
 static bool has_class_of_others(const struct first *f)
 {
     bool named = names_texts(f);
@@ -225,7 +232,7 @@ static bool has_class_of_others(const struct first *f)
 
         if (!is_class_column(f, i) || is_blank(c->first) || sp_sample_is_numeric(c))
             continue;
-        if (c->again ? !named : sp_labels_has(f->options->labels, c->first))
+        if (c->again ? !named : is_of_head(f, c))
             return true;
     }
     return false;
@@ -306,6 +313,14 @@ static bool is_made_name(const struct first *f, size_t column)
     const struct sp_sample_column *c = &f->p->columns[column];
 
     return column != f->label && is_one_word(c->first) && strchr(c->first, '_') && c->filled && c->texts == c->filled;
+}
+
+static bool has_known(const struct first *f)
+{
+    for (size_t i = 0; i < f->p->count; i++)
+        if (sp_header_is_known(f->p->first[i]) || is_made_name(f, i))
+            return true;
+    return false;
 }
 
 /* Whether the column's values are classes without doubt: all of them the head's, or few that return many times. A label that only
@@ -394,37 +409,39 @@ static bool is_named_by_form(const struct first *f)
 
 /* ---- the choice ------------------------------------------------------------------------------------------------------ */
 
-static int guess(bool *header, const struct first *f)
+/* Signs 7 and 8, once it is known whether another row of the file has the first row's label. */
+static int guess_by_form(struct sp_header_choice *out, const struct first *f)
 {
-    struct sp_sample *p = f->p;
-    bool names = true, known = false;
-    int sign;
-
-    *header = has_asked_name(f);
-    if (*header || has_class_of_others(f))
+    out->header = is_named_by_form(f);
+    if (!out->header || f->label == SP_COLUMN_NONE)
         return 0;
-    *header = is_range(p);
-    if (*header)
-        return 0;
-    for (size_t i = 0; i < p->count; i++) {
-        names = names && is_name(p->first[i]);
-        known = known || sp_header_is_known(p->first[i]) || is_made_name(f, i);
-    }
-    sign = by_types(f, names);
-    *header = sign > 0 || (sign == 0 && names && (known || is_named_by_form(f)));
-    if (*header && sign == 0 && !known && f->label != SP_COLUMN_NONE && !p->whole) {
-        SP_TRY(sp_sample_read_on(p, f->reader, f->label)); /* another row may have its label */
-        *header = is_named_by_form(f);
-    }
+    SP_TRY(sp_sample_read_on(f->p, f->reader, f->label));
+    out->header = is_named_by_form(f);
+    if (out->header && f->p->columns[f->label].filled && f->p->columns[f->label].filled < MANY_ROWS && !f->options->labels)
+        out->doubt = f->p->first[f->label];
     return 0;
 }
 
-/* A field of what was found to be a row that speaks for a header: a name that data sets use, above texts, or that of a list. */
-static const char *find_doubt(const struct first *f)
+static int guess(struct sp_header_choice *out, const struct first *f)
+{
+    bool names = true;
+    int sign;
+
+    out->header = has_asked_name(f);
+    if (out->header || has_class_of_others(f))
+        return 0;
+    for (size_t i = 0; i < f->p->count; i++)
+        names = names && is_name(f->p->first[i]);
+    sign = is_range(f->p) ? 1 : by_types(f, names);
+    out->header = sign > 0 || (sign == 0 && names && has_known(f));
+    return out->header || sign < 0 || !names ? 0 : guess_by_form(out, f);
+}
+
+/* A field of a row that speaks for a header: a name that data sets use, above texts, or that of a list. */
+static const char *find_name(const struct first *f)
 {
     for (size_t i = 0; i < f->p->count; i++)
-        if (is_above_texts(f, i) &&
-            (sp_header_is_known(f->p->first[i]) || (is_list_as_trainings(f) && may_name_list(f))))
+        if (is_above_texts(f, i) && (sp_header_is_known(f->p->first[i]) || (is_list_as_trainings(f) && may_name_list(f))))
             return f->p->first[i];
     return NULL;
 }
@@ -467,9 +484,10 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *p, struct s
         lacks |= name && !found;
     }
     if (!has && p->first)
-        SP_TRY(guess(&out->header, &first));
+        SP_TRY(guess(out, &first));
+    if (!has && !lacks && p->first && !out->header)
+        out->doubt = find_name(&first);
     out->in_vain = lacks && !has && !out->header;
     out->header |= has || lacks;
-    out->doubt = out->header || !p->first ? NULL : find_doubt(&first);
     return 0;
 }

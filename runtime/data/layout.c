@@ -410,14 +410,15 @@ static int choose_lines(struct sp_layout *out, struct sp_reader *reader, const s
     return sp_reader_restart(reader, &none);
 }
 
-static int remark_doubt(struct sp_layout *out, const char *field)
+static int remark_doubt(struct sp_layout *out, const struct sp_header_choice *choice)
 {
     struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
     int rc = 0;
 
-    SP_GO(sp_buf_puts(&text, "its first row was read as a row, though "));
-    SP_GO(quote(&text, field));
-    SP_GO(sp_buf_puts(&text, " may be the name of a column: if it is, set has_header: true"));
+    SP_GO(sp_buf_printf(&text, "its first row was read as a %s, though ", choice->header ? "header" : "row"));
+    SP_GO(quote(&text, choice->doubt));
+    SP_GO(sp_buf_printf(&text, " may be %s; if it is, set has_header: %s", choice->header ? "a label" : "the name of a column",
+                        choice->header ? "false" : "true"));
     rc = sp_layout_remark(out, text.data);
 out:
     sp_buf_free(&text);
@@ -458,7 +459,7 @@ int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const stru
     if (rc == 0)
         rc = check_numbers(&chooser);
     if (rc == 0 && header.doubt)
-        rc = remark_doubt(out, header.doubt);
+        rc = remark_doubt(out, &header);
 out:
     sp_sample_free(&sample);
     if (rc < 0)

@@ -38,7 +38,8 @@ struct sp_header_choice {
     bool header;  /* the first row names the columns: as has_header says, or as it was */
     bool guessed;
     bool in_vain; /* it would be a row, but a column is asked for by a name, which is not in it */
-    const char *doubt; /* a field of it that is read as a row's, and may be a name as well; borrowed from the sample, or NULL */
+    const char *doubt; /* a field that may be a name though it was read as a row's, or a label though as a header's; NULL: none.
+                          Borrowed from the sample */
 };
 
 /* header.c: a reader's first row; where the sample cannot say it, the label's column is read to the end of the file. */

@@ -51,7 +51,7 @@ struct sp_field {
 struct sp_row {
     size_t line;                   /* it starts on, from 1 */
     const json_t *object;          /* jsonl, otherwise NULL */
-    const struct sp_field *fields; /* csv, tsv: `count` of them, as many as the first row has unless a delimiter is looked for (any_width) */
+    const struct sp_field *fields; /* csv, tsv: `count` of them, as many as the first row has; any while a delimiter is sought */
     size_t count;
 };
 
