@@ -11,7 +11,8 @@
  * own quotes say (quotes.c), or what training found.
  *
  * A header is one that has_header says, or a name that is asked for (by an option, or by what training used), else as
- * header.c guesses it. Blanks around a column's name mean nothing.
+ * header.c guesses it. Blanks around a column's name mean nothing. An option's number is always a number: where another column
+ * has it for its name, `instead` says so.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
  * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, in any case of letters:
@@ -23,9 +24,9 @@
  * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
  *
  * With `remembered` (what training used) those columns are taken before these rules: by name, and by number in a file
- * that has no header and as many columns, or where none are needed all but the label's. Where the file lacks them,
- * the rules decide, and `instead` says so; but one of two texts alone is refused, unless an option names the text, which
- * `instead` says too.
+ * that has no header and as many columns, or where none are needed all but the label's, if they hold what training's held
+ * (remembered.c). Where the file lacks them, the rules decide, and `instead` says so, as it does of named columns that went by
+ * number; but one of two texts alone is refused, unless an option names the text, which `instead` says too.
  *
  * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole
  * numbers (also 1.0: the class 1), words, true and false are classes. Spaces around a label mean nothing.
@@ -113,7 +114,8 @@ struct sp_dataset {
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */
     bool header_guessed, delimiter_guessed, quotes_guessed;
-    char *instead;     /* what was read in place of the columns that training used; NULL: those were */
+    char *instead;     /* what was read in place of the columns that training used or that may be meant, and what else of the first
+                          row is in doubt; NULL: nothing is */
     bool whole_labels; /* they are whole numbers with a point, which task auto takes for classes */
 };
 

@@ -333,10 +333,10 @@ static bool is_surely_of_classes(const struct sp_sample_column *c, const struct 
            (!c->many && different > 1 && c->filled >= MANY_ROWS && MANY_TIMES * different <= c->filled);
 }
 
-/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. */
+/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. A list has none. */
 static bool breaks_classes(const struct first *f)
 {
-    for (size_t i = 0; i < f->p->count; i++) {
+    for (size_t i = 0; i < f->p->count && f->p->count > 1; i++) {
         const struct sp_sample_column *c = &f->p->columns[i];
 
         if (is_class_column(f, i) && !is_no_value(c->first) && c->again == 0 &&

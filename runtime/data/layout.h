@@ -15,7 +15,7 @@ struct sp_layout {
     size_t text, pair, label; /* from 0, or SP_COLUMN_NONE */
     bool ids;                 /* jsonl: a row that has `input_ids` gives those */
     bool header_guessed, delimiter_guessed, quotes_guessed;
-    char *instead; /* what is read in place of the columns that training used, or that a number may mean; NULL: nothing is */
+    char *instead; /* as in the data set (dataset.h) */
 };
 
 /* Decides about a reader that is only opened, and restarts it as was decided; SP_ECONFIG where that cannot be done, SP_EFORMAT for

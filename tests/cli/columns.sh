@@ -1,6 +1,6 @@
 #!/bin/sh
 # Data files as people have them, from outside: which columns train, eval and predict use, that they say so, and that an adapter
-# remembers them. The rules in detail: tests/unit/test_layout.c.
+# remembers them. The rules in detail: tests/unit/test_layout.c and test_header.c.
 . "${srcdir:-.}/tests/cli/tap.sh"
 model=$folder/model
 tests/cli/model_tool random "$model" 1
@@ -99,6 +99,26 @@ test_that 'a sentence is no name of a column' says sentence.csv 'classification,
 file blanks.csv 'text , label\na b c , pos\nb c d , neg\n'
 train blanks.csv
 test_that 'blanks around names' says blanks.csv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row'
+
+# ---- files as wide as training's, with other columns: a number is believed where its content fits
+file support.csv 'Email,Anliegen\na@x.de,a b c\nb@x.de,d e f\nc@x.de,a c e\nd@x.de,b d f\n'
+train named.csv --set label_column=sentiment
+predict support.csv
+test_that "another file's columns" says support.csv 'classification, 2 classes: neg, pos; text: column 2 "Anliegen"; second text: none; label: none; header: the first row'
+test_that '  which is said' says support.csv 'training used column "review", which this file does not have; read instead: column 2 "Anliegen"'
+test_that '  the texts alone' same texts.jsonl
+file tickets.csv '1001,a b c\n1002,d e f\n1003,a c e\n1004,b d f\n'
+predict tickets.csv
+test_that '  without names' says tickets.csv 'training used column "review", and this file names no columns; read instead: column 2'
+test_that '    the texts alone' same texts.jsonl
+predict plain.csv
+test_that "  training's own without names, which is said" says plain.csv 'training used column "review", and this file names no columns; read instead: column 1'
+run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/plain.csv" --set label_column=sentiment
+test_that 'a name in a file without names' fails 2 "$folder/plain.csv: label_column: no column \"sentiment\"; the file has: a b c, pos. Its first row was taken for a header because"
+file header.csv 'ticket,team\nprinter broken,IT\nsalary missing,HR\nprinter offline,IT\npay late,HR\n'
+train header.csv --set label_column=2
+test_that 'names of which none is known' says header.csv 'classification, 2 classes: HR (2), IT (2); text: column 1 "ticket"; second text: none; label: column 2 "team"; header: the first row (guessed'
+test_that '  of few rows, with a word' says header.csv 'its first row was read as a header, though "team" may be a label; if it is, set has_header: false'
 
 # ---- which column is the text
 file id.csv 'id,review,label\n17,a b c,pos\n18,d e,neg\n'

@@ -1,9 +1,5 @@
-/*
- * What a data file is found to be: delimiter, header, columns, by its rows, by what is asked for and by what training used. A file
- * is loaded and what was found rendered: "text pair label" by name or number, "-" for none, then "H" for a header, the delimiter,
- * and the rows. The tokenizer knows no word, which does not matter here.
- */
-#include "tests/unit/io_files.h"
+/* What a data file is found to be: delimiter, header, columns, by its rows, by what is asked for and by what training used. */
+#include "tests/unit/layout_files.h"
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
@@ -16,68 +12,6 @@
 #include <string.h>
 
 #define MUTATIONS 3000
-#define DEFAULTS .max_seq_length = 64, .vocab_size = 6, .type_count = 2
-#define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
-#define PLAIN &(struct sp_dataset_options){ DEFAULTS }
-#define INPUT(...) &(struct sp_dataset_options){ DEFAULTS, .no_labels = true, .empty_texts = true, __VA_ARGS__ }
-
-static struct sp_tokenizer *tokenizer;
-
-static int setup(void **state)
-{
-    if (io_setup(state) != 0)
-        return -1;
-    io_write_text("model/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
-    return sp_tokenizer_load(&tokenizer, io_path("model"));
-}
-
-static int teardown(void **state)
-{
-    sp_tokenizer_free(tokenizer);
-    return io_teardown(state);
-}
-
-static void load(struct sp_dataset *out, const char *name, const char *content, const struct sp_dataset_options *options)
-{
-    if (sp_dataset_load(out, io_write_text(name, content), tokenizer, options) < 0)
-        fail_msg("%s", sp_error_message());
-}
-
-static void render_column(struct sp_buf *out, const struct sp_data_column *column)
-{
-    if (!column->number)
-        sp_buf_puts(out, "- ");
-    else if (column->name)
-        sp_buf_printf(out, "%s ", column->name);
-    else
-        sp_buf_printf(out, "%zu ", column->number);
-}
-
-static void finds(const char *name, const char *content, const struct sp_dataset_options *options, const char *expected)
-{
-    struct sp_buf text = SP_BUF(4096);
-    struct sp_dataset set;
-
-    load(&set, name, content, options);
-    render_column(&text, &set.layout.text);
-    render_column(&text, &set.layout.pair);
-    render_column(&text, &set.layout.label);
-    sp_buf_printf(&text, "%s%c %zu", set.layout.header ? "H" : "", set.layout.delimiter ? set.layout.delimiter : 'j', set.count);
-    if (strcmp(text.data, expected) != 0)
-        fail_msg("of %s\n%sfound: %s\nright: %s", name, content, text.data, expected);
-    sp_buf_free(&text);
-    sp_dataset_free(&set);
-}
-
-static void refuses(const char *name, const char *content, const struct sp_dataset_options *options, const char *part)
-{
-    struct sp_dataset set;
-
-    io_assert_error(sp_dataset_load(&set, io_write_text(name, content), tokenizer, options), SP_ECONFIG, name, part, NULL);
-}
-
-#define REVIEWS "the film was good,pos\nthe film was bad,neg\ngreat movie,pos\nawful movie,neg\n"
-
 /* Names above the rows, of every kind. */
 static void test_header(void **state)
 {
@@ -126,8 +60,8 @@ static void test_no_header(void **state)
 
     (void)state;
     finds("t.csv", "good,pos\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
-    finds("t.csv", "good,neutral\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5"); /* its class is the first row's alone */
-    finds("t.csv", "good,not_bad\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
+    finds("t.csv", "good film,neutral\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5"); /* its class is the first row's alone */
+    finds("t.csv", "good film,not_bad\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5");
     finds("t.csv", "good,neutral\nthe film was bad,neg\nawful,neg\n", SET(.label_column = "2"), "1 - 2 , 3");
     finds("t.csv", "review,pos\n" REVIEWS, SET(.label_column = "2"), "1 - 2 , 5"); /* a text called so */
     finds("t.csv", "good,pos\nthe film was bad,neg\n", SET(.label_column = "2", .labels = &head), "1 - 2 , 2");
@@ -308,21 +242,6 @@ static void test_quotes(void **state)
                     "t.tsv:2: 1 column, where the header has 2; where its fields are quoted, set quotes: true", NULL);
 }
 
-/* What training used, as of a csv file without its label read by name or by number. */
-static struct sp_data_layout used(const char *text, size_t text_number, const char *pair, size_t pair_number, const char *label,
-                                  size_t label_number, size_t columns)
-{
-    return (struct sp_data_layout){
-        .format = (char *)(uintptr_t)"csv",
-        .text = { (char *)(uintptr_t)text, text_number },
-        .pair = { (char *)(uintptr_t)pair, pair_number },
-        .label = { (char *)(uintptr_t)label, label_number },
-        .columns = columns,
-        .header = text != NULL,
-        .delimiter = ',',
-    };
-}
-
 /* Texts alone, of which none is cut at what stands in all of them; but a table is one. */
 static void test_whole_texts(void **state)
 {
@@ -354,22 +273,13 @@ static void test_declared(void **state)
     finds("t.csv", "sep=;,label\na,x\nb,y\n", SET(.text_column = "1"), "sep=; - label H, 2"); /* a name, if a strange one */
 }
 
-/* What is said to be read instead. */
-static void instead(const char *name, const char *content, const struct sp_dataset_options *options, const char *expected)
-{
-    struct sp_dataset set;
-
-    load(&set, name, content, options);
-    assert_non_null(set.instead);
-    assert_string_equal(set.instead, expected);
-    sp_dataset_free(&set);
-}
-
 static void test_remembered(void **state)
 {
     const struct sp_data_layout named = used("review", 1, NULL, 0, "sentiment", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2),
                                 last = used(NULL, 2, NULL, 0, NULL, 1, 2), pair = used("one", 2, "two", 3, "label", 4, 4),
                                 said = used("said", 1, NULL, 0, "label", 2, 2);
+    char neg[] = "neg", pos[] = "pos", *names[] = { neg, pos };
+    const struct sp_labels head = { names, 2 };
     struct sp_dataset set;
 
     (void)state;
@@ -383,10 +293,10 @@ static void test_remembered(void **state)
             "training used column \"review\", a name that this file has twice; read instead: column 3 \"review\"");
     finds("t.jsonl", "{\"sentiment\":\"a b\",\"review\":\"c\"}\n", INPUT(.remembered = &named), "review - sentiment j 1");
     finds("t.csv", "review\ngood\n", INPUT(.remembered = &named), "review - - H, 1");
-    finds("t.csv", REVIEWS, INPUT(.remembered = &named), "1 - 2 , 4");
-    finds("t.csv", REVIEWS, INPUT(.remembered = &numbered), "1 - 2 , 4");
-    finds("t.csv", REVIEWS, SET(.remembered = &numbered), "1 - 2 , 4");
-    finds("t.csv", "pos,good\nneg,bad\n", INPUT(.remembered = &last), "2 - 1 , 2");
+    finds("t.csv", REVIEWS, INPUT(.remembered = &named, .labels = &head), "1 - 2 , 4");
+    finds("t.csv", REVIEWS, INPUT(.remembered = &numbered, .labels = &head), "1 - 2 , 4");
+    finds("t.csv", REVIEWS, SET(.remembered = &numbered, .labels = &head), "1 - 2 , 4");
+    finds("t.csv", "pos,good\nneg,bad\n", INPUT(.remembered = &last, .labels = &head), "2 - 1 , 2");
     finds("t.csv", "good\nbad\n", INPUT(.remembered = &last), "1 - - , 2");
     finds("t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair), "one two label H, 1");
     finds("t.csv", "x,one,two,label\n1,a,b,c\n", INPUT(.remembered = &pair, .text_column = "2"), "one two - H, 1");
@@ -478,7 +388,7 @@ static void test_remembered_header(void **state)
 
     (void)state;
     finds("t.csv", "review\nd f b a\nf a b f\n", INPUT(.remembered = &none), "review - - H, 2");
-    finds("t.csv", "Kommentar\nd f b a\nf a b f\n", INPUT(.remembered = &none), "Kommentar - - H, 2");
+    finds("t.csv", "Kommentar\nd f b a\nf a b f\n", INPUT(.remembered = &none), "1 - - , 3"); /* a list, as in training */
     finds("t.csv", "Kommentar,Klasse\na b c,\nd e f,\n", INPUT(.remembered = &none, .labels = &head), "Kommentar - - H, 2");
     finds("t.csv", "Kommentar,Klasse\na b c,pos\nd e f,neg\n", INPUT(.remembered = &none, .labels = &head), "Kommentar - - H, 2");
     finds("t.csv", "review text\na b c\nb c d e\n", INPUT(.remembered = &json), "review text - - H, 2");
@@ -486,7 +396,7 @@ static void test_remembered_header(void **state)
     finds("t.csv", "a b c\nd e f\n", INPUT(.remembered = &named), "1 - - , 2");
     finds("t.csv", "great\na b\nawful\nd e f\n", INPUT(.remembered = &none), "1 - - , 4");
     finds("t.csv", "good film\nthe film was bad\nbad film\n", INPUT(.remembered = &none), "1 - - , 3");
-    finds("t.csv", "a good film,pos\na bad film,neg\n", INPUT(.remembered = &named), "1 - 2 , 2");
+    finds("t.csv", "a good film,pos\na bad film,neg\n", INPUT(.remembered = &named, .labels = &head), "1 - 2 , 2");
     finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &none, .labels = &head), "review - label H, 4");
     finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &none, .labels = &odd), "1 - 2 , 5"); /* training's own, a row */
     finds("t.csv", "review\na b\n", INPUT(.remembered = &named, .has_header = SP_HEADER_NO), "1 - - , 2");

@@ -1,0 +1,221 @@
+/*
+ * A first row that may or may not name the columns, and columns that go by their numbers: signs that speak against each other, each
+ * as files of people have it.
+ */
+#include "tests/unit/layout_files.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+
+#include <stdlib.h>
+
+#define TWICE(rows) rows rows
+#define TEN(rows) TWICE(rows) TWICE(rows) TWICE(rows) TWICE(rows) TWICE(rows)
+#define MAILS "a@b.de,the printer is broken\nc@d.de,please help me with it\n"
+#define LONG "the film was good and long\nit was bad from the beginning\n"
+#define JUDGED SET(.label_column = "2")
+
+static char bad[] = "neg", good[] = "pos", ham[] = "ham", spam[] = "spam", zero[] = "0", one[] = "1";
+static char *of_reviews[] = { bad, good }, *of_mails[] = { ham, spam }, *of_numbers[] = { zero, one };
+static const struct sp_labels reviews = { of_reviews, 2 }, mails = { of_mails, 2 }, numbers = { of_numbers, 2 };
+
+/* Files as wide as training's, that are another's: where the label was, there are no labels. */
+static void test_other_header(void **state)
+{
+    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2);
+    const struct sp_data_layout *const trained[] = { &named, &numbered };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct sp_dataset_options *input = INPUT(.remembered = trained[i], .labels = &reviews);
+
+        finds("t.csv", "Email,Anliegen\n" MAILS, input, "Anliegen - - H, 2");
+        finds("t.csv", "Kunde,Nachrichtentext\nMaier,good film but bad\nHuber,bad film not nice\n", input, "Nachrichtentext - - H, 2");
+        finds("t.csv", "Ticketnummer,Beschreibung\nTK-17,good film but bad\nTK-18,bad film not nice\n", input, "Beschreibung - - H, 2");
+        finds("t.csv", "Anliegen,Sprache\nthe printer is broken,de\nplease help me with it,de\n", input, "Anliegen - - H, 2");
+        finds("t.csv", "Anliegen,Bemerkung\nthe printer is broken,\nplease help me with it,\n", input, "Anliegen - - H, 2");
+        finds("t.csv", "Timestamp,What did you like about the course?\n2020/01/03 10:11:12 AM GMT+1,the teacher was good\n"
+                       "2020/01/04 10:11:12 AM GMT+1,nothing was good\n", input, "What did you like about the course? - - H, 2");
+        finds("t.csv", "Satz,Klasse\nthe film was good,neg\nit was bad,pos\n", input, "Satz - - H, 2"); /* labels, where they were */
+        refuses("t.csv", "Betreff,Anliegen\nthe printer again,the printer is broken\nplease help,please help me with it\n", input,
+                "more than one column could be the text");
+    }
+    instead("t.csv", "Email,Anliegen\n" MAILS, INPUT(.remembered = &named, .labels = &reviews),
+            "training used column \"Nachricht\", which this file does not have; read instead: column 2 \"Anliegen\"");
+}
+
+/* Files without names: a number is believed where its column holds what training's held. */
+static void test_other_columns(void **state)
+{
+    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2),
+                                third = used("Text", 2, NULL, 0, "Urteil", 3, 3), score = used(NULL, 1, NULL, 0, NULL, 2, 2);
+    const struct sp_dataset_options *by_name = INPUT(.remembered = &named, .labels = &reviews),
+                                    *by_number = INPUT(.remembered = &numbered, .labels = &reviews),
+                                    *of_three = INPUT(.remembered = &third, .labels = &reviews);
+    static const char ids[] = "1000,the film was good\n1001,it was bad from the beginning\n",
+                      labels_first[] = "neg,the film was good\npos,it was bad from the beginning\n",
+                      users[] = "anna,the film was good\nuser1,it was bad from the beginning\n";
+
+    (void)state;
+    finds("t.csv", REVIEWS, by_name, "1 - 2 , 4");
+    instead("t.csv", REVIEWS, by_name, "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
+    instead("t.csv", REVIEWS, by_number, NULL);
+    finds("t.csv", ids, by_name, "2 - - , 2");
+    instead("t.csv", ids, by_name, "training used column \"Nachricht\", and this file names no columns; read instead: column 2");
+    instead("t.csv", ids, by_number, "training used column 1, and this file has others; read instead: column 2");
+    finds("t.csv", labels_first, by_name, "2 - - , 2");
+    finds("t.csv", labels_first, by_number, "2 - - , 2");
+    finds("t.csv", users, by_name, "2 - - , 2");
+    finds("t.csv", users, by_number, "2 - - , 2");
+    refuses("t.csv", "a good film,but bad\nnot a film,it was nice\n", by_number, "more than one column could be the text");
+    finds("t.csv", "the film was good,1000\nit was bad,1001\n", by_number, "1 - - , 2");
+    instead("t.csv", "the film was good,1000\nit was bad,1001\n", by_number, NULL);
+    finds("t.csv", "the film was good,web\nit was bad,web\n", of_three, "1 - - , 2");
+    instead("t.csv", "the film was good,web\nit was bad,web\n", of_three,
+            "training used column \"Text\", and this file names no columns; read instead: column 1");
+    finds("t.csv", "the film was good,2020-01-01,1\nit was bad,2020-01-01,2\n", of_three, "1 - - , 2");
+    finds("t.csv", "7,the film was good\n8,it was bad\n", of_three, "2 - - , 2");
+    finds("t.csv", "7,the film was good,pos\n8,it was bad,odd\n9,it was long,pos\n", of_three, "2 - 3 , 3");
+    finds("t.csv", "the film was good,3.5\nit was bad,1\n", INPUT(.remembered = &score), "1 - 2 , 2"); /* regression: no classes */
+    finds("t.csv", "3.5,the film was good\n1,it was bad\n", INPUT(.remembered = &score), "2 - - , 2");
+    finds("t.csv", "the film was good,1.0\nit was bad,00\n", INPUT(.remembered = &numbered, .labels = &numbers), "1 - 2 , 2");
+    instead("t.csv", REVIEWS, SET(.remembered = &named, .labels = &reviews),
+            "training used column \"Urteil\", and this file names no columns; read instead: column 2; "
+            "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
+    refuses("t.csv", labels_first, SET(.remembered = &named, .labels = &reviews),
+            "and where training's was, number 2, it has none of those labels");
+}
+
+/* Names of columns that are classes as well. */
+static void test_class_as_name(void **state)
+{
+    const struct sp_dataset_options *input = INPUT(.labels = &mails);
+
+    (void)state;
+    finds("t.csv", "id,comment_text,spam,ham\na1,the film was good,0,1\na2,it was bad,1,0\n", input, "comment_text - - H, 2");
+    finds("t.csv", "text,spam\nthe film was good,0\nit was bad,1\n", input, "text - - H, 2");
+    finds("t.csv", "email,spam\nthe film was good,0\nit was bad,1\n", input, "email - - H, 2");
+    finds("t.csv", "email,spam,ham\nthe film was good,0.1,0.2\nit was bad,0.1,0.3\n", input, "email - - H, 2");
+    finds("t.csv", "email,spam\n" TWICE("the film was good,True\nit was bad,False\n"), input, "email - - H, 4");
+    finds("t.csv", "text,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED, "text - spam H, 4");
+    finds("t.csv", "tweet_text,spam\n" TWICE("the film was good,spam\nit was bad,none\n"), JUDGED, "tweet_text - spam H, 4");
+    finds("t.csv", "text,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), input, "text - - H, 4");
+    finds("t.csv", "money,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED, "1 - 2 , 5");
+    finds("t.csv", "money,spam\nthe film was good,ham\nit was bad,ham\n", input, "1 - - , 3");
+    finds("t.csv", "spam\nthe film was good\nit was bad\n", input, "1 - - , 3"); /* a list */
+    finds("t.csv", "title,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED, "1 - 2 , 5");
+    instead("t.csv", "title,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED,
+            "its first row was read as a row, though \"title\" may be the name of a column; if it is, set has_header: true");
+}
+
+/* Headers that would be a class of their own: the first text is shorter than all others, and its label no other row has. */
+static void test_header_as_class(void **state)
+{
+    struct sp_buf text = SP_BUF(1 << 20);
+
+    (void)state;
+    finds("t.csv", "texto,etiqueta\n" TWICE("El producto es muy bueno,positivo\nNo me gusta nada,negativo\n"), JUDGED,
+          "texto - etiqueta H, 4");
+    finds("t.csv", "\xE3\x83\xAC\xE3\x83\x93,\xE3\x83\xA9\n"
+          TWICE("\xE3\x81\xA8\xE3\x81\xA6\xE3\x82\x82,a\n\xE5\x85\xA8\xE7\x84\xB6\xE3\x83\x80,b\n"),
+          JUDGED, "\xE3\x83\xAC\xE3\x83\x93 - \xE3\x83\xA9 H, 4");
+    finds("t.csv", "ticket,team\n" TWICE("printer broken,IT Support\nsalary missing,Human Resources\n"), JUDGED, "ticket - team H, 4");
+    finds("t.csv", "phrase,True?\nbad film,False\nnice film,True\nawful film,False\n", JUDGED, "phrase - True? H, 3");
+    finds("t.csv", "phrase,is_spam\nbad film,False\nnice film,True\nawful film,False\n", JUDGED, "phrase - is_spam H, 3");
+    finds("t.csv", "sent,lab\nok,A\nnot ok,B\nfine,A\nbad,C\n", JUDGED, "sent - lab H, 4");
+    finds("t.csv", "\"Review\nText (de)\",\"Label\nclass\"\n" TEN("the film was good,p\nit was bad,n\n"), JUDGED,
+          "Review\nText (de) - Label\nclass H, 20");
+    instead("t.csv", "ticket,team\n" TWICE("printer broken,IT Support\nsalary missing,Human Resources\n"), JUDGED,
+            "its first row was read as a header, though \"team\" may be a label; if it is, set has_header: false");
+    instead("t.csv", "ticket,team\n" TEN("printer broken,IT Support\nsalary missing,Human Resources\n"), JUDGED, NULL);
+
+    finds("t.csv", "great,yes\nbad film,no\nnice film,no\nawful film,no\n", JUDGED, "1 - 2 , 4"); /* a header leaves one class */
+    finds("t.csv", "great,x\nthe film was bad,y\nit was nice,z\n", JUDGED, "1 - 2 , 3"); /* no label returns */
+    finds("t.csv", "great,pos\nthe film was bad,neg\nbad,neg\nit was nice,zero\n", JUDGED, "1 - 2 , 4"); /* nor is it alone so short */
+    finds("t.csv", "great,5\n" TEN("the film was bad,1\n"), JUDGED, "1 - 2 , 11");
+
+    sp_buf_puts(&text, "Anfrage,Abteilung\n"); /* hardly a label returns, but texts are many */
+    for (int i = 0; i < 30; i++)
+        sp_buf_printf(&text, "the printer is broken,intent %c\n", 'A' + i * 2 / 3);
+    finds("t.csv", text.data, JUDGED, "Anfrage - Abteilung H, 30");
+    sp_buf_clear(&text);
+    sp_buf_puts(&text, "Anfrage,Abteilung\n"); /* sorted: the first thousand rows show one class */
+    for (int i = 0; i < 3000; i++)
+        sp_buf_printf(&text, "the printer is broken,%c\n", i < 1500 ? 'A' : 'B');
+    finds("t.csv", text.data, JUDGED, "Anfrage - Abteilung H, 3000");
+    sp_buf_puts(&text, "it was nice,Abteilung\n"); /* and the last row has the first one's */
+    finds("t.csv", text.data, JUDGED, "1 - 2 , 3002");
+    sp_buf_free(&text);
+}
+
+/* Numbers below words: a survey's, and dates. */
+static void test_types(void **state)
+{
+    (void)state;
+    finds("t.csv", "Wie zufrieden waren Sie mit dem Kurs?,Note (1-5)\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED,
+          "Wie zufrieden waren Sie mit dem Kurs? - Note (1-5) H, 20");
+    finds("t.csv", "\"Date, local\",Comment.\n" TEN("3,the film was good\n4,it was bad\n"), SET(.label_column = "1"),
+          "Comment. - Date, local H, 20");
+    finds("t.csv", "I did not like it at all.,Q1\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED,
+          "I did not like it at all. - Q1 H, 20");
+    finds("t.csv", "I did not like it at all.,NA\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED, "1 - 2 , 21");
+    finds("t.csv", "I did not like it at all.,5+\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED, "1 - 2 , 21");
+    finds("t.csv", "I did not like it at all.,awful\nthe film was good,1\nit was bad,0\n", JUDGED, "1 - 2 , 3");
+    finds("t.csv", "Zeitstempel,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0),
+          "Was hat Ihnen gefallen? - - H, 2");
+    finds("t.csv", "02.01.2020,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0),
+          "2 - - , 3");
+    finds("t.csv", "-,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0), "2 - - , 3");
+}
+
+/* A column of texts whose first one is short. */
+static void test_list(void **state)
+{
+    const struct sp_data_layout none = used(NULL, 1, NULL, 0, NULL, 2, 2), named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2);
+    const struct sp_dataset_options *after_none = INPUT(.remembered = &none), *after_names = INPUT(.remembered = &named);
+
+    (void)state;
+    finds("t.csv", "great product\n" TEN(LONG), after_none, "1 - - , 21");
+    finds("t.csv", "Hervorragend\n" TEN(LONG), after_none, "1 - - , 21");
+    instead("t.csv", "Hervorragend\n" TEN(LONG), after_none,
+            "its first row was read as a row, though \"Hervorragend\" may be the name of a column; if it is, set has_header: true");
+    finds("t.csv", "great product\n" TEN(LONG), INPUT(0), "1 - - , 21");
+    finds("t.csv", "Meldung\n" TEN(LONG), INPUT(0), "Meldung - - H, 20");
+    finds("t.csv", "Meldung\n" TEN(LONG), after_names, "Meldung - - H, 20");
+    finds("t.csv", "Neue Meldung\n" TEN(LONG), after_names, "Neue Meldung - - H, 20");
+    finds("t.csv", "review\n" TEN(LONG), after_none, "review - - H, 20"); /* a name that data sets use */
+}
+
+/* Names that are numbers, and names that are not there. */
+static void test_options(void **state)
+{
+    static const char pandas[] = "0,1\na good film it is,pos\nbad it was not good,neg\n";
+
+    (void)state;
+    instead("t.csv", pandas, SET(.label_column = "1", .text_column = "2"),
+            "label_column: 1 was taken for a number, that of column 1 \"0\"; the column named so is number 2: write that if it is meant");
+    instead("t.csv", pandas, JUDGED, NULL);
+    instead("t.csv", "1,2\na good film it is,pos\nbad,neg\n", SET(.label_column = "2", .has_header = SP_HEADER_YES), NULL);
+    refuses("t.csv", REVIEWS, SET(.label_column = "Urteil"),
+            "no column \"Urteil\"; the file has: the film was good, pos. Its first row was taken for a header because a column is asked "
+            "for by name; where it is none, give the column's number");
+    refuses("t.csv", "Text,Urteil\n" TEN("the film was good,pos\nit was bad,neg\n"), SET(.label_column = "Urteile"),
+            "the file has: Text, Urteil");
+    refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),
+            "2: text, such as \"Wall St. Bears\"\n    3: text, such as \"They are back\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_other_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_class_as_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_header_as_class, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_types, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
