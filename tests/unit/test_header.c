@@ -73,6 +73,8 @@ static void test_other_columns(void **state)
     finds("t.csv", "the film was good,web\nit was bad,web\n", of_three, "1 - - , 2");
     instead("t.csv", "the film was good,web\nit was bad,web\n", of_three,
             "training used column \"Text\", and this file names no columns; read instead: column 1");
+    finds("t.csv", "the film was good,web\nit was bad,mail\n", of_three, "1 - - , 2");
+    finds("t.csv", "ok,pos\nok,neg\nok,neg\n", by_number, "1 - 2 , 3"); /* labels where they were: laid out alike */
     finds("t.csv", "the film was good,2020-01-01,1\nit was bad,2020-01-01,2\n", of_three, "1 - - , 2");
     finds("t.csv", "7,the film was good\n8,it was bad\n", of_three, "2 - - , 2");
     finds("t.csv", "7,the film was good,pos\n8,it was bad,odd\n9,it was long,pos\n", of_three, "2 - 3 , 3");
@@ -136,7 +138,7 @@ static void test_header_as_class(void **state)
 
     sp_buf_puts(&text, "Anfrage,Abteilung\n"); /* hardly a label returns, but texts are many */
     for (int i = 0; i < 30; i++)
-        sp_buf_printf(&text, "the printer is broken,intent %c\n", 'A' + i * 2 / 3);
+        sp_buf_printf(&text, "the printer is broken,intent %c\n", 'A' + i * 4 / 5);
     finds("t.csv", text.data, JUDGED, "Anfrage - Abteilung H, 30");
     sp_buf_clear(&text);
     sp_buf_puts(&text, "Anfrage,Abteilung\n"); /* sorted: the first thousand rows show one class */
