@@ -83,6 +83,21 @@ static void add_gradients(struct sp_plan *plan)
     }
 }
 
+/* In the order of the backward walk the first node that has a parameter stores its gradient, the others add. */
+static void find_shared(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->param_count; i++) {
+        bool seen = false;
+
+        for (size_t n = plan->node_count; n-- > 0;)
+            for (int k = 0; k < SP_NODE_PARAMS; k++)
+                if (plan->nodes[n].param[k] == (int)i) {
+                    plan->nodes[n].shared[k] = seen;
+                    seen = true;
+                }
+    }
+}
+
 static void find_lifetimes(struct sp_plan *plan)
 {
     int end = 2 * (int)plan->node_count;
@@ -269,9 +284,9 @@ static int allocate_params(struct sp_plan *plan)
         struct sp_param *p = &plan->params[i];
         int rc;
 
-        if (p->kind == SP_PARAM_LINEAR)
-            rc = sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows, p->cols, needs_backward(plan, (int)i));
-        else
+        rc = p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows, p->cols,
+                                                                needs_backward(plan, (int)i)) : 0;
+        if (rc == 0 && (p->kind != SP_PARAM_LINEAR || p->flags & SP_PARAM_ROWS))
             rc = sp_buffer_create(&p->value, plan->device, sp_param_elements(p) * sizeof(float));
         if (rc < 0)
             return sp_error_context(rc, "while allocating %s", p->name);
@@ -291,6 +306,7 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
         add_gradients(plan);
         add_transposed(plan);
     }
+    find_shared(plan);
     for (size_t i = 0; i < plan->node_count && !plan->failed; i++)
         if (plan->nodes[i].type->prepare)
             plan->nodes[i].type->prepare(plan, &plan->nodes[i], limits);

@@ -16,7 +16,26 @@ int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type)
     if (!node)
         return -1;
     node->param[0] = word, node->param[1] = position, node->param[2] = type;
+    sp_plan_mark(plan, word, plan->params[word].kind == SP_PARAM_LINEAR ? SP_PARAM_ROWS : 0);
     return sp_plan_output(plan, node, "embeddings", SP_PER_TOKEN, (size_t)plan->params[word].cols);
+}
+
+static int check_rows(const struct sp_plan *plan, const uint32_t *ids, int count, int param, const char *what)
+{
+    uint32_t rows = param < 0 ? 0 : (uint32_t)plan->params[param].rows;
+
+    for (int t = 0; param >= 0 && t < count; t++)
+        if (ids[t] >= rows)
+            return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %u rows", what, ids[t],
+                            plan->params[param].name, rows);
+    return 0;
+}
+
+static int check(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_batch *batch)
+{
+    SP_TRY(check_rows(plan, batch->ids, batch->tokens, node->param[0], "token id"));
+    SP_TRY(check_rows(plan, batch->positions, batch->tokens, node->param[1], "position"));
+    return check_rows(plan, batch->types, batch->tokens, node->param[2], "token type");
 }
 
 /* Room for order, starts and used of the tokens of one table. */
@@ -53,8 +72,8 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
     struct sp_embedding args = {
         .y = sp_plan_buffer(plan, node->output),
         .word = word->value,
-        .position = plan->params[node->param[1]].value,
-        .type = plan->params[node->param[2]].value,
+        .position = sp_plan_values(plan, node->param[1]),
+        .type = sp_plan_values(plan, node->param[2]),
         .ids = plan->ids,
         .positions = plan->positions,
         .types = plan->types,
@@ -66,9 +85,10 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
 }
 
 /* The gradient of one table, its tokens grouped on the host. `host` has room for 3 T + 1 words. */
-static int table_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_param *table, const uint32_t *ids,
-                          uint32_t *host, const struct sp_plan_pass *pass)
+static int table_backward(struct sp_plan *plan, const struct sp_node *node, int k, const uint32_t *ids, uint32_t *host,
+                          const struct sp_plan_pass *pass)
 {
+    const struct sp_param *table = &plan->params[node->param[k]];
     struct sp_buffer *scratch = sp_plan_buffer(plan, node->scratch), *view[3] = { NULL };
     size_t T = (size_t)plan->tokens, alignment = sp_buffer_alignment(plan->device), at = 0;
     uint32_t *order = host, *starts = host + T, *used = host + 2 * T + 1;
@@ -84,7 +104,7 @@ static int table_backward(struct sp_plan *plan, const struct sp_node *node, cons
     SP_GO(sp_buffer_write(view[1], 0, starts, ((size_t)groups + 1) * 4));
     SP_GO(sp_buffer_write(view[2], 0, used, (size_t)groups * 4));
     SP_GO(sp_embedding_backward(plan->device, &(struct sp_embedding_backward){
-                                                  .dtable = table->gradient,
+                                                  .dtable = sp_plan_param_gradient(node, k, pass).buffer,
                                                   .dy = sp_plan_gradient(plan, node->output),
                                                   .order = view[0],
                                                   .starts = view[1],
@@ -92,7 +112,7 @@ static int table_backward(struct sp_plan *plan, const struct sp_node *node, cons
                                                   .rows = table->rows,
                                                   .C = table->cols,
                                                   .groups = groups,
-                                                  .accumulate = pass->accumulate,
+                                                  .accumulate = sp_plan_adds(node, k, pass),
                                               }));
 out:
     for (int i = 0; i < 3; i++)
@@ -107,12 +127,12 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     int rc = host ? 0 : SP_ENOMEM;
 
     for (int i = 0; i < 3 && rc == 0; i++)
-        if (plan->params[node->param[i]].gradient)
-            rc = table_backward(plan, node, &plan->params[node->param[i]], ids[i], host, pass);
+        if (sp_plan_param_gradient(node, i, pass).buffer)
+            rc = table_backward(plan, node, i, ids[i], host, pass);
     free(host);
     return rc;
 }
 
 const struct sp_node_type sp_node_embedding = {
-    .name = "embedding", .prepare = prepare, .forward = forward, .backward = backward,
+    .name = "embedding", .prepare = prepare, .check = check, .forward = forward, .backward = backward,
 };

@@ -58,21 +58,21 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
 }
 
 /* The gradient of gamma (factor xhat) or beta (no factor). */
-static int param_backward(struct sp_plan *plan, const struct sp_node *node, int param, struct sp_buffer *factor,
+static int param_backward(struct sp_plan *plan, const struct sp_node *node, int k, struct sp_buffer *factor,
                           const struct sp_plan_pass *pass)
 {
-    struct sp_param *p = &plan->params[param];
+    struct sp_buffer *gradient = sp_plan_param_gradient(node, k, pass).buffer;
 
-    if (!p->gradient)
+    if (!gradient)
         return 0;
     return sp_column_sum(plan->device, &(struct sp_column_sum){
-                                           .out = p->gradient,
+                                           .out = gradient,
                                            .in = sp_plan_gradient(plan, node->output),
                                            .factor = factor,
                                            .workspace = sp_plan_buffer(plan, node->scratch),
                                            .T = sp_plan_rows(plan, node->output),
-                                           .C = p->rows,
-                                           .accumulate = pass->accumulate,
+                                           .C = (int)plan->values[node->output].width,
+                                           .accumulate = sp_plan_adds(node, k, pass),
                                        });
 }
 
@@ -81,8 +81,8 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     struct sp_buffer *xhat = sp_plan_buffer(plan, node->saved[0]);
     bool wants = sp_plan_wants(plan, node->input[0]) || sp_plan_wants(plan, node->input[1]);
 
-    SP_TRY(param_backward(plan, node, node->param[0], xhat, pass));
-    SP_TRY(param_backward(plan, node, node->param[1], NULL, pass));
+    SP_TRY(param_backward(plan, node, 0, xhat, pass));
+    SP_TRY(param_backward(plan, node, 1, NULL, pass));
     if (!wants)
         return 0;
     return sp_layernorm_backward(plan->device, &(struct sp_layernorm_backward){

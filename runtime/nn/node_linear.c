@@ -17,9 +17,9 @@ int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_acti
     if (!node)
         return -1;
     w = &plan->params[weight];
-    if (plan->values[x].width != (size_t)w->cols || plan->params[bias].rows != w->rows)
+    if (plan->values[x].width != (size_t)w->cols || (bias >= 0 && plan->params[bias].rows != w->rows))
         return sp_plan_fail(plan, sp_error(SP_EINVAL, "%s is %d x %d, its input is %zu wide and its bias %d", w->name, w->rows,
-                                           w->cols, plan->values[x].width, plan->params[bias].rows));
+                                           w->cols, plan->values[x].width, bias < 0 ? 0 : plan->params[bias].rows));
     node->input[0] = x;
     node->param[0] = weight, node->param[1] = bias;
     node->activation = activation;
@@ -73,12 +73,14 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
 {
     return sp_gemm_forward(plan->device, &plan->params[node->param[0]].weight, sp_plan_buffer(plan, node->output),
                            sp_plan_buffer(plan, node->input[0]), sp_plan_rows(plan, node->output),
-                           plan->params[node->param[1]].value, activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
+                           sp_plan_values(plan, node->param[1]), activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
-    struct sp_param *w = &plan->params[node->param[0]], *b = &plan->params[node->param[1]];
+    const struct sp_param *w = &plan->params[node->param[0]];
+    struct sp_wgrad_sink *sink = sp_plan_param_gradient(node, 0, pass).sink;
+    struct sp_buffer *bias = sp_plan_param_gradient(node, 1, pass).buffer;
     struct sp_buffer *dy = sp_plan_gradient(plan, node->output);
     const struct sp_node *below = node->fused < 0 ? NULL : &plan->nodes[node->fused];
     int rows = sp_plan_rows(plan, node->output);
@@ -91,16 +93,16 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
                                                         .count = (size_t)rows * (size_t)w->rows,
                                                         .activation = node->activation,
                                                     }));
-    if (w->sink)
-        SP_TRY(w->sink->add(w->sink, plan->device,
-                            &(struct sp_wgrad_input){ .dy = dy, .x = sp_plan_buffer(plan, node->input[0]), .tokens = rows,
-                                                      .out = w->rows, .in = w->cols, .accumulate = pass->accumulate,
-                                                      .transposed = &plan->transposed }));
-    if (b->gradient)
-        SP_TRY(sp_column_sum(plan->device, &(struct sp_column_sum){ .out = b->gradient, .in = dy,
+    if (sink)
+        SP_TRY(sink->add(sink, plan->device,
+                         &(struct sp_wgrad_input){ .dy = dy, .x = sp_plan_buffer(plan, node->input[0]), .tokens = rows,
+                                                   .out = w->rows, .in = w->cols, .accumulate = sp_plan_adds(node, 0, pass),
+                                                   .transposed = &plan->transposed }));
+    if (bias)
+        SP_TRY(sp_column_sum(plan->device, &(struct sp_column_sum){ .out = bias, .in = dy,
                                                                     .workspace = sp_plan_buffer(plan, node->scratch),
-                                                                    .T = rows, .C = b->rows,
-                                                                    .accumulate = pass->accumulate }));
+                                                                    .T = rows, .C = w->rows,
+                                                                    .accumulate = sp_plan_adds(node, 1, pass) }));
     if (!sp_plan_wants(plan, node->input[0]))
         return 0;
     return sp_gemm_backward(plan->device, &w->weight, sp_plan_gradient(plan, node->input[0]), dy, rows,

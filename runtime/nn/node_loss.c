@@ -38,7 +38,7 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
     node->saved[0] = sp_plan_value(plan, "losses", SP_PER_SEQUENCE, 1);
 }
 
-static int run(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, struct sp_buffer *total, float scale,
+static int run_loss(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, struct sp_buffer *total, float scale,
                float temperature)
 {
     struct sp_buffer *logits = sp_plan_buffer(plan, node->input[0]), *rows = sp_plan_buffer(plan, node->saved[0]);
@@ -57,10 +57,9 @@ static int run(struct sp_plan *plan, const struct sp_node *node, struct sp_buffe
                                                                       .temperature = temperature });
 }
 
-static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+static int loss(struct sp_plan *plan, const struct sp_node *node)
 {
-    (void)pass;
-    return run(plan, node, NULL, plan->loss, 1, 0);
+    return run_loss(plan, node, NULL, plan->loss, 1, 0);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -69,9 +68,9 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     uint32_t one; /* d (loss_scale sum of the logits) / d logit */
 
     if (!pass->linear)
-        return run(plan, node, gradient, plan->scaled_loss, pass->loss_scale, pass->temperature);
+        return run_loss(plan, node, gradient, plan->scaled_loss, pass->loss_scale, pass->temperature);
     memcpy(&one, &pass->loss_scale, sizeof one);
     return sp_buffer_fill(gradient, 0, one, (size_t)plan->sequences * (size_t)sp_plan_outputs(plan) * sizeof(float));
 }
 
-const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .forward = forward, .backward = backward };
+const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .backward = backward, .loss = loss };

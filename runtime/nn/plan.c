@@ -139,6 +139,21 @@ struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value)
     return value < 0 ? NULL : sp_plan_buffer(plan, plan->values[value].gradient);
 }
 
+struct sp_buffer *sp_plan_values(const struct sp_plan *plan, int param)
+{
+    return param < 0 ? NULL : plan->params[param].value;
+}
+
+struct sp_param_gradient sp_plan_param_gradient(const struct sp_node *node, int k, const struct sp_plan_pass *pass)
+{
+    return node->param[k] < 0 || !pass->gradients ? (struct sp_param_gradient){ NULL, NULL } : pass->gradients[node->param[k]];
+}
+
+bool sp_plan_adds(const struct sp_node *node, int k, const struct sp_plan_pass *pass)
+{
+    return pass->accumulate || node->shared[k];
+}
+
 int sp_plan_rows(const struct sp_plan *plan, int value)
 {
     return plan->values[value].extent == SP_PER_TOKEN ? plan->tokens : plan->sequences;

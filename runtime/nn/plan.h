@@ -6,6 +6,8 @@
  * The token dimension is flat: a batch is its sequences laid end to end, T tokens in all, S sequences; no padding exists. The
  * plan is sized once for the most tokens and sequences, and each step runs with its own T and S.
  *
+ * A parameter may belong to several nodes: in backward the first of them stores its gradient, the others add.
+ *
  * Backward is a walk over the nodes from last to first. It stops below the lowest trained parameter: a value gets a gradient
  * only when something trained lies below it. The first writer of a gradient stores, later ones add.
  *
@@ -36,6 +38,7 @@ enum sp_param_flag {
     SP_PARAM_HEAD = 1,     /* the task's head: always trained; absent from a plain pretrained checkpoint */
     SP_PARAM_OPTIONAL = 2, /* may be absent; then it is initialised from the seed and trained with the head */
     SP_PARAM_NO_DECAY = 4, /* biases and norms: weight decay leaves them alone */
+    SP_PARAM_ROWS = 8,     /* a linear weight whose rows are looked up, too: `value` is made with the plan */
 };
 
 struct sp_param {
@@ -45,9 +48,14 @@ struct sp_param {
     unsigned flags;               /* of enum sp_param_flag */
     bool trained;                 /* set before compiling: backward reaches down to it */
     struct sp_gemm_weight weight; /* linear */
-    struct sp_buffer *value;      /* table, vector: the values; linear: a row-major master copy, where one is kept */
-    struct sp_wgrad_sink *sink;   /* linear: where its gradient goes; NULL: nowhere. Set per pass */
-    struct sp_buffer *gradient;   /* table, vector: where its gradient goes; NULL: nowhere */
+    struct sp_buffer *value;      /* table, vector: the values; linear: a row-major copy, where one is kept */
+};
+
+/* Where a pass puts a parameter's gradient; both NULL: nowhere. */
+struct sp_param_gradient {
+    struct sp_wgrad_sink *sink; /* of a linear layer's weight */
+    struct sp_buffer *buffer;   /* of a table or vector, rows x cols floats. A weight that is a table, too, has both, the sink
+                                   storing to this very buffer */
 };
 
 /* How many numbers it has. */
@@ -64,12 +72,13 @@ int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int c
     __attribute__((format(printf, 5, 6)));
 void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flags */
 
-/* y[t] = word[ids[t]] + position[positions[t]] + type[types[t]] */
+/* y[t] = word[ids[t]] + position[positions[t]] + type[types[t]]; position and type -1 for none. word may be a linear layer's
+ * weight (a tied head): its row-major copy is then kept, which who sets the weight writes too. */
 int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type);
 /* layernorm(residual + dropout(x)); residual -1 for none */
 int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout);
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
-/* act(x W^T + bias) */
+/* act(x W^T + bias); bias -1 for none */
 int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);
 /* softmax attention of q over k and v within each sequence, dropout on the probabilities */
 int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float dropout);
@@ -111,6 +120,7 @@ struct sp_plan_pass {
     uint32_t step;
     float loss_scale;   /* of the gradients: the batch's share of its step (sp_data_weight) */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
+    const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
     /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the identity,
@@ -119,7 +129,7 @@ struct sp_plan_pass {
 };
 
 /* Notes every kernel that the passes launch (device in recording mode) and, in training, backward; then
- * sp_kernel_build_recorded compiles them side by side. Sinks and gradients must be set as they will be. */
+ * sp_kernel_build_recorded compiles them side by side. */
 int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
 /* One batch of host arrays. classes or values may be NULL where no loss is wanted. */

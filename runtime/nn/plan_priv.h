@@ -29,11 +29,12 @@ struct sp_node {
     const struct sp_node_type *type;
     int index;
     int input[SP_NODE_INPUTS], output; /* values; -1 for none */
-    int param[SP_NODE_PARAMS];         /* parameters; -1 for none */
+    int param[SP_NODE_PARAMS];         /* parameters; -1 for none. Several nodes may have the same one */
     int saved[SP_NODE_SAVED];          /* values that forward leaves for backward; -1 for none */
     int scratch;                       /* a value alive in this node's backward only; -1 for none */
     bool active;                       /* backward runs: a parameter or an input below is trained */
     bool accumulate[SP_NODE_INPUTS];   /* the input's gradient is added to, not stored */
+    bool shared[SP_NODE_PARAMS];       /* so is the parameter's: another node of the backward walk came first */
     /* attributes; meaning is the type's */
     float p, epsilon;
     int heads;
@@ -50,8 +51,13 @@ struct sp_node_type {
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
     /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */
     bool (*reads)(const struct sp_plan *plan, const struct sp_node *node, int k);
+    /* Whether the batch can be run: the kernels do not check. NULL: any can. */
+    int (*check)(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_batch *batch);
+    /* NULL for a loss's node, which does nothing where there are no labels. */
     int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+    /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. NULL for others. */
+    int (*loss)(struct sp_plan *plan, const struct sp_node *node);
 };
 
 #define SP_NODE_TYPE(name) extern const struct sp_node_type sp_node_##name;
@@ -106,6 +112,13 @@ struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value);
 
 /* Rows of a value in the current batch. */
 int sp_plan_rows(const struct sp_plan *plan, int value);
+
+/* The device memory of a parameter's values; NULL for number -1. */
+struct sp_buffer *sp_plan_values(const struct sp_plan *plan, int param);
+
+/* Where the pass puts the gradient of the node's parameter k, and whether it is added to what is there. */
+struct sp_param_gradient sp_plan_param_gradient(const struct sp_node *node, int k, const struct sp_plan_pass *pass);
+bool sp_plan_adds(const struct sp_node *node, int k, const struct sp_plan_pass *pass);
 
 /* Whether the parameter (or -1) is trained, and whether the value (or -1) wants a gradient. */
 bool sp_plan_trained(const struct sp_plan *plan, int param);

@@ -9,32 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every id must be a row of its table: the kernels do not check. */
-static int check_rows(const struct sp_plan *plan, const uint32_t *ids, int count, int param, const char *what)
-{
-    uint32_t rows = (uint32_t)plan->params[param].rows;
-
-    for (int t = 0; t < count; t++)
-        if (ids[t] >= rows)
-            return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %u rows", what, ids[t],
-                            plan->params[param].name, rows);
-    return 0;
-}
-
 static int check_batch(const struct sp_plan *plan, const struct sp_plan_batch *batch)
 {
     if (batch->tokens > plan->limits.tokens || batch->sequences > plan->limits.sequences)
         return sp_error(SP_EINVAL, "a batch of %d tokens in %d sequences does not fit a plan for %d in %d", batch->tokens,
                         batch->sequences, plan->limits.tokens, plan->limits.sequences);
-    for (size_t i = 0; i < plan->node_count; i++) {
-        const struct sp_node *node = &plan->nodes[i];
-
-        if (node->type != &sp_node_embedding)
-            continue;
-        SP_TRY(check_rows(plan, batch->ids, batch->tokens, node->param[0], "token id"));
-        SP_TRY(check_rows(plan, batch->positions, batch->tokens, node->param[1], "position"));
-        SP_TRY(check_rows(plan, batch->types, batch->tokens, node->param[2], "token type"));
-    }
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].type->check)
+            SP_TRY(plan->nodes[i].type->check(plan, &plan->nodes[i], batch));
     return 0;
 }
 
@@ -68,7 +50,7 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
     for (size_t i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].type != &sp_node_loss) /* sp_plan_loss runs it, where there are labels */
+        if (plan->nodes[i].type->forward)
             SP_TRY(plan->nodes[i].type->forward(plan, &plan->nodes[i], pass));
     return 0;
 }
@@ -84,16 +66,17 @@ int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass)
 
 int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
-    for (size_t i = 0; i < plan->node_count; i++) {
+    for (size_t i = plan->node_count; i-- > 0;) { /* as backward does: the first of a weight's nodes stores */
         const struct sp_node *node = &plan->nodes[i];
         const struct sp_param *w = node->type->packs ? &plan->params[node->param[0]] : NULL;
+        struct sp_wgrad_sink *sink = w ? sp_plan_param_gradient(node, 0, pass).sink : NULL;
 
-        if (w && w->sink)
-            SP_TRY(w->sink->add(w->sink, plan->device,
-                                &(struct sp_wgrad_input){ .x = sp_plan_buffer(plan, node->input[0]),
-                                                          .tokens = sp_plan_rows(plan, node->output), .out = w->rows,
-                                                          .in = w->cols, .accumulate = pass->accumulate,
-                                                          .transposed = &plan->transposed }));
+        if (sink)
+            SP_TRY(sink->add(sink, plan->device,
+                             &(struct sp_wgrad_input){ .x = sp_plan_buffer(plan, node->input[0]),
+                                                       .tokens = sp_plan_rows(plan, node->output), .out = w->rows, .in = w->cols,
+                                                       .accumulate = sp_plan_adds(node, 0, pass),
+                                                       .transposed = &plan->transposed }));
     }
     return 0;
 }
@@ -122,9 +105,10 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
 int sp_plan_loss(struct sp_plan *plan, double *loss)
 {
     float value = 0;
-    struct sp_plan_pass pass = { .loss_scale = 1 };
 
-    SP_TRY(sp_node_loss.forward(plan, &plan->nodes[plan->node_count - 1], &pass));
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].type->loss)
+            SP_TRY(plan->nodes[i].type->loss(plan, &plan->nodes[i]));
     SP_TRY(sp_buffer_read(&value, plan->loss, 0, sizeof value));
     *loss = value;
     return 0;
@@ -205,7 +189,7 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
 
     name[0] = '\0';
     for (size_t i = 0; i < plan->node_count && found == 0; i++) {
-        if (plan->nodes[i].type == &sp_node_loss)
+        if (!plan->nodes[i].type->forward)
             continue;
         SP_TRY(found = find_in_params(name, plan, &plan->nodes[i]));
         if (found)

@@ -14,19 +14,22 @@ static const struct sp_kernel embedding_forward = { "embedding_forward", "embed/
 static const struct sp_kernel embedding_backward = { "embedding_backward", "embed/embedding_backward.cl" };
 
 /* Of a case. */
-enum { ACCUMULATE = 1, FORWARD_ONLY = 2, BACKWARD_ONLY = 4 };
+enum { ACCUMULATE = 1, FORWARD_ONLY = 2, BACKWARD_ONLY = 4, NO_POSITION = 8, NO_TYPE = 16 };
 
 int sp_embedding(struct sp_device *device, const struct sp_embedding *args)
 {
     struct sp_launch launch = { .kernel = &embedding_forward };
+    unsigned without = (args->position ? 0 : NO_POSITION) | (args->type ? 0 : NO_TYPE);
 
     sp_geometry_rows(&launch, device, (size_t)args->T, ROWS);
     sp_launch_define(&launch, "C", args->C);
-    launch.check = SP_CHECK(embedding, FORWARD_ONLY, SP_GEOMETRY_ROWS, args->C, 23);
+    sp_launch_define(&launch, "POSITION", args->position != NULL);
+    sp_launch_define(&launch, "TYPE", args->type != NULL);
+    launch.check = SP_CHECK(embedding, FORWARD_ONLY | without, SP_GEOMETRY_ROWS, args->C, 23);
     sp_launch_buffer(&launch, args->y);
     sp_launch_buffer(&launch, args->word);
-    sp_launch_buffer(&launch, args->position);
-    sp_launch_buffer(&launch, args->type);
+    sp_launch_buffer(&launch, args->position ? args->position : args->word); /* unread; some drivers refuse null */
+    sp_launch_buffer(&launch, args->type ? args->type : args->word);
     sp_launch_buffer(&launch, args->ids);
     sp_launch_buffer(&launch, args->positions);
     sp_launch_buffer(&launch, args->types);
@@ -91,6 +94,9 @@ static const struct sp_op_case cases[] = {
     { .name = "1x1 of 1", .size = { 1, 1, 1 }, .tolerance = 1e-6 },
     { .name = "5x17 of 4", .size = { 5, 17, 4 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
     { .name = "70x17 of 1000", .size = { 70, 17, 1000 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
+    { .name = "5x17 of 4, words and positions", .size = { 5, 17, 4 }, .flags = FORWARD_ONLY | NO_TYPE, .tolerance = 1e-6 },
+    { .name = "70x17 of 9, words and types", .size = { 70, 17, 9 }, .flags = FORWARD_ONLY | NO_POSITION, .tolerance = 1e-6 },
+    { .name = "70x33 of 9, words", .size = { 70, 33, 9 }, .flags = FORWARD_ONLY | NO_POSITION | NO_TYPE, .tolerance = 1e-6 },
     { .name = "600x384 of 900", .size = { 600, 384, 900 }, .tolerance = 1e-6 },
     { .name = "4201x17 of 1000", .size = { 4201, 17, 1000 }, .flags = ACCUMULATE, .tall = true, .tolerance = 1e-6 },
     { .name = "4201x17 of 1", .size = { 4201, 17, 1 }, .flags = ACCUMULATE, .tall = true, .tolerance = 5e-6 },
@@ -120,8 +126,11 @@ static int check_forward(struct sp_check *t, const struct sp_op_case *c, uint32_
     if (!word || !position || !type || !expected)
         return SP_ENOMEM;
     for (size_t i = 0; i < T * C; i++)
-        expected[i] = word[index[0][i / C] * C + i % C] + position[index[1][i / C] * C + i % C] +
-                      type[index[2][i / C] * C + i % C];
+        expected[i] = word[index[0][i / C] * C + i % C] +
+                      (c->flags & NO_POSITION ? 0 : position[index[1][i / C] * C + i % C]) +
+                      (c->flags & NO_TYPE ? 0 : type[index[2][i / C] * C + i % C]);
+    args.position = c->flags & NO_POSITION ? NULL : args.position;
+    args.type = c->flags & NO_TYPE ? NULL : args.type;
     SP_TRY(sp_check_input_words(t, &args.ids, index[0], T));
     SP_TRY(sp_check_input_words(t, &args.positions, index[1], T));
     SP_TRY(sp_check_input_words(t, &args.types, index[2], T));

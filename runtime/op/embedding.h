@@ -1,6 +1,6 @@
 /*
- * Embedding look-up (layer 3): y[t] = word[ids[t]] + position[positions[t]] + type[types[t]], and the dense gradient of one
- * table. Tables and activations are fp32, row-major, C columns; indices are uint32 and must lie in their table: the kernels do
+ * Embedding look-up (layer 3): y[t] = word[ids[t]] + position[positions[t]] + type[types[t]], the latter two where there are such
+ * tables, and the dense gradient of one table. Tables and activations are fp32, row-major, C columns; indices are uint32 and must lie in their table: the kernels do
  * not check them. Buffers belong to the caller.
  */
 #ifndef SP_OP_EMBEDDING_H
@@ -10,7 +10,7 @@
 
 struct sp_embedding {
     struct sp_buffer *y;                       /* T x C, written */
-    struct sp_buffer *word, *position, *type;  /* tables, rows x C */
+    struct sp_buffer *word, *position, *type;  /* tables, rows x C; position and type may be NULL */
     struct sp_buffer *ids, *positions, *types; /* T uint32 each */
     int T, C;
 };

@@ -152,17 +152,14 @@ static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffe
 {
     struct sp_param *p = sp_plan_param_at(run->plan, i);
     size_t bytes = sp_param_elements(p) * sizeof *host;
-    struct sp_buffer *plain = p->value;
+    struct sp_buffer *plain;
 
     SP_TRY(host_values(host, run, i, p));
     if (p->kind != SP_PARAM_LINEAR)
         return sp_buffer_write(p->value, 0, host, bytes);
-    if (keeps_master(run, i, p)) {
+    if (!p->value && keeps_master(run, i, p))
         SP_TRY(sp_buffer_create(&p->value, run->device, bytes));
-        plain = p->value;
-    } else {
-        plain = staging;
-    }
+    plain = p->value ? p->value : staging;
     SP_TRY(sp_buffer_write(plain, 0, host, bytes));
     return sp_gemm_weight_pack(&p->weight, plain);
 }

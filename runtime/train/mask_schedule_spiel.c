@@ -116,11 +116,12 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     return is(c->growth, "ag") ? create_window(s, mask, run) : 0;
 }
 
-static void hang_window(struct spiel *s, struct sp_trained *trained, struct sp_run *run)
+static void hang_window(struct spiel *s, struct sp_trained *trained)
 {
     for (size_t i = 0; i < trained->mask.count; i++)
         if (trained->mask.tensors[i].count)
-            param_of(run, &trained->mask.tensors[i])->sink = sp_window_sink(s->window, i, sp_delta_sink(trained->delta, i));
+            trained->gradients[trained->mask.tensors[i].param].sink =
+                sp_window_sink(s->window, i, sp_delta_sink(trained->delta, i));
 }
 
 /* A window's steps form dense gradients and the candidates' masked ones. */
@@ -132,9 +133,9 @@ static int record(void *state, struct sp_trained *trained, struct sp_run *run)
     if (!s->window || window_of(run) >= trained->total)
         return 0;
     SP_TRY(sp_window_open(s->window));
-    hang_window(s, trained, run);
-    rc = sp_plan_record(run->plan, &(struct sp_plan_pass){ .dropout = true, .loss_scale = 1 });
-    sp_trained_hang(trained, run);
+    hang_window(s, trained);
+    rc = sp_plan_record(run->plan, &(struct sp_plan_pass){ .dropout = true, .loss_scale = 1, .gradients = trained->gradients });
+    sp_trained_hang(trained);
     SP_TRY(rc);
     sp_device_set_recording(run->device, true);
     rc = sp_window_add_step(s->window, sp_optim_norm_buffer(trained->optim));
@@ -151,7 +152,7 @@ static int before_step(void *state, struct sp_trained *trained, struct sp_run *r
         return 0;
     SP_TRY(sp_window_open(s->window));
     s->is_open = true;
-    hang_window(s, trained, run);
+    hang_window(s, trained);
     return 0;
 }
 

@@ -38,10 +38,10 @@ struct sp_optim_view sp_trained_view(const struct sp_trained *t, struct sp_run *
                                    .moving = t->schedule->after_step != NULL };
 }
 
-void sp_trained_hang(struct sp_trained *t, struct sp_run *run)
+void sp_trained_hang(struct sp_trained *t)
 {
     for (size_t i = 0; i < t->mask.count; i++)
-        sp_plan_param_at(run->plan, t->mask.tensors[i].param)->sink = t->mask.tensors[i].count ? sp_delta_sink(t->delta, i) : NULL;
+        t->gradients[t->mask.tensors[i].param].sink = t->mask.tensors[i].count ? sp_delta_sink(t->delta, i) : NULL;
 }
 
 static int touch(struct sp_touched *touched, const struct sp_mask_tensor *m, const float *base)
@@ -125,7 +125,7 @@ static int replace_mask(struct sp_trained *t, struct sp_run *run, struct sp_mask
     sp_mask_release(&t->mask);
     t->mask = *next;
     *next = (struct sp_mask){ 0 };
-    sp_trained_hang(t, run);
+    sp_trained_hang(t);
     return rc;
 }
 

@@ -46,10 +46,7 @@ struct scoring {
     union sink *sinks;
     struct sp_buffer **sums;              /* [count]: what the sinks add up */
     struct sp_buffer *scratch, *workspace; /* shared by the sinks */
-
-    /* the plan's own */
-    struct sp_wgrad_sink **saved_sinks;
-    struct sp_buffer **saved_gradients;
+    struct sp_param_gradient *gradients;   /* of a pass: the group's sinks and nothing else */
 };
 
 struct sp_metric_options sp_salience_options(const struct sp_config *config)
@@ -101,7 +98,7 @@ static size_t group_size(const struct scoring *s, size_t first)
 static void close_group(struct scoring *s)
 {
     for (size_t i = 0; i < s->count; i++) {
-        target(s, s->first + i)->sink = NULL;
+        s->gradients[s->what->params[s->first + i]].sink = NULL;
         sp_buffer_free(s->sums[i]);
         s->sums[i] = NULL;
     }
@@ -110,7 +107,7 @@ static void close_group(struct scoring *s)
 
 static void init_sink(struct scoring *s, size_t i)
 {
-    struct sp_param *p = target(s, s->first + i);
+    const struct sp_param *p = target(s, s->first + i);
     union sink *sink = &s->sinks[i];
 
     if (s->needs & SP_NEED_SQUARES)
@@ -119,7 +116,7 @@ static void init_sink(struct scoring *s, size_t i)
         sp_input_sink_init(&sink->input, s->sums[i], s->workspace);
     else
         sp_dense_sink_init(&sink->dense, p->weight.family, s->sums[i]);
-    p->sink = &sink->sink;
+    s->gradients[s->what->params[s->first + i]].sink = &sink->sink;
 }
 
 static int open_group(struct scoring *s, size_t first)
@@ -165,6 +162,7 @@ static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struc
     struct sp_run *run = s->run;
 
     pass.forward_only = s->needs & SP_NEED_INPUTS;
+    pass.gradients = s->gradients;
     s->pass = pass;
     s->at = order;
     s->scale = scale;
@@ -293,7 +291,7 @@ static int flow_group(struct scoring *s, size_t first, float scale)
 {
     static const uint32_t zero, bounds[2] = { 0, 1 };
     const struct sp_plan_batch batch = { &zero, &zero, &zero, bounds, NULL, NULL, 1, 1 };
-    const struct sp_plan_pass pass = { .linear = true, .loss_scale = scale };
+    const struct sp_plan_pass pass = { .linear = true, .loss_scale = scale, .gradients = s->gradients };
 
     SP_TRY(open_group(s, first));
     if (first == 0)
@@ -434,7 +432,7 @@ static int make_order(struct scoring *s)
 
 static int allocate(struct scoring *s)
 {
-    size_t params = sp_plan_param_count(s->run->plan), cols = 1;
+    size_t cols = 1;
 
     for (size_t t = 0; t < s->what->count; t++) {
         s->largest = size_of(s, t) > s->largest ? size_of(s, t) : s->largest;
@@ -446,9 +444,8 @@ static int allocate(struct scoring *s)
     s->norms = sp_calloc(cols, sizeof *s->norms);
     s->sinks = sp_calloc(s->what->count, sizeof *s->sinks);
     s->sums = sp_calloc(s->what->count, sizeof *s->sums);
-    s->saved_sinks = sp_calloc(params, sizeof *s->saved_sinks);
-    s->saved_gradients = sp_calloc(params, sizeof *s->saved_gradients);
-    if (!s->scores || !s->weight || !s->gradient || !s->norms || !s->sinks || !s->sums || !s->saved_sinks || !s->saved_gradients)
+    s->gradients = sp_calloc(sp_plan_param_count(s->run->plan), sizeof *s->gradients);
+    if (!s->scores || !s->weight || !s->gradient || !s->norms || !s->sinks || !s->sums || !s->gradients)
         return SP_ENOMEM;
     if (s->needs & SP_NEED_SQUARES) {
         SP_TRY(sp_buffer_create(&s->scratch, s->run->device, s->largest * sizeof(float)));
@@ -458,21 +455,6 @@ static int allocate(struct scoring *s)
         return sp_buffer_create(&s->workspace, s->run->device,
                                 sp_column_sum_workspace((int)s->run->batch.max_tokens, (int)cols));
     return 0;
-}
-
-/* Takes the plan's sinks and gradient buffers out of scoring's way, and puts them back. */
-static void swap_sinks(struct scoring *s)
-{
-    for (size_t i = 0; s->saved_gradients && i < sp_plan_param_count(s->run->plan); i++) {
-        struct sp_param *p = sp_plan_param_at(s->run->plan, i);
-        struct sp_wgrad_sink *sink = p->sink;
-        struct sp_buffer *gradient = p->gradient;
-
-        p->sink = s->saved_sinks[i];
-        p->gradient = s->saved_gradients[i];
-        s->saved_sinks[i] = sink;
-        s->saved_gradients[i] = gradient;
-    }
 }
 
 /* The pass that gave a number that is not finite, again, batch by batch: adds to the error where that began. A sum or a product of what
@@ -522,8 +504,7 @@ static void release(struct scoring *s)
     free(s->norms);
     free(s->sinks);
     free(s->sums);
-    free(s->saved_sinks);
-    free(s->saved_gradients);
+    free(s->gradients);
     sp_rewrite_free(s->rewrite);
 }
 
@@ -540,14 +521,12 @@ int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_sal
     SP_GO(allocate(&s));
     if (s.needs & (SP_NEED_FLOW | SP_NEED_HESSIAN))
         SP_GO(sp_rewrite_create(&s.rewrite, run->plan, run->device, what->count));
-    swap_sinks(&s);
     rc = score_all(&s);
     if (rc == SP_ENUMERIC && s.not_finite && s.needs)
         rc = explain(&s, rc);
     restored = s.rewrite ? sp_rewrite_restore(s.rewrite) : 0;
     rc = rc < 0 ? rc : restored;
     close_group(&s);
-    swap_sinks(&s);
 out:
     release(&s);
     return rc;

@@ -14,7 +14,7 @@
  * asserts 5e-4.
  *
  * The weights are those on the device, so that scoring may be repeated in the midst of training; afterwards every parameter has the
- * bits that it had, and its sink and gradient buffer are the plan's again, not written to. The plan's batch is lost.
+ * bits that it had, and no gradient of the caller's is written to. The plan's batch is lost.
  */
 #ifndef SP_TRAIN_SALIENCE_H
 #define SP_TRAIN_SALIENCE_H

@@ -25,7 +25,7 @@ static int create_delta(struct sp_trained *t, struct sp_run *run)
     free(targets);
     if (rc < 0)
         return rc;
-    sp_trained_hang(t, run);
+    sp_trained_hang(t);
     t->count += t->mask.entries;
     t->schedule = sp_mask_schedule_find(run->config->sparse.method);
     if (!t->schedule)
@@ -50,11 +50,10 @@ static int create_dense(struct sp_trained *t, struct sp_run *run)
         t->dense_count++;
         t->count += sp_param_elements(p);
         SP_TRY(sp_buffer_create(&d->gradient, run->device, sp_param_elements(p) * sizeof(float)));
+        t->gradients[i].buffer = d->gradient;
         if (p->kind == SP_PARAM_LINEAR) {
             sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);
-            p->sink = &d->sink.sink;
-        } else {
-            p->gradient = d->gradient;
+            t->gradients[i].sink = &d->sink.sink;
         }
     }
     return 0;
@@ -93,6 +92,9 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 {
     *out = (struct sp_trained){ .total = total };
+    out->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *out->gradients);
+    if (!out->gradients)
+        return SP_ENOMEM;
     if (sp_config_is_sparse(run->config))
         SP_TRY(create_delta(out, run));
     SP_TRY(create_dense(out, run));
@@ -113,6 +115,7 @@ void sp_trained_release(struct sp_trained *t)
     for (size_t i = 0; i < t->dense_count; i++)
         sp_buffer_free(t->dense[i].gradient);
     free(t->dense);
+    free(t->gradients);
     sp_mask_release(&t->mask);
     *t = (struct sp_trained){ 0 };
 }

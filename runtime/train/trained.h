@@ -1,6 +1,6 @@
 /*
- * What a run trains (layer 5): the sparse delta over the mask and the dense tensors, as the optimizer's views, the plan's
- * gradient sinks, and the adapter's contents. The mask moves by its schedule (mask_schedule.h).
+ * What a run trains (layer 5): the sparse delta over the mask and the dense tensors, as the optimizer's views, the gradients of
+ * a plan's pass, and the adapter's contents. The mask moves by its schedule (mask_schedule.h).
  */
 #ifndef SP_TRAIN_TRAINED_H
 #define SP_TRAIN_TRAINED_H
@@ -30,12 +30,13 @@ struct sp_trained {
         struct sp_dense_sink sink;
     } *dense;
     size_t dense_count;
+    struct sp_param_gradient *gradients; /* [parameters of the plan]: where a step's passes put them */
     struct sp_optim *optim;
     size_t count; /* numbers that are trained */
     size_t total; /* optimizer steps of the run */
 };
 
-/* Makes mask, delta, gradients and optimizer for a run of `total` steps, and hangs them into the plan. */
+/* Makes mask, delta, gradients and optimizer for a run of `total` steps. */
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total);
 void sp_trained_release(struct sp_trained *trained); /* safe on a zeroed one; before the plan is freed */
 
@@ -50,8 +51,8 @@ struct sp_mask_change {
 int sp_trained_before_step(struct sp_trained *trained, struct sp_run *run, size_t done);
 int sp_trained_after_step(struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);
 
-/* Hangs the delta's sinks into the plan. */
-void sp_trained_hang(struct sp_trained *trained, struct sp_run *run);
+/* Puts the delta's sinks among the gradients. */
+void sp_trained_hang(struct sp_trained *trained);
 
 /* For schedules: a new mask of the same targets. */
 struct sp_trained_seed {

@@ -105,7 +105,7 @@ static void plan_steps(struct loop *l)
 static int build_kernels(struct loop *l)
 {
     const struct sp_config *c = l->run->config;
-    struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1 };
+    struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1, .gradients = l->trained.gradients };
     double norm;
     int rc;
 
@@ -211,7 +211,8 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
         double one, share = sp_data_weight(&run->train, l->order, from, rows) / total;
 
         l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .step = (uint32_t)l->micro_batches++,
-                                         .loss_scale = (float)share, .accumulate = from > first };
+                                         .loss_scale = (float)share, .accumulate = from > first,
+                                         .gradients = l->trained.gradients };
         SP_TRY(sp_run_set_batch(run, &run->train, l->order, from, rows));
         SP_TRY(sp_plan_forward(run->plan, &l->pass));
         SP_TRY(sp_plan_backward(run->plan, &l->pass));
@@ -313,7 +314,8 @@ static int watch_end(struct loop *l, double last)
 
     sp_data_order(l->order, count, (uint64_t)c->seed, 0, c->shuffle);
     SP_TRY(sp_run_set_batch(l->run, &l->run->train, l->order, 0, count < batch ? count : batch));
-    l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1 };
+    l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1,
+                                     .gradients = l->trained.gradients };
     SP_TRY(sp_plan_forward(l->run->plan, &l->pass));
     SP_TRY(sp_plan_loss(l->run->plan, &first));
     if (!isfinite(first))

@@ -182,6 +182,42 @@ static void build_pooler(struct sp_plan *plan)
     sp_nn_cross_entropy(plan, linear(plan, x, CLASSES, H, SP_ACTIVATION_NONE, "classifier"), 0);
 }
 
+/* A linear layer without bias. */
+static int linear_unbiased(struct sp_plan *plan, int x)
+{
+    return sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, H, H, "a.weight"), -1, SP_ACTIVATION_NONE);
+}
+
+/* One weight and bias for two layers, the lower one with an activation. */
+static int linear_shared(struct sp_plan *plan, int x)
+{
+    int weight = sp_plan_param(plan, SP_PARAM_LINEAR, H, H, "a.weight"), bias = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "a.bias");
+
+    x = sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_TANH);
+    return sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_NONE);
+}
+
+/* The same norm twice. */
+static int layernorm_shared(struct sp_plan *plan, int x)
+{
+    int gamma = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "a.LayerNorm.weight");
+    int beta = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "a.LayerNorm.bias");
+
+    x = sp_nn_layernorm(plan, x, -1, gamma, beta, 1e-5f, 0);
+    return sp_nn_layernorm(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "below"), x, gamma, beta, 1e-5f, 0);
+}
+
+/* Words alone, and a head that is the words' table. */
+static void build_tied(struct sp_plan *plan)
+{
+    int word = sp_plan_param(plan, SP_PARAM_LINEAR, VOCAB, H, "word"), classes, x;
+
+    x = attention(plan, sp_nn_embedding(plan, word, -1, -1), 0);
+    x = sp_nn_linear(plan, sp_nn_first_token(plan, x), word, -1, SP_ACTIVATION_TANH);
+    classes = sp_plan_param(plan, SP_PARAM_LINEAR, CLASSES, VOCAB, "classes");
+    sp_nn_cross_entropy(plan, sp_nn_linear(plan, x, classes, -1, SP_ACTIVATION_NONE), 0);
+}
+
 static void build_bert(struct sp_plan *plan)
 {
     const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = H, .num_hidden_layers = 2,
@@ -216,6 +252,10 @@ static const struct grad_case cases[] = {
     { .name = "attention, linear", .build = attention_alone, .linear = true, .step = 0.02 },
     { .name = "linear, gelu fused, linear", .build = fused_gelu, .linear = true, .step = 0.02 },
     { .name = "BERT, linear", .build_all = build_bert, .linear = true, .step = 0.004 },
+    { .name = "linear, no bias", .build = linear_unbiased, .step = 0.02 },
+    { .name = "linear, one weight for two", .build = linear_shared, .step = 0.01 },
+    { .name = "layernorm, one for two", .build = layernorm_shared, .step = 0.01 },
+    { .name = "words that are the head", .build_all = build_tied, .step = 0.02 },
     { .name = "cooled cross-entropy", .build = plain, .smoothing = 0.2f, .temperature = 3, .step = 0.02 },
     { .name = "cooled squared error", .build = plain, .regression = true, .temperature = 3, .step = 0.02 },
     { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.004 },
@@ -373,6 +413,7 @@ static void check_case(struct sp_device *device, const struct grad_case *c, cons
     struct model m;
 
     model_compile(&m, device, build(c), family, &limits);
+    p.gradients = m.gradients;
     if (c->kinks)
         avoid_kinks(&m);
     tokens_draw(&t, 6, lengths, 4, VOCAB, CLASSES);
@@ -399,14 +440,16 @@ static void test_parts(void **state)
 {
     static const char *const parts[] = { "query", "key", "value", "below", "position", "LayerNorm.bias" };
     const struct grad_case *c = &cases[5];
+    struct sp_plan_pass p = pass;
     struct tokens t;
     struct model all;
 
     tokens_draw(&t, 6, lengths, 4, VOCAB, CLASSES);
     model_compile(&all, *state, build(c), "auto", &limits);
+    p.gradients = all.gradients;
     assert_ok(sp_plan_set_batch(all.plan, &t.batch));
-    assert_ok(sp_plan_forward(all.plan, &pass));
-    assert_ok(sp_plan_backward(all.plan, &pass));
+    assert_ok(sp_plan_forward(all.plan, &p));
+    assert_ok(sp_plan_backward(all.plan, &p));
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
         struct sp_plan *plan = build(c);
         struct model m;
@@ -415,8 +458,9 @@ static void test_parts(void **state)
             sp_plan_param_at(plan, i)->trained = strstr(sp_plan_param_at(plan, i)->name, parts[k]) != NULL;
         model_compile(&m, *state, plan, "auto", &limits);
         assert_ok(sp_plan_set_batch(plan, &t.batch));
-        assert_ok(sp_plan_forward(plan, &pass));
-        assert_ok(sp_plan_backward(plan, &pass));
+        p.gradients = m.gradients;
+        assert_ok(sp_plan_forward(plan, &p));
+        assert_ok(sp_plan_backward(plan, &p));
         for (size_t i = 0; i < m.params; i++) {
             float *got, *expected;
 
@@ -443,7 +487,7 @@ static void test_micro_batches(void **state)
     model_compile(&m, *state, build(c), "auto", &limits);
     for (uint32_t round = 0; round < 4; round++) { /* two batches each by itself, then the same two accumulated */
         struct sp_plan_pass p = { .dropout = true, .seed = 77, .step = round % 2, .loss_scale = round < 2 ? 1 : 0.5f,
-                                  .accumulate = round == 3 };
+                                  .accumulate = round == 3, .gradients = m.gradients };
         struct tokens t;
 
         tokens_draw(&t, round % 2, lengths + round % 2, 3, VOCAB, CLASSES);

@@ -75,6 +75,7 @@ static void test_gradients(void **state)
     assert_ok(sp_run_load_data(&run, true, false));
     assert_ok(sp_run_build(&run, true, 0, 0));
     assert_ok(sp_trained_create(&trained, &run, 1));
+    pass.gradients = trained.gradients;
     sp_data_order(order, 9, 0, 0, false);
     assert_ok(sp_run_set_batch(&run, &run.train, order, 0, 9));
     assert_ok(sp_plan_forward(run.plan, &pass));

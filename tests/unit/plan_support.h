@@ -22,6 +22,7 @@ struct model {
     float *value[PLAN_PARAMS_MAX];
     struct sp_buffer *plain[PLAN_PARAMS_MAX]; /* linear: staging for packing */
     struct sp_buffer *gradient[PLAN_PARAMS_MAX];
+    struct sp_param_gradient gradients[PLAN_PARAMS_MAX]; /* of a pass */
     struct sp_dense_sink sink[PLAN_PARAMS_MAX];
 };
 
@@ -39,6 +40,8 @@ static inline void model_upload(struct model *m, size_t i)
         assert_ok(sp_buffer_write(p->value, 0, m->value[i], m->size[i] * sizeof(float)));
         return;
     }
+    if (p->value)
+        assert_ok(sp_buffer_write(p->value, 0, m->value[i], m->size[i] * sizeof(float)));
     assert_ok(sp_buffer_write(m->plain[i], 0, m->value[i], m->size[i] * sizeof(float)));
     assert_ok(sp_gemm_weight_pack(&p->weight, m->plain[i]));
 }
@@ -70,10 +73,9 @@ static inline void model_compile(struct model *m, struct sp_device *device, stru
         assert_ok(sp_buffer_fill(m->gradient[i], 0, 0x7fc00000, m->size[i] * sizeof(float)));
         if (p->kind == SP_PARAM_LINEAR) {
             sp_dense_sink_init(&m->sink[i], family, m->gradient[i]);
-            p->sink = &m->sink[i].sink;
-        } else {
-            p->gradient = m->gradient[i];
+            m->gradients[i].sink = &m->sink[i].sink;
         }
+        m->gradients[i].buffer = m->gradient[i];
     }
 }
 

@@ -104,7 +104,8 @@ static void run(struct model *m, size_t size, float *logits, float *gradients[PL
 
     for (size_t from = 0; from < ROWS; from += size) {
         size_t count = size < ROWS - from ? size : ROWS - from;
-        struct sp_plan_pass pass = { .loss_scale = (float)count / ROWS, .accumulate = from > 0 };
+        struct sp_plan_pass pass = { .loss_scale = (float)count / ROWS, .accumulate = from > 0,
+                                     .gradients = m->gradients };
 
         fill(&b, from, count);
         assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ b.ids, b.types, b.positions, b.bounds, b.classes, b.values,

@@ -175,11 +175,11 @@ static void check_calls(struct model *m)
 {
     struct spy spies[PLAN_PARAMS_MAX];
     struct tokens t;
-    struct sp_plan_pass pass = { .loss_scale = 1 };
+    struct sp_plan_pass pass = { .loss_scale = 1, .gradients = m->gradients };
 
     for (size_t i = 0; i < m->params; i++) {
         spies[i] = (struct spy){ { spy_add }, 0 };
-        sp_plan_param_at(m->plan, i)->sink = &spies[i].sink;
+        m->gradients[i].sink = &spies[i].sink;
     }
     tokens_draw(&t, 1, lengths, 5, VOCAB, CLASSES);
     assert_ok(sp_plan_set_batch(m->plan, &t.batch));
@@ -208,7 +208,7 @@ static void test_active(void **state)
 /* One batch: its logits, its loss and all trained gradients in one array, the caller's. */
 static float *run(struct model *m, size_t *count)
 {
-    struct sp_plan_pass pass = { .dropout = true, .seed = 9, .step = 4, .loss_scale = 1 };
+    struct sp_plan_pass pass = { .dropout = true, .seed = 9, .step = 4, .loss_scale = 1, .gradients = m->gradients };
     struct tokens t;
     float *out;
     double loss;
@@ -336,6 +336,7 @@ static void test_recording(void **state)
     struct model m;
 
     model_compile(&m, *state, build(&choices[0], 0.1f), "auto", &limits);
+    pass.gradients = m.gradients;
     assert_ok(sp_plan_record(m.plan, &pass));
     for (size_t i = 0; i < m.params; i++) {
         float *gradient = model_gradient(&m, i);
@@ -353,10 +354,10 @@ static void test_recording(void **state)
 
 static void test_not_finite(void **state)
 {
-    struct sp_plan_pass pass = { .loss_scale = 1 };
     char name[SP_PARAM_NAME + 32];
     size_t count;
     struct model m;
+    struct sp_plan_pass pass = { .loss_scale = 1, .gradients = m.gradients };
 
     model_compile(&m, *state, build(&choices[0], 0.1f), "auto", &limits);
     free(run(&m, &count));
