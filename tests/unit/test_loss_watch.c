@@ -164,6 +164,11 @@ static void test_end(void **state)
     assert_false(sp_loss_watch_end(&w, 5, 9, 9));       /* they were from the beginning */
     assert_false(sp_loss_watch_end(&w, 0.01, 1.3, 1.3)); /* a model that knew them has come to guess: no explosion */
     assert_false(sp_loss_watch_is_astray(&w));
+    assert_false(sp_loss_watch_held_out(&w, 0.9, 3)); /* training rows learnt by heart */
+    assert_false(sp_loss_watch_held_out(&w, 0.1, 6.9)); /* 10 times guessing's, not the start's */
+    assert_false(sp_loss_watch_is_astray(&w));
+    assert_true(sp_loss_watch_held_out(&w, 0.1, 7));
+    assert_true(sp_loss_watch_is_astray(&w) && w.start == 0.1 && w.last == 7);
     watch(&w, GUESS, 200, at_once);
     assert_false(sp_loss_watch_end(&w, 0.7, 30, 20)); /* told already */
     assert_true(sp_loss_watch_is_astray(&w));
