@@ -102,6 +102,7 @@ printf '{' >"$model/config.json"
 refused 1 "$model/config.json"
 printf '{"version": "1.0", "pre_tokenizer": {"type": "Metaspace"}, "model": {"type": "Unigram", "vocab": []}}' \
     >"$model/tokenizer.json"
+printf '{"text": "a", "label": 0}\n{"text": "b", "label": 1}\n' >"$data" # rows of input_ids need no tokenizer
 refused 1 'Metaspace'
 rm -rf "$model"
 refused 1 "$model"

@@ -25,7 +25,7 @@ blas/gemm_pack.cl|gemm_packed|s/? w\[from\]/? -w[from]/
 blas/gemm_packed.cl|gemm_packed|s/fma(x, y\[v\]/fma(x, -y[v]/
 blas/gemm_tiled.cl|gemm_tiled|s/x += bias/x -= bias/
 embed/embedding_backward.cl|embedding|s/k < last/k + 1 < last/
-embed/embedding_forward.cl|embedding|s/ + load_##V(k, c)//
+embed/embedding_forward.cl|embedding|s/+load_##V(k, c)//
 embed/rows_gather.cl|rows|s/rows\[r\] \* C/r * C/
 embed/rows_scatter.cl|rows|s/(size_t)rows\[r\]/(size_t)r/
 lib/dropout.h|dropout|s/low.s##i, high.s##i/high.s##i, low.s##i/
