@@ -6,6 +6,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/sparse/metric.h"
+#include "runtime/train/inputs.h"
 #include "runtime/train/mask.h"
 
 #include <stdio.h>
@@ -42,26 +43,13 @@ static int load_rows(struct sp_run *r)
     return rc == SP_ECONFIG && labels ? sp_error_context(rc, "%s scores with labels", metric->name) : rc;
 }
 
-/* The mask must not replace what it is made from. */
-static int check_output(const struct sp_run *r, const char *path, const char *config)
-{
-    const char *const inputs[] = { config, r->config->train_file, r->config->validation_file };
-    bool same = false;
-
-    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
-        same = same || (inputs[i] && sp_fs_same(inputs[i], path));
-    for (size_t i = 0; i < sp_checkpoint_count(r->checkpoint) && !same; i++)
-        same = sp_fs_same(sp_checkpoint_at(r->checkpoint, i)->file, path);
-    return same ? sp_error(SP_ECONFIG, "--output: %s is an input, which the mask would replace", path) : 0;
-}
-
-static int make(struct sp_mask *mask, struct sp_run *r, const char *path, const char *config)
+static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
 {
     if (!sp_config_is_sparse(r->config))
         return sp_error(SP_ECONFIG, "sparse.method: methods full and head have no mask");
     SP_TRY(sp_fs_check_writable(path)); /* before the long work */
     SP_TRY(sp_run_open(r));
-    SP_TRY(check_output(r, path, config));
+    SP_TRY(sp_inputs_spare(r, "--output", path, "the mask"));
     SP_TRY(load_rows(r));
     SP_TRY(sp_run_build(r, true, 0, 0));
     SP_TRY(sp_mask_make(mask, r, 0));
@@ -102,7 +90,7 @@ static int run(const struct sp_arguments *arguments)
     SP_TRY(sp_argument_require(&path, arguments, "output"));
     SP_TRY(load_config(&config, arguments));
     r = sp_report_run(&config);
-    rc = make(&mask, &r, path, arguments->positional[0]);
+    rc = make(&mask, &r, path);
     sp_mask_release(&mask);
     sp_run_close(&r);
     sp_config_release(&config);

@@ -417,6 +417,9 @@ static int run(const struct sp_arguments *arguments)
 
     if (output && !ends_in(output, ".svg") && !ends_in(output, ".html"))
         return sp_error(SP_ECONFIG, "--output: found \"%s\", expected a name that ends in .svg or .html", output);
+    for (size_t i = 0; output && i < c.count; i++)
+        if (sp_fs_same(arguments->positional[i], output))
+            return sp_error(SP_ECONFIG, "--output: %s is an input (a mask), which the picture would replace: name another place for it", output);
     if (output)
         SP_TRY(sp_fs_check_writable(output));
     c.masks = sp_calloc(c.count, sizeof *c.masks);

@@ -5,6 +5,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/inputs.h"
 
 #include <errno.h>
 #include <math.h>
@@ -149,6 +150,7 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     if (strcmp(output, "-") != 0)
         SP_TRY(sp_fs_check_writable(output)); /* before the long work */
     SP_TRY(sp_run_open(run));
+    SP_TRY(sp_inputs_spare(run, "--output", output, "the predictions"));
     if (run->adapter)
         SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));
     SP_TRY(sp_run_load_data(run, false, false));

@@ -299,7 +299,8 @@ static int train_and_report(struct sp_study *study, bool quiet)
     int rc;
 
     SP_TRY(check_inputs(study));
-    SP_TRY(sp_lock_take(&lock, study->output_dir, "study.lock", "study"));
+    SP_TRY(sp_study_report_spare_inputs(study));
+    SP_TRY(sp_lock_take(&lock, study->output_dir, SP_STUDY_LOCK, "study"));
     SP_GO(sp_study_report_check(study));
     SP_GO(check_runs(study));
     SP_GO(check_metrics(study));
@@ -323,6 +324,7 @@ static int report(const struct sp_study *study)
                         "none of the %zu runs is done, so there is nothing to report on; without --report they are made",
                         study->run_count);
     SP_TRY(check_metrics(study));
+    SP_TRY(sp_study_report_spare_inputs(study));
     return sp_study_report(study);
 }
 

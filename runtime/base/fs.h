@@ -63,7 +63,12 @@ int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t lengt
 int sp_fs_writer_commit(struct sp_fs_writer *writer);
 void sp_fs_writer_abandon(struct sp_fs_writer *writer); /* safe after commit */
 
-/* Whether a file could be written at `path`, before work whose result is to go there. Devices and pipes are taken at their word. */
+/* Opens the file itself, empty, made where it is missing: for lines that are to be seen as they come. A pipe that nobody reads is
+ * refused, not waited for. */
+int sp_fs_open_in_place(FILE **out, const char *path);
+
+/* Whether a file could be written at `path`, before work whose result is to go there. Devices are taken at their word; a pipe needs a
+ * reader, and is held open for it from then on. */
 int sp_fs_check_writable(const char *path);
 
 /* Whether what is at `path` could be replaced by a rename, as far as that can be seen: not on a read-only file system, marked as

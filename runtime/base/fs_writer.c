@@ -42,6 +42,31 @@ static int follow(char **out, const char *path)
     return *out ? 0 : SP_ENOMEM;
 }
 
+/* For writing, without waiting for a pipe's reader. */
+static int open_at_once(int *fd, const char *path)
+{
+    struct stat st;
+
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*fd < 0 && errno == ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+        return sp_error(SP_EIO, "cannot write %s: it is a pipe that nobody reads; start its reader first, or remove it", path);
+    return *fd < 0 ? sp_fs_error("write", path) : 0;
+}
+
+int sp_fs_open_in_place(FILE **out, const char *path)
+{
+    int fd;
+
+    *out = NULL;
+    SP_TRY(open_at_once(&fd, path));
+    if (fcntl(fd, F_SETFL, 0) == 0) /* a reader that is slow is waited for */
+        *out = fdopen(fd, "wb");
+    if (*out)
+        return 0;
+    close(fd);
+    return sp_fs_error("write", path);
+}
+
 /* A new file beside writer->name. */
 static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
 {
@@ -77,9 +102,7 @@ int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
     *writer = (struct sp_fs_writer){ .folder = AT_FDCWD };
     SP_GO(follow(&writer->path, path));
     if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        writer->file = fopen(writer->path, "wbe"); /* a device or a pipe is written to, never replaced */
-        if (!writer->file)
-            SP_GO(sp_fs_error("write", path));
+        SP_GO(sp_fs_open_in_place(&writer->file, writer->path)); /* a device or a pipe is written to, never replaced */
     } else {
         writer->name = sp_strdup(writer->path);
         SP_GO(writer->name ? open_temporary(writer, 0666) : SP_ENOMEM);
@@ -142,7 +165,10 @@ int sp_fs_check_writable(const char *path)
 {
     struct sp_fs_writer writer;
     struct stat st;
+    int fd;
 
+    if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+        return open_at_once(&fd, path); /* and stays open: the reader would take the last writer's close for the end */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return 0;
     if (sp_fs_exists(path))

@@ -17,6 +17,8 @@
 #define DOCUMENT_LIMIT (4u << 20)
 #define FORMAT_VERSION 1
 
+const char *const sp_adapter_files[] = { WEIGHTS_FILE, DOCUMENT_FILE, NULL };
+
 /* ---- checks that saving and loading share; `where` is the folder or file ---- */
 
 static int check_positions(const struct sp_adapter_sparse *entry, const char *where)

@@ -34,6 +34,9 @@ struct sp_adapter_dense {
 #define SP_ADAPTER_UNEVALUATED ".unevaluated" /* at the end of a folder's name: what a run trained, before its last evaluation */
 #define SP_ADAPTER_UNKNOWN_BASE "unknown" /* the base's file changed before its checksum was made: no model fits */
 
+/* What an adapter's folder holds; ends in NULL. */
+extern const char *const sp_adapter_files[];
+
 struct sp_adapter {
     struct sp_adapter_sparse *sparse;
     size_t sparse_count;

@@ -12,10 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONFIG_FILE "config.json"
+#define INDEX_FILE "model.safetensors.index.json"
 #define CONFIG_LIMIT (1u << 20)
 #define INDEX_LIMIT (16u << 20)
 #define SHARD_LIMIT 4096
 #define HASH_STEP (16u << 20) /* bytes hashed before resident pages are given back */
+
+const char *const sp_checkpoint_files[] = { CONFIG_FILE, INDEX_FILE, NULL };
 
 struct sp_checkpoint {
     char *dir;
@@ -235,18 +239,18 @@ static int open_folder(struct sp_checkpoint *c)
 
     if (!sp_fs_is_dir(c->dir))
         return sp_error(SP_ENOTFOUND, "%s is not a folder", c->dir);
-    if (!sp_foreign_has(c->dir, "config.json")) {
+    if (!sp_foreign_has(c->dir, CONFIG_FILE)) {
         SP_TRY(sp_adapter_folder_check_model(c->dir));
         SP_TRY(sp_foreign_weights(c->dir, NULL));
         SP_TRY(sp_foreign_subfolders(c->dir, "has no config.json"));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }
-    SP_TRY(load_object(&c->config, c, "config.json", CONFIG_LIMIT));
+    SP_TRY(load_object(&c->config, c, CONFIG_FILE, CONFIG_LIMIT));
     if (sp_foreign_has(c->dir, "model.safetensors"))
         SP_TRY(open_shard(&number, c, "model.safetensors"));
-    else if (sp_foreign_has(c->dir, "model.safetensors.index.json"))
-        SP_TRY(open_index(c, "model.safetensors.index.json"));
+    else if (sp_foreign_has(c->dir, INDEX_FILE))
+        SP_TRY(open_index(c, INDEX_FILE));
     else
         return no_weights(c);
     return collect_tensors(c);

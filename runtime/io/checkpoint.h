@@ -14,6 +14,9 @@
 
 struct sp_checkpoint;
 
+/* What a model's folder has beside the weights themselves and the tokenizer; ends in NULL. */
+extern const char *const sp_checkpoint_files[];
+
 /*
  * The folder that a user's name stands for, in a new string: `name_or_path` itself if it is a
  * folder, else <cache>/models/<name_or_path>. SP_ENOTFOUND says where was looked and how to get a

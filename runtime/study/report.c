@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/inputs.h"
 
 #include <errno.h>
 #include <math.h>
@@ -184,6 +185,23 @@ static char *file_path(const struct sp_study *study, size_t i)
     static const char *const kinds[3][2] = { { "report", "md" }, { "report", "html" }, { "results", "jsonl" } };
 
     return sp_asprintf("%s/%s%s.%s", study->output_dir, kinds[i][0], study->suffix, kinds[i][1]);
+}
+
+int sp_study_report_spare_inputs(const struct sp_study *study)
+{
+    char *paths[4] = { NULL };
+    int rc = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        paths[i] = i < 3 ? file_path(study, i) : sp_fs_join(study->output_dir, SP_STUDY_LOCK);
+        SP_GO(paths[i] ? 0 : SP_ENOMEM);
+        for (size_t r = 0; r < study->run_count; r++)
+            SP_GO(sp_inputs_spare_named(&study->runs[r].config, "output_dir", paths[i], "the study"));
+    }
+out:
+    for (size_t i = 0; i < 4; i++)
+        free(paths[i]);
+    return rc;
 }
 
 int sp_study_report_check(const struct sp_study *study)

@@ -14,6 +14,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
 #include "runtime/io/checkpoint.h"
+#include "runtime/train/inputs.h"
 #include "runtime/train/result.h"
 
 #include <errno.h>
@@ -268,7 +269,7 @@ static char *last_error(const char *path)
 /* Starts the run with its output in `log`. */
 static int start(struct sp_child *child, const char *config, const char *log)
 {
-    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc;
+    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666), rc; /* a pipe opens at once, or not at all */
     const struct sp_child_setup setup = {
         .arguments = (const char *const[]){ "speft-cl", "train", "--", config, NULL },
         .in = SP_CHILD_NOTHING,
@@ -310,10 +311,13 @@ static int remove_old(const char *path)
 /* The run's folder with its configuration, and nothing that tells of an earlier end. */
 static int prepare(struct sp_study_run *run, const struct paths *paths)
 {
+    const char *const files[] = { paths->config, paths->result, paths->error, paths->log };
     struct sp_buf text = SP_BUF((size_t)1 << 20);
     struct sp_lock lock; /* a train that somebody started there keeps its files; the run that is started next takes it itself */
     int rc;
 
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        SP_TRY(sp_inputs_spare_named(&run->config, "output_dir", files[i], "the run"));
     SP_TRY(sp_lock_take(&lock, run->config.output_dir, SP_TRAIN_LOCK, "train"));
     SP_GO(remove_old(paths->result));
     SP_GO(remove_old(paths->error));

@@ -121,6 +121,11 @@ double sp_study_rows_error(const struct sp_study *study, const struct sp_study_r
 /* Writes report.md, report.html and results.jsonl, with the suffix in their names, to the study's folder: all or none. */
 int sp_study_report(const struct sp_study *study);
 
+#define SP_STUDY_LOCK "study.lock" /* of the study's folder (runtime/base/lock.h) */
+
+/* SP_ECONFIG where a file of the study's own folder, its lock too, would replace what it reads. */
+int sp_study_report_spare_inputs(const struct sp_study *study);
+
 /* Whether the report could be written, before the runs. */
 int sp_study_report_check(const struct sp_study *study);
 

@@ -4,11 +4,19 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/inputs.h"
 #include "runtime/train/result.h"
+#include "runtime/train/trainer.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ADAPTER "adapter"
+#define RESOLVED "config.resolved.yaml"
+#define CONFIG_MAX ((size_t)1 << 20)
+
+static const char *const files[] = { RESOLVED, "metrics.jsonl", "predictions.jsonl", "result.json" };
 
 static int check_folder(const char *output_dir, const char *name)
 {
@@ -30,10 +38,62 @@ static int check_file(const char *output_dir, const char *name)
     return rc;
 }
 
+/* Whether the file is as sp_config_write makes it, so that nothing of it is lost when it is written anew. */
+static int is_resolved(bool *out, const char *path)
+{
+    struct sp_buf text = SP_BUF(CONFIG_MAX);
+    struct sp_config config;
+    size_t length;
+    char *file;
+    int rc;
+
+    SP_TRY(sp_fs_read(&file, &length, path, CONFIG_MAX));
+    rc = sp_config_load(&config, path, NULL, 0);
+    if (rc == 0) {
+        rc = sp_config_write(&config, &text);
+        *out = rc == 0 && length == text.length && memcmp(file, text.data, length) == 0;
+        sp_config_release(&config);
+    }
+    sp_buf_free(&text);
+    free(file);
+    return rc;
+}
+
+/* A run that is repeated from its own config.resolved.yaml writes that anew. */
+static int spare(const struct sp_run *run, const char *name)
+{
+    char *path = sp_fs_join(run->config->output_dir, name);
+    bool repeats = false;
+    int rc = path ? 0 : SP_ENOMEM;
+
+    if (rc == 0 && strcmp(name, RESOLVED) == 0 && run->config->source && sp_fs_same(run->config->source, path))
+        rc = is_resolved(&repeats, path);
+    if (rc == 0 && !repeats)
+        rc = sp_inputs_spare(run, "output_dir", path, "training");
+    free(path);
+    return rc;
+}
+
+int sp_output_spare_inputs(const struct sp_run *run)
+{
+    static const char *const folders[] = { ADAPTER, ADAPTER SP_ADAPTER_UNEVALUATED };
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        SP_TRY(spare(run, files[i]));
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        for (size_t k = 0; sp_adapter_files[k]; k++) {
+            char *name = sp_fs_join(folders[i], sp_adapter_files[k]);
+            int rc = name ? spare(run, name) : SP_ENOMEM;
+
+            free(name);
+            SP_TRY(rc);
+        }
+    }
+    return spare(run, SP_TRAIN_LOCK);
+}
+
 static int check_places(const char *output_dir)
 {
-    static const char *const files[] = { "config.resolved.yaml", "metrics.jsonl", "predictions.jsonl", "result.json" };
-
     SP_TRY(check_folder(output_dir, ADAPTER));
     SP_TRY(check_folder(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
@@ -57,14 +117,14 @@ static void tell_earlier(const char *output_dir)
 
 int sp_output_prepare(const struct sp_config *config)
 {
-    struct sp_buf text = SP_BUF((size_t)1 << 20);
+    struct sp_buf text = SP_BUF(CONFIG_MAX);
     char *path = NULL;
     int rc;
 
     SP_GO(check_places(config->output_dir));
     SP_GO(sp_train_result_remove(config->output_dir));
     SP_GO(sp_config_write(config, &text));
-    path = sp_fs_join(config->output_dir, "config.resolved.yaml");
+    path = sp_fs_join(config->output_dir, RESOLVED);
     SP_GO(path ? sp_fs_write(path, text.data, text.length) : SP_ENOMEM);
     tell_earlier(config->output_dir);
 out:

@@ -12,6 +12,10 @@
 #include "runtime/io/staging.h"
 #include "runtime/train/trained.h"
 
+/* SP_ECONFIG where something that a run writes into its output_dir would replace what it reads. The run is open. Its own
+ * config.resolved.yaml may be the configuration, but not a file of that name that somebody wrote. Before the folder is locked. */
+int sp_output_spare_inputs(const struct sp_run *run);
+
 /* Checks that everything can be written where it belongs, clears away what killed runs left, removes an earlier run's results and
  * writes config.resolved.yaml. The folder must be ours alone (runtime/base/lock.h). */
 int sp_output_prepare(const struct sp_config *config);

@@ -66,13 +66,13 @@ static int open_output(struct loop *l)
 {
     const struct sp_config *c = l->run->config;
 
+    SP_TRY(sp_output_spare_inputs(l->run));
     SP_TRY(sp_lock_take(&l->lock, c->output_dir, SP_TRAIN_LOCK, "train"));
     SP_TRY(sp_output_prepare(c));
     l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
     if (!l->metrics_path)
         return SP_ENOMEM;
-    l->metrics = fopen(l->metrics_path, "we");
-    return l->metrics ? 0 : sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
+    return sp_fs_open_in_place(&l->metrics, l->metrics_path);
 }
 
 static void count_parameters(struct loop *l)

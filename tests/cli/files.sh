@@ -136,6 +136,7 @@ refused() {
     run train "$config" --output-dir "$folder/$1"
     [ "$status" = 1 ] && ! grep -q '^train ' "$folder/err" && grep -qF -e "$2" "$folder/err" && ! grep -qs grad_norm "$folder/$1/metrics.jsonl"
 }
+fails_at_pipe() { [ "$status" = 1 ] && grep -qF "cannot write $1: it is a pipe that nobody reads" "$folder/err"; }
 for file in adapter predictions.jsonl result.json metrics.jsonl config.resolved.yaml; do
     mkdir "$folder/link-$file" "$folder/other-$file"
     ln -s nowhere "$folder/link-$file/$file"
@@ -146,8 +147,17 @@ for file in adapter predictions.jsonl result.json metrics.jsonl config.resolved.
     test_that "$file is of another kind" refused "other-$file" "$file"
     test_that '  an earlier result stays' test -e "$folder/other-$file/result.json" -a -e "$folder/other-$file/predictions.jsonl"
 done
+for file in metrics.jsonl config.resolved.yaml result.json; do
+    mkdir "$folder/pipe-$file"
+    cp "$folder/both/predictions.jsonl" "$folder/pipe-$file"
+    mkfifo "$folder/pipe-$file/$file"
+    status=0
+    timeout -s KILL 60 ./speft-cl train "$config" --output-dir "$folder/pipe-$file" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+    test_that "$file is a pipe that nobody reads" fails_at_pipe "$folder/pipe-$file/$file"
+    test_that '  an earlier result stays' test -s "$folder/pipe-$file/predictions.jsonl"
+done
 : >"$folder/file"
-test_that 'output_dir is a file' refused file "a file of that name is in the way"
+test_that 'output_dir is a file\' refused file "a file of that name is in the way"
 ln -s nowhere "$folder/dangling"
 test_that 'output_dir is a link to nothing' refused dangling 'link to nothing'
 run train "$config" --quiet --output-dir /proc/no/where
