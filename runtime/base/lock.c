@@ -36,6 +36,40 @@ static void holder(char *out, size_t size, int fd)
         out[0] = '\0';
 }
 
+static int refuse_held(int fd, const char *folder, const char *what)
+{
+    char who[TEXT_MAX + 4];
+
+    holder(who, sizeof who, fd);
+    return sp_error(SP_EINVAL, "another speft-cl %s is running in %s%s: wait for its end, or give another --output-dir", what, folder, who);
+}
+
+/* Another user's lock, which may be read but not taken: `errno` says why it could not be opened for that. */
+static int refuse_foreign(const struct sp_lock *lock, const char *folder, const char *what)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = errno == EACCES ? open(lock->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1, rc;
+    char who[TEXT_MAX + 4];
+    struct stat st;
+
+    if (fd < 0) {
+        if (errno == ENOENT)
+            errno = EACCES; /* there is none, and none can be made */
+        return sp_fs_error("open", lock->path);
+    }
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        rc = sp_error(SP_EIO, "%s is not a regular file; remove it", lock->path);
+    } else if (fcntl(fd, F_GETLK, &whole) < 0 || whole.l_type != F_UNLCK) {
+        rc = refuse_held(fd, folder, what);
+    } else {
+        holder(who, sizeof who, fd);
+        rc = sp_error(SP_EIO, "%s was left by a run of user %lu that is gone%s: remove it, or have that user remove it, or give another "
+                      "--output-dir", lock->path, (unsigned long)st.st_uid, who);
+    }
+    close(fd);
+    return rc;
+}
+
 static void sign(int fd)
 {
     char text[TEXT_MAX], host[SP_PROCESS_HOST];
@@ -58,22 +92,18 @@ static bool is_there(int fd, const char *path)
 static int attempt(struct sp_lock *lock, const char *folder, const char *what)
 {
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    char who[TEXT_MAX + 4];
     struct stat st;
 
     lock->fd = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (lock->fd < 0 && errno == ELOOP)
         return sp_error(SP_EIO, "%s is a link; remove it: a lock is a file of its own", lock->path);
     if (lock->fd < 0)
-        return sp_fs_error("open", lock->path);
+        return refuse_foreign(lock, folder, what);
     if (fstat(lock->fd, &st) < 0 || !S_ISREG(st.st_mode))
         return sp_error(SP_EIO, "%s is not a regular file; remove it", lock->path);
     if (fcntl(lock->fd, F_SETLK, &whole) < 0) {
-        if (errno == EAGAIN || errno == EACCES) {
-            holder(who, sizeof who, lock->fd);
-            return sp_error(SP_EINVAL, "another speft-cl %s is running in %s%s: wait for its end, or give another --output-dir", what,
-                            folder, who);
-        }
+        if (errno == EAGAIN || errno == EACCES)
+            return refuse_held(lock->fd, folder, what);
         sp_log(SP_LOG_WARNING, "%s cannot be locked (%s): do not start another speft-cl %s in %s meanwhile", lock->path,
                strerror(errno), what, folder);
         return 0;

@@ -670,6 +670,77 @@ static void test_lock(void **state)
     assert_false(sp_fs_exists(io_path("elsewhere")));
 }
 
+/* What another user's run is told, whom the folder is open to. */
+static void lock_as_user(char text[512], const char *dir)
+{
+    int told[2];
+    pid_t pid;
+    ssize_t length;
+
+    assert_ok(pipe(told));
+    pid = fork();
+    if (pid == 0) {
+        struct sp_lock lock;
+        bool taken = setgid(65534) == 0 && setuid(65534) == 0 && sp_lock_take(&lock, dir, "train.lock", "train") == 0;
+
+        dprintf(told[1], "%s", taken ? "taken" : sp_error_message());
+        sp_lock_release(&lock);
+        _exit(0);
+    }
+    close(told[1]);
+    length = read(told[0], text, 511);
+    text[length > 0 ? length : 0] = '\0';
+    close(told[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_lock_of_another(void **state)
+{
+    const char *dir = io_path("out"), *path = io_path("out/train.lock");
+    char text[512], who[64];
+    struct sp_lock lock;
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_ok(chmod(io_path(""), 0755));
+    assert_ok(mkdir(dir, 0777));
+    assert_ok(chmod(dir, 0777));
+    lock_as_user(text, dir);
+    if (strcmp(text, "taken") != 0)
+        skip(); /* the folder for temporary files is root's alone */
+    assert_ok(pipe(ready));
+    pid = fork();
+    if (pid == 0) {
+        if (sp_lock_take(&lock, dir, "train.lock", "train") == 0 && write(ready[1], "x", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    assert_ok(chmod(path, 0644));
+    snprintf(who, sizeof who, "(process %ld on host ", (long)pid);
+    lock_as_user(text, dir);
+    assert_non_null(strstr(text, "another speft-cl train is running in"));
+    assert_non_null(strstr(text, who));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    lock_as_user(text, dir);
+    assert_non_null(strstr(text, "out/train.lock was left by a run of user 0 that is gone"));
+    assert_non_null(strstr(text, who));
+    assert_ok(chmod(path, 0600));
+    lock_as_user(text, dir);
+    assert_non_null(strstr(text, "train.lock: Permission denied"));
+    assert_ok(unlink(path));
+    assert_ok(chmod(dir, 0755));
+    lock_as_user(text, dir);
+    assert_non_null(strstr(text, "train.lock: Permission denied"));
+}
+
 /* ---- a file that cannot grow ---- */
 
 /* The reason is that of the write that failed, not of the flush that comes after it and has nothing left to do. */
@@ -731,7 +802,7 @@ int main(void)
         TEST(test_staging_of_another), TEST(test_staging_lasts),
         TEST(test_left),           TEST(test_left_aside),      TEST(test_not_left),
         TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
-        TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_map_name),
+        TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_lock_of_another), TEST(test_map_name),
         TEST(test_full),
     };
 
