@@ -84,14 +84,6 @@ void sp_data_order(uint32_t *out, size_t count, uint64_t seed, uint32_t epoch, b
         out[i] = (uint32_t)i;
 }
 
-double sp_data_weight(const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count)
-{
-    (void)dataset;
-    (void)order;
-    (void)from;
-    return (double)count;
-}
-
 size_t sp_data_longest(const struct sp_dataset *dataset)
 {
     size_t longest = 0;

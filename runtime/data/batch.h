@@ -36,10 +36,6 @@ int sp_batch_fill(struct sp_batch *batch, const struct sp_dataset *dataset, cons
  * that is a function of (seed, epoch) alone. */
 void sp_data_order(uint32_t *out, size_t count, uint64_t seed, uint32_t epoch, bool shuffle);
 
-/* What the rows order[from .. from + count - 1] weigh in a mean over batches: as many as they are, since a loss is a mean over rows.
- * The weights of a group's batches add up to that of all its rows. (A loss over tokens will count theirs, here and nowhere else.) */
-double sp_data_weight(const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count);
-
 /* The most tokens that any batch of `batch_size` rows can hold: the sum of the longest rows.
  * Fails with SP_ENOMEM only. */
 int sp_data_max_tokens(size_t *out, const struct sp_dataset *dataset, size_t batch_size);

@@ -118,7 +118,7 @@ struct sp_plan_pass {
     bool dropout;       /* off: dropout does nothing */
     uint64_t seed;      /* of dropout, with the number of the micro-batch */
     uint32_t step;
-    float loss_scale;   /* of the gradients: the batch's share of its step (sp_data_weight) */
+    float loss_scale;   /* of the gradients: the batch's share of its step's rows */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
     bool forward_only;  /* for recording: there will be no backward */

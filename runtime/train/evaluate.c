@@ -34,7 +34,7 @@ static int forward(float *logits, double *sum, struct sp_run *run, const struct 
     SP_TRY(sp_plan_forward(run->plan, &pass));
     if (sum) {
         SP_TRY(sp_plan_loss(run->plan, &mean));
-        *sum += mean * sp_data_weight(dataset, order, from, count);
+        *sum += mean * (double)count;
     }
     return sp_plan_logits(run->plan, logits);
 }
@@ -63,7 +63,7 @@ int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset
             run->observer.progress(run->observer.user, "eval", b + 1, batches, NAN, 0, false);
     }
     if (loss && rc == 0)
-        *loss = sum / sp_data_weight(dataset, order, 0, dataset->count);
+        *loss = sum / (double)dataset->count;
     free(logits);
     free(order);
     return rc;

@@ -147,13 +147,9 @@ static int build_kernels(struct scoring *s, const struct sp_plan_pass *pass)
 
 /* What backward of a batch begins with, so that gradients add up to `scale` times their mean over all rows; squares are of single
  * rows as they are. */
-static float batch_scale(const struct scoring *s, const uint32_t *order, size_t from, size_t count, double scale)
+static float batch_scale(const struct scoring *s, size_t count, double scale)
 {
-    const struct sp_dataset *d = &s->run->train;
-
-    if (s->needs & SP_NEED_SQUARES)
-        return 1;
-    return (float)(scale * sp_data_weight(d, order, from, count) / sp_data_weight(d, order, 0, s->rows));
+    return s->needs & SP_NEED_SQUARES ? 1 : (float)(scale * (double)count / (double)s->rows);
 }
 
 /* Rows of `order` in batches of `size`, the sinks adding up; `pass` without accumulate stores at the first. */
@@ -169,7 +165,7 @@ static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struc
     for (size_t from = 0; from < s->rows; from += size) {
         size_t count = s->rows - from < size ? s->rows - from : size;
 
-        pass.loss_scale = batch_scale(s, order, from, count, scale);
+        pass.loss_scale = batch_scale(s, count, scale);
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted while scoring");
         if (from <= size) /* the first batch may store gradients, later ones add: two variants of the kernels */
@@ -470,7 +466,7 @@ static int explain(struct scoring *s, int rc)
         if (sp_interrupted())
             return rc;
         if (s->at) {
-            s->pass.loss_scale = batch_scale(s, s->at, from, count, s->scale);
+            s->pass.loss_scale = batch_scale(s, count, s->scale);
             SP_TRY(sp_run_set_batch(s->run, &s->run->train, s->at, from, count));
         }
         SP_TRY(sp_run_find_not_finite(name, sizeof name, s->run, &s->pass));

@@ -198,7 +198,6 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
     size_t batch = (size_t)c->per_device_train_batch_size, group = (size_t)c->gradient_accumulation_steps;
     size_t first = (step - 1) % l->steps_per_epoch * group * batch;
     size_t end = run->train.count - first < group * batch ? run->train.count : first + group * batch;
-    double total = sp_data_weight(&run->train, l->order, first, end - first);
     uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
 
     if (epoch != l->epoch || step == 1) {
@@ -208,7 +207,7 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
     *loss = 0;
     for (size_t from = first; from < end; from += batch) {
         size_t rows = end - from < batch ? end - from : batch;
-        double one, share = sp_data_weight(&run->train, l->order, from, rows) / total;
+        double one, share = (double)rows / (double)(end - first);
 
         l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .step = (uint32_t)l->micro_batches++,
                                          .loss_scale = (float)share, .accumulate = from > first,
