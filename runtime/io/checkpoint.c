@@ -14,7 +14,6 @@
 
 #define CONFIG_FILE "config.json"
 #define INDEX_FILE "model.safetensors.index.json"
-#define CONFIG_LIMIT (1u << 20)
 #define INDEX_LIMIT (16u << 20)
 #define SHARD_LIMIT 4096
 #define HASH_STEP (16u << 20) /* bytes hashed before resident pages are given back */
@@ -246,7 +245,7 @@ static int open_folder(struct sp_checkpoint *c)
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }
-    SP_TRY(load_object(&c->config, c, CONFIG_FILE, CONFIG_LIMIT));
+    SP_TRY(load_object(&c->config, c, CONFIG_FILE, SP_CHECKPOINT_CONFIG_LIMIT));
     if (sp_foreign_has(c->dir, "model.safetensors"))
         SP_TRY(open_shard(&number, c, "model.safetensors"));
     else if (sp_foreign_has(c->dir, INDEX_FILE))

@@ -24,6 +24,8 @@ extern const char *const sp_checkpoint_files[];
  */
 int sp_checkpoint_resolve(char **dir, const char *name_or_path);
 
+#define SP_CHECKPOINT_CONFIG_LIMIT ((size_t)1 << 20) /* bytes of config.json */
+
 /* Opens the folder: config.json must be an object; every shard of an index must be there and hold
  * exactly the tensors that the index says. */
 int sp_checkpoint_open(struct sp_checkpoint **out, const char *dir);

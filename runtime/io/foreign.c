@@ -33,47 +33,37 @@ static const char *class_of(const json_t *config)
     return NULL;
 }
 
-/* Some classes are built without a pooler, which their files may have all the same. */
-static void add_pooler_hint(char *out, size_t size, const char *class)
+/* Some classes of BERT's are built without a pooler, which their files may have all the same. */
+static const char *pooler_hint(const char *class)
 {
-    static const char *const endings[] = { "ForMaskedLM", "ForTokenClassification", "ForQuestionAnswering", "LMHeadModel" };
-    size_t length = strlen(class);
+    static const char *const without[] = { "BertForMaskedLM", "BertForTokenClassification", "BertForQuestionAnswering", "BertLMHeadModel" };
 
-    out[0] = '\0';
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t ending = strlen(endings[i]);
-
-        if (length > ending && strcmp(class + length - ending, endings[i]) == 0)
-            snprintf(out, size, "; where that says that pooler weights are not used, take %.*sForPreTraining, which keeps them",
-                     (int)(length - ending), class);
-    }
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        if (strcmp(class, without[i]) == 0)
+            return "; where that says that pooler weights are not used, take BertForPreTraining, which keeps them";
+    return "";
 }
 
 static int pytorch(const char *dir, const char *class, const char *file)
 {
     static const char why[] = "only: pickle files can run any code and are not read. Convert them once in Python:";
-    char pooler[256];
 
     if (!class)
         return sp_error(SP_ENOTFOUND,
                         "%s holds its weights as %s %s import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() "
                         "for f in glob.glob(DIR + '/pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', "
                         "weights_only=True).items()}, DIR + '/model.safetensors', {'format': 'pt'})", dir, file, why);
-    add_pooler_hint(pooler, sizeof pooler, class);
     return sp_error(SP_ENOTFOUND, "%s holds its weights as %s %s from transformers import %s; %s.from_pretrained(DIR)." SAVE "%s", dir,
-                    file, why, class, class, pooler);
+                    file, why, class, class, pooler_hint(class));
 }
 
 /* AutoModelForPreTraining has what pretraining gave a model; of a fine-tuned head nothing tells. */
 static int converted(const char *dir, const char *class, const char *file, const char *whose, const char *argument)
 {
-    char pooler[256];
-
     class = class ? class : "AutoModelForPreTraining";
-    add_pooler_hint(pooler, sizeof pooler, class);
     return sp_error(SP_ENOTFOUND, "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in "
                     "Python, with transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE "%s", dir, file,
-                    whose, whose, class, class, argument, pooler);
+                    whose, whose, class, class, argument, pooler_hint(class));
 }
 
 static bool has_ends(const char *name, const char *beginning, const char *ending)

@@ -17,9 +17,9 @@
 #include <string.h>
 
 /* Old files have no model_type. What to add is the user's to say: the architectures are but a hint. */
-static int no_type(const struct sp_run *run, const char *file, const char *known)
+static int no_type(const struct sp_run *run, const json_t *config, const char *file, const char *known)
 {
-    const json_t *list = json_object_get(sp_checkpoint_config(run->checkpoint), "architectures");
+    const json_t *list = json_object_get(config, "architectures");
     const char *architecture = json_string_value(json_array_get(list, 0));
 
     return sp_error(SP_EFORMAT,
@@ -29,9 +29,8 @@ static int no_type(const struct sp_run *run, const char *file, const char *known
                     run->families[0]->model_type);
 }
 
-static int find_family(struct sp_run *run, const char *file)
+static int find_family(struct sp_run *run, const json_t *config, const char *file)
 {
-    const json_t *config = sp_checkpoint_config(run->checkpoint);
     const char *type = NULL;
     char known[512] = "";
 
@@ -44,8 +43,23 @@ static int find_family(struct sp_run *run, const char *file)
     for (size_t i = 0; i < run->family_count; i++)
         snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", run->families[i]->model_type);
     if (!type)
-        return no_type(run, file, known);
+        return no_type(run, config, file, known);
     return sp_error(SP_EFORMAT, "%s: \"model_type\" is \"%s\"; this version of speft-cl knows: %s", file, type, known);
+}
+
+/* Opens the folder, unless its model is of another family: weights that cannot be read need no converting then. A model_type that is
+ * missing may come by converting them. */
+static int open_checkpoint(struct sp_run *run, const char *dir, const char *file)
+{
+    json_t *config;
+    int rc = 0;
+
+    if (sp_json_load(&config, file, SP_CHECKPOINT_CONFIG_LIMIT) == 0) { /* if not, opening says why */
+        if (json_is_string(json_object_get(config, "model_type")))
+            rc = find_family(run, config, file);
+        json_decref(config);
+    }
+    return rc < 0 ? rc : sp_checkpoint_open(&run->checkpoint, dir);
 }
 
 static int open_model(struct sp_run *run)
@@ -57,10 +71,10 @@ static int open_model(struct sp_run *run)
 
     SP_GO(sp_config_require(c, "model_name_or_path"));
     SP_GO(sp_checkpoint_resolve(&dir, c->model_name_or_path));
-    SP_GO(sp_checkpoint_open(&run->checkpoint, dir));
     file = sp_asprintf("%s/config.json", dir);
     SP_GO(file ? 0 : SP_ENOMEM);
-    SP_GO(find_family(run, file));
+    SP_GO(open_checkpoint(run, dir, file));
+    SP_GO(find_family(run, sp_checkpoint_config(run->checkpoint), file));
     if (!isnan(c->dropout))
         run->model.hidden_dropout = run->model.attention_dropout = run->model.classifier_dropout = (float)c->dropout;
     run->max_seq_length = (size_t)c->max_seq_length;

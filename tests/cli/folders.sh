@@ -35,6 +35,15 @@ refused() {
 
 fresh
 
+# ---- another family, whose weights need no converting first
+rm "$model/model.safetensors"
+echo x >"$model/pytorch_model.bin"
+sed -i 's/"model_type": *"bert"/"model_type": "roberta"/' "$model/config.json"
+refused "$model/config.json: \"model_type\" is \"roberta\"; this version of speft-cl knows: bert"
+rm "$model/model.safetensors"
+echo x >"$model/pytorch_model.bin"
+refused "$model holds its weights as pytorch_model.bin only"
+
 # ---- numbers of any size
 printf '{"model_max_length": 1000000000000000019884624838656, "a": [NaN, -Infinity, 1e400]}' >"$model/tokenizer_config.json"
 sed -i 's/"model_type"/"unused": Infinity, "also": 99999999999999999999, &/' "$model/config.json"

@@ -272,6 +272,7 @@ static void test_other_forms(void **state)
           "BertForTokenClassification.from_pretrained(DIR)", "pooler weights are not used, take BertForPreTraining" },
         { "pytorch_model.bin", "{\"architectures\": [\"BertForQuestionAnswering\"]}", "take BertForPreTraining, which keeps", NULL },
         { "tf_model.h5", "{\"architectures\": [\"BertLMHeadModel\"]}", "take BertForPreTraining, which keeps", NULL },
+        { "pytorch_model.bin", "{\"architectures\": [\"DistilBertForMaskedLM\"]}", "DistilBertForMaskedLM.from_pretrained(DIR)", NULL },
         { "pytorch_model-00001-of-00002.bin", "{\"architectures\": [\"BertModel\"]}", "DIR + '/pytorch_model*.bin'",
           "holds its weights as pytorch_model-00001-of-00002.bin only" },
         { "model-00001-of-00002.safetensors", "{}", "such as model-00001-of-00002.safetensors, without",
@@ -300,6 +301,7 @@ static void test_other_forms(void **state)
         io_write_text(name, "x");
         refused(SP_ENOTFOUND, cases[i].hint, cases[i].more);
         assert_null(strstr(sp_error_message(), "import os"));
+        assert_null(strstr(sp_error_message(), "DistilBertForPreTraining")); /* there is none */
         assert_int_equal(unlink(io_path(name)), 0);
         assert_int_equal(unlink(io_path(cases[i].config ? "m/config.json" : "m/bert_config.json")), 0);
     }
