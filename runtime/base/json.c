@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT "(number)" /* {"(number)": "NaN"} stands for a number that jansson has no value for */
-#define KEPT_CUT "(string)" /* {"(string)": "a\ufffd"} stands for a string that holds half a surrogate pair */
+/* Values that jansson has no value for: {"\u0001number": "NaN"} stands for a number, {"\u0001string": "a\ufffd"} for a string that
+ * holds half a surrogate pair. No file may hold such an object itself: a key with a control character that means nothing. */
+#define KEPT "\001number"
+#define KEPT_CUT "\001string"
+#define ESCAPED(key) "\\u0001" key /* of those keys, what follows the control character */
 #define KEPT_MAX 100000 /* each costs some hundred bytes */
 #define KEPT_SHOWN 60   /* characters of one in a message */
 #define NUMBER "+-.0123456789Ee"
@@ -97,7 +100,7 @@ static bool is_cut(const char *text, size_t bytes)
 
 static int keep_number(struct sp_buf *out, const char *text, size_t length, bool blank)
 {
-    SP_TRY(sp_buf_puts(out, blank ? "0" : "{\"" KEPT "\":\""));
+    SP_TRY(sp_buf_puts(out, blank ? "0" : "{\"" ESCAPED("number") "\":\""));
     for (size_t i = 1; blank && i < length; i++)
         SP_TRY(sp_buf_puts(out, " "));
     SP_TRY(sp_buf_append(out, text, blank ? 0 : length));
@@ -106,7 +109,7 @@ static int keep_number(struct sp_buf *out, const char *text, size_t length, bool
 
 static int keep_cut(struct sp_buf *out, const char *text, size_t length, bool blank)
 {
-    SP_TRY(sp_buf_puts(out, blank ? "" : "{\"" KEPT_CUT "\":"));
+    SP_TRY(sp_buf_puts(out, blank ? "" : "{\"" ESCAPED("string") "\":"));
     for (size_t at = 0, half; at < length; at = half + ESCAPE) {
         half = find_half(text, at, length);
         SP_TRY(sp_buf_append(out, text + at, half - at));
@@ -140,11 +143,36 @@ static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t l
     return sp_buf_append(out, text + done, length - done);
 }
 
+/* Whether the value, or one in it, looks as if it were kept. Nested no deeper than jansson reads. */
+static bool looks_kept(json_t *value)
+{
+    const char *key;
+    json_t *inner;
+    size_t i;
+
+    if (json_is_object(value) && !sp_json_is_object(value))
+        return true;
+    json_object_foreach(value, key, inner)
+        if (looks_kept(inner))
+            return true;
+    json_array_foreach(value, i, inner)
+        if (looks_kept(inner))
+            return true;
+    return false;
+}
+
+static int taken(const char *name, size_t line)
+{
+    return sp_error(SP_EFORMAT, "%s:%zu: an object whose one key is " ESCAPED("number") " or " ESCAPED("string") ", which this program "
+                    "cannot hold; give it another name", name, line);
+}
+
 /* Parses the text with such values kept; without one of them, or where it is no JSON even so, *out stays NULL, and `error`
  * says what is wrong with the text as it stands. */
-static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags, const char *name)
+static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags, const char *name,
+                      size_t line)
 {
-    struct sp_buf kept = SP_BUF(length + (size_t)KEPT_MAX * sizeof "{\"" KEPT "\":\"\"}"), blank = SP_BUF(length);
+    struct sp_buf kept = SP_BUF(length + (size_t)KEPT_MAX * sizeof "{\"" ESCAPED("number") "\":\"\"}"), blank = SP_BUF(length);
     char *copy = sp_strndup(text, length);
     json_error_t place;
     json_t *other;
@@ -155,13 +183,14 @@ static int parse_kept(json_t **out, json_error_t *error, const char *text, size_
     SP_GO(rewrite(&kept, &count, copy, length, false, name));
     if (!count)
         goto out;
-    *out = json_loadb(kept.data, kept.length, flags, error);
-    if (*out)
-        goto out;
     SP_GO(rewrite(&blank, &count, copy, length, true, name));
     other = json_loadb(blank.data, blank.length, flags, &place);
     if (!other)
         *error = place;
+    else if (!looks_kept(other))
+        *out = json_loadb(kept.data, kept.length, flags, error);
+    else
+        rc = taken(name, line);
     json_decref(other);
 out:
     sp_buf_free(&kept);
@@ -176,8 +205,13 @@ int sp_json_parse(json_t **out, const char *text, size_t length, const char *nam
     json_error_t error;
 
     *out = json_loadb(text, length, flags, &error);
-    if (!*out && (json_error_code(&error) == json_error_numeric_overflow || json_error_code(&error) == json_error_invalid_syntax))
-        SP_TRY(parse_kept(out, &error, text, length, flags, name));
+    if (!*out && (json_error_code(&error) == json_error_numeric_overflow || json_error_code(&error) == json_error_invalid_syntax)) {
+        SP_TRY(parse_kept(out, &error, text, length, flags, name, line));
+    } else if (*out && looks_kept(*out)) {
+        json_decref(*out);
+        *out = NULL;
+        return taken(name, line);
+    }
     if (*out)
         return 0;
     return sp_error(SP_EFORMAT, "%s:%zu:%d: %s: %s", name, line + (size_t)(error.line > 0 ? error.line - 1 : 0), error.column,

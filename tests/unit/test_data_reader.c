@@ -172,8 +172,8 @@ static void test_jsonl(void **state)
     reads("t.jsonl",
           "{\"a\":1,\"a\":2}\n{\"a\":99999999999999999999}\n{\"a\":1e999}\n"
           "{\"a\":\"\\u0000\"}\n{\"a\":\"\\ud800\"}\n{}",
-          &plain, "1!;2:{\"a\":{\"(number)\":\"99999999999999999999\"}};3:{\"a\":{\"(number)\":\"1e999\"}};"
-                  "4:{\"a\":\"\\u0000\"};5:{\"a\":{\"(string)\":\"\xEF\xBF\xBD\"}};6:{};");
+          &plain, "1!;2:{\"a\":{\"\\u0001number\":\"99999999999999999999\"}};3:{\"a\":{\"\\u0001number\":\"1e999\"}};"
+                  "4:{\"a\":\"\\u0000\"};5:{\"a\":{\"\\u0001string\":\"\xEF\xBF\xBD\"}};6:{};");
     refuses("t.jsonl", "{\"a\\u0000\":1}\n{}", 16, SP_EFORMAT, "a NUL character (\\u0000)");
     refuses("t.jsonl", "{\"a\":1,\"a\":2}\n{}", 17, SP_EFORMAT, "a key twice in one object");
     refuses("t.jsonl", "{\"a\":1}\n[1]\n", 12, SP_EFORMAT,

@@ -152,6 +152,27 @@ static void test_numbers_without_end(void **state)
     free(text);
 }
 
+/* What a file holds itself is never taken for what was kept. */
+static void test_own_objects(void **state)
+{
+    static const char *const taken[] = {
+        "{\"\\u0001number\": \"5\"}", "[1, {\"a\": {\"\\u0001\\u006eumber\": \"x\"}}]", "{\"a\": [NaN, {\"\\u0001string\": \"x\"}]}",
+    };
+    json_t *value = parsed("[{\"(number)\": \"5\"}, {\"(string)\": \"a\"}, {\"number\": \"5\"}, NaN, {\"\\u0001number\": 5}]");
+
+    (void)state;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        assert_int_equal(sp_json_is_object(json_array_get(value, i)), i != 3);
+        assert_int_equal(sp_json_number_text(json_array_get(value, i)) != NULL, i == 3);
+        assert_null(sp_json_cut_text(json_array_get(value, i)));
+    }
+    json_decref(value);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        io_assert_error(parse(&value, taken[i]), SP_EFORMAT, "f:3: an object whose one key is \\u0001number or \\u0001string, which", NULL);
+        assert_null(value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_cut_texts),
         cmocka_unit_test(test_faults_beside),
         cmocka_unit_test(test_numbers_without_end),
+        cmocka_unit_test(test_own_objects),
     };
 
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
