@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ZERO_WIDTH_SPACE 0x200B
+#define BYTE_ORDER_MARK 0xFEFF
 #define NAME_MAX_LENGTH 63 /* longer names are not typing errors of ours */
 
 size_t sp_text_distance(const char *a, const char *b)
@@ -112,16 +114,6 @@ void sp_text_number(char out[SP_TEXT_NUMBER], double value)
     }
 }
 
-void sp_text_trim(char *text)
-{
-    size_t blanks = strspn(text, " \t\r\n"), length = strlen(text + blanks);
-
-    while (length && strchr(" \t\r\n", text[blanks + length - 1]))
-        length--;
-    memmove(text, text + blanks, length);
-    text[length] = '\0';
-}
-
 size_t sp_text_utf8_prefix(const char *text, size_t length)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -145,6 +137,50 @@ static uint32_t code_point(const unsigned char *s, size_t length)
     for (size_t i = 1; i < length; i++)
         point = point << 6 | (s[i] & 0x3Fu);
     return point;
+}
+
+bool sp_text_is_space(uint32_t c)
+{
+    if (c < 0x80)
+        return c == ' ' || (c >= '\t' && c <= '\r');
+    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+/* Bytes of the blank that text[length] begins with, or ends with; 0 where it is none. */
+static size_t blank_at(const char *text, size_t length, bool at_end)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t bytes = 1;
+    uint32_t point;
+
+    if (!length)
+        return 0;
+    while (at_end && bytes < length && bytes < 4 && (s[length - bytes] & 0xC0) == 0x80)
+        bytes++;
+    s += at_end ? length - bytes : 0;
+    length = at_end ? bytes : length;
+    bytes = sequence(s, length);
+    point = bytes ? code_point(s, bytes) : 0;
+    return sp_text_is_space(point) || point == ZERO_WIDTH_SPACE || point == BYTE_ORDER_MARK ? bytes : 0;
+}
+
+void sp_text_trim_ends(const char **text, size_t *length)
+{
+    for (size_t bytes; (bytes = blank_at(*text, *length, false)) > 0; *length -= bytes)
+        *text += bytes;
+    for (size_t bytes; (bytes = blank_at(*text, *length, true)) > 0;)
+        *length -= bytes;
+}
+
+void sp_text_trim(char *text)
+{
+    const char *from = text;
+    size_t length = strlen(text);
+
+    sp_text_trim_ends(&from, &length);
+    memmove(text, from, length);
+    text[length] = '\0';
 }
 
 /* Whether a terminal shows the character, and nothing else happens. What joins letters of some scripts is shown. */
@@ -220,4 +256,24 @@ int sp_text_escape(struct sp_buf *out, const char *text, size_t length)
         SP_TRY(sp_buf_append(out, shown, n));
     }
     return 0;
+}
+
+int sp_text_escape_name(struct sp_buf *out, const char *text)
+{
+    size_t length = strlen(text), from = 0;
+
+    for (size_t at = 0, bytes; at < length; at += bytes) {
+        uint32_t point;
+        char shown[SP_TEXT_SHOWN];
+
+        bytes = sequence((const unsigned char *)text + at, length - at);
+        point = bytes > 1 ? code_point((const unsigned char *)text + at, bytes) : 0;
+        bytes = bytes ? bytes : 1;
+        if (!sp_text_is_space(point))
+            continue;
+        SP_TRY(sp_text_escape(out, text + from, at - from));
+        SP_TRY(sp_buf_append(out, shown, put_hex(shown, 'u', point, 4)));
+        from = at + bytes;
+    }
+    return sp_text_escape(out, text + from, length - from);
 }

@@ -26,8 +26,11 @@ bool sp_text_double(const char *text, double *out);
 /* The shortest decimal number that reads back as `value`, "1e-05" or "0.1". */
 void sp_text_number(char out[SP_TEXT_NUMBER], double value);
 
-/* Takes blanks (space, tab, CR, LF) from both ends of the text, in place. */
-void sp_text_trim(char *text);
+bool sp_text_is_space(uint32_t point); /* Unicode's White_Space */
+
+/* Takes blanks from both ends of the text: white space, no-break spaces among it, and what has no width. */
+void sp_text_trim_ends(const char **text, size_t *length);
+void sp_text_trim(char *text); /* in place */
 
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
@@ -48,5 +51,8 @@ size_t sp_text_show_message(char out[SP_TEXT_SHOWN], size_t *taken, const char *
 
 /* Appends `text` as it may be shown. */
 int sp_text_escape(struct sp_buf *out, const char *text, size_t length);
+
+/* As sp_text_escape, with every blank escaped but the plain one: where names stand side by side, different ones look different. */
+int sp_text_escape_name(struct sp_buf *out, const char *text);
 
 #endif

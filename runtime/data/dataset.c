@@ -94,8 +94,11 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
     if (sp_json_cut_text(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" " SP_JSON_CUT, column_name(loader, column));
     if (!json_is_string(value))
-        return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string",
-                              column_name(loader, column));
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string%s", column_name(loader, column),
+                              json_object_get(value, "0") ? " but a whole column, as pandas writes one; write rows: "
+                                                            "to_json(PATH, orient=\"records\", lines=True)"
+                              : json_is_array(value) ? " but a list"
+                              : sp_json_is_object(value) ? " but an object" : "");
     *out = (struct sp_field){ .text = json_string_value(value), .length = json_string_length(value) };
     return 0;
 }

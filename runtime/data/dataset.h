@@ -29,7 +29,7 @@
  * number; but one of two texts alone is refused, unless an option names the text, which `instead` says too.
  *
  * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole
- * numbers (also 1.0: the class 1), words, true and false are classes. Spaces around a label mean nothing.
+ * numbers (also 1.0: the class 1), words, true and false are classes. Blanks around a label, no-break spaces among them, mean nothing.
  *
  * A bad row (wrong number of columns, a missing or empty text or label, a label not known, an id
  * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,

@@ -2,10 +2,25 @@
 #include "runtime/base/json.h"
 #include "runtime/data/reader_priv.h"
 
+/* Why the line is no JSON. An object that only begins on it is one of a file that was printed over lines, or was cut. */
+static int not_json(const struct sp_reader *reader, const char *text, size_t length)
+{
+    json_error_t error;
+    json_t *value = json_loadb(text, length, 0, &error);
+    bool begins = !value && text[0] == '{' && json_error_code(&error) == json_error_premature_end_of_input;
+
+    json_decref(value);
+    if (!begins)
+        return SP_EFORMAT;
+    return sp_reader_fail(reader, SP_EFORMAT, "a JSON object that does not end on its line; one object a line is expected: jq -c . makes that "
+                          "of a file that is printed over several");
+}
+
 static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *length,
                        size_t *line_ends)
 {
     const char *text = (const char *)reader->map.data + reader->at;
+    int rc;
 
     json_decref(reader->object);
     reader->object = NULL;
@@ -16,7 +31,10 @@ static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *len
         return sp_reader_fail(reader, SP_EFORMAT,
                               "a JSON array, where one object a line is expected; jq -c '.[]' "
                               "makes one of the other");
-    SP_TRY(sp_json_parse(&reader->object, text, *length, reader->path, reader->line, true));
+    rc = sp_json_parse(&reader->object, text, *length, reader->path, reader->line, true);
+    if (rc == SP_EFORMAT)
+        rc = not_json(reader, text, *length);
+    SP_TRY(rc);
     if (!sp_json_is_object(reader->object))
         return sp_reader_fail(reader, SP_EFORMAT,
                               "not a JSON object; one object a line is expected");

@@ -13,6 +13,8 @@
 
 #define EXACT_INTEGERS 0x1p53 /* a double below it holds any integer */
 
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
 enum kind { WORD, INTEGER, WHOLE, REAL }; /* WHOLE: 1.0, the class 1 */
 
 struct label {
@@ -56,17 +58,14 @@ static enum kind kind_of(const char *text)
     return !strpbrk(text, "eE") && is_whole(number) ? WHOLE : REAL;
 }
 
-/* Spaces at both ends mean nothing. */
+/* Blanks at both ends mean nothing. */
 static int take_text(const struct sp_label_reader *labels, struct label *out, const char *text,
                      size_t length)
 {
     if (memchr(text, '\0', length))
         return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (column %s) holds a NUL character",
                               labels->name);
-    for (; length && strchr(" \t\r\n", text[0]); length--)
-        text++;
-    while (length && strchr(" \t\r\n", text[length - 1]))
-        length--;
+    sp_text_trim_ends(&text, &length);
     if (length == 0)
         return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (column %s) is empty",
                               labels->name);
@@ -78,6 +77,17 @@ static int take_text(const struct sp_label_reader *labels, struct label *out, co
     out->text[length] = '\0';
     out->kind = kind_of(out->text);
     return 0;
+}
+
+/* An object, or a list of labels, as annotation tools export one. */
+static int not_one_value(const struct sp_label_reader *labels, const json_t *value)
+{
+    char advice[128] = "";
+
+    if (json_is_array(value) && strspn(labels->name, NAME_CHARACTERS) == strlen(labels->name)) /* people paste it */
+        snprintf(advice, sizeof advice, "; where each row has one label, take that: jq -c '.%.40s |= .[0]'", labels->name);
+    return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is neither a string nor a number but %s%s", labels->name,
+                          json_is_array(value) ? "a list" : "an object", advice);
 }
 
 static int take_json(const struct sp_label_reader *labels, struct label *out, const json_t *value)
@@ -106,8 +116,7 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
                                   "finite number", labels->name, sp_json_number_text(value));
         if (sp_json_cut_text(value))
             return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") " SP_JSON_CUT, labels->name);
-        return sp_reader_fail(labels->reader, SP_EFORMAT,
-                              "the label (\"%s\") is neither a string nor a number", labels->name);
+        return not_one_value(labels, value);
     }
 }
 
@@ -183,7 +192,7 @@ static int read_class(struct sp_label_reader *labels, struct label *label, uint3
     if (label->kind == REAL && labels->settled_line)
         return mixed(labels, label);
     if (label->kind >= WHOLE && sp_text_double(label->text, &number) && is_whole(number))
-        snprintf(label->text, sizeof label->text, "%.0f", number); /* a spreadsheet's 1.0 */
+        snprintf(label->text, sizeof label->text, "%.0f", number == 0 ? 0 : number); /* a spreadsheet's 1.0; no "-0" */
     return find_class(labels, label->text, class);
 }
 
@@ -244,6 +253,15 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
+/* Of one value, the shortest spelling first: "1", "01". */
+static int compare_spellings(const void *a, const void *b)
+{
+    size_t x = strlen(((const struct named *)a)->name), y = strlen(((const struct named *)b)->name);
+    int by_value = compare_values(a, b);
+
+    return by_value ? by_value : x != y ? (x > y) - (x < y) : compare_names(a, b);
+}
+
 /* Sorts the classes made; rank[class] is a class's new number. Integers written differently
  * ("1", "01") become one. */
 static int sort_classes(const struct sp_labels *made, struct sp_labels *out, uint32_t *rank)
@@ -261,7 +279,7 @@ static int sort_classes(const struct sp_labels *made, struct sp_labels *out, uin
         if (!sp_text_int(order[i].name, &order[i].value))
             compare = compare_names;
     }
-    qsort(order, made->count, sizeof *order, compare);
+    qsort(order, made->count, sizeof *order, compare == compare_values ? compare_spellings : compare);
     for (size_t i = 0; i < made->count; i++) {
         if (i == 0 || compare(&order[i - 1], &order[i]) != 0)
             names[count++] = order[i].name;

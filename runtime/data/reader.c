@@ -253,6 +253,21 @@ static void read_declared(struct sp_reader *reader)
     reader->start_line++;
 }
 
+/* A whole file on one line, for all that this program knows. */
+static int check_line_ends(const struct sp_reader *reader)
+{
+    const char *text = (const char *)reader->map.data, *end;
+    size_t length = reader->map.size < SP_READER_MAX_ROW ? reader->map.size : SP_READER_MAX_ROW;
+
+    if (!length || memchr(text, '\n', length))
+        return 0;
+    end = memchr(text, '\r', length);
+    if (!end || end + 1 == text + reader->map.size)
+        return 0;
+    return sp_error(SP_EFORMAT, "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' <OLD >NEW",
+                    reader->path);
+}
+
 /* What standard input holds: jsonl when it begins with an object, or with a list of them, which is refused; otherwise lines. */
 static const struct sp_data_format *recognize(const struct sp_reader *reader)
 {
@@ -288,6 +303,8 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     SP_GO(read_mark(reader));
     if (standard)
         reader->format = recognize(reader);
+    else
+        SP_GO(check_line_ends(reader));
     reader->start_line = 1;
     read_declared(reader);
     reader->at = reader->start;

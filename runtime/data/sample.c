@@ -93,12 +93,9 @@ static int take_value(struct sp_sample_column *column, const char *value)
     long long integer;
     bool is_number, is_text;
     double number;
-    size_t length;
+    size_t length = strlen(value);
 
-    value += strspn(value, " \t\r\n");
-    length = strlen(value);
-    while (length && strchr(" \t\r\n", value[length - 1]))
-        length--;
+    sp_text_trim_ends(&value, &length);
     if (length == 0)
         return 0;
     if (length < sizeof word)

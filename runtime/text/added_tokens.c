@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/unicode.h"
 
@@ -156,7 +157,7 @@ static size_t strip_left(const char *text, size_t start, size_t done)
         uint32_t c;
 
         sp_unicode_decode(&c, text + before, start - before);
-        if (!sp_unicode_is_space(c))
+        if (!sp_text_is_space(c))
             break;
         start = before;
     }
@@ -169,7 +170,7 @@ static size_t strip_right(const char *text, size_t length, size_t stop)
         uint32_t c;
         size_t bytes = sp_unicode_decode(&c, text + stop, length - stop);
 
-        if (!sp_unicode_is_space(c))
+        if (!sp_text_is_space(c))
             break;
         stop += bytes;
     }

@@ -7,6 +7,7 @@
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/unicode.h"
 
@@ -156,7 +157,7 @@ static int push_clean(struct sink *sink, uint32_t c)
     if (bert->clean_text) {
         if (c == SP_UNICODE_REPLACEMENT || sp_unicode_class(c) == SP_CHAR_CONTROL)
             return 0;
-        if (sp_unicode_is_space(c))
+        if (sp_text_is_space(c))
             c = ' ';
     }
     if (!bert->handle_chinese_chars || !is_chinese(c))

@@ -1,6 +1,7 @@
 /* BERT's pre-tokenizer: words end at white space, which is dropped, and every punctuation character
  * is a word of its own. */
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/unicode.h"
 
@@ -26,7 +27,7 @@ static enum kind kind_of(uint32_t c)
         if (c > ' ' && c < 0x7F) /* the library counts ASCII symbols as punctuation */
             return PUNCTUATION;
     }
-    if (sp_unicode_is_space(c))
+    if (sp_text_is_space(c))
         return SPACE;
     return sp_unicode_class(c) == SP_CHAR_PUNCTUATION ? PUNCTUATION : WORD;
 }

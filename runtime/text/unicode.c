@@ -51,14 +51,6 @@ enum sp_char_class sp_unicode_class(uint32_t c)
     }
 }
 
-bool sp_unicode_is_space(uint32_t c)
-{
-    if (c < 0x80)
-        return c == ' ' || (c >= '\t' && c <= '\r');
-    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
 bool sp_unicode_is_word(uint32_t c)
 {
     switch (utf8proc_category((utf8proc_int32_t)c)) {

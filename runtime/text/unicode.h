@@ -22,7 +22,6 @@ enum sp_char_class {
 };
 
 enum sp_char_class sp_unicode_class(uint32_t c);
-bool sp_unicode_is_space(uint32_t c); /* White_Space */
 
 /* \w of a regular expression, by utf8proc alone: of letters newer than Unicode 14, it and the
  * library may know different ones. */

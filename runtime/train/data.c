@@ -55,7 +55,7 @@ static int say_task(struct sp_buf *out, const struct sp_run *run, const struct s
     SP_TRY(sp_buf_printf(out, "classification, %zu classes:", labels->count));
     for (size_t i = 0; i < labels->count && i < SHOWN; i++) {
         SP_TRY(sp_buf_puts(out, i ? ", " : " "));
-        SP_TRY(sp_text_escape(out, labels->names[i], strlen(labels->names[i])));
+        SP_TRY(sp_text_escape_name(out, labels->names[i]));
         if (d->classes)
             SP_TRY(sp_buf_printf(out, " (%zu)", rows[i]));
     }
@@ -119,7 +119,7 @@ static int add(struct odd *odd, const char *name)
     if (++odd->count > SHOWN)
         return 0;
     SP_TRY(sp_buf_puts(&odd->list, odd->count > 1 ? ", \"" : "\""));
-    SP_TRY(sp_text_escape(&odd->list, name, strlen(name)));
+    SP_TRY(sp_text_escape_name(&odd->list, name));
     return sp_buf_puts(&odd->list, "\"");
 }
 

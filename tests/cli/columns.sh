@@ -214,6 +214,11 @@ file blank.csv 'id, text, label\n1, "a, b", "pos"\n2, "b c", "neg"\n'
 train blank.csv
 test_that 'blanks before quoted fields' says blank.csv 'classification, 2 classes: neg (1), pos (1); text: column 2 "text"'
 
+# ---- classes that look alike
+file alike.csv 'text,label\na b,p\302\240\nb c,p\nc d,n n\nd e,n\302\240n\n'
+train alike.csv
+test_that 'no-break spaces' says alike.csv 'classification, 3 classes: n n (1), n\u00a0n (1), p (2); text'
+
 # ---- jsonl: numbers that nobody needs
 file nan.jsonl '{"text": "a", "label": "x", "p": NaN}\n{"text": "b", "label": "y", "n": 100000000000000000000000000000}\n'
 train nan.jsonl

@@ -235,6 +235,10 @@ static void test_labels(void **state)
     labels("10/9/-1/9", PLAIN, "-1,9,10: 2 1 0 1");
     labels("10/9/x", PLAIN, "10,9,x: 0 1 2");
     labels("1/01/2/ 2 ", PLAIN, "1,2: 0 0 1 1");
+    labels("p/n\xC2\xA0/ p\xC2\xA0 /n/\xE3\x80\x80n", PLAIN, "n,p: 1 0 1 0 0");
+    labels("-0.0/0/1", PLAIN, "0,1: 0 0 1");
+    labels("-0.0/1.0/0.0", PLAIN, "0,1: 0 1 0");
+    labels("-0/0/01/1/+1", PLAIN, "0,1: 0 0 1 1 1");
     labels("nan/inf/0x1", SET(.task = SP_TASK_CLASSIFICATION), "0x1,inf,nan: 2 1 0");
     labels("99999999999999999999/1", PLAIN, "1,99999999999999999999: 1 0");
     labels("1/3.8/-2/1e1/5.000", PLAIN, " 1 3.8 -2 10 5");
@@ -297,8 +301,31 @@ static void test_labels_json(void **state)
             "t.jsonl:2: no label (\"label\")");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":null}\n", PLAIN, SP_EFORMAT,
             "t.jsonl:1: no label");
-    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[1]}\n", PLAIN, SP_EFORMAT,
-            "neither a string nor a number");
+    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":-0.0}\n{\"text\":\"a\",\"label\":0}\n{\"text\":\"a\",\"label\":1}\n", PLAIN);
+    assert_string_equal(set.labels.names[0], "0");
+    assert_memory_equal(set.classes, ((const uint32_t[]){ 0, 0, 1 }), 12);
+    sp_dataset_free(&set);
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[\"x\"]}\n", PLAIN, SP_EFORMAT, "t.jsonl:1: the label (\"label\") is neither a string nor "
+            "a number but a list; where each row has one label, take that: jq -c '.label |= .[0]'");
+    refuses("t.jsonl", "{\"text\":\"a\",\"it's\":[\"x\"]}\n", SET(.label_column = "it's"), SP_EFORMAT, "but a list");
+    assert_null(strstr(sp_error_message(), "jq"));
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":{\"(number)\":\"5\"}}\n", PLAIN, SP_EFORMAT, "neither a string nor a number but an object");
+}
+
+/* What other tools write in place of one object a line. */
+static void test_other_exports(void **state)
+{
+    (void)state;
+    refuses("t.json", "{\n  \"text\": \"a\",\n  \"label\": 1\n}\n", PLAIN, SP_EFORMAT, "t.json:1: a JSON object that does not end on its line; one "
+            "object a line is expected: jq -c . makes that of a file that is printed over several");
+    refuses("t.json", "[\n  {\n    \"text\": \"a\"\n  }\n]\n", PLAIN, SP_EFORMAT, "t.json:1: a JSON array, where one object a line");
+    refuses("t.jsonl", "{\"text\": \"a\", \"label\": 1}\n{\"text\" \"a\"}\n", PLAIN, SP_EFORMAT, "t.jsonl:2:11: not valid JSON");
+    refuses("t.json", "{\"text\":{\"0\":\"a b\",\"1\":\"c\"},\"label\":{\"0\":1,\"1\":0}}\n", PLAIN, SP_EFORMAT,
+            "\"text\" is not a string but a whole column, as pandas writes one; write rows: to_json(PATH, orient=\"records\", lines=True)");
+    refuses("t.jsonl", "{\"text\":[\"a\",\"b\"],\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but a list");
+    refuses("t.jsonl", "{\"text\":{\"en\":\"a\"},\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but an object");
+    refuses("t.csv", "text,label\ra,1\rb,0\r", PLAIN, SP_EFORMAT, "its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":1}\r{\"text\":\"a\",\"label\":0}\r", PLAIN, SP_EFORMAT, "end in CR alone");
 }
 
 static void test_labels_bad(void **state)
@@ -649,6 +676,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_exports, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),

@@ -36,6 +36,25 @@ static void test_escape(void **state)
           "\xC3\xA9\xE2\x82\xAC\xE6\x9D\xB1\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB");
 }
 
+/* Blanks of every kind go from both ends, and in a name between others each is told from the plain one. */
+static void test_blanks(void **state)
+{
+    char text[] = "\xEF\xBB\xBF \t\xC2\xA0\xE3\x80\x80" "a\xC2\xA0 b\xE2\x80\xAF\xC3\xA9\v\xE2\x80\x8B\xC2\x85\r\n", all[] = " \xC2\xA0\xE2\x80\x87";
+    char none[] = "\xA0" "a\xC2 "; /* no UTF-8: left alone */
+    struct sp_buf out = SP_BUF(1000);
+
+    (void)state;
+    sp_text_trim(text);
+    assert_string_equal(text, "a\xC2\xA0 b\xE2\x80\xAF\xC3\xA9");
+    assert_int_equal(sp_text_escape_name(&out, text), 0);
+    assert_string_equal(out.data, "a\\u00a0 b\\u202f\xC3\xA9");
+    sp_buf_free(&out);
+    sp_text_trim(all);
+    assert_string_equal(all, "");
+    sp_text_trim(none);
+    assert_string_equal(none, "\xA0" "a\xC2");
+}
+
 static void test_message(void **state)
 {
     static const char text[] = "a\n    b\nc\n d\n";
@@ -83,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_blanks),
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_source),
         cmocka_unit_test(test_json),
