@@ -4,6 +4,7 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/child.c runtime/base/child.h \
 	runtime/base/clock.c runtime/base/clock.h \
 	runtime/base/error.c runtime/base/error.h runtime/base/error.def \
+	runtime/base/finite.h \
 	runtime/base/fs.c runtime/base/fs_writer.c runtime/base/fs.h \
 	runtime/base/hash.c runtime/base/hash.h \
 	runtime/base/interrupt.c runtime/base/interrupt.h \

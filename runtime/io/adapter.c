@@ -1,13 +1,13 @@
 #include "runtime/io/adapter.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/io/adapter_folder_priv.h"
 #include "runtime/io/staging.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +45,9 @@ static int check_positions(const struct sp_adapter_sparse *entry, const char *wh
 
 static int check_finite(const float *values, size_t count, const char *name, const char *where)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            return sp_error(SP_ENUMERIC, "%s: %s: element %zu is %f", where, name, i,
-                            (double)values[i]);
-    return 0;
+    size_t i = sp_first_not_finite(values, count);
+
+    return i == count ? 0 : sp_error(SP_ENUMERIC, "%s: %s: element %zu is %f", where, name, i, (double)values[i]);
 }
 
 static int check_different(const json_t *labels, const char *where)

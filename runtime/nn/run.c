@@ -2,9 +2,9 @@
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/mem.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,16 +121,6 @@ int sp_plan_logits(struct sp_plan *plan, float *out)
     return sp_buffer_read(out, sp_plan_buffer(plan, plan->logits), 0, count * sizeof *out);
 }
 
-/* 1 when `count` floats hold one that is not finite, else 0. */
-static int has_not_finite(const float *x, size_t count)
-{
-    int found = 0;
-
-    for (size_t i = 0; i < count; i++)
-        found |= !isfinite(x[i]);
-    return found;
-}
-
 /* 1 when the value holds a number that is not finite, else 0 or an error. */
 static int not_finite(struct sp_plan *plan, int value)
 {
@@ -146,7 +136,7 @@ static int not_finite(struct sp_plan *plan, int value)
     if (!host)
         return SP_ENOMEM;
     rc = sp_buffer_read(host, v->buffer, 0, count * sizeof *host);
-    rc = rc < 0 ? rc : has_not_finite(host, count);
+    rc = rc < 0 ? rc : sp_first_not_finite(host, count) < count;
     free(host);
     return rc;
 }
@@ -161,7 +151,7 @@ static int param_not_finite(const struct sp_param *p)
         rc = sp_gemm_weight_read(host, &p->weight);
     else if (rc == 0)
         rc = sp_buffer_read(host, p->value, 0, sp_param_elements(p) * sizeof *host);
-    rc = rc < 0 ? rc : has_not_finite(host, sp_param_elements(p));
+    rc = rc < 0 ? rc : sp_first_not_finite(host, sp_param_elements(p)) < sp_param_elements(p);
     free(host);
     return rc;
 }

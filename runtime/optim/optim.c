@@ -1,10 +1,10 @@
 #include "runtime/optim/optimizer.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/norm.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,9 +146,7 @@ static int are_finite(bool *out, struct sp_buffer *buffer, size_t first, size_t 
     float *host = sp_calloc(count, sizeof *host);
     int rc = host ? sp_buffer_read(host, buffer, first * sizeof *host, count * sizeof *host) : SP_ENOMEM;
 
-    *out = true;
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        *out &= (bool)isfinite(host[i]);
+    *out = rc < 0 || sp_first_not_finite(host, count) == count;
     free(host);
     return rc;
 }
@@ -215,8 +213,7 @@ static int is_stuck(struct sp_optim *optim, size_t i)
     float *host = sp_calloc(count, sizeof *host);
     int rc = host ? sp_optim_accumulators(host, optim, i) : SP_ENOMEM;
 
-    for (size_t k = 0; rc == 0 && k < count; k++)
-        rc = !isfinite(host[k]);
+    rc = rc < 0 ? rc : sp_first_not_finite(host, count) < count;
     free(host);
     return rc;
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
@@ -106,10 +107,8 @@ static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_ru
 /* A weight that is not finite is refused even where no row would use it: it would be found after the training, when it is saved. */
 static int check_finite(const float *values, size_t count, const struct sp_tensor_info *tensor, const char *what)
 {
-    size_t i = 0;
+    size_t i = sp_first_not_finite(values, count);
 
-    while (i < count && isfinite(values[i]))
-        i++;
     if (i == count)
         return 0;
     return sp_error(SP_ENUMERIC, "%s: tensor %s: element %zu is %f as fp32%s", tensor->file, tensor->name, i, (double)values[i], what);

@@ -11,6 +11,7 @@
  * left out, as nothing would be trained with it.
  */
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/sparse/outer.h"
@@ -221,18 +222,16 @@ out:
 /* Growth ma: t->added from SM3's accumulators. */
 static int grow_by_accumulators(struct tensor *t, struct sp_trained *trained, const struct sp_param *p, size_t i)
 {
-    size_t rows = (size_t)p->rows, cols = (size_t)p->cols;
+    size_t rows = (size_t)p->rows, cols = (size_t)p->cols, bad;
     float *accumulators = sp_calloc(rows + cols, sizeof *accumulators);
     int rc = accumulators ? 0 : SP_ENOMEM;
 
     SP_GO(rc);
     SP_GO(sp_optim_accumulators(accumulators, trained->optim, i));
-    for (size_t k = 0; k < rows + cols; k++)
-        if (!isfinite(accumulators[k])) {
-            rc = sp_error(SP_ENUMERIC, "SM3's accumulator of %s %zu of %s is not finite; a lower learning_rate or max_grad_norm may "
-                                       "help", k < rows ? "row" : "column", k < rows ? k : k - rows, t->name);
-            goto out;
-        }
+    bad = sp_first_not_finite(accumulators, rows + cols);
+    if (bad < rows + cols)
+        SP_GO(sp_error(SP_ENUMERIC, "SM3's accumulator of %s %zu of %s is not finite; a lower learning_rate or max_grad_norm may help",
+                       bad < rows ? "row" : "column", bad < rows ? bad : bad - rows, t->name));
     rc = sp_outer_largest(t->added, t->n, accumulators, rows, accumulators + rows, cols, t->now->positions, t->now->count);
 out:
     free(accumulators);

@@ -1,6 +1,7 @@
 #include "runtime/train/salience.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/column_sum.h"
@@ -203,15 +204,6 @@ static int read_sums(float *out, const struct scoring *s, size_t i, float factor
 
 /* ---- scores -------------------------------------------------------------------------------------------------------------- */
 
-static bool are_finite(const float *x, size_t count)
-{
-    bool all = true;
-
-    for (size_t i = 0; i < count; i++)
-        all &= (bool)isfinite(x[i]);
-    return all;
-}
-
 /* Scores target t from what was put into s->weight, s->gradient and s->norms, and hands the scores over. */
 static int score_target(struct scoring *s, size_t t)
 {
@@ -231,10 +223,12 @@ static int score_target(struct scoring *s, size_t t)
         .norms = s->needs & SP_NEED_INPUTS ? s->norms : NULL,
         .options = sp_salience_options(s->run->config),
     };
+    int rc;
 
     SP_TRY(metric->score(s->scores, &in));
-    s->not_finite = !are_finite(s->scores, in.count);
-    return s->take(s->user, t, s->scores);
+    rc = s->take(s->user, t, s->scores);
+    s->not_finite = rc == SP_ENUMERIC && sp_first_not_finite(s->scores, in.count) < in.count;
+    return rc;
 }
 
 /* The group's sums, read and scored; weights are as they are on the device. */
@@ -351,12 +345,13 @@ static int score_flow(struct scoring *s)
 /* A direction that is not finite would spoil the scores of every target: it is told where it comes from. */
 static int check_gradient(struct scoring *s, size_t t)
 {
-    s->not_finite = !are_finite(s->gradient, size_of(s, t));
-    for (size_t k = 0; k < size_of(s, t); k++)
-        if (!isfinite(s->gradient[k]))
-            return sp_error(SP_ENUMERIC, "the gradient of %s at position %zu is not finite, so that %s can make no score of it",
-                            sp_run_param_name(s->run, s->what->params[t]), k, s->what->metric->name);
-    return 0;
+    size_t k = sp_first_not_finite(s->gradient, size_of(s, t));
+
+    s->not_finite = k < size_of(s, t);
+    if (!s->not_finite)
+        return 0;
+    return sp_error(SP_ENUMERIC, "the gradient of %s at position %zu is not finite, so that %s can make no score of it",
+                    sp_run_param_name(s->run, s->what->params[t]), k, s->what->metric->name);
 }
 
 /* The mean gradient g at the weights as they are becomes the direction in which they are moved. */
