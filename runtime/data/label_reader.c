@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT_INTEGERS 0x1p53 /* a double below it holds any integer */
-
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 enum kind { WORD, INTEGER, WHOLE, REAL }; /* WHOLE: 1.0, the class 1 */
@@ -41,11 +39,6 @@ void sp_label_reader_free(struct sp_label_reader *labels)
     sp_labels_free(&labels->made);
 }
 
-static bool is_whole(double number)
-{
-    return number == floor(number) && fabs(number) < EXACT_INTEGERS;
-}
-
 static enum kind kind_of(const char *text)
 {
     long long integer;
@@ -55,7 +48,7 @@ static enum kind kind_of(const char *text)
         return INTEGER;
     if (!strpbrk(text, ".eE") || !sp_text_double(text, &number))
         return WORD;
-    return !strpbrk(text, "eE") && is_whole(number) ? WHOLE : REAL;
+    return !strpbrk(text, "eE") && sp_label_is_whole(number) ? WHOLE : REAL;
 }
 
 /* Blanks at both ends mean nothing. */
@@ -101,7 +94,7 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
         return 0;
     case JSON_REAL:
         snprintf(out->text, sizeof out->text, "%.15g", json_real_value(value));
-        out->kind = is_whole(json_real_value(value)) ? WHOLE : REAL;
+        out->kind = sp_label_is_whole(json_real_value(value)) ? WHOLE : REAL;
         return 0;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -191,7 +184,7 @@ static int read_class(struct sp_label_reader *labels, struct label *label, uint3
 
     if (label->kind == REAL && labels->settled_line)
         return mixed(labels, label);
-    if (label->kind >= WHOLE && sp_text_double(label->text, &number) && is_whole(number))
+    if (label->kind >= WHOLE && sp_text_double(label->text, &number) && sp_label_is_whole(number))
         snprintf(label->text, sizeof label->text, "%.0f", number == 0 ? 0 : number); /* a spreadsheet's 1.0; no "-0" */
     return find_class(labels, label->text, class);
 }

@@ -58,13 +58,18 @@ static int unknown_label(const struct sp_labels *labels, const char *label)
                     labels->count, known, shown < labels->count ? ", ..." : "");
 }
 
-static bool is_whole(const char *label, long long *value)
+bool sp_label_is_whole(double number)
+{
+    return number == floor(number) && fabs(number) < EXACT_INTEGERS;
+}
+
+static bool read_whole(const char *label, long long *value)
 {
     double number;
 
     if (sp_text_int(label, value))
         return true;
-    if (!sp_text_double(label, &number) || number != floor(number) || fabs(number) >= EXACT_INTEGERS)
+    if (!sp_text_double(label, &number) || !sp_label_is_whole(number))
         return false;
     *value = (long long)number;
     return true;
@@ -78,7 +83,7 @@ static size_t find(const struct sp_labels *labels, const char *label)
 
     while (i < labels->count && strcmp(labels->names[i], label) != 0)
         i++;
-    if (i < labels->count || !is_whole(label, &value))
+    if (i < labels->count || !read_whole(label, &value))
         return i;
     for (i = 0; i < labels->count; i++)
         if (sp_text_int(labels->names[i], &other) && value == other)

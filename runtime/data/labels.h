@@ -27,6 +27,9 @@ int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *la
 /* Whether it is the label of a class, as sp_labels_find has it; blanks around it mean nothing. No labels (NULL) have none. */
 bool sp_labels_has(const struct sp_labels *labels, const char *label);
 
+/* Whether a label's number is whole, 1.0, and small enough that a double holds its neighbours, too. */
+bool sp_label_is_whole(double number);
+
 /* Whether a label, or any value, says that there is none: "NA", "null", "-", "#DIV/0!" and the like. */
 bool sp_label_is_missing(const char *label);
 
