@@ -14,7 +14,8 @@
  * holds half a surrogate pair. No file may hold such an object itself: a key with a control character that means nothing. */
 #define KEPT "\001number"
 #define KEPT_CUT "\001string"
-#define ESCAPED(key) "\\u0001" key /* of those keys, what follows the control character */
+#define CONTROL "\\u0001"        /* how JSON writes that character, and no other way */
+#define ESCAPED(key) CONTROL key /* of those keys, what follows it */
 #define KEPT_MAX 100000 /* each costs some hundred bytes */
 #define KEPT_SHOWN 60   /* characters of one in a message */
 #define NUMBER "+-.0123456789Ee"
@@ -207,7 +208,7 @@ int sp_json_parse(json_t **out, const char *text, size_t length, const char *nam
     *out = json_loadb(text, length, flags, &error);
     if (!*out && (json_error_code(&error) == json_error_numeric_overflow || json_error_code(&error) == json_error_invalid_syntax)) {
         SP_TRY(parse_kept(out, &error, text, length, flags, name, line));
-    } else if (*out && looks_kept(*out)) {
+    } else if (*out && memmem(text, length, CONTROL, sizeof CONTROL - 1) && looks_kept(*out)) {
         json_decref(*out);
         *out = NULL;
         return taken(name, line);
