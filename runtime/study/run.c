@@ -18,7 +18,6 @@
 #include "runtime/train/result.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -269,19 +268,18 @@ static char *last_error(const char *path)
 /* Starts the run with its output in `log`. */
 static int start(struct sp_child *child, const char *config, const char *log)
 {
-    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666), rc; /* a pipe opens at once, or not at all */
-    const struct sp_child_setup setup = {
+    struct sp_child_setup setup = {
         .arguments = (const char *const[]){ "speft-cl", "train", "--", config, NULL },
         .in = SP_CHILD_NOTHING,
-        .out = out,
-        .err = out,
         .group = true, /* an interrupt on the terminal is passed on from here */
     };
+    FILE *out;
+    int rc;
 
-    if (out < 0)
-        return sp_error(SP_EIO, "cannot write %s: %s", log, strerror(errno));
+    SP_TRY(sp_fs_open_in_place(&out, log));
+    setup.out = setup.err = fileno(out);
     rc = sp_child_start(child, &setup);
-    close(out);
+    fclose(out);
     return rc;
 }
 
