@@ -1,13 +1,13 @@
 /* speft-cl mask-compare: how much masks or adapters have in common: in all, by layer, by module, and as a picture. */
 #include "frontends/cli/command.h"
-#include "runtime/study/document.h"
-#include "runtime/study/heatmap.h"
-#include "runtime/study/overlap.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/study/document.h"
+#include "runtime/study/heatmap.h"
+#include "runtime/study/overlap.h"
 
 #include <math.h>
 #include <stdio.h>

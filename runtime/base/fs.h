@@ -45,8 +45,9 @@ int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t l
 int sp_fs_write(const char *path, const void *data, size_t length);
 
 /* The same in pieces: open a temporary file for `path`, put bytes or write to *file, then commit or abandon. Commit closes, syncs,
- * renames, and on failure removes the temporary file; it fails when anything before it has, for the reason that put saw. A link is followed, and one to nothing refused; a device or a pipe is written
- * to as it is. What processes that are gone left beside `path` is removed. */
+ * renames, and on failure removes the temporary file; it fails when anything before it has, for the reason that put saw. A link is
+ * followed, and one to nothing refused; a device or a pipe is written to as it is. What processes that are gone left beside `path` is
+ * removed. */
 struct sp_fs_writer {
     FILE *file;
     char *path; /* for messages */

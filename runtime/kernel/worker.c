@@ -8,7 +8,6 @@
 #include "runtime/device/program.h"
 #include "runtime/kernel/cache.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

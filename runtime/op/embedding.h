@@ -1,7 +1,7 @@
 /*
  * Embedding look-up (layer 3): y[t] = word[ids[t]] + position[positions[t]] + type[types[t]], the latter two where there are such
- * tables, and the dense gradient of one table. Tables and activations are fp32, row-major, C columns; indices are uint32 and must lie in their table: the kernels do
- * not check them. Buffers belong to the caller.
+ * tables, and the dense gradient of one table. Tables and activations are fp32, row-major, C columns; indices are uint32 and must
+ * lie in their table: the kernels do not check them. Buffers belong to the caller.
  */
 #ifndef SP_OP_EMBEDDING_H
 #define SP_OP_EMBEDDING_H

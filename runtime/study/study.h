@@ -12,8 +12,8 @@
  *
  * Runs lie in the order data, method, budget, learning rate, seed: the seeds of one cell are neighbours. Threading: one thread.
  */
-#ifndef SP_STUDY_STUDY_H
-#define SP_STUDY_STUDY_H
+#ifndef SP_STUDY_H
+#define SP_STUDY_H
 
 #include "runtime/base/json.h"
 #include "runtime/train/config.h"

@@ -626,16 +626,14 @@ static void test_log_once(void **state)
 
 /* ---- locks ---- */
 
-static void test_lock(void **state)
+/* A process that has the folder's lock until it is killed. */
+static pid_t hold_lock(const char *dir)
 {
-    char host[SP_PROCESS_HOST], process[64];
-    const char *dir = io_path("out");
     struct sp_lock lock;
-    int ready[2], status;
+    int ready[2];
     char byte;
     pid_t pid;
 
-    (void)state;
     assert_ok(pipe(ready));
     pid = fork();
     if (pid == 0) {
@@ -646,6 +644,19 @@ static void test_lock(void **state)
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     close(ready[0]);
+    return pid;
+}
+
+static void test_lock(void **state)
+{
+    char host[SP_PROCESS_HOST], process[64];
+    const char *dir = io_path("out");
+    struct sp_lock lock;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = hold_lock(dir);
     sp_process_host(host);
     snprintf(process, sizeof process, "process %ld ", (long)pid);
     for (int i = 0; i < 2; i++)
@@ -698,9 +709,6 @@ static void test_lock_of_another(void **state)
 {
     const char *dir = io_path("out"), *path = io_path("out/train.lock");
     char text[512], who[64];
-    struct sp_lock lock;
-    int ready[2];
-    char byte;
     pid_t pid;
 
     (void)state;
@@ -712,16 +720,7 @@ static void test_lock_of_another(void **state)
     lock_as_user(text, dir);
     if (strcmp(text, "taken") != 0)
         skip(); /* the folder for temporary files is root's alone */
-    assert_ok(pipe(ready));
-    pid = fork();
-    if (pid == 0) {
-        if (sp_lock_take(&lock, dir, "train.lock", "train") == 0 && write(ready[1], "x", 1) == 1)
-            pause();
-        _exit(1);
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
+    pid = hold_lock(dir);
     assert_ok(chmod(path, 0644));
     snprintf(who, sizeof who, "(process %ld on host ", (long)pid);
     lock_as_user(text, dir);
