@@ -72,8 +72,8 @@ int sp_fs_open_in_place(FILE **out, const char *path);
  * reader, and is held open for it from then on. */
 int sp_fs_check_writable(const char *path);
 
-/* Whether what is at `path` could be replaced by a rename, as far as that can be seen: not on a read-only file system, marked as
- * immutable, or a mount point. */
+/* Whether what is at `path`, a link itself too, could be replaced or moved by a rename, as far as that can be seen: not on a read-only
+ * file system, marked as immutable or append-only, a mount point, or another user's in a sticky folder. */
 int sp_fs_check_replaceable(const char *path);
 
 /* "cannot DOING PATH: " and the system's reason, or the missing target of a link; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */

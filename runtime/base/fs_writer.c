@@ -125,16 +125,22 @@ int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *pa
     return rc;
 }
 
-static bool is_mount(const char *path)
+/* What statx tells of `path` itself, be it a link: a mount point, or marks that hold root, too. */
+static const char *obstacle(const char *path)
 {
 #ifdef STATX_ATTR_MOUNT_ROOT
     struct statx st;
 
-    return statx(AT_FDCWD, path, 0, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &st) < 0)
+        return NULL;
+    if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+        return "something is mounted there; name a folder in it instead";
+    if (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
+        return "it is marked as immutable or append-only; `chattr -i -a` takes that off";
 #else
     (void)path;
-    return false;
 #endif
+    return NULL;
 }
 
 /* In a sticky folder one's own things alone can be renamed, or all of them by the folder's owner and by root. */
@@ -152,12 +158,14 @@ static bool is_stuck(const char *path)
 
 int sp_fs_check_replaceable(const char *path)
 {
-    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 && (errno == EROFS || errno == EPERM))
+    const char *why = obstacle(path);
+
+    if (why)
+        return sp_error(SP_EIO, "cannot replace %s: %s", path, why);
+    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) < 0 && (errno == EROFS || errno == EPERM))
         return sp_fs_error("replace", path);
     if (is_stuck(path))
         return sp_error(SP_EIO, "cannot replace %s: it belongs to another user, and its folder is sticky", path);
-    if (is_mount(path))
-        return sp_error(SP_EIO, "cannot replace %s: something is mounted there; name a folder in it instead", path);
     return 0;
 }
 
@@ -165,17 +173,17 @@ int sp_fs_check_writable(const char *path)
 {
     struct sp_fs_writer writer;
     struct stat st;
-    int fd;
+    int fd, rc = 0;
 
     if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
         return open_at_once(&fd, path); /* and stays open: the reader would take the last writer's close for the end */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return 0;
-    if (sp_fs_exists(path))
-        SP_TRY(sp_fs_check_replaceable(path));
     SP_TRY(sp_fs_writer_open(&writer, path));
+    if (writer.name && sp_fs_has_name(writer.name))
+        rc = sp_fs_check_replaceable(writer.name);
     sp_fs_writer_abandon(&writer);
-    return 0;
+    return rc;
 }
 
 int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length)

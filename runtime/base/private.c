@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #ifndef O_PATH
 #define O_PATH O_RDONLY /* where there is none, folders on the way must be readable */
 #endif
 #define LINKS_MAX 40
+#define ROOM (16u << 20)
 
 /* Whether the group is the user's own: the one that files get, of the user's name, with no other member. */
 static bool is_own_group(gid_t group)
@@ -67,6 +69,8 @@ static bool is_foreign(char why[128], const struct stat *st, bool on_the_way)
         snprintf(why, 128, "belongs to another user (%lu); it must be yours or root's", (unsigned long)st->st_uid);
     else if (S_ISLNK(st->st_mode)) /* a link's mode means nothing */
         return false;
+    else if (!sticky && st->st_mode & S_ISVTX && st->st_mode & S_IWOTH)
+        snprintf(why, 128, "can be written by everybody, as folders for temporary files are; a folder of yours in it would do");
     else if (!sticky && st->st_mode & S_IWOTH)
         snprintf(why, 128, "can be written by everybody; its owner can mend that with `chmod o-w`");
     else if (!sticky && st->st_mode & S_IWGRP && !is_own_group(st->st_gid))
@@ -228,12 +232,22 @@ int sp_private_entry(int *fd, const struct sp_private *folder, const char *name)
     return rc;
 }
 
+bool sp_private_has_room(const struct sp_private *folder)
+{
+    struct statvfs disk;
+
+    return fstatvfs(folder->fd, &disk) < 0 || (double)disk.f_bavail * (double)disk.f_frsize >= ROOM;
+}
+
 int sp_private_read(char **out, size_t *length, const struct sp_private *folder, const char *name, size_t limit)
 {
-    int fd;
+    char *path = sp_fs_join(folder->path, name); /* for messages */
+    int fd, rc = path ? sp_private_entry(&fd, folder, name) : SP_ENOMEM;
 
-    SP_TRY(sp_private_entry(&fd, folder, name));
-    return sp_fs_read_fd(out, length, fd, name, limit);
+    if (rc == 0)
+        rc = sp_fs_read_fd(out, length, fd, path, limit);
+    free(path);
+    return rc;
 }
 
 int sp_private_writer_open(struct sp_fs_writer *writer, const struct sp_private *folder, const char *name)

@@ -12,7 +12,8 @@
  *     if (sp_private_open(&folder, path, false) == 0) { sp_private_read(&data, &length, &folder, name, limit); ... }
  *     sp_private_close(&folder);
  *
- * Nothing that is looked at by name is used by name again: all goes through the open folder. Threading: a folder has one thread.
+ * Nothing that is looked at by name is used by name again: all goes through the open folder. (PoCL can only be given a name; nobody else
+ * can change what that leads to.) Threading: a folder has one thread.
  */
 #ifndef SP_BASE_PRIVATE_H
 #define SP_BASE_PRIVATE_H
@@ -33,6 +34,9 @@ void sp_private_close(struct sp_private *folder); /* after a failed open, too */
 
 /* Opens an entry for reading; *fd is the caller's. SP_ENOTFOUND: none of the name. SP_EINVAL: one that is not to be trusted. */
 int sp_private_entry(int *fd, const struct sp_private *folder, const char *name);
+
+/* Whether 16 MiB are free on the folder's disk: the compiled programs of one run, or some dozen of PoCL's kernels. */
+bool sp_private_has_room(const struct sp_private *folder);
 
 /* A whole entry, as sp_fs_read. */
 int sp_private_read(char **out, size_t *length, const struct sp_private *folder, const char *name, size_t limit);

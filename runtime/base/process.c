@@ -51,18 +51,35 @@ void sp_process_host(char host[SP_PROCESS_HOST])
     host[SP_PROCESS_HOST - 1] = '\0';
 }
 
-/* Within one host (and one space of process numbers, as containers have their own) processes know each other. */
+/* The first line of a file of the system's, without its end; "" where there is none. */
+static void read_line(char *line, int size, const char *path)
+{
+    FILE *file = fopen(path, "re");
+
+    if (!file || !fgets(line, size, file))
+        line[0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    if (file)
+        fclose(file);
+}
+
+/*
+ * Within one host (and one space of process numbers, as containers have their own) processes know each other. Two machines may have
+ * one name and one number for that space, which is the same on every Linux, but not one boot.
+ */
 static unsigned long host_mark(void)
 {
-    char host[SP_PROCESS_HOST], space[64] = "", sum[SP_HASH_HEX];
+    char host[SP_PROCESS_HOST], space[64] = "", boot[64] = "", sum[SP_HASH_HEX];
     struct sp_hash hash;
 
     sp_process_host(host);
     if (readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0)
         space[0] = '\0';
+    read_line(boot, sizeof boot, "/proc/sys/kernel/random/boot_id");
     sp_hash_init(&hash);
     sp_hash_update_string(&hash, host);
     sp_hash_update_string(&hash, space);
+    sp_hash_update_string(&hash, boot);
     sp_hash_final(&hash, sum);
     sum[8] = '\0';
     return strtoul(sum, NULL, 16);
@@ -191,14 +208,14 @@ static bool is_gone(const struct maker *maker, const struct stat *st)
     return maker->start && start && start != maker->start;
 }
 
-/* A file, or a folder and the files in it. Those that the folder `base` lacks move there: a process that was killed after its folder
- * had changed places with `base` left what a person had put into it. */
-static void remove_entry(int at, const char *name, const char *base)
+int sp_process_dissolve(int at, const char *name, const char *heir)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int to = base && fd >= 0 ? openat(at, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    int to = heir && fd >= 0 ? openat(at, heir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool unknown = heir && to < 0 && errno != ENOENT; /* what it lacks */
+    DIR *folder = fd >= 0 && !unknown ? fdopendir(fd) : NULL;
     struct maker maker;
+    int rc;
 
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
         const char *file = entry->d_name;
@@ -212,11 +229,22 @@ static void remove_entry(int at, const char *name, const char *base)
     }
     if (to >= 0)
         close(to);
+    rc = unlinkat(at, name, AT_REMOVEDIR);
     if (folder)
         closedir(folder);
     else if (fd >= 0)
         close(fd);
-    if (unlinkat(at, name, fd >= 0 ? AT_REMOVEDIR : 0) == 0)
+    return rc;
+}
+
+/* A file, or a folder and the files in it. A process that was killed after its folder had changed places with `base` left in it what a
+ * person had put there. */
+static void remove_entry(int at, const char *name, const char *base)
+{
+    struct stat st;
+    bool is_folder = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+
+    if ((is_folder ? sp_process_dissolve(at, name, base) : unlinkat(at, name, 0)) == 0)
         sp_log(SP_LOG_INFO, "removed %s, which a process that is gone left", name);
 }
 
@@ -231,9 +259,10 @@ static void clear(int at, const char *name, const struct maker *maker, const cha
         sp_log(SP_LOG_INFO, "put %s back as %s: a process that is gone had moved it aside", name, base);
 }
 
-void sp_process_clear(const char *folder, const char *base)
+void sp_process_clear(int folder, const char *base)
 {
-    DIR *dir = opendir(folder);
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* read from its beginning */
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     size_t length = base ? strnlen(base, NAME_ROOM) : 0;
 
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
@@ -241,28 +270,34 @@ void sp_process_clear(const char *folder, const char *base)
         struct maker maker;
         struct stat st;
 
-        if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid != geteuid() ||
+        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid != geteuid() ||
             (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
             continue;
         if (!parse(&maker, name)) {
-            if (is_of_earlier(dirfd(dir), name, base, &st))
-                remove_entry(dirfd(dir), name, NULL);
+            if (is_of_earlier(folder, name, base, &st))
+                remove_entry(folder, name, NULL);
         } else if ((!base || (maker.base == length && memcmp(name, base, length) == 0)) && is_gone(&maker, &st)) {
-            clear(dirfd(dir), name, &maker, base);
+            clear(folder, name, &maker, base);
         }
     }
     if (dir)
         closedir(dir);
+    else if (fd >= 0)
+        close(fd);
 }
 
 int sp_process_clear_path(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? sp_strndup(path, (size_t)(slash - path) + 1) : sp_strdup(".");
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
+    if (fd >= 0) {
+        sp_process_clear(fd, slash ? slash + 1 : path);
+        close(fd);
+    }
     if (!folder)
         return SP_ENOMEM;
-    sp_process_clear(folder, slash ? slash + 1 : path);
     free(folder);
     return 0;
 }

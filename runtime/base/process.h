@@ -23,13 +23,19 @@ void sp_process_host(char host[SP_PROCESS_HOST]);
  * new string; NULL when out of memory. */
 char *sp_process_beside(const char *path, const char *purpose, int attempt);
 
-/* Removes what processes that are gone left in `folder` beside `base`, or, with NULL, for a folder that only the program writes in,
- * beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose processes
- * are not known here, what is a day old. Of the names that earlier versions gave, those that can be nothing else. What was only moved aside from `base` goes back where nothing came in its place, and a folder's
- * files that the folder `base` lacks move there. Faults are no matter. */
-void sp_process_clear(const char *folder, const char *base);
+/* Removes what processes that are gone left in the open folder `folder` beside `base`, or, with NULL, for a folder that only the program
+ * writes in, beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose
+ * processes are not known here, what is a day old; so it is with what this host's left before it was booted anew. Of the names that
+ * earlier versions gave, those that can be nothing else. What was only moved aside from `base` goes back where nothing came in its place,
+ * and a folder's files that the folder `base` lacks move there. Faults are no matter. */
+void sp_process_clear(int folder, const char *base);
 
 /* The same beside `path`, a folder and a name, or a name. Fails with SP_ENOMEM only. */
 int sp_process_clear_path(const char *path);
+
+/* Removes the folder `name`, not through a link, in the open folder `at` (AT_FDCWD: paths) with the files in it. What the folder `heir`
+ * lacks moves there, but for what a process left half-written; with NULL, or where there is no such folder, nothing does. 0, or -1 with
+ * errno where it stays, with what could not be moved or removed. */
+int sp_process_dissolve(int at, const char *name, const char *heir);
 
 #endif

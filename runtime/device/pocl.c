@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/private.h"
+#include "runtime/base/process.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #define VARIABLE "POCL_CACHE_DIR"
-#define ROOM (16u << 20) /* bytes that must be free: some dozen compiled kernels */
 #define TRIAL (64u << 10)
 
 static char notice[1024];
@@ -49,22 +49,22 @@ static int try_folder(const struct sp_private *folder)
 {
     static const char block[TRIAL];
     struct sp_fs_writer writer;
+#ifdef ST_NOEXEC
     struct statvfs disk;
+#endif
     int rc = 0;
 
     SP_TRY(sp_private_writer_open(&writer, folder, "speft-cl"));
     if (fwrite(block, 1, sizeof block, writer.file) != sizeof block || fflush(writer.file) != 0)
         rc = sp_fs_error("write", folder->path);
     sp_fs_writer_abandon(&writer);
-    if (rc < 0 || fstatvfs(folder->fd, &disk) < 0)
-        return rc;
-    if ((double)disk.f_bavail * (double)disk.f_frsize < ROOM)
+    if (rc == 0 && !sp_private_has_room(folder))
         return sp_error(SP_EIO, "%s: the disk is full", folder->path);
 #ifdef ST_NOEXEC
-    if (disk.f_flag & ST_NOEXEC)
+    if (rc == 0 && fstatvfs(folder->fd, &disk) == 0 && disk.f_flag & ST_NOEXEC)
         return sp_error(SP_EIO, "%s is mounted noexec", folder->path);
 #endif
-    return 0;
+    return rc;
 }
 
 /* Whether PoCL could use the folder, which is made. */
@@ -79,24 +79,66 @@ static int check_ours(const char *path)
     return rc;
 }
 
-/* Whether PoCL could use its own folder, or make it. It is not made here: there may be no PoCL. */
+/* Whether the folder `missing` could be made in the open one, seen by making another. */
+static int try_making(const struct sp_private *folder, const char *missing)
+{
+    char *trial = sp_process_beside("speft-cl", "tmp", 0);
+    int rc = trial ? 0 : SP_ENOMEM;
+
+    if (trial && mkdirat(folder->fd, trial, 0700) < 0)
+        rc = sp_fs_error("make the folder", missing);
+    else if (trial)
+        unlinkat(folder->fd, trial, AT_REMOVEDIR);
+    free(trial);
+    return rc;
+}
+
+/* From a folder's path to that of the one above it; false at the top. */
+static bool go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    while (slash && slash > path && slash[-1] == '/')
+        slash--;
+    if (strcmp(path, slash ? "/" : ".") == 0)
+        return false;
+    if (slash)
+        slash[slash == path] = '\0';
+    else
+        snprintf(path, 2, ".");
+    return true;
+}
+
+/* Whether PoCL could use its own folder, or make it in the lowest above it that is there. It is not made here, as there may be no PoCL,
+ * but where that one is sticky, as /tmp is: others could come first. */
 static int check_default(const char *path)
 {
     struct sp_private folder;
-    char *above = sp_strdup(path), *slash;
+    char *above = sp_strdup(path), *missing = NULL;
     struct stat st;
     int rc = above ? sp_private_open(&folder, above, false) : SP_ENOMEM;
 
-    while (rc == SP_ENOTFOUND && lstat(above, &st) < 0 && (slash = strrchr(above, '/')) != NULL && slash != above) {
-        *slash = '\0';
+    while (rc == SP_ENOTFOUND && lstat(above, &st) < 0) {
+        free(missing);
+        missing = sp_strdup(above);
+        if (!missing || !go_up(above))
+            break;
         sp_private_close(&folder);
         rc = sp_private_open(&folder, above, false);
     }
-    if (rc == 0)
-        rc = try_folder(&folder);
+    if (rc == SP_EINVAL && missing) {
+        rc = check_ours(path);
+        if (rc < 0)
+            sp_error_context(rc, "cannot make the folder %s", missing);
+    } else if (rc == 0) {
+        rc = missing ? try_making(&folder, missing) : 0;
+        if (rc == 0)
+            rc = try_folder(&folder);
+    }
     if (above)
         sp_private_close(&folder);
     free(above);
+    free(missing);
     return rc;
 }
 

@@ -201,7 +201,7 @@ int sp_adapter_save(const char *dir, const struct sp_adapter *adapter)
     document = make_document(adapter);
     if (!document)
         SP_GO(sp_error(SP_EINVAL, "%s: a name is not UTF-8, or out of memory", dir));
-    SP_GO(sp_staging_open(&staging, dir));
+    SP_GO(sp_staging_open(&staging, dir, sp_adapter_files));
     if (!(path = sp_fs_join(staging.path, WEIGHTS_FILE)))
         SP_GO(SP_ENOMEM);
     SP_GO(write_tensors(path, adapter->sparse, adapter->sparse_count, adapter->dense,

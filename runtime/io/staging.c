@@ -18,11 +18,6 @@
 
 #define ATTEMPTS 1000 /* names tried before giving up */
 
-static int io_error(const char *doing, const char *path)
-{
-    return sp_error(SP_EIO, "cannot %s %s: %s", doing, path, strerror(errno));
-}
-
 /* The folder's own path, links followed; of one that does not exist yet, the path without trailing
  * slashes. */
 static char *settle(const char *dir)
@@ -60,7 +55,7 @@ static int pick_beside(char **out, const char *dir, const char *tag, bool make)
 
         if (!path)
             return SP_ENOMEM;
-        if (make ? mkdir(path, 0777) == 0 : !sp_fs_exists(path)) {
+        if (make ? mkdir(path, 0777) == 0 : !sp_fs_has_name(path)) {
             *out = path;
             return 0;
         }
@@ -70,18 +65,55 @@ static int pick_beside(char **out, const char *dir, const char *tag, bool make)
         }
         free(path);
     }
-    return io_error("make a folder beside", dir);
+    return sp_fs_error("make a folder beside", dir);
+}
+
+/* Whether an entry of the old folder, in which everything else can be moved, could move to the new one, or be replaced by one of its
+ * `files`. */
+static int check_entry(const char *path, const char *name, const char *const *files)
+{
+    struct stat st;
+
+    SP_TRY(sp_fs_check_replaceable(path));
+    if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return 0;
+    for (; *files; files++)
+        if (strcmp(*files, name) == 0)
+            return sp_error(SP_EIO, "%s is a folder, and a file of that name is to be written", path);
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 ? sp_fs_error("move", path) : 0; /* its ".." changes */
+}
+
+static int check_entries(const char *dir, const char *const *files)
+{
+    DIR *folder = opendir(dir);
+    struct dirent *entry;
+    int rc = folder ? 0 : sp_fs_error("read", dir);
+
+    while (rc == 0 && (entry = readdir(folder)) != NULL) {
+        char *path;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        path = sp_fs_join(dir, entry->d_name);
+        rc = path ? check_entry(path, entry->d_name, files) : SP_ENOMEM;
+        free(path);
+    }
+    if (folder)
+        closedir(folder);
+    return rc < 0 ? sp_error_context(rc, "the folder %s cannot be replaced with all that is in it; move it away, or name another place", dir)
+                  : 0;
 }
 
 /* Whether the folder could take the place of what is there. */
-static int check_place(const char *dir)
+static int check_place(const char *dir, const char *const *files)
 {
     struct stat st;
 
     if (sp_fs_is_dir(dir)) {
-        if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0) /* what is in it could not be removed */
-            return io_error("replace", dir);
-        return sp_fs_check_replaceable(dir);
+        if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) < 0) /* what is in it could not be moved */
+            return sp_fs_error("replace", dir);
+        SP_TRY(sp_fs_check_replaceable(dir));
+        return check_entries(dir, files);
     }
     if (lstat(dir, &st) == 0)
         return sp_error(SP_EIO, "cannot write the folder %s: a %s of that name is in the way", dir,
@@ -89,7 +121,7 @@ static int check_place(const char *dir)
     return 0;
 }
 
-int sp_staging_open(struct sp_staging *staging, const char *dir)
+int sp_staging_open(struct sp_staging *staging, const char *dir, const char *const *files)
 {
     int rc = SP_ENOMEM;
 
@@ -98,7 +130,7 @@ int sp_staging_open(struct sp_staging *staging, const char *dir)
     if (!staging->dir)
         goto out;
     SP_GO(make_parent(staging->dir));
-    SP_GO(check_place(staging->dir));
+    SP_GO(check_place(staging->dir, files));
     SP_GO(sp_process_clear_path(staging->dir));
     SP_GO(pick_beside(&staging->path, staging->dir, "tmp", true));
 out:
@@ -114,32 +146,11 @@ int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *e
     return staging->path ? 0 : SP_ENOMEM;
 }
 
-/* Empties and removes the folder `from`. Files that `to` (NULL: nothing) does not have move
- * there. */
-static void dissolve(const char *from, const char *to)
+/* Removes the folder; what `heir` lacks moves there. */
+static void dissolve(const char *path, const char *heir)
 {
-    DIR *folder = opendir(from);
-    struct dirent *entry;
-    struct stat st;
-    int source = folder ? dirfd(folder) : -1;
-    int target = to ? open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-    while (folder && (entry = readdir(folder)) != NULL) {
-        const char *name = entry->d_name;
-
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-            continue;
-        if (target >= 0 && fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            (void)renameat(source, name, target, name);
-        else if (target >= 0 || !to)
-            (void)unlinkat(source, name, 0);
-    }
-    if (target >= 0)
-        close(target);
-    if (folder)
-        closedir(folder);
-    if (rmdir(from) < 0)
-        sp_log(SP_LOG_WARNING, "cannot remove the folder %s: %s", from, strerror(errno));
+    if (sp_process_dissolve(AT_FDCWD, path, heir) < 0)
+        sp_log(SP_LOG_WARNING, "cannot remove the folder %s: %s", path, strerror(errno));
 }
 
 /* Lets the two folders change places. Where the system cannot do that in one step there is a moment
@@ -155,12 +166,12 @@ static int exchange(const char *path, const char *dir)
 #endif
     SP_TRY(pick_beside(&aside, dir, "old", false));
     if (rename(dir, aside) < 0) {
-        rc = io_error("replace", dir);
+        rc = sp_fs_error("replace", dir);
     } else if (rename(path, dir) < 0) {
-        rc = io_error("replace", dir);
+        rc = sp_fs_error("replace", dir);
         (void)rename(aside, dir);
     } else if (rename(aside, path) < 0) {
-        rc = io_error("rename", aside);
+        rc = sp_fs_error("rename", aside);
     }
     free(aside);
     return rc;
@@ -172,7 +183,7 @@ int sp_staging_commit(struct sp_staging *staging)
 
     if (!sp_fs_exists(staging->dir)) {
         if (rename(staging->path, staging->dir) < 0)
-            rc = io_error("replace", staging->dir);
+            rc = sp_fs_error("replace", staging->dir);
     } else {
         rc = exchange(staging->path, staging->dir);
         if (rc == 0)

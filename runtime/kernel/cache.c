@@ -13,13 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FORMAT "speft-cl program 1"
 #define HEADER_SIZE 256 /* room for the header; a header is shorter and padded with spaces */
 #define FILE_MAX (256 << 20)
-#define ROOM (16 << 20) /* bytes that must be free: the programs of one run */
 #define FILES_MAX 8192 /* programs, and a verdict for each kernel */
 #define SUFFIX ".program"
 #define VERDICT ".checked" /* no longer than SUFFIX */
@@ -97,7 +95,7 @@ static void tell_of_file(const struct sp_private *folder, const char *suffix)
 static bool open_folder(struct sp_private *out, bool make)
 {
     char *path = sp_fs_cache_dir("programs");
-    int rc = path ? sp_private_open(out, path, make) : SP_ENOTFOUND;
+    int rc = path ? sp_private_open(out, path, make) : sp_error(SP_EINVAL, "neither HOME nor XDG_CACHE_HOME names a folder");
 
     if (rc < 0 && rc != SP_ENOTFOUND)
         tell(SUFFIX);
@@ -204,13 +202,11 @@ void sp_cache_store_verdict(const char *key)
 bool sp_cache_keeps(void)
 {
     struct sp_private folder;
-    struct statvfs disk;
     bool keeps;
 
     if (!open_folder(&folder, true))
         return false;
-    keeps = faccessat(folder.fd, ".", W_OK, AT_EACCESS) == 0 &&
-            (fstatvfs(folder.fd, &disk) < 0 || (double)disk.f_bavail * (double)disk.f_frsize >= ROOM);
+    keeps = faccessat(folder.fd, ".", W_OK, AT_EACCESS) == 0 && sp_private_has_room(&folder);
     sp_private_close(&folder);
     return keeps;
 }
@@ -262,7 +258,7 @@ void sp_cache_prune(void)
 
     if (!open_folder(&folder, false))
         return;
-    sp_process_clear(folder.path, NULL);
+    sp_process_clear(folder.fd, NULL);
     fd = openat(folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     dir = fd >= 0 ? fdopendir(fd) : NULL;
     count = list_files(&files, dir);

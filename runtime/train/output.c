@@ -22,7 +22,7 @@ static int check_folder(const char *output_dir, const char *name)
 {
     struct sp_staging staging = { .dir = NULL };
     char *path = sp_fs_join(output_dir, name);
-    int rc = path ? sp_staging_open(&staging, path) : SP_ENOMEM;
+    int rc = path ? sp_staging_open(&staging, path, sp_adapter_files) : SP_ENOMEM;
 
     sp_staging_abandon(&staging);
     free(path);

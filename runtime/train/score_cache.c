@@ -185,12 +185,14 @@ static int read_scores(const struct cache *cache, const struct sp_safetensors *f
 static int try_reading(const struct cache *cache)
 {
     struct sp_safetensors *file = NULL;
-    int fd, rc = sp_private_entry(&fd, &cache->folder, cache->name);
+    char *path = sp_fs_join(cache->folder.path, cache->name); /* for messages */
+    int fd, rc = path ? sp_private_entry(&fd, &cache->folder, cache->name) : SP_ENOMEM;
 
+    if (rc == 0)
+        rc = sp_safetensors_open_fd(&file, fd, path);
+    free(path);
     if (rc == SP_ENOTFOUND)
         return 0;
-    if (rc == 0)
-        rc = sp_safetensors_open_fd(&file, fd, cache->name);
     if (rc < 0) {
         sp_log(SP_LOG_WARNING, "scoring anew: %s", sp_error_message());
         return 0;
@@ -237,7 +239,7 @@ static int score_and_write(struct cache *cache)
 
     sp_hash_init(&cache->hash);
     cache->writing = true;
-    sp_process_clear(cache->folder.path, NULL);
+    sp_process_clear(cache->folder.fd, NULL);
     if (sp_private_writer_open(&file, &cache->folder, cache->name) < 0 ||
         sp_safetensors_writer_begin(&cache->writer, &file, cache->tensors, cache->what->count + 1) < 0)
         stop_writing(cache);

@@ -212,7 +212,7 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
     mkdir "$folder/tmp"
     at_home /proc "$folder/cache" ./speft-cl devices
     test_that 'a home that cannot be written has a device' test "$status" = 0
-    test_that '  and says where PoCL has its files' grep -qF "PoCL's own folder is of no use (cannot write /proc/" "$folder/err"
+    test_that '  and says where PoCL has its files' grep -qF "PoCL's own folder is of no use (cannot make the folder /proc/.cache: " "$folder/err"
     test_that '  in our cache' grep -qF "): its compiled kernels are in $folder/cache/pocl" "$folder/err"
     at_home /proc /proc ./speft-cl devices
     test_that 'nor ours: the folder for temporary files' test "$status" = 0 -a -d "$folder/tmp/speft-cl-$(id -u)/pocl"
@@ -229,6 +229,10 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
     test_that '  nor when the folder named is an empty one' prints 'Portable Computing Language'
     at_home /proc "$folder/cache" env POCL_CACHE_DIR= ./speft-cl devices
     test_that '  which names none' test "$status" = 0
+    mkdir -m 1777 "$folder/sticky"
+    at_home "$folder/home" "$folder/cache" env XDG_CACHE_HOME="$folder/sticky/new//" ./speft-cl devices
+    test_that '  nor of a new one in a folder for temporary files' prints 'Portable Computing Language'
+    test_that '    which is made for the user alone' test -n "$(find "$folder/sticky/new" -prune -perm 700)"
     ln -s nowhere "$folder/dangling-home"
     at_home "$folder/dangling-home" "$folder/cache" ./speft-cl devices
     test_that 'a home that is a link to nothing is of no use' grep -qF "): its compiled kernels are in $folder/cache/pocl" "$folder/err"
@@ -236,6 +240,20 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
     at_home "$folder/home3" "$folder/cache4" env OCL_ICD_VENDORS=/nonexistent ./speft-cl devices
     test_that 'where there is no PoCL no folder is made for it' test -z "$(find "$folder/home3" -mindepth 1)"
     if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+        # in_root COMMAND...: with a "/" that holds what the real one does, and in which root writes as it likes
+        in_root() {
+            mkdir -p "$folder/root"
+            at_home /new-home "$folder/cache" unshare -m sh -c 'root=$1 && shift && mount -t tmpfs -o mode=755 none "$root" && for at in /*; do
+                    if [ -h "$at" ]; then cp -P "$at" "$root/"; elif [ -d "$at" ]; then mkdir "$root$at" && mount --rbind "$at" "$root$at"; fi
+                done && exec chroot "$root" sh -c "cd \"\$0\" && exec \"\$@\"" "$PWD" "$@"' sh "$folder/root" "$@"
+        }
+        in_root test -x ./speft-cl
+        if [ "$status" = 0 ]; then
+            in_root ./speft-cl devices
+            test_that 'nothing is said of a home that is yet to be made in /' prints 'Portable Computing Language'
+            in_root env XDG_CACHE_HOME=/new ./speft-cl devices
+            test_that '  nor of such a cache folder' prints 'Portable Computing Language'
+        fi
         mkdir "$folder/full"
         at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o mode=700,size=100k none '$folder/full'
             head -c 200k /dev/zero >'$folder/full/all' 2>/dev/null; exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"

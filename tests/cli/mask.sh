@@ -95,6 +95,9 @@ mkfifo "$folder/scores/$scores"
 mask kept --set sparse.score_cache="$folder/scores"
 test_that 'nor is a pipe waited for' grep -qF "$scores is not a regular file" "$folder/err"
 test_that '  which changes nothing' same all kept
+echo 'no scores' >"$folder/scores/$scores"
+mask kept --set sparse.score_cache="$folder/scores"
+test_that 'a file of something else is named with its folder' grep -qF "warning: scoring anew: $folder/scores/$scores: " "$folder/err"
 chmod 777 "$folder/scores"
 mask kept --set sparse.score_cache="$folder/scores"
 test_that 'a folder of scores that others can write is not used' \

@@ -20,12 +20,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
+
 #define assert_ok(call) assert_int_equal((call), 0)
 
+static const char *const files[] = { "f", NULL }; /* of a folder that is replaced */
 static char calls[256];      /* since calls_begin: "fsync rename exchange" */
 static bool refuse_exchange; /* as file systems do that cannot */
 static char said[1024];      /* the last message of the log */
@@ -86,6 +92,15 @@ int __wrap_fcntl(int fd, int command, void *argument)
         remove_at_lock = NULL;
     }
     return __real_fcntl(fd, command, argument);
+}
+
+static const char *other_boot; /* the file that tells of this boot */
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+    return __real_fopen(other_boot && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0 ? other_boot : path, mode);
 }
 
 static void take_log(enum sp_log_level level, const char *text, void *user)
@@ -150,7 +165,7 @@ static void stage(const char *dir, const char *text)
     struct sp_staging staging;
     char *path;
 
-    assert_ok(sp_staging_open(&staging, dir));
+    assert_ok(sp_staging_open(&staging, dir, files));
     path = sp_fs_join(staging.path, "f");
     assert_ok(sp_fs_write(path, text, strlen(text)));
     calls[0] = '\0';
@@ -210,30 +225,45 @@ static void test_staging_refuses(void **state)
 
     (void)state;
     assert_ok(symlink("nothing", link));
-    io_assert_error(sp_staging_open(&staging, file), SP_EIO, file, "a file of that name", NULL);
-    io_assert_error(sp_staging_open(&staging, link), SP_EIO, link, "a link to nothing", NULL);
-    io_assert_error(sp_staging_open(&staging, io_path("file/below")), SP_EIO, file, NULL);
-    io_assert_error(sp_staging_open(&staging, "/proc"), SP_EIO, "cannot replace /proc", "mounted", NULL);
+    io_assert_error(sp_staging_open(&staging, file, files), SP_EIO, file, "a file of that name", NULL);
+    io_assert_error(sp_staging_open(&staging, link, files), SP_EIO, link, "a link to nothing", NULL);
+    io_assert_error(sp_staging_open(&staging, io_path("file/below"), files), SP_EIO, file, NULL);
+    io_assert_error(sp_staging_open(&staging, "/proc", files), SP_EIO, "cannot replace /proc", "mounted", NULL);
     assert_int_equal(io_entries(io_path("")), 2);
 }
 
-/* An earlier run's folder that this user cannot empty, or not move. */
+/* An earlier run's folder that this user cannot empty, or not move; the message is in `said`. */
 static int stage_as_user(const char *dir)
 {
-    pid_t pid = fork();
-    int status;
+    int status, told[2];
+    ssize_t length;
+    pid_t pid;
 
+    assert_ok(pipe(told));
+    pid = fork();
     if (pid == 0) {
         struct sp_staging staging;
-        int rc = setgid(65534) == 0 && setuid(65534) == 0 ? sp_staging_open(&staging, dir) : -99;
+        int rc = setgid(65534) == 0 && setuid(65534) == 0 ? sp_staging_open(&staging, dir, files) : -99;
 
         if (rc == 0)
             sp_staging_abandon(&staging);
+        else
+            dprintf(told[1], "%s", sp_error_message());
         _exit(-rc);
     }
+    close(told[1]);
+    length = read(told[0], said, sizeof said - 1);
+    said[length > 0 ? length : 0] = '\0';
+    close(told[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     return -WEXITSTATUS(status);
+}
+
+static void assert_said(const char *path, const char *text)
+{
+    assert_non_null(strstr(said, path));
+    assert_non_null(strstr(said, text));
 }
 
 static void test_staging_of_another(void **state)
@@ -259,6 +289,88 @@ static void test_staging_of_another(void **state)
     assert_int_equal(io_entries(above), 1);
 }
 
+/* A folder of the earlier run in whose place a file is to go. */
+static void test_staging_kinds(void **state)
+{
+    const char *dir = io_path("d"), *place = io_path("d/f");
+    struct sp_staging staging;
+
+    (void)state;
+    io_write_text("d/f/notes", "");
+    io_assert_error(sp_staging_open(&staging, dir, files), SP_EIO, place, "is a folder", "move it away", NULL);
+    assert_int_equal(io_entries(io_path("")), 1);
+    assert_ok(rename(place, io_path("elsewhere")));
+    assert_ok(symlink("../elsewhere", place)); /* the link is replaced */
+    stage(dir, "new");
+    assert_file(place, "new");
+    assert_true(sp_fs_exists(io_path("elsewhere/notes")));
+}
+
+/* What another user put into the folder, and this one can neither move nor replace. */
+static void test_staging_entries(void **state)
+{
+    const char *dir = io_path("a/d");
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_ok(chmod(io_path(""), 0755));
+    io_write_text("a/d/sub/g", "");
+    io_write_text("theirs/g", "");
+    assert_ok(chown(io_path("a"), 65534, 65534));
+    if (stage_as_user(io_path("a/new")) != 0)
+        skip(); /* the folder for temporary files is root's alone */
+    assert_ok(chmod(dir, 0777));
+    assert_int_equal(stage_as_user(dir), SP_EIO);
+    assert_said(io_path("a/d/sub"), "cannot move");
+    assert_said(dir, "move it away, or name another place");
+    assert_int_equal(io_entries(io_path("a")), 1);
+    assert_ok(chmod(io_path("a/d/sub"), 0777));
+    assert_ok(stage_as_user(dir));
+    assert_ok(symlink(io_path("theirs"), io_path("a/d/link")));
+    assert_ok(stage_as_user(dir)); /* a link's target is not looked at */
+    assert_ok(chmod(dir, 01777));
+    assert_int_equal(stage_as_user(dir), SP_EIO);
+    assert_said(dir, "its folder is sticky");
+    assert_ok(chown(dir, 65534, 65534));
+    assert_ok(stage_as_user(dir));
+    assert_ok(chown(dir, 0, 0));
+    assert_ok(chmod(dir, 0733));
+    assert_int_equal(stage_as_user(dir), SP_EIO); /* what is in it is not known */
+}
+
+#ifdef FS_IOC_SETFLAGS
+/* Not even root moves or replaces it. */
+static void test_staging_marked(void **state)
+{
+    const char *dir = io_path("d"), *path = io_write_text("d/f", "");
+    static const int marks[] = { FS_IMMUTABLE_FL, FS_APPEND_FL };
+    int fd = open(path, O_RDONLY | O_CLOEXEC), kept, flags;
+    bool can = fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &kept) == 0 && ioctl(fd, FS_IOC_SETFLAGS, &kept) == 0;
+    int rc[4] = { SP_EIO, SP_EIO, SP_EIO, SP_EIO };
+
+    (void)state;
+    for (int i = 0; can && i < 2; i++) {
+        struct sp_staging staging;
+
+        flags = kept | marks[i];
+        can = ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+        if (!can)
+            break;
+        rc[i] = sp_staging_open(&staging, dir, files);
+        sp_staging_abandon(&staging);
+        rc[2 + i] = sp_fs_check_writable(path);
+        assert_ok(ioctl(fd, FS_IOC_SETFLAGS, &kept)); /* or it could not be removed */
+    }
+    close(fd);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(rc[i], SP_EIO);
+    if (!can)
+        skip();
+    assert_non_null(strstr(sp_error_message(), "immutable or append-only"));
+}
+#endif
+
 /* ---- what a killed process leaves ---- */
 
 /* A process that is gone, and its number. */
@@ -282,7 +394,7 @@ static void leave_behind(void)
         struct sp_staging staging;
         char part[512];
 
-        if (sp_fs_writer_open(&writer, io_path("f.json")) < 0 || sp_staging_open(&staging, io_path("adapter")) < 0)
+        if (sp_fs_writer_open(&writer, io_path("f.json")) < 0 || sp_staging_open(&staging, io_path("adapter"), files) < 0)
             _exit(1);
         snprintf(part, sizeof part, "%s/part", staging.path);
         fclose(fopen(part, "w"));
@@ -307,6 +419,15 @@ static void make_old(const char *name)
     assert_ok(utimensat(AT_FDCWD, io_path(name), (const struct timespec[2]){ { .tv_sec = 1e9 }, { .tv_sec = 1e9 } }, 0));
 }
 
+static void clear(const char *base)
+{
+    int fd = open(io_path(""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    sp_process_clear(fd, base);
+    close(fd);
+}
+
 static void test_left(void **state)
 {
     char mark[SP_PROCESS_MARK], *path;
@@ -324,7 +445,7 @@ static void test_left(void **state)
     assert_ok(sp_fs_writer_commit(&mine));
     assert_file(io_path("f.json"), "mine");
 
-    assert_ok(sp_staging_open(&staging, io_path("adapter")));
+    assert_ok(sp_staging_open(&staging, io_path("adapter"), files));
     assert_int_equal(io_entries(io_path("")), 2);
     sp_staging_abandon(&staging);
     assert_int_equal(io_entries(io_path("")), 1);
@@ -349,11 +470,11 @@ static void test_left(void **state)
     io_write_text("0f.program.backup", "");
     make_old("0f.program.Zq8wE1");
     make_old("0f.program.backup");
-    sp_process_clear(io_path(""), "f.json");
+    clear("f.json");
     assert_int_equal(io_entries(io_path("")), 8);
-    sp_process_clear(io_path(""), "adapter");
+    clear("adapter");
     assert_int_equal(io_entries(io_path("")), 5);
-    sp_process_clear(io_path(""), NULL);
+    clear(NULL);
     assert_int_equal(io_entries(io_path("")), 4);
     assert_false(sp_fs_exists(io_path("0f.program.Zq8wE1")));
     assert_true(sp_fs_exists(io_path(path)));
@@ -375,26 +496,44 @@ static void test_left_aside(void **state)
 
     (void)state;
     write_in(path, "f", "x");
-    sp_process_clear(io_path(""), NULL); /* whose it is is not known */
+    clear(NULL); /* whose it is is not known */
     assert_false(sp_fs_exists(io_path("lost")));
     assert_false(sp_fs_exists(io_path(path)));
     write_in(path, "f", "x");
-    sp_process_clear(io_path(""), "other");
+    clear("other");
     assert_true(sp_fs_exists(io_path(path)));
-    sp_process_clear(io_path(""), "lost");
+    clear("lost");
     assert_file(io_path("lost/f"), "x");
     for (int i = 0; i < 2; i++) {
         path = left_name("lost", i ? "old" : "tmp", dead_process());
         write_in(path, "f", "y");
         write_in(path, i ? "notes" : "paper", "a person's");
         write_in(path, "g.tmp-99999999-1-00000001-0", "");
-        sp_process_clear(io_path(""), "lost");
+        clear("lost");
         assert_false(sp_fs_exists(io_path(path)));
     }
     assert_file(io_path("lost/f"), "x");
     assert_file(io_path("lost/notes"), "a person's");
     assert_file(io_path("lost/paper"), "a person's");
     assert_int_equal(io_entries(io_path("lost")), 3);
+}
+
+/* Of a machine of this one's name that was booted by itself, or of this one before: whether the process lives is not known, so that a
+ * day must go by. */
+static void test_left_boot(void **state)
+{
+    const char *path;
+
+    (void)state;
+    other_boot = io_write_text("boot", "0a1b2c3d-0000-4000-8000-000000000000\n");
+    path = left_name("adapter", "tmp", dead_process());
+    other_boot = NULL;
+    io_write_text(path, "");
+    clear("adapter");
+    assert_true(sp_fs_exists(io_path(path)));
+    make_old(path);
+    clear("adapter");
+    assert_false(sp_fs_exists(io_path(path)));
 }
 
 /* What only looks like ours is its user's, however old it is. */
@@ -416,7 +555,7 @@ static void test_not_left(void **state)
         io_write_text(names[i], "mine");
         make_old(names[i]);
     }
-    sp_process_clear(io_path(""), "adapter");
+    clear("adapter");
     for (size_t i = 0; i < count; i++)
         assert_file(io_path(names[i]), "mine");
 }
@@ -798,8 +937,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_write),          TEST(test_links),           TEST(test_exchange),     TEST(test_staging_refuses),
-        TEST(test_staging_of_another), TEST(test_staging_lasts),
-        TEST(test_left),           TEST(test_left_aside),      TEST(test_not_left),
+        TEST(test_staging_of_another), TEST(test_staging_lasts),   TEST(test_staging_kinds),   TEST(test_staging_entries),
+#ifdef FS_IOC_SETFLAGS
+        TEST(test_staging_marked),
+#endif
+        TEST(test_left),           TEST(test_left_aside),      TEST(test_left_boot),      TEST(test_not_left),
         TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
         TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_lock_of_another), TEST(test_map_name),
         TEST(test_full),

@@ -518,6 +518,34 @@ static void test_foreign_cache(void **state)
     free(above);
 }
 
+/* Nowhere to keep them: that is said once, too. */
+static void test_homeless(void **state)
+{
+    static const char *const names[] = { "SPEFT_CACHE_DIR", "XDG_CACHE_HOME", "HOME" };
+    char *values[3];
+    struct sp_device *device;
+
+    for (int i = 0; i < 3; i++) {
+        values[i] = getenv(names[i]) ? strdup(getenv(names[i])) : NULL;
+        unsetenv(names[i]);
+    }
+    warnings = 0;
+    sp_log_set_sink(take_log, NULL);
+    device = reopen(state);
+    check_add(device, 1);
+    check_add(device, 2);
+    sp_log_set_sink(NULL, NULL);
+    assert_false(sp_cache_keeps());
+    for (int i = 0; i < 3; i++) {
+        if (values[i])
+            setenv(names[i], values[i], 1);
+        free(values[i]);
+    }
+    assert_counts(device, 0, 2);
+    assert_int_equal(warnings, 1);
+    assert_contains(said, "compiled programs are not kept for the next run: neither HOME nor XDG_CACHE_HOME names a folder");
+}
+
 static void test_read_only_cache(void **state)
 {
     struct sp_device *device = *state;
@@ -683,7 +711,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_launch),         TEST(test_arguments), TEST(test_bad_launches),
         TEST(test_build_errors),   TEST(test_cache),     TEST(test_bad_entries),
-        TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache), TEST(test_foreign_cache),
+        TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache), TEST(test_foreign_cache), TEST(test_homeless),
         TEST(test_prune),          TEST(test_recorded),  TEST(test_recorded_failure),
         TEST(test_worker_dies),    TEST(test_profile),
         TEST(test_warnings),
