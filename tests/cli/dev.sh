@@ -8,7 +8,7 @@ chmod 700 "$folder/cache"
 srcdir=${srcdir:-.}
 cp "$srcdir/dev" "$top/dev"
 cp "$srcdir/tests/support/requirements.txt" "$srcdir/tests/support/driver.sh" "$top/tests/support/"
-for tool in awk cat chmod cp cut dirname env find grep head id mkdir mktemp mv printf rm sed sh sort tail tr uname; do
+for tool in awk basename cat chmod cksum cp cut dirname env find grep head id ln mkdir mktemp mv printf readlink rm sed sh sort tail touch tr uname; do
     ln -s "$(command -v "$tool")" "$bin/$tool"
 done
 
@@ -45,11 +45,13 @@ END
 fake python3 <<END
 [ "\$1 \$2" != '-m venv' ] || { mkdir -p "\$3/bin" && cp '$bin/python3' "\$3/bin/"; }
 [ "\$1 \$2 \$3" != '-m pip install' ] || exit \$(cat '$folder/pip-status')
+[ "\$1 \$2 \$3" != '-m pip download' ] || kill -KILL \$PPID
 END
 
 # check OFFERED [NAME=VALUE]...: ./dev check where the package manager has the tools named, and with these variables.
 check() {
-    rm -rf "$folder/made" "$folder/apt" "$folder/icd" "$folder/cache/venv"
+    rm -rf "$folder/made" "$folder/apt" "$folder/icd"
+    [ -n "${keep_venv:-}" ] || rm -rf "$folder/cache/venv"
     rm -f "$bin/oclgrind" "$bin/valgrind" "$bin/clang"
     mkdir "$folder/icd"
     printf '%s\n' $1 >"$folder/offered"
@@ -75,6 +77,36 @@ test_that 'what the system has is installed' ran
 for tool in oclgrind valgrind clang mesa-opencl-icd; do test_that "$tool is installed" installed "$tool"; done
 for driver in pocl oclgrind valgrind rusticl; do test_that "$driver is required" required "$driver"; done
 [ "$(uname -sm)" != 'Linux x86_64' ] || test_that 'intel is required' required intel
+
+# fetch: ./dev model, with a pip that kills it
+fetch() {
+    status=0
+    env -i PATH="$bin" HOME="$folder" SPEFT_CACHE_DIR="$folder/cache" "$bin/sh" "$top/dev" model >"$folder/out" 2>"$folder/err" || status=$?
+}
+models=$folder/cache/models
+fetch 2>/dev/null
+test_that 'a fetch that is killed leaves its folder' [ "$status" = 137 -a "$(find "$models" -mindepth 1 | wc -l)" = 1 ]
+left=$(find "$models" -mindepth 1)
+mark=$(basename "${left%.*}")
+: >"$left/part.whl"
+mkdir "$models/$mark.$$" "$models/fetch.1.2" "$models/fetch.3.4" "$models/fetch.a1B2c3" "$models/fetch.myBERT" "$models/fetch.my-own"
+: >"$models/fetch.myBERT/config.json"
+touch -d 2001-01-01 "$models/fetch.3.4" "$models/fetch.a1B2c3" "$models/fetch.myBERT" "$models/fetch.my-own"
+fetch 2>/dev/null
+test_that 'which the next one removes' test ! -e "$left"
+test_that '  with a word' said "removing $left, which a process that is gone left"
+test_that '  as it does what is old, of another host or an earlier version' test ! -e "$models/fetch.3.4" -a ! -e "$models/fetch.a1B2c3"
+test_that '  but not what is a living one'"'"'s, may be, or is no fetch'"'"'s' test -d "$models/$mark.$$" -a -d "$models/fetch.1.2" \
+    -a -d "$models/fetch.myBERT" -a -d "$models/fetch.my-own"
+rm -r "$models"
+
+mkdir -p "$folder/cache/venv/lib"
+chmod 777 "$folder/cache/venv/lib"
+keep_venv=yes
+check "$all"
+keep_venv=
+test_that 'no packages that others can write to' [ "$status" = 1 ]
+test_that '  and it is said where' said "$folder/cache/venv/lib, or a folder above it, is not yours alone"
 
 check 'valgrind clang mesa-opencl-icd'
 test_that 'the suite runs where the system has no Oclgrind' ran

@@ -76,6 +76,23 @@ run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CA
     gives '  for the user alone' "* drwx------ * exit 0" sh -c "echo; ls -ld '$work/cache/drivers' | sed 's/^/ /'"
     printf 'libevil.so\n' | tee "$work/cache/drivers"/*/driver.icd >/dev/null
     gives 'what it holds is looked at' 'pocl libpocl.so.2 exit 0' $run sh "$support/driver.sh" pocl "$work/shows"
+    pinned=$(echo "$work/cache/drivers"/pocl-*)
+    printf 'libevil.so\n' >"$pinned/other.icd"
+    gives '  and with it no other driver' ' exit 1' $run sh "$support/driver.sh" pocl "$work/shows"
+    rm "$pinned/other.icd"
+    chmod 777 "$pinned"
+    gives 'nor may others write to it' ' exit 1' $run sh "$support/driver.sh" pocl "$work/shows"
+    rm -r "$pinned"
+    mkdir "$work/evil"
+    ln -s "$work/evil" "$pinned"
+    gives '  nor is it a link' ' exit 1' $run sh "$support/driver.sh" pocl "$work/shows"
+    gives '  through which anything is written' ' exit 0' find "$work/evil" -mindepth 1
+    rm "$pinned"
+    mkdir "$pinned"
+    printf 'libpocl.so.2\n' >"$work/evil/driver.icd"
+    ln -s "$work/evil/driver.icd" "$pinned/driver.icd"
+    gives '  and a link in it is replaced' 'pocl libpocl.so.2 exit 0' sh -c "umask 0; $run sh '$support/driver.sh' pocl '$work/shows'"
+    gives '  by a file of its own' '-rw------- exit 0' sh -c "ls -l '$pinned/driver.icd' | cut -d ' ' -f 1"
     mkdir "$work/tree"
     gives "the tests' cache is in the build tree" "$work/tree/cache exit 0" $run sh "$support/driver.sh" --cache "$work/tree/cache"
     chmod 777 "$work/tree"
@@ -91,6 +108,13 @@ run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CA
     gives '  which may be to come' ' exit 0' $run sh "$support/driver.sh" --alone "$work/tree/own/to/come"
     gives '  and whose packages are taken then' "intel $work/tree/own/cache/venv/lib/libintelocl.so exit 0" $run SPEFT_INTEL_ROOT= \
         SPEFT_CACHE_DIR="$work/tree/own/cache" sh "$support/driver.sh" intel "$work/shows"
+    chmod 777 "$work/tree/own/cache/venv/lib"
+    gives '  unless others can write to their folder' ' exit 77' $run SPEFT_INTEL_ROOT= SPEFT_CACHE_DIR="$work/tree/own/cache" \
+        sh "$support/driver.sh" intel "$work/shows"
+    chmod 755 "$work/tree/own/cache/venv/lib"
+    chmod 666 "$work/tree/own/cache/venv/lib/libintelocl.so"
+    gives '  or to the library' ' exit 77' $run SPEFT_INTEL_ROOT= SPEFT_CACHE_DIR="$work/tree/own/cache" \
+        sh "$support/driver.sh" intel "$work/shows"
     gives 'none has no driver' 'none  exit 0' $run sh "$support/driver.sh" none "$work/shows"
 }
 

@@ -6,7 +6,7 @@
 #
 #   pocl      PoCL, the portable CPU driver (Debian's pocl-opencl-icd)
 #   intel     Intel's CPU runtime (PyPI's intel-opencl-rt and intel-cmplr-lib-rt), from $SPEFT_INTEL_ROOT: a virtual environment
-#             or a folder that holds libintelocl.so; by default the one that `./dev check` makes in the cache folder
+#             or a folder that holds libintelocl.so, and that nobody else can write to; by default what `./dev check` makes in the cache folder
 #   rusticl   Mesa's rusticl on llvmpipe (Debian's mesa-opencl-icd)
 #   none      no driver at all
 #   auto      $SPEFT_TEST_DRIVER when set, else pocl when installed, else whatever the machine offers
@@ -35,10 +35,13 @@ library() {
     intel)
         for root in "${SPEFT_INTEL_ROOT:-}" "$cache/venv"; do
             for file in "$root/lib/libintelocl.so" "$root/libintelocl.so"; do
-                if [ -n "$root" ] && [ -f "$file" ] && { [ "$root" != "$cache/venv" ] || alone "$root"; }; then
-                    printf '%s\n' "$file"
-                    return 0
+                [ -n "$root" ] && [ -f "$file" ] || continue
+                if ! alone "$(dirname "$file")" || ! own_file "$file"; then
+                    printf 'driver.sh: %s is not used: it, or a folder that it lies in, is not yours alone\n' "$file" >&2
+                    continue
                 fi
+                printf '%s\n' "$file"
+                return 0
             done
         done
         return 1
@@ -61,6 +64,12 @@ trusted() {
         \( -perm -1000 -o ! -perm -002 \( ! -perm -020 ${own_group:+-o -group "$own_group"} \) \) 2>/dev/null)" ]
 }
 
+# own_file FILE: it, or what it leads to, belongs to this user or root, and nobody else can write to it.
+own_file() {
+    [ -n "$(find -L "$1" -prune -type f \( -user 0 -o -user "$(id -u)" \) ! -perm -002 \
+        \( ! -perm -020 ${own_group:+-o -group "$own_group"} \) 2>/dev/null)" ]
+}
+
 # alone FOLDER: trusted, as is every folder above it; of one that is not there, those above its place.
 alone() {
     at=$1
@@ -76,11 +85,15 @@ alone() {
     return 1
 }
 
+# own FOLDER: no link, this user's, and nobody else can write there.
+own() {
+    [ -n "$(find "$1" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002 2>/dev/null)" ] && [ -w "$1" ]
+}
+
 # Prints a folder that is this user's alone, made where it is missing: what it holds decides what code is loaded.
 own_folder() {
     for folder in "$cache/drivers" "${TMPDIR:-/tmp}/speft-cl-drivers-$(id -u)"; do
-        if alone "$folder" && (umask 077 && mkdir -p "$folder") 2>/dev/null &&
-            [ -n "$(find "$folder" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002 2>/dev/null)" ] && [ -w "$folder" ]; then
+        if alone "$folder" && (umask 077 && mkdir -p "$folder") 2>/dev/null && own "$folder"; then
             printf '%s\n' "$folder"
             return 0
         fi
@@ -89,16 +102,25 @@ own_folder() {
     return 1
 }
 
-# A folder of its own for each driver: loaders agree on what a folder means, not on what a file means.
+refuse() {
+    printf 'driver.sh: %s %s; remove it\n' "$1" "$2" >&2
+    exit 1
+}
+
+# A folder of its own for each driver: loaders agree on what a folder means, not on what a file means. They load each .icd file in it.
 pin() {
     found=$(library "$1") || missing "$1"
-    own=$(own_folder) || exit 1
-    folder=$own/$1-$(printf '%s' "$found" | cksum | tr ' ' -)
-    if [ "$found" != "$(cat "$folder/driver.icd" 2>/dev/null)" ]; then
-        (umask 077 && mkdir -p "$folder")
-        printf '%s\n' "$found" >"$folder/driver.icd.$$"
+    drivers=$(own_folder) || exit 1
+    folder=$drivers/$1-$(printf '%s' "$found" | cksum | tr ' ' -)
+    (umask 077 && mkdir -p "$folder") 2>/dev/null || true
+    own "$folder" || refuse "$folder" 'is not a folder of yours alone'
+    if [ -z "$(find "$folder/driver.icd" -prune -type f -user "$(id -u)" ! -perm -020 ! -perm -002 2>/dev/null)" ] ||
+        [ "$found" != "$(cat "$folder/driver.icd")" ]; then
+        (umask 077 && printf '%s\n' "$found" >"$folder/driver.icd.$$")
         mv "$folder/driver.icd.$$" "$folder/driver.icd"
     fi
+    other=$(find "$folder" -name '*.icd' ! -path "$folder/driver.icd")
+    [ -z "$other" ] || refuse "$other" 'would be loaded, too'
     OCL_ICD_VENDORS=$folder
     OCL_ICD_FILENAMES=
     export OCL_ICD_VENDORS OCL_ICD_FILENAMES
