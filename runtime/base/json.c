@@ -247,7 +247,7 @@ bool sp_json_is_object(const json_t *value)
     return json_is_object(value) && !sp_json_number_text(value) && !sp_json_cut_text(value);
 }
 
-static const json_t *member(const json_t *object, const char *key)
+const json_t *sp_json_member(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
 
@@ -268,7 +268,7 @@ static int wrong_type(const json_t *value, const char *name, const char *key, co
 
 int sp_json_get_int(long long *out, const json_t *object, const char *key, const char *name)
 {
-    const json_t *value = member(object, key);
+    const json_t *value = sp_json_member(object, key);
 
     if (!value)
         return 0;
@@ -280,7 +280,7 @@ int sp_json_get_int(long long *out, const json_t *object, const char *key, const
 
 int sp_json_get_double(double *out, const json_t *object, const char *key, const char *name)
 {
-    const json_t *value = member(object, key);
+    const json_t *value = sp_json_member(object, key);
     const char *number = sp_json_number_text(value);
 
     if (!value)
@@ -295,7 +295,7 @@ int sp_json_get_double(double *out, const json_t *object, const char *key, const
 
 int sp_json_get_string(const char **out, const json_t *object, const char *key, const char *name)
 {
-    const json_t *value = member(object, key);
+    const json_t *value = sp_json_member(object, key);
 
     if (!value)
         return 0;
@@ -307,7 +307,7 @@ int sp_json_get_string(const char **out, const json_t *object, const char *key, 
 
 int sp_json_get_bool(int *out, const json_t *object, const char *key, const char *name)
 {
-    const json_t *value = member(object, key);
+    const json_t *value = sp_json_member(object, key);
 
     if (!value)
         return 0;

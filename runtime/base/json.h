@@ -34,6 +34,9 @@ int sp_json_parse(json_t **out, const char *text, size_t length, const char *nam
 /* Loads a whole file of at most `limit` bytes. */
 int sp_json_load(json_t **out, const char *path, size_t limit);
 
+/* The value of `key`, borrowed; NULL when the key is missing or null, which are the same here, or `object` is none. */
+const json_t *sp_json_member(const json_t *object, const char *key);
+
 /* Stores the value of `key` as the right type, or leaves *out as it is when the key is missing or null; a wrong type is
  * SP_EFORMAT naming `name` and `key`. */
 int sp_json_get_int(long long *out, const json_t *object, const char *key, const char *name);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += runtime/text/libtext.a
 runtime_text_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
+	runtime/text/contradictions.c runtime/text/contradictions.h \
 	runtime/text/model_wordpiece.c \
 	runtime/text/normalizer_bert.c \
 	runtime/text/post_processor.c runtime/text/post_processor.h \

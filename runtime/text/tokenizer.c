@@ -2,10 +2,10 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
-#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/text/added_tokens.h"
+#include "runtime/text/contradictions.h"
 #include "runtime/text/post_processor.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/tokenizer_config.h"
@@ -53,70 +53,6 @@ static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
         if (strcmp(t->added.raw.tokens[i].text, token) == 0)
             id = t->added.raw.tokens[i].id;
     return id;
-}
-
-/* What the configuration asks for, as a word, where it says so; else NULL. */
-static const char *flag_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_is_boolean(value) ? json_is_true(value) ? "true" : "false" : json_is_null(value) ? "null" : NULL;
-}
-
-/* Whether two words for a flag come to the same; null is what `otherwise` says. */
-static bool same_flag(const char *a, const char *b, const char *a_otherwise, const char *b_otherwise)
-{
-    a = strcmp(a, "null") == 0 ? a_otherwise : a;
-    b = strcmp(b, "null") == 0 ? b_otherwise : b;
-    return strcmp(a, b) == 0;
-}
-
-/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. */
-static void warn_of_flags(const json_t *json, const json_t *config, const char *path)
-{
-    static const char *const pairs[][2] = { { "lowercase", "do_lower_case" },
-                                            { "strip_accents", "strip_accents" },
-                                            { "handle_chinese_chars", "tokenize_chinese_chars" } };
-    const json_t *normalizer = json_object_get(json, "normalizer");
-    const json_t *parts = json_object_get(normalizer, "normalizers");
-    const char *lowers, *asked;
-
-    if (json_array_size(parts) == 1)
-        normalizer = json_array_get(parts, 0);
-    lowers = flag_of(normalizer, "lowercase");
-    asked = flag_of(config, "do_lower_case");
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        const char *has = flag_of(normalizer, pairs[i][0]), *wanted = flag_of(config, pairs[i][1]);
-        bool accents = i == 1; /* stripped, where that is null, with the case */
-
-        if (has && wanted && !same_flag(has, wanted, accents && lowers ? lowers : "true", accents && asked ? asked : "true"))
-            sp_log(SP_LOG_WARNING, "%s has \"%s\": %s and is followed; tokenizer_config.json beside it has \"%s\": %s", path,
-                   pairs[i][0], has, pairs[i][1], wanted);
-    }
-}
-
-/* Tokens that only the configuration names: transformers would add them to those of tokenizer.json. */
-static int warn_of_tokens(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
-{
-    const json_t *list = json_object_get(json, "added_tokens");
-    json_t *known = json_object(), *token;
-    struct sp_buf missing = SP_BUF(500);
-    const char *name;
-    int rc = known ? 0 : SP_ENOMEM;
-
-    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
-        name = json_string_value(json_object_get(json_array_get(list, i), "content"));
-        rc = name && json_object_set_new(known, name, json_true()) < 0 ? SP_ENOMEM : 0;
-    }
-    json_object_foreach (config->tokens, name, token)
-        if (!json_object_get(known, name) && !json_object_get(token, "implied") && missing.length < 200)
-            (void)sp_buf_printf(&missing, "%s\"%.100s\"", missing.length ? ", " : "", name);
-    if (rc == 0 && missing.length)
-        sp_log(SP_LOG_WARNING, "%s is followed and takes %s apart like any text; the configuration beside it names what is no token "
-               "there", path, missing.data);
-    json_decref(known);
-    sp_buf_free(&missing);
-    return rc;
 }
 
 /* "truncation": {"direction": "Left"} stays from the tokenizer's last use, and counts where the configuration names no side. */
@@ -178,11 +114,8 @@ static int read_definition(json_t **out, char **path, struct sp_tokenizer_config
             return no_tokenizer(model_dir);
     }
     SP_TRY(sp_tokenizer_config_load(config, model_dir, has_definition));
-    if (!has_definition)
-        return sp_vocab_txt_load(out, config, *path);
-    SP_TRY(sp_json_load(out, *path, FILE_MAX));
-    warn_of_flags(*out, config->config, *path);
-    return warn_of_tokens(*out, config, *path);
+    SP_TRY(has_definition ? sp_json_load(out, *path, FILE_MAX) : sp_vocab_txt_load(out, config, *path));
+    return sp_contradictions_warn(*out, config, *path);
 }
 
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)

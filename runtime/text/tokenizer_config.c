@@ -32,13 +32,6 @@ static int load_optional(json_t **out, const char *model_dir, const char *name)
     return rc;
 }
 
-static const json_t *member(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_is_null(value) ? NULL : value;
-}
-
 /* A value as it stands in the file, or its beginning. */
 static void show(char out[VALUE_SHOWN], const json_t *value)
 {
@@ -65,21 +58,49 @@ static bool is_class(const char *name, const char *class)
     return strncmp(name, class, length) == 0 && (name[length] == '\0' || strcmp(name + length, "Fast") == 0);
 }
 
+/* {"auto_map": {"AutoTokenizer": ["file.Slow", "file.Fast"]}}, or the pair alone in old files: code of the model's own, which its
+ * tokenizer is. NULL where there is none. */
+static const char *custom_class(const json_t *config)
+{
+    const json_t *map = json_object_get(config, "auto_map"), *pair = sp_json_is_object(map) ? json_object_get(map, "AutoTokenizer") : map;
+
+    for (size_t i = 0; i < json_array_size(pair); i++)
+        if (json_is_string(json_array_get(pair, i)))
+            return json_string_value(json_array_get(pair, i));
+    return json_string_value(pair);
+}
+
+/* Such code is not run. Beside a tokenizer.json it may be what reads that. */
+static int check_custom(const char *class, const char *path, bool has_definition)
+{
+    if (class && !has_definition)
+        return sp_error(SP_EFORMAT, "%s: \"auto_map\" names the tokenizer \"%.*s\", Python code of the model's own, which is not run. A vocab.txt is "
+                        "read as BertTokenizer does it: remove \"AutoTokenizer\" there if it is BERT's WordPiece, or add the tokenizer.json of "
+                        "the same model", path, VALUE_SHOWN, class);
+    if (class)
+        sp_log(SP_LOG_WARNING, "%s: \"auto_map\" names the tokenizer \"%.*s\", Python code of the model's own, which is not run: tokenizer.json "
+               "beside it is followed", path, VALUE_SHOWN, class);
+    return 0;
+}
+
 /* The class, of tokenizer_config.json or else of config.json, must be one that is taken apart as this program does it. Beside a
  * tokenizer.json that file says how, but for the class that never reads it. */
 static int check_class(struct sp_tokenizer_config *c, const char *model_dir, bool has_definition)
 {
     char *other = sp_fs_join(model_dir, "config.json");
-    const char *name = NULL, *path = c->path;
+    const char *name = NULL, *path = c->path, *custom;
     json_t *model = NULL;
     bool known = has_definition;
     int rc = 0;
 
     SP_GO(other ? sp_json_get_string(&name, c->config, "tokenizer_class", path) : SP_ENOMEM);
+    custom = custom_class(c->config);
     if (!name) {
         SP_GO(load_optional(&model, model_dir, "config.json"));
-        SP_GO(sp_json_get_string(&name, model, "tokenizer_class", path = other));
+        SP_GO(sp_json_get_string(&name, model, "tokenizer_class", other));
+        path = name ? other : path;
     }
+    SP_GO(check_custom(custom ? custom : custom_class(model), custom ? c->path : other, has_definition));
     if (!name)
         goto out;
     c->no_types = is_class(name, "DistilBertTokenizer");
@@ -115,7 +136,7 @@ static int check_keys(const struct sp_tokenizer_config *c, bool has_definition)
     int flag;
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *value = member(c->config, keys[i].key);
+        const json_t *value = sp_json_member(c->config, keys[i].key);
 
         if (!value || (has_definition && !keys[i].always))
             continue;
@@ -135,7 +156,7 @@ static int check_keys(const struct sp_tokenizer_config *c, bool has_definition)
 /* Words that are never taken apart are a list of the slow tokenizers; those that are special tokens are not taken apart anyway. */
 static int check_never_split(const struct sp_tokenizer_config *c)
 {
-    const json_t *list = member(c->config, "never_split");
+    const json_t *list = sp_json_member(c->config, "never_split");
 
     if (list && !json_is_array(list))
         return sp_error(SP_EFORMAT, "%s: \"never_split\" is not a list", c->path);
@@ -155,8 +176,8 @@ static int check_never_split(const struct sp_tokenizer_config *c)
 /* "model_max_length", or "max_len" of old files. transformers writes int(1e30) for "no limit"; what is no length limits nothing. */
 static void read_max_length(struct sp_tokenizer_config *c)
 {
-    const char *key = member(c->config, "model_max_length") ? "model_max_length" : "max_len";
-    const json_t *value = member(c->config, key);
+    const char *key = sp_json_member(c->config, "model_max_length") ? "model_max_length" : "max_len";
+    const json_t *value = sp_json_member(c->config, key);
     const char *number = sp_json_number_text(value);
     double length = number ? strtod(number, NULL) : json_is_number(value) ? json_number_value(value) : NAN;
     char shown[VALUE_SHOWN];
@@ -171,7 +192,7 @@ static void read_max_length(struct sp_tokenizer_config *c)
 
 static int read_sides(struct sp_tokenizer_config *c)
 {
-    const json_t *inputs = member(c->config, "model_input_names");
+    const json_t *inputs = sp_json_member(c->config, "model_input_names");
     const char *side = NULL;
 
     SP_TRY(sp_json_get_string(&side, c->config, "truncation_side", c->path));
@@ -192,20 +213,30 @@ static int read_sides(struct sp_tokenizer_config *c)
 
 /* ---- tokens ---- */
 
-/* Adds a token, unless it is there; `given` is its object in the file, or anything else for one without flags. */
-static int add_text(struct sp_tokenizer_config *c, const char *text, const json_t *given, bool special)
+/* Adds a token, unless it is there; `given` is its object in the file `path`, or anything else for one without flags. Beside a
+ * tokenizer.json, which has its own, flags do not count. */
+static int add_text(struct sp_tokenizer_config *c, const char *text, const json_t *given, bool special, const char *path)
 {
-    static const char *const flags[] = { "single_word", "lstrip", "rstrip", "normalized" };
+    static const char *const flags[] = { "normalized", "single_word", "lstrip", "rstrip" };
     json_t *token;
+    int of_decoder = 0, rc = 0;
 
     if (!text[0] || json_object_get(c->tokens, text))
         return 0;
-    special = special || json_is_true(json_object_get(given, "special"));
-    token = json_pack("{s:s, s:b}", "content", text, "normalized", !special);
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (member(given, flags[i])) /* whether it is true or false is looked at where the tokens are loaded */
-            json_object_set(token, flags[i], json_object_get(given, flags[i]));
-    return json_object_set_new(c->tokens, text, token) < 0 ? sp_error(SP_ENOMEM, "out of memory") : 0;
+    if (!c->has_definition && !special)
+        SP_TRY(sp_json_get_bool(&of_decoder, given, "special", path));
+    token = json_pack("{s:s}", "content", text);
+    for (size_t i = 0; rc == 0 && !c->has_definition && i < sizeof flags / sizeof *flags; i++) {
+        int flag = i == 0 && !special && !of_decoder;
+
+        rc = sp_json_get_bool(&flag, given, flags[i], path);
+        if (rc < 0)
+            sp_error_context(rc, "in the token \"%.*s\"", VALUE_SHOWN, text);
+        json_object_set_new(token, flags[i], json_boolean(flag));
+    }
+    if (json_object_set_new(c->tokens, text, token) < 0)
+        return sp_error(SP_ENOMEM, "out of memory");
+    return rc;
 }
 
 /* A token is given as "[PAD]" or as {"content": "[PAD]", "lstrip": false, ...}; NULL where it is neither. */
@@ -222,14 +253,22 @@ static int add_token(const char **text, struct sp_tokenizer_config *c, const jso
     if (!*text)
         return sp_error(SP_EFORMAT, "%s: \"%s\" holds something that is neither a token's text nor an object with its \"content\"",
                         path, key);
-    return add_text(c, *text, value, special);
+    return add_text(c, *text, value, special, path);
 }
 
-static int give_id(struct sp_tokenizer_config *c, const char *text, long long id, const char *path)
+static int give_id(struct sp_tokenizer_config *c, const char *text, long long id)
 {
+    const json_t *other;
+
+    if (c->has_definition)
+        return 0;
     if (id < 0 || id > SP_VOCAB_ID_MAX)
-        return sp_error(SP_EFORMAT, "%s: the id of the token \"%.*s\" is not an integer from 0 to %lld", path, VALUE_SHOWN, text,
-                        SP_VOCAB_ID_MAX);
+        return sp_error(SP_EFORMAT, "%s: the id of the token \"%.*s\" is not an integer from 0 to %lld", c->ids_path, VALUE_SHOWN,
+                        text, SP_VOCAB_ID_MAX);
+    other = json_object_get(json_object_get(c->tokens, text), "id");
+    if (other && json_integer_value(other) != id)
+        return sp_error(SP_EFORMAT, "%s: the token \"%.*s\" has two ids, %lld and %lld: remove the one that the model was not trained with",
+                        c->ids_path, VALUE_SHOWN, text, (long long)json_integer_value(other), id);
     return json_object_set_new(json_object_get(c->tokens, text), "id", json_integer(id)) < 0 && text[0] ? SP_ENOMEM : 0;
 }
 
@@ -248,7 +287,7 @@ static int add_decoder(struct sp_tokenizer_config *c, json_t *decoder)
         if (!sp_text_int(number, &id) || !sp_json_is_object(token))
             return sp_error(SP_EFORMAT, "%s: \"%s\" is malformed at \"%.*s\"", c->path, key, VALUE_SHOWN, number);
         SP_TRY(add_token(&text, c, token, false, key, c->path));
-        SP_TRY(give_id(c, text, id, c->path));
+        SP_TRY(give_id(c, text, id));
     }
     return 0;
 }
@@ -256,20 +295,17 @@ static int add_decoder(struct sp_tokenizer_config *c, json_t *decoder)
 /* added_tokens.json, {"<x>": 30522}, of old folders. */
 static int add_encoder(struct sp_tokenizer_config *c, const char *model_dir)
 {
-    char *path = sp_fs_join(model_dir, "added_tokens.json");
     json_t *encoder = NULL, *id;
     const char *text;
-    int rc = path ? 0 : SP_ENOMEM;
+    int rc = 0;
 
-    if (rc == 0)
-        SP_GO(load_optional(&encoder, model_dir, "added_tokens.json"));
+    SP_GO(load_optional(&encoder, model_dir, "added_tokens.json"));
     json_object_foreach (encoder, text, id) {
-        SP_GO(add_text(c, text, NULL, false));
-        SP_GO(give_id(c, text, json_is_integer(id) ? json_integer_value(id) : -1, path));
+        SP_GO(add_text(c, text, NULL, false, c->ids_path));
+        SP_GO(give_id(c, text, json_is_integer(id) ? json_integer_value(id) : -1));
     }
 out:
     json_decref(encoder);
-    free(path);
     return rc;
 }
 
@@ -287,7 +323,7 @@ static const struct {
 static int add_named(struct sp_tokenizer_config *c, size_t i)
 {
     const char *key = named[i].key, *text;
-    const json_t *in_map = member(c->map, key), *other = member(c->config, key), *value = in_map ? in_map : other;
+    const json_t *in_map = sp_json_member(c->map, key), *other = sp_json_member(c->config, key), *value = in_map ? in_map : other;
     bool given = json_object_get(c->config, key) || json_object_get(c->map, key);
 
     text = given ? NULL : named[i].otherwise;
@@ -297,7 +333,7 @@ static int add_named(struct sp_tokenizer_config *c, size_t i)
         sp_log(SP_LOG_WARNING, "%s has \"%s\": \"%s\" and is followed, as transformers does; tokenizer_config.json beside it has \"%s\"",
                c->map_path, key, text, text_of(other));
     if (text && !given) {
-        SP_TRY(add_text(c, text, NULL, true));
+        SP_TRY(add_text(c, text, NULL, true, c->path));
         json_object_set_new(json_object_get(c->tokens, text), "implied", json_true());
     }
     if (named[i].which < SP_TOKEN_SPECIALS)
@@ -354,6 +390,9 @@ static int read_tokens(struct sp_tokenizer_config *c, const char *model_dir)
 {
     json_t *decoder = json_object_get(c->config, "added_tokens_decoder");
 
+    c->ids_path = sp_fs_join(model_dir, decoder ? "tokenizer_config.json" : "added_tokens.json");
+    if (!c->ids_path)
+        return SP_ENOMEM;
     if (decoder)
         SP_TRY(add_decoder(c, decoder));
     else
@@ -368,7 +407,8 @@ int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_
 {
     *out = (struct sp_tokenizer_config){ .path = sp_fs_join(model_dir, "tokenizer_config.json"),
                                          .map_path = sp_fs_join(model_dir, "special_tokens_map.json"),
-                                         .tokens = json_object() };
+                                         .tokens = json_object(),
+                                         .has_definition = has_definition };
     if (!out->path || !out->map_path || !out->tokens)
         return SP_ENOMEM;
     SP_TRY(load_optional(&out->config, model_dir, "tokenizer_config.json"));
@@ -384,6 +424,7 @@ void sp_tokenizer_config_free(struct sp_tokenizer_config *config)
 {
     free(config->path);
     free(config->map_path);
+    free(config->ids_path);
     json_decref(config->config);
     json_decref(config->map);
     json_decref(config->tokens);

@@ -11,6 +11,7 @@
 
 struct sp_tokenizer_config {
     char *path, *map_path; /* of tokenizer_config.json and special_tokens_map.json, for messages */
+    char *ids_path;        /* of the file that gives tokens an id: tokenizer_config.json or added_tokens.json */
     json_t *config, *map;  /* those files; NULL where they are not there, or do not count */
     /* {"<x>": {"content", "single_word", "lstrip", "rstrip", "normalized"}}: the tokens that are found in a text as they stand, in
      * the order in which those that the vocabulary lacks get an id; with "id" where a file gives it, with "implied" where no
@@ -19,6 +20,7 @@ struct sp_tokenizer_config {
     const char *names[SP_TOKEN_SPECIALS]; /* borrowed from the rest; NULL for one that is null in the files */
     size_t max_length;                    /* "model_max_length"; 0 for none */
     bool side_given, truncates_left;      /* "truncation_side" */
+    bool has_definition;                  /* tokenizer.json has the tokens' ids and flags: they are not in `tokens` */
     bool no_types;                        /* the model is given no token types: all are 0 */
 };
 

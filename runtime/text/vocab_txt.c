@@ -80,7 +80,7 @@ static void warn_of_case(const struct sp_tokenizer_config *config, json_t *vocab
 }
 
 /* The tokens with their ids as a list: the vocabulary's id, else the one that is given, else the next free one. */
-static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines)
+static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines, const char *path)
 {
     json_int_t next = (json_int_t)lines;
     const char *name;
@@ -90,9 +90,14 @@ static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, c
         if (!json_object_get(vocab, name) && json_integer_value(json_object_get(token, "id")) >= next)
             next = json_integer_value(json_object_get(token, "id")) + 1;
     json_object_foreach (config->tokens, name, token) {
-        const json_t *known = json_object_get(vocab, name);
+        const json_t *known = json_object_get(vocab, name), *given = json_object_get(token, "id");
 
-        if (known || !json_object_get(token, "id"))
+        /* which of the two counts is not for us to guess: transformers' slow and fast tokenizers differ */
+        if (known && given && json_integer_value(known) != json_integer_value(given))
+            return sp_error(SP_EFORMAT, "%s gives the token \"%.60s\" the id %lld, but it is line %lld of %s, whose id is %lld: mend the "
+                            "file that is not the model's", config->ids_path, name, (long long)json_integer_value(given),
+                            (long long)json_integer_value(known) + 1, path, (long long)json_integer_value(known));
+        if (!given)
             json_object_set_new(token, "id", json_integer(known ? json_integer_value(known) : next++));
         if (json_array_append(list, token) < 0)
             return sp_error(SP_ENOMEM, "out of memory");
@@ -144,7 +149,7 @@ int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, co
     SP_GO(check_specials(config, vocab, path));
     SP_GO(check_vocab(vocab, path));
     warn_of_case(config, vocab, path);
-    SP_GO(list_tokens(added, config, vocab, lines));
+    SP_GO(list_tokens(added, config, vocab, lines, path));
     /* clang-format off */
     *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"
                      " s:{s:s, s:[s, O], s:[s, O]}}",

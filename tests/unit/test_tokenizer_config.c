@@ -160,6 +160,18 @@ static void test_refused(void **state)
         { "{\"additional_special_tokens\": [NaN]}", "\"additional_special_tokens\"" },
         { "{\"added_tokens_decoder\": {\"-1\": {\"content\": \"<x>\"}}}", "\"<x>\" is not an integer from 0" },
         { "{\"added_tokens_decoder\": 1e400}", "\"added_tokens_decoder\" is not an object" },
+        { "{\"mask_token\": {\"content\": \"[MASK]\", \"single_word\": NaN}}", "in the token \"[MASK]\"" },
+        { "{\"mask_token\": {\"content\": \"[MASK]\", \"lstrip\": \"yes\"}}", "tokenizer_config.json: \"lstrip\" is not true or false" },
+        { "{\"mask_token\": {\"content\": \"[MASK]\", \"rstrip\": 1}}", "tokenizer_config.json: \"rstrip\" is not true or false" },
+        { "{\"additional_special_tokens\": [{\"content\": \"<y>\", \"normalized\": Infinity}]}", "\"normalized\" is Infinity" },
+        { "{\"added_tokens_decoder\": {\"28\": {\"content\": \"<y>\", \"special\": 1}}}", "\"special\" is not true or false" },
+        { "{\"added_tokens_decoder\": {\"5\": {\"content\": \"[CLS]\"}}}", "gives the token \"[CLS]\" the id 5, but it is line 3 of " },
+        { "{\"added_tokens_decoder\": {\"28\": {\"content\": \"<y>\"}, \"29\": {\"content\": \"<y>\"}}}", "\"<y>\" has two ids, 28 and 29" },
+        { "{\"tokenizer_class\": \"BertTokenizer\", \"auto_map\": {\"AutoTokenizer\": [\"tokenization_char.CharTokenizer\", null]}}",
+          "\"auto_map\" names the tokenizer \"tokenization_char.CharTokenizer\", Python code" },
+        { "{\"auto_map\": {\"AutoTokenizer\": [null, \"fast.Fast\"]}}", "\"fast.Fast\"" },
+        { "{\"auto_map\": {\"AutoTokenizer\": \"own.Own\"}}", "\"own.Own\"" },
+        { "{\"auto_map\": [\"old.Old\", null]}", "\"old.Old\"" },
         { "[]", "is not a JSON object" }, { "1e400", "is not a JSON object" },
     };
 
@@ -172,11 +184,20 @@ static void test_refused(void **state)
     refuses("model/special_tokens_map.json", "\"sep_token\"");
     write_folder("{}", "{\"cls_token\": null}", NULL);
     refuses("model/special_tokens_map.json", "\"cls_token\" is null");
+    write_folder(NULL, "{\"mask_token\": {\"content\": \"[MASK]\", \"lstrip\": NaN}}", NULL);
+    refuses("model/special_tokens_map.json: \"lstrip\" is NaN", "in the token \"[MASK]\"");
+    write_folder(NULL, NULL, "{\"[CLS]\": 5}");
+    refuses("model/added_tokens.json gives the token \"[CLS]\" the id 5, but it is line 3 of", "model/vocab.txt, whose id is 2");
     write_folder(NULL, NULL, "{\"<x>\": 99999999999999999999}");
     refuses("model/added_tokens.json", "\"<x>\" is not an integer from 0");
     write_folder(NULL, NULL, NULL);
     io_write_text("model/config.json", "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}");
     refuses("model/config.json", "is \"BertJapaneseTokenizer\"");
+    io_write_text("model/config.json", "{\"auto_map\": {\"AutoModel\": \"m.M\", \"AutoTokenizer\": [\"t.T\", null]}}");
+    refuses("model/config.json: \"auto_map\" names the tokenizer \"t.T\"", "remove \"AutoTokenizer\"");
+    write_folder("{\"tokenizer_class\": \"BertTokenizer\", \"auto_map\": {\"AutoTokenizer\": [null, null]}}", NULL, NULL);
+    gives("a class of transformers', before config.json's", "the", NULL, 0, "2/0 6/0 3/0");
+    write_folder(NULL, NULL, NULL);
     io_write_text("model/config.json", "{}");
     io_write_text("model/vocab.txt", "[UNK]\n[CLS]\n[SEP]\n\342\226\201the\ns\n");
     refuses("model/vocab.txt", "SentencePiece");
@@ -218,6 +239,9 @@ static void test_beside_definition(void **state)
     gives("right before Left", "a b c", "b", 5, "1/0 3/0 2/0 4/1 2/1");
     write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"cls_token\": null, \"unk_token\": null}");
     gives("tokenizer.json names its own", "a", NULL, 0, "1/0 3/0 2/0");
+    write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"mask_token\": {\"content\": \"[UNK]\", \"lstrip\": NaN}, "
+                     "\"added_tokens_decoder\": {\"7\": {\"content\": \"[CLS]\", \"special\": 1e400}}}");
+    gives("and the tokens' flags and ids", "a", NULL, 0, "1/0 3/0 2/0");
     io_write_text("model/tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"model\": {\"type\": \"WordPiece\", "
                   "\"vocab\": 1e400}}");
     refuses("model/tokenizer.json", "\"vocab\" is not an object of");
@@ -268,6 +292,16 @@ static void test_said(void **state)
     says("\"lowercase\": false and is followed", "\"do_lower_case\": true");
     write_definition(plain, "null", "{\"do_lower_case\": false, \"strip_accents\": null}");
     says("\"strip_accents\": true and is followed", "\"strip_accents\": null");
+    write_definition(lower, "null", "{\"do_lower_case\": false, \"strip_accents\": null}"); /* once: both go with the case */
+    says("\"lowercase\": true and is followed", "\"do_lower_case\": false");
+    write_definition("null", "null", "{\"do_lower_case\": true}");
+    says("has no \"normalizer\", which is as \"lowercase\": false, and is followed", "has \"do_lower_case\": true");
+    write_definition("null", "null", "{\"strip_accents\": true}");
+    says("as \"strip_accents\": false, and is followed", "has \"strip_accents\": true");
+    write_definition("null", "null", "{\"do_lower_case\": false, \"strip_accents\": null, \"tokenize_chinese_chars\": false}");
+    says(NULL, NULL);
+    write_definition(lower, "null", "{\"auto_map\": {\"AutoTokenizer\": [\"t.T\", null]}}");
+    says("\"auto_map\" names the tokenizer \"t.T\"", "tokenizer.json beside it is followed");
     write_definition(lower, "null", "{\"additional_special_tokens\": [\"[CLS]\", \"<e1>\"]}");
     says("takes \"<e1>\" apart", "is followed");
     write_definition(lower, "null", "{\"cls_token\": \"[CLS]\", \"model_max_length\": Infinity}");
@@ -276,6 +310,36 @@ static void test_said(void **state)
     write_folder("{\"cls_token\": \"<s>\"}", "{\"cls_token\": \"[CLS]\"}", NULL);
     says("special_tokens_map.json has \"cls_token\": \"[CLS]\"", "\"<s>\"");
     gives("the map first", "<s>", NULL, 0, "2/0 12/0 1/0 13/0 3/0");
+}
+
+/* Two tokens with one id are what the file says, and are said; so is a tokenizer.json whose two lists differ. */
+static void test_ids(void **state)
+{
+    static const char two[] = "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\"}, {\"id\": 7, \"content\": \"[SEP]\"}%s],"
+                              " \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},"
+                              " \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
+                              " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3}}}";
+    char text[2000];
+
+    (void)state;
+    write_folder(NULL, NULL, "{\"<x>\": 6}");
+    says("model/added_tokens.json gives a token the id of another", ": \"<x>\" and \"the\" (6)");
+    sp_log_set_sink(keep_message, text);
+    gives("a shared id", "<x>the", NULL, 0, "2/0 6/0 6/0 3/0");
+    sp_log_set_sink(NULL, NULL);
+    write_folder(NULL, NULL, "{\"<x>\": 28, \"<y>\": 28}");
+    says("model/added_tokens.json gives a token the id of another", ": \"<x>\" and \"<y>\" (28)");
+    write_folder("{\"added_tokens_decoder\": {\"5\": {\"content\": \"<e1>\"}, \"6\": {\"content\": \"<x>\"}}}", NULL, NULL);
+    says("model/tokenizer_config.json gives a token the id of another", ": \"<x>\" and \"the\" (6)");
+    write_folder(NULL, NULL, "{\"<e1>\": 5, \"<x>\": 28}");
+    says(NULL, NULL);
+    write_folder(NULL, NULL, NULL);
+    snprintf(text, sizeof text, two, "");
+    io_write_text("model/tokenizer.json", text);
+    says("gives \"added_tokens\" other ids than its vocabulary, which is followed", ": \"[SEP]\" (2, not 7)");
+    snprintf(text, sizeof text, two, ", {\"id\": 3, \"content\": \"<x>\"}");
+    io_write_text("model/tokenizer.json", text);
+    says("model/tokenizer.json gives a token the id of another", ": \"<x>\" and \"a\" (3)");
 }
 
 /* Nothing says that a vocabulary with capital letters is a cased one: that texts are lower-cased all the same is said. */
@@ -338,7 +402,7 @@ static void test_max_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said),
+        TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said), TEST(test_ids),
         TEST(test_cased_vocabulary), TEST(test_max_length),
     };
 

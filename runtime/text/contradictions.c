@@ -1,0 +1,147 @@
+#include "runtime/text/contradictions.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIST_MAX 500   /* bytes of a list in a message */
+#define LIST_FULL 200  /* after which nothing is added to it */
+
+/* ---- tokenizer.json and the configuration beside it ---- */
+
+/* What the configuration asks for, as a word, where it says so; else NULL. */
+static const char *flag_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_boolean(value) ? json_is_true(value) ? "true" : "false" : json_is_null(value) ? "null" : NULL;
+}
+
+/* Whether two words for a flag come to the same; null is what `otherwise` says. */
+static bool same_flag(const char *a, const char *b, const char *a_otherwise, const char *b_otherwise)
+{
+    a = strcmp(a, "null") == 0 ? a_otherwise : a;
+    b = strcmp(b, "null") == 0 ? b_otherwise : b;
+    return strcmp(a, b) == 0;
+}
+
+/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. */
+static void warn_of_flags(const json_t *json, const json_t *config, const char *path)
+{
+    static const char *const pairs[][2] = { { "lowercase", "do_lower_case" },
+                                            { "strip_accents", "strip_accents" },
+                                            { "handle_chinese_chars", "tokenize_chinese_chars" } };
+    const json_t *normalizer = json_object_get(json, "normalizer");
+    const json_t *parts = json_object_get(normalizer, "normalizers");
+    bool none = !normalizer || json_is_null(normalizer); /* leaves texts as they are */
+    const char *lowers, *asked;
+
+    if (json_array_size(parts) == 1)
+        normalizer = json_array_get(parts, 0);
+    lowers = none ? "false" : flag_of(normalizer, "lowercase");
+    asked = flag_of(config, "do_lower_case");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *has = none ? "false" : flag_of(normalizer, pairs[i][0]), *wanted = flag_of(config, pairs[i][1]);
+        bool accents = i == 1; /* stripped, where that is null, with the case */
+
+        if (!has || !wanted || (accents && strcmp(has, "null") == 0 && strcmp(wanted, "null") == 0) ||
+            same_flag(has, wanted, accents && lowers ? lowers : "true", accents && asked ? asked : "true"))
+            continue;
+        sp_log(SP_LOG_WARNING, "%s has %s\"%s\": %s%s and is followed; tokenizer_config.json beside it has \"%s\": %s", path,
+               none ? "no \"normalizer\", which is as " : "", pairs[i][0], has, none ? "," : "", pairs[i][1], wanted);
+    }
+}
+
+/* Tokens that only the configuration names: transformers would add them to those of tokenizer.json. */
+static int warn_of_tokens(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
+{
+    const json_t *list = json_object_get(json, "added_tokens");
+    json_t *known = json_object(), *token;
+    struct sp_buf missing = SP_BUF(LIST_MAX);
+    const char *name;
+    int rc = known ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        name = json_string_value(json_object_get(json_array_get(list, i), "content"));
+        rc = name && json_object_set_new(known, name, json_true()) < 0 ? SP_ENOMEM : 0;
+    }
+    json_object_foreach (config->tokens, name, token)
+        if (!json_object_get(known, name) && !json_object_get(token, "implied") && missing.length < LIST_FULL)
+            (void)sp_buf_printf(&missing, "%s\"%.100s\"", missing.length ? ", " : "", name);
+    if (rc == 0 && missing.length)
+        sp_log(SP_LOG_WARNING, "%s is followed and takes %s apart like any text; the configuration beside it names what is no token "
+               "there", path, missing.data);
+    json_decref(known);
+    sp_buf_free(&missing);
+    return rc;
+}
+
+/* ---- ids ---- */
+
+/* Adds "a" and "b" (5) to a list. */
+static void add_pair(struct sp_buf *list, const char *a, const char *b, json_int_t id)
+{
+    if (list->length < LIST_FULL)
+        (void)sp_buf_printf(list, "%s\"%.60s\" and \"%.60s\" (%lld)", list->length ? ", " : "", a, b, (long long)id);
+}
+
+/* The token that has the id in `owners`, {"30522": "<x>"}; where none has it, it is `name`'s from then on. */
+static const char *owner_of(json_t *owners, json_int_t id, const char *name)
+{
+    char key[24];
+    const char *owner;
+
+    snprintf(key, sizeof key, "%lld", (long long)id);
+    owner = json_string_value(json_object_get(owners, key));
+    if (name && !owner)
+        json_object_set_new(owners, key, json_string(name));
+    return owner;
+}
+
+/* Added tokens that the vocabulary has with another id, which counts, and two tokens with one id. */
+static int warn_of_ids(const json_t *json, const char *path, const char *ids_path)
+{
+    json_t *list = json_object_get(json, "added_tokens"), *vocab = json_object_get(json_object_get(json, "model"), "vocab");
+    json_t *owners = json_object(), *value;
+    struct sp_buf moved = SP_BUF(LIST_MAX), shared = SP_BUF(LIST_MAX);
+    const char *name, *owner;
+    size_t i;
+
+    if (!owners)
+        return SP_ENOMEM;
+    json_array_foreach (list, i, value) {
+        json_int_t id = json_integer_value(json_object_get(value, "id"));
+        const json_t *known;
+
+        name = json_string_value(json_object_get(value, "content"));
+        known = name ? json_object_get(vocab, name) : NULL;
+        if (known && json_integer_value(known) != id && moved.length < LIST_FULL)
+            (void)sp_buf_printf(&moved, "%s\"%.60s\" (%lld, not %lld)", moved.length ? ", " : "", name,
+                                (long long)json_integer_value(known), (long long)id);
+        else if (name && !known && (owner = owner_of(owners, id, name)) && strcmp(owner, name) != 0)
+            add_pair(&shared, owner, name, id);
+    }
+    json_object_foreach (json_object_size(owners) ? vocab : NULL, name, value)
+        if ((owner = owner_of(owners, json_integer_value(value), NULL)))
+            add_pair(&shared, owner, name, json_integer_value(value));
+    if (moved.length)
+        sp_log(SP_LOG_WARNING, "%s gives \"added_tokens\" other ids than its vocabulary, which is followed: %s", path, moved.data);
+    if (shared.length)
+        sp_log(SP_LOG_WARNING, "%s gives a token the id of another, so that the model cannot tell them apart: %s", ids_path, shared.data);
+    json_decref(owners);
+    sp_buf_free(&moved);
+    sp_buf_free(&shared);
+    return 0;
+}
+
+int sp_contradictions_warn(const json_t *definition, const struct sp_tokenizer_config *config, const char *path)
+{
+    SP_TRY(warn_of_ids(definition, path, config->has_definition ? path : config->ids_path));
+    if (!config->has_definition)
+        return 0;
+    warn_of_flags(definition, config->config, path);
+    return warn_of_tokens(definition, config, path);
+}
