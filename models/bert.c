@@ -87,15 +87,23 @@ static int read_config(struct sp_model_config *out, const json_t *config, const 
     SP_TRY(read_size(&c->max_position_embeddings, config, "max_position_embeddings", 512, file));
     SP_TRY(read_size(&c->type_vocab_size, config, "type_vocab_size", 2, file));
     SP_TRY(read_rate(&c->layer_norm_eps, config, "layer_norm_eps", 1e-12, file));
-    SP_TRY(read_rate(&c->initializer_range, config, "initializer_range", 0.02, file));
-    SP_TRY(read_rate(&c->hidden_dropout, config, "hidden_dropout_prob", 0.1, file));
-    SP_TRY(read_rate(&c->attention_dropout, config, "attention_probs_dropout_prob", 0.1, file));
-    SP_TRY(read_rate(&c->classifier_dropout, config, "classifier_dropout", (double)c->hidden_dropout, file));
     SP_TRY(read_activation(&c->activation, config, file));
     if (c->hidden_size % c->num_attention_heads != 0)
         return sp_error(SP_EFORMAT, "%s: \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", file,
                         c->hidden_size, c->num_attention_heads);
     return 0;
+}
+
+static int read_dropout(struct sp_model_config *out, const json_t *config, const char *file)
+{
+    SP_TRY(read_rate(&out->hidden_dropout, config, "hidden_dropout_prob", 0.1, file));
+    SP_TRY(read_rate(&out->attention_dropout, config, "attention_probs_dropout_prob", 0.1, file));
+    return read_rate(&out->classifier_dropout, config, "classifier_dropout", (double)out->hidden_dropout, file);
+}
+
+static int read_initializer(float *deviation, const json_t *config, const char *file)
+{
+    return read_rate(deviation, config, "initializer_range", 0.02, file);
 }
 
 /* A linear layer NAME.weight (out x in) and NAME.bias over x. */
@@ -182,5 +190,7 @@ const struct sp_model_family sp_model_bert = {
     .renames = renames,
     .ignored = ignored,
     .read_config = read_config,
+    .read_dropout = read_dropout,
+    .read_initializer = read_initializer,
     .build = build,
 };

@@ -17,6 +17,8 @@
 #define MAPS_MAX 256     /* maps whose names a bus error finds */
 #define MAP_NAME_MAX 512 /* bytes of such a name */
 #define LINK_SHOWN 300   /* bytes of a link's target in a message */
+#define ANSWER_MAX 500   /* bytes of a site's answer, which is one line */
+#define ANSWER_SHOWN 80
 #define POINTER_MAX 1024 /* bytes of a Git LFS pointer, by its specification */
 
 int sp_fs_error(const char *doing, const char *path)
@@ -75,25 +77,46 @@ const char *sp_fs_map_name(const void *address)
 /* What Git leaves of a large file that was not fetched. */
 static int refuse_pointer(const char *path, const void *data, size_t size)
 {
-    static const char version[] = "version https://git-lfs.github.com/spec/";
+    static const char *const versions[] = { "version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/" };
+    bool is = false;
 
-    if (size < sizeof version || size > POINTER_MAX || memcmp(data, version, sizeof version - 1) != 0)
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) /* the second is of LFS before its release */
+        is = is || (size > strlen(versions[i]) && size <= POINTER_MAX && memcmp(data, versions[i], strlen(versions[i])) == 0);
+    if (!is)
         return 0;
     return sp_error(SP_EFORMAT, "%s is a Git LFS pointer, %zu bytes in place of the file itself: fetch that with `git lfs pull` in its "
                     "folder, or download it by itself", path, size);
 }
 
+/* Whether the text begins with one of the list, which ends in NULL, in any case of letters. */
+static bool begins_with(const char *text, size_t size, const char *const *list)
+{
+    for (; *list; list++)
+        if (size >= strlen(*list) && strncasecmp(text, *list, strlen(*list)) == 0)
+            return true;
+    return false;
+}
+
 int sp_fs_refuse_page(const char *path, const char *text, size_t size)
 {
-    static const char *const beginnings[] = { "<!DOCTYPE html", "<html", "<?xml" };
-    size_t blank = 0;
+    static const char *const pages[] = { "<!DOCTYPE html", "<html", "<head", "<?xml", "<Error>", NULL };
+    static const char *const answers[] = { "Entry not found", "Repository not found", "Revision not found", "File not found", "Not found",
+                                           "Page not found", "404: ", "404 ", "403: ", "403 ", "401: ", "401 ", "Access denied",
+                                           "Access to ", "Forbidden", "Unauthorized", "Invalid credentials", "Invalid username or password",
+                                           "Too many requests", "Rate limit", "Bad gateway", "Gateway timeout", "Internal server error",
+                                           "Service unavailable", NULL };
 
-    while (blank < size && strchr(" \t\r\n", text[blank]))
-        blank++;
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-        if (size - blank >= strlen(beginnings[i]) && strncasecmp(text + blank, beginnings[i], strlen(beginnings[i])) == 0)
-            return sp_error(SP_EFORMAT, "%s is a page in HTML or XML, as a site sends it in place of a file: download the file itself",
-                            path);
+    while (size > 0 && strchr(" \t\r\n", *text)) {
+        text++;
+        size--;
+    }
+    if (begins_with(text, size, pages))
+        return sp_error(SP_EFORMAT, "%s is a page in HTML or XML, as a site sends it in place of a file: download the file itself", path);
+    while (size > 0 && strchr(" \t\r\n", text[size - 1]))
+        size--;
+    if (size <= ANSWER_MAX && !memchr(text, '\n', size) && begins_with(text, size, answers))
+        return sp_error(SP_EFORMAT, "%s holds \"%.*s\", a site's answer in place of a file: download the file itself", path,
+                        size < ANSWER_SHOWN ? (int)size : ANSWER_SHOWN, text);
     return 0;
 }
 

@@ -33,11 +33,12 @@ bool sp_fs_map_changed(const struct sp_map *map, const char *path);
  * for the end of its mapping. For signal handlers, too. */
 const char *sp_fs_map_name(const void *address);
 
-/* SP_EFORMAT where the bytes begin as a page in HTML or XML, which was saved in place of the file that it offers; else 0. */
+/* SP_EFORMAT where the bytes begin as a page in HTML or XML, or are one line such as "Entry not found": what a site sends, and was saved,
+ * in place of a file. Else 0. */
 int sp_fs_refuse_page(const char *path, const char *text, size_t size);
 
 /* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. A pipe is read to its end. A
- * page in HTML is refused as one: no file that is read so is one. */
+ * Git LFS pointer, a page in HTML and a site's answer are refused as such: no file that is read so is one. */
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit); /* an open one, which is closed */
 

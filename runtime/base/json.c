@@ -219,6 +219,32 @@ int sp_json_parse(json_t **out, const char *text, size_t length, const char *nam
                     kind_of(&error), error.text);
 }
 
+/* {"error": "Repository not found"}: what a site says in place of a file. */
+static int refuse_answer(json_t *value, const char *path)
+{
+    static const char *const keys[] = { "error", "errors", "message", "detail", "status", "statusCode", "code", "documentation_url" };
+    const json_t *said = json_object_get(value, "error");
+    size_t known = 0;
+
+    said = said ? said : json_object_get(value, "message");
+    said = said ? said : json_object_get(value, "detail");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        known += json_object_get(value, keys[i]) != NULL;
+    if (!json_is_string(said) || known != json_object_size(value))
+        return 0;
+    return sp_error(SP_EFORMAT, "%s holds only the message \"%.*s\", a site's answer in place of a file: download the file itself", path,
+                    KEPT_SHOWN, json_string_value(said));
+}
+
+int sp_json_refuse_answer(const char *path, const char *text, size_t length)
+{
+    json_t *value = NULL;
+    int rc = length > 0 && *text == '{' && sp_json_parse(&value, text, length, path, 1, false) == 0 ? refuse_answer(value, path) : 0;
+
+    json_decref(value);
+    return rc;
+}
+
 int sp_json_load(json_t **out, const char *path, size_t limit)
 {
     char *text = NULL;
@@ -228,6 +254,10 @@ int sp_json_load(json_t **out, const char *path, size_t limit)
     *out = NULL;
     SP_TRY(sp_fs_read(&text, &length, path, limit));
     rc = sp_json_parse(out, text, length, path, 1, false);
+    if (rc == 0 && (rc = refuse_answer(*out, path)) < 0) {
+        json_decref(*out);
+        *out = NULL;
+    }
     free(text);
     return rc;
 }

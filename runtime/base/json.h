@@ -31,11 +31,14 @@ bool sp_json_is_object(const json_t *value);
  * \u0000) are refused, except with `nul`: the caller then goes by json_string_length. */
 int sp_json_parse(json_t **out, const char *text, size_t length, const char *name, size_t line, bool nul);
 
-/* Loads a whole file of at most `limit` bytes. */
+/* Loads a whole file of at most `limit` bytes. {"error": "..."} alone, which a site sends in place of a file, is refused as that. */
 int sp_json_load(json_t **out, const char *path, size_t limit);
 
 /* The value of `key`, borrowed; NULL when the key is missing or null, which are the same here, or `object` is none. */
 const json_t *sp_json_member(const json_t *object, const char *key);
+
+/* SP_EFORMAT where the text is such an answer: for files that are no JSON themselves. Else 0. */
+int sp_json_refuse_answer(const char *path, const char *text, size_t length);
 
 /* Stores the value of `key` as the right type, or leaves *out as it is when the key is missing or null; a wrong type is
  * SP_EFORMAT naming `name` and `key`. */

@@ -12,6 +12,8 @@
 
 #define NAME_MAX_LENGTH 100
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+#define TEXT_LEAST 8 /* bytes that are all printable: a safetensors file has zeros among its first eight */
+#define TEXT_SHOWN 40
 #define SAVE "save_pretrained(DIR, safe_serialization=True)"
 
 /* The hints are commands that people paste: what a folder says gets into them only where it is a plain name. */
@@ -200,9 +202,16 @@ int sp_foreign_form(const char *path, const void *data, size_t size)
         { "GGUF", "a GGUF file" },
         { "\211HDF", "an HDF5 file, as TensorFlow writes its weights" },
     };
+    size_t shown = 0;
 
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (size >= strlen(forms[i].begins) && memcmp(data, forms[i].begins, strlen(forms[i].begins)) == 0)
             return sp_error(SP_EFORMAT, "%s is not a safetensors file but %s", path, forms[i].what);
-    return sp_fs_refuse_page(path, data, size);
+    SP_TRY(sp_fs_refuse_page(path, data, size));
+    while (shown < size && shown < TEXT_SHOWN && ((const char *)data)[shown] >= ' ' && ((const char *)data)[shown] <= '~')
+        shown++;
+    if (shown >= TEXT_LEAST || (shown > 0 && shown == size))
+        return sp_error(SP_EFORMAT, "%s is not a safetensors file but a text, which begins \"%.*s\": download the file itself", path,
+                        (int)shown, (const char *)data);
+    return 0;
 }

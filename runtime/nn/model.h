@@ -14,8 +14,8 @@
 struct sp_model_config {
     int vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size;
     int max_position_embeddings, type_vocab_size;
-    float layer_norm_eps, initializer_range;
-    float hidden_dropout, attention_dropout, classifier_dropout;
+    float layer_norm_eps;
+    float hidden_dropout, attention_dropout, classifier_dropout; /* by read_dropout, 0 without */
     enum sp_activation activation;
 };
 
@@ -34,6 +34,9 @@ struct sp_model_family {
     const char *const *prefixes, *const *renames, *const *ignored;
     /* Fills *out from a config.json called `file` in messages; sizes that cannot be are SP_EFORMAT. */
     int (*read_config)(struct sp_model_config *out, const json_t *config, const char *file);
+    /* The same for what not every run needs: the dropouts of *out, and the standard deviation of weights that are made anew. */
+    int (*read_dropout)(struct sp_model_config *out, const json_t *config, const char *file);
+    int (*read_initializer)(float *deviation, const json_t *config, const char *file);
     /* Calls the sp_nn_* builders; errors stay in the plan. */
     void (*build)(struct sp_plan *plan, const struct sp_model_config *config, const struct sp_model_head *head);
 };

@@ -17,6 +17,7 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
     int rc = 0;
 
     SP_GO(sp_fs_read(&text, &length, path, VOCAB_MAX));
+    SP_GO(sp_json_refuse_answer(path, text, length));
     end = text + length;
     for (line = text; line < end; number++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));

@@ -76,15 +76,16 @@ double sp_load_head_bias(const struct sp_run *run)
     return sum / (double)run->train.count;
 }
 
-/* Normal with the model's initializer_range for matrices, zeros for biases but the head's. */
-static void initialise(float *out, const struct sp_run *run, size_t param, const struct sp_param *p)
+/* Normal with the model's own deviation for matrices, zeros for biases but the head's. */
+static int initialise(float *out, const struct sp_run *run, size_t param, const struct sp_param *p)
 {
     uint64_t seed = (uint64_t)run->config->seed;
-    float bias = p->flags & SP_PARAM_HEAD ? (float)sp_load_head_bias(run) : 0;
+    float bias = p->flags & SP_PARAM_HEAD ? (float)sp_load_head_bias(run) : 0, deviation;
 
+    SP_TRY(run->family->read_initializer(&deviation, sp_checkpoint_config(run->checkpoint), run->model_file));
     for (size_t i = 0; i < sp_param_elements(p); i++)
-        out[i] = p->kind == SP_PARAM_VECTOR ? bias : run->model.initializer_range *
-                                                        (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
+        out[i] = p->kind == SP_PARAM_VECTOR ? bias : deviation * (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
+    return 0;
 }
 
 /* An adapter's dense tensor under the parameter's name in files; NULL when there is none. A wrong shape is an error. */
@@ -130,8 +131,7 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
         if (!p->trained)
             return sp_error(SP_EFORMAT, "%s has no tensor of that name%s", sp_checkpoint_dir(run->checkpoint),
                             run->adapter ? ", nor has the adapter" : "; name an adapter that has it");
-        initialise(out, run, i, p);
-        return 0;
+        return initialise(out, run, i, p);
     }
     SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, sp_param_elements(p)));
     SP_TRY(check_finite(out, sp_param_elements(p), run->weights[i].tensor,

@@ -16,12 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Old files have no model_type. What to add is the user's to say: the architectures are but a hint. */
+/* Old files have no model_type. What to add is the user's to say: the architectures are but a hint. A file without any of it is no
+ * model's at all. */
 static int no_type(const struct sp_run *run, const json_t *config, const char *file, const char *known)
 {
     const json_t *list = json_object_get(config, "architectures");
     const char *architecture = json_string_value(json_array_get(list, 0));
 
+    if (!json_is_array(list) && !json_object_get(config, "hidden_size"))
+        return sp_error(SP_EFORMAT, "%s is no model's configuration: \"model_type\", \"architectures\" and \"hidden_size\" are all missing; "
+                        "give the folder of a model, with the config.json that belongs to it", file);
     return sp_error(SP_EFORMAT,
                     "%s: \"model_type\" is missing, as in old files%s%s%s; this version of speft-cl knows: %s. If the model is one of "
                     "these, add a line such as \"model_type\": \"%s\", to the file", file,
@@ -65,18 +69,16 @@ static int open_checkpoint(struct sp_run *run, const char *dir, const char *file
 static int open_model(struct sp_run *run)
 {
     const struct sp_config *c = run->config;
-    char *dir = NULL, *file = NULL;
+    char *dir = NULL;
     size_t limit;
     int rc;
 
     SP_GO(sp_config_require(c, "model_name_or_path"));
     SP_GO(sp_checkpoint_resolve(&dir, c->model_name_or_path));
-    file = sp_asprintf("%s/config.json", dir);
-    SP_GO(file ? 0 : SP_ENOMEM);
-    SP_GO(open_checkpoint(run, dir, file));
-    SP_GO(find_family(run, sp_checkpoint_config(run->checkpoint), file));
-    if (!isnan(c->dropout))
-        run->model.hidden_dropout = run->model.attention_dropout = run->model.classifier_dropout = (float)c->dropout;
+    run->model_file = sp_asprintf("%s/config.json", dir);
+    SP_GO(run->model_file ? 0 : SP_ENOMEM);
+    SP_GO(open_checkpoint(run, dir, run->model_file));
+    SP_GO(find_family(run, sp_checkpoint_config(run->checkpoint), run->model_file));
     run->max_seq_length = (size_t)c->max_seq_length;
     if (run->max_seq_length > (size_t)run->model.max_position_embeddings) {
         run->max_seq_length = (size_t)run->model.max_position_embeddings;
@@ -96,7 +98,6 @@ static int open_model(struct sp_run *run)
     }
 out:
     free(dir);
-    free(file);
     return rc;
 }
 
@@ -112,6 +113,16 @@ int sp_run_open(struct sp_run *run)
     return 0;
 }
 
+int sp_run_read_dropout(struct sp_run *run)
+{
+    struct sp_model_config *m = &run->model;
+
+    if (isnan(run->config->dropout))
+        return run->family->read_dropout(m, sp_checkpoint_config(run->checkpoint), run->model_file);
+    m->hidden_dropout = m->attention_dropout = m->classifier_dropout = (float)run->config->dropout;
+    return 0;
+}
+
 void sp_run_close(struct sp_run *run)
 {
     sp_batch_free(&run->batch);
@@ -123,6 +134,7 @@ void sp_run_close(struct sp_run *run)
     sp_labels_free(&run->labels);
     sp_tokenizer_free(run->tokenizer);
     free(run->no_tokenizer);
+    free(run->model_file);
     sp_checkpoint_close(run->checkpoint);
     sp_device_close(run->device);
 }

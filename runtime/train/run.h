@@ -44,6 +44,7 @@ struct sp_run {
     struct sp_checkpoint *checkpoint;
     const struct sp_model_family *family;
     struct sp_model_config model;
+    char *model_file; /* its config.json, for messages */
     struct sp_tokenizer *tokenizer; /* NULL where the model has none that is supported */
     char *no_tokenizer;             /* why; else NULL */
     size_t max_seq_length; /* the configuration's, or the model's when that is less */
@@ -62,6 +63,9 @@ struct sp_run {
 };
 
 int sp_run_open(struct sp_run *run);
+
+/* After it, where there is training: the model's dropouts, which nothing else needs, by the configuration or else config.json. */
+int sp_run_read_dropout(struct sp_run *run);
 void sp_run_close(struct sp_run *run);
 
 /* Loads the data sets of the configuration; a validation file that is not named stays empty. Settles task, labels and head. */

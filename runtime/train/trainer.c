@@ -406,6 +406,7 @@ static int prepare(struct loop *l)
     SP_TRY(sp_config_require(run->config, "train_file"));
     SP_TRY(sp_config_require(run->config, "output_dir"));
     SP_TRY(sp_run_open(run));
+    SP_TRY(sp_run_read_dropout(run));
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(keep_checksums(l->result, run));
     SP_TRY(sp_run_build(run, true, 0, 0));

@@ -50,6 +50,23 @@ sed -i 's/"model_type"/"unused": Infinity, "also": 99999999999999999999, &/' "$m
 trains 'mask: 100 of 2400 weights'
 sed -i 's/"hidden_size": 20/"hidden_size": 99999999999999999999/' "$model/config.json"
 refused '"hidden_size" is 99999999999999999999, which is not an integer of 64 bits'
+sed -i 's/"hidden_dropout_prob": [^,]*/"hidden_dropout_prob": NaN/' "$model/config.json"
+refused '"hidden_dropout_prob" is NaN, which is not a number'
+# what the command does not need is no matter: predict has no dropout, a mask is made without it, and `dropout` replaces the model's
+sed -i 's/"\(hidden_dropout_prob\|classifier_dropout\|attention_probs_dropout_prob\|initializer_range\)": [^,]*/"\1": NaN/' "$model/config.json"
+run predict --quiet --model "$model" --input "$source/eval.jsonl" --output -
+test_that 'predict needs no dropout' test "$status" = 0 -a "$(wc -l <"$folder/out")" = 17
+run mask "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$source/train.jsonl" \
+    --output "$folder/mask.safetensors"
+test_that 'nor does mask' test "$status" = 0 -a -s "$folder/mask.safetensors"
+cp "$model/config.json" "$folder/nan.json"
+trains 'mask: 100 of 2400 weights' --set dropout=0.1
+cp "$folder/nan.json" "$model/config.json"
+run train "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$source/train.jsonl" --set dropout=0 \
+    --set keep_head=false --set max_steps=1 --output-dir "$folder/result"
+test_that 'a head that is made needs initializer_range' fails_with 1 '"initializer_range" is NaN, which is not a number'
+rm -rf "$folder/result"
+fresh
 sed -i 's/"layer_norm_eps": [^,]*/"layer_norm_eps": NaN/' "$model/config.json"
 refused '"layer_norm_eps" is NaN, which is not a number'
 
@@ -81,6 +98,21 @@ done
 # ---- other things than a model
 sed -i '/"model_type"/d' "$model/config.json"
 refused '"model_type" is missing, as in old files ("architectures" says BertForSequenceClassification)'
+for config in '{}' '{"vocab_size": 99, "num_labels": 2}'; do
+    echo "$config" >"$model/config.json"
+    refused "$model/config.json is no model's configuration: \"model_type\", \"architectures\" and \"hidden_size\" are all missing"
+done
+# what a site sends in place of a file
+for file in config.json tokenizer_config.json special_tokens_map.json tokenizer.json vocab.txt; do
+    echo '{"error":"Repository not found"}' >"$model/$file"
+    refused "$model/$file holds only the message \"Repository not found\", a site's answer in place of a file: download the file itself"
+done
+for file in config.json tokenizer_config.json tokenizer.json vocab.txt model.safetensors; do
+    printf 'Entry not found' >"$model/$file"
+    refused "$model/$file holds \"Entry not found\", a site's answer in place of a file: download the file itself"
+    printf '<!DOCTYPE html>\n<html>' >"$model/$file"
+    refused "$model/$file is a page in HTML or XML"
+done
 mkdir "$model/0_Transformer"
 mv "$model"/*.* "$model/0_Transformer"
 refused "$model has no config.json, but below it lies a model: $model/0_Transformer. Give that folder"
@@ -88,6 +120,8 @@ refused "is a file, and a model is a folder: give the one that it lies in, $mode
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n' >"$folder/pointer"
 for file in config.json model.safetensors vocab.txt tokenizer_config.json; do
     cp "$folder/pointer" "$model/$file"
+    refused "$model/$file is a Git LFS pointer"
+    sed s/git-lfs/hawser/ "$folder/pointer" >"$model/$file"
     refused "$model/$file is a Git LFS pointer"
 done
 # shards without their index: the second is a pointer, the first a file; and both of them

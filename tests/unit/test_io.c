@@ -127,6 +127,15 @@ static void test_other_files(void **state)
 {
     static const char *const files[][2] = {
         { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 74 bytes" },
+        { "version https://hawser.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 73 bytes" },
+        { "Entry not found", "holds \"Entry not found\", a site's answer in place of a file" },
+        { "404: Not Found\n", "holds \"404: Not Found\", a site's answer" },
+        { "Access to model m/m is restricted. You must be authenticated to access it.", "a site's answer" },
+        { "{\"error\":\"Repository not found\"}", "not a safetensors file but a text, which begins \"{\"error\":\"Repository" },
+        { "upstream connect error\n\n", "but a text, which begins \"upstream connect error\"" },
+        { "gone", "but a text, which begins \"gone\"" },
+        { "P\n", "it has only 2 bytes" },
+        { "", "it has only 0 bytes" },
         { "PK\003\004xxxxxxxxxxxxxxxxxxxx", "is not a safetensors file but a zip archive, as PyTorch" },
         { "\200\002xxxxxxxxxxxxxxxxxxxxxx", "a pickle file, as PyTorch" },
         { "GGUF\003xxxxxxxxxxxxxxxxxxx", "a GGUF file" },
