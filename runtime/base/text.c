@@ -173,6 +173,12 @@ void sp_text_trim_ends(const char **text, size_t *length)
         *length -= bytes;
 }
 
+bool sp_text_is_blank(const char *text, size_t length)
+{
+    sp_text_trim_ends(&text, &length);
+    return length == 0;
+}
+
 void sp_text_trim(char *text)
 {
     const char *from = text;

@@ -31,6 +31,7 @@ bool sp_text_is_space(uint32_t point); /* Unicode's White_Space */
 /* Takes blanks from both ends of the text: white space, no-break spaces among it, and what has no width. */
 void sp_text_trim_ends(const char **text, size_t *length);
 void sp_text_trim(char *text); /* in place */
+bool sp_text_is_blank(const char *text, size_t length); /* there is nothing else */
 
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);

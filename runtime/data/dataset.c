@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/data/label_reader.h"
 #include "runtime/data/layout.h"
 #include "runtime/text/tokenizer.h"
@@ -103,11 +104,6 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
     return 0;
 }
 
-static bool is_blank(const struct sp_field *field)
-{
-    return !field->text || strspn(field->text, " \t\r\n") == field->length;
-}
-
 /* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
 static int tokenize(struct loader *loader, const struct sp_row *row, size_t *length)
 {
@@ -119,7 +115,8 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
         return sp_reader_fail(loader->reader, SP_EFORMAT, "no text and no \"input_ids\"");
     SP_TRY(row_text(loader, row, loader->layout.text, &text));
     SP_TRY(row_text(loader, row, loader->layout.pair, &pair));
-    if (!loader->options->empty_texts && is_blank(&text) && is_blank(&pair))
+    if (!loader->options->empty_texts && sp_text_is_blank(text.text, text.length) &&
+        sp_text_is_blank(pair.text, pair.length))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
                               column_name(loader, loader->layout.text));
     if (!loader->tokenizer)

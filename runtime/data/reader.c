@@ -433,12 +433,11 @@ static int no_such_column(const struct sp_reader *reader, const char *name, cons
 static bool is_called(const struct sp_reader *reader, size_t column, const char *name)
 {
     const char *own = reader->names[column];
-    size_t blanks = sp_reader_is_jsonl(reader) ? 0 : strspn(name, " \t"), length = strlen(own);
+    size_t length = strlen(name);
 
-    if (strncmp(own, name + blanks, length) != 0)
-        return false;
-    name += blanks + length;
-    return name[sp_reader_is_jsonl(reader) ? 0 : strspn(name, " \t")] == '\0';
+    if (!sp_reader_is_jsonl(reader))
+        sp_text_trim_ends(&name, &length);
+    return length == strlen(own) && memcmp(own, name, length) == 0;
 }
 
 int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const char *name,

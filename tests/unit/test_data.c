@@ -409,6 +409,7 @@ static void test_bad_rows(void **state)
     refuses("t.csv", csv, PLAIN, SP_EFORMAT, "t.csv:3: 1 column, where the header has 2");
     refuses("t.csv", "text,label\n \t ,y\n", PLAIN, SP_EFORMAT,
             "t.csv:2: the text (column text) is empty");
+    refuses("t.csv", "text,label\n\xC2\xA0\xE3\x80\x80,1\na,2\n", PLAIN, SP_EFORMAT, "t.csv:2: the text (column text) is empty");
     refuses("t.jsonl", json, PLAIN, SP_EFORMAT, "t.jsonl:2: no \"text\"");
     refuses("t.jsonl", "{\"text\":\"a \\ud83d\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: \"text\" holds half a character");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":\"\\ud83d\"}", PLAIN, SP_EFORMAT,

@@ -49,6 +49,9 @@ static void test_blanks(void **state)
     assert_int_equal(sp_text_escape_name(&out, text), 0);
     assert_string_equal(out.data, "a\\u00a0 b\\u202f\xC3\xA9");
     sp_buf_free(&out);
+    assert_false(sp_text_is_blank(text, strlen(text)));
+    assert_true(sp_text_is_blank(all, strlen(all)));
+    assert_true(sp_text_is_blank(NULL, 0));
     sp_text_trim(all);
     assert_string_equal(all, "");
     sp_text_trim(none);
