@@ -37,6 +37,10 @@ int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column
 /* remembered.c: a column that training used, in this file; SP_COLUMN_NONE where it is not there, or there is none (number 0). */
 size_t sp_remembered_find(const struct sp_chooser *c, const struct sp_data_column *wanted);
 
+/* remembered.c: the options without such names of columns as training's had, which a file without a header knows by number; whether
+ * there was one. */
+bool sp_remembered_unname(struct sp_dataset_options *out, const struct sp_dataset_options *options);
+
 /* remembered.c: takes the texts that training used, where the file has them; it must have both or none of two. */
 int sp_remembered_choose(const struct sp_chooser *c);
 

@@ -23,7 +23,8 @@
  * cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
  * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
  *
- * With `remembered` (what training used) those columns are taken before these rules: by name, and by number in a file
+ * With `remembered` (what training used) a name that an option gives and training's column had stands for that column's number where
+ * the file has no header and holds there what training's held. Training's columns are taken before these rules: by name, and by number in a file
  * that has no header and as many columns, or where none are needed all but the label's, if they hold what training's held
  * (remembered.c). Where the file lacks them, the rules decide, and `instead` says so, as it does of named columns that went by
  * number; but one of two texts alone is refused, unless an option names the text, which `instead` says too.

@@ -18,11 +18,11 @@
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
  *  7. above the head's classes, or classes that return again and again, a word that is none of them: a header;
  *  8. names of which one is above texts that have more words than it: a header where its label is one that no other row has (of
- *     labels that return, or of many rows), and where there is no label to go by. The name of a list, one column of texts, must be
- *     one word unless training's file had names, and is none where that had no header.
+ *     labels that return, or of many rows), and where there is no label to go by: few texts are as short. The name of a list, one
+ *     column of texts, must be one word unless training's file had names, and is none where that had no header.
  *
- * and without any of these it is a row. Where it holds the name of a text all the same, or a label of few that may be
- * one, that is said. Signs 7 and 8 are a choice: of a file without a header, a first row of two short words whose
+ * and without any of these it is a row. Where it holds the name of a text all the same, or is a header by sign 8 alone and so may
+ * hold a text or one of few labels, that is said with what it holds. Signs 7 and 8 are a choice: of a file without a header, a first row of two short words whose
  * class no other row has is taken for one too; a class of one row can hardly be learnt, and a header as a class harms the others.
  * What an option said of the training file's header is no sign for another file, whose own rows say more.
  *
@@ -66,19 +66,36 @@ static const char *const others[] = {
     "txt",      "msg",      "sent",     "lab",       "lbl",      "cls",         NULL,
 };
 
+/* What those of texts are called in some more languages. */
+static const char *const translations[] = {
+    "kommentar",   "kommentare",   "bewertung", "bewertungen", "rezension", "rezensionen", "nachricht", "nachrichten",
+    "beschreibung", "betreff",     "titel",     "inhalt",      "frage",     "antwort",     "commentaire", "commentaires",
+    "avis",        "texte",        "titre",     "contenu",     "question",  "comentario",  "comentarios", "texto",
+    "mensaje",     "mensajes",     "rese\xC3\xB1" "a",        "pregunta",  "respuesta",   "mensagem",  "mensagens",
+    "coment\xC3\xA1rio",          "avalia\xC3\xA7\xC3\xA3o", "commento", "commenti",   "testo",     "messaggio",
+    "recensione",  "recensioni",   "opmerking", "bericht",     "tekst",     NULL,
+};
+
+static bool is_among(const char *field, const char *const *names)
+{
+    while (*names && !sp_header_is(field, *names))
+        names++;
+    return *names != NULL;
+}
+
 bool sp_header_is(const char *field, const char *name)
 {
-    size_t blanks = strspn(field, " \t\r\n"), length = strlen(name);
+    size_t length = strlen(field), expected = strlen(name);
 
-    return strncasecmp(field + blanks, name, length) == 0 &&
-           field[blanks + length + strspn(field + blanks + length, " \t\r\n")] == '\0';
+    sp_text_trim_ends(&field, &length);
+    sp_text_trim_ends(&name, &expected);
+    return length == expected && strncasecmp(field, name, length) == 0;
 }
 
 bool sp_header_is_known(const char *field)
 {
-    for (const char *const *k = others; *k; k++)
-        if (sp_header_is(field, *k))
-            return true;
+    if (is_among(field, others) || is_among(field, translations))
+        return true;
     for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
         if (sp_header_is(field, (*k)[0]) || ((*k)[1] && sp_header_is(field, (*k)[1])))
             return true;
@@ -92,11 +109,6 @@ static bool is_number(const char *text)
     return sp_text_double(text, &number) || sp_label_has_decimal_comma(text);
 }
 
-static bool is_blank(const char *text)
-{
-    return text[strspn(text, " \t\r\n")] == '\0';
-}
-
 static bool has_digit(const char *text)
 {
     return strpbrk(text, "0123456789") != NULL;
@@ -104,13 +116,13 @@ static bool has_digit(const char *text)
 
 static bool is_one_word(const char *text)
 {
-    return !is_blank(text) && !strpbrk(text, " \t\r\n\"");
+    return text[0] && !strpbrk(text, " \t\r\n\"");
 }
 
 /* What says nothing of the first row: no value, or a word for one. */
 static bool is_no_value(const char *text)
 {
-    return is_blank(text) || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0;
+    return !text[0] || sp_label_is_missing(text) || strcasecmp(text, "unknown") == 0;
 }
 
 /* Whether a column may be called so: a few words, no sentence. */
@@ -230,7 +242,7 @@ static bool has_class_of_others(const struct first *f)
     for (size_t i = 0; i < f->p->count; i++) {
         const struct sp_sample_column *c = &f->p->columns[i];
 
-        if (!is_class_column(f, i) || is_blank(c->first) || sp_sample_is_numeric(c))
+        if (!is_class_column(f, i) || !c->first[0] || sp_sample_is_numeric(c))
             continue;
         if (c->again ? !named : is_of_head(f, c))
             return true;
@@ -243,7 +255,7 @@ static bool has_class_of_others(const struct first *f)
 /* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number; V1, V2, ... above anything. */
 static bool is_range(const struct sp_sample *p)
 {
-    size_t from = is_blank(p->first[0]), prefix, start = 0;
+    size_t from = p->first[0][0] == '\0', prefix, start = 0;
     bool fits = p->count > from, words = false;
     char expected[NAME_LENGTH + 24];
     const char *base;
@@ -353,7 +365,7 @@ static bool are_above_texts(const struct first *f)
     bool texts = false;
 
     for (size_t i = 0; i < p->count; i++) {
-        if (is_blank(p->first[i]) || (has_digit(p->first[i]) && i != f->label && p->columns[i].texts < p->columns[i].filled))
+        if (!p->first[i][0] || (has_digit(p->first[i]) && i != f->label && p->columns[i].texts < p->columns[i].filled))
             return false; /* a code or a date, as its column's may be */
         for (size_t j = 0; j < i; j++)
             if (strcmp(p->first[i], p->first[j]) == 0)
@@ -409,16 +421,37 @@ static bool is_named_by_form(const struct first *f)
 
 /* ---- the choice ------------------------------------------------------------------------------------------------------ */
 
+static void doubt(struct sp_header_choice *out, const char *field, const char *may_be)
+{
+    out->doubt = field;
+    out->may_be = may_be;
+}
+
+static const char *find_above_texts(const struct first *f)
+{
+    for (size_t i = 0; i < f->p->count; i++)
+        if (is_above_texts(f, i))
+            return f->p->first[i];
+    return NULL;
+}
+
 /* Signs 7 and 8, once it is known whether another row of the file has the first row's label. */
 static int guess_by_form(struct sp_header_choice *out, const struct first *f)
 {
+    const struct sp_data_layout *r = f->options->remembered;
+
     out->header = is_named_by_form(f);
-    if (!out->header || f->label == SP_COLUMN_NONE)
+    if (!out->header)
         return 0;
+    if (f->label == SP_COLUMN_NONE) {
+        if (!breaks_classes(f) && (f->p->count == 1 || !(r && r->header)))
+            doubt(out, find_above_texts(f), "a text");
+        return 0;
+    }
     SP_TRY(sp_sample_read_on(f->p, f->reader, f->label));
     out->header = is_named_by_form(f);
     if (out->header && f->p->columns[f->label].filled && f->p->columns[f->label].filled < MANY_ROWS && !f->options->labels)
-        out->doubt = f->p->first[f->label];
+        doubt(out, f->p->first[f->label], "a label");
     return 0;
 }
 
@@ -486,7 +519,7 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *p, struct s
     if (!has && p->first)
         SP_TRY(guess(out, &first));
     if (!has && !lacks && p->first && !out->header)
-        out->doubt = find_name(&first);
+        doubt(out, find_name(&first), "the name of a column");
     out->in_vain = lacks && !has && !out->header;
     out->header |= has || lacks;
     return 0;

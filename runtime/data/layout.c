@@ -417,15 +417,14 @@ static int remark_doubt(struct sp_layout *out, const struct sp_header_choice *ch
 
     SP_GO(sp_buf_printf(&text, "its first row was read as a %s, though ", choice->header ? "header" : "row"));
     SP_GO(quote(&text, choice->doubt));
-    SP_GO(sp_buf_printf(&text, " may be %s; if it is, set has_header: %s", choice->header ? "a label" : "the name of a column",
-                        choice->header ? "false" : "true"));
+    SP_GO(sp_buf_printf(&text, " may be %s; if it is, set has_header: %s", choice->may_be, choice->header ? "false" : "true"));
     rc = sp_layout_remark(out, text.data);
 out:
     sp_buf_free(&text);
     return rc;
 }
 
-int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
+static int choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
 {
     struct sp_reader_options of_reader = { .header = false };
     struct sp_header_choice header = { .header = false };
@@ -465,6 +464,20 @@ out:
     if (rc < 0)
         sp_layout_release(out);
     return rc;
+}
+
+int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
+{
+    struct sp_dataset_options unnamed;
+    int rc;
+
+    if (sp_reader_is_lines(reader) || sp_reader_is_jsonl(reader) || !sp_remembered_unname(&unnamed, options))
+        return choose(out, reader, options);
+    rc = choose(out, reader, &unnamed);
+    if (rc == 0 && !sp_reader_has_header(reader))
+        return 0;
+    sp_layout_release(out);
+    return choose(out, reader, options);
 }
 
 void sp_layout_release(struct sp_layout *layout)

@@ -38,8 +38,9 @@ struct sp_header_choice {
     bool header;  /* the first row names the columns: as has_header says, or as it was */
     bool guessed;
     bool in_vain; /* it would be a row, but a column is asked for by a name, which is not in it */
-    const char *doubt; /* a field that may be a name though it was read as a row's, or a label though as a header's; NULL: none.
-                          Borrowed from the sample */
+    const char *doubt;  /* a field that may be a name though it was read as a row's, or a label or a text though as a header's;
+                           NULL: none. Borrowed from the sample */
+    const char *may_be; /* which of them, for messages */
 };
 
 /* header.c: a reader's first row; where the sample cannot say it, the label's column is read to the end of the file. */

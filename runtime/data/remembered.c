@@ -83,6 +83,28 @@ size_t sp_remembered_find(const struct sp_chooser *c, const struct sp_data_colum
     return sp_chooser_has_names(c) || !is_laid_out_alike(c) ? SP_COLUMN_NONE : find_number(c, wanted);
 }
 
+static bool unname(const char **option, const struct sp_data_column *column)
+{
+    if (!*option || !column->name || !sp_header_is(*option, column->name))
+        return false;
+    *option = NULL;
+    return true;
+}
+
+bool sp_remembered_unname(struct sp_dataset_options *out, const struct sp_dataset_options *options)
+{
+    const struct sp_data_layout *r = options->remembered;
+    bool text, pair, label;
+
+    *out = *options;
+    if (!r)
+        return false;
+    text = unname(&out->text_column, &r->text);
+    pair = unname(&out->text_pair_column, &r->pair);
+    label = unname(&out->label_column, &r->label);
+    return text || pair || label;
+}
+
 /* ---- what is said ---------------------------------------------------------------------------------------------------- */
 
 /* Column "review", or column 2 where training had no names. */

@@ -114,7 +114,13 @@ test_that '    the texts alone' same texts.jsonl
 predict plain.csv
 test_that "  training's own without names, which is said" says plain.csv 'training used column "review", and this file names no columns; read instead: column 1'
 run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/plain.csv" --set label_column=sentiment
-test_that 'a name in a file without names' fails 2 "$folder/plain.csv: label_column: no column \"sentiment\"; the file has: a b c, pos. Its first row was taken for a header because"
+test_that 'a name that training had, in a file without names' says plain.csv 'classification, 2 classes: neg (2), pos (2); text: column 1; second text: none; label: column 2; header: none (guessed; has_header decides)'
+test_that '  is its number, which is said' says plain.csv 'training used column "sentiment", and this file names no columns; read instead: column 2;'
+cp "$folder/out" "$folder/by_name"
+run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/plain.csv" --set label_column=2
+test_that '  with the scores of that number' cmp -s "$folder/out" "$folder/by_name"
+run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/plain.csv" --set label_column=mood
+test_that 'another name' fails 2 "$folder/plain.csv: label_column: no column \"mood\"; the file has: a b c, pos. Its first row was taken for a header because"
 file header.csv 'ticket,team\nprinter broken,IT\nsalary missing,HR\nprinter offline,IT\npay late,HR\n'
 train header.csv --set label_column=2
 test_that 'names of which none is known' says header.csv 'classification, 2 classes: HR (2), IT (2); text: column 1 "ticket"; second text: none; label: column 2 "team"; header: the first row (guessed'

@@ -31,7 +31,7 @@ static void test_other_header(void **state)
 
         finds("t.csv", "Email,Anliegen\n" MAILS, input, "Anliegen - - H, 2");
         finds("t.csv", "Kunde,Nachrichtentext\nMaier,good film but bad\nHuber,bad film not nice\n", input, "Nachrichtentext - - H, 2");
-        finds("t.csv", "Ticketnummer,Beschreibung\nTK-17,good film but bad\nTK-18,bad film not nice\n", input, "Beschreibung - - H, 2");
+        finds("t.csv", "Ticketnummer,Schilderung\nTK-17,good film but bad\nTK-18,bad film not nice\n", input, "Schilderung - - H, 2");
         finds("t.csv", "Anliegen,Sprache\nthe printer is broken,de\nplease help me with it,de\n", input, "Anliegen - - H, 2");
         finds("t.csv", "Anliegen,Bemerkung\nthe printer is broken,\nplease help me with it,\n", input, "Anliegen - - H, 2");
         finds("t.csv", "Timestamp,What did you like about the course?\n2020/01/03 10:11:12 AM GMT+1,the teacher was good\n"
@@ -116,8 +116,8 @@ static void test_header_as_class(void **state)
     struct sp_buf text = SP_BUF(1 << 20);
 
     (void)state;
-    finds("t.csv", "texto,etiqueta\n" TWICE("El producto es muy bueno,positivo\nNo me gusta nada,negativo\n"), JUDGED,
-          "texto - etiqueta H, 4");
+    finds("t.csv", "frase,etiqueta\n" TWICE("El producto es muy bueno,positivo\nNo me gusta nada,negativo\n"), JUDGED,
+          "frase - etiqueta H, 4");
     finds("t.csv", "\xE3\x83\xAC\xE3\x83\x93,\xE3\x83\xA9\n"
           TWICE("\xE3\x81\xA8\xE3\x81\xA6\xE3\x82\x82,a\n\xE5\x85\xA8\xE7\x84\xB6\xE3\x83\x80,b\n"),
           JUDGED, "\xE3\x83\xAC\xE3\x83\x93 - \xE3\x83\xA9 H, 4");
@@ -181,8 +181,21 @@ static void test_list(void **state)
     finds("t.csv", "Hervorragend\n" TEN(LONG), after_none, "1 - - , 21");
     instead("t.csv", "Hervorragend\n" TEN(LONG), after_none,
             "its first row was read as a row, though \"Hervorragend\" may be the name of a column; if it is, set has_header: true");
+    finds("t.csv", "Kommentar\n" TEN(LONG), after_none, "Kommentar - - H, 20"); /* names that people use */
+    finds("t.csv", "RESE\xC3\x91" "A\n" TEN(LONG), after_none, "1 - - , 21"); /* the case of ASCII's letters alone */
+    finds("t.csv", "Rese\xC3\xB1" "a\n" TEN(LONG), after_none, "Rese\xC3\xB1" "a - - H, 20");
+    instead("t.csv", "Kommentar\n" TEN(LONG), INPUT(0), NULL);
     finds("t.csv", "great product\n" TEN(LONG), INPUT(0), "1 - - , 21");
-    finds("t.csv", "Meldung\n" TEN(LONG), INPUT(0), "Meldung - - H, 20");
+    finds("t.csv", "Meldung\n" TEN(LONG), INPUT(0), "Meldung - - H, 20"); /* of texts, few are as short */
+    instead("t.csv", "Great\n" TEN(LONG), INPUT(0),
+            "its first row was read as a header, though \"Great\" may be a text; if it is, set has_header: false");
+    instead("t.csv", "Great\n" TEN(LONG), after_names,
+            "training used column \"Nachricht\", which this file does not have; read instead: column 1 \"Great\"; "
+            "its first row was read as a header, though \"Great\" may be a text; if it is, set has_header: false");
+    instead("t.csv", "Anna,Great\nPeter,it was bad\nMary,the film was good\n", INPUT(0),
+            "its first row was read as a header, though \"Great\" may be a text; if it is, set has_header: false");
+    finds("t.csv", "Great\n" TEN(LONG), INPUT(.has_header = SP_HEADER_NO), "1 - - , 21");
+    instead("t.csv", "Great\n" TEN(LONG), INPUT(.has_header = SP_HEADER_YES), NULL);
     finds("t.csv", "Meldung\n" TEN(LONG), after_names, "Meldung - - H, 20");
     finds("t.csv", "Neue Meldung\n" TEN(LONG), after_names, "Neue Meldung - - H, 20");
     finds("t.csv", "review\n" TEN(LONG), after_none, "review - - H, 20"); /* a name that data sets use */
@@ -191,6 +204,7 @@ static void test_list(void **state)
 /* Names that are numbers, and names that are not there. */
 static void test_options(void **state)
 {
+    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2);
     static const char pandas[] = "0,1\na good film it is,pos\nbad it was not good,neg\n";
 
     (void)state;
@@ -201,6 +215,23 @@ static void test_options(void **state)
     refuses("t.csv", REVIEWS, SET(.label_column = "Urteil"),
             "no column \"Urteil\"; the file has: the film was good, pos. Its first row was taken for a header because a column is asked "
             "for by name; where it is none, give the column's number");
+    /* Names that training's file had stand for its numbers, where this one names none. */
+    finds("t.csv", REVIEWS, SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
+    instead("t.csv", REVIEWS, SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
+            "training used column \"Urteil\", and this file names no columns; read instead: column 2; "
+            "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
+    finds("t.csv", REVIEWS, SET(.label_column = "Urteil", .text_column = "Nachricht", .has_header = SP_HEADER_NO, .remembered = &named,
+                                .labels = &reviews), "1 - 2 , 4");
+    finds("t.csv", REVIEWS, SET(.label_column = "2", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
+    finds("t.csv", REVIEWS, INPUT(.text_column = "Nachricht", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
+    finds("t.csv", "Urteil,Nachricht\npos,a b\nneg,b a\n", SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
+          "Nachricht - Urteil H, 2");
+    refuses("t.csv", "Text,Wert\n" TEN("the film was good,pos\nit was bad,neg\n"),
+            SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews), "no column \"Urteil\"; the file has: Text, Wert");
+    refuses("t.csv", "the film was good,long\nit was bad,short\n",
+            SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
+            "no column \"Urteil\"; the file has: the film was good, long. Its first row was taken for a header because");
+    refuses("t.csv", REVIEWS, SET(.label_column = "Urteile", .remembered = &named, .labels = &reviews), "no column \"Urteile\"");
     refuses("t.csv", "Text,Urteil\n" TEN("the film was good,pos\nit was bad,neg\n"), SET(.label_column = "Urteile"),
             "the file has: Text, Urteil");
     refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),

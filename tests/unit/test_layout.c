@@ -388,7 +388,8 @@ static void test_remembered_header(void **state)
 
     (void)state;
     finds("t.csv", "review\nd f b a\nf a b f\n", INPUT(.remembered = &none), "review - - H, 2");
-    finds("t.csv", "Kommentar\nd f b a\nf a b f\n", INPUT(.remembered = &none), "1 - - , 3"); /* a list, as in training */
+    finds("t.csv", "Mitteilung\nd f b a\nf a b f\n", INPUT(.remembered = &none), "1 - - , 3"); /* a list, as in training */
+    finds("t.csv", "Kommentar\nd f b a\nf a b f\n", INPUT(.remembered = &none), "Kommentar - - H, 2"); /* a name that people use */
     finds("t.csv", "Kommentar,Klasse\na b c,\nd e f,\n", INPUT(.remembered = &none, .labels = &head), "Kommentar - - H, 2");
     finds("t.csv", "Kommentar,Klasse\na b c,pos\nd e f,neg\n", INPUT(.remembered = &none, .labels = &head), "Kommentar - - H, 2");
     finds("t.csv", "review text\na b c\nb c d e\n", INPUT(.remembered = &json), "review text - - H, 2");
