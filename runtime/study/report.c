@@ -2,6 +2,7 @@
  * The report of a study: its tables of results here, what is beyond noise in differences.c, the masks in overlaps.c
  * (doc/study.md).
  */
+#include "runtime/study/file_priv.h"
 #include "runtime/study/report_priv.h"
 
 #include "runtime/base/error.h"
@@ -187,18 +188,43 @@ static char *file_path(const struct sp_study *study, size_t i)
     return sp_asprintf("%s/%s%s.%s", study->output_dir, kinds[i][0], study->suffix, kinds[i][1]);
 }
 
+static int spare_texts(const struct sp_study *study, const char *path)
+{
+    for (size_t i = 0; i < study->texts->count; i++) /* and what --set gives, which no file is called as */
+        SP_TRY(sp_inputs_spare_file(study->texts->list[i]->path, "of the study", "output_dir", path, "the study"));
+    return 0;
+}
+
+static int spare_inputs(const struct sp_study *study, const char *const paths[5])
+{
+    const char *model = "";
+
+    for (size_t i = 0; paths[i]; i++) {
+        SP_TRY(spare_texts(study, paths[i]));
+        for (size_t r = 0; r < study->run_count; r++)
+            SP_TRY(sp_inputs_spare_named(&study->runs[r].config, "output_dir", paths[i], "the study"));
+    }
+    for (size_t r = 0; r < study->run_count; r++) {
+        const struct sp_config *config = &study->runs[r].config;
+
+        if (strcmp(config->model_name_or_path, model) != 0) /* many runs in a row are of one */
+            SP_TRY(sp_inputs_spare_model(config, "output_dir", paths, "the study"));
+        model = config->model_name_or_path;
+    }
+    return 0;
+}
+
 int sp_study_report_spare_inputs(const struct sp_study *study)
 {
-    char *paths[4] = { NULL };
+    char *paths[5] = { NULL };
     int rc = 0;
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; rc == 0 && i < 4; i++) {
         paths[i] = i < 3 ? file_path(study, i) : sp_fs_join(study->output_dir, SP_STUDY_LOCK);
-        SP_GO(paths[i] ? 0 : SP_ENOMEM);
-        for (size_t r = 0; r < study->run_count; r++)
-            SP_GO(sp_inputs_spare_named(&study->runs[r].config, "output_dir", paths[i], "the study"));
+        rc = paths[i] ? 0 : SP_ENOMEM;
     }
-out:
+    if (rc == 0)
+        rc = spare_inputs(study, (const char *const *)paths);
     for (size_t i = 0; i < 4; i++)
         free(paths[i]);
     return rc;

@@ -309,13 +309,14 @@ static int remove_old(const char *path)
 /* The run's folder with its configuration, and nothing that tells of an earlier end. */
 static int prepare(struct sp_study_run *run, const struct paths *paths)
 {
-    const char *const files[] = { paths->config, paths->result, paths->error, paths->log };
+    const char *const files[] = { paths->config, paths->result, paths->error, paths->log, NULL };
     struct sp_buf text = SP_BUF((size_t)1 << 20);
     struct sp_lock lock; /* a train that somebody started there keeps its files; the run that is started next takes it itself */
     int rc;
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    for (size_t i = 0; files[i]; i++)
         SP_TRY(sp_inputs_spare_named(&run->config, "output_dir", files[i], "the run"));
+    SP_TRY(sp_inputs_spare_model(&run->config, "output_dir", files, "the run"));
     SP_TRY(sp_lock_take(&lock, run->config.output_dir, SP_TRAIN_LOCK, "train"));
     SP_GO(remove_old(paths->result));
     SP_GO(remove_old(paths->error));

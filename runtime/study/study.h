@@ -123,7 +123,8 @@ int sp_study_report(const struct sp_study *study);
 
 #define SP_STUDY_LOCK "study.lock" /* of the study's folder (runtime/base/lock.h) */
 
-/* SP_ECONFIG where a file of the study's own folder, its lock too, would replace what it reads. */
+/* SP_ECONFIG where a file of the study's own folder, its lock too, would replace what it or its runs read: the study and what it names,
+ * configurations, data, models. */
 int sp_study_report_spare_inputs(const struct sp_study *study);
 
 /* Whether the report could be written, before the runs. */

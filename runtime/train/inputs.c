@@ -32,15 +32,35 @@ static int spare_all(const struct output *o, const char *folder, const char *con
     return 0;
 }
 
-static int spare_model(const struct output *o, const struct sp_checkpoint *model)
+/* The files of the model's folder, and its weights where they are known. */
+static int spare_model(const struct output *o, const char *dir, const struct sp_checkpoint *model)
 {
-    const char *dir = sp_checkpoint_dir(model);
-
     SP_TRY(spare_all(o, dir, sp_checkpoint_files, "of the model"));
     SP_TRY(spare_all(o, dir, sp_tokenizer_files, "of the model's tokenizer"));
-    for (size_t i = 0; i < sp_checkpoint_count(model); i++)
+    for (size_t i = 0; model && i < sp_checkpoint_count(model); i++)
         SP_TRY(spare(o, sp_checkpoint_at(model, i)->file, "the model's weights"));
     return 0;
+}
+
+int sp_inputs_spare_file(const char *file, const char *name, const char *option, const char *path, const char *what)
+{
+    return spare(&(struct output){ option, path, what }, file, name);
+}
+
+int sp_inputs_spare_model(const struct sp_config *config, const char *option, const char *const *paths, const char *what)
+{
+    struct sp_checkpoint *model = NULL;
+    char *dir = NULL;
+    int rc = 0;
+
+    if (sp_checkpoint_resolve(&dir, config->model_name_or_path) < 0)
+        return 0;
+    (void)sp_checkpoint_open(&model, dir); /* else it stays NULL */
+    for (; rc == 0 && *paths; paths++)
+        rc = spare_model(&(struct output){ option, *paths, what }, dir, model);
+    sp_checkpoint_close(model);
+    free(dir);
+    return rc;
 }
 
 int sp_inputs_spare_named(const struct sp_config *config, const char *option, const char *path, const char *what)
@@ -58,6 +78,6 @@ int sp_inputs_spare(const struct sp_run *run, const char *option, const char *pa
 
     SP_TRY(sp_inputs_spare_named(run->config, option, path, what));
     if (run->checkpoint)
-        SP_TRY(spare_model(&o, run->checkpoint));
+        SP_TRY(spare_model(&o, sp_checkpoint_dir(run->checkpoint), run->checkpoint));
     return run->adapter ? spare_all(&o, run->adapter->dir, sp_adapter_files, "of the adapter") : 0;
 }

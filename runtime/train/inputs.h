@@ -14,4 +14,10 @@ int sp_inputs_spare(const struct sp_run *run, const char *option, const char *pa
 /* The same of the configuration's file and the data alone, before anything is opened. */
 int sp_inputs_spare_named(const struct sp_config *config, const char *option, const char *path, const char *what);
 
+/* The same, for each of `paths`, the last of which is NULL, of the model that the configuration names, where there is one. */
+int sp_inputs_spare_model(const struct sp_config *config, const char *option, const char *const *paths, const char *what);
+
+/* The same of one more file, which messages call `name`. */
+int sp_inputs_spare_file(const char *file, const char *name, const char *option, const char *path, const char *what);
+
 #endif

@@ -81,21 +81,47 @@ done
 test_that 'mask-compare' replaces "$folder/b.svg" mask-compare "$folder/a.svg" "$folder/b.svg" --output "$folder/b.svg"
 
 # ---- study: its report and its lock
-for written in results.jsonl study.lock report.md; do
-    dir=$folder/study-$written
-    mkdir "$dir"
-    cp "$source/train.jsonl" "$dir/$written"
-    ln "$dir/$written" "$dir/data.jsonl"
-    cat >"$folder/study.yaml" <<END
+# study WRITTEN MODEL DATA: a study in $folder/study-WRITTEN, whose file is there, too
+study() {
+    dir=$folder/study-$1
+    mkdir -p "$dir"
+    cat >"$dir/study.yaml" <<END
 output_dir: $dir
-base: {model_name_or_path: $model, max_seq_length: 40, max_steps: 1}
-data: {words: {train_file: $dir/data.jsonl, validation_file: $source/eval.jsonl}}
-methods: {random: {sparse: {metric: random}}}
+base: {model_name_or_path: $2, max_seq_length: 40, max_steps: 1}
+data: {words: {train_file: $3, validation_file: $source/eval.jsonl}}
+methods: {random: $folder/method.yaml}
 budgets: {count: [50]}
 learning_rates: [1e-3]
 seeds: [1]
 END
-    test_that "a study's $written" replaces "$dir/$written" study "$folder/study.yaml" --quiet
+}
+echo 'sparse: {metric: random}' >"$folder/method.yaml"
+for written in results.jsonl study.lock report.md; do
+    study "$written" "$model" "$folder/study-$written/data.jsonl"
+    cp "$source/train.jsonl" "$dir/$written"
+    ln "$dir/$written" "$dir/data.jsonl"
+    test_that "a study's $written" replaces "$dir/$written" study "$dir/study.yaml" --quiet
     test_that '  before its runs' test ! -e "$dir/runs"
 done
+
+# ---- and what it reports on, when all its runs are done: nothing else looks at the model and the data then
+cp -r "$model" "$folder/other"
+study done "$folder/other" "$source/train.jsonl"
+run study "$dir/study.yaml" --quiet
+test_that 'a study' test "$status" = 0 -a -s "$dir/report.md"
+for input in "$folder/other/config.json" "$folder/other/model.safetensors" "$folder/other/vocab.txt" "$folder/method.yaml" "$dir/study.yaml"; do
+    for written in report.md report.html results.jsonl; do
+        ln -f "$input" "$dir/$written"
+        test_that "its $written is $(basename "$input")" replaces "$dir/$written" study "$dir/study.yaml" --quiet --report
+        test_that '  nor without --report' replaces "$dir/$written" study "$dir/study.yaml" --quiet
+        rm "$dir/$written"
+    done
+done
+run_folder=$(dirname "$(find "$dir" -name result.json)")
+rm "$run_folder/result.json"
+ln -f "$folder/other/tokenizer_config.json" "$run_folder/log.txt"
+test_that "nor is a run's log" replaces "$run_folder/log.txt" study "$dir/study.yaml" --quiet
+rm "$run_folder/log.txt"
+run study "$dir/study.yaml" --quiet
+test_that '  and else all is as it was' test "$status" = 0 -a -s "$dir/report.html"
 finish
