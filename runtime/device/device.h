@@ -44,7 +44,10 @@ int sp_device_idle_platforms(char **names);
 /* Calls `visit` for each .icd file that the loader reads, until one fails, and returns what that did. No driver is called. */
 int sp_device_each_driver(int (*visit)(const char *path, void *user), void *user);
 
-/* The .icd files whose libraries cannot be loaded, each with the system's reason, in a new string: "" for none. After a listing,
+/* SP_EIO for an .icd file that is a pipe: the loader's first call would not return. */
+int sp_device_check_pipes(void);
+
+/* The .icd files that cannot be read or whose libraries cannot be loaded, each with the system's reason, in a new string: "" for none. After a listing,
  * when those that can be loaded are. */
 int sp_device_broken_drivers(char **out);
 

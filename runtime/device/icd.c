@@ -1,10 +1,11 @@
 /*
- * Drivers that are registered and cannot be loaded: the loader passes over an .icd file whose library is not there, or lacks one of
- * its own, without a word. Where the files lie is the loader's rule: $OCL_ICD_VENDORS, a folder or a file, or /etc/OpenCL/vendors.
+ * Drivers that are registered and cannot be loaded: the loader passes over an .icd file that cannot be read, or whose library is not
+ * there, or lacks one of its own, without a word; one that is a pipe it waits for. Where the files lie is the loader's rule: $OCL_ICD_VENDORS, a folder or a file, or /etc/OpenCL/vendors.
  */
 #include "runtime/device/driver.h"
 
 #include "runtime/base/buf.h"
+#include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 
@@ -32,16 +33,26 @@ static const char *fault_of(const char *library)
     return fault;
 }
 
-/* Adds the file to the list where its library cannot be loaded. A file that cannot be read is none of the loader's either. */
+static int check_pipe(const char *path, void *user)
+{
+    struct stat st;
+
+    (void)user;
+    if (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return 0;
+    return sp_error(SP_EIO, "%s is a pipe, which the OpenCL loader would wait for without end: remove it", path);
+}
+
+/* Adds the file to the list where it cannot be read, or its library not be loaded. */
 static int check_file(const char *path, void *user)
 {
     struct sp_buf *list = user;
     char *library = NULL;
     const char *fault;
-    int rc = 0;
+    int rc = check_pipe(path, NULL) < 0 ? SP_EIO : sp_fs_read(&library, NULL, path, ICD_MAX);
 
-    if (sp_fs_read(&library, NULL, path, ICD_MAX) < 0)
-        return 0;
+    if (rc < 0)
+        return sp_buf_printf(list, "%s%s", list->length ? ", " : "", sp_error_message());
     library[strcspn(library, "\r\n")] = '\0';
     fault = library[0] ? fault_of(library) : "it names no library";
     if (fault)
@@ -77,6 +88,11 @@ int sp_device_each_driver(int (*visit)(const char *path, void *user), void *user
     }
     free(entries);
     return rc;
+}
+
+int sp_device_check_pipes(void)
+{
+    return sp_device_each_driver(check_pipe, NULL);
 }
 
 int sp_device_broken_drivers(char **out)

@@ -221,6 +221,7 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
 
     *list = NULL;
     *count = 0;
+    SP_TRY(sp_device_check_pipes());
     sp_driver_environment();
     enter_loader();
     status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &found);

@@ -63,4 +63,20 @@ OCL_ICD_FILENAMES=
 export OCL_ICD_VENDORS OCL_ICD_FILENAMES
 run devices
 test_that 'without a driver: what to install' fails_with 1 'apt install pocl-opencl-icd'
+# ---- .icd files that are none: a link to nothing, a folder, a pointer in place of the file, a pipe
+mkdir "$folder/none" "$folder/none/b.icd" "$folder/pipe"
+ln -s nowhere/a.icd "$folder/none/a.icd"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 30\n' >"$folder/none/c.icd"
+OCL_ICD_VENDORS=$folder/none run devices
+test_that 'an .icd file that is a link to nothing is named' fails_with 1 "cannot open $folder/none/a.icd: it is a link to nowhere/a.icd, which is not there"
+test_that '  one that is a folder' fails_with 1 "cannot read $folder/none/b.icd: Is a directory"
+test_that '  one that was not fetched' fails_with 1 "$folder/none/c.icd is a Git LFS pointer"
+mkfifo "$folder/pipe/a.icd"
+for command in devices doctor; do
+    status=0
+    OCL_ICD_VENDORS=$folder/pipe timeout -s KILL 60 ./speft-cl $command >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+    test_that "one that is a pipe is not waited for ($command)" test "$status" = 1
+    test_that '  and is named' grep -qF "error: $folder/pipe/a.icd is a pipe, which the OpenCL loader would wait for without end" "$folder/err"
+done
+
 finish
