@@ -23,6 +23,8 @@
 #define SELF "speft-cl" /* as PATH finds it */
 #endif
 
+#define KILL_SECONDS 5
+
 #define PARENT "SPEFT_CHILD_OF" /* in a child's environment: its parent's number */
 
 extern char **environ;
@@ -130,6 +132,13 @@ int sp_child_start(struct sp_child *out, const struct sp_child_setup *setup)
     return sp_error(SP_EIO, "cannot start a process: %s", strerror(rc));
 }
 
+static void forget(struct sp_child *child)
+{
+    if (child->fd >= 0)
+        close(child->fd);
+    *child = (struct sp_child){ .fd = -1 };
+}
+
 bool sp_child_wait(struct sp_child *child, double seconds, int *status)
 {
     const struct timespec pause = { 0, 10000000 };
@@ -146,10 +155,17 @@ bool sp_child_wait(struct sp_child *child, double seconds, int *status)
         if (seconds >= 0)
             nanosleep(&pause, NULL);
     }
-    if (child->fd >= 0)
-        close(child->fd);
-    *child = (struct sp_child){ .fd = -1 };
+    forget(child);
     return true;
+}
+
+void sp_child_kill(struct sp_child *child, int *status)
+{
+    sp_child_signal(child, SIGKILL);
+    if (sp_child_wait(child, KILL_SECONDS, status))
+        return;
+    *status = SIGKILL;
+    forget(child);
 }
 
 void sp_child_signal(const struct sp_child *child, int number)

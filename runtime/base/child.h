@@ -41,6 +41,10 @@ int sp_child_start(struct sp_child *out, const struct sp_child_setup *setup);
 /* Whether the child ended within that time, negative: however long it takes; *status is then as waitpid's, and `fd` closed. */
 bool sp_child_wait(struct sp_child *child, double seconds, int *status);
 
+/* Ends the child by SIGKILL and waits for it. One that the system cannot end, since a driver's call holds it there, is left after some
+ * seconds; *status is then that of the signal all the same. */
+void sp_child_kill(struct sp_child *child, int *status);
+
 /* Sends a signal to the child, and to its group where that is its own. */
 void sp_child_signal(const struct sp_child *child, int number);
 

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VARIABLE "SPEFT_DRIVER_TIMEOUT"
-
 enum { SECONDS = 300, SECONDS_MAX = 86400 };
 
 static char drivers[1024] = "an OpenCL driver"; /* the guard's messages have room for it and more */
@@ -84,22 +82,22 @@ static void *wait_for_end(void *unused)
     sp_log(SP_LOG_WARNING, "%s has not listed its devices yet%s", drivers, sp_listing_advice());
     if (over_within(watch.seconds * 900))
         return NULL;
-    snprintf(message, sizeof message, "%s has not listed its devices for %d second%s (" VARIABLE ")%s", drivers, watch.seconds,
+    snprintf(message, sizeof message, "%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE ")%s", drivers, watch.seconds,
              watch.seconds > 1 ? "s" : "", sp_listing_advice());
     sp_device_guard_tell(message);
     return NULL;
 }
 
-static int read_seconds(void)
+int sp_listing_seconds(void)
 {
-    const char *text = getenv(VARIABLE);
+    const char *text = getenv(SP_LISTING_VARIABLE);
     char *end;
     long seconds = text ? strtol(text, &end, 10) : SECONDS;
 
     if (!text || !text[0])
         return SECONDS;
     if (*end || seconds < 0 || seconds > SECONDS_MAX) {
-        sp_log_once(SP_LOG_WARNING, VARIABLE " is \"%s\"; it takes seconds, from 0 to %d, and is not used", text, SECONDS_MAX);
+        sp_log_once(SP_LOG_WARNING, SP_LISTING_VARIABLE " is \"%s\"; it takes seconds, from 0 to %d, and is not used", text, SECONDS_MAX);
         return SECONDS;
     }
     return (int)seconds;
@@ -110,7 +108,7 @@ void sp_listing_begin(void)
     sigset_t all, before;
 
     name_drivers();
-    watch.seconds = read_seconds();
+    watch.seconds = sp_listing_seconds();
     if (watch.seconds == 0 || pipe(watch.ends) < 0)
         return;
     for (int i = 0; i < 2; i++)

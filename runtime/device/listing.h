@@ -1,13 +1,17 @@
 /*
- * While drivers are asked for their devices (layer 1, inside runtime/device): the loader loads every library that an .icd file names
- * and asks it, and what a library does there stops or hangs every command. Which of them it is no call says. Threading: one listing at
- * a time.
+ * While drivers are asked for their devices (layer 1): the loader loads every library that an .icd file names and asks it, and what a
+ * library does there stops or hangs every command. Which of them it is no call says. Threading: one listing at a time.
  */
 #ifndef SP_DEVICE_LISTING_H
 #define SP_DEVICE_LISTING_H
 
-/* Between these two the listing is watched: after a tenth of its time a warning names the drivers, after all of it the program is
- * ended through the guard. The time is $SPEFT_DRIVER_TIMEOUT, 300 seconds by default; 0: not watched. */
+#define SP_LISTING_VARIABLE "SPEFT_DRIVER_TIMEOUT"
+
+/* The time that drivers have, in seconds: that variable's, 300 by default; 0: as long as they like. */
+int sp_listing_seconds(void);
+
+/* Inside runtime/device only. Between these two the listing is watched: after a tenth of its time a warning names the drivers, after all
+ * of it the program is ended through the guard. */
 void sp_listing_begin(void);
 void sp_listing_end(void);
 

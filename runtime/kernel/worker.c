@@ -1,10 +1,12 @@
 #include "runtime/kernel/worker.h"
 
 #include "runtime/base/child.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/listing.h"
 #include "runtime/device/program.h"
 #include "runtime/kernel/cache.h"
 
@@ -19,9 +21,10 @@
 #define ARGUMENT "--build-worker" /* the whole command line of a worker */
 #define WORKERS_MAX 8
 #define BLOCK_MAX ((size_t)256 << 20)
+#define POLL_MILLISECONDS 200
+#define CLOSE_SECONDS 10 /* for a driver to close its device */
 
-/* Opens the very device that the parent has: the list's order is the loader's, and it may change.
- */
+/* Opens the very device that the parent has: the list's order is the loader's, and it may change. */
 static int open_same(struct sp_device **out, const struct sp_device_info *wanted)
 {
     const struct sp_device_info *info;
@@ -62,23 +65,24 @@ static bool serve(int fd, struct sp_device *device, const char *name)
     return alive;
 }
 
+/* Says first whether the device is open, then takes jobs. */
 static int work(int fd)
 {
     struct sp_device *device = NULL;
     struct sp_device_info *info;
     void *block;
     size_t length;
+    int32_t rc;
+    bool alive;
 
     if (!sp_child_receive_block(fd, &block, &length, BLOCK_MAX))
         return EXIT_FAILURE;
     info = block;
-    if (length == sizeof *info && open_same(&device, info) == 0) {
-        bool alive = true;
-
-        while (alive && sp_child_receive_block(fd, &block, &length, BLOCK_MAX)) {
-            alive = serve(fd, device, block);
-            free(block);
-        }
+    rc = length == sizeof *info ? open_same(&device, info) : SP_EINVAL;
+    alive = sp_child_send(fd, &rc, sizeof rc) && rc == 0;
+    while (alive && sp_child_receive_block(fd, &block, &length, BLOCK_MAX)) {
+        alive = serve(fd, device, block);
+        free(block);
     }
     sp_device_close(device);
     free(info);
@@ -96,6 +100,7 @@ bool sp_kernel_worker(int argc, char **argv, int *status)
 /* The parent's side of one worker. */
 struct worker {
     struct sp_child child;     /* fd -1: gone */
+    bool ready;                /* its device is open */
     struct sp_worker_job *job; /* what it is at, or NULL */
 };
 
@@ -108,27 +113,16 @@ static bool start(struct worker *worker, const struct sp_device_info *info)
         .err = SP_CHILD_SAME,
     };
 
-    worker->job = NULL;
+    *worker = (struct worker){ .job = NULL };
     if (sp_child_start(&worker->child, &setup) < 0)
         return false;
-    sp_child_send_block(worker->child.fd, info, sizeof *info); /* if it is gone, its first job shows it */
+    sp_child_send_block(worker->child.fd, info, sizeof *info); /* if it is gone, that it never is ready shows it */
     return true;
 }
 
-/* Closes the connection, which ends the worker, and waits. `job` stays undone unless the worker was
- * killed at it. */
-static void stop(struct worker *worker, const struct sp_device_info *info)
+/* What a signal did to a worker, to its job. */
+static void fail_job(struct sp_worker_job *job, int number, const struct sp_device_info *info)
 {
-    struct sp_worker_job *job = worker->job;
-    int status = 0, number;
-
-    close(worker->child.fd);
-    worker->child.fd = -1;
-    worker->job = NULL;
-    sp_child_wait(&worker->child, -1, &status);
-    if (!job || !WIFSIGNALED(status))
-        return;
-    number = WTERMSIG(status);
     job->done = true;
     if (number == SIGINT || number == SIGTERM || number == SIGHUP) { /* a terminal sends them to everyone */
         job->rc = SP_EINTR;
@@ -141,6 +135,26 @@ static void stop(struct worker *worker, const struct sp_device_info *info)
                               info->name, info->platform, info->driver, number, job->name);
 }
 
+/* Closes the connection, which ends a worker that is alive and well, and waits. `job` stays undone unless the worker was killed at it;
+ * one that dies before it has a job is told of, and its work is done by others. */
+static void stop(struct worker *worker, const struct sp_device_info *info)
+{
+    bool ended;
+    int status = 0;
+
+    close(worker->child.fd);
+    worker->child.fd = -1;
+    ended = sp_child_wait(&worker->child, CLOSE_SECONDS, &status);
+    if (!ended)
+        sp_child_kill(&worker->child, &status);
+    else if (WIFSIGNALED(status) && worker->job)
+        fail_job(worker->job, WTERMSIG(status), info);
+    else if (WIFSIGNALED(status) && !worker->ready && !sp_interrupted())
+        sp_log_once(SP_LOG_WARNING, "%s crashed (signal %d) when it was asked for its devices by a process that was to compile; "
+                    "compiling without that%s", sp_listing_drivers(), WTERMSIG(status), sp_listing_advice());
+    worker->job = NULL;
+}
+
 static bool give(struct worker *worker, struct sp_worker_job *job)
 {
     worker->job = job;
@@ -149,13 +163,17 @@ static bool give(struct worker *worker, struct sp_worker_job *job)
            sp_child_send_block(worker->child.fd, job->text, strlen(job->text));
 }
 
+/* What the worker has to say: that it is ready, or its job's answer. False when it is of no use any more. */
 static bool take(struct worker *worker)
 {
     struct sp_worker_job *job = worker->job;
     int32_t rc;
 
-    if (!sp_child_receive(worker->child.fd, &rc, sizeof rc) ||
-        !sp_child_receive_block(worker->child.fd, &job->answer, &job->size, BLOCK_MAX))
+    if (!sp_child_receive(worker->child.fd, &rc, sizeof rc))
+        return false;
+    if (!worker->ready)
+        return worker->ready = rc == 0;
+    if (!sp_child_receive_block(worker->child.fd, &job->answer, &job->size, BLOCK_MAX))
         return false;
     job->done = true;
     job->rc = rc;
@@ -163,60 +181,120 @@ static bool take(struct worker *worker)
     return true;
 }
 
-/* Gives each worker a job, and another for each answer, until none is left or one failed. */
-static void distribute(struct worker *workers, size_t worker_count, struct sp_worker_job *jobs,
-                       size_t count, const struct sp_device_info *info)
+/* All workers, and what they are to do. */
+struct crew {
+    struct worker workers[WORKERS_MAX];
+    size_t size;
+    const struct sp_device_info *info;
+    struct sp_worker_job *jobs;
+    size_t count, next; /* jobs; the first that nobody has */
+    bool over;          /* one failed, or the user wants to stop: no other job is begun */
+    double began;
+    bool said; /* that a driver has not listed its devices */
+};
+
+/* Ends those that are not ready when their drivers' time is over, or at once where nothing is left for them to do. */
+static void end_unready(struct crew *crew, bool needed)
+{
+    double waited = sp_clock_now() - crew->began;
+    int seconds = sp_listing_seconds();
+    bool late = seconds > 0 && waited > seconds;
+
+    if (needed && !crew->said && seconds > 0 && waited > seconds / 10.0) {
+        crew->said = true;
+        sp_log(SP_LOG_WARNING, "%s has not listed its devices yet in a process that was started to compile%s", sp_listing_drivers(),
+               sp_listing_advice());
+    }
+    if (needed && !late)
+        return;
+    if (needed)
+        sp_log(SP_LOG_WARNING, "%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE ") in a process that was started "
+               "to compile; compiling without that%s", sp_listing_drivers(), seconds, seconds > 1 ? "s" : "", sp_listing_advice());
+    for (size_t w = 0; w < crew->size; w++) {
+        int status;
+
+        if (crew->workers[w].child.fd >= 0 && !crew->workers[w].ready)
+            sp_child_kill(&crew->workers[w].child, &status);
+    }
+}
+
+/* Waits a while for what the workers have to say, and takes it. */
+static void listen(struct crew *crew)
 {
     struct pollfd polls[WORKERS_MAX];
-    size_t next = 0, busy = 0;
-    bool over = false; /* one failed, or the user wants to stop */
 
-    for (size_t w = 0; w < worker_count; w++, busy++)
-        if (!give(&workers[w], &jobs[next++]))
-            stop(&workers[w], info);
-    while (busy > 0) {
-        busy = 0;
-        for (size_t w = 0; w < worker_count; w++) {
-            polls[w] =
-                (struct pollfd){ .fd = workers[w].job ? workers[w].child.fd : -1, .events = POLLIN };
-            busy += workers[w].job != NULL;
-        }
-        if (busy == 0 || poll(polls, worker_count, -1) <= 0)
+    for (size_t w = 0; w < crew->size; w++)
+        polls[w] = (struct pollfd){ .fd = crew->workers[w].child.fd, .events = POLLIN };
+    if (poll(polls, crew->size, POLL_MILLISECONDS) <= 0)
+        return;
+    for (size_t w = 0; w < crew->size; w++) {
+        struct sp_worker_job *job = crew->workers[w].job;
+
+        if (!polls[w].revents)
             continue;
-        for (size_t w = 0; w < worker_count; w++) {
-            struct sp_worker_job *job = workers[w].job;
+        if (!take(&crew->workers[w]))
+            stop(&crew->workers[w], crew->info);
+        crew->over = crew->over || (job && job->done && job->rc < 0);
+    }
+}
 
-            if (!polls[w].revents || !job)
-                continue;
-            if (!take(&workers[w]))
-                stop(&workers[w], info);
-            over = over || sp_interrupted() || (job->done && job->rc < 0);
-            if (workers[w].child.fd >= 0 && !over && next < count && !give(&workers[w], &jobs[next++]))
-                stop(&workers[w], info);
+/* Gives each worker a job once it is ready, and another for each answer, until none is left or one failed. */
+static void distribute(struct crew *crew)
+{
+    size_t busy, unready;
+
+    do {
+        bool left;
+
+        busy = unready = 0;
+        for (size_t w = 0; w < crew->size; w++) {
+            struct worker *worker = &crew->workers[w];
+
+            if (worker->ready && worker->child.fd >= 0 && !worker->job && !crew->over && crew->next < crew->count &&
+                !give(worker, &crew->jobs[crew->next++]))
+                stop(worker, crew->info);
+            busy += worker->job != NULL;
+            unready += worker->child.fd >= 0 && !worker->ready;
         }
+        left = !crew->over && crew->next < crew->count;
+        if (unready > 0 && (busy == 0 || left))
+            end_unready(crew, left);
+        if (busy + unready > 0)
+            listen(crew);
+    } while ((busy > 0 || unready > 0) && !sp_interrupted());
+}
+
+/* What is still there: workers that wait for a job, or, where the user wants to stop, are at one. */
+static void dismiss(struct crew *crew)
+{
+    for (size_t w = 0; w < crew->size; w++) {
+        struct worker *worker = &crew->workers[w];
+        int status;
+
+        if (worker->child.fd >= 0 && worker->ready && !worker->job)
+            stop(worker, crew->info);
+        else if (worker->child.fd >= 0)
+            sp_child_kill(&worker->child, &status);
     }
 }
 
 void sp_worker_compile(struct sp_worker_job *jobs, size_t count, const struct sp_device_info *info)
 {
-    struct worker workers[WORKERS_MAX];
+    struct crew crew = { .info = info, .jobs = jobs, .count = count, .began = sp_clock_now() };
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t wanted = processors > WORKERS_MAX ? WORKERS_MAX
                     : processors > 0         ? (size_t)processors
                                              : 1;
-    size_t started = 0;
 
     wanted = wanted < count ? wanted : count;
     if (wanted < 2 || !sp_child_possible())
         return;
-    while (started < wanted && start(&workers[started], info))
-        started++;
-    if (started == 0)
+    while (crew.size < wanted && start(&crew.workers[crew.size], info))
+        crew.size++;
+    if (crew.size == 0)
         return;
-    sp_log(SP_LOG_INFO, "compiling %zu programs for %s, %zu at a time%s", count, info->name, started,
+    sp_log(SP_LOG_INFO, "compiling %zu programs for %s, %zu at a time%s", count, info->name, crew.size,
            sp_cache_keeps() ? "; the next run finds them in the cache" : "");
-    distribute(workers, started, jobs, count, info);
-    for (size_t w = 0; w < started; w++)
-        if (workers[w].child.fd >= 0)
-            stop(&workers[w], info);
+    distribute(&crew);
+    dismiss(&crew);
 }

@@ -1,11 +1,12 @@
 /*
  * Launches, programs, the binary cache and the build workers, on the driver at hand. The kernels
  * are files that the test writes into $SPEFT_KERNEL_DIR. Started as a build worker it is one; when
- * $TEST_WORKER says so, a worker that dies or leaves.
+ * $TEST_WORKER says so, a worker that dies, leaves or hangs.
  */
 #include "tests/unit/device_support.h"
 
 #include "runtime/base/child.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -659,6 +660,57 @@ static void test_worker_dies(void **state)
     unsetenv("TEST_WORKER");
 }
 
+static char warned[4096];
+
+static void keep_warning(enum sp_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level == SP_LOG_WARNING)
+        snprintf(warned + strlen(warned), sizeof warned - strlen(warned), "%s\n", text);
+}
+
+/* Drivers that crash or hang where a worker lists its devices: the work is done here, and it is said. */
+static void test_worker_does_not_open(void **state)
+{
+    struct sp_device *device = *state;
+    double began = sp_clock_now();
+
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+        skip();
+    sp_log_set_sink(keep_warning, NULL);
+    setenv("TEST_WORKER", "dies early", 1);
+    record(device, 3);
+    assert_ok(sp_kernel_build_recorded(device));
+    assert_counts(device, 0, 3);
+    assert_contains(warned, "crashed (signal 9) when it was asked for its devices by a process that was to compile");
+    warned[0] = '\0';
+    setenv("TEST_WORKER", "hangs", 1);
+    setenv("SPEFT_DRIVER_TIMEOUT", "1", 1);
+    record(device, 6);
+    assert_ok(sp_kernel_build_recorded(device));
+    assert_counts(device, 0, 6);
+    assert_true(sp_clock_now() - began >= 1);
+    assert_contains(warned, "has not listed its devices yet in a process that was started to compile; speft-cl doctor");
+    assert_contains(warned, "has not listed its devices for 1 second (SPEFT_DRIVER_TIMEOUT) in a process");
+    assert_contains(warned, "OpenCL driver");
+    check_add(device, 5);
+    unsetenv("SPEFT_DRIVER_TIMEOUT");
+    unsetenv("TEST_WORKER");
+    sp_log_set_sink(NULL, NULL);
+}
+
+/* The end of a worker at its first job. */
+static void die_at_job(void)
+{
+    const int32_t ready = 0;
+    size_t length;
+    void *block;
+
+    if (sp_child_receive_block(STDIN_FILENO, &block, &length, (size_t)1 << 20) &&
+        sp_child_send(STDIN_FILENO, &ready, sizeof ready) && sp_child_receive_block(STDIN_FILENO, &block, &length, (size_t)1 << 20))
+        raise(SIGKILL);
+}
+
 static void test_profile(void **state)
 {
     struct sp_launch launch = { .kernel = &add, .global = { 3 }, .local = { 1 }, .label = "mine" };
@@ -713,17 +765,21 @@ int main(int argc, char **argv)
         TEST(test_build_errors),   TEST(test_cache),     TEST(test_bad_entries),
         TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache), TEST(test_foreign_cache), TEST(test_homeless),
         TEST(test_prune),          TEST(test_recorded),  TEST(test_recorded_failure),
-        TEST(test_worker_dies),    TEST(test_profile),
+        TEST(test_worker_dies),    TEST(test_worker_does_not_open), TEST(test_profile),
         TEST(test_warnings),
     };
     const char *worker = argc == 2 ? getenv("TEST_WORKER") : NULL;
     int status;
 
+    sp_child_begin();
     if (worker && strcmp(worker, "dies") == 0)
+        die_at_job();
+    if (worker && strcmp(worker, "dies early") == 0)
         raise(SIGKILL);
+    while (worker && strcmp(worker, "hangs") == 0)
+        pause();
     if (worker)
         return 0;
-    sp_child_begin();
     if (sp_kernel_worker(argc, argv, &status))
         return status;
     return cmocka_run_group_tests(tests, setup, teardown);
