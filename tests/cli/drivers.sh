@@ -12,7 +12,8 @@ mkdir "$folder/icd"
 cp "$OCL_ICD_VENDORS/driver.icd" "$folder/icd/sane.icd"
 printf '%s\n' "$PWD/tests/support/fake_cl.so" >"$folder/icd/mad.icd"
 OCL_ICD_VENDORS=$folder/icd
-export OCL_ICD_VENDORS FAKE_CL_LIBRARY FAKE_CL_KERNEL FAKE_CL_MODE SPEFT_DRIVER_TIMEOUT
+FAKE_CL_PROCESS=
+export OCL_ICD_VENDORS FAKE_CL_LIBRARY FAKE_CL_KERNEL FAKE_CL_MODE FAKE_CL_PROCESS SPEFT_DRIVER_TIMEOUT
 
 says() { grep -qF -e "$1" "$folder/err"; }
 names_both() { [ "$status" = 1 ] && says "speft-cl: error: one of the OpenCL drivers $folder/icd/mad.icd, $folder/icd/sane.icd $1; speft-cl doctor"; }
@@ -99,4 +100,22 @@ run train "$folder/config.yaml"
 test_that 'nor one that calls it in a step' stops ') ended the program while running sddmm; try another device'
 run doctor --timeout 60
 test_that 'nor for doctor' [ "$status" = 1 ]
+
+# Processes that compile, each of which lists the devices for itself.
+trains_alone() { [ "$status" = 0 ] && [ -e "$folder/run/adapter" ] && says "$folder/icd/mad.icd $1" && says 'compiling without that; speft-cl doctor'; }
+FAKE_CL_PROCESS=--build-worker
+FAKE_CL_KERNEL=clIcdGetPlatformIDsKHR
+SPEFT_DRIVER_TIMEOUT=2
+for FAKE_CL_MODE in hang crash; do
+    [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || break # all is compiled in one process
+    grep -lE -e 'sddmm|adamw' "$folder"/cache/programs/*.program | xargs rm -f
+    rm -rf "$folder/run/adapter"
+    if [ "$FAKE_CL_MODE" = hang ]; then
+        words='has not listed its devices for 2 seconds (SPEFT_DRIVER_TIMEOUT) in a process'
+    else
+        words='crashed (signal 11) when it was asked for its devices by a process'
+    fi
+    run train "$folder/config.yaml"
+    test_that "a driver that does so ($FAKE_CL_MODE) only in a process that compiles holds no training up" trains_alone "$words"
+done
 finish

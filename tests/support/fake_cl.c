@@ -12,8 +12,10 @@
  *     exit    the driver ends the process as one that has done its work
  *     fail    nothing runs, and the driver says so: CL_OUT_OF_RESOURCES
  *
- * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clEnqueueFillBuffer,
- * clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clIcdGetPlatformIDsKHR. Both are read at each call. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
+ * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clBuildProgram,
+ * clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clEnqueueMapBuffer, clIcdGetPlatformIDsKHR. Both
+ * are read at each call. Where $FAKE_CL_PROCESS is set, only processes are disturbed whose arguments, with blanks between them, begin with
+ * it, the program's name aside. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
  */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -31,7 +33,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ARGUMENTS = 32, KERNELS = 4096, BUFFERS = 65536, NAMES = 512 };
+enum { ARGUMENTS = 32, KERNELS = 4096, BUFFERS = 65536, NAMES = 512, MAPPED = 64 };
 
 static cl_icd_dispatch real, *table; /* as the driver made it; as it is now */
 
@@ -40,7 +42,8 @@ static struct {
     cl_kernel kernel;
     void *arguments[ARGUMENTS]; /* of the size of a handle; NULL: of another one */
 } kernels[KERNELS];
-static size_t buffer_count, kernel_count;
+static void *mapped[MAPPED]; /* memory that stands in for a mapping */
+static size_t buffer_count, kernel_count, mapped_count;
 
 static void die(const char *what)
 {
@@ -202,11 +205,29 @@ static void log_name(const char *name)
     }
 }
 
+/* Whether this process's arguments begin so. */
+static bool is_process(const char *wanted)
+{
+    char line[4096];
+    FILE *file = fopen("/proc/self/cmdline", "re");
+    size_t length = file ? fread(line, 1, sizeof line - 1, file) : 0, at;
+
+    if (file)
+        fclose(file);
+    line[length] = '\0';
+    at = strlen(line) + 1;
+    for (size_t i = at; i + 1 < length; i++)
+        line[i] = line[i] ? line[i] : ' ';
+    return at < length && strncmp(line + at, wanted, strlen(wanted)) == 0;
+}
+
 static bool is_chosen(const char *name)
 {
-    const char *chosen = getenv("FAKE_CL_KERNEL");
+    const char *chosen = getenv("FAKE_CL_KERNEL"), *process = getenv("FAKE_CL_PROCESS");
     size_t length = chosen ? strlen(chosen) : 0;
 
+    if (process && process[0] && !is_process(process))
+        return false;
     if (length && chosen[length - 1] == '*')
         return strncmp(name, chosen, length - 1) == 0;
     return length && strcmp(name, chosen) == 0;
@@ -294,6 +315,45 @@ static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl
     return real.clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, data, waits, wait, event);
 }
 
+static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
+                                void(CL_CALLBACK *notify)(cl_program, void *), void *user)
+{
+    cl_int status;
+
+    if (disturb(&status, "clBuildProgram"))
+        return status;
+    return real.clBuildProgram(program, count, devices, options, notify, user);
+}
+
+/* What is left out is what the memory should show. */
+static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, cl_map_flags flags, size_t offset,
+                                    size_t size, cl_uint waits, const cl_event *wait, cl_event *event, cl_int *status)
+{
+    cl_int rc;
+    void *out;
+
+    if (!disturb(&rc, "clEnqueueMapBuffer"))
+        return real.clEnqueueMapBuffer(queue, buffer, blocking, flags, offset, size, waits, wait, event, status);
+    out = rc == CL_SUCCESS ? calloc(1, size) : NULL;
+    if (out && mapped_count < MAPPED)
+        mapped[mapped_count++] = out;
+    if (status)
+        *status = rc;
+    return out;
+}
+
+static cl_int CL_API_CALL unmap(cl_command_queue queue, cl_mem buffer, void *memory, cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    for (size_t i = 0; i < mapped_count; i++) {
+        if (mapped[i] == memory) {
+            free(memory);
+            mapped[i] = mapped[--mapped_count];
+            return give_event(CL_SUCCESS, queue, waits, wait, event);
+        }
+    }
+    return real.clEnqueueUnmapMemObject(queue, buffer, memory, waits, wait, event);
+}
+
 /* The table may lie where nothing is written after loading. */
 static void open_pages(void *start, size_t length)
 {
@@ -341,6 +401,9 @@ CL_API_ENTRY cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint count, cl_platfor
     table->clEnqueueCopyBuffer = copy;
     table->clEnqueueReadBuffer = read_buffer;
     table->clEnqueueWriteBuffer = write_buffer;
+    table->clEnqueueMapBuffer = map_buffer;
+    table->clEnqueueUnmapMemObject = unmap;
+    table->clBuildProgram = build;
     return rc;
 }
 
