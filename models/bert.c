@@ -157,7 +157,7 @@ static int encoder_layer(struct sp_plan *plan, const struct sp_model_config *c, 
     return layernorm(plan, c, z, y, c->hidden_dropout, prefix);
 }
 
-static void build(struct sp_plan *plan, const struct sp_model_config *c, const struct sp_model_head *head)
+static int build(struct sp_plan *plan, const struct sp_model_config *c, int outputs)
 {
     int H = c->hidden_size, word, position, type, x;
 
@@ -172,11 +172,7 @@ static void build(struct sp_plan *plan, const struct sp_model_config *c, const s
     x = sp_nn_first_token(plan, x);
     x = linear(plan, x, H, H, SP_ACTIVATION_TANH, SP_PARAM_OPTIONAL, "pooler.dense");
     x = sp_nn_dropout(plan, x, c->classifier_dropout);
-    x = linear(plan, x, head->outputs, H, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier");
-    if (head->regression)
-        sp_nn_squared_error(plan, x);
-    else
-        sp_nn_cross_entropy(plan, x, head->label_smoothing);
+    return linear(plan, x, outputs, H, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier");
 }
 
 static const char *const prefixes[] = { "bert.", "", NULL };

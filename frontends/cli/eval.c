@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int print(const struct sp_evaluation *e, enum sp_task task, bool as_json)
+static int print(const struct sp_evaluation *e, const struct sp_task *task, bool as_json)
 {
     char text[200], *dump;
     json_t *object;

@@ -4,7 +4,6 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/text.h"
 #include "runtime/train/inputs.h"
 
 #include <errno.h>
@@ -61,33 +60,12 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     return rc;
 }
 
-/* A name that JSON would write the same way as an integer is one; whether training data had it in quotes is not known. */
-static json_t *label(const struct sp_run *run, const float *logits, size_t outputs)
-{
-    const char *name;
-    char canonical[24];
-    long long number;
-
-    if (run->task == SP_TASK_REGRESSION)
-        return json_real((double)logits[0]);
-    name = run->labels.names[sp_argmax(logits, outputs)];
-    if (!sp_text_int(name, &number))
-        return json_string(name);
-    snprintf(canonical, sizeof canonical, "%lld", number);
-    return strcmp(canonical, name) == 0 ? json_integer(number) : json_string(name);
-}
-
 static int write_row(FILE *file, const struct sp_run *run, const float *logits, size_t outputs)
 {
-    json_t *row = json_object(), *list = json_array();
-    char *text = NULL;
-    int failed = !row || !list || json_object_set_new(row, "label", label(run, logits, outputs));
+    json_t *row = run->task->predicted(run, logits, outputs);
+    char *text = row ? sp_json_text(row, JSON_REAL_PRECISION(9)) : NULL;
+    int failed;
 
-    for (size_t i = 0; i < outputs && !failed; i++)
-        failed = json_array_append_new(list, json_real((double)logits[i]));
-    if (!failed && !json_object_set(row, "logits", list))
-        text = sp_json_text(row, JSON_REAL_PRECISION(9));
-    json_decref(list);
     json_decref(row);
     if (!text)
         return sp_error(SP_ENOMEM, "out of memory");

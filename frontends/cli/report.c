@@ -26,12 +26,12 @@ struct sp_run sp_report_run(const struct sp_config *config)
                             .observer = { .progress = show } };
 }
 
-void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *e, enum sp_task task)
+void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *e, const struct sp_task *task)
 {
-    if (task == SP_TASK_CLASSIFICATION)
-        snprintf(out, size, "accuracy %.4f, F1 %.4f, Matthews %.4f, loss %.4f", e->classes.accuracy, e->classes.f1,
-                 e->classes.matthews_correlation, e->loss);
-    else
-        snprintf(out, size, "Pearson %.4f, Spearman %.4f, MSE %.4f, loss %.4f", e->values.pearson, e->values.spearman,
-                 e->values.mse, e->loss);
+    size_t length = 0;
+
+    for (size_t i = 0; i < task->score_count && length < size; i++)
+        length += (size_t)snprintf(out + length, size - length, "%s %.4f, ", task->scores[i].label, e->scores[i]);
+    if (length < size)
+        snprintf(out + length, size - length, "loss %.4f", e->loss);
 }

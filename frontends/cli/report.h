@@ -10,6 +10,6 @@
 struct sp_run sp_report_run(const struct sp_config *config);
 
 /* "loss 0.4012, accuracy 0.8200, ..." of the task's metrics. */
-void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *evaluation, enum sp_task task);
+void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *evaluation, const struct sp_task *task);
 
 #endif

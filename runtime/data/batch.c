@@ -17,10 +17,8 @@ int sp_batch_init(struct sp_batch *out, size_t max_count, size_t max_tokens)
     out->positions = sp_calloc(max_tokens, sizeof *out->positions);
     out->bounds = sp_calloc(max_count + 1, sizeof *out->bounds);
     out->rows = sp_calloc(max_count, sizeof *out->rows);
-    out->classes = sp_calloc(max_count, sizeof *out->classes);
-    out->values = sp_calloc(max_count, sizeof *out->values);
-    if (out->ids && out->types && out->positions && out->bounds && out->rows && out->classes &&
-        out->values)
+    out->targets = sp_calloc(max_count, sizeof *out->classes);
+    if (out->ids && out->types && out->positions && out->bounds && out->rows && out->targets)
         return 0;
     sp_batch_free(out);
     return SP_ENOMEM;
@@ -33,8 +31,7 @@ void sp_batch_free(struct sp_batch *batch)
     free(batch->positions);
     free(batch->bounds);
     free(batch->rows);
-    free(batch->classes);
-    free(batch->values);
+    free(batch->targets);
     *batch = (struct sp_batch){ .count = 0 };
 }
 
@@ -51,8 +48,10 @@ static void add_row(struct sp_batch *batch, const struct sp_dataset *dataset, ui
     batch->tokens += length;
     batch->bounds[i + 1] = (uint32_t)batch->tokens;
     batch->rows[i] = row;
-    batch->classes[i] = dataset->classes ? dataset->classes[row] : 0;
-    batch->values[i] = dataset->values ? dataset->values[row] : 0;
+    if (dataset->values)
+        batch->values[i] = dataset->values[row];
+    else
+        batch->classes[i] = dataset->classes ? dataset->classes[row] : 0;
 }
 
 int sp_batch_fill(struct sp_batch *batch, const struct sp_dataset *dataset, const uint32_t *order,

@@ -20,8 +20,11 @@ struct sp_batch {
     uint32_t *positions;          /* [tokens]: 0, 1, ... within each row */
     uint32_t *bounds;  /* [count + 1]: row i holds tokens bounds[i] .. bounds[i + 1] - 1 */
     uint32_t *rows;    /* [count]: the data set's row numbers */
-    uint32_t *classes; /* [count]; 0 unless the data set is for classification */
-    float *values;     /* [count]; 0 unless it is for regression */
+    union {
+        void *targets;     /* [count], as a plan takes them; 0 where the data set has none */
+        uint32_t *classes; /* of a data set of classes */
+        float *values;     /* of one of values */
+    };
 };
 
 int sp_batch_init(struct sp_batch *out, size_t max_count, size_t max_tokens);

@@ -346,7 +346,7 @@ int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_to
     struct loader loader = { .options = options, .tokenizer = tokenizer, .out = out };
     int rc;
 
-    *out = (struct sp_dataset){ .task = SP_TASK_AUTO };
+    *out = (struct sp_dataset){ .targets = SP_TARGETS_AUTO };
     SP_GO(open_file(&loader, path));
     SP_GO(add_rows(&loader));
     if (options->no_labels) {
@@ -394,7 +394,7 @@ void sp_dataset_free(struct sp_dataset *dataset)
     free(dataset->first_skipped);
     free(dataset->instead);
     sp_data_layout_release(&dataset->layout);
-    *dataset = (struct sp_dataset){ .task = SP_TASK_AUTO };
+    *dataset = (struct sp_dataset){ .targets = SP_TARGETS_AUTO };
 }
 
 size_t sp_dataset_length(const struct sp_dataset *dataset, size_t row)

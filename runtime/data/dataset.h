@@ -52,7 +52,8 @@
 struct sp_buf;
 struct sp_tokenizer;
 
-enum sp_task { SP_TASK_AUTO, SP_TASK_CLASSIFICATION, SP_TASK_REGRESSION };
+/* What rows' labels are read as. */
+enum sp_targets { SP_TARGETS_AUTO, SP_TARGETS_CLASSES, SP_TARGETS_VALUES };
 
 enum sp_header { SP_HEADER_AUTO, SP_HEADER_YES, SP_HEADER_NO };
 
@@ -86,8 +87,8 @@ struct sp_dataset_options {
     char delimiter;            /* csv, tsv; 0: by the rules above */
     enum sp_quotes quotes;     /* tsv: fields may be quoted as in csv */
     const struct sp_data_layout *remembered; /* what training used; NULL: nothing is known */
-    enum sp_task task;
-    const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused in regression */
+    enum sp_targets targets;
+    const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused for values */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
     bool empty_texts;               /* an empty text is a row of special tokens, not a bad one */
     bool skip_bad_rows;
@@ -104,9 +105,9 @@ struct sp_dataset {
     uint8_t *types;    /* [tokens] */
     size_t *offsets;   /* [count + 1] into ids and types */
     uint32_t *lines;   /* [count] where the row starts in its file */
-    enum sp_task task; /* classification or regression; auto with no_labels */
-    uint32_t *classes; /* [count], classification */
-    float *values;     /* [count], regression */
+    enum sp_targets targets; /* auto with no_labels */
+    uint32_t *classes;       /* [count], NULL for values */
+    float *values;           /* [count], NULL for classes */
     struct sp_labels labels;
 
     /* To be told to the person, each once. */

@@ -23,11 +23,11 @@ struct label {
 int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *reader, size_t column,
                          const struct sp_dataset_options *options)
 {
-    *out = (struct sp_label_reader){ .reader = reader, .column = column, .task = options->task };
+    *out = (struct sp_label_reader){ .reader = reader, .column = column, .targets = options->targets };
     out->name = sp_reader_column_name(reader, column);
-    if (options->labels && options->task != SP_TASK_REGRESSION) {
+    if (options->labels && options->targets != SP_TARGETS_VALUES) {
         out->known = options->labels;
-        out->task = SP_TASK_CLASSIFICATION;
+        out->targets = SP_TARGETS_CLASSES;
     }
     out->classes = json_object();
     return out->classes ? 0 : sp_error(SP_ENOMEM, "out of memory");
@@ -121,7 +121,7 @@ static int mixed(const struct sp_label_reader *labels, const struct label *label
                           "that is wrong",
                           label->text, label->kind == WORD ? "not a number" : "a fraction",
                           labels->settled_by, labels->settled_line,
-                          labels->task == SP_TASK_REGRESSION ? "regression" : "classification");
+                          labels->targets == SP_TARGETS_VALUES ? "regression" : "classification");
 }
 
 static int read_value(const struct sp_label_reader *labels, const struct label *label, float *value)
@@ -200,7 +200,7 @@ static int settle_task(struct sp_label_reader *labels, const struct label *label
                               "label \"%s\" is not a finite number; if it is the name of a class, "
                               "set task: classification",
                               label->text);
-    labels->task = label->kind == REAL ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
+    labels->targets = label->kind == REAL ? SP_TARGETS_VALUES : SP_TARGETS_CLASSES;
     labels->settled_line = line;
     memcpy(labels->settled_by, label->text, sizeof label->text);
     return 0;
@@ -219,13 +219,13 @@ int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *ro
         SP_TRY(take_text(labels, &label, field->text, field->length));
     }
     labels->whole |= label.kind == WHOLE;
-    if (labels->task == SP_TASK_AUTO && label.kind != INTEGER && label.kind != WHOLE)
+    if (labels->targets == SP_TARGETS_AUTO && label.kind != INTEGER && label.kind != WHOLE)
         SP_TRY(settle_task(labels, &label, row->line));
     *class = 0;
     *value = 0;
-    if (labels->task != SP_TASK_CLASSIFICATION)
+    if (labels->targets != SP_TARGETS_CLASSES)
         SP_TRY(read_value(labels, &label, value));
-    return labels->task == SP_TASK_REGRESSION ? 0 : read_class(labels, &label, class);
+    return labels->targets == SP_TARGETS_VALUES ? 0 : read_class(labels, &label, class);
 }
 
 struct named {
@@ -303,10 +303,10 @@ static int finish_made(struct sp_label_reader *labels, struct sp_dataset *datase
 
 int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset)
 {
-    dataset->whole_labels = labels->task == SP_TASK_AUTO && labels->whole;
-    dataset->task =
-        labels->task == SP_TASK_REGRESSION ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
-    if (dataset->task == SP_TASK_REGRESSION) {
+    dataset->whole_labels = labels->targets == SP_TARGETS_AUTO && labels->whole;
+    dataset->targets =
+        labels->targets == SP_TARGETS_VALUES ? SP_TARGETS_VALUES : SP_TARGETS_CLASSES;
+    if (dataset->targets == SP_TARGETS_VALUES) {
         free(dataset->classes);
         dataset->classes = NULL;
         return 0;

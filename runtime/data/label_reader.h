@@ -15,7 +15,7 @@ struct sp_label_reader {
     const char *name; /* the column's, for jsonl and messages */
     size_t column;
     const struct sp_labels *known; /* NULL: classes are made as they come */
-    enum sp_task task;             /* auto until a label settles it */
+    enum sp_targets targets;       /* auto until a label settles it */
     char settled_by[SP_LABEL_MAX_LENGTH + 1];
     size_t settled_line; /* 0: the task was given */
     bool whole;          /* a label is a whole number with a point, "1.0" */

@@ -72,9 +72,7 @@ static int check_labels(const json_t *labels, const char *where)
     size_t count = json_array_size(labels);
 
     if (!json_is_array(labels) || count < 2)
-        return sp_error(SP_EFORMAT,
-                        "%s: \"labels\" is not an array of at least two, as classification needs",
-                        where);
+        return sp_error(SP_EFORMAT, "%s: \"labels\" is not an array of at least two, nor null", where);
     for (size_t i = 0; i < count; i++)
         if (!json_is_string(json_array_get(labels, i)))
             return sp_error(SP_EFORMAT, "%s: \"labels\"[%zu] is not a string", where, i);
@@ -298,15 +296,7 @@ static int parse_document(struct loader *l)
         return sp_error(SP_EFORMAT, "%s: \"data\" is not an object", l->document);
     if (json_is_null(adapter->labels))
         adapter->labels = NULL;
-    if (strcmp(adapter->task, "classification") == 0)
-        return check_labels(adapter->labels, l->document);
-    if (strcmp(adapter->task, "regression") != 0)
-        return sp_error(SP_EFORMAT,
-                        "%s: \"task\" is \"%s\"; classification or regression is expected",
-                        l->document, adapter->task);
-    if (adapter->labels)
-        return sp_error(SP_EFORMAT, "%s: \"labels\" is not null, as regression needs", l->document);
-    return 0;
+    return adapter->labels ? check_labels(adapter->labels, l->document) : 0;
 }
 
 /* The tensor `name` + `suffix` of the type asked for, marked as used. */

@@ -45,8 +45,8 @@ struct sp_adapter {
     const char *base_name;     /* what the user called the base model; for people, never followed */
     const char *base_checksum; /* sp_checkpoint_checksum of the base model, or SP_ADAPTER_UNKNOWN_BASE */
     const char *method;        /* "static", "full", "head" ... */
-    const char *task;          /* "classification" or "regression" */
-    const json_t *labels;      /* array of strings, by class; NULL for regression */
+    const char *task;          /* its name; whether there is such a one, and its labels fit, is for who uses it to see */
+    const json_t *labels;      /* array of at least two strings, by output; NULL for none */
     const char *head;          /* "kept": the base model's own head was trained on, "new": another; NULL: not said */
     const json_t *config;      /* object: the resolved configuration */
     const json_t *data;        /* object: how the training file was read; NULL where that is not kept */

@@ -252,7 +252,7 @@ static int allocate_inputs(struct sp_plan *plan)
         size_t words;
     } inputs[] = {
         { &plan->ids, tokens },         { &plan->types, tokens },      { &plan->positions, tokens },
-        { &plan->bounds, sequences + 1 }, { &plan->classes, sequences }, { &plan->targets, sequences },
+        { &plan->bounds, sequences + 1 }, { &plan->targets, sequences },
         { &plan->loss, 1 },             { &plan->scaled_loss, 1 },
     };
 

@@ -19,13 +19,6 @@ struct sp_model_config {
     enum sp_activation activation;
 };
 
-/* The head to put on the model. */
-struct sp_model_head {
-    int outputs;      /* classes, or 1 */
-    bool regression;
-    float label_smoothing;
-};
-
 struct sp_model_family {
     const char *model_type; /* as config.json says */
     const char *head;       /* the head's weight (outputs x hidden_size) in a checkpoint that has one */
@@ -37,8 +30,8 @@ struct sp_model_family {
     /* The same for what not every run needs: the dropouts of *out, and the standard deviation of weights that are made anew. */
     int (*read_dropout)(struct sp_model_config *out, const json_t *config, const char *file);
     int (*read_initializer)(float *deviation, const json_t *config, const char *file);
-    /* Calls the sp_nn_* builders; errors stay in the plan. */
-    void (*build)(struct sp_plan *plan, const struct sp_model_config *config, const struct sp_model_head *head);
+    /* Calls the sp_nn_* builders and returns the value (S x outputs) of a head of so many outputs; errors stay in the plan. */
+    int (*build)(struct sp_plan *plan, const struct sp_model_config *config, int outputs);
 };
 
 #endif

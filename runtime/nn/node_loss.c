@@ -50,7 +50,7 @@ static int run_loss(struct sp_plan *plan, const struct sp_node *node, struct sp_
                                                                           .B = plan->sequences, .scale = scale,
                                                                           .temperature = temperature });
     return sp_cross_entropy(plan->device, &(struct sp_cross_entropy){ .dlogits = gradient, .rows = rows, .total = total,
-                                                                      .logits = logits, .labels = plan->classes,
+                                                                      .logits = logits, .labels = plan->targets,
                                                                       .B = plan->sequences,
                                                                       .classes = sp_plan_outputs(plan),
                                                                       .smoothing = node->p, .scale = scale,

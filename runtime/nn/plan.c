@@ -31,7 +31,7 @@ void sp_plan_free(struct sp_plan *plan)
         sp_buffer_free(plan->params[i].value);
     }
     struct sp_buffer *const own[] = { plan->arena,  plan->ids,     plan->types, plan->positions,  plan->bounds,
-                                      plan->classes, plan->targets, plan->loss,  plan->scaled_loss };
+                                      plan->targets, plan->loss, plan->scaled_loss };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         sp_buffer_free(own[i]);
     free(plan->host_ids);

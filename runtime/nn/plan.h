@@ -132,12 +132,11 @@ struct sp_plan_pass {
  * sp_kernel_build_recorded compiles them side by side. */
 int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
-/* One batch of host arrays. classes or values may be NULL where no loss is wanted. */
+/* One batch of host arrays. targets may be NULL where no loss is wanted. */
 struct sp_plan_batch {
     const uint32_t *ids, *types, *positions; /* [tokens] */
     const uint32_t *bounds;                  /* [sequences + 1] */
-    const uint32_t *classes;                 /* [sequences] */
-    const float *values;                     /* [sequences] */
+    const void *targets;                     /* [sequences], 4 bytes each: classes (uint32_t) or values (float), as the loss wants them */
     int tokens, sequences;
 };
 /* Copies the batch to the device; an id outside its table is SP_EINVAL. */

@@ -85,7 +85,7 @@ struct sp_plan {
     int xt, dyt; /* their values; -1 for none */
 
     /* the batch */
-    struct sp_buffer *ids, *types, *positions, *bounds, *classes, *targets;
+    struct sp_buffer *ids, *types, *positions, *bounds, *targets;
     struct sp_buffer *loss, *scaled_loss; /* 1 float each */
     uint32_t *host_ids, *host_types, *host_positions; /* for the tables' gradients */
     int tokens, sequences, longest;

@@ -40,11 +40,7 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
     SP_TRY(sp_buffer_write(plan->types, 0, batch->types, tokens));
     SP_TRY(sp_buffer_write(plan->positions, 0, batch->positions, tokens));
     SP_TRY(sp_buffer_write(plan->bounds, 0, batch->bounds, sequences + 4));
-    if (batch->classes)
-        SP_TRY(sp_buffer_write(plan->classes, 0, batch->classes, sequences));
-    if (batch->values)
-        SP_TRY(sp_buffer_write(plan->targets, 0, batch->values, sequences));
-    return 0;
+    return batch->targets ? sp_buffer_write(plan->targets, 0, batch->targets, sequences) : 0;
 }
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)

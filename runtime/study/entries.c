@@ -3,13 +3,16 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/task.h"
 
 #include <math.h>
 #include <string.h>
 
 bool sp_study_lower_is_better(const char *metric)
 {
-    return strcmp(metric, "loss") == 0 || strcmp(metric, "mse") == 0;
+    const struct sp_score *score = sp_task_score(NULL, metric);
+
+    return score && score->lower_is_better;
 }
 
 const char *sp_study_budget_label(const struct sp_study *study, size_t budget)
@@ -90,11 +93,17 @@ const struct sp_study_run *sp_study_run_at(const struct sp_study_report *r, cons
 
 double sp_study_sampling_error(const char *metric, double score, double rows)
 {
-    if (strcmp(metric, "accuracy") == 0)
+    const struct sp_score *kept = sp_task_score(NULL, metric);
+
+    switch (kept ? kept->kind : SP_SCORE_OTHER) {
+    case SP_SCORE_SHARE:
         return sqrt(score * (1 - score) / rows);
-    if (strcmp(metric, "pearson") == 0 || strcmp(metric, "spearman") == 0)
+    case SP_SCORE_CORRELATION:
+    case SP_SCORE_RANK_CORRELATION:
         return (1 - score * score) / sqrt(rows - 1);
-    return NAN;
+    default:
+        return NAN;
+    }
 }
 
 double sp_study_rows(const struct sp_study_run *run)

@@ -1,11 +1,13 @@
 /* STUDY.yaml: its keys, the blocks and files that it names, and what --set changes of it. grid.c makes runs of them. */
 #include "runtime/study/file_priv.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +15,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PREFIX_MAX 64
-#define TASK_METRICS 3 /* of each task, besides the loss */
 
 static const char *const keys[SP_STUDY_KEYS] = { "base",           "data",  "methods",   "budgets",
                                                  "learning_rates", "seeds", "reference", "output_dir" };
 static const char *const axes[] = { "data", "methods", "budgets", "learning_rates", "seeds", "reference" };
 static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-static const char *const task_metrics[2][TASK_METRICS] = { { "accuracy", "f1", "matthews_correlation" }, /* classification */
-                                                           { "pearson", "spearman", "mse" } };           /* regression */
 
 struct sp_study_part *sp_study_part(struct sp_study_reading *r, const char *key)
 {
@@ -212,11 +211,32 @@ static int check_name(const struct sp_yaml_node *node, const struct sp_source *s
                            node->key, what);
 }
 
-/* Whether it names a metric of the task, 1 for regression. */
-static bool is_metric(const struct sp_yaml_node *node, bool regression)
+/* Whether it names a score of the task, or of any (NULL). */
+static bool is_metric(const struct sp_yaml_node *node, const struct sp_task *task)
 {
-    return node->kind == SP_YAML_SCALAR &&
-           (strcmp(node->text, "loss") == 0 || sp_study_is_one_of(node->text, task_metrics[regression], TASK_METRICS));
+    return node->kind == SP_YAML_SCALAR && sp_task_score(task, node->text);
+}
+
+/* "accuracy, f1, loss": the scores of the task, or of all (NULL). */
+static int list_metrics(struct sp_buf *out, const struct sp_task *task)
+{
+    for (size_t i = 0; sp_tasks[i]; i++)
+        for (size_t k = 0; (!task || task == sp_tasks[i]) && k < sp_tasks[i]->score_count; k++)
+            SP_TRY(sp_buf_printf(out, "%s, ", sp_tasks[i]->scores[k].name));
+    return sp_buf_puts(out, "loss");
+}
+
+static int wrong_metric(struct sp_study_part metric)
+{
+    struct sp_buf expected = SP_BUF(1024);
+    int rc = sp_buf_puts(&expected, "one of ");
+
+    if (rc == 0)
+        rc = list_metrics(&expected, NULL);
+    if (rc == 0)
+        rc = sp_study_wrong(metric, "metric", expected.data);
+    sp_buf_free(&expected);
+    return rc;
 }
 
 static int take_item(struct sp_study_reading *r, struct sp_study_item *item, const struct sp_yaml_node *node,
@@ -230,9 +250,7 @@ static int take_item(struct sp_study_reading *r, struct sp_study_item *item, con
     SP_TRY(take_layers(item, r->texts, (struct sp_study_part){ node, source }, own[method]));
     if (item->metric.node && sp_yaml_is_null(item->metric.node))
         item->metric.node = NULL;
-    if (!item->metric.node || is_metric(item->metric.node, 0) || is_metric(item->metric.node, 1))
-        return 0;
-    return sp_study_wrong(item->metric, "metric", "one of accuracy, f1, matthews_correlation, pearson, spearman, mse, loss");
+    return !item->metric.node || is_metric(item->metric.node, NULL) ? 0 : wrong_metric(item->metric);
 }
 
 /* The items of `data:` or `methods:`, all or those that --set names, in its order. */
@@ -630,16 +648,19 @@ const char *sp_study_metric(const struct sp_study *study, size_t data)
 int sp_study_check_metric(const struct sp_study *study, const struct sp_study_run *run)
 {
     struct sp_study_part metric = study->data[run->data].metric;
-    const char *task = json_string_value(json_object_get(run->result, "task"));
-    bool regression = task ? strcmp(task, "regression") == 0 : run->config.task == SP_TASK_REGRESSION;
-    const char *const *fitting = task_metrics[regression];
+    const struct sp_task *task = sp_study_task(run);
+    struct sp_buf fitting = SP_BUF(1024);
+    int rc;
 
-    if (!metric.node || (!task && run->config.task == SP_TASK_AUTO) || is_metric(metric.node, regression))
+    if (!metric.node || !task || is_metric(metric.node, task))
         return 0;
-    return sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
-                           "metric: found \"%s\", but the task of data set %s is %s: expected one of %s, %s, %s, loss",
-                           metric.node->text, study->data[run->data].name, regression ? "regression" : "classification",
-                           fitting[0], fitting[1], fitting[2]);
+    rc = list_metrics(&fitting, task);
+    if (rc == 0)
+        rc = sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
+                             "metric: found \"%s\", but the task of data set %s is %s: expected one of %s", metric.node->text,
+                             study->data[run->data].name, task->name, fitting.data);
+    sp_buf_free(&fitting);
+    return rc;
 }
 
 void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run)

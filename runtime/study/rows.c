@@ -11,6 +11,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
+#include "runtime/train/task.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -60,9 +61,9 @@ static bool influences(double *x, const double *y, size_t n)
  */
 static bool add_rows(double *sums, size_t rows, double sign, const struct sp_study *study, const struct sp_study_run *run)
 {
-    const char *metric = sp_study_score_name(study, run);
+    const struct sp_score *score = sp_task_score(NULL, sp_study_score_name(study, run));
     char *path = sp_fs_join(run->config.output_dir, "predictions.jsonl"), *text = NULL;
-    bool values = strcmp(metric, "pearson") == 0, good = values || strcmp(metric, "accuracy") == 0;
+    bool values = score && score->kind == SP_SCORE_CORRELATION, good = values || (score && score->kind == SP_SCORE_SHARE);
     double *x = sp_calloc(rows, sizeof *x), *y = sp_calloc(rows, sizeof *y);
     size_t length, n = 0;
 

@@ -16,6 +16,7 @@
 #include "runtime/io/checkpoint.h"
 #include "runtime/train/inputs.h"
 #include "runtime/train/result.h"
+#include "runtime/train/task.h"
 
 #include <errno.h>
 #include <math.h>
@@ -386,15 +387,19 @@ double sp_study_number(const struct sp_study_run *run, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+const struct sp_task *sp_study_task(const struct sp_study_run *run)
+{
+    const char *name = text_at(run->result, "task");
+
+    return name ? sp_task_find(name) : sp_config_task(&run->config);
+}
+
 const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run)
 {
-    const char *name = sp_study_metric(study, run->data), *task = text_at(run->result, "task");
+    const char *name = sp_study_metric(study, run->data);
+    const struct sp_task *task = sp_study_task(run);
 
-    if (name)
-        return name;
-    if (!task)
-        return run->config.task == SP_TASK_REGRESSION ? "pearson" : "accuracy";
-    return strcmp(task, "regression") == 0 ? "pearson" : "accuracy";
+    return name ? name : task ? task->scores[0].name : sp_tasks[0]->scores[0].name;
 }
 
 double sp_study_score(const struct sp_study *study, const struct sp_study_run *run)

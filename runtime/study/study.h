@@ -100,6 +100,9 @@ int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick
 
 /* The name of the run's metric, and its value on the validation file; NaN without a result. */
 const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run);
+
+/* The task of a run that is done, else its configuration's; NULL: not known yet. */
+const struct sp_task *sp_study_task(const struct sp_study_run *run);
 double sp_study_score(const struct sp_study *study, const struct sp_study_run *run);
 
 /* A number of result.json ("seconds"), NaN without a result. */

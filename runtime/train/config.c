@@ -5,6 +5,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/task.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +32,13 @@
 #define DIGITS_(number) #number
 #define DIGITS(number) DIGITS_(number)
 
-static const char *const tasks[] = { "auto", "classification", "regression", NULL };
+static const char *const tasks[] = {
+    "auto",
+#define SP_TASK(name) #name,
+#include "runtime/train/task.def"
+#undef SP_TASK
+    NULL
+};
 static const char *const three_way[] = { "auto", "true", "false", NULL };
 static const char *const keeps[] = { "auto", "true", "false", NULL };
 static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
@@ -567,13 +574,16 @@ static int check_delimiter(const struct load *load)
 
 static int check_task(struct load *load)
 {
-    static const char why[] = "label_smoothing_factor is for classes, not for task: regression";
+    const struct sp_task *task = sp_config_task(load->config);
+    const char *purpose, *option = task ? sp_task_misfit(&purpose, task, load->config) : NULL;
+    char why[160];
 
-    if (load->config->task != SP_TASK_REGRESSION || load->config->label_smoothing_factor == 0)
+    if (!option)
         return 0;
-    if (given(load, "task")->rank > given(load, "label_smoothing_factor")->rank)
-        return contradiction(load, "task", "label_smoothing_factor", why);
-    return refuse_later(load, "task", "label_smoothing_factor", why);
+    snprintf(why, sizeof why, "%s is for %s, not for task: %s", option, purpose, task->name);
+    if (given(load, "task")->rank > given(load, option)->rank)
+        return contradiction(load, "task", option, why);
+    return refuse_later(load, "task", option, why);
 }
 
 /* What the file names stands in the current directory, or beside the file. */

@@ -58,7 +58,7 @@ struct sp_config {
     char *model_name_or_path, *train_file, *validation_file, *output_dir;
 
     enum sp_keep_head keep_head;
-    enum sp_task task;
+    int task; /* 0: auto; else sp_config_task (task.h) has it */
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
     enum sp_header has_header;
     char *delimiter; /* "auto", "tab" or one character; sp_config_delimiter */

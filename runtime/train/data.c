@@ -5,15 +5,15 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/task.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN 10 /* classes in a message */
-
 struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
 {
     const struct sp_config *c = run->config;
+    const struct sp_task *task = run->task ? run->task : sp_config_task(c);
 
     return (struct sp_dataset_options){
         .text_column = c->text_column,
@@ -23,7 +23,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .delimiter = sp_config_delimiter(c),
         .quotes = c->quotes,
         .remembered = run->remembered.format ? &run->remembered : NULL,
-        .task = c->task,
+        .targets = task ? task->targets : SP_TARGETS_AUTO,
         .skip_bad_rows = c->skip_bad_rows,
         .max_seq_length = run->max_seq_length,
         .vocab_size = (size_t)run->model.vocab_size,
@@ -33,34 +33,6 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
 }
 
 /* ---- what is said -------------------------------------------------------------------------------------------------------- */
-
-/* Rows of each class of the data set's own labels; NULL when out of memory. */
-static size_t *count_classes(const struct sp_dataset *d)
-{
-    size_t *rows = sp_calloc(d->labels.count, sizeof *rows);
-
-    for (size_t i = 0; rows && d->classes && i < d->count; i++)
-        rows[d->classes[i]]++;
-    return rows;
-}
-
-/* "classification, 2 classes: neg 12, pos 14"; without counts where no labels were read, then the head's. */
-static int say_task(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d, const size_t *rows)
-{
-    enum sp_task task = d->task == SP_TASK_AUTO ? run->task : d->task;
-    const struct sp_labels *labels = d->classes ? &d->labels : &run->labels;
-
-    if (task != SP_TASK_CLASSIFICATION)
-        return sp_buf_puts(out, task == SP_TASK_REGRESSION ? "regression" : "no labels");
-    SP_TRY(sp_buf_printf(out, "classification, %zu classes:", labels->count));
-    for (size_t i = 0; i < labels->count && i < SHOWN; i++) {
-        SP_TRY(sp_buf_puts(out, i ? ", " : " "));
-        SP_TRY(sp_text_escape_name(out, labels->names[i]));
-        if (d->classes)
-            SP_TRY(sp_buf_printf(out, " (%zu)", rows[i]));
-    }
-    return labels->count > SHOWN ? sp_buf_printf(out, " and %zu more", labels->count - SHOWN) : 0;
-}
 
 static int say_column(struct sp_buf *out, const char *what, const struct sp_data_column *column, bool delimited,
                       const char *none)
@@ -92,12 +64,16 @@ static int say_file(struct sp_buf *out, const struct sp_dataset *d)
 }
 
 /* In one line: task, classes, columns, header, delimiter, quotes. */
-static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d, const size_t *rows)
+static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d)
 {
     const struct sp_data_layout *l = &d->layout;
     bool labels = d->classes || d->values;
 
-    SP_TRY(say_task(out, run, d, rows));
+    SP_TRY(sp_buf_puts(out, run->task ? run->task->name : "no labels"));
+    if (run->task && run->task->say) {
+        SP_TRY(sp_buf_puts(out, ", "));
+        SP_TRY(run->task->say(out, run, d));
+    }
     if (strcmp(l->format, "lines") == 0)
         return sp_buf_puts(out, "; text: each line (jsonl would begin with \"{\")");
     SP_TRY(say_column(out, "text", &l->text, l->delimiter != 0, "token ids"));
@@ -106,75 +82,6 @@ static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp
     if (!labels && l->label.number)
         SP_TRY(sp_buf_puts(out, ", not read"));
     return say_file(out, d);
-}
-
-/* Classes of a kind: how many, and the first of them: "NA" (2 rows), "null" (1 row). */
-struct odd {
-    size_t count;
-    struct sp_buf list;
-};
-
-static int add(struct odd *odd, const char *name)
-{
-    if (++odd->count > SHOWN)
-        return 0;
-    SP_TRY(sp_buf_puts(&odd->list, odd->count > 1 ? ", \"" : "\""));
-    SP_TRY(sp_text_escape_name(&odd->list, name));
-    return sp_buf_puts(&odd->list, "\"");
-}
-
-static int add_rows(struct odd *odd, size_t rows)
-{
-    return odd->count > SHOWN ? 0 : sp_buf_printf(&odd->list, " (%zu row%s)", rows, rows == 1 ? "" : "s");
-}
-
-static int end_list(struct odd *odd)
-{
-    return odd->count > SHOWN ? sp_buf_printf(&odd->list, " and %zu more", odd->count - SHOWN) : 0;
-}
-
-static void say_classes(const char *path, const struct odd *missing, const struct odd *comma, size_t singles, const char *single)
-{
-    if (missing->count == 1)
-        sp_log(SP_LOG_WARNING, "%s: the class %s looks like a missing value; if it is one, correct these rows or remove them", path,
-               missing->list.data);
-    else if (missing->count)
-        sp_log(SP_LOG_WARNING, "%s: the classes %s look like missing values; if they are, correct these rows or remove them", path,
-               missing->list.data);
-    if (comma->count == 1)
-        sp_log(SP_LOG_WARNING, "%s: label %s has a decimal comma, and so is the name of a class; for numbers write a point", path,
-               comma->list.data);
-    else if (comma->count)
-        sp_log(SP_LOG_WARNING, "%s: labels %s have decimal commas, and so are names of classes; for numbers write points", path,
-               comma->list.data);
-    if (singles == 1)
-        sp_log(SP_LOG_WARNING, "%s: class \"%s\" has one row only", path, single);
-    else if (singles)
-        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is \"%s\"", path, singles, single);
-}
-
-/* Classes, made of the file's labels, that are probably none. */
-static void warn_of_classes(const struct sp_dataset *d, const size_t *rows, const char *path)
-{
-    struct odd missing = { 0, SP_BUF(SP_READER_MAX_ROW) }, comma = { 0, SP_BUF(SP_READER_MAX_ROW) };
-    const char *single = NULL;
-    size_t singles = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < d->labels.count && rc == 0; i++) {
-        const char *name = d->labels.names[i];
-
-        if (rows[i] == 1 && !singles++)
-            single = name;
-        if (sp_label_has_decimal_comma(name))
-            rc = add(&comma, name);
-        if (rc == 0 && sp_label_is_missing(name))
-            rc = add(&missing, name) < 0 ? SP_ENOMEM : add_rows(&missing, rows[i]);
-    }
-    if (rc == 0 && end_list(&missing) == 0 && end_list(&comma) == 0)
-        say_classes(path, &missing, &comma, singles, single);
-    sp_buf_free(&missing.list);
-    sp_buf_free(&comma.list);
 }
 
 /* Options that say something of a table, given with what is none. */
@@ -204,10 +111,9 @@ static void warn_of_options(const struct sp_config *c, const struct sp_dataset *
 void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const char *path)
 {
     struct sp_buf use = SP_BUF((size_t)1 << 16);
-    size_t *rows = count_classes(d);
 
     sp_log(SP_LOG_INFO, "%s: %zu rows, %zu tokens", path, d->count, d->tokens);
-    if (rows && say_use(&use, run, d, rows) == 0)
+    if (say_use(&use, run, d) == 0)
         sp_log(SP_LOG_INFO, "%s: %s", path, use.data);
     if (d->whole_labels)
         sp_log(SP_LOG_INFO, "%s: its labels are whole numbers with a point (1.0), which are taken for classes; for numbers to "
@@ -215,15 +121,14 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
     if (d->instead)
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
     warn_of_options(run->config, d, path);
-    if (rows && d == &run->train)
-        warn_of_classes(d, rows, path);
+    if (d == &run->train && run->task && run->task->warn)
+        run->task->warn(d, path);
     if (d->truncated)
         sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated, d->count,
                run->max_seq_length);
     if (d->skipped)
         sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);
     sp_buf_free(&use);
-    free(rows);
 }
 
 /* ---- what is kept ---------------------------------------------------------------------------------------------------------- */

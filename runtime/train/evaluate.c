@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GUESSING 0.95 /* of the loss that guessing gives */
-#define CONSTANT 0.01 /* of the labels' spread */
-
 uint32_t sp_argmax(const float *logits, size_t count)
 {
     uint32_t best = 0;
@@ -74,65 +71,41 @@ int sp_evaluate(struct sp_evaluation *out, struct sp_run *run)
     return sp_evaluate_rows(out, NULL, run);
 }
 
-/* What an evaluation keeps of the logits: counts for each class, or in regression the values, whose ranks need them all. */
+/* A task's scoring, fed by sp_logits. */
 struct scores {
-    const struct sp_dataset *dataset;
-    struct sp_class_counts counts;
-    float *predictions; /* [rows], NULL where nobody needs them */
+    const struct sp_task *task;
+    void *scoring;
 };
 
 static int score_rows(void *user, const float *logits, size_t from, size_t rows, size_t outputs)
 {
     struct scores *s = user;
 
-    for (size_t i = 0; i < rows; i++) {
-        uint32_t class = sp_argmax(logits + i * outputs, outputs);
-
-        if (s->counts.classes)
-            sp_class_counts_add(&s->counts, class, s->dataset->classes[from + i]);
-        if (s->predictions)
-            s->predictions[from + i] = s->counts.classes ? (float)class : logits[i];
-    }
+    s->task->score_add(s->scoring, logits, from, rows, outputs);
     return 0;
 }
 
 int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_run *run)
 {
     const struct sp_dataset *d = &run->validation;
-    bool regression = run->task == SP_TASK_REGRESSION;
-    float *values = regression && !predictions ? sp_calloc(d->count, sizeof *values) : NULL;
-    struct scores s = { .dataset = d, .predictions = values ? values : predictions };
-    int rc = regression && !s.predictions ? SP_ENOMEM : 0;
+    struct scores s = { .task = run->task };
+    int rc;
 
     *out = (struct sp_evaluation){ .rows = d->count };
-    if (rc == 0 && !regression)
-        rc = sp_class_counts_init(&s.counts, (size_t)sp_plan_outputs(run->plan));
-    if (rc == 0)
-        rc = sp_logits(&out->loss, run, d, score_rows, &s);
-    if (rc == 0 && !isfinite(out->loss))
-        rc = sp_error(SP_ENUMERIC, "the loss on %s is not finite", run->config->validation_file);
-    if (rc == 0 && regression)
-        rc = sp_score_values(&out->values, s.predictions, d->values, d->count);
-    else if (rc == 0)
-        sp_score_classes(&out->classes, &s.counts);
-    sp_class_counts_release(&s.counts);
-    free(values);
+    SP_GO(s.task->score_begin(&s.scoring, run, d, predictions));
+    SP_GO(sp_logits(&out->loss, run, d, score_rows, &s));
+    if (!isfinite(out->loss))
+        SP_GO(sp_error(SP_ENUMERIC, "the loss on %s is not finite", run->config->validation_file));
+    rc = s.task->score_end(out, s.scoring);
+out:
+    s.task->score_release(s.scoring);
     return rc;
 }
 
 void sp_evaluation_tell_guessing(const struct sp_evaluation *e, const struct sp_run *run)
 {
-    const struct sp_class_scores *c = &e->classes;
-    const struct sp_value_scores *v = &e->values;
-
-    if (run->task == SP_TASK_CLASSIFICATION && c->one && e->loss >= GUESSING * c->guess)
-        sp_log(SP_LOG_WARNING, "%s: all %zu rows are predicted as \"%s\" with a loss of %.4g, and guessing gives %.4g: the model does not "
-                               "tell the classes apart. A lower learning_rate or more steps may help", run->config->validation_file,
-               e->rows, run->labels.names[c->said], e->loss, c->guess);
-    if (run->task == SP_TASK_REGRESSION && v->variance > 0 && v->spread < CONSTANT && v->mse >= GUESSING * v->variance)
-        sp_log(SP_LOG_WARNING, "%s: all %zu rows are predicted as nearly one number with a mean squared error of %.4g, and guessing gives "
-                               "%.4g: the model does not tell the rows apart. A lower learning_rate or more steps may help",
-               run->config->validation_file, e->rows, v->mse, v->variance);
+    if (e->guessing[0])
+        sp_log(SP_LOG_WARNING, "%s: %s. A lower learning_rate or more steps may help", run->config->validation_file, e->guessing);
 }
 
 static int put(json_t *object, const char *prefix, const char *name, double value)
@@ -143,18 +116,11 @@ static int put(json_t *object, const char *prefix, const char *name, double valu
     return json_object_set_new(object, key, json_real(value));
 }
 
-int sp_evaluation_json(json_t *object, const struct sp_evaluation *e, enum sp_task task, const char *prefix)
+int sp_evaluation_json(json_t *object, const struct sp_evaluation *e, const struct sp_task *task, const char *prefix)
 {
     int failed = put(object, prefix, "loss", e->loss);
 
-    if (task == SP_TASK_CLASSIFICATION) {
-        failed |= put(object, prefix, "accuracy", e->classes.accuracy);
-        failed |= put(object, prefix, "f1", e->classes.f1);
-        failed |= put(object, prefix, "matthews_correlation", e->classes.matthews_correlation);
-    } else {
-        failed |= put(object, prefix, "pearson", e->values.pearson);
-        failed |= put(object, prefix, "spearman", e->values.spearman);
-        failed |= put(object, prefix, "mse", e->values.mse);
-    }
+    for (size_t i = 0; i < task->score_count; i++)
+        failed |= put(object, prefix, task->scores[i].name, e->scores[i]);
     return failed ? sp_error(SP_ENOMEM, "out of memory") : 0;
 }

@@ -2,15 +2,7 @@
 #ifndef SP_TRAIN_EVALUATE_H
 #define SP_TRAIN_EVALUATE_H
 
-#include "runtime/train/run.h"
-#include "runtime/train/score.h"
-
-struct sp_evaluation {
-    double loss; /* the mean over rows */
-    struct sp_class_scores classes;
-    struct sp_value_scores values;
-    size_t rows;
-};
+#include "runtime/train/task.h"
 
 /* Evaluates run->validation, which must hold rows with labels. */
 int sp_evaluate(struct sp_evaluation *out, struct sp_run *run);
@@ -23,7 +15,7 @@ int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_ru
 void sp_evaluation_tell_guessing(const struct sp_evaluation *evaluation, const struct sp_run *run);
 
 /* Appends the task's metrics to an object as PREFIXloss, PREFIXaccuracy, ... */
-int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, enum sp_task task, const char *prefix);
+int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, const struct sp_task *task, const char *prefix);
 
 /* The logits (rows x outputs) of rows from .. from + rows - 1, borrowed for the call; an error ends the passes. */
 typedef int sp_logits_fn(void *user, const float *logits, size_t from, size_t rows, size_t outputs);

@@ -1,29 +1,13 @@
 #include "runtime/train/head.h"
 
-#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/text.h"
+#include "runtime/train/task.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define LIST_LIMIT 1500 /* characters of classes in a message */
-
-/* The head that the checkpoint has. */
-struct own_head {
-    size_t outputs; /* 0: none */
-    char unfit[200]; /* why it is not for the labels of whole texts; empty where it is */
-    struct sp_labels names; /* of its classes; by their numbers where config.json has no names. None for one output */
-    bool named;
-};
-
-/* How the data's labels stand for the outputs. */
-enum match { UNLIKE, BY_NAME, BY_CASE, BY_ORDER };
 
 /* ---- what the checkpoint has --------------------------------------------------------------------------------------------- */
 
@@ -59,7 +43,7 @@ static int check_names(char *problem, size_t size, const json_t *names, size_t o
 
 /* The class names of a head in the checkpoint: config.json's id2label in the order of its rows, or 0, 1, ... where that names
  * nothing, or not each output once. */
-static int name_outputs(struct own_head *own, const struct sp_run *run)
+static int name_outputs(struct sp_own_head *own, const struct sp_run *run)
 {
     const json_t *names = json_object_get(sp_checkpoint_config(run->checkpoint), "id2label");
     const char **list = sp_calloc(own->outputs, sizeof *list);
@@ -101,14 +85,14 @@ static const char *other_task(const json_t *config)
     return NULL;
 }
 
-static int find_own(struct own_head *out, const struct sp_run *run)
+static int find_own(struct sp_own_head *out, const struct sp_run *run)
 {
     const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->family->head);
     const json_t *config = sp_checkpoint_config(run->checkpoint);
     const char *problem = json_string_value(json_object_get(config, "problem_type")), *other = other_task(config);
     char shape[SP_SHAPE_TEXT];
 
-    *out = (struct own_head){ .outputs = tensor && tensor->rank > 0 ? tensor->shape[0] : 0 };
+    *out = (struct sp_own_head){ .outputs = tensor && tensor->rank > 0 ? tensor->shape[0] : 0 };
     if (!out->outputs)
         return 0;
     if (tensor->rank != 2 || tensor->shape[1] != (size_t)run->model.hidden_size)
@@ -125,229 +109,17 @@ static int find_own(struct own_head *out, const struct sp_run *run)
     return out->outputs > 1 && !out->unfit[0] ? name_outputs(out, run) : 0;
 }
 
-/* Whether the name stands for the number alone, "LABEL_7" for 7. */
-static bool is_number_of(const char *name, const char *number)
-{
-    return strncmp(name, "LABEL_", 6) == 0 && strcmp(name + 6, number) == 0;
-}
-
-/* Whether the names are those that transformers makes up, LABEL_0, LABEL_1, ... in order. */
-static bool only_numbered(const struct own_head *own)
-{
-    bool all = true;
-
-    for (size_t i = 0; all && i < own->names.count; i++) {
-        char number[24];
-
-        snprintf(number, sizeof number, "%zu", i);
-        all = is_number_of(own->names.names[i], number);
-    }
-    return all;
-}
-
-/* Whether a label is the name of another output than the one in its place: its order then says nothing of what it means. */
-static bool names_another(const struct own_head *own, const struct sp_labels *data)
-{
-    for (size_t i = 0; own->named && !only_numbered(own) && i < data->count; i++)
-        for (size_t output = 0; output < own->names.count; output++)
-            if (output != i && (strcmp(own->names.names[output], data->names[i]) == 0 ||
-                                is_number_of(own->names.names[output], data->names[i])))
-                return true;
-    return false;
-}
-
-/* ---- what is said -------------------------------------------------------------------------------------------------------- */
-
-/* Adds one of `count` entries of a list; those that would be too many are only counted. */
-static void add_entry(struct sp_buf *list, bool *full, size_t i, size_t count, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
-static void add_entry(struct sp_buf *list, bool *full, size_t i, size_t count, const char *format, ...)
-{
-    char entry[700];
-    va_list args;
-
-    if (*full)
-        return;
-    va_start(args, format);
-    vsnprintf(entry, sizeof entry, format, args);
-    va_end(args);
-    *full = list->length + strlen(entry) > LIST_LIMIT;
-    if (*full)
-        (void)sp_buf_printf(list, " and %zu more", count - i);
-    else
-        (void)sp_buf_printf(list, "%s%s", i ? ", " : "", entry);
-}
-
-static void list_labels(struct sp_buf *out, const struct sp_labels *labels)
-{
-    bool full = false;
-
-    for (size_t i = 0; i < labels->count; i++)
-        add_entry(out, &full, i, labels->count, "%s", labels->names[i]);
-}
-
-/* Why the head is not kept for the data's labels. */
-static void explain(char *why, size_t size, const struct own_head *own, const struct sp_run *run)
-{
-    struct sp_buf its = SP_BUF(2 * LIST_LIMIT), others = SP_BUF(2 * LIST_LIMIT);
-    const struct sp_labels *data = &run->train.labels;
-
-    if (own->unfit[0]) {
-        snprintf(why, size, "%s", own->unfit);
-    } else if (run->task == SP_TASK_REGRESSION) {
-        snprintf(why, size, "it is for %zu classes, and the labels are numbers to predict", own->outputs);
-    } else if (own->outputs == 1) {
-        snprintf(why, size, "it has one output, for a number, and the labels are classes");
-    } else {
-        list_labels(&its, &own->names);
-        list_labels(&others, data);
-        snprintf(why, size, "its %zu classes are %s%s; the data's %zu are %s", own->outputs, own->named ? "" : "only numbered, ",
-                 its.data ? its.data : "", data->count, others.data ? others.data : "");
-    }
-    sp_buf_free(&its);
-    sp_buf_free(&others);
-}
-
-/* A head is kept whose outputs the data names in its own way: which label got which. Only real names can be the wrong ones. */
-static void tell_mapping(const struct own_head *own, const struct sp_labels *data, const uint32_t *map, enum match how)
-{
-    bool full = false, real = own->named && !only_numbered(own);
-    struct sp_buf list = SP_BUF(2 * LIST_LIMIT);
-
-    for (size_t i = 0; i < data->count; i++) {
-        if (own->named)
-            add_entry(&list, &full, i, data->count, "%s -> %s", data->names[i], own->names.names[map[i]]);
-        else
-            add_entry(&list, &full, i, data->count, "%s -> output %u", data->names[i], map[i]);
-    }
-    sp_log(real ? SP_LOG_WARNING : SP_LOG_INFO,
-           "the model's own head is kept, the data's labels standing for its classes %s: %s; keep_head: false makes a new one",
-           how == BY_CASE ? "but for upper and lower case" : "in their order", list.data ? list.data : "");
-    sp_buf_free(&list);
-}
-
-/* A head is kept by its names: those of which there is no row may be a sign that it is the wrong one. */
-static int tell_names(const struct own_head *own, const struct sp_labels *data, const uint32_t *map)
-{
-    struct sp_buf list = SP_BUF(2 * LIST_LIMIT);
-    bool *seen = sp_calloc(own->outputs, sizeof *seen), full = false;
-    size_t missing = own->outputs - data->count, n = 0;
-
-    if (!seen)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < data->count; i++)
-        seen[map[i]] = true;
-    for (size_t i = 0; i < own->outputs; i++)
-        if (!seen[i])
-            add_entry(&list, &full, n++, missing, "%s", own->names.names[i]);
-    sp_log(SP_LOG_INFO, "the model's own head is kept: the data's labels are its names%s%s", missing ? "; no row has " : "",
-           list.data ? list.data : "");
-    sp_buf_free(&list);
-    free(seen);
-    return 0;
-}
-
 /* ---- which one it is ----------------------------------------------------------------------------------------------------- */
 
-/* The one class whose name is the label but for its case; `count` where there is none, or more than one. */
-static size_t find_in_any_case(const struct sp_labels *names, const char *label)
-{
-    size_t found = names->count;
-
-    for (size_t i = 0; i < names->count; i++) {
-        if (strcasecmp(names->names[i], label) != 0)
-            continue;
-        if (found < names->count)
-            return names->count;
-        found = i;
-    }
-    return found;
-}
-
-/* Fills map[data->count], label to output, each output at most once. */
-static int match_labels(enum match *how, uint32_t *map, const struct own_head *own, const struct sp_labels *data, bool any)
-{
-    bool *taken = sp_calloc(own->names.count, sizeof *taken), integers = true;
-    size_t exact = 0, cased = 0;
-    long long number;
-
-    *how = UNLIKE;
-    if (!taken)
-        return SP_ENOMEM;
-    while (own->named && exact < data->count && sp_labels_find(&map[exact], &own->names, data->names[exact]) == 0)
-        exact++;
-    while (own->named && exact < data->count && cased < data->count) {
-        size_t class = find_in_any_case(&own->names, data->names[cased]);
-
-        if (class == own->names.count || taken[class])
-            break;
-        taken[class] = true;
-        map[cased++] = (uint32_t)class;
-    }
-    for (size_t i = 0; i < data->count; i++)
-        integers = integers && sp_text_int(data->names[i], &number);
-    if (exact == data->count)
-        *how = BY_NAME;
-    else if (cased == data->count)
-        *how = BY_CASE;
-    else if (data->count == own->names.count && (any || (integers && !names_another(own, data))))
-        *how = BY_ORDER;
-    for (uint32_t i = 0; *how == BY_ORDER && i < data->count; i++)
-        map[i] = i;
-    free(taken);
-    return 0;
-}
-
-/* The head's classes, called as the data calls them where it has them; the rows' classes become its outputs. */
-static int adopt(struct sp_run *run, const struct own_head *own, const uint32_t *map)
-{
-    const char **names = sp_calloc(own->outputs, sizeof *names);
-    int rc;
-
-    if (!names)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < own->outputs; i++)
-        names[i] = own->names.names[i];
-    for (size_t i = 0; i < run->train.labels.count; i++)
-        names[map[i]] = run->train.labels.names[i];
-    rc = sp_labels_copy(&run->labels, names, own->outputs);
-    for (size_t i = 0; rc == 0 && i < run->train.count; i++)
-        run->train.classes[i] = map[run->train.classes[i]];
-    free(names);
-    return rc;
-}
-
-/* Keeps the head if the labels allow it. */
-static int keep_for_classes(struct sp_run *run, const struct own_head *own)
-{
-    const struct sp_labels *data = &run->train.labels;
-    uint32_t *map = sp_calloc(data->count, sizeof *map);
-    enum match how = UNLIKE;
-    int rc;
-
-    SP_GO(map ? 0 : SP_ENOMEM);
-    SP_GO(match_labels(&how, map, own, data, run->config->keep_head == SP_KEEP_HEAD_TRUE));
-    if (how == UNLIKE)
-        goto out;
-    run->keep_head = true;
-    SP_GO(adopt(run, own, map));
-    if (how == BY_NAME)
-        rc = tell_names(own, data, map);
-    else
-        tell_mapping(own, data, map, how);
-out:
-    free(map);
-    return rc;
-}
-
 /* Where the head was not kept: a new one, or the error that keep_head: true asks for. */
-static int make_new(struct sp_run *run, const struct own_head *own)
+static int make_new(struct sp_run *run, const struct sp_own_head *own)
 {
     const char *dir = sp_checkpoint_dir(run->checkpoint);
-    char why[3 * LIST_LIMIT];
+    char why[SP_HEAD_WHY];
 
-    explain(why, sizeof why, own, run);
+    snprintf(why, sizeof why, "%s", own->unfit);
+    if (own->outputs && !own->unfit[0])
+        run->task->why_new(why, sizeof why, own, run);
     if (run->config->keep_head == SP_KEEP_HEAD_TRUE && !own->outputs)
         return sp_error(SP_ECONFIG, "keep_head: true, but %s has no trained head", dir);
     if (run->config->keep_head == SP_KEEP_HEAD_TRUE)
@@ -358,28 +130,22 @@ static int make_new(struct sp_run *run, const struct own_head *own)
         sp_log(SP_LOG_INFO, "the model's own head is replaced by a new one: keep_head is false");
     else
         sp_log(SP_LOG_WARNING, "the model's own head is replaced by a new one: %s", why);
-    if (run->task == SP_TASK_REGRESSION)
-        return 0;
     return sp_labels_copy(&run->labels, (const char *const *)run->train.labels.names, run->train.labels.count);
 }
 
-static bool may_keep(const struct own_head *own, const struct sp_run *run)
+static bool may_keep(const struct sp_own_head *own, const struct sp_run *run)
 {
     return own->outputs && !own->unfit[0] && run->config->keep_head != SP_KEEP_HEAD_FALSE;
 }
 
 int sp_head_settle(struct sp_run *run)
 {
-    bool regression = run->task == SP_TASK_REGRESSION;
-    struct own_head own;
+    struct sp_own_head own;
     int rc;
 
     SP_GO(find_own(&own, run));
-    run->keep_head = may_keep(&own, run) && regression && own.outputs == 1;
-    if (run->keep_head)
-        sp_log(SP_LOG_INFO, "the model's own head of one output is kept; keep_head: false makes a new one");
-    if (may_keep(&own, run) && !regression && own.outputs > 1)
-        SP_GO(keep_for_classes(run, &own));
+    if (may_keep(&own, run))
+        SP_GO(run->task->keep_head(run, &own));
     if (!run->keep_head)
         SP_GO(make_new(run, &own));
 out:
@@ -397,13 +163,12 @@ static int settle_by_adapter(struct sp_run *run)
     bool kept = a->head && strcmp(a->head, "kept") == 0;
     int rc = names ? 0 : SP_ENOMEM;
 
-    run->task = strcmp(a->task, "regression") == 0 ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
     for (size_t i = 0; i < count && rc == 0; i++)
         names[i] = json_string_value(json_array_get(a->labels, i));
     if (rc == 0 && a->head && run->config->keep_head == (kept ? SP_KEEP_HEAD_FALSE : SP_KEEP_HEAD_TRUE))
         rc = sp_error(SP_ECONFIG, "keep_head: %s, but the adapter %s was trained on %s", kept ? "false" : "true", a->dir,
                       kept ? "the model's own head" : "a new head");
-    if (rc == 0 && run->task == SP_TASK_CLASSIFICATION)
+    if (rc == 0)
         rc = sp_labels_copy(&run->labels, names, count);
     free(names);
     return rc;
@@ -412,7 +177,7 @@ static int settle_by_adapter(struct sp_run *run)
 int sp_head_settle_untrained(struct sp_run *run, bool or_new)
 {
     const char *dir = sp_checkpoint_dir(run->checkpoint);
-    struct own_head own;
+    struct sp_own_head own;
     int rc;
 
     if (run->adapter)
@@ -420,7 +185,7 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     SP_GO(find_own(&own, run));
     run->keep_head = may_keep(&own, run);
     if (!run->keep_head && or_new) {
-        run->task = SP_TASK_REGRESSION;
+        run->task = sp_task_of_head(1);
         SP_GO(make_new(run, &own));
         goto out;
     }
@@ -429,7 +194,7 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     if (!run->keep_head)
         SP_GO(sp_error(SP_EINVAL, "the head of %s cannot be used: %s; name an adapter", dir,
                        own.unfit[0] ? own.unfit : "keep_head is false"));
-    run->task = own.outputs == 1 ? SP_TASK_REGRESSION : SP_TASK_CLASSIFICATION;
+    run->task = sp_task_of_head(own.outputs);
     run->labels = own.names;
     own.names = (struct sp_labels){ NULL, 0 };
 out:

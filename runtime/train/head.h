@@ -14,6 +14,16 @@
 
 #include "runtime/train/run.h"
 
+#define SP_HEAD_WHY 4500 /* room for why a head is not kept */
+
+/* The head that the checkpoint has. */
+struct sp_own_head {
+    size_t outputs;         /* 0: none */
+    char unfit[200];        /* why it is not for the labels of whole texts; empty where it is */
+    struct sp_labels names; /* of its outputs; by their numbers where config.json has no names. None for one output */
+    bool named;
+};
+
 /* For run->train: sets keep_head and labels, and numbers the rows' classes as the head's outputs. */
 int sp_head_settle(struct sp_run *run);
 

@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
+#include "runtime/train/task.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,13 +68,7 @@ out:
 
 double sp_load_head_bias(const struct sp_run *run)
 {
-    double sum = 0;
-
-    if (run->task != SP_TASK_REGRESSION || !run->train.values)
-        return 0;
-    for (size_t i = 0; i < run->train.count; i++)
-        sum += (double)run->train.values[i];
-    return sum / (double)run->train.count;
+    return run->task->head_bias ? run->task->head_bias(run) : 0;
 }
 
 /* Normal with the model's own deviation for matrices, zeros for biases but the head's. */

@@ -21,5 +21,8 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/salience.c runtime/train/salience.h \
 	runtime/train/score.c runtime/train/score.h \
 	runtime/train/score_cache.c runtime/train/score_cache.h \
+	runtime/train/task.c runtime/train/task.h runtime/train/task.def \
+	runtime/train/task_classification.c \
+	runtime/train/task_regression.c \
 	runtime/train/trained.c runtime/train/trained.h \
 	runtime/train/trainer.c runtime/train/trainer.h

@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/train/task.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpo
 }
 
 /* The evaluation as an object under `key`. */
-static int put_evaluation(json_t *object, const char *key, const struct sp_evaluation *e, enum sp_task task)
+static int put_evaluation(json_t *object, const char *key, const struct sp_evaluation *e, const struct sp_task *task)
 {
     json_t *metrics = json_pack("{s:I}", "rows", (json_int_t)e->rows);
 
@@ -79,7 +80,7 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
     path = sp_fs_join(run->config->output_dir, RESULT_FILE);
     object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:o}", "version", PACKAGE_VERSION, "device",
-        sp_device_info(run->device)->name, "task", run->task == SP_TASK_REGRESSION ? "regression" : "classification", "steps",
+        sp_device_info(run->device)->name, "task", run->task->name, "steps",
         (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "seconds", r->seconds, "tokens_per_second",
         (double)r->tokens / (r->seconds + 1e-9), "ready_seconds", r->ready_seconds, "first_step_seconds", r->first_step_seconds,
         "total_seconds", r->total_seconds, "trained", (json_int_t)r->trained, "parameters", (json_int_t)r->parameters,
@@ -99,11 +100,7 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
 
 static int write_prediction(FILE *file, const struct sp_run *run, size_t row, float prediction, const char *path)
 {
-    const struct sp_dataset *d = &run->validation;
-    json_t *line = run->task == SP_TASK_REGRESSION
-                       ? json_pack("{s:f, s:f}", "label", (double)d->values[row], "prediction", (double)prediction)
-                       : json_pack("{s:s, s:s}", "label", run->labels.names[d->classes[row]], "prediction",
-                                   run->labels.names[(size_t)prediction]);
+    json_t *line = run->task->outcome(run, &run->validation, row, prediction);
     char *text = line ? sp_json_text(line, JSON_REAL_PRECISION(9)) : NULL;
     int rc = 0;
 

@@ -9,6 +9,7 @@
 #include "runtime/train/data.h"
 #include "runtime/train/head.h"
 #include "runtime/train/load.h"
+#include "runtime/train/task.h"
 
 #include <limits.h>
 #include <math.h>
@@ -103,8 +104,10 @@ out:
 
 int sp_run_open(struct sp_run *run)
 {
-    if (run->adapter)
+    if (run->adapter) {
+        SP_TRY(sp_task_recall(run));
         SP_TRY(sp_run_recall(run));
+    }
     SP_TRY(open_model(run));
     SP_TRY(sp_device_open(&run->device, run->config->device));
     SP_TRY(sp_kernel_set_checking(run->device, true));
@@ -139,18 +142,39 @@ void sp_run_close(struct sp_run *run)
     sp_device_close(run->device);
 }
 
+/* What reads a data file: the task's reader, or the one that finds out which task it is. */
+static int (*loader(const struct sp_run *run))(struct sp_dataset *, const char *, const struct sp_tokenizer *,
+                                               const struct sp_dataset_options *)
+{
+    const struct sp_task *task = run->task ? run->task : sp_config_task(run->config);
+
+    return task ? task->load : sp_dataset_load;
+}
+
+/* The labels may have made it another task than the configuration has in mind. */
+static int check_task(const struct sp_run *run)
+{
+    const struct sp_task *other;
+    const char *why, *option = sp_task_misfit(&why, run->task, run->config), *ignored;
+
+    if (!option)
+        return 0;
+    for (size_t i = 0; (other = sp_tasks[i]) && sp_task_misfit(&ignored, other, run->config); i++)
+        ;
+    return sp_error(SP_ECONFIG, "%s: its labels are %s, and %s is for %s: remove it%s%s", run->config->train_file, run->task->labels,
+                    option, why, other ? ", or set task: " : "", other ? other->name : "");
+}
+
 static int load_train(struct sp_run *run)
 {
     struct sp_dataset_options options = sp_run_dataset_options(run);
 
     SP_TRY(sp_config_require(run->config, "train_file"));
     options.max_rows = (size_t)run->config->max_train_samples;
-    SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
+    SP_TRY(loader(run)(&run->train, run->config->train_file, run->tokenizer, &options));
+    run->task = sp_task_of_targets(run->train.targets);
     sp_run_tell(run, &run->train, run->config->train_file);
-    run->task = run->train.task;
-    if (run->task == SP_TASK_REGRESSION && run->config->label_smoothing_factor > 0)
-        return sp_error(SP_ECONFIG, "%s: its labels are numbers to predict, and label_smoothing_factor is for classes: remove it, "
-                        "or set task: classification", run->config->train_file);
+    SP_TRY(check_task(run));
     return sp_head_settle(run);
 }
 
@@ -163,12 +187,12 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
     if (!validation || (train && !file))
         return 0;
     SP_TRY(sp_config_require(run->config, "validation_file"));
-    options.task = run->task;
+    options.targets = run->task->targets;
     if (train)
         options.remembered = &run->train.layout;
-    options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
+    options.labels = run->labels.count ? &run->labels : NULL;
     options.max_rows = (size_t)run->config->max_eval_samples;
-    SP_TRY(sp_dataset_load(&run->validation, file, run->tokenizer, &options));
+    SP_TRY(loader(run)(&run->validation, file, run->tokenizer, &options));
     sp_run_tell(run, &run->validation, file);
     return 0;
 }
@@ -185,7 +209,7 @@ int sp_run_load_rows(struct sp_run *run, bool labels)
     sp_log(SP_LOG_INFO, "%s: no column of labels, and none is needed", run->config->train_file);
     options.no_labels = true;
     options.max_rows = (size_t)run->config->max_train_samples;
-    SP_TRY(sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options));
+    SP_TRY(loader(run)(&run->train, run->config->train_file, run->tokenizer, &options));
     sp_run_tell(run, &run->train, run->config->train_file);
     return sp_head_settle_untrained(run, true);
 }
@@ -195,8 +219,8 @@ int sp_run_load_input(struct sp_run *run, const char *path)
     struct sp_dataset_options options = sp_run_dataset_options(run);
 
     options.no_labels = options.empty_texts = true;
-    options.labels = run->task == SP_TASK_CLASSIFICATION ? &run->labels : NULL;
-    SP_TRY(sp_dataset_load(&run->validation, path, run->tokenizer, &options));
+    options.labels = run->labels.count ? &run->labels : NULL;
+    SP_TRY(loader(run)(&run->validation, path, run->tokenizer, &options));
     sp_run_tell(run, &run->validation, strcmp(path, "-") == 0 ? SP_READER_STANDARD_INPUT : path);
     return 0;
 }
@@ -368,18 +392,13 @@ static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool 
 
 int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
 {
-    struct sp_model_head head = {
-        .outputs = run->task == SP_TASK_REGRESSION ? 1 : (int)run->labels.count,
-        .regression = run->task == SP_TASK_REGRESSION,
-        .label_smoothing = (float)run->config->label_smoothing_factor,
-    };
     const struct sp_gemm_family *family;
     struct sp_plan_limits limits;
 
     SP_TRY(limits_of(&limits, run, training, max_rows, max_tokens));
     SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     SP_TRY(sp_plan_create(&run->plan));
-    run->family->build(run->plan, &run->model, &head);
+    run->task->loss(run->plan, run->family->build(run->plan, &run->model, (int)run->task->outputs(run)), run->config);
     SP_TRY(sp_load_find(run));
     if (training)
         SP_TRY(mark_trained(run));
@@ -398,8 +417,7 @@ int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const
                                             .types = b->types,
                                             .positions = b->positions,
                                             .bounds = b->bounds,
-                                            .classes = run->task == SP_TASK_CLASSIFICATION ? b->classes : NULL,
-                                            .values = run->task == SP_TASK_REGRESSION ? b->values : NULL,
+                                            .targets = b->targets,
                                             .tokens = (int)b->tokens,
                                             .sequences = (int)b->count,
                                         });

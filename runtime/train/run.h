@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 struct sp_mask;
+struct sp_task;
 
 /* What a person sees while a run works; functions may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
 struct sp_observer {
@@ -51,8 +52,8 @@ struct sp_run {
     struct sp_data_layout remembered; /* how the adapter's training file was read; format NULL: not known */
 
     /* sp_run_load_data */
-    enum sp_task task;
-    struct sp_labels labels; /* of the head's outputs; none for regression */
+    const struct sp_task *task; /* NULL until it is known */
+    struct sp_labels labels; /* of the head's outputs, where the task has such */
     bool keep_head;          /* the checkpoint's own head is used (head.h) */
     struct sp_dataset train, validation;
 

@@ -280,7 +280,7 @@ static int score_rows(struct scoring *s)
 static int flow_group(struct scoring *s, size_t first, float scale)
 {
     static const uint32_t zero, bounds[2] = { 0, 1 };
-    const struct sp_plan_batch batch = { &zero, &zero, &zero, bounds, NULL, NULL, 1, 1 };
+    const struct sp_plan_batch batch = { &zero, &zero, &zero, bounds, NULL, 1, 1 };
     const struct sp_plan_pass pass = { .linear = true, .loss_scale = scale, .gradients = s->gradients };
 
     SP_TRY(open_group(s, first));
@@ -505,7 +505,7 @@ int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_sal
                          .rows = sp_salience_rows(run) };
     int rc, restored;
 
-    if (what->metric->needs & SP_NEED_LABELS && run->train.task == SP_TASK_AUTO)
+    if (what->metric->needs & SP_NEED_LABELS && run->train.targets == SP_TARGETS_AUTO)
         return sp_error(SP_ECONFIG, "sparse.metric: %s needs labels, and %s has none; name their column with label_column, or take a "
                                     "metric that needs none (speft-cl metrics lists them)", what->metric->name,
                         run->config->train_file);

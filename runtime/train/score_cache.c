@@ -7,6 +7,7 @@
 #include "runtime/base/private.h"
 #include "runtime/base/process.h"
 #include "runtime/train/load.h"
+#include "runtime/train/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static int hash_rows(struct sp_hash *hash, const struct sp_run *run, const struc
         sp_hash_update(hash, d->ids + first, length * sizeof *d->ids);
         sp_hash_update(hash, d->types + first, length * sizeof *d->types);
         if (what->metric->needs & SP_NEED_LABELS)
-            hash_number(hash, run->task == SP_TASK_REGRESSION ? (double)d->values[row] : d->classes[row]);
+            hash_number(hash, d->values ? (double)d->values[row] : d->classes[row]);
     }
     free(order);
     return 0;
@@ -80,7 +81,7 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
     sp_hash_update_string(hash, device->driver);
     sp_hash_update_string(hash, device->version);
     hash_number(hash, (double)c->seed); /* of a new head, random scores, lift's start */
-    hash_number(hash, run->task);
+    hash_number(hash, (double)run->task->targets);
     hash_number(hash, run->keep_head);
     hash_number(hash, run->keep_head ? 0 : sp_load_head_bias(run));
     hash_number(hash, sp_plan_outputs(run->plan));

@@ -6,6 +6,7 @@
 #include "runtime/train/data.h"
 #include "runtime/train/mask_schedule.h"
 #include "runtime/train/move_priv.h"
+#include "runtime/train/task.h"
 
 #include <stdlib.h>
 
@@ -187,7 +188,7 @@ int sp_trained_save(bool *written, struct sp_trained *t, struct sp_run *run, con
     struct sp_adapter a = {
         .base_name = run->config->model_name_or_path,
         .method = run->config->sparse.method,
-        .task = run->task == SP_TASK_REGRESSION ? "regression" : "classification",
+        .task = run->task->name,
         .head = run->keep_head ? "kept" : "new",
     };
     json_t *labels = NULL, *config = NULL, *layout = NULL;

@@ -14,6 +14,7 @@
 #include "runtime/train/mask_schedule.h"
 #include "runtime/train/output.h"
 #include "runtime/train/result.h"
+#include "runtime/train/task.h"
 #include "runtime/train/trained.h"
 
 #include <errno.h>
@@ -143,9 +144,7 @@ static int not_finite(struct loop *l, size_t step, const char *what, const char 
 
 static int loss_not_finite(struct loop *l, size_t step, const char *what)
 {
-    return not_finite(l, step, what, l->run->task == SP_TASK_REGRESSION
-                                         ? "the loss itself, as the square of an output's distance from its label is too large for fp32"
-                                         : "the loss itself");
+    return not_finite(l, step, what, l->run->task->overflow);
 }
 
 /* The gradient may be too large, or be from another micro-batch than the one that is set: the optimizer knows of which tensor it is. */
@@ -182,10 +181,7 @@ static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, floa
         return sp_error(SP_ENOMEM, "out of memory");
     }
     SP_TRY(write_line(l, line));
-    if (l->run->task == SP_TASK_CLASSIFICATION)
-        sp_log(SP_LOG_INFO, "step %zu: eval loss %.4f, accuracy %.4f", step, out->loss, out->classes.accuracy);
-    else
-        sp_log(SP_LOG_INFO, "step %zu: eval loss %.4f, pearson %.4f", step, out->loss, out->values.pearson);
+    sp_log(SP_LOG_INFO, "step %zu: eval loss %.4f, %s %.4f", step, out->loss, l->run->task->scores[0].name, out->scores[0]);
     l->window_start += sp_clock_now() - began;
     return 0;
 }
@@ -257,21 +253,6 @@ static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
     return write_line(l, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "step", (json_int_t)step, "mask_kept", (json_int_t)c->kept,
                                    "mask_dropped", (json_int_t)c->dropped, "mask_added", (json_int_t)c->added, "mask_touched",
                                    (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
-}
-
-/* What guessing gives, as sp_loss_watch_init wants it. */
-static double loss_floor(const struct sp_run *run)
-{
-    const struct sp_dataset *d = &run->train;
-    double mean = 0, squares = 0;
-
-    if (run->task == SP_TASK_CLASSIFICATION)
-        return log((double)run->labels.count);
-    for (size_t i = 0; i < d->count; i++)
-        mean += (double)d->values[i] / (double)d->count;
-    for (size_t i = 0; i < d->count; i++)
-        squares += ((double)d->values[i] - mean) * ((double)d->values[i] - mean) / (double)d->count;
-    return 4 * squares;
 }
 
 static void note_divergence(struct loop *l, size_t step)
@@ -414,7 +395,7 @@ static int prepare(struct loop *l)
         SP_TRY(sp_mask_check_budget(run));
     SP_TRY(open_output(l));
     plan_steps(l);
-    sp_loss_watch_init(&l->watch, loss_floor(run), l->total);
+    sp_loss_watch_init(&l->watch, run->task->guess(run), l->total);
     SP_TRY(sp_trained_create(&l->trained, run, l->total));
     count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);

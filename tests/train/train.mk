@@ -1,8 +1,7 @@
 # Training runs through the program, their files looked into.
 check_PROGRAMS += tests/train/test_train
 tests_train_test_train_SOURCES = tests/train/test_train.c tests/model/program.c tests/model/program.h tests/unit/near.h
-tests_train_test_train_LDADD = runtime/train/libtrain.a runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a \
-	$(CMOCKA_LIBS) $(LIBS_YAML) $(LIBS_BASE)
+tests_train_test_train_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/train/test_accumulation
 tests_train_test_accumulation_SOURCES = tests/train/test_accumulation.c tests/model/program.c tests/model/program.h tests/unit/near.h

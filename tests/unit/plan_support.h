@@ -121,7 +121,7 @@ static inline void tokens_draw(struct tokens *t, uint32_t seed, const int *lengt
         }
     }
     t->bounds[count] = (uint32_t)at;
-    t->batch = (struct sp_plan_batch){ t->ids, t->types, t->positions, t->bounds, t->classes, t->values, at, count };
+    t->batch = (struct sp_plan_batch){ t->ids, t->types, t->positions, t->bounds, t->classes, at, count };
 }
 
 #endif

@@ -218,15 +218,7 @@ static void test_wrong_document(void **state)
     bad_document(DOCUMENT("1", BASE, "[\"a\",\"b\",\"a\"]", "{}", SPARSE, DENSE), "\"labels\"[2] is \"a\", as one before it is");
     bad_document(DOCUMENT("1", BASE, "{}", "{}", SPARSE, DENSE), "labels");
     bad_document(DOCUMENT("1", BASE, "[]", "{}", SPARSE, DENSE), "labels");
-    bad_document(DOCUMENT("1", BASE, "null", "{}", SPARSE, DENSE), "as classification needs");
     bad_document(DOCUMENT("1", BASE, "[\"a\",1]", "{}", SPARSE, DENSE), "\"labels\"[1] is not a string");
-    bad_document("{\"format_version\":1,\"base_model\":" BASE ",\"method\":\"head\",\"task\":\"classification\","
-                 "\"config\":{},\"sparse\":{},\"dense\":[]}", "as classification needs");
-    bad_document("{\"format_version\":1,\"base_model\":" BASE ",\"method\":\"head\",\"task\":\"sorting\","
-                 "\"labels\":null,\"config\":{},\"sparse\":{},\"dense\":[]}",
-                 "\"task\" is \"sorting\"; classification or regression is expected");
-    bad_document("{\"format_version\":1,\"base_model\":" BASE ",\"method\":\"head\",\"task\":\"regression\","
-                 "\"labels\":[\"a\",\"b\"],\"config\":{},\"sparse\":{},\"dense\":[]}", "as regression needs");
     bad_document(DOCUMENT("1", BASE, LABELS, "null", SPARSE, DENSE), "config");
     bad_document(DOCUMENT("1", BASE, LABELS, "{}", "[]", DENSE), "\"sparse\"");
     bad_document(DOCUMENT("1", BASE, LABELS, "{}", SPARSE, "{}"), "\"dense\"");

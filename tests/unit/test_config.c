@@ -2,7 +2,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
-#include "runtime/train/config.h"
+#include "runtime/train/task.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -83,7 +83,7 @@ static void test_defaults(void **state)
     (void)state;
     assert_int_equal(sp_config_load(&c, NULL, NULL, 0), 0);
     assert_null(c.model_name_or_path);
-    assert_int_equal(c.task, SP_TASK_AUTO);
+    assert_null(sp_config_task(&c));
     assert_int_equal(c.has_header, SP_HEADER_AUTO);
     assert_int_equal(c.quotes, SP_QUOTES_AUTO);
     assert_int_equal(c.max_seq_length, 128);

@@ -77,7 +77,7 @@ static void test_texts(void **state)
     assert_ids(&set, 2, 4, (const uint32_t[]){ 2, 9, 1, 3 }, (const uint8_t[4]){ 0 });
     assert_memory_equal(set.lines, ((const uint32_t[]){ 2, 3, 5 }), 12);
     assert_memory_equal(set.classes, ((const uint32_t[]){ 0, 1, 0 }), 12);
-    assert_int_equal(set.task, SP_TASK_CLASSIFICATION);
+    assert_int_equal(set.targets, SP_TARGETS_CLASSES);
     assert_int_equal(set.labels.count, 2);
     assert_string_equal(set.labels.names[0], "no");
     assert_string_equal(set.labels.names[1], "yes");
@@ -215,12 +215,12 @@ static void labels(const char *column, const struct sp_dataset_options *options,
     for (size_t i = 0; i < set.labels.count; i++)
         sp_buf_printf(&text, "%s%s", set.labels.names[i], i + 1 < set.labels.count ? "," : ":");
     for (size_t i = 0; i < set.count; i++) {
-        if (set.task == SP_TASK_REGRESSION)
+        if (set.targets == SP_TARGETS_VALUES)
             sp_buf_printf(&text, " %g", (double)set.values[i]);
         else
             sp_buf_printf(&text, " %u", set.classes[i]);
     }
-    assert_true((set.task == SP_TASK_REGRESSION) == (set.classes == NULL));
+    assert_true((set.targets == SP_TARGETS_VALUES) == (set.classes == NULL));
     assert_string_equal(text.data, expected);
     sp_dataset_free(&set);
     sp_buf_free(&text);
@@ -239,12 +239,12 @@ static void test_labels(void **state)
     labels("-0.0/0/1", PLAIN, "0,1: 0 0 1");
     labels("-0.0/1.0/0.0", PLAIN, "0,1: 0 1 0");
     labels("-0/0/01/1/+1", PLAIN, "0,1: 0 0 1 1 1");
-    labels("nan/inf/0x1", SET(.task = SP_TASK_CLASSIFICATION), "0x1,inf,nan: 2 1 0");
+    labels("nan/inf/0x1", SET(.targets = SP_TARGETS_CLASSES), "0x1,inf,nan: 2 1 0");
     labels("99999999999999999999/1", PLAIN, "1,99999999999999999999: 1 0");
     labels("1/3.8/-2/1e1/5.000", PLAIN, " 1 3.8 -2 10 5");
-    labels("1/3/2", SET(.task = SP_TASK_REGRESSION), " 1 3 2");
-    labels("1.0/3.0/2/1", SET(.task = SP_TASK_CLASSIFICATION), "1,2,3: 0 2 1 0");
-    labels("1.5/v2/1.5", SET(.task = SP_TASK_CLASSIFICATION), "1.5,v2: 0 1 0");
+    labels("1/3/2", SET(.targets = SP_TARGETS_VALUES), " 1 3 2");
+    labels("1.0/3.0/2/1", SET(.targets = SP_TARGETS_CLASSES), "1,2,3: 0 2 1 0");
+    labels("1.5/v2/1.5", SET(.targets = SP_TARGETS_CLASSES), "1.5,v2: 0 1 0");
     labels("b/a/b/c", SET(.max_rows = 3), "a,b: 1 0 1");
 }
 
@@ -259,7 +259,7 @@ static void test_labels_known(void **state)
     refuses("t.csv", "text,label\na,1\n", SET(.labels = &by_word), SP_EFORMAT,
             "label \"1\" is not one of the 2 known: negative, positive");
     labels("1/2/2", SET(.labels = &by_number), "1,2: 0 1 1");
-    labels("3.5/1", SET(.labels = &by_word, .task = SP_TASK_REGRESSION), " 3.5 1");
+    labels("3.5/1", SET(.labels = &by_word, .targets = SP_TARGETS_VALUES), " 3.5 1");
     refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
             "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
     refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number), SP_EFORMAT,
@@ -286,14 +286,14 @@ static void test_labels_json(void **state)
          "{\"text\":\"a\",\"label\":0.1}\n"
          "{\"text\":\"a\",\"label\":\"2\"}\n",
          PLAIN);
-    assert_int_equal(set.task, SP_TASK_REGRESSION);
+    assert_int_equal(set.targets, SP_TARGETS_VALUES);
     assert_true(set.values[1] == 0.1f && set.values[2] == 2);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1,\"b\":\"x \\ud83d\",\"c\":[\"\\ude00\"]}\n{\"text\":\"a\",\"label\":0}\n", PLAIN);
     assert_int_equal(set.count, 2);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"a\",\"label\":0}\n",
-         SET(.task = SP_TASK_CLASSIFICATION));
+         SET(.targets = SP_TARGETS_CLASSES));
     assert_int_equal(set.labels.count, 2);
     assert_string_equal(set.labels.names[1], "1");
     sp_dataset_free(&set);
@@ -340,7 +340,7 @@ static void test_labels_bad(void **state)
     refuses("t.csv", "text,label\na,high\nb,0.5\n", PLAIN, SP_EFORMAT,
             "t.csv:3: label \"0.5\" is a fraction, but \"high\" in line 2 made this a "
             "classification; set task");
-    refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.task = SP_TASK_REGRESSION), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.targets = SP_TARGETS_VALUES), SP_EFORMAT,
             "t.csv:3: label \"nan\" is not a number, as regression needs");
     refuses("t.csv", "text,label\na,nan\nb,0.5\n", PLAIN, SP_EFORMAT,
             "t.csv:2: label \"nan\" is not a finite number; if it is the name of a class, set task");
@@ -430,7 +430,7 @@ static void test_bad_rows(void **state)
     load(&set, "t.csv", csv,
          SET(.skip_bad_rows = true, .no_labels = true)); /* no label is looked at */
     assert_int_equal(set.count, 3);
-    assert_int_equal(set.task, SP_TASK_AUTO);
+    assert_int_equal(set.targets, SP_TARGETS_AUTO);
     assert_null(set.classes);
     assert_null(set.values);
     sp_dataset_free(&set);
@@ -603,7 +603,7 @@ static void check_glue(const char *root, const struct glue *expected)
     assert_int_equal(set.count, expected->rows);
     assert_int_equal(set.skipped, 0);
     assert_int_equal(set.labels.count, expected->classes);
-    assert_int_equal(set.task, expected->classes ? SP_TASK_CLASSIFICATION : SP_TASK_REGRESSION);
+    assert_int_equal(set.targets, expected->classes ? SP_TARGETS_CLASSES : SP_TARGETS_VALUES);
     assert_string_equal(set.layout.text.name, expected->text);
     assert_string_equal(set.layout.pair.name ? set.layout.pair.name : "", expected->pair);
     assert_int_equal(set.lines[set.count - 1], expected->rows + 1);

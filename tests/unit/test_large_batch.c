@@ -91,7 +91,7 @@ static void compile(struct model *m, struct sp_device *device)
     struct sp_plan *plan;
 
     assert_ok(sp_plan_create(&plan));
-    sp_model_bert.build(plan, &config, &(struct sp_model_head){ .outputs = CLASSES });
+    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &config, CLASSES), 0);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
         sp_plan_param_at(plan, i)->trained = true;
     model_compile(m, device, plan, "auto", &limits);
@@ -108,7 +108,7 @@ static void run(struct model *m, size_t size, float *logits, float *gradients[PL
                                      .gradients = m->gradients };
 
         fill(&b, from, count);
-        assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ b.ids, b.types, b.positions, b.bounds, b.classes, b.values,
+        assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ b.ids, b.types, b.positions, b.bounds, b.targets,
                                                                      (int)b.tokens, (int)b.count }));
         assert_ok(sp_plan_forward(m->plan, &pass));
         assert_ok(sp_plan_backward(m->plan, &pass));

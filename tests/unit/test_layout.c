@@ -410,19 +410,19 @@ static void test_whole_labels(void **state)
 
     (void)state;
     load(&set, "t.csv", "text,label\na,1.0\nb,0.0\nc,1.0\n", PLAIN);
-    assert_int_equal(set.task, SP_TASK_CLASSIFICATION);
+    assert_int_equal(set.targets, SP_TARGETS_CLASSES);
     assert_true(set.whole_labels);
     assert_string_equal(set.labels.names[0], "0");
     assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0, 1 }), 12);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"b\",\"label\":0.0}\n", PLAIN);
-    assert_int_equal(set.task, SP_TASK_CLASSIFICATION);
+    assert_int_equal(set.targets, SP_TARGETS_CLASSES);
     sp_dataset_free(&set);
-    load(&set, "t.csv", "text,label\na,1.0\nb,0.0\n", SET(.task = SP_TASK_REGRESSION));
-    assert_true(set.task == SP_TASK_REGRESSION && !set.whole_labels && set.values[0] == 1);
+    load(&set, "t.csv", "text,label\na,1.0\nb,0.0\n", SET(.targets = SP_TARGETS_VALUES));
+    assert_true(set.targets == SP_TARGETS_VALUES && !set.whole_labels && set.values[0] == 1);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,0.5\n", PLAIN);
-    assert_true(set.task == SP_TASK_REGRESSION && !set.whole_labels && set.values[0] == 1);
+    assert_true(set.targets == SP_TARGETS_VALUES && !set.whole_labels && set.values[0] == 1);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,x\n", PLAIN);
     assert_int_equal(set.labels.count, 2);

@@ -53,7 +53,7 @@ static struct sp_plan *build(const struct trained *t, float dropout)
     struct sp_plan *plan;
 
     assert_ok(sp_plan_create(&plan));
-    sp_model_bert.build(plan, &config, &(struct sp_model_head){ .outputs = CLASSES });
+    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &config, CLASSES), 0);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
         sp_plan_param_at(plan, i)->trained = chosen(t, sp_plan_param_at(plan, i)->name);
     return plan;

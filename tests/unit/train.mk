@@ -1,6 +1,6 @@
 check_PROGRAMS += tests/unit/test_config
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
-tests_unit_test_config_LDADD = runtime/train/libtrain.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_YAML) $(LIBS_BASE)
+tests_unit_test_config_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/unit/test_config
 
 check_PROGRAMS += tests/unit/test_config_words
@@ -12,6 +12,11 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDADD = $(tests_unit_test_config_LDADD)
 TESTS += tests/fuzz/fuzz_config
+
+check_PROGRAMS += tests/unit/test_task
+tests_unit_test_task_SOURCES = tests/unit/test_task.c
+tests_unit_test_task_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/unit/test_task tests/unit/test_task-valgrind
 
 check_PROGRAMS += tests/unit/test_score
 tests_unit_test_score_SOURCES = tests/unit/test_score.c tests/unit/near.h

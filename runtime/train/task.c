@@ -1,0 +1,92 @@
+#include "runtime/train/task.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct sp_task *const sp_tasks[] = {
+#define SP_TASK(name) &sp_task_##name,
+#include "runtime/train/task.def"
+#undef SP_TASK
+    NULL
+};
+
+const struct sp_task *sp_task_find(const char *name)
+{
+    for (size_t i = 0; sp_tasks[i]; i++)
+        if (strcmp(sp_tasks[i]->name, name) == 0)
+            return sp_tasks[i];
+    return NULL;
+}
+
+const struct sp_task *sp_task_of_targets(enum sp_targets targets)
+{
+    for (size_t i = 0; sp_tasks[i]; i++)
+        if (sp_tasks[i]->targets == targets)
+            return sp_tasks[i];
+    return NULL;
+}
+
+const struct sp_task *sp_task_of_head(size_t outputs)
+{
+    for (size_t i = 0; sp_tasks[i]; i++)
+        if (sp_tasks[i]->has_head(outputs))
+            return sp_tasks[i];
+    return NULL;
+}
+
+const struct sp_task *sp_config_task(const struct sp_config *config)
+{
+    return config->task ? sp_tasks[config->task - 1] : NULL; /* 0 is auto */
+}
+
+const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config)
+{
+    return task->misfit ? task->misfit(why, config) : NULL;
+}
+
+const struct sp_score *sp_task_score(const struct sp_task *task, const char *name)
+{
+    static const struct sp_score loss = { .name = "loss", .label = "loss", .lower_is_better = true };
+
+    for (size_t i = 0; sp_tasks[i]; i++)
+        for (size_t k = 0; (!task || task == sp_tasks[i]) && k < sp_tasks[i]->score_count; k++)
+            if (strcmp(sp_tasks[i]->scores[k].name, name) == 0)
+                return &sp_tasks[i]->scores[k];
+    return strcmp(name, loss.name) == 0 ? &loss : NULL;
+}
+
+int sp_task_recall(struct sp_run *run)
+{
+    const struct sp_adapter *a = run->adapter;
+    char *file = sp_asprintf("%s/adapter.json", a->dir);
+    struct sp_buf names = SP_BUF(256);
+    int rc = file ? 0 : SP_ENOMEM;
+
+    run->task = sp_task_find(a->task);
+    for (size_t i = 0; rc == 0 && sp_tasks[i]; i++)
+        rc = sp_buf_printf(&names, "%s%s", i ? " or " : "", sp_tasks[i]->name);
+    if (rc == 0 && !run->task)
+        rc = sp_error(SP_EFORMAT, "%s: \"task\" is \"%s\"; %s is expected", file, a->task, names.data);
+    if (rc == 0)
+        rc = run->task->check_labels(a->labels, file);
+    sp_buf_free(&names);
+    free(file);
+    return rc;
+}
+
+json_t *sp_task_row(json_t *label, const float *logits, size_t outputs)
+{
+    json_t *list = json_array(), *row = json_pack("{s:o, s:O}", "label", label, "logits", list);
+    int failed = !list || !row;
+
+    for (size_t i = 0; i < outputs && !failed; i++)
+        failed = json_array_append_new(list, json_real((double)logits[i]));
+    json_decref(list);
+    if (failed)
+        json_decref(row);
+    return failed ? NULL : row;
+}

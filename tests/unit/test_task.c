@@ -1,0 +1,74 @@
+/* The list of tasks: that their descriptors hold together, and what an adapter may say of them. */
+#include "runtime/base/error.h"
+#include "runtime/train/task.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_descriptors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; sp_tasks[i]; i++) {
+        const struct sp_task *t = sp_tasks[i];
+
+        assert_ptr_equal(sp_task_find(t->name), t);
+        assert_ptr_equal(sp_task_of_targets(t->targets), t);
+        assert_in_range(t->score_count, 1, SP_TASK_SCORES);
+        for (size_t k = 0; k < t->score_count; k++) {
+            assert_ptr_equal(sp_task_score(t, t->scores[k].name), &t->scores[k]);
+            assert_ptr_equal(sp_task_score(NULL, t->scores[k].name), &t->scores[k]); /* no two tasks have one of the same name */
+        }
+    }
+    assert_null(sp_task_find("sorting"));
+    assert_null(sp_task_of_targets(SP_TARGETS_AUTO));
+    assert_string_equal(sp_task_of_head(1)->name, "regression");
+    assert_string_equal(sp_task_of_head(2)->name, "classification");
+    assert_true(sp_task_score(NULL, "loss")->lower_is_better && sp_task_score(sp_task_find("classification"), "loss"));
+    assert_true(sp_task_score(NULL, "mse")->lower_is_better);
+    assert_false(sp_task_score(NULL, "accuracy")->lower_is_better);
+    assert_null(sp_task_score(sp_task_find("classification"), "mse"));
+    assert_null(sp_task_score(NULL, "bleu"));
+}
+
+static int recall(const char *task, json_t *labels)
+{
+    static char dir[] = "a";
+    const struct sp_adapter adapter = { .task = task, .labels = labels, .dir = dir };
+    struct sp_run run = { .adapter = &adapter };
+    int rc = sp_task_recall(&run);
+
+    if (rc == 0)
+        assert_string_equal(run.task->name, task);
+    json_decref(labels);
+    return rc;
+}
+
+static void refuses(int rc, const char *why)
+{
+    assert_int_equal(rc, SP_EFORMAT);
+    assert_string_equal(sp_error_message(), why);
+}
+
+static void test_recall(void **state)
+{
+    (void)state;
+    assert_int_equal(recall("classification", json_pack("[s, s]", "a", "b")), 0);
+    assert_int_equal(recall("regression", NULL), 0);
+    refuses(recall("classification", NULL), "a/adapter.json: \"labels\" is not an array of at least two, as classification needs");
+    refuses(recall("regression", json_pack("[s, s]", "a", "b")), "a/adapter.json: \"labels\" is not null, as regression needs");
+    refuses(recall("sorting", NULL), "a/adapter.json: \"task\" is \"sorting\"; classification or regression is expected");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_recall),
+    };
+
+    return cmocka_run_group_tests_name("task", tests, NULL, NULL);
+}
