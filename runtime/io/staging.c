@@ -100,7 +100,7 @@ static int check_entries(const char *dir, const char *const *files)
     }
     if (folder)
         closedir(folder);
-    return rc < 0 ? sp_error_context(rc, "the folder %s cannot be replaced with all that is in it; move it away, or name another place", dir)
+    return rc < 0 ? sp_error_context(rc, "the folder %s cannot be replaced with all that is in it; remove what is in the way, or name another place", dir)
                   : 0;
 }
 

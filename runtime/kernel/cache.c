@@ -248,7 +248,7 @@ static size_t list_files(struct aged **out, DIR *dir)
     return count;
 }
 
-void sp_cache_prune(void)
+static void prune(void)
 {
     struct sp_private folder;
     struct aged *files;
@@ -271,4 +271,14 @@ void sp_cache_prune(void)
         closedir(dir);
     free(files);
     sp_private_close(&folder);
+}
+
+void sp_cache_prune(void)
+{
+    char *message = sp_strdup(sp_error_message());
+
+    prune();
+    if (message)
+        (void)sp_error(0, "%s", message);
+    free(message);
 }

@@ -29,7 +29,8 @@ bool sp_cache_keeps(void);
 bool sp_cache_load_verdict(const char *key);
 void sp_cache_store_verdict(const char *key);
 
-/* Removes the oldest files while there are more than a few thousand, and what killed processes left. */
+/* Removes the oldest files while there are more than a few thousand, and what killed processes left. The thread's message stays: a device
+ * is closed while an error is on its way, too. */
 void sp_cache_prune(void);
 
 #endif

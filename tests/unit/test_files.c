@@ -297,7 +297,7 @@ static void test_staging_kinds(void **state)
 
     (void)state;
     io_write_text("d/f/notes", "");
-    io_assert_error(sp_staging_open(&staging, dir, files), SP_EIO, place, "is a folder", "move it away", NULL);
+    io_assert_error(sp_staging_open(&staging, dir, files), SP_EIO, place, "is a folder", "remove what is in the way", NULL);
     assert_int_equal(io_entries(io_path("")), 1);
     assert_ok(rename(place, io_path("elsewhere")));
     assert_ok(symlink("../elsewhere", place)); /* the link is replaced */
@@ -323,7 +323,7 @@ static void test_staging_entries(void **state)
     assert_ok(chmod(dir, 0777));
     assert_int_equal(stage_as_user(dir), SP_EIO);
     assert_said(io_path("a/d/sub"), "cannot move");
-    assert_said(dir, "move it away, or name another place");
+    assert_said(dir, "remove what is in the way, or name another place");
     assert_int_equal(io_entries(io_path("a")), 1);
     assert_ok(chmod(io_path("a/d/sub"), 0777));
     assert_ok(stage_as_user(dir));

@@ -7,6 +7,7 @@
 
 #include "runtime/base/child.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -537,6 +538,9 @@ static void test_homeless(void **state)
     check_add(device, 2);
     sp_log_set_sink(NULL, NULL);
     assert_false(sp_cache_keeps());
+    (void)sp_error(SP_EIO, "an error on its way");
+    sp_cache_prune();
+    assert_string_equal(sp_error_message(), "an error on its way");
     for (int i = 0; i < 3; i++) {
         if (values[i])
             setenv(names[i], values[i], 1);
