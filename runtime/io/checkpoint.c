@@ -47,6 +47,26 @@ static bool stays_below(const char *name)
     return true;
 }
 
+/* A file in a model's place: a model lies in its folder, or will where an archive is unpacked, or neither. */
+static int refuse_file(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? sp_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : sp_strdup(".");
+    int rc = SP_ENOTFOUND;
+
+    if (!folder)
+        return SP_ENOMEM;
+    if (sp_foreign_is_archive(path))
+        sp_error(rc, "%s is an archive, and a model is a folder: unpack it, and give the folder with config.json that comes of it", path);
+    else if (sp_foreign_has(folder, CONFIG_FILE))
+        sp_error(rc, "%s is a file, and a model is a folder: give the one that it lies in, %s", path, folder);
+    else
+        sp_error(rc, "%s is a file, and a model is a folder that holds config.json and model.safetensors; the one that it lies in, %s, has "
+                 "no config.json", path, folder);
+    free(folder);
+    return rc;
+}
+
 int sp_checkpoint_resolve(char **dir, const char *name_or_path)
 {
     char *models = NULL, *cached = NULL;
@@ -59,12 +79,8 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
     }
     if (sp_fs_has_name(name_or_path) && !sp_fs_exists(name_or_path)) /* a link to nothing */
         return sp_fs_error("open", name_or_path);
-    if (sp_fs_exists(name_or_path)) {
-        const char *slash = strrchr(name_or_path, '/');
-
-        return sp_error(SP_ENOTFOUND, "%s is a file, and a model is a folder: give the one that it lies in, %.*s", name_or_path,
-                        slash ? (int)(slash - name_or_path) + (slash == name_or_path) : 1, slash ? name_or_path : ".");
-    }
+    if (sp_fs_exists(name_or_path))
+        return refuse_file(name_or_path);
     if (stays_below(name_or_path) && (models = sp_fs_cache_dir("models")) != NULL)
         cached = sp_fs_join(models, name_or_path);
     if (cached && sp_fs_is_dir(cached)) {
@@ -203,6 +219,7 @@ static int no_weights(const struct sp_checkpoint *c)
 {
     SP_TRY(sp_foreign_weights(c->dir, c->config));
     SP_TRY(sp_foreign_subfolders(c->dir, "holds no weights"));
+    SP_TRY(sp_foreign_other(c->dir));
     return sp_error(SP_ENOTFOUND,
                     "%s holds no weights: neither model.safetensors nor "
                     "model.safetensors.index.json is there",
@@ -242,6 +259,7 @@ static int open_folder(struct sp_checkpoint *c)
         SP_TRY(sp_adapter_folder_check_model(c->dir));
         SP_TRY(sp_foreign_weights(c->dir, NULL));
         SP_TRY(sp_foreign_subfolders(c->dir, "has no config.json"));
+        SP_TRY(sp_foreign_unfinished(c->dir));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }

@@ -211,7 +211,7 @@ int sp_foreign_form(const char *path, const void *data, size_t size)
     while (shown < size && shown < TEXT_SHOWN && ((const char *)data)[shown] >= ' ' && ((const char *)data)[shown] <= '~')
         shown++;
     if (shown >= TEXT_LEAST || (shown > 0 && shown == size))
-        return sp_error(SP_EFORMAT, "%s: a safetensors file is expected, and this is a text, which begins \"%.*s\"", path,
+        return sp_error(SP_EFORMAT, "%s: not a safetensors file but a text, which begins \"%.*s\"", path,
                         (int)shown, (const char *)data);
     return 0;
 }

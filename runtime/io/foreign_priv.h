@@ -17,6 +17,13 @@ int sp_foreign_weights(const char *dir, const json_t *config);
 /* Whether dir/name is there, be it a link to nothing. */
 bool sp_foreign_has(const char *dir, const char *name);
 
+/* SP_ENOTFOUND, naming what lies in the folder where none of those do: a download that was cut, a safetensors file under another name,
+ * an export, an archive; else 0. The first of these alone. */
+int sp_foreign_other(const char *dir);
+int sp_foreign_unfinished(const char *dir);
+
+bool sp_foreign_is_archive(const char *path); /* by its name */
+
 /* SP_EFORMAT, saying what the file is, where its first bytes are those of a known kind; else 0, and the message set before stays. */
 int sp_foreign_form(const char *path, const void *data, size_t size);
 

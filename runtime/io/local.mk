@@ -4,6 +4,7 @@ runtime_io_libio_a_SOURCES = \
 	runtime/io/adapter_folder.c runtime/io/adapter_folder_priv.h \
 	runtime/io/checkpoint.c runtime/io/checkpoint.h \
 	runtime/io/foreign.c runtime/io/foreign_priv.h \
+	runtime/io/other_files.c \
 	runtime/io/safetensors.c runtime/io/safetensors.h \
 	runtime/io/staging.c runtime/io/staging.h \
 	runtime/io/subfolder.c \

@@ -257,6 +257,52 @@ static void test_elsewhere(void **state)
     assert_string_equal(strrchr(sp_error_message(), ' ') + 1, io_path("m"));
 }
 
+/* What lies in a folder without weights that are known is named, with what to do about it. */
+static void test_other_files(void **state)
+{
+    static const char *const files[][2] = {
+        { "model.safetensors.incomplete", "is a download that was cut off before its end: fetch the file again" },
+        { "model.safetensors.part", "is a download that was cut off" },
+        { "Unconfirmed 1234.crdownload", "is a download that was cut off" },
+        { ".cache/huggingface/download/Ab1.incomplete", "is a download that was cut off" },
+        { "model.fp16.safetensors", "has no model.safetensors, but model.fp16.safetensors: where a file holds all of the model's weights" },
+        { "bert.safetensors", "has no model.safetensors, but bert.safetensors: " },
+        { "onnx/model.onnx", "holds its weights as onnx/model.onnx only, an export to ONNX, which cannot be trained: give the checkpoint" },
+        { "model_q4.gguf", "as model_q4.gguf only, an export to llama.cpp's GGUF" },
+        { "model.ckpt", "as model.ckpt only, a checkpoint of PyTorch Lightning or TensorFlow, which is not read: load it with the program" },
+        { "bert.bin", "as bert.bin only, a pickle file as PyTorch writes it, which can run any code" },
+        { "weights.pt", "a pickle file as PyTorch writes it" },
+        { "saved_model.pb", "a file of TensorFlow's, which is not read" },
+        { "bert.tar.gz", "holds no weights but an archive, bert.tar.gz: unpack it" },
+        { "training_args.bin", "holds no weights: neither model.safetensors nor" },
+        { "optimizer.pt", "holds no weights: neither model.safetensors nor" },
+        { "README.md", "holds no weights: neither model.safetensors nor" },
+    };
+    char path[200], *dir;
+
+    (void)state;
+    io_write_text("m/config.json", "{}");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "m/%s", files[i][0]);
+        io_write_text(path, "");
+        refused(SP_ENOTFOUND, files[i][1], io_path("m"));
+        assert_int_equal(unlink(io_path(path)), 0);
+    }
+    io_write_text("m/b.safetensors", "");
+    io_write_text("m/a.safetensors", "");
+    refused(SP_ENOTFOUND, "but a.safetensors and 1 more of the kind", NULL);
+    io_write_text("m/a.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n");
+    refused(SP_EFORMAT, "a.safetensors is a Git LFS pointer", NULL);
+    assert_int_equal(unlink(io_path("m/config.json")), 0);
+    io_write_text("m/config.json.part", "");
+    refused(SP_ENOTFOUND, "m/config.json.part is a download that was cut off", NULL);
+    io_write_text("a/bert.tar.gz", "");
+    io_write_text("a/bert.h5", "");
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.tar.gz")), SP_ENOTFOUND, "is an archive, and a model is a folder: unpack it", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.h5")), SP_ENOTFOUND, "that holds config.json and model.safetensors",
+                    io_path("a, has no config.json"), NULL);
+}
+
 /* The hint names the class that the weights were saved from, so that converting loses none; what is no plain name stays out of it. */
 static void test_other_forms(void **state)
 {
@@ -516,6 +562,7 @@ int main(void)
         TEST(test_not_a_model),
         TEST(test_links_to_nothing),
         TEST(test_elsewhere),
+        TEST(test_other_files),
         TEST(test_other_forms),
         TEST(test_config_too_large),
         TEST(test_wrong_index),
