@@ -94,6 +94,31 @@ static bool has_unevaluated(const char *path, const char *name)
     return has;
 }
 
+static bool is_ours(const char *folder)
+{
+    return sp_foreign_has(folder, "adapter.json");
+}
+
+/* What was meant may lie further down: adapters of ours, or of another library, as in a run's checkpoint-500. */
+static int refuse_below(const char *path)
+{
+    struct sp_foreign_found found;
+    int rc = sp_foreign_below(&found, path, is_ours);
+
+    if (rc == 0 && found.count) {
+        rc = sp_error(SP_ENOTFOUND, "%s is no adapter, but below it %s: %s. Give %s instead", path,
+                      found.count == 1 ? "lies one" : "lie adapters", found.list, found.count == 1 ? "that folder" : "one of them");
+    } else if (rc == 0) {
+        sp_foreign_found_release(&found);
+        rc = sp_foreign_below(&found, path, is_foreign);
+        if (rc == 0 && found.count)
+            rc = sp_error_context(refuse_foreign(found.first), "%s is no adapter, and below it %s", path,
+                                  found.count == 1 ? "lies one of another library" : "lie some of another library");
+    }
+    sp_foreign_found_release(&found);
+    return rc;
+}
+
 int sp_adapter_folder_refuse(const char *path)
 {
     const char *slash = slash_after(path);
@@ -119,6 +144,7 @@ int sp_adapter_folder_refuse(const char *path)
         return sp_error(SP_ENOTFOUND, "%s is a model's folder, expected an adapter's, which train writes as OUTPUT_DIR/adapter", path);
     if (sp_foreign_has(path, "runs") && sp_foreign_has(path, "study.lock"))
         return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s%sruns/DATA/METHOD/RUN/adapter", path, path, slash);
+    SP_TRY(refuse_below(path));
     return sp_error(SP_ENOTFOUND, "%s%sadapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
                     path, slash);
 }

@@ -30,4 +30,12 @@ int sp_foreign_form(const char *path, const void *data, size_t size);
 /* SP_ENOTFOUND, naming the folders below `dir` that hold a model, where there are any, else 0. `lacks` is what `dir` itself lacks. */
 int sp_foreign_subfolders(const char *dir, const char *lacks);
 
+/* The folders below `dir`, to a depth of some, that `is` takes: to be released, after failures too. */
+struct sp_foreign_found {
+    size_t count;
+    char *first, *list; /* the first by name, NULL for none; and several, as a message shows them */
+};
+int sp_foreign_below(struct sp_foreign_found *out, const char *dir, bool (*is)(const char *dir));
+void sp_foreign_found_release(struct sp_foreign_found *found);
+
 #endif

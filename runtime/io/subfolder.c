@@ -1,4 +1,5 @@
-/* Where a model lies when the folder that was named holds none: in a cache's snapshots/HASH, in checkpoint-500, in 0_Transformer. */
+/* Where a model or an adapter lies when the folder that was named is none: in a cache's snapshots/HASH, in checkpoint-500, in
+ * 0_Transformer. */
 #include "runtime/io/foreign_priv.h"
 
 #include "runtime/base/buf.h"
@@ -15,6 +16,7 @@
 #define SHOWN 4
 
 struct search {
+    bool (*is)(const char *dir);
     char *found[SHOWN]; /* the first by name */
     size_t count, entries;
 };
@@ -52,7 +54,7 @@ static void walk(struct search *search, const char *dir, int depth)
     while (folder && (entry = readdir(folder)) != NULL && search->entries++ < ENTRIES_MAX) {
         char *path = entry->d_name[0] == '.' ? NULL : sp_fs_join(dir, entry->d_name);
 
-        if (path && is_model(path)) {
+        if (path && search->is(path)) {
             keep(search, path);
             continue;
         }
@@ -64,23 +66,37 @@ static void walk(struct search *search, const char *dir, int depth)
         closedir(folder);
 }
 
-int sp_foreign_subfolders(const char *dir, const char *lacks)
+int sp_foreign_below(struct sp_foreign_found *out, const char *dir, bool (*is)(const char *dir))
 {
-    struct search search = { .count = 0 };
+    struct search search = { .is = is };
     struct sp_buf list = SP_BUF(3000);
-    int rc = 0;
+    int rc = sp_buf_puts(&list, "");
 
     walk(&search, dir, DEPTH);
     for (size_t i = 0; i < search.count && i < SHOWN; i++)
         (void)sp_buf_printf(&list, "%s%s", i ? ", " : "", search.found[i]);
     if (search.count > SHOWN)
         (void)sp_buf_printf(&list, " and %zu more", search.count - SHOWN);
-    if (search.count)
-        rc = sp_error(SP_ENOTFOUND, "%s %s, but below it %s: %s. Give %s instead", dir, lacks,
-                      search.count == 1 ? "lies a model" : "lie models", list.data ? list.data : "",
-                      search.count == 1 ? "that folder" : "one of them");
-    for (size_t i = 0; i < search.count && i < SHOWN; i++)
+    *out = (struct sp_foreign_found){ search.count, search.found[0], list.data };
+    for (size_t i = 1; i < search.count && i < SHOWN; i++)
         free(search.found[i]);
-    sp_buf_free(&list);
+    return rc;
+}
+
+void sp_foreign_found_release(struct sp_foreign_found *found)
+{
+    free(found->first);
+    free(found->list);
+}
+
+int sp_foreign_subfolders(const char *dir, const char *lacks)
+{
+    struct sp_foreign_found found;
+    int rc = sp_foreign_below(&found, dir, is_model);
+
+    if (rc == 0 && found.count)
+        rc = sp_error(SP_ENOTFOUND, "%s %s, but below it %s: %s. Give %s instead", dir, lacks,
+                      found.count == 1 ? "lies a model" : "lie models", found.list, found.count == 1 ? "that folder" : "one of them");
+    sp_foreign_found_release(&found);
     return rc;
 }
