@@ -165,7 +165,7 @@ static int run(const struct sp_arguments *arguments)
 static const struct sp_flag flags[] = {
     { "model", "DIR", "the model directory", NULL },
     { "adapter", "DIR", "the adapter to apply; without one the model must have a trained head", NULL },
-    { "input", "FILE|-", "the rows: jsonl, csv or tsv; - is standard input: jsonl, or lines of text", NULL },
+    { "input", "FILE|-", "the rows: jsonl, csv or tsv; - is standard input: jsonl when it begins with {, else lines of text", NULL },
     { "output", "FILE|-", "where the predictions go; - is standard output", NULL },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,

@@ -93,10 +93,15 @@ static size_t find_half(const char *text, size_t at, size_t length)
     return length;
 }
 
-/* Whether text[length] begins with a string of `bytes` that holds such a half, and is no key: those stay as they are. */
+/* Whether text begins with a string of `bytes` that holds such a half. */
 static bool is_cut(const char *text, size_t bytes)
 {
-    return *text == '"' && find_half(text, 1, bytes) < bytes && text[bytes + strspn(text + bytes, " \t\r\n")] != ':';
+    return *text == '"' && find_half(text, 1, bytes) < bytes;
+}
+
+static bool is_key(const char *text, size_t bytes)
+{
+    return text[bytes + strspn(text + bytes, " \t\r\n")] == ':';
 }
 
 static int keep_number(struct sp_buf *out, const char *text, size_t length, bool blank)
@@ -119,6 +124,19 @@ static int keep_cut(struct sp_buf *out, const char *text, size_t length, bool bl
     return sp_buf_puts(out, blank ? "" : "}");
 }
 
+/* A key stays a string, with each half as it is spelt, \\ud83d: so two that differ there stay two. With `blank` it is a character of
+ * the private use area. */
+static int keep_key(struct sp_buf *out, const char *text, size_t length, bool blank)
+{
+    for (size_t at = 0, half; at < length; at = half + ESCAPE) {
+        half = find_half(text, at, length);
+        SP_TRY(sp_buf_append(out, text + at, half - at));
+        if (half < length)
+            SP_TRY(sp_buf_printf(out, blank ? "\\u%04lx" : "\\\\u%04lx", unit_at(text + half, length - half) + (blank ? 0x800 : 0)));
+    }
+    return 0;
+}
+
 /*
  * The text, which a NUL follows, with every number and every string that jansson has no value for in the form that is kept, or,
  * with `blank`, as a 0 or with U+FFFD, of the same length; *count is how many. All else stays: that it is JSON is still to be found out.
@@ -138,7 +156,7 @@ static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t l
             return sp_error(SP_ELIMIT, "%s holds more than %d numbers that are too large or none (NaN, Infinity), or texts with half a character",
                             name, KEPT_MAX);
         SP_TRY(sp_buf_append(out, text + done, at - done));
-        SP_TRY(unheld ? keep_number(out, text + at, bytes, blank) : keep_cut(out, text + at, bytes, blank));
+        SP_TRY((unheld ? keep_number : is_key(text + at, bytes) ? keep_key : keep_cut)(out, text + at, bytes, blank));
         done = at + bytes;
     }
     return sp_buf_append(out, text + done, length - done);
@@ -173,7 +191,7 @@ static int taken(const char *name, size_t line)
 static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags, const char *name,
                       size_t line)
 {
-    struct sp_buf kept = SP_BUF(length + (size_t)KEPT_MAX * sizeof "{\"" ESCAPED("number") "\":\"\"}"), blank = SP_BUF(length);
+    struct sp_buf kept = SP_BUF(2 * length + (size_t)KEPT_MAX * sizeof "{\"" ESCAPED("number") "\":\"\"}"), blank = SP_BUF(length);
     char *copy = sp_strndup(text, length);
     json_error_t place;
     json_t *other;

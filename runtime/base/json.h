@@ -20,7 +20,8 @@
 const char *sp_json_number_text(const json_t *value);
 
 /* A string that holds half a surrogate pair, as Python's json.dumps writes an emoji that was cut ("\ud83d"), is kept so, too: with
- * U+FFFD in place of each half, borrowed; NULL for any other value. SP_JSON_CUT is what a message says of it. */
+ * U+FFFD in place of each half, borrowed; NULL for any other value. In a key such a half stays spelt, as the six characters
+ * \ud83d. SP_JSON_CUT is what a message says of it. */
 const char *sp_json_cut_text(const json_t *value);
 #define SP_JSON_CUT "holds half a character (a \\uD800 to \\uDFFF alone), as a text that was cut inside an emoji: mend it, or write \\ufffd"
 

@@ -2,6 +2,8 @@
 #include "runtime/base/json.h"
 #include "runtime/data/reader_priv.h"
 
+#include <string.h>
+
 /* Why the line is no JSON. An object that only begins on it is one of a file that was printed over lines, or was cut. */
 static int not_json(const struct sp_reader *reader, const char *text, size_t length)
 {
@@ -34,6 +36,9 @@ static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *len
     rc = sp_json_parse(&reader->object, text, *length, reader->path, reader->line, true);
     if (rc == SP_EFORMAT)
         rc = not_json(reader, text, *length);
+    if (rc == SP_EFORMAT && strcmp(reader->path, SP_READER_STANDARD_INPUT) == 0) /* which may hold texts that begin so */
+        rc = sp_error(rc, "%s. It is read as jsonl, as its first line begins with \"{\"; where that is a text, give the texts as jsonl, "
+                      "{\"text\": \"...\"} a line, or in a csv file", sp_error_message());
     SP_TRY(rc);
     if (!sp_json_is_object(reader->object))
         return sp_reader_fail(reader, SP_EFORMAT,

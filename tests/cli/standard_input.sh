@@ -50,6 +50,19 @@ test_that 'a byte order mark is none of the text' same one
 piped '\n \t{"text": "a b c"}\n' --model "$reference/binary"
 test_that 'blank lines before jsonl' same one
 
+piped '{"text": "a b c", "\\ud83d": 1, "x": {"\\udc00y": 2}}\n' --model "$reference/binary"
+test_that 'half a character in a key is no matter' same one
+piped '{"\\ud83d": "a b c", "y": 1}\n' --model "$reference/binary" --set 'text_column=\ud83d'
+test_that '  nor where the key is the one' same one
+piped '{not json} movie\nb\n' --model "$reference/binary"
+test_that 'a first "{" means jsonl, which is said' refused 'standard input:1:4: not valid JSON: '
+test_that '  with what to do' refused 'It is read as jsonl, as its first line begins with "{"; where that is a text, give the texts as jsonl, {"text": "..."} a line'
+piped '{"text": "a"}\nb c\n' --model "$reference/binary"
+test_that '  in later lines, too' refused 'It is read as jsonl, as its first line begins with "{"'
+printf '{not json} movie\n' >"$folder/not.jsonl"
+run predict --model "$reference/binary" --input "$folder/not.jsonl" --output -
+test_that '  not of a file, whose name says it' test "$status" = 1 -a "$(grep -c 'It is read as' "$folder/err")" = 0
+
 # ---- what training used
 printf 'review,stars\nx y,good\na b c,bad\nd e,good\n' >"$folder/train.csv"
 printf 'model_name_or_path: %s\nmax_steps: 2\nsparse: {count: 20, metric: magnitude}\nlabel_column: stars\n' "$model" >"$folder/run.yaml"

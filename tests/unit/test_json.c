@@ -109,6 +109,21 @@ static void test_cut_texts(void **state)
     }
 }
 
+/* So it is with keys, which stay apart. */
+static void test_cut_keys(void **state)
+{
+    json_t *object = parsed("{\"\\ud83d\": 1, \"a\\uD83E\" : \"x\", \"\\ud83e\\ud83d\\ude00\": [{\"\\udc00\": NaN}], \"b\": \"\\ud83d\"}");
+
+    (void)state;
+    assert_int_equal(json_object_size(object), 4);
+    assert_int_equal(json_integer_value(json_object_get(object, "\\ud83d")), 1);
+    assert_string_equal(json_string_value(json_object_get(object, "a\\ud83e")), "x");
+    json_decref(object);
+    object = parsed("{\"\\ud83e\\ud83d\\ude00\": 5}");
+    assert_int_equal(json_integer_value(json_object_get(object, "\\ud83e\360\237\230\200")), 5);
+    json_decref(object);
+}
+
 /* A number that is kept hides no other fault, and the place of one is that in the file. */
 static void test_faults_beside(void **state)
 {
@@ -120,7 +135,7 @@ static void test_faults_beside(void **state)
         { "{\"a\": NaN, \"b", "f:3:13: not valid JSON" },
         { "{NaN: 1}", "f:3:2: not valid JSON" },
         { "{\"a\": \"\\ud83d\", \"b\": }", "f:3:22: not valid JSON" },
-        { "{\"\\ud83d\" : 1}", "invalid Unicode" }, { "[\"\\ud83d", "not valid JSON" }, { "[\"\\ud83", "not valid JSON" },
+        { "{\"\\ud83d\" : 1, c}", "f:3:16: not valid JSON" }, { "{\"\\ud83d\" : 1, \"\\uD83D\": 2}", "f:3:23: JSON with a key twice" }, { "[\"\\ud83d", "not valid JSON" }, { "[\"\\ud83", "not valid JSON" },
         { "[nan]", "not valid JSON" }, { "[-NaN]", "not valid JSON" }, { "[NaN1]", "not valid JSON" },
         { "[1e400e]", "not valid JSON" }, { "[0-1e400]", "not valid JSON" }, { "[1 NaN]", "not valid JSON" },
         { "[099999999999999999999]", "not valid JSON" },
@@ -179,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_numbers_kept),
         cmocka_unit_test(test_numbers_held),
         cmocka_unit_test(test_cut_texts),
+        cmocka_unit_test(test_cut_keys),
         cmocka_unit_test(test_faults_beside),
         cmocka_unit_test(test_numbers_without_end),
         cmocka_unit_test(test_own_objects),
