@@ -25,6 +25,7 @@ struct trial {
     char delimiter;
     size_t columns; /* of the first row */
     size_t rows, bad; /* all rows; those with another number of columns, or that cannot be read */
+    size_t unparted;  /* those of one column */
     /* The first of these, and its columns or (0 columns) why it cannot be read. */
     size_t odd_line, odd_columns;
     char error[ERROR_MAX];
@@ -123,6 +124,7 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes,
         }
         if (t->rows == 1)
             t->columns = row.count;
+        t->unparted += row.count == 1;
         if (row.count != t->columns) {
             count_bad(t, reader, row.count);
             continue;
@@ -238,7 +240,7 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quote
             if (!found.columns || other.bad < found.bad)
                 found = other;
         }
-        if (other.columns > 1 && other.bad && (!near.columns || other.named))
+        if (other.columns > 1 && other.bad && (other.named || (!near.columns && 2 * other.unparted <= other.rows)))
             near = other;
     }
     *guessed = found.columns > 0;

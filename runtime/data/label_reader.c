@@ -4,14 +4,13 @@
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/data/reader_priv.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 enum kind { WORD, INTEGER, WHOLE, REAL }; /* WHOLE: 1.0, the class 1 */
 
@@ -72,13 +71,28 @@ static int take_text(const struct sp_label_reader *labels, struct label *out, co
     return 0;
 }
 
+/* The first key of an object whose value may be the label, if it can be pasted; NULL where there is none. */
+static const char *label_key(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(size_t)object, key, value) /* jansson's iterator takes no const */
+        if ((json_is_string(value) || json_is_integer(value)) && sp_reader_is_key(key))
+            return key;
+    return NULL;
+}
+
 /* An object, or a list of labels, as annotation tools export one. */
 static int not_one_value(const struct sp_label_reader *labels, const json_t *value)
 {
-    char advice[128] = "";
+    const json_t *inner = json_is_array(value) ? json_array_get(value, 0) : value;
+    const char *key = sp_json_is_object(inner) ? label_key(inner) : NULL;
+    char advice[256] = "";
 
-    if (json_is_array(value) && strspn(labels->name, NAME_CHARACTERS) == strlen(labels->name)) /* people paste it */
-        snprintf(advice, sizeof advice, "; where each row has one label, take that: jq -c '.%.40s |= .[0]'", labels->name);
+    if (sp_reader_is_key(labels->name) && (key || !sp_json_is_object(inner)))
+        snprintf(advice, sizeof advice, "; where each row has one label, take that: jq -c '.%.40s |= %s%s%.40s'", labels->name,
+                 json_is_array(value) ? ".[0]" : "", key ? "." : "", key ? key : "");
     return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is neither a string nor a number but %s%s", labels->name,
                           json_is_array(value) ? "a list" : "an object", advice);
 }

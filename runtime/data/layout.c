@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/data/reader_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,34 @@ int sp_layout_remark(struct sp_layout *layout, const char *text)
     return 0;
 }
 
+/* What to do where what is missed stands inside an object or a list of jsonl. */
+static int advise(struct sp_buf *out, const struct sp_chooser *c)
+{
+    for (size_t i = 0; i < count(c) && sp_reader_is_jsonl(c->reader); i++) {
+        const char *example = c->sample->columns[i].example, *name = name_of(c, i);
+
+        if (!c->sample->columns[i].others || !example || !sp_reader_is_key(name))
+            continue;
+        if (strncmp(example, "[{", 2) == 0)
+            return sp_buf_printf(out, "; if the rows are those of \"%s\", jq -c '.%s[]' makes a file of them", name, name);
+        if (example[0] == '{')
+            return sp_buf_printf(out, "; if it is inside \"%s\", jq -c '. + .%s' takes it out", name, name);
+    }
+    return 0;
+}
+
+/* As sp_reader_find_column, with that advice. */
+static int find_column(size_t *column, const struct sp_chooser *c, const char *name, const char *option)
+{
+    struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
+    int rc = sp_reader_find_column(column, c->reader, name, option);
+
+    if (rc == SP_ECONFIG && advise(&text, c) == 0 && text.data)
+        rc = sp_error(rc, "%s%s", sp_error_message(), text.data);
+    sp_buf_free(&text);
+    return rc;
+}
+
 /* ---- the label --------------------------------------------------------------------------------------------------------- */
 
 /* The first column of that name that is not the label's, from a number on. */
@@ -145,8 +174,7 @@ static int choose_label(const struct sp_chooser *c)
     }
     found = c->options->label_column ? SP_COLUMN_NONE : find_known(c, name);
     name = found == SP_COLUMN_NONE ? name : name_of(c, found);
-    rc = sp_reader_find_column(&c->out->label, c->reader, name,
-                               c->options->label_column ? "label_column" : "label_column is not set");
+    rc = find_column(&c->out->label, c, name, c->options->label_column ? "label_column" : "label_column is not set");
     if (rc != SP_ECONFIG)
         return rc;
     c->out->label = SP_COLUMN_NONE;
@@ -234,6 +262,26 @@ static bool choose_only(const struct sp_chooser *c)
     return true;
 }
 
+static int no_text(const struct sp_chooser *c)
+{
+    struct sp_buf why = SP_BUF(SP_CHOOSER_MESSAGE);
+    int rc;
+
+    SP_GO(sp_buf_puts(&why, "no column with text; set text_column"));
+    SP_GO(advise(&why, c));
+    rc = sp_chooser_refuse(c, why.data);
+out:
+    sp_buf_free(&why);
+    return rc;
+}
+
+/* One column, the label's: in fastText's files, and others, a blank is all that stands between label and text. */
+static int only_labels(const struct sp_chooser *c)
+{
+    return sp_error(SP_ECONFIG, "%s: its one column is the label, and there is no text; where a blank is all that is between them, make "
+                    "it a tab, in a .tsv: sed 's/ /\\t/' <OLD >NEW%s", sp_reader_path(c->reader), sp_reader_unparted(c->reader));
+}
+
 /* The one column that looks like text: of several words, or without such a one, of words. Where rows give token ids, only such of
  * several words is taken. */
 static int choose_looking(const struct sp_chooser *c)
@@ -248,9 +296,10 @@ static int choose_looking(const struct sp_chooser *c)
         c->out->text = found;
     if (texts == 1 || ids)
         return 0;
-    return sp_chooser_refuse(c, texts ? "text_column is not set, and more than one column could be the text; set it, and text_pair_column "
-                             "where two texts belong together"
-                           : "no column with text; set text_column");
+    if (texts)
+        return sp_chooser_refuse(c, "text_column is not set, and more than one column could be the text; set it, and "
+                                 "text_pair_column where two texts belong together");
+    return c->out->label == 0 && count(c) == 1 && c->sample->columns[0].texts ? only_labels(c) : no_text(c);
 }
 
 /* Two options that name one column, by name and by number. */
@@ -269,9 +318,9 @@ static int choose_named(const struct sp_chooser *c)
     const char *label = options->label_column ? "label_column" : "the label, by default \"label\",";
     struct sp_layout *out = c->out;
 
-    SP_TRY(sp_reader_find_column(&out->text, c->reader, options->text_column, "text_column"));
+    SP_TRY(find_column(&out->text, c, options->text_column, "text_column"));
     if (options->text_pair_column)
-        SP_TRY(sp_reader_find_column(&out->pair, c->reader, options->text_pair_column, "text_pair_column"));
+        SP_TRY(find_column(&out->pair, c, options->text_pair_column, "text_pair_column"));
     else if (c->options->remembered)
         out->pair = sp_remembered_find(c, &c->options->remembered->pair);
     if (options->no_labels && !options->label_column)
@@ -424,6 +473,20 @@ out:
     return rc;
 }
 
+/* Why no columns were found: the message says it, or the first bad row where most are bad. */
+static int explain(const struct sp_chooser *c, struct sp_reader *reader, int code)
+{
+    const struct sp_sample *sample = c->sample;
+    struct sp_row row;
+    int rc = sample->bad > sample->rows;
+
+    while (rc > 0)
+        rc = sp_reader_next(reader, &row);
+    if (rc < 0 && c->options->skip_bad_rows && sample->whole && sample->rows == 0)
+        rc = sp_error(rc, "%s: all %zu rows are bad; the first: %s", sp_reader_path(reader), sample->bad, sp_error_message());
+    return rc < 0 ? rc : code;
+}
+
 static int choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
 {
     struct sp_reader_options of_reader = { .header = false };
@@ -452,6 +515,8 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
         SP_GO(sp_sample_take_first(&sample));
     SP_GO(sp_reader_restart(reader, &of_reader));
     rc = choose_columns(&chooser);
+    if (rc == SP_ECONFIG)
+        rc = explain(&chooser, reader, rc);
     if (rc == SP_ECONFIG && header.in_vain)
         rc = sp_error(rc, "%s. Its first row was taken for a header because a column is asked for by name; where it is none, give the "
                       "column's number", sp_error_message());

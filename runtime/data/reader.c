@@ -386,8 +386,7 @@ const char *sp_reader_path(const struct sp_reader *reader)
     return reader->path;
 }
 
-/* What to think of a csv or tsv file in which nothing was parted. */
-static const char *one_column(const struct sp_reader *reader)
+const char *sp_reader_unparted(const struct sp_reader *reader)
 {
     if (reader->columns != 1 || !reader->delimiter)
         return "";
@@ -402,7 +401,7 @@ static void describe_columns(const struct sp_reader *reader, char *out, size_t s
     size_t used;
 
     if (!reader->header && !sp_reader_is_jsonl(reader)) {
-        snprintf(out, size, "the file has no header and columns 1 to %zu%s", reader->columns, one_column(reader));
+        snprintf(out, size, "the file has no header and columns 1 to %zu%s", reader->columns, sp_reader_unparted(reader));
         return;
     }
     snprintf(out, size, "the file has:");
@@ -449,7 +448,7 @@ int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const 
     if (!sp_reader_is_jsonl(reader) && name[0] && strspn(name, "0123456789") == strlen(name)) {
         if (!sp_text_int(name, &number) || number < 1 || (size_t)number > reader->columns)
             return sp_error(SP_ECONFIG, "%s: %s: no column %s; columns are numbered from 1 to %zu%s",
-                            reader->path, option, name, reader->columns, one_column(reader));
+                            reader->path, option, name, reader->columns, sp_reader_unparted(reader));
         *column = (size_t)number - 1;
         return 0;
     }

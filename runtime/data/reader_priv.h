@@ -43,6 +43,12 @@ struct sp_data_format {
 #include "runtime/data/format.def"
 #undef SP_DATA_FORMAT
 
+/* What to think of a csv or tsv file of one column, "; no row has ... is it another delimiter?"; "" for any other. */
+const char *sp_reader_unparted(const struct sp_reader *reader);
+
+/* Whether jq takes a key as .key: messages show what can be pasted. */
+bool sp_reader_is_key(const char *key);
+
 /* Bytes of the line at reader->at without its line end; more than SP_READER_MAX_ROW is
  * SP_ELIMIT. */
 int sp_reader_line(const struct sp_reader *reader, size_t *length);

@@ -177,8 +177,10 @@ static int read_rows(struct sp_sample *p, struct sp_reader *reader)
             p->whole = true;
             break;
         }
-        if (rc == SP_EFORMAT || rc == SP_ELIMIT)
+        if (rc == SP_EFORMAT || rc == SP_ELIMIT) {
+            p->bad++;
             continue;
+        }
         SP_TRY(rc < 0 ? rc : 0);
         if (!row.object && !p->first)
             SP_TRY(keep_first(p, &row));

@@ -326,6 +326,43 @@ static void test_other_exports(void **state)
     refuses("t.jsonl", "{\"text\":{\"en\":\"a\"},\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but an object");
     refuses("t.csv", "text,label\ra,1\rb,0\r", PLAIN, SP_EFORMAT, "its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":1}\r{\"text\":\"a\",\"label\":0}\r", PLAIN, SP_EFORMAT, "end in CR alone");
+    /* Rows, texts and labels inside of others. */
+    refuses("t.json", "{\"data\":[{\"text\":\"a\",\"label\":1}]}\n", PLAIN, SP_ECONFIG,
+            "the file has: data; if the rows are those of \"data\", jq -c '.data[]' makes a file of them");
+    refuses("t.jsonl", "{\"row_idx\":0,\"row\":{\"text\":\"a\",\"label\":1}}\n", PLAIN, SP_ECONFIG,
+            "the file has: row_idx, row; if it is inside \"row\", jq -c '. + .row' takes it out");
+    refuses("t.jsonl", "{\"data\":{\"text\":\"a\"},\"label\":1}\n", PLAIN, SP_ECONFIG,
+            "no column with text; set text_column; if it is inside \"data\", jq -c '. + .data' takes it out. Its columns are:");
+    refuses("t.jsonl", "{\"data\":{\"text\":\"a\"},\"label\":1}\n", SET(.text_column = "data.text"), SP_ECONFIG,
+            "no column \"data.text\"; the file has: data, label; if it is inside \"data\", jq -c '. + .data' takes it out");
+    refuses("t.jsonl", "{\"a b\":{\"text\":\"a\"},\"n\":[1],\"label\":1}\n", PLAIN, SP_ECONFIG, "set text_column. Its columns are:");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[{\"at\":1.5,\"name\":\"x\"}]}\n", PLAIN, SP_EFORMAT,
+            "but a list; where each row has one label, take that: jq -c '.label |= .[0].name'");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":{\"name\":\"x\"}}\n", PLAIN, SP_EFORMAT,
+            "but an object; where each row has one label, take that: jq -c '.label |= .name'");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[0, 1]}\n", PLAIN, SP_EFORMAT, "take that: jq -c '.label |= .[0]'");
+    /* A blank between label and text, as in fastText's files and TREC's. */
+    refuses("t.tsv", "__label__pos a b\n__label__neg b; c\n__label__neg b a\n", SET(.label_column = "1"), SP_ECONFIG,
+            "its one column is the label, and there is no text; where a blank is all that is between them, make it a tab, in a .tsv: "
+            "sed 's/ /\\t/' <OLD >NEW; no row has a tab between columns: is it another delimiter?");
+    refuses("t.tsv", "DESC:manner a; b\nHUM:ind a b\nHUM:ind b\n", SET(.label_column = "2"), SP_ECONFIG, "no column 2; columns are "
+            "numbered from 1 to 1; no row has a tab between columns: is it another delimiter?"); /* and not ";", which few rows have */
+}
+
+/* Where most rows cannot be read, that is why no columns are found. */
+static void test_bad_columns(void **state)
+{
+    (void)state;
+    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars"), SP_EFORMAT,
+            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in quotes");
+    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "2"), SP_EFORMAT, "t.csv:2: 3 columns, where the ");
+    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.no_labels = true), SP_EFORMAT, "t.csv:2: 3 columns, where the ");
+    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars", .skip_bad_rows = true), SP_EFORMAT,
+            "all 2 rows are bad; the first: ");
+    refuses("t.csv", "v1,v2,\nham,for \xA3" "5,\nspam,win \xA3" "9,\n", SET(.label_column = "v1"), SP_EFORMAT,
+            "t.csv:2: not UTF-8: byte 9 of the row is 0xA3; save the file as UTF-8");
+    refuses("t.tsv", "\"text\"\t\"label\"\n\"1\"\t\"a b\"\t\"x\"\n\"2\"\t\"b\"\t\"y\"\n", PLAIN, SP_EFORMAT, "t.tsv:2: 3 columns, where ");
+    refuses("t.csv", "id,size,label\n1,2,x\n2,3,y,z\n3,4,x\n", PLAIN, SP_ECONFIG, "no column with text");
 }
 
 static void test_labels_bad(void **state)
@@ -678,6 +715,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_labels_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_json, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_exports, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
