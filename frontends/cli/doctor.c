@@ -1,6 +1,7 @@
 /* speft-cl doctor: every op on every device against double precision, and what each device can do. */
 #include "frontends/cli/doctor.h"
 
+#include "frontends/cli/ask.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/devices.h"
 #include "frontends/cli/terminal.h"
@@ -40,18 +41,6 @@ struct patient {
     bool ended, failed, hangs;
 };
 
-int sp_doctor_start(struct sp_child *child, const char *const *arguments)
-{
-    const struct sp_child_setup setup = {
-        .arguments = arguments,
-        .in = SP_CHILD_SAME,
-        .out = SP_CHILD_SOCKET,
-        .err = SP_CHILD_SAME,
-    };
-
-    return sp_child_start(child, &setup);
-}
-
 static int start(struct patient *p)
 {
     char index[16], first[24];
@@ -60,7 +49,7 @@ static int start(struct patient *p)
 
     snprintf(index, sizeof index, "%d", p->info->index);
     snprintf(first, sizeof first, "%zu", p->next);
-    SP_TRY(sp_doctor_start(&p->child, arguments));
+    SP_TRY(sp_ask_start(&p->child, arguments));
     p->length = 0;
     p->name[0] = '\0';
     p->building = false;
@@ -78,10 +67,8 @@ static int stop(struct patient *p)
         over = sp_child_wait(&p->child, 0.1, &status);
         p->hangs = !over && sp_clock_now() - began > p->limit;
     }
-    if (!over) {
-        sp_child_signal(&p->child, SIGKILL);
-        sp_child_wait(&p->child, -1, &status);
-    }
+    if (!over)
+        sp_child_kill(&p->child, &status);
     return status;
 }
 
@@ -163,7 +150,7 @@ static void lose(struct patient *p, const char *how)
         p->hangs = false;
         return;
     }
-    sp_terminal_print("   WRONG   %s: %s", p->name[0] ? p->name : "outside the cases", how);
+    sp_terminal_print("   WRONG   %s: %s", p->name[0] ? p->name : p->cases ? "outside the cases" : "opening it", how);
     fflush(stdout);
     p->done += p->name[0] != '\0';
     p->wrong++;
@@ -257,20 +244,34 @@ static int examine_all(const struct sp_device_info *list, size_t count, const st
     return 0;
 }
 
+/* The drivers that could not be asked are an error, whatever came of the others' devices. */
+static int add_fault(int rc, const char *fault)
+{
+    char *message = rc < 0 ? sp_strdup(sp_error_message()) : NULL;
+
+    if (rc == SP_EINTR || (rc < 0 && !message)) {
+        free(message);
+        return rc;
+    }
+    rc = sp_error(SP_EDEVICE, "%s%s%s", fault, message ? ". Besides, " : "", message ? message : "");
+    free(message);
+    return rc;
+}
+
 static int run(const struct sp_arguments *arguments)
 {
-    struct sp_device_info *list;
-    char *idle;
-    size_t count;
+    struct sp_doctor_devices devices;
     int rc, limit = 0;
 
     SP_TRY(read_limit(&limit, sp_argument(arguments, "timeout")));
-    SP_TRY(sp_doctor_list(&list, &count, &idle, limit)); /* its message says what to install */
-    rc = examine_all(list, count, arguments, limit);
-    if (rc == 0 && !sp_argument(arguments, "device"))
-        sp_devices_print_idle(idle);
-    free(list);
-    free(idle);
+    rc = sp_doctor_list(&devices, limit); /* its message says what to install */
+    if (rc == 0 && devices.count)
+        rc = examine_all(devices.list, devices.count, arguments, limit);
+    if (rc == 0 && devices.idle && !devices.fault && !sp_argument(arguments, "device"))
+        sp_devices_print_idle(devices.idle);
+    if (devices.fault)
+        rc = add_fault(rc, devices.fault);
+    sp_doctor_list_release(&devices);
     return rc;
 }
 

@@ -17,8 +17,6 @@
 #ifndef SP_CLI_DOCTOR_H
 #define SP_CLI_DOCTOR_H
 
-#include "runtime/base/child.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -27,12 +25,19 @@ struct sp_device_info;
 
 #define SP_DOCTOR_WORKER "--doctor-worker" /* then nothing, or device index and name, first case, 1 or 0: all cases, compile ahead */
 
-/* Starts a worker; its fd gives what it reports. */
-int sp_doctor_start(struct sp_child *child, const char *const *arguments);
+/* The devices to examine. */
+struct sp_doctor_devices {
+    struct sp_device_info *list; /* as of sp_device_list; NULL where no driver can be asked */
+    size_t count;
+    char *idle;   /* as of sp_devices_idle */
+    char *fault;  /* which drivers crash or hang where they are asked, so that only the others' devices are listed; or NULL */
+    char *folder; /* of the others' .icd files, until it is released */
+};
 
-/* Lists the devices in a worker, within `limit` seconds: as sp_device_list, and sp_devices_idle. Where the drivers crash or hang each is
- * asked alone, and the error names those that are at fault. */
-int sp_doctor_list(struct sp_device_info **list, size_t *count, char **idle, int limit);
+/* Lists the devices in a worker, within `limit` seconds. Where the drivers crash or hang each is asked alone, and from then on workers
+ * see only those that answer. Release it in any case. */
+int sp_doctor_list(struct sp_doctor_devices *out, int limit);
+void sp_doctor_list_release(struct sp_doctor_devices *devices);
 
 /* That worker's work. */
 void sp_doctor_report_list(FILE *report);

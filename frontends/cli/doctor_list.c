@@ -1,26 +1,21 @@
 /* speft-cl doctor: the devices, listed in a process of its own, and which driver is at fault where it crashes or hangs. */
 #include "frontends/cli/doctor.h"
 
+#include "frontends/cli/ask.h"
 #include "frontends/cli/devices.h"
 #include "frontends/cli/terminal.h"
 #include "runtime/base/buf.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
-#include "runtime/base/interrupt.h"
-#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/device/device.h"
-#include "runtime/device/guard.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 1 << 22, PATIENCE = 10 }; /* PATIENCE: seconds, after which it is said what is waited for */
+enum { DRIVERS_MAX = 256, ICD_MAX = 4096 };
 
 /* What the worker reports: this, `count` descriptors, and the idle drivers, or the message. */
 struct head {
@@ -30,14 +25,11 @@ struct head {
 
 void sp_doctor_report_list(FILE *report)
 {
-    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
     struct head head = { .count = 0 };
     struct sp_device_info *list = NULL;
     char *idle = NULL;
 
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        signal(faults[i], SIG_DFL); /* the command tells of it */
-    sp_device_guard_end();
+    sp_ask_unguarded();
     head.rc = sp_device_list(&list, &head.count);
     if (head.rc == 0)
         head.rc = sp_devices_idle(&idle);
@@ -52,204 +44,238 @@ void sp_doctor_report_list(FILE *report)
     free(list);
 }
 
-/* A worker's answer, or what became of the driver instead. */
-struct answer {
-    struct sp_buf bytes;
-    char how[96]; /* "" where it answered */
-};
-
-/* Takes all that comes until the worker is done; false when that takes too long. */
-static bool receive(struct answer *answer, int fd, int limit)
+static int ask(struct sp_answer *answer, int limit)
 {
-    double began = sp_clock_now();
-    bool said = false;
-    char part[4096];
-    ssize_t n = 1;
+    const struct sp_question question = {
+        .arguments = (const char *const[]){ "speft-cl", SP_DOCTOR_WORKER, NULL },
+        .least = sizeof(struct head),
+        .limit = limit,
+        .limit_name = "--timeout",
+        .wait = "the drivers to list their devices",
+        .late = "has not listed its devices",
+        .when = "when it is asked for its devices",
+    };
 
-    while (n != 0 && !sp_interrupted()) {
-        struct pollfd ready = { .fd = fd, .events = POLLIN };
-
-        if (poll(&ready, 1, 100) > 0) {
-            n = read(fd, part, sizeof part);
-            if (n > 0 && sp_buf_append(&answer->bytes, part, (size_t)n) < 0)
-                return true;
-        } else if (sp_clock_now() - began > limit) {
-            return false;
-        } else if (!said && sp_clock_now() - began > PATIENCE) {
-            said = true;
-            sp_log(SP_LOG_INFO, "waiting for the drivers to list their devices, for %d seconds at most (--timeout)", limit);
-        }
-    }
-    return true;
-}
-
-static int ask(struct answer *answer, int limit)
-{
-    struct sp_child child;
-    bool in_time;
-    int status;
-
-    *answer = (struct answer){ .bytes = SP_BUF(ANSWER_MAX) };
-    SP_TRY(sp_doctor_start(&child, (const char *const[]){ "speft-cl", SP_DOCTOR_WORKER, NULL }));
-    in_time = receive(answer, child.fd, limit);
-    if (!in_time || sp_interrupted())
-        sp_child_signal(&child, SIGKILL);
-    sp_child_wait(&child, -1, &status);
-    if (sp_interrupted())
-        return sp_error(SP_EINTR, "interrupted");
-    if (!in_time)
-        snprintf(answer->how, sizeof answer->how, "has not listed its devices after %d seconds (--timeout)", limit);
-    else if (WIFSIGNALED(status))
-        snprintf(answer->how, sizeof answer->how, "crashes (signal %d) when it is asked for its devices", WTERMSIG(status));
-    else if (answer->bytes.length < sizeof(struct head))
-        snprintf(answer->how, sizeof answer->how, "ends the process when it is asked for its devices");
-    return 0;
-}
-
-/* The search for a driver that is at fault. */
-struct search {
-    const char *how; /* what becomes of all together */
-    int limit;
-    size_t count;
-    char *folder; /* with the .icd file of one driver */
-    struct sp_buf culprits;
-};
-
-static int count_driver(const char *path, void *user)
-{
-    struct search *search = user;
-
-    (void)path;
-    search->count++;
-    return 0;
-}
-
-/* Asks the one driver in the folder. */
-static int ask_in(struct answer *answer, const struct search *search)
-{
-    char *vendors = getenv("OCL_ICD_VENDORS");
-    int rc;
-
-    vendors = vendors ? sp_strdup(vendors) : NULL;
-    setenv("OCL_ICD_VENDORS", search->folder, 1);
-    setenv("OCL_ICD_FILENAMES", "", 1);
-    rc = ask(answer, search->limit);
-    if (vendors)
-        setenv("OCL_ICD_VENDORS", vendors, 1);
-    else
-        unsetenv("OCL_ICD_VENDORS");
-    free(vendors);
-    return rc;
-}
-
-/* Asks the driver alone. */
-static int ask_driver(struct answer *answer, const struct search *search, const char *path)
-{
-    char *copy = sp_fs_join(search->folder, "driver.icd"), *text = NULL;
-    size_t length;
-    int rc = copy ? 0 : SP_ENOMEM;
-
-    if (rc == 0)
-        rc = sp_fs_read(&text, &length, path, 4096);
-    if (rc == 0)
-        rc = sp_fs_write(copy, text, length);
-    if (rc == 0)
-        rc = ask_in(answer, search);
-    if (copy)
-        unlink(copy);
-    free(copy);
-    free(text);
-    return rc;
-}
-
-static int try_driver(const char *path, void *user)
-{
-    struct search *search = user;
-    struct answer answer = { .how = "" };
-    int rc = 0;
-
-    if (search->count > 1)
-        rc = ask_driver(&answer, search, path);
-    else
-        snprintf(answer.how, sizeof answer.how, "%s", search->how);
-    sp_buf_free(&answer.bytes);
-    if (rc == SP_EINTR)
-        return rc;
-    if (rc < 0)
-        sp_terminal_print("   not tried %s: %s", path, sp_error_message());
-    else if (answer.how[0])
-        sp_terminal_print("   WRONG   %s: %s", path, answer.how);
-    else
-        sp_terminal_print("   good    %s", path);
-    fflush(stdout);
-    if (!answer.how[0])
-        return 0;
-    return sp_buf_printf(&search->culprits, "%s%s %s", search->culprits.length ? "; " : "", path, answer.how);
-}
-
-/* The drivers together gave no answer. */
-static int find_culprit(const char *how, int limit)
-{
-    const char *temporary = getenv("TMPDIR");
-    struct search search = { .how = how, .limit = limit, .culprits = SP_BUF(2000) };
-    int rc;
-
-    sp_terminal_print("an OpenCL driver %s; each by itself:", how);
-    sp_device_each_driver(count_driver, &search);
-    search.folder = sp_asprintf("%s/speft-cl-doctor-XXXXXX", temporary && temporary[0] ? temporary : "/tmp");
-    if (!search.folder)
-        return SP_ENOMEM;
-    if (!mkdtemp(search.folder)) {
-        rc = sp_fs_error("make", search.folder);
-        free(search.folder);
-        return rc;
-    }
-    rc = sp_device_each_driver(try_driver, &search);
-    if (rc == 0 && search.culprits.length)
-        rc = sp_error(SP_EDEVICE, "the devices cannot be listed: %s. Remove that .icd file, or set OCL_ICD_VENDORS to a folder that holds "
-                      "only those of drivers that work", search.culprits.data);
-    else if (rc == 0)
-        rc = sp_error(SP_EDEVICE, "the devices cannot be listed: one of the drivers %s, though none does by itself: set OCL_ICD_VENDORS "
-                      "to a folder that holds the .icd files of fewer of them", how);
-    rmdir(search.folder);
-    free(search.folder);
-    sp_buf_free(&search.culprits);
-    return rc;
+    return sp_ask(answer, &question);
 }
 
 /* The parts of a whole answer. */
-static int take(struct sp_device_info **list, size_t *count, char **idle, struct sp_buf *bytes)
+static int take(struct sp_doctor_devices *out, const struct sp_buf *bytes)
 {
     struct head head;
     size_t size;
 
     memcpy(&head, bytes->data, sizeof head);
-    size = head.count * sizeof **list;
+    size = head.count * sizeof *out->list;
     if (bytes->length - sizeof head < size)
         return sp_error(SP_EIO, "the list of devices is cut short");
     if (head.rc < 0)
         return sp_error(head.rc, "%s", bytes->data + sizeof head);
-    *list = sp_calloc(head.count, sizeof **list);
-    *idle = sp_strdup(bytes->data + sizeof head + size);
-    if (!*list || !*idle) {
-        free(*list);
-        free(*idle);
+    out->list = sp_calloc(head.count, sizeof *out->list);
+    out->idle = sp_strdup(bytes->data + sizeof head + size);
+    if (!out->list || !out->idle)
         return SP_ENOMEM;
-    }
-    memcpy(*list, bytes->data + sizeof head, size);
-    *count = head.count;
+    memcpy(out->list, bytes->data + sizeof head, size);
+    out->count = head.count;
     return 0;
 }
 
-int sp_doctor_list(struct sp_device_info **list, size_t *count, char **idle, int limit)
+/* ---- a driver that is at fault -------------------------------------------------------------------------------------------- */
+
+struct driver {
+    char *path;
+    bool is_library, good;
+};
+
+/* The search for it. */
+struct search {
+    const char *how; /* what becomes of all together */
+    int limit;
+    struct driver *drivers; /* the environment that names them changes meanwhile */
+    size_t count, capacity;
+    struct sp_buf culprits;
+    bool files, libraries; /* what the culprits are */
+};
+
+static int add_driver(const char *path, bool is_library, void *user)
 {
-    struct answer answer;
+    struct search *search = user;
+
+    SP_TRY(sp_grow(&search->drivers, search->count, &search->capacity, sizeof *search->drivers, DRIVERS_MAX, "OpenCL drivers"));
+    search->drivers[search->count] = (struct driver){ sp_strdup(path), is_library, false };
+    return search->drivers[search->count++].path ? 0 : SP_ENOMEM;
+}
+
+/* The drivers that are good, or the one of that number, become all that the loader sees: their .icd files are copied into the folder. */
+static int restrict_to(const char *folder, const struct search *search, size_t one)
+{
+    struct sp_buf libraries = SP_BUF(65536);
+    int rc = sp_buf_puts(&libraries, "");
+
+    for (size_t i = 0; rc == 0 && i < search->count; i++) {
+        const struct driver *driver = &search->drivers[i];
+        const char *slash = strrchr(driver->path, '/');
+        char *copy = NULL, *text = NULL;
+        size_t length;
+
+        if (one < search->count ? i != one : !driver->good)
+            continue;
+        if (driver->is_library) {
+            rc = sp_buf_printf(&libraries, "%s%s", libraries.length ? ":" : "", driver->path);
+            continue;
+        }
+        rc = sp_fs_read(&text, &length, driver->path, ICD_MAX);
+        if (rc == 0 && !(copy = sp_fs_join(folder, slash ? slash + 1 : driver->path)))
+            rc = SP_ENOMEM;
+        if (rc == 0)
+            rc = sp_fs_write(copy, text, length);
+        free(copy);
+        free(text);
+    }
+    setenv("OCL_ICD_VENDORS", folder, 1);
+    if (rc == 0)
+        setenv(SP_DEVICE_LIBRARIES, libraries.data, 1);
+    sp_buf_free(&libraries);
+    return rc;
+}
+
+/* Takes the copies away again. */
+static void empty(const char *folder, const struct search *search)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        const char *path = search->drivers[i].path, *slash = strrchr(path, '/');
+        char *copy = sp_fs_join(folder, slash ? slash + 1 : path);
+
+        if (copy)
+            unlink(copy);
+        free(copy);
+    }
+}
+
+/* Asks the driver alone. */
+static int try_driver(struct search *search, size_t number, const char *folder)
+{
+    struct driver *driver = &search->drivers[number];
+    struct sp_answer answer = { .how = "" };
+    int rc = 0;
+
+    if (search->count == 1) {
+        snprintf(answer.how, sizeof answer.how, "%s", search->how);
+    } else {
+        rc = restrict_to(folder, search, number);
+        if (rc == 0)
+            rc = ask(&answer, search->limit);
+        empty(folder, search);
+        sp_buf_free(&answer.bytes);
+    }
+    if (rc == SP_EINTR)
+        return rc;
+    driver->good = rc == 0 && !answer.how[0];
+    if (rc < 0)
+        sp_terminal_print("   not tried %s: %s", driver->path, sp_error_message());
+    else if (answer.how[0])
+        sp_terminal_print("   WRONG   %s: %s", driver->path, answer.how);
+    else
+        sp_terminal_print("   good    %s", driver->path);
+    fflush(stdout);
+    if (!answer.how[0])
+        return 0;
+    search->libraries = search->libraries || driver->is_library;
+    search->files = search->files || !driver->is_library;
+    return sp_buf_printf(&search->culprits, "%s%s %s", search->culprits.length ? "; " : "", driver->path, answer.how);
+}
+
+/* The message about the drivers that are at fault, in a new string. */
+static char *fault_of(const struct search *search)
+{
+    if (!search->culprits.length)
+        return sp_asprintf("the devices cannot be listed: one of the drivers %s, though none does by itself: set OCL_ICD_VENDORS "
+                           "to a folder that holds the .icd files of fewer of them", search->how);
+    return sp_asprintf("the devices cannot be listed: %s. %s%s%s", search->culprits.data,
+                       search->libraries ? "Take that library out of " SP_DEVICE_LIBRARIES : "",
+                       search->libraries && search->files ? ". " : "",
+                       search->files ? "Remove that .icd file, or set OCL_ICD_VENDORS to a folder that holds only those of drivers that work"
+                                     : "");
+}
+
+/* Lists the devices of the drivers that are good; no device is no fault besides. */
+static int list_good(struct sp_doctor_devices *out, const struct search *search)
+{
+    struct sp_answer answer;
     int rc;
 
-    setenv("SPEFT_DRIVER_TIMEOUT", "0", 1); /* the workers' time is taken here */
-    rc = ask(&answer, limit);
-    if (rc == 0)
-        rc = answer.how[0] ? find_culprit(answer.how, limit) : take(list, count, idle, &answer.bytes);
+    SP_TRY(restrict_to(out->folder, search, search->count));
+    rc = ask(&answer, search->limit);
+    if (rc == 0 && answer.how[0])
+        sp_terminal_print("the others together: an OpenCL driver %s", answer.how);
+    else if (rc == 0 && (rc = take(out, &answer.bytes)) == SP_ENOTFOUND)
+        rc = 0;
     sp_buf_free(&answer.bytes);
     return rc;
+}
+
+/* The drivers together gave no answer. */
+static int find_culprit(struct sp_doctor_devices *out, const char *how, int limit)
+{
+    const char *temporary = getenv("TMPDIR");
+    struct search search = { .how = how, .limit = limit, .culprits = SP_BUF(2000) };
+    bool any = false;
+    int rc;
+
+    sp_terminal_print("an OpenCL driver %s; each by itself:", how);
+    SP_GO(sp_device_each_driver(add_driver, &search));
+    out->folder = sp_asprintf("%s/speft-cl-doctor-XXXXXX", temporary && temporary[0] ? temporary : "/tmp");
+    SP_GO(out->folder ? 0 : SP_ENOMEM);
+    if (!mkdtemp(out->folder)) {
+        rc = sp_fs_error("make", out->folder);
+        free(out->folder);
+        out->folder = NULL;
+        goto out;
+    }
+    for (size_t i = 0; i < search.count; i++) {
+        SP_GO(try_driver(&search, i, out->folder));
+        any = any || search.drivers[i].good;
+    }
+    out->fault = fault_of(&search);
+    SP_GO(out->fault ? 0 : SP_ENOMEM);
+    if (any && search.culprits.length)
+        rc = list_good(out, &search);
+out:
+    for (size_t i = 0; i < search.count; i++)
+        free(search.drivers[i].path);
+    free(search.drivers);
+    sp_buf_free(&search.culprits);
+    return rc;
+}
+
+int sp_doctor_list(struct sp_doctor_devices *out, int limit)
+{
+    struct sp_answer answer;
+    int rc;
+
+    *out = (struct sp_doctor_devices){ .count = 0 };
+    rc = ask(&answer, limit);
+    if (rc == 0)
+        rc = answer.how[0] ? find_culprit(out, answer.how, limit) : take(out, &answer.bytes);
+    sp_buf_free(&answer.bytes);
+    return rc;
+}
+
+static int remove_copy(const char *path, bool is_library, void *user)
+{
+    (void)user;
+    return is_library ? 0 : unlink(path);
+}
+
+void sp_doctor_list_release(struct sp_doctor_devices *devices)
+{
+    if (devices->folder) {
+        setenv("OCL_ICD_VENDORS", devices->folder, 1);
+        sp_device_each_driver(remove_copy, NULL);
+        rmdir(devices->folder);
+    }
+    free(devices->folder);
+    free(devices->fault);
+    free(devices->list);
+    free(devices->idle);
 }

@@ -1,7 +1,9 @@
 #include "frontends/cli/doctor.h"
 
+#include "frontends/cli/ask.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
+#include "runtime/device/listing.h"
 #include "runtime/op/add.h"
 #include "runtime/op/check.h"
 #include "runtime/op/gemm.h"
@@ -252,15 +254,13 @@ static void work(char **argv)
 
 bool sp_doctor_worker(int argc, char **argv, int *status)
 {
-    int fd;
-
     if ((argc != 2 && argc != 7) || strcmp(argv[1], SP_DOCTOR_WORKER) != 0)
         return false;
-    fd = dup(STDOUT_FILENO);
-    report = fd < 0 ? NULL : fdopen(fd, "w");
+    report = sp_ask_report();
     *status = EXIT_FAILURE;
-    if (!report || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) /* drivers talk */
+    if (!report)
         return true;
+    setenv(SP_LISTING_VARIABLE, "0", 1); /* the command takes the time */
     if (argc == 2)
         sp_doctor_report_list(report);
     else

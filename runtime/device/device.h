@@ -41,14 +41,18 @@ int sp_device_list(struct sp_device_info **list, size_t *count);
 /* The names of the platforms that show no device, parted by ", ", in a new string: "" for none. */
 int sp_device_idle_platforms(char **names);
 
-/* Calls `visit` for each .icd file that the loader reads, until one fails, and returns what that did. No driver is called. */
-int sp_device_each_driver(int (*visit)(const char *path, void *user), void *user);
+#define SP_DEVICE_LIBRARIES "OCL_ICD_FILENAMES" /* names libraries of drivers, parted by colons */
+
+/* Calls `visit` for each driver that the loader loads, until one fails, and returns what that did: an .icd file, or a library that
+ * the environment names without one. No driver is called. */
+typedef int sp_device_driver_visit(const char *path, bool is_library, void *user);
+int sp_device_each_driver(sp_device_driver_visit *visit, void *user);
 
 /* SP_EIO for an .icd file that is a pipe: the loader's first call would not return. */
 int sp_device_check_pipes(void);
 
-/* The .icd files that cannot be read or whose libraries cannot be loaded, each with the system's reason, in a new string: "" for none. After a listing,
- * when those that can be loaded are. */
+/* The drivers whose .icd files cannot be read or whose libraries cannot be loaded, each with the system's reason, in a new string: "" for
+ * none. After a listing, when those that can be loaded are. */
 int sp_device_broken_drivers(char **out);
 
 /* Fills the tested features by building and running kernels. A device that fails to open is an error naming it. */

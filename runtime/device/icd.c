@@ -1,6 +1,8 @@
 /*
- * Drivers that are registered and cannot be loaded: the loader passes over an .icd file that cannot be read, or whose library is not
- * there, or lacks one of its own, without a word; one that is a pipe it waits for. Where the files lie is the loader's rule: $OCL_ICD_VENDORS, a folder or a file, or /etc/OpenCL/vendors.
+ * The drivers that the loader loads, and those of them that cannot be loaded: it passes over an .icd file whose library is not there, or
+ * lacks one of its own, without a word. Where they are named is the loaders' rule: $OCL_ICD_VENDORS is a folder of .icd files, one such
+ * file (by its name alone: one of the system's), or a library; else $OPENCL_VENDOR_PATH is a folder; else it is /etc/OpenCL/vendors.
+ * Khronos' loader also takes the libraries of $OCL_ICD_FILENAMES, parted by colons; ocl-icd, which is Debian's, does not.
  */
 #include "runtime/device/driver.h"
 
@@ -13,6 +15,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define VENDORS "/etc/OpenCL/vendors"
 #define ICD_MAX 4096      /* bytes of an .icd file: a library's name */
@@ -33,24 +36,29 @@ static const char *fault_of(const char *library)
     return fault;
 }
 
-static int check_pipe(const char *path, void *user)
+static int check_pipe(const char *path, bool is_library, void *user)
 {
     struct stat st;
 
+    (void)is_library;
     (void)user;
     if (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
         return 0;
     return sp_error(SP_EIO, "%s is a pipe, which the OpenCL loader would wait for without end: remove it", path);
 }
 
-/* Adds the file to the list where it cannot be read, or its library not be loaded. */
-static int check_file(const char *path, void *user)
+/* Adds the driver to the list where its file cannot be read, or its library not be loaded. */
+static int check_driver(const char *path, bool is_library, void *user)
 {
     struct sp_buf *list = user;
     char *library = NULL;
     const char *fault;
-    int rc = check_pipe(path, NULL) < 0 ? SP_EIO : sp_fs_read(&library, NULL, path, ICD_MAX);
+    int rc = check_pipe(path, is_library, NULL);
 
+    if (rc == 0 && !is_library)
+        rc = sp_fs_read(&library, NULL, path, ICD_MAX);
+    else if (rc == 0 && !(library = sp_strdup(path)))
+        return SP_ENOMEM;
     if (rc < 0)
         return sp_buf_printf(list, "%s%s", list->length ? ", " : "", sp_error_message());
     library[strcspn(library, "\r\n")] = '\0';
@@ -68,26 +76,68 @@ static bool is_icd(const char *name)
     return length > 4 && strcmp(name + length - 4, ".icd") == 0;
 }
 
-int sp_device_each_driver(int (*visit)(const char *path, void *user), void *user)
+static int visit_folder(const char *folder, sp_device_driver_visit *visit, void *user)
 {
-    const char *vendors = getenv("OCL_ICD_VENDORS");
     struct dirent **entries = NULL;
-    int count, rc = 0;
+    int count = scandir(folder, &entries, NULL, alphasort), rc = 0;
 
-    vendors = vendors && vendors[0] ? vendors : VENDORS;
-    if (is_icd(vendors) && !sp_fs_is_dir(vendors))
-        return visit(vendors, user);
-    count = scandir(vendors, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
-        char *path = is_icd(entries[i]->d_name) ? sp_fs_join(vendors, entries[i]->d_name) : NULL;
+        char *path = is_icd(entries[i]->d_name) ? sp_fs_join(folder, entries[i]->d_name) : NULL;
 
         if (path && rc == 0)
-            rc = visit(path, user);
+            rc = visit(path, false, user);
         free(path);
         free(entries[i]);
     }
     free(entries);
     return rc;
+}
+
+/* The one .icd file that is named. */
+static int visit_file(const char *name, const char *folder, sp_device_driver_visit *visit, void *user)
+{
+    char *path = strchr(name, '/') ? NULL : sp_fs_join(folder, name);
+    int rc = visit(path && sp_fs_exists(path) ? path : name, false, user);
+
+    free(path);
+    return rc;
+}
+
+static int visit_libraries(const char *list, sp_device_driver_visit *visit, void *user)
+{
+    int rc = 0;
+
+    while (*list && rc == 0) {
+        size_t length = strcspn(list, ":");
+        char *library = sp_strndup(list, length);
+
+        rc = !library ? SP_ENOMEM : length ? visit(library, true, user) : 0;
+        free(library);
+        list += length + (list[length] == ':');
+    }
+    return rc;
+}
+
+/* A variable's value; NULL where it is empty, too. */
+static const char *value_of(const char *variable)
+{
+    const char *value = getenv(variable);
+
+    return value && value[0] ? value : NULL;
+}
+
+int sp_device_each_driver(sp_device_driver_visit *visit, void *user)
+{
+    const char *vendors = value_of("OCL_ICD_VENDORS"), *folder = value_of("OPENCL_VENDOR_PATH"), *more = value_of(SP_DEVICE_LIBRARIES);
+
+    folder = folder ? folder : VENDORS;
+    if (!vendors || sp_fs_is_dir(vendors))
+        SP_TRY(visit_folder(vendors ? vendors : folder, visit, user));
+    else if (is_icd(vendors))
+        SP_TRY(visit_file(vendors, folder, visit, user));
+    else if (sp_fs_exists(vendors) || !strchr(vendors, '/')) /* else most likely a folder that is not there */
+        SP_TRY(visit(vendors, true, user));
+    return more ? visit_libraries(more, visit, user) : 0;
 }
 
 int sp_device_check_pipes(void)
@@ -102,7 +152,7 @@ int sp_device_broken_drivers(char **out)
 
     *out = NULL;
     if (rc == 0)
-        rc = sp_device_each_driver(check_file, &list);
+        rc = sp_device_each_driver(check_driver, &list);
     if (rc == 0)
         *out = list.data;
     else

@@ -25,13 +25,15 @@ static struct {
     int seconds;
 } watch;
 
-/* The .icd files, as many as there is room for. */
+static bool libraries; /* whether one of them is named by the environment, without an .icd file */
+
+/* The .icd files and libraries, as many as there is room for. */
 struct names {
     size_t count, length;
     char text[sizeof drivers - 64];
 };
 
-static int add_name(const char *path, void *user)
+static int add_name(const char *path, bool is_library, void *user)
 {
     struct names *names = user;
     size_t room = sizeof names->text - names->length;
@@ -41,6 +43,7 @@ static int add_name(const char *path, void *user)
         names->length += (size_t)length;
     names->text[names->length] = '\0';
     names->count++;
+    libraries = libraries || is_library;
     return 0;
 }
 
@@ -48,6 +51,7 @@ static void name_drivers(void)
 {
     struct names names = { .count = 0 };
 
+    libraries = false;
     sp_device_each_driver(add_name, &names);
     if (names.count)
         snprintf(drivers, sizeof drivers, "%s %s", names.count > 1 ? "one of the OpenCL drivers" : "the OpenCL driver", names.text);
@@ -58,10 +62,13 @@ const char *sp_listing_drivers(void)
     return drivers;
 }
 
+#define DOCTOR "; speft-cl doctor finds out which driver it is. "
+#define FOLDER "set OCL_ICD_VENDORS to a folder that holds only those of drivers that work"
+
 const char *sp_listing_advice(void)
 {
-    return "; speft-cl doctor finds out which driver it is. Remove its .icd file, or set OCL_ICD_VENDORS to a folder that holds only "
-           "those of drivers that work";
+    return libraries ? DOCTOR "Take it out of " SP_DEVICE_LIBRARIES ", remove its .icd file, or " FOLDER
+                     : DOCTOR "Remove its .icd file, or " FOLDER;
 }
 
 /* Whether the listing is over within that time. */

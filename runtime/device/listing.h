@@ -15,7 +15,7 @@ int sp_listing_seconds(void);
 void sp_listing_begin(void);
 void sp_listing_end(void);
 
-/* Of the listing that was begun last: "one of the OpenCL drivers A.icd, B.icd", and what to do, as a part of a message that begins with
+/* Of the listing that was begun last: "one of the OpenCL drivers A.icd, B.so", and what to do, as a part of a message that begins with
  * "; ". For signal handlers, too. */
 const char *sp_listing_drivers(void);
 const char *sp_listing_advice(void);

@@ -8,7 +8,9 @@ if [ ! -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     exit 0
 fi
 FAKE_CL_LIBRARY=$(head -n 1 "$OCL_ICD_VENDORS/driver.icd")
-mkdir "$folder/icd"
+mkdir "$folder/icd" "$folder/tmp"
+TMPDIR=$folder/tmp
+export TMPDIR
 cp "$OCL_ICD_VENDORS/driver.icd" "$folder/icd/sane.icd"
 printf '%s\n' "$PWD/tests/support/fake_cl.so" >"$folder/icd/mad.icd"
 OCL_ICD_VENDORS=$folder/icd
@@ -41,6 +43,16 @@ SPEFT_DRIVER_TIMEOUT=
 run doctor --timeout 2
 test_that 'doctor says which' finds 'has not listed its devices after 2 seconds (--timeout)'
 test_that 'and which are good' clears
+library=$PWD/tests/support/fake_cl.so
+SPEFT_DRIVER_TIMEOUT=1
+OCL_ICD_FILENAMES=$library run devices
+test_that 'a library that OCL_ICD_FILENAMES names is named, too' says "$folder/icd/sane.icd, $library has not listed its devices"
+test_that 'and how it goes' says 'Take it out of OCL_ICD_FILENAMES'
+OCL_ICD_VENDORS=$library run devices
+test_that 'so is one that OCL_ICD_VENDORS is' says "the OpenCL driver $library has not listed its devices"
+SPEFT_DRIVER_TIMEOUT=
+OCL_ICD_VENDORS=$library run doctor --timeout 2
+test_that 'by doctor, too' says "the devices cannot be listed: $library has not listed"
 rm "$folder/icd/sane.icd"
 run doctor --timeout 2
 test_that 'one that is alone, too' finds 'has not listed its devices after 2 seconds (--timeout)'
@@ -72,6 +84,8 @@ run devices
 test_that 'a driver that crashes there is named, too' names_both 'crashed while listing devices'
 run doctor
 test_that 'and found by doctor' finds 'crashes (signal 11)'
+goes_on() { grep -qE '^0: ' "$folder/out" && grep -qE '^   verdict good: [1-9]' "$folder/out" && [ -z "$(ls -d "$TMPDIR"/speft-cl-doctor-* 2>/dev/null)" ]; }
+test_that "which then examines the others' devices" goes_on
 FAKE_CL_MODE=exit
 run devices
 test_that 'one that ends the process there is no success' names_both 'ended the program while listing devices'
