@@ -63,8 +63,11 @@ static int refuse_variants(const json_t *config, const char *file)
 
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         const json_t *value = json_object_get(config, variants[i].key);
+        int set = 0;
 
-        if (json_is_true(value) || json_object_size(value) > 0)
+        if (!sp_json_is_object(value) && !json_is_array(value))
+            SP_TRY(sp_json_get_bool(&set, config, variants[i].key, file));
+        if (set || (sp_json_is_object(value) && json_object_size(value) > 0))
             return sp_error(SP_EFORMAT, "%s: \"%s\" is set; %s", file, variants[i].key, variants[i].why);
     }
     SP_TRY(sp_json_get_string(&position, config, "position_embedding_type", file));

@@ -173,6 +173,8 @@ static int open_mapped(struct sp_checkpoint *c, const json_t *map, const char *i
                             ".safetensors file in the same folder",
                             c->dir, index, tensor, shard ? shard : "(not a string)");
         rc = open_shard(&number, c, shard);
+        if (rc == SP_ENOTFOUND)
+            SP_TRY(sp_foreign_unfinished(c->dir));
         if (rc < 0)
             return sp_error_context(rc, "while opening a shard that %s/%s names", c->dir, index);
         if (!sp_safetensors_find(c->shards[number], tensor))

@@ -52,6 +52,10 @@ sed -i 's/"hidden_size": 20/"hidden_size": 99999999999999999999/' "$model/config
 refused '"hidden_size" is 99999999999999999999, which is not an integer of 64 bits'
 sed -i 's/"hidden_dropout_prob": [^,]*/"hidden_dropout_prob": NaN/' "$model/config.json"
 refused '"hidden_dropout_prob" is NaN, which is not a number'
+for value in NaN 1; do
+    sed -i 's/"is_decoder": [^,]*/"is_decoder": '$value/ "$model/config.json"
+    refused '"is_decoder" is '"$([ $value = 1 ] || echo 'NaN, which is ')not true or false"
+done
 # what the command does not need is no matter: predict has no dropout, a mask is made without it, and `dropout` replaces the model's
 sed -i 's/"\(hidden_dropout_prob\|classifier_dropout\|attention_probs_dropout_prob\|initializer_range\)": [^,]*/"\1": NaN/' "$model/config.json"
 run predict --quiet --model "$model" --input "$source/eval.jsonl" --output -

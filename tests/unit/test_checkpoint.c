@@ -391,6 +391,9 @@ static void test_wrong_index(void **state)
     refused(SP_EFORMAT, "index.json:1:", NULL);
     write_sharded(MAP("\"a\": \"model-3.safetensors\""));
     refused(SP_ENOTFOUND, "model-3.safetensors", "index.json");
+    io_write_text("m/model-3.safetensors.part", "");
+    refused(SP_ENOTFOUND, "m/model-3.safetensors.part is a download that was cut off", NULL);
+    assert_int_equal(unlink(io_path("m/model-3.safetensors.part")), 0);
     write_sharded(MAP("\"a\": \"model-2.safetensors\""));
     refused(SP_EFORMAT, "tensor a lies in model-2.safetensors", "index.json");
     write_sharded(MAP("\"a\": \"model-1.safetensors\""));
