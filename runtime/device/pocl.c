@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define VARIABLE "POCL_CACHE_DIR"
+#define SHARED "/tmp/pocl/kcache" /* where PoCL has its files when there is no home: one folder for all users, whose first comer has it */
 #define TRIAL (64u << 10)
 
 static char notice[1024];
@@ -40,7 +41,7 @@ static char *default_folder(void)
 
     if (xdg && xdg[0])
         return sp_asprintf("%s/pocl/kcache", xdg);
-    return home ? sp_asprintf("%s/.cache/pocl/kcache", home) : sp_strdup("/tmp/pocl/kcache");
+    return home ? sp_asprintf("%s/.cache/pocl/kcache", home) : sp_strdup(SHARED);
 }
 
 /* Whether PoCL can compile through the open folder: files can be written, seen by doing it, as a quota or a read-only disk is seen in
@@ -110,7 +111,7 @@ static bool go_up(char *path)
 }
 
 /* Whether PoCL could use its own folder, or make it in the lowest above it that is there. It is not made here, as there may be no PoCL,
- * but where that one is sticky, as /tmp is: others could come first. */
+ * but where that one is sticky, as /tmp is: others could come first. The shared one is nobody's to take. */
 static int check_default(const char *path)
 {
     struct sp_private folder;
@@ -127,7 +128,8 @@ static int check_default(const char *path)
         rc = sp_private_open(&folder, above, false);
     }
     if (rc == SP_EINVAL && missing) {
-        rc = check_ours(path);
+        if (strcmp(path, SHARED) != 0)
+            rc = check_ours(path);
         if (rc < 0)
             sp_error_context(rc, "cannot make the folder %s", missing);
     } else if (rc == 0) {

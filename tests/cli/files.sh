@@ -156,6 +156,10 @@ for file in metrics.jsonl config.resolved.yaml result.json; do
     test_that "$file is a pipe that nobody reads" fails_at_pipe "$folder/pipe-$file/$file"
     test_that '  an earlier result stays' test -s "$folder/pipe-$file/predictions.jsonl"
 done
+mkdir -p "$folder/entries/adapter/adapter.json/notes"
+cp "$folder/both/result.json" "$folder/entries"
+test_that 'an adapter that holds what a save could not replace' refused entries "$folder/entries/adapter/adapter.json is a folder"
+test_that '  an earlier result stays' test -e "$folder/entries/result.json" -a "$(ls "$folder/entries" | wc -l)" = 2
 : >"$folder/file"
 test_that 'output_dir is a file\' refused file "a file of that name is in the way"
 ln -s nowhere "$folder/dangling"
@@ -254,6 +258,15 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
             in_root env XDG_CACHE_HOME=/new ./speft-cl devices
             test_that '  nor of such a cache folder' prints 'Portable Computing Language'
         fi
+        case $PWD:$OCL_ICD_VENDORS in
+        /tmp/* | *:/tmp/*) ;;
+        *)
+            at_home "$folder" "$folder/cache" unshare -m sh -c 'mount -t tmpfs -o mode=1777 none /tmp &&
+                env -u HOME -u TMPDIR ./speft-cl devices && [ ! -e /tmp/pocl ]'
+            test_that 'without a home no folder of all users is taken' test "$status" = 0
+            test_that '  and it is said why' grep -qF "PoCL's own folder is of no use (cannot make the folder /tmp/pocl: /tmp can be written by everybody" "$folder/err"
+            ;;
+        esac
         mkdir "$folder/full"
         at_home "$folder/full" "$folder/cache2" unshare -m sh -c "mount -t tmpfs -o mode=700,size=100k none '$folder/full'
             head -c 200k /dev/zero >'$folder/full/all' 2>/dev/null; exec ./speft-cl predict --model '$source' --input '$source/eval.jsonl' --output -"
