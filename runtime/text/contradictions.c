@@ -3,8 +3,10 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
+#include "runtime/base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIST_MAX 500   /* bytes of a list in a message */
@@ -137,11 +139,79 @@ static int warn_of_ids(const json_t *json, const char *path, const char *ids_pat
     return 0;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const json_int_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Two words of the vocabulary with one id. */
+static int warn_of_words(json_t *vocab, const char *path)
+{
+    size_t count = json_object_size(vocab), n = 0;
+    json_int_t *ids = sp_calloc(count, sizeof *ids), twice = -1;
+    const char *name, *first = NULL;
+    json_t *value;
+
+    if (!ids)
+        return SP_ENOMEM;
+    json_object_foreach (vocab, name, value)
+        ids[n++] = json_integer_value(value);
+    qsort(ids, count, sizeof *ids, by_value);
+    for (size_t i = 1; i < count && twice < 0; i++)
+        twice = ids[i] == ids[i - 1] ? ids[i] : -1;
+    free(ids);
+    json_object_foreach (twice >= 0 ? vocab : NULL, name, value) {
+        if (json_integer_value(value) != twice)
+            continue;
+        if (first) {
+            sp_log(SP_LOG_WARNING, "%s: \"vocab\" gives \"%.60s\" and \"%.60s\" one id, %lld, so that the model cannot tell them apart", path,
+                   first, name, (long long)twice);
+            break;
+        }
+        first = name;
+    }
+    return 0;
+}
+
+static void warn_of_special(const json_t *vocab, const char *name, const json_t *id, const char *path)
+{
+    const json_t *known = name ? json_object_get(vocab, name) : NULL;
+
+    if (json_is_integer(id) && json_is_integer(known) && json_integer_value(known) != json_integer_value(id))
+        sp_log(SP_LOG_WARNING, "%s: \"post_processor\" gives \"%.60s\" the id %lld, and \"vocab\" %lld; in sequences the first is followed, in "
+               "texts the second", path, name, (long long)json_integer_value(id), (long long)json_integer_value(known));
+}
+
+/* The post-processor has ids of its own: {"cls": ["[CLS]", 101]}, or {"special_tokens": {"[CLS]": {"ids": [101], "tokens": ["[CLS]"]}}}. */
+static void warn_of_specials(const json_t *json, const json_t *vocab, const char *path)
+{
+    static const char *const keys[] = { "cls", "sep" };
+    const json_t *post = json_object_get(json, "post_processor");
+    const char *name;
+    json_t *token;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *pair = json_object_get(post, keys[i]);
+
+        warn_of_special(vocab, json_string_value(json_array_get(pair, 0)), json_array_get(pair, 1), path);
+    }
+    json_object_foreach (json_object_get(post, "special_tokens"), name, token)
+        for (size_t i = 0; i < json_array_size(json_object_get(token, "ids")); i++)
+            warn_of_special(vocab, json_string_value(json_array_get(json_object_get(token, "tokens"), i)),
+                            json_array_get(json_object_get(token, "ids"), i), path);
+}
+
 int sp_contradictions_warn(const json_t *definition, const struct sp_tokenizer_config *config, const char *path)
 {
+    json_t *vocab = json_object_get(json_object_get(definition, "model"), "vocab");
+
     SP_TRY(warn_of_ids(definition, path, config->has_definition ? path : config->ids_path));
     if (!config->has_definition)
         return 0;
+    SP_TRY(warn_of_words(vocab, path));
+    warn_of_specials(definition, vocab, path);
     warn_of_flags(definition, config->config, path);
     return warn_of_tokens(definition, config, path);
 }

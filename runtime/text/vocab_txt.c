@@ -13,7 +13,7 @@
 static int read_vocab(json_t *vocab, size_t *lines, const char *path)
 {
     char *text = NULL, *end, *line;
-    size_t length, number = 0;
+    size_t length, number = 0, twice = 0;
     int rc = 0;
 
     SP_GO(sp_fs_read(&text, &length, path, VOCAB_MAX));
@@ -25,12 +25,15 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
         size_t kept = bytes && line[bytes - 1] == '\r' ? bytes - 1 : bytes;
 
         line[kept] = '\0';
+        twice = line[0] && json_object_get(vocab, line) ? number + 1 : twice;
         if (strlen(line) != kept ||
             json_object_set_new(vocab, line, json_integer((json_int_t)number)) < 0)
             SP_GO(sp_error(SP_EFORMAT, "%s:%zu: the token is not valid UTF-8", path, number + 1));
         line += bytes + (stop != NULL);
     }
     *lines = number;
+    if (twice)
+        sp_log(SP_LOG_WARNING, "%s:%zu: the token of this line stands in an earlier one, too; the last counts, as in transformers", path, twice);
 out:
     free(text);
     return rc;

@@ -342,6 +342,42 @@ static void test_ids(void **state)
     says("model/tokenizer.json gives a token the id of another", ": \"<x>\" and \"a\" (3)");
 }
 
+/* So are two words with one id, a word with two, and a post-processor that has another id for a token. */
+static void test_word_ids(void **state)
+{
+    static const char words[] = "{\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"post_processor\": %s,"
+                                " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": %d}}}";
+    static const char bert[] = "{\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", %d], \"sep\": [\"[SEP]\", 2]}";
+    static const char template[] = "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, "
+                                   "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
+                                   "{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {\"[CLS]\": {\"id\": \"[CLS]\", "
+                                   "\"ids\": [4], \"tokens\": [\"[CLS]\"]}}}";
+    char text[2000], post[1000];
+
+    (void)state;
+    write_folder(NULL, NULL, NULL);
+    snprintf(post, sizeof post, bert, 1);
+    snprintf(text, sizeof text, words, post, 4);
+    io_write_text("model/tokenizer.json", text);
+    says(NULL, NULL);
+    snprintf(text, sizeof text, words, post, 3);
+    io_write_text("model/tokenizer.json", text);
+    says("\"vocab\" gives \"a\" and \"b\" one id, 3", "cannot tell them apart");
+    snprintf(post, sizeof post, bert, 3);
+    snprintf(text, sizeof text, words, post, 4);
+    io_write_text("model/tokenizer.json", text);
+    says("\"post_processor\" gives \"[CLS]\" the id 3, and \"vocab\" 1", "the first is followed");
+    snprintf(text, sizeof text, words, template, 4);
+    io_write_text("model/tokenizer.json", text);
+    says("\"post_processor\" gives \"[CLS]\" the id 4, and \"vocab\" 1", "the first is followed");
+    assert_int_equal(unlink(io_path("model/tokenizer.json")), 0);
+    io_write_text("model/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nthe\n\n\n");
+    says("model/vocab.txt:7: the token of this line stands in an earlier one", "the last counts");
+    gives("the last", "the", NULL, 0, "2/0 6/0 3/0");
+    io_write_text("model/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n\n\n");
+    says(NULL, NULL);
+}
+
 /* Nothing says that a vocabulary with capital letters is a cased one: that texts are lower-cased all the same is said. */
 static void test_cased_vocabulary(void **state)
 {
@@ -402,7 +438,7 @@ static void test_max_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said), TEST(test_ids),
+        TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said), TEST(test_ids), TEST(test_word_ids),
         TEST(test_cased_vocabulary), TEST(test_max_length),
     };
 
