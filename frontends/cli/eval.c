@@ -36,7 +36,7 @@ static int evaluate(struct sp_run *eval, struct sp_evaluation *out)
     SP_TRY(sp_run_load_data(eval, false, true));
     SP_TRY(sp_run_build(eval, false, 0, 0));
     SP_TRY(sp_evaluate(out, eval));
-    sp_evaluation_tell_guessing(out, eval);
+    sp_evaluation_tell_guessing(out, eval, false);
     return 0;
 }
 

@@ -132,8 +132,9 @@ static int work(int argc, char **argv)
 
     if (rc == 0)
         return EXIT_SUCCESS;
-    sp_terminal_say(rc == SP_EINTR ? "speft-cl: " : "speft-cl: error: ",
-                    sp_error_message()[0] ? sp_error_message() : sp_error_name(rc));
+    if (!sp_error_message()[0])
+        sp_error(rc, "%s", sp_error_name(rc));
+    sp_terminal_say(rc == SP_EINTR ? "speft-cl: " : "speft-cl: error: ", sp_error_message(), sp_error_sentence());
     if (rc == SP_EINTR || sp_interrupted())
         return EXIT_INTERRUPTED;
     return rc == SP_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;

@@ -38,7 +38,7 @@ static void log_sink(enum sp_log_level level, const char *text, void *user)
         return;
     pthread_mutex_lock(&state.lock);
     erase();
-    sp_terminal_say(level == SP_LOG_WARNING ? "speft-cl: warning: " : "speft-cl: ", text);
+    sp_terminal_say(level == SP_LOG_WARNING ? "speft-cl: warning: " : "speft-cl: ", text, strlen(text));
     if (state.line[0])
         fputs(state.line, stderr);
     pthread_mutex_unlock(&state.lock);

@@ -28,10 +28,12 @@ struct sp_run sp_report_run(const struct sp_config *config)
 
 void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *e, const struct sp_task *task)
 {
+    char number[SP_SCORE_TEXT];
     size_t length = 0;
 
     for (size_t i = 0; i < task->score_count && length < size; i++)
-        length += (size_t)snprintf(out + length, size - length, "%s %.4f, ", task->scores[i].label, e->scores[i]);
+        length += (size_t)snprintf(out + length, size - length, "%s %s, ", task->scores[i].label,
+                                   sp_score_text(number, e->scores[i]));
     if (length < size)
-        snprintf(out + length, size - length, "loss %.4f", e->loss);
+        snprintf(out + length, size - length, "loss %s", sp_score_text(number, e->loss));
 }

@@ -29,14 +29,15 @@ static size_t escape(char *out, size_t size, const char *text, size_t length, sh
 
 size_t sp_terminal_escape(char *out, size_t size, const char *text, size_t length)
 {
-    return escape(out, size, text, length, sp_text_show_message);
+    return escape(out, size, text, length, sp_text_show);
 }
 
-void sp_terminal_say(const char *before, const char *text)
+void sp_terminal_say(const char *before, const char *text, size_t sentence)
 {
     char out[2 * LINE_SIZE];
-    size_t length = sp_terminal_escape(out, sizeof out, text, strlen(text));
+    size_t length = sp_terminal_escape(out, sizeof out, text, sentence);
 
+    length += escape(out + length, sizeof out - length, text + sentence, strlen(text) - sentence, sp_text_show_message);
     fprintf(stderr, "%s%.*s\n", before, (int)length, out);
 }
 

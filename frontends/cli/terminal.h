@@ -8,8 +8,9 @@
 
 #include <stddef.h>
 
-/* Writes `before` as it is, then the message and a newline, to standard error: sp_text_show_message. */
-void sp_terminal_say(const char *before, const char *text);
+/* Writes `before` as it is, then the message and a newline, to standard error. What follows its first `sentence` bytes are lines of its
+ * own (sp_error_sentence); a newline in these bytes is escaped. */
+void sp_terminal_say(const char *before, const char *text, size_t sentence);
 
 /* Prints one line on standard output; a newline in it is escaped, too, and one follows. */
 void sp_terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

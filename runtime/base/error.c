@@ -7,6 +7,7 @@
 #define MESSAGE_SIZE 4096
 
 static _Thread_local char message[MESSAGE_SIZE];
+static _Thread_local size_t sentence; /* bytes of it, before lines that belong to it */
 
 int sp_error(int code, const char *format, ...)
 {
@@ -17,7 +18,22 @@ int sp_error(int code, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     memcpy(message, text, sizeof message);
+    sentence = strlen(message);
     return code;
+}
+
+int sp_error_lines(int code, const char *lines)
+{
+    snprintf(message + sentence, sizeof message - sentence, "%s", lines);
+    return code;
+}
+
+int sp_error_received(int code, const char *text)
+{
+    size_t length = strcspn(text, "\n");
+
+    sp_error(code, "%.*s", (int)(length < MESSAGE_SIZE ? length : MESSAGE_SIZE), text);
+    return sp_error_lines(code, text + length);
 }
 
 int sp_error_context(int code, const char *format, ...)
@@ -31,15 +47,24 @@ int sp_error_context(int code, const char *format, ...)
     va_end(args);
     if (length < 0 || length >= MESSAGE_SIZE)
         return code;
-    snprintf(text + length, MESSAGE_SIZE + 2, ": %s", message[0] ? message : sp_error_name(code));
+    if (!message[0])
+        sp_error(code, "%s", sp_error_name(code));
+    snprintf(text + length, MESSAGE_SIZE + 2, ": %s", message);
     text[MESSAGE_SIZE - 1] = '\0';
     memcpy(message, text, sizeof message);
+    sentence += (size_t)length + 2;
+    sentence = sentence < strlen(message) ? sentence : strlen(message);
     return code;
 }
 
 const char *sp_error_message(void)
 {
     return message;
+}
+
+size_t sp_error_sentence(void)
+{
+    return sentence;
 }
 
 const char *sp_error_name(int code)

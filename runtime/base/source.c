@@ -60,10 +60,10 @@ int sp_source_error(int code, const struct sp_source *source, struct sp_place pl
     if (length > 0 && draw(&excerpt, line, length, place.column ? place.column : 1) < 0)
         sp_buf_clear(&excerpt); /* the sentence matters more */
     if (source->name[0] == '-' && source->name[1] == '-')
-        sp_error(code, "%s: %s%s", source->name, sentence.data ? sentence.data : "", excerpt.data ? excerpt.data : "");
+        sp_error(code, "%s: %s", source->name, sentence.data ? sentence.data : "");
     else
-        sp_error(code, "%s:%zu:%zu: %s%s", source->name, place.line, place.column, sentence.data ? sentence.data : "",
-                 excerpt.data ? excerpt.data : "");
+        sp_error(code, "%s:%zu:%zu: %s", source->name, place.line, place.column, sentence.data ? sentence.data : "");
+    sp_error_lines(code, excerpt.data ? excerpt.data : "");
     sp_buf_free(&sentence);
     sp_buf_free(&excerpt);
     return code;

@@ -46,8 +46,7 @@ size_t sp_text_utf8_prefix(const char *text, size_t length);
  */
 size_t sp_text_show(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left);
 
-/* As sp_text_show, for a message of several lines: its further lines are indented by two blanks or more, and a newline before two
- * blanks stays. One that a name brings along is escaped, and begins no line of its own. */
+/* As sp_text_show, for the lines behind a message (sp_error_lines): a newline before two blanks stays, any other begins no line. */
 size_t sp_text_show_message(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left);
 
 /* Appends `text` as it may be shown. */

@@ -83,7 +83,7 @@ int sp_chooser_refuse(const struct sp_chooser *c, const char *why)
     if (rc == 0 && count(c) > LISTED)
         rc = sp_buf_printf(&list, "\n    and %zu more", count(c) - LISTED);
     if (rc == 0)
-        rc = sp_error(SP_ECONFIG, "%s: %s. Its columns are:%s", sp_reader_path(c->reader), why, list.data ? list.data : "");
+        rc = sp_error_lines(sp_error(SP_ECONFIG, "%s: %s. Its columns are:", sp_reader_path(c->reader), why), list.data ? list.data : "");
     sp_buf_free(&list);
     return rc;
 }

@@ -53,11 +53,10 @@ static int build_error(const struct sp_program *program)
         clGetProgramBuildInfo(program->program, id, CL_PROGRAM_BUILD_LOG, length, log, NULL);
     if (log)
         indent(&lines, log);
-    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s: %s%s", info->name, info->platform, info->driver, program->name,
-             lines.data ? lines.data
-             : reason   ? reason
-                        : "out of memory",
+    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s%s%s%s", info->name, info->platform, info->driver, program->name,
+             lines.data ? "" : ": ", lines.data ? "" : reason ? reason : "out of memory",
              sp_pocl_is(info->platform) ? sp_pocl_trouble() : "");
+    sp_error_lines(SP_EBUILD, lines.data ? lines.data : "");
     sp_buf_free(&lines);
     free(reason);
     free(log);

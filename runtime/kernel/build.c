@@ -109,7 +109,7 @@ static int take_answer(struct sp_device *device, struct sp_table *table, struct 
     struct sp_program_entry *entry = recipe->entry;
 
     if (job->done && (job->rc == SP_EBUILD || job->rc == SP_EINTR))
-        return sp_error(job->rc, "%s", job->answer ? (const char *)job->answer : "out of memory");
+        return sp_error_received(job->rc, job->answer ? (const char *)job->answer : "out of memory");
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
     if (!job->done || job->rc < 0 ||

@@ -290,15 +290,29 @@ static const struct sp_option_given *given(const struct load *load, const char *
     return &load->given[sp_option_index(&table, key)];
 }
 
-/* A study has a block of methods, which no configuration has. */
+/* A study has a base and a block of methods, which no configuration has. */
 static int check_kind(const struct load *load, const struct sp_yaml_node *root)
 {
     for (size_t i = 0; i < root->count && root->kind == SP_YAML_MAP; i++)
-        if (strcmp(root->children[i].key, "methods") == 0 && root->children[i].kind == SP_YAML_MAP)
+        if (strcmp(root->children[i].key, "base") == 0 ||
+            (strcmp(root->children[i].key, "methods") == 0 && root->children[i].kind == SP_YAML_MAP))
             return sp_source_error(SP_ECONFIG, &load->file, root->children[i].key_place,
                                    "this is a study, expected the configuration of one run: speft-cl study %s makes its runs",
                                    load->file.name);
     return 0;
+}
+
+/* A folder may be one that a run has left. */
+static int check_file(const char *path)
+{
+    char *kept = sp_fs_is_dir(path) ? sp_fs_join(path, "config.resolved.yaml") : NULL;
+    int rc = 0;
+
+    if (kept)
+        rc = sp_error(SP_ECONFIG, "%s is a folder, expected a file of options in YAML%s%s", path,
+                      sp_fs_exists(kept) ? "; a run has left its own there: " : "", sp_fs_exists(kept) ? kept : "");
+    free(kept);
+    return rc;
 }
 
 static int read_file(struct load *load, const char *path)
@@ -308,6 +322,7 @@ static int read_file(struct load *load, const char *path)
     size_t length, skip;
     int rc;
 
+    SP_TRY(check_file(path));
     rc = sp_fs_read(&load->text, &length, path, SP_YAML_MAX_SIZE);
     if (rc < 0)
         return rc == SP_ENOMEM ? rc : SP_ECONFIG; /* the wrong name was given, not a file damaged */

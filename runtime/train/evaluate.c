@@ -85,6 +85,16 @@ static int score_rows(void *user, const float *logits, size_t from, size_t rows,
     return 0;
 }
 
+/* The batch whose loss is not finite is the one that is set. */
+static int not_finite(struct sp_run *run)
+{
+    char name[SP_WEIGHT_NAME + 64];
+
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, run, &(struct sp_plan_pass){ .loss_scale = 1 }));
+    return sp_error(SP_ENUMERIC, "the loss on %s is not finite; the first tensor that is not: %s", run->config->validation_file,
+                    name[0] ? name : run->task->overflow);
+}
+
 int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_run *run)
 {
     const struct sp_dataset *d = &run->validation;
@@ -95,17 +105,24 @@ int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_ru
     SP_GO(s.task->score_begin(&s.scoring, run, d, predictions));
     SP_GO(sp_logits(&out->loss, run, d, score_rows, &s));
     if (!isfinite(out->loss))
-        SP_GO(sp_error(SP_ENUMERIC, "the loss on %s is not finite", run->config->validation_file));
+        SP_GO(not_finite(run));
     rc = s.task->score_end(out, s.scoring);
 out:
     s.task->score_release(s.scoring);
     return rc;
 }
 
-void sp_evaluation_tell_guessing(const struct sp_evaluation *e, const struct sp_run *run)
+void sp_evaluation_tell_guessing(const struct sp_evaluation *e, const struct sp_run *run, bool trained)
 {
     if (e->guessing[0])
-        sp_log(SP_LOG_WARNING, "%s: %s. A lower learning_rate or more steps may help", run->config->validation_file, e->guessing);
+        sp_log(SP_LOG_WARNING, "%s: %s%s", run->config->validation_file, e->guessing,
+               trained ? ". A lower learning_rate or more steps may help" : "");
+}
+
+const char *sp_score_text(char out[SP_SCORE_TEXT], double value)
+{
+    snprintf(out, SP_SCORE_TEXT, fabs(value) < 1e6 ? "%.4f" : "%.4g", value);
+    return out;
 }
 
 static int put(json_t *object, const char *prefix, const char *name, double value)

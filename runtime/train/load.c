@@ -215,7 +215,8 @@ int sp_load_params(struct sp_run *run)
     for (size_t i = 0; i < count; i++) {
         rc = load_param(run, i, host, staging);
         if (rc < 0) {
-            sp_error_context(rc, "while loading %s", sp_run_param_name(run, i));
+            if (!strstr(sp_error_message(), sp_run_param_name(run, i)))
+                sp_error_context(rc, "while loading %s", sp_run_param_name(run, i));
             goto out;
         }
         sp_checkpoint_forget(run->checkpoint);

@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #define GUESSING 0.95     /* of the loss that guessing gives */
+#define ENOUGH 5          /* rows that are wrong, before all being predicted alike means anything */
 #define LIST_LIMIT 1500   /* characters of classes in a message */
 #define SHOWN 10          /* classes in a line of the log */
 
@@ -79,7 +80,7 @@ static int end_list(struct odd *odd)
     return odd->count > SHOWN ? sp_buf_printf(&odd->list, " and %zu more", odd->count - SHOWN) : 0;
 }
 
-static void say_classes(const char *path, const struct odd *missing, const struct odd *comma, size_t singles, const char *single)
+static void say_classes(const char *path, const struct odd *missing, const struct odd *comma, const struct odd *single)
 {
     if (missing->count == 1)
         sp_log(SP_LOG_WARNING, "%s: the class %s looks like a missing value; if it is one, correct these rows or remove them", path,
@@ -93,34 +94,35 @@ static void say_classes(const char *path, const struct odd *missing, const struc
     else if (comma->count)
         sp_log(SP_LOG_WARNING, "%s: labels %s have decimal commas, and so are names of classes; for numbers write points", path,
                comma->list.data);
-    if (singles == 1)
-        sp_log(SP_LOG_WARNING, "%s: class \"%s\" has one row only", path, single);
-    else if (singles)
-        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is \"%s\"", path, singles, single);
+    if (single->count == 1)
+        sp_log(SP_LOG_WARNING, "%s: class %s has one row only", path, single->list.data);
+    else if (single->count)
+        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is %s", path, single->count, single->list.data);
 }
 
 static void warn(const struct sp_dataset *d, const char *path)
 {
     size_t *rows = count_classes(d);
-    struct odd missing = { 0, SP_BUF(SP_READER_MAX_ROW) }, comma = { 0, SP_BUF(SP_READER_MAX_ROW) };
-    const char *single = NULL;
-    size_t singles = 0;
+    struct odd missing = { 0, SP_BUF(SP_READER_MAX_ROW) }, comma = missing, single = missing;
     int rc = rows ? 0 : SP_ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < d->labels.count; i++) {
         const char *name = d->labels.names[i];
 
-        if (rows[i] == 1 && !singles++)
-            single = name;
-        if (sp_label_has_decimal_comma(name))
+        if (rows[i] == 1 && single.count)
+            single.count++; /* the first alone is named */
+        else if (rows[i] == 1)
+            rc = add_class(&single, name);
+        if (rc == 0 && sp_label_has_decimal_comma(name))
             rc = add_class(&comma, name);
         if (rc == 0 && sp_label_is_missing(name))
             rc = add_class(&missing, name) < 0 ? SP_ENOMEM : add_rows(&missing, rows[i]);
     }
     if (rc == 0 && end_list(&missing) == 0 && end_list(&comma) == 0)
-        say_classes(path, &missing, &comma, singles, single);
+        say_classes(path, &missing, &comma, &single);
     sp_buf_free(&missing.list);
     sp_buf_free(&comma.list);
+    sp_buf_free(&single.list);
     free(rows);
 }
 
@@ -163,6 +165,7 @@ static void add_entry(struct sp_buf *list, bool *full, size_t i, size_t count, c
 
 static void add_entry(struct sp_buf *list, bool *full, size_t i, size_t count, const char *format, ...)
 {
+    struct sp_buf shown = SP_BUF(4 * LIST_LIMIT);
     char entry[700];
     va_list args;
 
@@ -171,11 +174,14 @@ static void add_entry(struct sp_buf *list, bool *full, size_t i, size_t count, c
     va_start(args, format);
     vsnprintf(entry, sizeof entry, format, args);
     va_end(args);
-    *full = list->length + strlen(entry) > LIST_LIMIT;
+    if (sp_text_escape_name(&shown, entry) < 0)
+        sp_buf_clear(&shown);
+    *full = list->length + shown.length > LIST_LIMIT;
     if (*full)
         (void)sp_buf_printf(list, " and %zu more", count - i);
     else
-        (void)sp_buf_printf(list, "%s%s", i ? ", " : "", entry);
+        (void)sp_buf_printf(list, "%s%s", i ? ", " : "", shown.data ? shown.data : "");
+    sp_buf_free(&shown);
 }
 
 static void list_labels(struct sp_buf *out, const struct sp_labels *labels)
@@ -404,15 +410,18 @@ static void score_add(void *scoring, const float *logits, size_t from, size_t ro
 static int score_end(struct sp_evaluation *out, void *scoring)
 {
     const struct scoring *s = scoring;
+    struct sp_buf said = SP_BUF(4096);
     struct sp_class_scores c;
 
     sp_score_classes(&c, &s->counts);
     out->scores[0] = c.accuracy;
     out->scores[1] = c.f1;
     out->scores[2] = c.matthews_correlation;
-    if (c.one && out->loss >= GUESSING * c.guess)
-        snprintf(out->guessing, sizeof out->guessing, "all %zu rows are predicted as \"%s\" with a loss of %.4g, and guessing gives %.4g: "
-                 "the model does not tell the classes apart", out->rows, s->run->labels.names[c.said], out->loss, c.guess);
+    if (c.one && s->counts.rows - s->counts.right >= ENOUGH && out->loss >= GUESSING * c.guess &&
+        sp_text_escape_name(&said, s->run->labels.names[c.said]) == 0)
+        snprintf(out->guessing, sizeof out->guessing, "all %zu rows are predicted as \"%.256s\" with a loss of %.4g, and guessing gives "
+                 "%.4g: the model does not tell the classes apart", out->rows, said.data, out->loss, c.guess);
+    sp_buf_free(&said);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #define GUESSING 0.95 /* of the error that guessing gives */
 #define CONSTANT 0.01 /* of the labels' spread */
+#define ENOUGH 10     /* rows, before all being predicted alike means anything */
 
 static const char *misfit(const char **why, const struct sp_config *config)
 {
@@ -127,7 +128,7 @@ static int score_end(struct sp_evaluation *out, void *scoring)
     out->scores[0] = v.pearson;
     out->scores[1] = v.spearman;
     out->scores[2] = v.mse;
-    if (v.variance > 0 && v.spread < CONSTANT && v.mse >= GUESSING * v.variance)
+    if (out->rows >= ENOUGH && v.variance > 0 && v.spread < CONSTANT && v.mse >= GUESSING * v.variance)
         snprintf(out->guessing, sizeof out->guessing, "all %zu rows are predicted as nearly one number with a mean squared error of %.4g, "
                  "and guessing gives %.4g: the model does not tell the rows apart", out->rows, v.mse, v.variance);
     return 0;

@@ -163,17 +163,13 @@ static int gradient_not_finite(struct loop *l, size_t step)
 
 static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, float *predictions)
 {
+    char loss[SP_SCORE_TEXT], score[SP_SCORE_TEXT];
     json_t *line;
     double began = sp_clock_now();
     int rc = sp_evaluate_rows(out, predictions, l->run);
 
-    if (rc == SP_ENUMERIC) { /* its batch is the one that is set */
-        char name[SP_WEIGHT_NAME + 64];
-
-        SP_TRY(sp_run_find_not_finite(name, sizeof name, l->run, &(struct sp_plan_pass){ .loss_scale = 1 }));
-        if (name[0])
-            sp_error_context(rc, "%s is not finite after %zu steps", name, step);
-    }
+    if (rc == SP_ENUMERIC)
+        sp_error_context(rc, "after %zu steps", step);
     SP_TRY(rc);
     line = json_pack("{s:I}", "step", (json_int_t)step);
     if (!line || sp_evaluation_json(line, out, l->run->task, "eval_") < 0) {
@@ -181,7 +177,8 @@ static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, floa
         return sp_error(SP_ENOMEM, "out of memory");
     }
     SP_TRY(write_line(l, line));
-    sp_log(SP_LOG_INFO, "step %zu: eval loss %.4f, %s %.4f", step, out->loss, l->run->task->scores[0].name, out->scores[0]);
+    sp_log(SP_LOG_INFO, "step %zu: eval loss %s, %s %s", step, sp_score_text(loss, out->loss), l->run->task->scores[0].name,
+           sp_score_text(score, out->scores[0]));
     l->window_start += sp_clock_now() - began;
     return 0;
 }
@@ -451,7 +448,7 @@ static int end(struct loop *l, int failed)
     }
     if (rc == 0 && evaluates) {
         tell_end(l, sp_loss_watch_held_out(&l->watch, l->result->before.loss, l->result->after.loss));
-        sp_evaluation_tell_guessing(&l->result->after, l->run);
+        sp_evaluation_tell_guessing(&l->result->after, l->run, true);
     }
     if (rc == SP_ENUMERIC)
         goto out;

@@ -32,6 +32,14 @@ instead "$folder/peft" "$folder/peft is an adapter of PEFT (LORA), which this pr
 (bert-base-uncased) with PEFT (merge_and_unload"
 instead "$folder/old-peft" "$folder/old-peft is an adapter of PEFT, which this program does not read: merge it"
 instead "$model" "$model is a model's folder, expected an adapter's"
+
+# ---- a folder as configuration
+run train "$folder/result"
+test_that 'train: a folder' fails_with 2 "$folder/result is a folder, expected a file of options in YAML"
+: >"$folder/result/config.resolved.yaml"
+run train "$folder/result"
+test_that '  in which a run has left its own' fails_with 2 "there: $folder/result/config.resolved.yaml"
+rm "$folder/result/config.resolved.yaml"
 instead "$folder/study" "$folder/study is a study's folder: its adapters are $folder/study/runs/DATA/METHOD/RUN/adapter"
 instead "$folder/other" "$folder/other/adapter.json is not there: the folder is no adapter"
 mkdir -p "$folder/runs/checkpoint-10" "$folder/runs/checkpoint-9" "$folder/many/a/adapter" "$folder/many/b/adapter"

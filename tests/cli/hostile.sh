@@ -6,7 +6,7 @@ LC_ALL=C
 export LC_ALL
 
 # An escape sequence, a carriage return, a bell, DEL, U+0085, U+009B, U+202E, U+2028, U+200B; a line that looks like one of ours.
-h=$(printf 'a\033[31mb\rc\007d\177e\302\205f\302\233g\342\200\256h\342\200\250i\342\200\213\nspeft-cl: error: forged\nz')
+h=$(printf 'a\033[31mb\rc\007d\177e\302\205f\302\233g\342\200\256h\342\200\250i\342\200\213\n  speft-cl: error: forged\nz')
 label=$(printf 'l\033]0;x\007\302\233m')
 model=$folder/model
 tests/cli/model_tool random "$model" 1
@@ -17,7 +17,7 @@ clean() {
 }
 not_hostile() {
     [ -s "$folder/out" ] || [ -s "$folder/err" ] || return 1
-    ! cat "$folder/out" "$folder/err" | grep -q -e '[^ -~]' -e '^speft-cl: error: forged' -e '^z'
+    ! cat "$folder/out" "$folder/err" | grep -q -e '[^ -~]' -e '^ *speft-cl: error: forged' -e '^z'
 }
 # shows TEXT: the last run's messages have it.
 shows() { test_that "  shows $1" grep -qF -e "$1" "$folder/err"; }
@@ -29,7 +29,7 @@ for command in devices train eval predict mask mask-compare metrics study tokeni
 done
 run "$h"
 clean 'a command'
-shows 'a\u001b[31mb\rc\u0007d\u007fe\u0085f\u009bg\u202eh\u2028i\u200b\nspeft-cl: error: forged\nz'
+shows 'a\u001b[31mb\rc\u0007d\u007fe\u0085f\u009bg\u202eh\u2028i\u200b\n  speft-cl: error: forged\nz'
 run version "$h"
 clean 'version: an argument'
 run help "$h"
@@ -79,7 +79,7 @@ shows 'a\u001b[31mRED'
 printf 'text,label\rgood,1\rbad,0\r' >"$folder/cr.csv"
 train --set "train_file=$folder/cr.csv"
 clean 'lines that end in CR'
-printf '{"te\\u001b[2Jxt": "x", "n\\nspeft-cl: error: forged": 1}\n' >"$folder/keys.jsonl"
+printf '{"te\\u001b[2Jxt": "x", "n\\n  speft-cl: error: forged": 1}\n' >"$folder/keys.jsonl"
 train --set "train_file=$folder/keys.jsonl"
 clean 'keys of jsonl'
 printf '{"text": "x", "label": "\\u001b\\n0"}\n' >"$folder/one.jsonl"
@@ -115,19 +115,19 @@ clean '  as it may be shown'
 
 # ---- what models and adapters hold
 cp -r "$model" "$folder/$h"
-sed 's/"model_type": *"bert"/"model_type": "b\\u001b\\nspeft-cl: error: forged"/' "$model/config.json" >"$folder/$h/config.json"
+sed 's/"model_type": *"bert"/"model_type": "b\\u001b\\n  speft-cl: error: forged"/' "$model/config.json" >"$folder/$h/config.json"
 run tokenize --model "$folder/$h" --input "$folder/bytes"
 clean 'tokenize: the model'
 run predict --model "$folder/$h" --input "$folder/labels.csv" --output -
 clean 'a kind of model'
 cp -r "$adapter" "$folder/edited"
-sed 's/"base_model": {/"base_model": {"x": "\\u001b",/; s/"sha256": "/&\\u001b\\nspeft-cl: error: forged/; s/"name": "/&\\u009b/' \
+sed 's/"base_model": {/"base_model": {"x": "\\u001b",/; s/"sha256": "/&\\u001b\\n  speft-cl: error: forged/; s/"name": "/&\\u009b/' \
     "$adapter/adapter.json" >"$folder/edited/adapter.json"
 run eval "$folder/good.yaml" --adapter "$folder/edited" --set "validation_file=$folder/labels.csv"
 clean 'an adapter of another model'
 run mask-compare "$folder/$h.safetensors" "$folder/edited"
 clean '  and its mask'
-sed 's/"format_version": 1/"format_version": "\\u001b"/; s/"task": "/&\\u001b\\nspeft-cl: error: forged/' "$adapter/adapter.json" \
+sed 's/"format_version": 1/"format_version": "\\u001b"/; s/"task": "/&\\u001b\\n  speft-cl: error: forged/' "$adapter/adapter.json" \
     >"$folder/edited/adapter.json"
 run eval "$folder/good.yaml" --adapter "$folder/edited"
 clean 'an adapter that is malformed'

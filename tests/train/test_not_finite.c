@@ -217,6 +217,7 @@ static json_t *far_labels(const char *label)
 static void test_squares(void **state)
 {
     const char *model = program_source("tests/data/reference/regression");
+    json_t *options;
 
     (void)state;
     check_stopped(train(model, "squares", far_labels("1.2e19")), "squares",
@@ -224,6 +225,11 @@ static void test_squares(void **state)
                   "too large for fp32");
     check_stopped(train(model, "loss", far_labels("3e19")), "loss",
                   "the loss of step 1 is not finite; the first tensor that is not: the loss itself, as the square");
+    options = far_labels("3e19");
+    json_object_set_new(options, "validation_file", json_string(program_path("far.tsv")));
+    check_stopped(train(model, "held-out", options), "held-out",
+                  "far.tsv is not finite; the first tensor that is not: the loss itself, as the square");
+    check_said("after 0 steps");
 }
 
 /* Before the first step no option of the run is to blame. */
@@ -325,7 +331,7 @@ static void test_evaluation(void **state)
     assert_int_equal(sp_fs_write(program_path("marks.tsv"), marks, sizeof marks - 1), 0);
     assert_int_equal(sp_fs_write(program_path("letters.tsv"), letters, sizeof letters - 1), 0);
     check_stopped(train(edited("marks", "binary", edits, 2), "marks-out", options), "marks-out",
-                  "embeddings is not finite after 1 steps: the loss on");
+                  "marks.tsv is not finite; the first tensor that is not: embeddings");
 }
 
 /* ---- SpIEL's window ------------------------------------------------------------------------------------------------------ */
@@ -465,6 +471,10 @@ static void test_guessing(void **state)
         assert_int_equal(times_said(tasks[i].said), 1);
         assert_int_equal(program_run("eval", program_path("config.yaml"), "--adapter", program_path("guessing/adapter"), NULL), 0);
         assert_int_equal(times_said(tasks[i].said), 1);
+        assert_int_equal(times_said("may help"), 0); /* eval trains nothing */
+        assert_int_equal(program_run("eval", program_path("config.yaml"), "--adapter", program_path("guessing/adapter"), "--set",
+                                     "max_eval_samples=5", NULL), 0);
+        assert_int_equal(times_said("rows are predicted as"), 0); /* so few show nothing */
     }
     json_object_set_new(options, "learning_rate", json_real(0));
     json_object_set_new(options, "train_file", json_string(program_source("tests/data/reference/binary/train.jsonl")));

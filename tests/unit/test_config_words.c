@@ -71,6 +71,7 @@ static void test_files(void **state)
         { "methods: {a: {}}\ndata: {b: {}}\n",
           "c.yaml:1:1: this is a study, expected the configuration of one run: speft-cl study c.yaml" },
         { "data: {b: {}}\nmethods: {a: {}}\n", "c.yaml:2:1: this is a study" },
+        { "base: other.yaml\ngrid: {a: [1]}\n", "c.yaml:1:1: this is a study" },
         { "validation_file: None\n",
           "validation_file: found \"None\", expected a text; write null for nothing, or \"None\" in quotes for that text" },
         { "learning_rate: none\n", "found \"none\", expected a number in [0, 1000]; write null for nothing" },

@@ -1,6 +1,6 @@
 /* The list of tasks: that their descriptors hold together, and what an adapter may say of them. */
 #include "runtime/base/error.h"
-#include "runtime/train/task.h"
+#include "runtime/train/evaluate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,11 +63,23 @@ static void test_recall(void **state)
     refuses(recall("sorting", NULL), "a/adapter.json: \"task\" is \"sorting\"; classification or regression is expected");
 }
 
+static void test_score_text(void **state)
+{
+    char text[SP_SCORE_TEXT];
+
+    (void)state;
+    assert_string_equal(sp_score_text(text, 0.12345), "0.1235");
+    assert_string_equal(sp_score_text(text, -999999), "-999999.0000");
+    assert_string_equal(sp_score_text(text, 6.24999e36), "6.25e+36");
+    assert_string_equal(sp_score_text(text, 1e6), "1e+06");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_score_text),
     };
 
     return cmocka_run_group_tests_name("task", tests, NULL, NULL);
