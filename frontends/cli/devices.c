@@ -1,6 +1,7 @@
 /* speft-cl devices: every device with what its driver says and what small kernels showed. */
 #include "frontends/cli/devices.h"
 
+#include "frontends/cli/ask.h"
 #include "frontends/cli/command.h"
 #include "frontends/cli/terminal.h"
 #include "runtime/base/buf.h"
@@ -8,6 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/device/device.h"
+#include "runtime/device/listing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +142,88 @@ static int print_list(const struct sp_device_info *list, size_t count, size_t ch
     return 0;
 }
 
+/* What the worker reports of a device's tested features; or `rc` and, behind it, the message. */
+struct features {
+    int rc;
+    bool fp16, fp64, subgroups;
+};
+
+/* Tests the device's features in a process of its own, which its driver may take with it. */
+static int probe(struct sp_device_info *info)
+{
+    char index[16], wait[512];
+    const struct sp_question question = {
+        .arguments = (const char *const[]){ "speft-cl", SP_DEVICES_WORKER, index, info->name, NULL },
+        .least = sizeof(struct features),
+        .limit = sp_listing_seconds(),
+        .limit_name = SP_LISTING_VARIABLE,
+        .wait = wait,
+        .late = "has not built and run a few small kernels",
+        .when = "when it builds and runs a few small kernels",
+    };
+    struct sp_answer answer;
+    struct features features;
+    int rc;
+
+    snprintf(index, sizeof index, "%d", info->index);
+    snprintf(wait, sizeof wait, "the driver of %s (%s %s) to build and run a few small kernels", info->name, info->platform, info->driver);
+    rc = sp_ask(&answer, &question);
+    if (rc == 0 && answer.how[0])
+        rc = sp_error(SP_EDEVICE, "the driver of %s (%s %s) %s; use another device (--device)", info->name, info->platform, info->driver,
+                      answer.how);
+    if (rc == 0) {
+        memcpy(&features, answer.bytes.data, sizeof features);
+        rc = features.rc < 0 ? sp_error(features.rc, "%s", answer.bytes.data + sizeof features) : 0;
+    }
+    if (rc == 0) {
+        info->probed = true;
+        info->fp16 = features.fp16;
+        info->fp64 = features.fp64;
+        info->subgroups = features.subgroups;
+    }
+    sp_buf_free(&answer.bytes);
+    return rc;
+}
+
+/* The very device that the command means, as the order of the list is the loader's. */
+static int probe_same(struct features *out, int index, const char *name)
+{
+    struct sp_device_info *list;
+    size_t count, at = 0;
+    int rc;
+
+    SP_TRY(sp_device_list(&list, &count));
+    while (at < count && list[at].index != index)
+        at++;
+    rc = at < count && strcmp(list[at].name, name) == 0 ? sp_device_probe(&list[at])
+                                                        : sp_error(SP_ENOTFOUND, "device %d (%s) is not there any more", index, name);
+    if (rc == 0)
+        *out = (struct features){ 0, list[at].fp16, list[at].fp64, list[at].subgroups };
+    free(list);
+    return rc;
+}
+
+bool sp_devices_worker(int argc, char **argv, int *status)
+{
+    struct features features = { .rc = 0 };
+    FILE *report;
+
+    if (argc != 4 || strcmp(argv[1], SP_DEVICES_WORKER) != 0)
+        return false;
+    *status = EXIT_FAILURE;
+    report = sp_ask_report();
+    if (!report)
+        return true;
+    sp_ask_unguarded();
+    features.rc = probe_same(&features, (int)strtol(argv[2], NULL, 10), argv[3]);
+    fwrite(&features, sizeof features, 1, report);
+    if (features.rc < 0)
+        fputs(sp_error_message(), report);
+    if (fclose(report) == 0)
+        *status = EXIT_SUCCESS;
+    return true;
+}
+
 static int run(const struct sp_arguments *arguments)
 {
     struct sp_device_info *list;
@@ -148,9 +232,13 @@ static int run(const struct sp_arguments *arguments)
 
     SP_TRY(sp_device_list(&list, &count));
     rc = sp_device_choose(&chosen, list, count, NULL);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (sp_device_probe(&list[i]) < 0)
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = probe(&list[i]);
+        if (rc < 0 && rc != SP_EINTR) {
             sp_log(SP_LOG_WARNING, "%s", sp_error_message());
+            rc = 0;
+        }
+    }
     if (rc == 0)
         rc = sp_argument(arguments, "json") ? print_json(list, count, chosen) : print_list(list, count, chosen);
     free(list);

@@ -1,6 +1,13 @@
-/* What other commands say of devices (layer 6). */
+/* What other commands say of devices, and the worker of `devices` (layer 6). */
 #ifndef SP_CLI_DEVICES_H
 #define SP_CLI_DEVICES_H
+
+#include <stdbool.h>
+
+#define SP_DEVICES_WORKER "--devices-worker" /* then a device's index and name: tests its features */
+
+/* True in a worker, whose work is then done. Call it in main once signals are handled. */
+bool sp_devices_worker(int argc, char **argv, int *status);
 
 /* Drivers that are installed and find nothing to drive, or are not there in truth: a line for each kind, in a new string. */
 int sp_devices_idle(char **lines);

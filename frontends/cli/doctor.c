@@ -142,7 +142,13 @@ static bool receive(struct patient *p)
     return true;
 }
 
-/* What the worker had in hand when it crashed or hung. */
+/* What the worker has in hand. */
+static const char *doing(const struct patient *p)
+{
+    return p->name[0] ? p->name : p->building ? "building kernels or measuring" : p->cases ? "outside the cases" : "opening it";
+}
+
+/* When it crashed or hung. */
 static void lose(struct patient *p, const char *how)
 {
     p->crashes++;
@@ -150,7 +156,7 @@ static void lose(struct patient *p, const char *how)
         p->hangs = false;
         return;
     }
-    sp_terminal_print("   WRONG   %s: %s", p->name[0] ? p->name : p->cases ? "outside the cases" : "opening it", how);
+    sp_terminal_print("   WRONG   %s: %s", doing(p), how);
     fflush(stdout);
     p->done += p->name[0] != '\0';
     p->wrong++;
@@ -161,7 +167,7 @@ static void lose(struct patient *p, const char *how)
 static int follow(struct patient *p)
 {
     double heard = sp_clock_now();
-    bool open = true;
+    bool open = true, said = false;
     char how[96];
     int status;
 
@@ -171,6 +177,11 @@ static int follow(struct patient *p)
         if (poll(&ready, 1, 100) > 0) {
             open = receive(p);
             heard = sp_clock_now();
+            said = false;
+        } else if (!said && sp_clock_now() - heard > p->limit / 10.0) {
+            said = true;
+            sp_log(SP_LOG_INFO, "waiting for device %d, %s: %s, for %d seconds at most (--timeout)", p->info->index, p->info->name,
+                   doing(p), p->limit);
         }
         p->hangs = sp_clock_now() - heard > p->limit;
     }

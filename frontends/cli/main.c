@@ -1,5 +1,6 @@
 /* speft-cl: finds the command, runs it, turns its result into an exit code. */
 #include "frontends/cli/command.h"
+#include "frontends/cli/devices.h"
 #include "frontends/cli/doctor.h"
 #include "frontends/cli/progress.h"
 #include "frontends/cli/terminal.h"
@@ -148,7 +149,7 @@ int main(int argc, char **argv)
     if (sp_kernel_worker(argc, argv, &status))
         return status;
     install_signals();
-    if (!sp_doctor_worker(argc, argv, &status))
+    if (!sp_doctor_worker(argc, argv, &status) && !sp_devices_worker(argc, argv, &status))
         status = work(argc, argv);
     sp_device_guard_end();
     return status;

@@ -115,6 +115,37 @@ test_that 'nor one that calls it in a step' stops ') ended the program while run
 run doctor --timeout 60
 test_that 'nor for doctor' [ "$status" = 1 ]
 
+# Of two devices of a driver, one whose kernels cannot be built, or run. (PoCL's two names for the CPU.)
+if [ "${SPEFT_TEST_DRIVER:-}" = pocl ]; then
+    lists_both() { [ "$status" = 0 ] && says "$1" && grep -q '^0: ' "$folder/out" && grep -q '^1: ' "$folder/out"; }
+    tested() { [ "$(grep -c 'fp64 unknown' "$folder/out")" = 1 ] && [ "$(grep -c 'fp64 yes' "$folder/out")" = 1 ]; }
+    judges_both() { [ "$(grep -c '^   verdict do not use it' "$folder/out")" = 1 ] && [ "$(grep -c '^   verdict good: ' "$folder/out")" = 1 ] && says '1 of 2 devices'; }
+    POCL_DEVICES='basic pthread'
+    export POCL_DEVICES
+    FAKE_CL_MODE=hang
+    SPEFT_DRIVER_TIMEOUT=10
+    FAKE_CL_PROCESS='--devices-worker 0'
+    for FAKE_CL_KERNEL in clBuildProgram probe; do
+        run devices
+        test_that "a device whose driver hangs ($FAKE_CL_KERNEL) keeps no other from the list" \
+            lists_both 'has not built and run a few small kernels after 10 seconds (SPEFT_DRIVER_TIMEOUT)'
+        test_that '  its features are unknown, those of the other known' tested
+        test_that '  and before that it is said what is waited for' says 'waiting for the driver of '
+    done
+    FAKE_CL_MODE=crash
+    run devices
+    test_that 'one that crashes neither' lists_both 'crashes (signal 11) when it builds and runs'
+    FAKE_CL_MODE=hang
+    FAKE_CL_PROCESS='--doctor-worker 0'
+    FAKE_CL_KERNEL=clBuildProgram
+    SPEFT_CACHE_DIR=$folder/cold run doctor --device 0 --timeout 5
+    test_that 'doctor says what it waits for, too' says 'waiting for device 0, '
+    FAKE_CL_KERNEL=add
+    run doctor --timeout 30
+    test_that 'and judges the other device, too' judges_both
+    unset POCL_DEVICES
+fi
+
 # Processes that compile, each of which lists the devices for itself.
 trains_alone() { [ "$status" = 0 ] && [ -e "$folder/run/adapter" ] && says "$folder/icd/mad.icd $1" && says 'compiling without that; speft-cl doctor'; }
 FAKE_CL_PROCESS=--build-worker

@@ -24,7 +24,6 @@
 
 #include <dlfcn.h>
 #include <math.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -236,12 +235,13 @@ static bool is_chosen(const char *name)
 /* Whether the call of that name is not to be passed on; what it returns then. */
 static bool disturb(cl_int *status, const char *name)
 {
+    static volatile char *volatile nowhere = (volatile char *)16;
     const char *mode = getenv("FAKE_CL_MODE");
 
     if (!mode || !mode[0] || !is_chosen(name))
         return false;
     if (strcmp(mode, "crash") == 0)
-        raise(SIGSEGV);
+        *nowhere = 0; /* not raise: a handler of LLVM's takes a fault for one that happens again on return */
     if (strcmp(mode, "exit") == 0)
         exit(0);
     while (strcmp(mode, "hang") == 0)
