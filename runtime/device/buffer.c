@@ -186,9 +186,10 @@ int sp_buffer_map(void **out, struct sp_buffer *buffer, bool write)
 {
     struct sp_device *device = buffer->device;
 
-    return SP_CL_NEW(device, *out, clEnqueueMapBuffer, device->queue, buffer->mem, CL_TRUE,
+    SP_TRY(SP_CL_NEW(device, *out, clEnqueueMapBuffer, device->queue, buffer->mem, CL_TRUE,
                      write ? CL_MAP_READ | CL_MAP_WRITE : CL_MAP_READ, 0, buffer->size, 0, NULL,
-                     NULL);
+                     NULL));
+    return *out ? 0 : sp_error(SP_EDEVICE, "%s: clEnqueueMapBuffer gives no memory and no error", device->info.name);
 }
 
 int sp_buffer_unmap(struct sp_buffer *buffer, void *mapped)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITE, FILL, COPY, COMMANDS };
+enum { WRITE, FILL, COPY, MAP, COMMANDS };
 
 #define SOURCE "a command of the driver's"
 
@@ -15,6 +15,7 @@ static const struct sp_kernel commands[] = {
     [WRITE] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", SOURCE }, /* one cannot be told from the other */
     [FILL] = { "clEnqueueFillBuffer", SOURCE },
     [COPY] = { "clEnqueueCopyBuffer", SOURCE },
+    [MAP] = { "clEnqueueMapBuffer", SOURCE }, /* to read: nothing is written through a mapping */
 };
 
 static int note(struct sp_device *device, unsigned command)
@@ -39,8 +40,11 @@ static const struct sp_op_case cases[] = {
     { .name = "fill 5003", .size = { 5003 }, .flags = FILL },
     { .name = "copy 3", .size = { 3 }, .flags = COPY },
     { .name = "copy 5003", .size = { 5003 }, .flags = COPY },
+    { .name = "map 3", .size = { 3 }, .flags = MAP },
+    { .name = "map 5003", .size = { 5003 }, .flags = MAP },
     { .name = "fill 300000", .size = { 300000 }, .flags = FILL },
     { .name = "copy 300000", .size = { 300000 }, .flags = COPY },
+    { .name = "map 300000", .size = { 300000 }, .flags = MAP },
 };
 
 struct transfer {
@@ -49,6 +53,18 @@ struct transfer {
     const float *values; /* of the third, on the host */
     size_t first, count; /* elements */
 };
+
+/* What the mapping shows, back by a write. */
+static int write_mapped(const struct transfer *t, size_t offset, size_t bytes)
+{
+    void *mapped;
+    int rc;
+
+    SP_TRY(sp_buffer_map(&mapped, t->in, false));
+    rc = sp_buffer_write(t->out, offset, mapped, bytes);
+    SP_TRY(sp_buffer_unmap(t->in, mapped));
+    return rc;
+}
 
 static int run(void *user)
 {
@@ -60,6 +76,8 @@ static int run(void *user)
     memcpy(&word, t->values, sizeof word);
     if (t->command == WRITE)
         return sp_buffer_write(t->out, offset, t->values, bytes);
+    if (t->command == MAP)
+        return write_mapped(t, offset, bytes);
     if (t->command == FILL)
         return sp_buffer_fill(t->out, offset, word, bytes);
     return sp_buffer_copy(t->out, offset, t->in, 0, bytes);
@@ -81,7 +99,7 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
         rc = sp_check_inout(t, &transfer.out, out, count);
     for (size_t i = 0; rc == 0 && i < transfer.count; i++) {
         values[i] = (float)(turn % 1000 + 7 + (c->flags == WRITE ? i % 11 : 0));
-        out[transfer.first + i] = c->flags == COPY ? in[i] : (double)values[i];
+        out[transfer.first + i] = c->flags == COPY || c->flags == MAP ? in[i] : (double)values[i];
     }
     transfer.values = values;
     if (rc == 0)

@@ -50,6 +50,9 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     FAKE_CL_KERNEL=clEnqueueCopyBuffer
     run doctor
     test_that 'a copy that copies nothing' has 1 'WRONG   transfer, case copy 3: ' 'kernels: clEnqueueCopyBuffer'
+    FAKE_CL_KERNEL=clEnqueueMapBuffer
+    run doctor
+    test_that 'a mapping that shows something else' has 1 'WRONG   transfer, case map 3: ' 'kernels: clEnqueueMapBuffer'
     for name in clEnqueueReadBuffer clEnqueueWriteBuffer; do
         FAKE_CL_KERNEL=$name
         run doctor

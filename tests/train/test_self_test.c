@@ -276,7 +276,8 @@ static void test_setting(void **state)
 static void test_coverage(void **state)
 {
     static const char *const unused[] = { "activation_forward", "add" };
-    static const char *const commands[] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", "clEnqueueFillBuffer", "clEnqueueCopyBuffer" };
+    static const char *const commands[] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", "clEnqueueFillBuffer", "clEnqueueCopyBuffer",
+                                            "clEnqueueMapBuffer" };
     size_t found = 0;
 
     (void)state;
