@@ -88,6 +88,15 @@ static int refuse_pointer(const char *path, const void *data, size_t size)
                     "folder, or download it by itself", path, size);
 }
 
+static int refuse_archive(const char *path, const char *data, size_t size)
+{
+    bool gzip = size >= 2 && memcmp(data, "\037\213", 2) == 0;
+
+    if (!gzip && (size < 4 || memcmp(data, "PK\003\004", 4) != 0))
+        return 0;
+    return sp_error(SP_EFORMAT, "%s is packed, as a %s archive: unpack it", path, gzip ? "gzip" : "zip");
+}
+
 /* Whether the text begins with one of the list, which ends in NULL, in any case of letters. */
 static bool begins_with(const char *text, size_t size, const char *const *list)
 {
@@ -106,6 +115,10 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size)
                                            "Too many requests", "Rate limit", "Bad gateway", "Gateway timeout", "Internal server error",
                                            "Service unavailable", NULL };
 
+    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        text += 3;
+        size -= 3;
+    }
     while (size > 0 && strchr(" \t\r\n", *text)) {
         text++;
         size--;
@@ -114,7 +127,7 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size)
         return sp_error(SP_EFORMAT, "%s is a page in HTML or XML, as a site sends it in place of a file: download the file itself", path);
     while (size > 0 && strchr(" \t\r\n", text[size - 1]))
         size--;
-    if (size <= ANSWER_MAX && !memchr(text, '\n', size) && begins_with(text, size, answers))
+    if (size <= ANSWER_MAX && begins_with(text, size, answers) && !memchr(text, '\n', size))
         return sp_error(SP_EFORMAT, "%s holds \"%.*s\", a site's answer in place of a file: download the file itself", path,
                         size < ANSWER_SHOWN ? (int)size : ANSWER_SHOWN, text);
     return 0;
@@ -191,6 +204,8 @@ int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
 
     SP_TRY(fd < 0 ? sp_fs_error("open", path) : sp_fs_read_fd(out, &size, fd, path, limit));
     rc = refuse_pointer(path, *out, size);
+    if (rc == 0)
+        rc = refuse_archive(path, *out, size);
     if (rc == 0)
         rc = sp_fs_refuse_page(path, *out, size);
     if (rc < 0) {

@@ -38,7 +38,7 @@ const char *sp_fs_map_name(const void *address);
 int sp_fs_refuse_page(const char *path, const char *text, size_t size);
 
 /* The whole file as a NUL-terminated string the caller frees; more than `limit` bytes is SP_ELIMIT. A pipe is read to its end. A
- * Git LFS pointer, a page in HTML and a site's answer are refused as such: no file that is read so is one. */
+ * Git LFS pointer, a page in HTML, a site's answer and an archive are refused as such: no file that is read so is one. */
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit); /* an open one, which is closed */
 

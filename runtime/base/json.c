@@ -271,7 +271,10 @@ int sp_json_load(json_t **out, const char *path, size_t limit)
 
     *out = NULL;
     SP_TRY(sp_fs_read(&text, &length, path, limit));
-    rc = sp_json_parse(out, text, length, path, 1, false);
+    if (text[strspn(text, " \t\r\n")] == '\0' && strlen(text) == length)
+        rc = sp_error(SP_EFORMAT, "%s is empty, and JSON is expected", path);
+    else
+        rc = sp_json_parse(out, text, length, path, 1, false);
     if (rc == 0 && (rc = refuse_answer(*out, path)) < 0) {
         json_decref(*out);
         *out = NULL;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 
 #define NAME_MAX_LENGTH 100
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+#define ANSWER_MAX 4096
 #define TEXT_LEAST 8 /* bytes that are all printable: a safetensors file has zeros among its first eight */
 #define TEXT_SHOWN 40
 #define SAVE "save_pretrained(DIR, safe_serialization=True)"
@@ -98,13 +100,18 @@ bool sp_foreign_has(const char *dir, const char *name)
     return has;
 }
 
-/* Whether the file is what its name says, as far as that can be seen: no Git LFS pointer, and no link to nothing. */
+/* Whether the file is what its name says, as far as that can be seen: no Git LFS pointer, no page or answer of a site, and no link to
+ * nothing. */
 static int check_fetched(const char *dir, const char *name)
 {
     char *path = sp_fs_join(dir, name);
     struct sp_map map = { .data = NULL };
     int rc = path ? sp_fs_map(&map, path) : SP_ENOMEM;
 
+    if (rc == 0)
+        rc = sp_fs_refuse_page(path, (const char *)map.data, map.size);
+    if (rc == 0)
+        rc = sp_json_refuse_answer(path, (const char *)map.data, map.size < ANSWER_MAX ? map.size : 0);
     sp_fs_unmap(&map);
     free(path);
     return rc;

@@ -32,23 +32,37 @@ static bool is_beside(const char *name)
     return false;
 }
 
-/* The first by name of the folder's files with one of the endings, of which the last is NULL; NULL where there is none. *count: how
- * many. */
-static char *find_first(size_t *count, const char *dir, const char *const *endings)
+static long long size_of(const char *dir, const char *name)
+{
+    char *path = sp_fs_join(dir, name);
+    struct stat st;
+    long long size = path && stat(path, &st) == 0 ? (long long)st.st_size : -1;
+
+    free(path);
+    return size;
+}
+
+/* The largest, or else the first by name, of the folder's files with one of the endings, of which the last is NULL; NULL where there
+ * is none. *count: how many. */
+static char *find_largest(size_t *count, const char *dir, const char *const *endings)
 {
     DIR *folder = opendir(dir);
     char *found = NULL;
+    long long largest = -1;
 
     *count = 0;
     for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
         const char *const *ending = endings;
+        long long size;
 
         while (*ending && !ends_with(entry->d_name, *ending))
             ending++;
         if (!*ending || is_beside(entry->d_name))
             continue;
-        if (++*count > 1 && found && strcmp(entry->d_name, found) > 0)
+        size = size_of(dir, entry->d_name);
+        if (++*count > 1 && (size < largest || (size == largest && found && strcmp(entry->d_name, found) > 0)))
             continue;
+        largest = size;
         free(found);
         found = sp_strdup(entry->d_name);
     }
@@ -66,9 +80,9 @@ int sp_foreign_unfinished(const char *dir)
     int rc = hub ? 0 : SP_ENOMEM;
 
     if (rc == 0)
-        name = find_first(&count, dir, endings);
+        name = find_largest(&count, dir, endings);
     if (rc == 0 && !name)
-        name = find_first(&count, where = hub, endings);
+        name = find_largest(&count, where = hub, endings);
     if (name)
         rc = sp_error(SP_ENOTFOUND, "%s/%s is a download that was cut off before its end: fetch the file again", where, name);
     free(name);
@@ -84,7 +98,7 @@ static int renamed(const char *dir)
     size_t count;
     int rc = 0;
 
-    name = find_first(&count, dir, (const char *const[]){ ".safetensors", NULL });
+    name = find_largest(&count, dir, (const char *const[]){ ".safetensors", NULL });
     if (!name)
         return 0;
     path = sp_fs_join(dir, name);
@@ -135,7 +149,7 @@ static int exported(const char *dir, const char *inside)
 
     for (size_t i = 0; rc == 0 && i < sizeof forms / sizeof *forms; i++) {
         size_t count;
-        char *name = find_first(&count, folder, (const char *const[]){ forms[i].ending, NULL });
+        char *name = find_largest(&count, folder, (const char *const[]){ forms[i].ending, NULL });
 
         if (name)
             rc = sp_error(SP_ENOTFOUND, "%s holds its weights as %s%s only, %s: %s", dir, inside, name, forms[i].what, forms[i].advice);
@@ -166,7 +180,7 @@ int sp_foreign_other(const char *dir)
     SP_TRY(renamed(dir));
     SP_TRY(exported(dir, ""));
     SP_TRY(exported(dir, "onnx/"));
-    archive = find_first(&count, dir, archives);
+    archive = find_largest(&count, dir, archives);
     if (archive)
         rc = sp_error(SP_ENOTFOUND, "%s holds no weights but an archive, %s: unpack it, and give the folder with config.json and "
                       "model.safetensors that comes of it", dir, archive);

@@ -18,6 +18,7 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
 
     SP_GO(sp_fs_read(&text, &length, path, VOCAB_MAX));
     SP_GO(sp_json_refuse_answer(path, text, length));
+    SP_GO(length ? 0 : sp_error(SP_EFORMAT, "%s is empty, and a vocabulary is expected", path));
     end = text + length;
     for (line = text; line < end; number++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));

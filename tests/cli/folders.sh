@@ -117,6 +117,14 @@ for file in config.json tokenizer_config.json tokenizer.json vocab.txt model.saf
     printf '<!DOCTYPE html>\n<html>' >"$model/$file"
     refused "$model/$file is a page in HTML or XML"
 done
+for file in config.json tokenizer_config.json tokenizer.json vocab.txt; do
+    : >"$model/$file"
+    refused "$model/$file is empty, and "
+    printf '\357\273\277<!DOCTYPE html>\n<html>' >"$model/$file"
+    refused "$model/$file is a page in HTML or XML"
+    echo '{"a": 1}' | gzip >"$model/$file"
+    refused "$model/$file is packed, as a gzip archive: unpack it"
+done
 mkdir "$model/0_Transformer"
 mv "$model"/*.* "$model/0_Transformer"
 refused "$model has no config.json, but below it lies a model: $model/0_Transformer. Give that folder"

@@ -291,6 +291,16 @@ static void test_other_files(void **state)
     io_write_text("m/b.safetensors", "");
     io_write_text("m/a.safetensors", "");
     refused(SP_ENOTFOUND, "but a.safetensors and 1 more of the kind", NULL);
+    io_write_text("m/c.safetensors", "larger");
+    refused(SP_ENOTFOUND, "but c.safetensors and 2 more of the kind", NULL);
+    assert_int_equal(unlink(io_path("m/c.safetensors")), 0);
+    io_write_text("m/pytorch_model.bin", "Entry not found");
+    refused(SP_EFORMAT, "pytorch_model.bin holds \"Entry not found\"", NULL);
+    io_write_text("m/pytorch_model.bin", "{\"error\": \"Entry not found\"}");
+    refused(SP_EFORMAT, "pytorch_model.bin holds only the message \"Entry not found\"", NULL);
+    io_write_text("m/pytorch_model.bin", "PK\003\004");
+    refused(SP_ENOTFOUND, "holds its weights as pytorch_model.bin only", NULL);
+    assert_int_equal(unlink(io_path("m/pytorch_model.bin")), 0);
     io_write_text("m/a.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n");
     refused(SP_EFORMAT, "a.safetensors is a Git LFS pointer", NULL);
     assert_int_equal(unlink(io_path("m/config.json")), 0);
