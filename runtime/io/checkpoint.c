@@ -251,7 +251,7 @@ static int collect_tensors(struct sp_checkpoint *c)
     return 0;
 }
 
-static int open_folder(struct sp_checkpoint *c)
+static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, void *user)
 {
     size_t number;
 
@@ -266,6 +266,8 @@ static int open_folder(struct sp_checkpoint *c)
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }
     SP_TRY(load_object(&c->config, c, CONFIG_FILE, SP_CHECKPOINT_CONFIG_LIMIT));
+    if (accept)
+        SP_TRY(accept(c->config, user));
     if (sp_foreign_has(c->dir, "model.safetensors"))
         SP_TRY(open_shard(&number, c, "model.safetensors"));
     else if (sp_foreign_has(c->dir, INDEX_FILE))
@@ -277,13 +279,18 @@ static int open_folder(struct sp_checkpoint *c)
 
 int sp_checkpoint_open(struct sp_checkpoint **out, const char *dir)
 {
+    return sp_checkpoint_open_if(out, dir, NULL, NULL);
+}
+
+int sp_checkpoint_open_if(struct sp_checkpoint **out, const char *dir, sp_checkpoint_accept *accept, void *user)
+{
     struct sp_checkpoint *checkpoint = sp_calloc(1, sizeof *checkpoint);
     int rc = SP_ENOMEM;
 
     *out = NULL;
     if (!checkpoint || !(checkpoint->dir = sp_strdup(dir)))
         goto out;
-    SP_GO(open_folder(checkpoint));
+    SP_GO(open_folder(checkpoint, accept, user));
     *out = checkpoint;
     checkpoint = NULL;
 out:

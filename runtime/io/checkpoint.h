@@ -29,6 +29,10 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path);
 /* Opens the folder: config.json must be an object; every shard of an index must be there and hold
  * exactly the tensors that the index says. */
 int sp_checkpoint_open(struct sp_checkpoint **out, const char *dir);
+
+/* The same, with a word about config.json before the weights are looked for: an error of `accept`'s is the result. */
+typedef int sp_checkpoint_accept(const json_t *config, void *user);
+int sp_checkpoint_open_if(struct sp_checkpoint **out, const char *dir, sp_checkpoint_accept *accept, void *user);
 void sp_checkpoint_close(struct sp_checkpoint *checkpoint); /* NULL is fine */
 
 const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint);

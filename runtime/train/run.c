@@ -52,19 +52,13 @@ static int find_family(struct sp_run *run, const json_t *config, const char *fil
     return sp_error(SP_EFORMAT, "%s: \"model_type\" is \"%s\"; this version of speft-cl knows: %s", file, type, known);
 }
 
-/* Opens the folder, unless its model is of another family: weights that cannot be read need no converting then. A model_type that is
- * missing may come by converting them. */
-static int open_checkpoint(struct sp_run *run, const char *dir, const char *file)
+/* A model of another family is refused first: weights that cannot be read need no converting then. A model_type that is missing may come
+ * by converting them. */
+static int choose_early(const json_t *config, void *user)
 {
-    json_t *config;
-    int rc = 0;
+    struct sp_run *run = user;
 
-    if (sp_json_load(&config, file, SP_CHECKPOINT_CONFIG_LIMIT) == 0) { /* if not, opening says why */
-        if (json_is_string(json_object_get(config, "model_type")))
-            rc = find_family(run, config, file);
-        json_decref(config);
-    }
-    return rc < 0 ? rc : sp_checkpoint_open(&run->checkpoint, dir);
+    return json_is_string(json_object_get(config, "model_type")) ? find_family(run, config, run->model_file) : 0;
 }
 
 static int open_model(struct sp_run *run)
@@ -78,8 +72,9 @@ static int open_model(struct sp_run *run)
     SP_GO(sp_checkpoint_resolve(&dir, c->model_name_or_path));
     run->model_file = sp_asprintf("%s/config.json", dir);
     SP_GO(run->model_file ? 0 : SP_ENOMEM);
-    SP_GO(open_checkpoint(run, dir, run->model_file));
-    SP_GO(find_family(run, sp_checkpoint_config(run->checkpoint), run->model_file));
+    SP_GO(sp_checkpoint_open_if(&run->checkpoint, dir, choose_early, run));
+    if (!run->family)
+        SP_GO(find_family(run, sp_checkpoint_config(run->checkpoint), run->model_file));
     run->max_seq_length = (size_t)c->max_seq_length;
     if (run->max_seq_length > (size_t)run->model.max_position_embeddings) {
         run->max_seq_length = (size_t)run->model.max_position_embeddings;
