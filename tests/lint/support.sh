@@ -115,6 +115,11 @@ run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CA
     chmod 666 "$work/tree/own/cache/venv/lib/libintelocl.so"
     gives '  or to the library' ' exit 77' $run SPEFT_INTEL_ROOT= SPEFT_CACHE_DIR="$work/tree/own/cache" \
         sh "$support/driver.sh" intel "$work/shows"
+    script id "case \$1 in -?n) echo 12345; echo 'id: cannot find a name' >&2; exit 1 ;; esac" "exec $(command -v id) \"\$@\""
+    gives 'a user and a group without a name, of a container, say, have their driver' "pocl libpocl.so.2 exit 0" $run PATH="$work:$PATH" \
+        sh -c "sh '$support/driver.sh' pocl '$work/shows' 2>&1"
+    gives '  and their folders' ' exit 0' $run PATH="$work:$PATH" sh "$support/driver.sh" --alone "$work"
+    rm "$work/id"
     gives 'none has no driver' 'none  exit 0' $run sh "$support/driver.sh" none "$work/shows"
 }
 

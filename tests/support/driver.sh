@@ -50,9 +50,10 @@ library() {
     esac
 }
 
-# The user's own group, of the user's name and with no other member; "" for none. Its right to write is the user's.
-own_group=$(id -gn)
-if [ "$(id -u)" = 0 ] || [ "$own_group" != "$(id -un)" ] || ! members=$(getent group "$own_group" 2>/dev/null); then
+# The user's own group, of the user's name and with no other member; "" for none, as where user or group is a mere number (a
+# container's, often). Its right to write is the user's.
+own_group=$(id -gn 2>/dev/null) || own_group=
+if [ "$(id -u)" = 0 ] || [ "$own_group" != "$(id -un 2>/dev/null)" ] || ! members=$(getent group "$own_group" 2>/dev/null); then
     own_group=
 else
     case ${members##*:} in '' | "$own_group") ;; *) own_group= ;; esac
