@@ -369,7 +369,7 @@ out:
 
 int sp_data_column_say(struct sp_buf *out, size_t number, const char *name)
 {
-    SP_TRY(sp_buf_printf(out, "column %zu", number));
+    SP_TRY(number ? sp_buf_printf(out, "column %zu", number) : sp_buf_puts(out, "column"));
     return name ? sp_buf_printf(out, " \"%s\"", name) : 0;
 }
 

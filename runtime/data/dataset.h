@@ -77,7 +77,7 @@ struct sp_data_layout {
 
 void sp_data_layout_release(struct sp_data_layout *layout); /* safe on a zeroed one */
 
-/* A column for messages: column 2 "review", or column 2 without a name (NULL). */
+/* A column for messages: column 2 "review"; column 2 without a name (NULL), column "review" without a number (0). */
 int sp_data_column_say(struct sp_buf *out, size_t number, const char *name);
 
 struct sp_dataset_options {

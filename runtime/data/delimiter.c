@@ -54,18 +54,6 @@ const char *sp_delimiter_name(char buffer[4], char delimiter)
     return buffer;
 }
 
-static bool is_named(const char *field, const struct sp_dataset_options *options)
-{
-    const struct sp_data_layout *r = options->remembered;
-    const char *const asked[] = { options->text_column, options->text_pair_column, options->label_column,
-                                  r ? r->text.name : NULL, r ? r->pair.name : NULL, r ? r->label.name : NULL };
-
-    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-        if (asked[i] && sp_header_is(field, asked[i]))
-            return true;
-    return sp_header_is_known(field);
-}
-
 /* Counts the field's commas, and those of them that stand between digits. */
 static void count_commas(const struct sp_field *field, size_t *commas, size_t *between)
 {
@@ -84,7 +72,7 @@ static void look_at(struct trial *t, const struct sp_row *row, const struct sp_d
     bool of_head = false;
 
     for (size_t i = 0; i < row->count; i++) {
-        t->named |= t->rows == 1 && is_named(row->fields[i].text, options);
+        t->named |= t->rows == 1 && sp_header_is_named(row->fields[i].text, options);
         t->spaced &= i == 0 || row->fields[i].spaced;
         of_head = of_head || sp_labels_has(options->labels, row->fields[i].text);
     }

@@ -102,6 +102,18 @@ bool sp_header_is_known(const char *field)
     return false;
 }
 
+bool sp_header_is_named(const char *field, const struct sp_dataset_options *options)
+{
+    const struct sp_data_layout *r = options->remembered;
+    const char *const asked[] = { options->text_column, options->text_pair_column, options->label_column,
+                                  r ? r->text.name : NULL, r ? r->pair.name : NULL, r ? r->label.name : NULL };
+
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        if (asked[i] && sp_header_is(field, asked[i]))
+            return true;
+    return sp_header_is_known(field);
+}
+
 static bool is_number(const char *text)
 {
     double number;

@@ -12,6 +12,7 @@
 
 #define LISTED 20      /* columns in a message */
 #define LINE_NAME 256  /* bytes of a line's field that may be a column's name */
+#define TITLES 5       /* lines that are looked at for a header that is not the first */
 #define NAME_SHOWN 44  /* bytes of a name or an example in it */
 
 static size_t count(const struct sp_chooser *c)
@@ -90,6 +91,8 @@ int sp_chooser_refuse(const struct sp_chooser *c, const char *why)
 
 int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column)
 {
+    if (sp_reader_is_jsonl(c->reader)) /* keys have no number that means anything */
+        return sp_data_column_say(out, 0, name_of(c, column));
     return sp_data_column_say(out, column + 1, sp_chooser_has_names(c) ? name_of(c, column) : NULL);
 }
 
@@ -120,8 +123,30 @@ static int advise(struct sp_buf *out, const struct sp_chooser *c)
     return 0;
 }
 
-/* As sp_reader_find_column, with that advice. */
-static int find_column(size_t *column, const struct sp_chooser *c, const char *name, const char *option)
+static bool is_digits(const char *text)
+{
+    return text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+/* Refuses an option's number that is the one of training's column where this file has that column, by its name, elsewhere. */
+static int check_place(const struct sp_chooser *c, const char *number, const char *option, const struct sp_data_column *wanted,
+                       size_t column)
+{
+    size_t named;
+
+    if (!is_digits(number) || !wanted->name || wanted->number != column + 1 || !sp_reader_has_header(c->reader))
+        return 0;
+    named = sp_remembered_find(c, wanted);
+    if (named == column || named == SP_COLUMN_NONE)
+        return 0;
+    return sp_error(SP_ECONFIG, "%s: %s: column %s was \"%s\" in training, is \"%s\" here, and \"%s\" is column %zu; give the "
+                         "name of the one that is meant", sp_reader_path(c->reader), option, number, wanted->name, name_of(c, column),
+                         wanted->name, named + 1);
+}
+
+/* As sp_reader_find_column, with advice; `wanted` is training's column in that part, NULL where nothing is known. */
+static int find_column(size_t *column, const struct sp_chooser *c, const char *name, const char *option,
+                       const struct sp_data_column *wanted)
 {
     struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
     int rc = sp_reader_find_column(column, c->reader, name, option);
@@ -129,7 +154,7 @@ static int find_column(size_t *column, const struct sp_chooser *c, const char *n
     if (rc == SP_ECONFIG && advise(&text, c) == 0 && text.data)
         rc = sp_error(rc, "%s%s", sp_error_message(), text.data);
     sp_buf_free(&text);
-    return rc;
+    return rc < 0 || !wanted ? rc : check_place(c, name, option, wanted, *column);
 }
 
 /* ---- the label --------------------------------------------------------------------------------------------------------- */
@@ -162,7 +187,7 @@ static size_t find_known(const struct sp_chooser *c, const char *name)
 
 static int choose_label(const struct sp_chooser *c)
 {
-    const struct sp_data_layout *r = c->options->label_column ? NULL : c->options->remembered;
+    const struct sp_data_layout *trained = c->options->remembered, *r = c->options->label_column ? NULL : trained;
     const char *name = c->options->label_column ? c->options->label_column : "label";
     size_t found;
     int rc;
@@ -174,10 +199,11 @@ static int choose_label(const struct sp_chooser *c)
     }
     found = c->options->label_column ? SP_COLUMN_NONE : find_known(c, name);
     name = found == SP_COLUMN_NONE ? name : name_of(c, found);
-    rc = find_column(&c->out->label, c, name, c->options->label_column ? "label_column" : "label_column is not set");
+    rc = find_column(&c->out->label, c, name, c->options->label_column ? "label_column" : "label_column is not set",
+                     trained ? &trained->label : NULL);
     if (rc != SP_ECONFIG)
         return rc;
-    c->out->label = SP_COLUMN_NONE;
+    c->out->label = c->options->no_labels && trained ? sp_remembered_find(c, &trained->label) : SP_COLUMN_NONE;
     if (c->options->no_labels)
         return 0;
     return r ? sp_remembered_no_label(c, rc) : rc;
@@ -316,24 +342,20 @@ static int choose_named(const struct sp_chooser *c)
 {
     const struct sp_dataset_options *options = c->options;
     const char *label = options->label_column ? "label_column" : "the label, by default \"label\",";
+    const struct sp_data_layout *r = options->remembered;
     struct sp_layout *out = c->out;
 
-    SP_TRY(find_column(&out->text, c, options->text_column, "text_column"));
+    SP_TRY(find_column(&out->text, c, options->text_column, "text_column", r ? &r->text : NULL));
     if (options->text_pair_column)
-        SP_TRY(find_column(&out->pair, c, options->text_pair_column, "text_pair_column"));
-    else if (c->options->remembered)
-        out->pair = sp_remembered_find(c, &c->options->remembered->pair);
+        SP_TRY(find_column(&out->pair, c, options->text_pair_column, "text_pair_column", r ? &r->pair : NULL));
+    else if (r)
+        out->pair = sp_remembered_find(c, &r->pair);
     if (options->no_labels && !options->label_column)
         out->label = SP_COLUMN_NONE;
     SP_TRY(check_different(c->reader, out->text, out->pair, "text_column", "text_pair_column"));
     SP_TRY(check_different(c->reader, out->text, out->label, "text_column", label));
     SP_TRY(check_different(c->reader, out->pair, out->label, "text_pair_column", label));
     return sp_remembered_check_number(c);
-}
-
-static bool is_digits(const char *text)
-{
-    return text[0] && strspn(text, "0123456789") == strlen(text);
 }
 
 /* Says of an option that gives a column by its number that another one has that number for its name, as pandas' 0, 1, 2. */
@@ -473,18 +495,51 @@ out:
     return rc;
 }
 
-/* Why no columns were found: the message says it, or the first bad row where most are bad. */
-static int explain(const struct sp_chooser *c, struct sp_reader *reader, int code)
+/* The line of a row that names columns, at least so many, below titles or remarks; 0 where there is none. Leaves the reader
+ * anywhere. */
+static size_t find_header_below(const struct sp_chooser *c, struct sp_reader *reader, const struct sp_reader_options *of_reader,
+                                size_t least)
+{
+    const struct sp_reader_options plain = { .quotes = of_reader->quotes, .delimiter = of_reader->delimiter };
+    size_t found = 0;
+    struct sp_row row;
+    int rc;
+
+    reader->any_width = true;
+    rc = sp_reader_restart(reader, &plain);
+    for (size_t i = 0; i < TITLES && rc >= 0 && !found; i++) {
+        size_t named = 0;
+
+        rc = sp_reader_next(reader, &row);
+        for (size_t j = 0; rc > 0 && j < row.count; j++)
+            named += sp_header_is_named(row.fields[j].text, c->options);
+        if (rc > 0 && i > 0 && row.count > 1 && named >= least && 2 * named >= row.count)
+            found = row.line;
+    }
+    reader->any_width = false;
+    return found;
+}
+
+/* Why no columns were found: a header that is not the first row; most rows are bad, the first of them so; or `message`, a sentence
+ * and lines behind it. */
+static int explain(const struct sp_chooser *c, struct sp_reader *reader, const struct sp_reader_options *of_reader,
+                   const struct sp_header_choice *choice, const char *message, size_t sentence)
 {
     const struct sp_sample *sample = c->sample;
+    bool named = sp_reader_is_jsonl(reader) || (choice->header && !choice->in_vain);
+    size_t header = named ? 0 : find_header_below(c, reader, of_reader, choice->in_vain ? 1 : 2);
     struct sp_row row;
-    int rc = sample->bad > sample->rows;
+    int rc = 1;
 
-    while (rc > 0)
+    if (header)
+        return sp_error(SP_ECONFIG, "%s: its first row does not name its columns, and line %zu seems to; if it does, remove what stands "
+                        "above it", sp_reader_path(reader), header);
+    SP_TRY(sp_reader_restart(reader, of_reader));
+    while (rc > 0 && sample->bad > sample->rows && !choice->in_vain)
         rc = sp_reader_next(reader, &row);
     if (rc < 0 && c->options->skip_bad_rows && sample->whole && sample->rows == 0)
-        rc = sp_error(rc, "%s: all %zu rows are bad; the first: %s", sp_reader_path(reader), sample->bad, sp_error_message());
-    return rc < 0 ? rc : code;
+        return sp_error(rc, "%s: all %zu rows are bad; the first: %s", sp_reader_path(reader), sample->bad, sp_error_message());
+    return rc < 0 ? rc : sp_error_lines(sp_error(SP_ECONFIG, "%.*s", (int)sentence, message), message + sentence);
 }
 
 static int choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options)
@@ -493,6 +548,7 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
     struct sp_header_choice header = { .header = false };
     struct sp_sample sample = { 0 };
     struct sp_chooser chooser = { out, reader, &sample, options };
+    char *message = NULL;
     struct sp_row row;
     int rc;
 
@@ -515,16 +571,18 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
         SP_GO(sp_sample_take_first(&sample));
     SP_GO(sp_reader_restart(reader, &of_reader));
     rc = choose_columns(&chooser);
-    if (rc == SP_ECONFIG)
-        rc = explain(&chooser, reader, rc);
     if (rc == SP_ECONFIG && header.in_vain)
         rc = sp_error(rc, "%s. Its first row was taken for a header because a column is asked for by name; where it is none, give the "
                       "column's number", sp_error_message());
+    message = rc == SP_ECONFIG ? sp_strdup(sp_error_message()) : NULL;
+    if (message)
+        rc = explain(&chooser, reader, &of_reader, &header, message, sp_error_sentence());
     if (rc == 0)
         rc = check_numbers(&chooser);
     if (rc == 0 && header.doubt)
         rc = remark_doubt(out, &header);
 out:
+    free(message);
     sp_sample_free(&sample);
     if (rc < 0)
         sp_layout_release(out);

@@ -60,6 +60,9 @@ extern const char *const sp_header_texts[][2];
 bool sp_header_is(const char *field, const char *name);
 bool sp_header_is_known(const char *field);
 
+/* header.c: whether it is such a name, or one that an option or training's file gave to a column. */
+bool sp_header_is_named(const char *field, const struct sp_dataset_options *options);
+
 /* A delimiter for messages: "," or a tab. */
 const char *sp_delimiter_name(char buffer[4], char delimiter);
 

@@ -401,7 +401,10 @@ static void describe_columns(const struct sp_reader *reader, char *out, size_t s
     size_t used;
 
     if (!reader->header && !sp_reader_is_jsonl(reader)) {
-        snprintf(out, size, "the file has no header and columns 1 to %zu%s", reader->columns, sp_reader_unparted(reader));
+        if (reader->columns == 1)
+            snprintf(out, size, "the file has no header and one column%s", sp_reader_unparted(reader));
+        else
+            snprintf(out, size, "the file has no header and columns 1 to %zu", reader->columns);
         return;
     }
     snprintf(out, size, "the file has:");

@@ -110,7 +110,7 @@ bool sp_remembered_unname(struct sp_dataset_options *out, const struct sp_datase
 /* Column "review", or column 2 where training had no names. */
 static int say_wanted(struct sp_buf *out, const struct sp_data_column *column)
 {
-    return column->name ? sp_buf_printf(out, "column \"%s\"", column->name) : sp_buf_printf(out, "column %zu", column->number);
+    return sp_data_column_say(out, column->name ? 0 : column->number, column->name);
 }
 
 /* The two texts of training, of which the file has one. */
@@ -126,8 +126,9 @@ static int half_a_pair(const struct sp_chooser *c, const struct sp_data_column *
     SP_GO(say_wanted(&why, &r->pair));
     SP_GO(sp_buf_puts(&why, ", and this file has "));
     SP_GO(there ? say_wanted(&why, there) : sp_buf_puts(&why, "no pair"));
-    SP_GO(sp_buf_puts(&why, there ? " alone; set text_column, and text_pair_column if there is a second text"
-                                  : "; set text_column and text_pair_column"));
+    SP_GO(sp_buf_puts(&why, there           ? " alone; set text_column, and text_pair_column if there is a second text"
+                            : c->sample->count == 1 ? ": it is one column; add the second text, or set text_column to go without"
+                                                    : "; set text_column and text_pair_column"));
     rc = sp_chooser_refuse(c, why.data);
 out:
     sp_buf_free(&why);
@@ -171,12 +172,16 @@ int sp_remembered_no_label(const struct sp_chooser *c, int code)
 {
     const struct sp_data_column *label = &c->options->remembered->label;
 
+    const char *why = sp_error_message(), *and = why[0] && why[strlen(why) - 1] == '?' ? " And" : ", and";
+
     if (!label->number)
         return code;
-    if (!sp_chooser_has_names(c))
-        return sp_error(code, "%s, and where training's was, number %zu, it has none of those labels", sp_error_message(),
-                        label->number);
-    return label->name ? sp_error(code, "%s, and no column \"%s\", as training's", sp_error_message(), label->name) : code;
+    if (sp_chooser_has_names(c))
+        return label->name ? sp_error(code, "%s%s no column \"%s\", as training's", why, and, label->name) : code;
+    if (label->number > c->sample->count)
+        return sp_error(code, "%s%s training's was number %zu, which it does not have", why, and, label->number);
+    return sp_error(code, "%s%s where training's was, number %zu, it has %s", why, and, label->number,
+                         c->options->labels ? "none of those labels" : "no numbers");
 }
 
 /* ---- what is chosen -------------------------------------------------------------------------------------------------- */

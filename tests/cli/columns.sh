@@ -49,7 +49,7 @@ predict named.csv
 test_that 'predict uses it again' says named.csv 'classification, 2 classes: neg, pos; text: column 1 "review"; second text: none; label: column 2 "sentiment", not read; header: the first row'
 test_that '  which is the texts alone' same texts.jsonl
 test_that '  and says what it reads instead' says texts.jsonl \
-    'training used column "review", which this file does not have; read instead: column 1 "text"'
+    'training used column "review", which this file does not have; read instead: column "text"'
 run eval "$folder/run.yaml" --adapter "$adapter" --set "validation_file=$folder/named.csv"
 test_that 'eval uses it again' says named.csv 'classification, 2 classes: neg (2), pos (2); text: column 1 "review"; second text: none; label: column 2 "sentiment"; header'
 file numbered.tsv "$(printf %s "$texts" | tr , '\t')"
@@ -143,10 +143,10 @@ test_that 'a pair has no single text for it' fails 2 'training used two texts, c
 
 predict texts.jsonl --set text_column=text
 test_that '  unless one is named, which is said' says texts.jsonl \
-    'training used two texts, column "Title" and column "Description"; read here, as the options say: column 1 "text" alone'
+    'training used two texts, column "Title" and column "Description"; read here, as the options say: column "text" alone'
 file pairs.jsonl '{"sentence1": "a b", "sentence2": "c"}\n'
 predict pairs.jsonl
-test_that 'both texts that are read instead are said' says pairs.jsonl 'training used column "Title", which this file does not have; read instead: column 1 "sentence1"; training used column "Description", which this file does not have; read instead: column 2 "sentence2"'
+test_that 'both texts that are read instead are said' says pairs.jsonl 'training used column "Title", which this file does not have; read instead: column "sentence1"; training used column "Description", which this file does not have; read instead: column "sentence2"'
 
 # ---- labels
 file whole.csv 'text,label\na,1.0\nb,0.0\nc,1.0\nd,0.0\n'

@@ -86,6 +86,9 @@ static void test_other_columns(void **state)
             "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
     refuses("t.csv", labels_first, SET(.remembered = &named, .labels = &reviews),
             "and where training's was, number 2, it has none of those labels");
+    refuses("t.csv", "it was good\nit was bad\n", SET(.remembered = &numbered, .labels = &reviews), "the file has no header and one column; "
+            "no row has a comma between columns: is it another delimiter? And training's was number 2, which it does not have");
+    refuses("t.csv", "a b,x\nb a,y\n", SET(.remembered = &score), "and where training's was, number 2, it has no numbers");
 }
 
 /* Names of columns that are classes as well. */

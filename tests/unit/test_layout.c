@@ -261,6 +261,35 @@ static void test_whole_texts(void **state)
     finds("t.csv", "text|label\nd e f|BBC\nb c e|CNN\n", INPUT(.remembered = &commas), "text - label H| 2");
 }
 
+/* A title or a remark above the header is said to be none. */
+static void test_title(void **state)
+{
+    (void)state;
+#define BELOW(line) "its first row does not name its columns, and line " #line " seems to; if it does, remove what stands above it"
+    refuses("t.csv", "Survey results 2024,\ntext,label\na b,x\nb a,y\n", PLAIN, BELOW(2));
+    refuses("t.csv", "# exported 2024\ntext,label\na b,x\nb a,y\n", PLAIN, BELOW(2));
+    refuses("t.csv", "# exported 2024\n\n# by me\nAnliegen,Team\na b,x\nb a,y\n", SET(.label_column = "Team"), BELOW(4));
+    refuses("t.csv", "# exported 2024\nAnliegen,Team\na b,x\nb a,y\n", SET(.label_column = "team 2"), "no column \"team 2\"");
+    refuses("t.csv", "a b c,mood\nc,question\nb c,question\n", PLAIN, "no column \"label\"; the file has no header and columns 1 to 2");
+}
+
+/* A number that is another column's than in training, which this file has by its name. */
+static void test_moved(void **state)
+{
+    const struct sp_data_layout used_two = used("utterance", 1, NULL, 0, "klass", 2, 2);
+
+    (void)state;
+    refuses("t.csv", ",utterance,klass\n0,a b,x\n1,b a,y\n", SET(.label_column = "2", .remembered = &used_two),
+            "label_column: column 2 was \"klass\" in training, is \"utterance\" here, and \"klass\" is column 3; give the name of the "
+            "one that is meant");
+    refuses("t.csv", "klass,kind,utterance\nx,p,a b\ny,q,b a\n", SET(.label_column = "2", .remembered = &used_two), "\"klass\" is column 1;");
+    refuses("t.csv", "klass,utterance\nx,a b\ny,b a\n", INPUT(.text_column = "1", .remembered = &used_two),
+            "text_column: column 1 was \"utterance\" in training, is \"klass\" here");
+    finds("t.csv", "utterance,kind\na b,x\nb a,y\n", SET(.label_column = "2", .remembered = &used_two), "utterance - kind H, 2");
+    finds("t.csv", ",utterance,klass\n0,a b,x\n1,b a,y\n", SET(.label_column = "3", .remembered = &used_two), "utterance - klass H, 2");
+    finds("t.csv", ",utterance,klass\n0,a b,x\n1,b a,y\n", INPUT(.label_column = "2", .remembered = &used_two), "utterance - klass H, 2");
+}
+
 /* Excel's first line. */
 static void test_declared(void **state)
 {
@@ -304,7 +333,7 @@ static void test_remembered(void **state)
     finds("t.csv", "review,body\npos,a b\nneg,c d\n", SET(.remembered = &named, .label_column = "review"), "body - review H, 2");
     finds("t.csv", "spruch\na b\n", INPUT(.remembered = &named), "spruch - - H, 1"); /* as in training, a header */
     instead("t.jsonl", "{\"text\":\"a\"}\n", INPUT(.remembered = &named),
-            "training used column \"review\", which this file does not have; read instead: column 1 \"text\"");
+            "training used column \"review\", which this file does not have; read instead: column \"text\"");
     instead("t.csv", "id,comment\n1,a b\n", INPUT(.remembered = &numbered),
             "training used column 1 of a file that names none; read instead: column 2 \"comment\"");
     load(&set, "t.csv", "review,sentiment\n" REVIEWS, INPUT(.remembered = &named));
@@ -316,8 +345,8 @@ static void test_remembered(void **state)
             "training used single texts, of column \"review\"; read here, as the options say: two texts, column 1 \"review\" and "
             "column 2 \"other\"");
     instead("t.jsonl", "{\"sentence1\":\"a\",\"sentence2\":\"b\"}\n", INPUT(.remembered = &pair),
-            "training used column \"one\", which this file does not have; read instead: column 1 \"sentence1\"; training used "
-            "column \"two\", which this file does not have; read instead: column 2 \"sentence2\"");
+            "training used column \"one\", which this file does not have; read instead: column \"sentence1\"; training used "
+            "column \"two\", which this file does not have; read instead: column \"sentence2\"");
     instead("t.csv", "1,7,a b\n2,8,b a\n", INPUT(.remembered = &named),
             "training used column \"review\", and this file names no columns; read instead: column 3");
     instead("t.csv", "1,7,a b\n2,8,b a\n", INPUT(.remembered = &numbered),
@@ -328,7 +357,8 @@ static void test_remembered(void **state)
     refuses("t.csv", "one,label\na b,x\nb a,y\n", INPUT(.remembered = &pair),
             "training used two texts, column \"one\" and column \"two\", and this file has column \"one\" alone; set "
             "text_column");
-    refuses("t.csv", "body\na b\nb a\n", INPUT(.remembered = &pair), "and this file has no pair; set text_column");
+    refuses("t.csv", "body\na b\nb a\n", INPUT(.remembered = &pair), "and this file has no pair: it is one column; add the second "
+            "text, or set text_column to go without");
     refuses("t.csv", "premise,hypothesis\na b,c\n", INPUT(.remembered = &named), "training used single texts, and this file has a pair");
     refuses("t.csv", "title,body\na b,c d\nb a,d c\n", INPUT(.remembered = &named), "more than one column could be the text");
 }
@@ -471,6 +501,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_delimiter_bad_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quotes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whole_texts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_title, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_declared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_label, setup, teardown),
