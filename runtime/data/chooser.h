@@ -1,6 +1,6 @@
 /*
- * The choice of a file's columns (layer 4, private to this folder): what its two halves share. layout.c has the rules for a file of
- * which nothing is known, remembered.c those for one where training's columns are.
+ * The choice of a file's columns (layer 4, private to this folder): what its two halves share. layout.c has the rules
+ * for a file of which nothing is known, remembered.c those for one where training's columns are.
  */
 #ifndef SP_DATA_CHOOSER_H
 #define SP_DATA_CHOOSER_H
@@ -34,22 +34,23 @@ int sp_chooser_refuse(const struct sp_chooser *c, const char *why);
 /* layout.c: column 2 "review" of this file. */
 int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column);
 
-/* remembered.c: a column that training used, in this file; SP_COLUMN_NONE where it is not there, or there is none (number 0). */
+/* remembered.c: a column that training used, in this file; SP_COLUMN_NONE where it is not there, or there is none
+ * (number 0). */
 size_t sp_remembered_find(const struct sp_chooser *c, const struct sp_data_column *wanted);
 
-/* remembered.c: the options without such names of columns as training's had, which a file without a header knows by number; whether
- * there was one. */
+/* remembered.c: the options without such names of columns as training's had, which a file without a header knows by
+ * number; whether there was one. */
 bool sp_remembered_unname(struct sp_dataset_options *out, const struct sp_dataset_options *options);
 
 /* remembered.c: takes the texts that training used, where the file has them; it must have both or none of two. */
 int sp_remembered_choose(const struct sp_chooser *c);
 
-/* remembered.c, once all columns are chosen by the rules: says in `instead` what stands in the place of training's, and refuses one
- * text in the place of two, or two of one. */
+/* remembered.c, once all columns are chosen by the rules: says in `instead` what stands in the place of training's, and
+ * refuses one text in the place of two, or two of one. */
 int sp_remembered_check(const struct sp_chooser *c);
 
-/* remembered.c, once all columns are chosen by options: says in `instead` that they are one text where training used two, or two
- * where it used one. */
+/* remembered.c, once all columns are chosen by options: says in `instead` that they are one text where training used
+ * two, or two where it used one. */
 int sp_remembered_check_number(const struct sp_chooser *c);
 
 /* remembered.c: why training's label is not found, behind an error's message, which it extends; returns `code`. */

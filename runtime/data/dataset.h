@@ -4,33 +4,35 @@
  *
  * What a file is, where nobody says so, is found out from its first thousand rows (layout.h):
  *
- * The delimiter is the one that a first line "sep=;" says, as Excel writes it, else that the file's name stands for; another
- * of , ; | and tab is taken where the file's own does not split its rows alike and the other does, or parts the first row and all
- * others but for one in ten (with skip_bad_rows, most of them). Where two would do, or more rows disagree, it is refused with the
- * delimiters named. Without labels a text is not cut at what may be its punctuation. Whether the fields of a tsv file are quoted its
- * own quotes say (quotes.c), or what training found.
+ * The delimiter is the one that a first line "sep=;" says, as Excel writes it, else that the file's name stands for;
+ * another of , ; | and tab is taken where the file's own does not split its rows alike and the other does, or parts the
+ * first row and all others but for one in ten (with skip_bad_rows, most of them). Where two would do, or more rows
+ * disagree, it is refused with the delimiters named. Without labels a text is not cut at what may be its punctuation.
+ * Whether the fields of a tsv file are quoted its own quotes say (quotes.c), or what training found.
  *
  * A header is one that has_header says, or a name that is asked for (by an option, or by what training used), else as
- * header.c guesses it. Blanks around a column's name mean nothing. An option's number is always a number: where another column
- * has it for its name, `instead` says so.
+ * header.c guesses it. Blanks around a column's name mean nothing. An option's number is always a number: where another
+ * column has it for its name, `instead` says so.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
- * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, in any case of letters:
- * such a name is an answer, though other columns hold texts as well (id, title, author, text). Else it is the one column
- * that looks like text: not numbers, codes, classes, one value throughout. Where two look so, or none, SP_ECONFIG
- * lists the columns. A second text comes by such a pair of names or by an option only, and a named text column
- * without a named pair column is a single text (but for a pair that is remembered). A name that two columns have
+ * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, in any case of
+ * letters: such a name is an answer, though other columns hold texts as well (id, title, author, text). Else it is the
+ * one column that looks like text: not numbers, codes, classes, one value throughout. Where two look so, or none,
+ * SP_ECONFIG lists the columns. A second text comes by such a pair of names or by an option only, and a named text
+ * column without a named pair column is a single text (but for a pair that is remembered). A name that two columns have
  * cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
  * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
  *
- * With `remembered` (what training used) a name that an option gives and training's column had stands for that column's number where
- * the file has no header and holds there what training's held. Training's columns are taken before these rules: by name, and by number in a file
- * that has no header and as many columns, or where none are needed all but the label's, if they hold what training's held
- * (remembered.c). Where the file lacks them, the rules decide, and `instead` says so, as it does of named columns that went by
- * number; but one of two texts alone is refused, unless an option names the text, which `instead` says too.
+ * With `remembered` (what training used) a name that an option gives and training's column had stands for that column's
+ * number where the file has no header and holds there what training's held. Training's columns are taken before these
+ * rules: by name, and by number in a file that has no header and as many columns, or where none are needed all but the
+ * label's, if they hold what training's held (remembered.c). Where the file lacks them, the rules decide, and `instead`
+ * says so, as it does of named columns that went by number; but one of two texts alone is refused, unless an option
+ * names the text, which `instead` says too.
  *
- * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole
- * numbers (also 1.0: the class 1), words, true and false are classes. Blanks around a label, no-break spaces among them, mean nothing.
+ * Labels: with task auto, any label written as a number that is not whole (3.8, 1e3) makes it regression; whole numbers
+ * (also 1.0: the class 1), words, true and false are classes. Blanks around a label, no-break spaces among them, mean
+ * nothing.
  *
  * A bad row (wrong number of columns, a missing or empty text or label, a label not known, an id
  * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,

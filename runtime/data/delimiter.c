@@ -1,8 +1,8 @@
 /*
- * The delimiter of a csv or tsv file. Excel's line "sep=;" says it (reader.c). Else the file's name stands for one; but spreadsheets
- * save .csv with semicolons, and commas come in a .tsv. Another delimiter is taken where the file's own does not split its rows and
- * the other splits all of them alike, or the first and nearly all others: a bad row is told of by its line. Where it is not that
- * clear, the delimiters are named and one must be set.
+ * The delimiter of a csv or tsv file. Excel's line "sep=;" says it (reader.c). Else the file's name stands for one; but
+ * spreadsheets save .csv with semicolons, and commas come in a .tsv. Another delimiter is taken where the file's own
+ * does not split its rows and the other splits all of them alike, or the first and nearly all others: a bad row is told
+ * of by its line. Where it is not that clear, the delimiters are named and one must be set.
  */
 #include "runtime/data/layout.h"
 
@@ -135,8 +135,8 @@ static int ambiguous(const struct sp_reader *reader, const struct trial *a, cons
                     sp_delimiter_name(second, b->delimiter));
 }
 
-/* One column by the file's own delimiter, more by another one, but not in every row. What cannot be read by either is no matter of
- * delimiters. */
+/* One column by the file's own delimiter, more by another one, but not in every row. What cannot be read by either is
+ * no matter of delimiters. */
 static int unclear(const struct sp_reader *reader, const struct trial *own, const struct trial *other)
 {
     char first[4], second[4];
@@ -159,9 +159,10 @@ static bool is_trainings(const struct trial *own, const struct sp_dataset_option
     return options->remembered && options->remembered->delimiter == own->delimiter;
 }
 
-/* Whether a delimiter may be taken in place of the file's own, which does not split its rows. A file of one column is as it should be
- * where no labels are needed, unless the other delimiter gives it a header or the head's classes; or it stands as often in each of
- * several rows, which commas and punctuation may do in texts, and where training used the file's own, no other is expected. */
+/* Whether a delimiter may be taken in place of the file's own, which does not split its rows. A file of one column is
+ * as it should be where no labels are needed, unless the other delimiter gives it a header or the head's classes; or it
+ * stands as often in each of several rows, which commas and punctuation may do in texts, and where training used the
+ * file's own, no other is expected. */
 static bool may_replace(const struct trial *other, const struct trial *own, const struct sp_dataset_options *options)
 {
     size_t good = other->rows - other->bad;
@@ -176,8 +177,8 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
     return own->bad || (other->rows >= SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
 }
 
-/* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be those of texts
- * or of numbers, and no text has a tab in each row; a .tsv is what it is called. */
+/* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be
+ * those of texts or of numbers, and no text has a tab in each row; a .tsv is what it is called. */
 enum rival { KEEP_OWN, TAKE_OTHER, ASK };
 
 static enum rival compare(const struct trial *own, const struct trial *other, const struct sp_dataset_options *options)

@@ -1,30 +1,33 @@
 /*
- * Whether a csv or tsv file's first row names its columns. Wrong either way costs: a header read as a row is a class of its own, or
- * shifts every prediction by one; a row read as a header is lost, perhaps with its class. What stands in the row is weighed by what
- * it is evidence of, the strongest first:
+ * Whether a csv or tsv file's first row names its columns. Wrong either way costs: a header read as a row is a class of
+ * its own, or shifts every prediction by one; a row read as a header is lost, perhaps with its class. What stands in
+ * the row is weighed by what it is evidence of, the strongest first:
  *
  * Names that are asked for
  *  1. the configuration's, or those of the columns that training used: a header.
  * Consistency of the labels
- *  2. its label is one that other rows, or the head, have as well: a row; but "text" or "review_text" above longer texts is a header
- *     though its "spam" is a class. A class's name above numbers, or above anything but classes, is no label.
+ *  2. its label is one that other rows, or the head, have as well: a row; but "text" or "review_text" above longer
+ *     texts is a header though its "spam" is a class. A class's name above numbers, or above anything but classes, is
+ *     no label.
  * Types
  *  3. 0, 1, 2, ... above a column without numbers (pandas without names), V1, V2, ... (R): a header;
- *  4. a word above many numbers, or above dates: a header. Above few numbers also, unless a sentence stands beside it: then only a
- *     known name, or one above each of two such columns. A number, or what begins as one ("65+"), above numbers: a row. A word for
- *     no value is no sign, nor is a code ("A12") unless the numbers are the labels.
+ *  4. a word above many numbers, or above dates: a header. Above few numbers also, unless a sentence stands beside it:
+ *     then only a known name, or one above each of two such columns. A number, or what begins as one ("65+"), above
+ *     numbers: a row. A word for no value is no sign, nor is a code ("A12") unless the numbers are the labels.
  * Form
  *  5. something that no column is called, a sentence: a row;
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
  *  7. above the head's classes, or classes that return again and again, a word that is none of them: a header;
- *  8. names of which one is above texts that have more words than it: a header where its label is one that no other row has (of
- *     labels that return, or of many rows), and where there is no label to go by: few texts are as short. The name of a list, one
- *     column of texts, must be one word unless training's file had names, and is none where that had no header.
+ *  8. names of which one is above texts that have more words than it: a header where its label is one that no other row
+ *     has (of labels that return, or of many rows), and where there is no label to go by: few texts are as short. The
+ *     name of a list, one column of texts, must be one word unless training's file had names, and is none where that
+ *     had no header.
  *
- * and without any of these it is a row. Where it holds the name of a text all the same, or is a header by sign 8 alone and so may
- * hold a text or one of few labels, that is said with what it holds. Signs 7 and 8 are a choice: of a file without a header, a first row of two short words whose
- * class no other row has is taken for one too; a class of one row can hardly be learnt, and a header as a class harms the others.
- * What an option said of the training file's header is no sign for another file, whose own rows say more.
+ * and without any of these it is a row. Where it holds the name of a text all the same, or is a header by sign 8 alone
+ * and so may hold a text or one of few labels, that is said with what it holds. Signs 7 and 8 are a choice: of a file
+ * without a header, a first row of two short words whose class no other row has is taken for one too; a class of one
+ * row can hardly be learnt, and a header as a class harms the others. What an option said of the training file's header
+ * is no sign for another file, whose own rows say more.
  *
  * The label's column is that of an option or, where it may be (sp_header_may_be_label), the one that was training's.
  */
@@ -183,7 +186,7 @@ struct first {
     size_t label; /* SP_COLUMN_NONE where it is not known */
 };
 
-/* ---- names that are asked for ---------------------------------------------------------------------------------------- */
+/* ---- names that are asked for ------------------------------------------------------------------------------------ */
 
 static bool has_name(const struct sp_sample *p, const char *name)
 {
@@ -205,7 +208,7 @@ static bool has_asked_name(const struct first *f)
     return false;
 }
 
-/* ---- consistency of the labels --------------------------------------------------------------------------------------- */
+/* ---- consistency of the labels ----------------------------------------------------------------------------------- */
 
 /* A column of classes: the label's, or where that is not known one that looks so. */
 static bool is_class_column(const struct first *f, size_t column)
@@ -216,8 +219,8 @@ static bool is_class_column(const struct first *f, size_t column)
                                                                 sp_header_holds_classes(c, f->options)));
 }
 
-/* Whether the column's rows are texts, but for one in ten, and of more words than what stands above them. One row is enough where
- * training had a header. */
+/* Whether the column's rows are texts, but for one in ten, and of more words than what stands above them. One row is
+ * enough where training had a header. */
 static bool is_above_texts(const struct first *f, size_t column)
 {
     const struct sp_sample_column *c = &f->p->columns[column];
@@ -262,9 +265,10 @@ static bool has_class_of_others(const struct first *f)
     return false;
 }
 
-/* ---- types ----------------------------------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------------------------------- */
 
-/* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number; V1, V2, ... above anything. */
+/* 0, 1, 2, ..., perhaps behind a blank that is the index's, above a column without any number; V1, V2, ... above
+ * anything. */
 static bool is_range(const struct sp_sample *p)
 {
     size_t from = p->first[0][0] == '\0', prefix, start = 0;
@@ -329,7 +333,7 @@ static int by_types(const struct first *f, bool names)
     return words || numbers ? -1 : 0;
 }
 
-/* ---- form ------------------------------------------------------------------------------------------------------------ */
+/* ---- form -------------------------------------------------------------------------------------------------------- */
 
 /* "review_text", above texts. */
 static bool is_made_name(const struct first *f, size_t column)
@@ -347,8 +351,8 @@ static bool has_known(const struct first *f)
     return false;
 }
 
-/* Whether the column's values are classes without doubt: all of them the head's, or few that return many times. A label that only
- * one row has, be it the first, is otherwise nothing strange. */
+/* Whether the column's values are classes without doubt: all of them the head's, or few that return many times. A label
+ * that only one row has, be it the first, is otherwise nothing strange. */
 static bool is_surely_of_classes(const struct sp_sample_column *c, const struct sp_dataset_options *options)
 {
     size_t different = json_object_size(c->values);
@@ -357,7 +361,8 @@ static bool is_surely_of_classes(const struct sp_sample_column *c, const struct 
            (!c->many && different > 1 && c->filled >= MANY_ROWS && MANY_TIMES * different <= c->filled);
 }
 
-/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. A list has none. */
+/* Above classes, or in the label's column above nothing, stands something that is no class: which is known here. A list
+ * has none. */
 static bool breaks_classes(const struct first *f)
 {
     for (size_t i = 0; i < f->p->count && f->p->count > 1; i++) {
@@ -387,7 +392,8 @@ static bool are_above_texts(const struct first *f)
     return texts;
 }
 
-/* Whether that the first row's label is one that no other row has means anything: half of the labels return, or rows are many. */
+/* Whether that the first row's label is one that no other row has means anything: half of the labels return, or rows
+ * are many. */
 static bool is_alone(const struct first *f)
 {
     const struct sp_sample_column *c = &f->p->columns[f->label];
@@ -401,8 +407,8 @@ static bool is_alone(const struct first *f)
            (c->filled >= MANY_ROWS || 2 * single <= json_object_size(c->values));
 }
 
-/* Whether the one field of a list may be its name: it is no class of the head, and where training's file was none with names, it is
- * one word. */
+/* Whether the one field of a list may be its name: it is no class of the head, and where training's file was none with
+ * names, it is one word. */
 static bool may_name_list(const struct first *f)
 {
     const struct sp_data_layout *r = f->options->remembered;
@@ -431,7 +437,7 @@ static bool is_named_by_form(const struct first *f)
     return f->p->count > 1 || (may_name_list(f) && !is_list_as_trainings(f));
 }
 
-/* ---- the choice ------------------------------------------------------------------------------------------------------ */
+/* ---- the choice -------------------------------------------------------------------------------------------------- */
 
 static void doubt(struct sp_header_choice *out, const char *field, const char *may_be)
 {
@@ -491,11 +497,6 @@ static const char *find_name(const struct first *f)
     return NULL;
 }
 
-static bool is_digits(const char *text)
-{
-    return text[0] && strspn(text, "0123456789") == strlen(text);
-}
-
 /* The label's column before names are known; SP_COLUMN_NONE where it goes by a name. */
 static size_t label_by_number(const struct sp_sample *p, const struct sp_dataset_options *options)
 {
@@ -503,7 +504,7 @@ static size_t label_by_number(const struct sp_sample *p, const struct sp_dataset
     long long number = 0;
 
     if (options->label_column)
-        number = is_digits(options->label_column) && sp_text_int(options->label_column, &number) ? number : 0;
+        number = sp_reader_is_number(options->label_column) && sp_text_int(options->label_column, &number) ? number : 0;
     else if (r && r->delimiter && r->columns == p->count && r->label.number &&
              sp_header_may_be_label(&p->columns[r->label.number - 1], options))
         number = (long long)r->label.number;
@@ -521,7 +522,7 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *p, struct s
     if (!out->guessed)
         return 0;
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
-        bool name = named[i] && !is_digits(named[i]), found = false;
+        bool name = named[i] && !sp_reader_is_number(named[i]), found = false;
 
         for (size_t j = 0; name && p->first && j < p->count; j++)
             found |= sp_header_is(p->first[j], named[i]);

@@ -11,7 +11,8 @@ bool sp_reader_is_key(const char *key)
     return key[strspn(key, KEY_CHARACTERS)] == '\0' && key[0] && !strchr("0123456789", key[0]);
 }
 
-/* Why the line is no JSON. An object that only begins on it is one of a file that was printed over lines, or was cut. */
+/* Why the line is no JSON. An object that only begins on it is one of a file that was printed over lines, or was cut.
+ * */
 static int not_json(const struct sp_reader *reader, const char *text, size_t length)
 {
     json_error_t error;

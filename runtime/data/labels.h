@@ -20,11 +20,12 @@ struct sp_labels {
 int sp_labels_copy(struct sp_labels *out, const char *const *names, size_t count);
 void sp_labels_free(struct sp_labels *labels);
 
-/* The class of a label as written in a data file: the name that equals it, as text or as a whole number ("01" and "1.0" are "1"). A
- * number is never an index. An unknown label is SP_EFORMAT naming the known ones. */
+/* The class of a label as written in a data file: the name that equals it, as text or as a whole number ("01" and "1.0"
+ * are "1"). A number is never an index. An unknown label is SP_EFORMAT naming the known ones. */
 int sp_labels_find(uint32_t *out, const struct sp_labels *labels, const char *label);
 
-/* Whether it is the label of a class, as sp_labels_find has it; blanks around it mean nothing. No labels (NULL) have none. */
+/* Whether it is the label of a class, as sp_labels_find has it; blanks around it mean nothing. No labels (NULL) have
+ * none. */
 bool sp_labels_has(const struct sp_labels *labels, const char *label);
 
 /* Whether a label's number is whole, 1.0, and small enough that a double holds its neighbours, too. */

@@ -25,7 +25,7 @@ static const char *name_of(const struct sp_chooser *c, size_t column)
     return sp_reader_column_name(c->reader, column);
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static const char *kind_name(const struct sp_sample_column *column)
 {
@@ -123,18 +123,14 @@ static int advise(struct sp_buf *out, const struct sp_chooser *c)
     return 0;
 }
 
-static bool is_digits(const char *text)
-{
-    return text[0] && strspn(text, "0123456789") == strlen(text);
-}
-
-/* Refuses an option's number that is the one of training's column where this file has that column, by its name, elsewhere. */
+/* Refuses an option's number that is the one of training's column where this file has that column, by its name,
+ * elsewhere. */
 static int check_place(const struct sp_chooser *c, const char *number, const char *option, const struct sp_data_column *wanted,
                        size_t column)
 {
     size_t named;
 
-    if (!is_digits(number) || !wanted->name || wanted->number != column + 1 || !sp_reader_has_header(c->reader))
+    if (!sp_reader_is_number(number) || !wanted->name || wanted->number != column + 1 || !sp_reader_has_header(c->reader))
         return 0;
     named = sp_remembered_find(c, wanted);
     if (named == column || named == SP_COLUMN_NONE)
@@ -157,7 +153,7 @@ static int find_column(size_t *column, const struct sp_chooser *c, const char *n
     return rc < 0 || !wanted ? rc : check_place(c, name, option, wanted, *column);
 }
 
-/* ---- the label --------------------------------------------------------------------------------------------------------- */
+/* ---- the label --------------------------------------------------------------------------------------------------- */
 
 /* The first column of that name that is not the label's, from a number on. */
 static size_t find_text(const struct sp_chooser *c, const char *name, size_t from)
@@ -209,7 +205,7 @@ static int choose_label(const struct sp_chooser *c)
     return r ? sp_remembered_no_label(c, rc) : rc;
 }
 
-/* ---- the texts --------------------------------------------------------------------------------------------------------- */
+/* ---- the texts --------------------------------------------------------------------------------------------------- */
 
 /* Refuses a name that another column has as well. */
 static int check_once(const struct sp_chooser *c, size_t column)
@@ -277,7 +273,8 @@ static size_t candidates(const struct sp_chooser *c, enum sp_looks least, size_t
     return found;
 }
 
-/* The column that is left when the label is taken away, where that is one; in training it must not be one of numbers. */
+/* The column that is left when the label is taken away, where that is one; in training it must not be one of numbers.
+ * */
 static bool choose_only(const struct sp_chooser *c)
 {
     size_t labels = c->out->label != SP_COLUMN_NONE, left = c->out->label == 0;
@@ -308,8 +305,8 @@ static int only_labels(const struct sp_chooser *c)
                     "it a tab, in a .tsv: sed 's/ /\\t/' <OLD >NEW%s", sp_reader_path(c->reader), sp_reader_unparted(c->reader));
 }
 
-/* The one column that looks like text: of several words, or without such a one, of words. Where rows give token ids, only such of
- * several words is taken. */
+/* The one column that looks like text: of several words, or without such a one, of words. Where rows give token ids,
+ * only such of several words is taken. */
 static int choose_looking(const struct sp_chooser *c)
 {
     bool ids = c->out->ids && find_text(c, "input_ids", 0) != SP_COLUMN_NONE;
@@ -358,14 +355,15 @@ static int choose_named(const struct sp_chooser *c)
     return sp_remembered_check_number(c);
 }
 
-/* Says of an option that gives a column by its number that another one has that number for its name, as pandas' 0, 1, 2. */
+/* Says of an option that gives a column by its number that another one has that number for its name, as pandas' 0, 1,
+ * 2. */
 static int check_number(const struct sp_chooser *c, const char *option, const char *number, size_t chosen)
 {
     struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
     size_t named = 0;
     int rc = 0;
 
-    if (!number || !is_digits(number) || chosen == SP_COLUMN_NONE || !sp_reader_has_header(c->reader))
+    if (!number || !sp_reader_is_number(number) || chosen == SP_COLUMN_NONE || !sp_reader_has_header(c->reader))
         return 0;
     while (named < count(c) && strcmp(name_of(c, named), number) != 0)
         named++;
@@ -410,8 +408,8 @@ static int choose_columns(const struct sp_chooser *c)
 
 /* ---- the file ---------------------------------------------------------------------------------------------- */
 
-/* The line's next field, between delimiters of any kind, without quotes and blanks around it, and whether it had none of them; false
- * at the line's end. */
+/* The line's next field, between delimiters of any kind, without quotes and blanks around it, and whether it had none
+ * of them; false at the line's end. */
 static bool next_field(char *out, size_t size, bool *one_word, const char **at)
 {
     size_t length = strcspn(*at, ",;|\t"), from = 0;
@@ -434,8 +432,9 @@ static bool is_column(const struct sp_data_column *column, const char *name)
     return column->name && strcmp(column->name, name) == 0;
 }
 
-/* Whether the row is the header of a table such as training's: every field of it is a name, and one of them that of training's text
- * or label. A name alone must be the text's; that one is quoted in a text, or stands between its commas, is no sign. */
+/* Whether the row is the header of a table such as training's: every field of it is a name, and one of them that of
+ * training's text or label. A name alone must be the text's; that one is quoted in a text, or stands between its
+ * commas, is no sign. */
 static bool is_header_line(const struct sp_row *row, const struct sp_data_layout *r)
 {
     bool text = false, label = false, one_word = false;
@@ -495,8 +494,8 @@ out:
     return rc;
 }
 
-/* The line of a row that names columns, at least so many, below titles or remarks; 0 where there is none. Leaves the reader
- * anywhere. */
+/* The line of a row that names columns, at least so many, below titles or remarks; 0 where there is none. Leaves the
+ * reader anywhere. */
 static size_t find_header_below(const struct sp_chooser *c, struct sp_reader *reader, const struct sp_reader_options *of_reader,
                                 size_t least)
 {
@@ -520,8 +519,8 @@ static size_t find_header_below(const struct sp_chooser *c, struct sp_reader *re
     return found;
 }
 
-/* Why no columns were found: a header that is not the first row; most rows are bad, the first of them so; or `message`, a sentence
- * and lines behind it. */
+/* Why no columns were found: a header that is not the first row; most rows are bad, the first of them so; or `message`,
+ * a sentence and lines behind it. */
 static int explain(const struct sp_chooser *c, struct sp_reader *reader, const struct sp_reader_options *of_reader,
                    const struct sp_header_choice *choice, const char *message, size_t sentence)
 {

@@ -1,7 +1,7 @@
 /*
- * What a data file is (layer 4, private to this folder): its delimiter, whether it has a header, and which columns are text,
- * second text and label, all decided here, before it is read, from its first rows (sample.h) and from what is asked for. The
- * rules stand in dataset.h.
+ * What a data file is (layer 4, private to this folder): its delimiter, whether it has a header, and which columns are
+ * text, second text and label, all decided here, before it is read, from its first rows (sample.h) and from what is
+ * asked for. The rules stand in dataset.h.
  */
 #ifndef SP_DATA_LAYOUT_H
 #define SP_DATA_LAYOUT_H
@@ -18,20 +18,20 @@ struct sp_layout {
     char *instead; /* as in the data set (dataset.h) */
 };
 
-/* Decides about a reader that is only opened, and restarts it as was decided; SP_ECONFIG where that cannot be done, SP_EFORMAT for
- * a file without rows. */
+/* Decides about a reader that is only opened, and restarts it as was decided; SP_ECONFIG where that cannot be done,
+ * SP_EFORMAT for a file without rows. */
 int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const struct sp_dataset_options *options);
 void sp_layout_release(struct sp_layout *layout); /* safe on a zeroed one */
 
 /* Adds to what `instead` says. */
 int sp_layout_remark(struct sp_layout *layout, const char *text);
 
-/* quotes.c: whether fields between tabs are quoted in a tsv file; false for any other, whose format says it. *guessed when no option
- * says it, and they are or might be meant so. Leaves the reader anywhere. */
+/* quotes.c: whether fields between tabs are quoted in a tsv file; false for any other, whose format says it. *guessed
+ * when no option says it, and they are or might be meant so. Leaves the reader anywhere. */
 int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options);
 
-/* delimiter.c: the file's delimiter, 0 for jsonl, with the quotes that were chosen; *guessed when it is not the one that was asked
- * for or that the file's name stands for. Leaves the reader anywhere. */
+/* delimiter.c: the file's delimiter, 0 for jsonl, with the quotes that were chosen; *guessed when it is not the one
+ * that was asked for or that the file's name stands for. Leaves the reader anywhere. */
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options);
 
 struct sp_header_choice {
@@ -47,16 +47,17 @@ struct sp_header_choice {
 int sp_header_choose(struct sp_header_choice *out, struct sp_sample *sample, struct sp_reader *reader,
                      const struct sp_dataset_options *options);
 
-/* header.c: whether all that a column holds are classes of the head; whether it may be the label's: whether it holds classes of the
- * head but for the odd one (numbers in regression) or nothing. */
+/* header.c: whether all that a column holds are classes of the head; whether it may be the label's: whether it holds
+ * classes of the head but for the odd one (numbers in regression) or nothing. */
 bool sp_header_holds_classes(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 bool sp_header_may_be_label(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 
-/* header.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them. */
+/* header.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them.
+ * */
 extern const char *const sp_header_texts[][2];
 
-/* header.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets give to
- * columns. */
+/* header.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets
+ * give to columns. */
 bool sp_header_is(const char *field, const char *name);
 bool sp_header_is_known(const char *field);
 

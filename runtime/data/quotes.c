@@ -1,8 +1,9 @@
 /*
- * Whether the fields of a tsv file are quoted as in csv. In most files between whose columns stand tabs a quote is a character as
- * any other, and a text may begin with one, or be a citation from end to end. But spreadsheets, R's write.table and pandas quote
- * fields there as well. Their rule shows: every quote belongs to a quoted field; and either a whole column is quoted, or what is
- * quoted needed it, for a quote inside (doubled), a tab or a line end. By that a file is taken for quoted.
+ * Whether the fields of a tsv file are quoted as in csv. In most files between whose columns stand tabs a quote is a
+ * character as any other, and a text may begin with one, or be a citation from end to end. But spreadsheets, R's
+ * write.table and pandas quote fields there as well. Their rule shows: every quote belongs to a quoted field; and
+ * either a whole column is quoted, or what is quoted needed it, for a quote inside (doubled), a tab or a line end. By
+ * that a file is taken for quoted.
  */
 #include "runtime/data/layout.h"
 

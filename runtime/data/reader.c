@@ -268,7 +268,8 @@ static int check_line_ends(const struct sp_reader *reader)
                     reader->path);
 }
 
-/* What standard input holds: jsonl when it begins with an object, or with a list of them, which is refused; otherwise lines. */
+/* What standard input holds: jsonl when it begins with an object, or with a list of them, which is refused; otherwise
+ * lines. */
 static const struct sp_data_format *recognize(const struct sp_reader *reader)
 {
     size_t at = reader->start;
@@ -442,13 +443,18 @@ static bool is_called(const struct sp_reader *reader, size_t column, const char 
     return length == strlen(own) && memcmp(own, name, length) == 0;
 }
 
+bool sp_reader_is_number(const char *name)
+{
+    return name[0] && strspn(name, "0123456789") == strlen(name);
+}
+
 int sp_reader_find_column(size_t *column, const struct sp_reader *reader, const char *name,
                           const char *option)
 {
     size_t found = reader->columns;
     long long number;
 
-    if (!sp_reader_is_jsonl(reader) && name[0] && strspn(name, "0123456789") == strlen(name)) {
+    if (!sp_reader_is_jsonl(reader) && sp_reader_is_number(name)) {
         if (!sp_text_int(name, &number) || number < 1 || (size_t)number > reader->columns)
             return sp_error(SP_ECONFIG, "%s: %s: no column %s; columns are numbered from 1 to %zu%s",
                             reader->path, option, name, reader->columns, sp_reader_unparted(reader));

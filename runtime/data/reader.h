@@ -59,9 +59,9 @@ struct sp_reader;
 
 #define SP_READER_STANDARD_INPUT "standard input" /* what messages call it */
 
-/* Opens a file and reads its header; with options NULL it is only opened, to be restarted. "-" is standard input, which can be read
- * once: jsonl when it begins with "{", otherwise lines of text, none of which is passed over. Errors: SP_EINVAL for an extension that
- * no format has, SP_EFORMAT for UTF-16, ... */
+/* Opens a file and reads its header; with options NULL it is only opened, to be restarted. "-" is standard input, which
+ * can be read once: jsonl when it begins with "{", otherwise lines of text, none of which is passed over. Errors:
+ * SP_EINVAL for an extension that no format has, SP_EFORMAT for UTF-16, ... */
 int sp_reader_open(struct sp_reader **out, const char *path,
                    const struct sp_reader_options *options);
 void sp_reader_close(struct sp_reader *reader); /* NULL is fine */
@@ -77,10 +77,13 @@ int sp_reader_next(struct sp_reader *reader, struct sp_row *row);
 int sp_reader_fail(const struct sp_reader *reader, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The file's columns: names (of csv and tsv without the blanks around them), or "1", "2", ... without a header. An empty file has
- * none. Borrowed. */
+/* The file's columns: names (of csv and tsv without the blanks around them), or "1", "2", ... without a header. An
+ * empty file has none. Borrowed. */
 size_t sp_reader_column_count(const struct sp_reader *reader);
 const char *sp_reader_column_name(const struct sp_reader *reader, size_t column);
+
+/* Whether an option gives a column by its number: it is all digits. */
+bool sp_reader_is_number(const char *name);
 
 /* Finds a column by name, or in csv and tsv by number when `name` is all digits; *column
  * counts from 0. An unknown name is SP_ECONFIG listing the columns that exist, as is a name

@@ -1,8 +1,9 @@
 /*
- * The columns that training used, looked for in another file. Where both files name their columns, they go by names. Where this one
- * names none, they go by numbers, but only if it has as many columns (or all but the label's, where no labels are needed) and holds
- * there what training's held: classes of the head or nothing for the label, and for a text no numbers and no such classes; without
- * labels that say so, no other column may look more like a text. Else the rules of layout.c decide, which is said.
+ * The columns that training used, looked for in another file. Where both files name their columns, they go by names.
+ * Where this one names none, they go by numbers, but only if it has as many columns (or all but the label's, where no
+ * labels are needed) and holds there what training's held: classes of the head or nothing for the label, and for a text
+ * no numbers and no such classes; without labels that say so, no other column may look more like a text. Else the rules
+ * of layout.c decide, which is said.
  */
 #include "runtime/data/chooser.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- where they are -------------------------------------------------------------------------------------------------- */
+/* ---- where they are ---------------------------------------------------------------------------------------------- */
 
 static size_t find_name(const struct sp_chooser *c, const struct sp_data_column *wanted)
 {
@@ -43,7 +44,8 @@ static size_t find_number(const struct sp_chooser *c, const struct sp_data_colum
     return number - 1 - (number > r->label.number);
 }
 
-/* Whether a column may be the text that training's was. With labels in their place the file is laid out as training's was. */
+/* Whether a column may be the text that training's was. With labels in their place the file is laid out as training's
+ * was. */
 static bool may_be_text(const struct sp_chooser *c, const struct sp_data_column *wanted, bool labels)
 {
     size_t column = find_number(c, wanted);
@@ -105,7 +107,7 @@ bool sp_remembered_unname(struct sp_dataset_options *out, const struct sp_datase
     return text || pair || label;
 }
 
-/* ---- what is said ---------------------------------------------------------------------------------------------------- */
+/* ---- what is said ------------------------------------------------------------------------------------------------ */
 
 /* Column "review", or column 2 where training had no names. */
 static int say_wanted(struct sp_buf *out, const struct sp_data_column *column)
@@ -184,7 +186,7 @@ int sp_remembered_no_label(const struct sp_chooser *c, int code)
                          c->options->labels ? "none of those labels" : "no numbers");
 }
 
-/* ---- what is chosen -------------------------------------------------------------------------------------------------- */
+/* ---- what is chosen ---------------------------------------------------------------------------------------------- */
 
 int sp_remembered_choose(const struct sp_chooser *c)
 {

@@ -20,8 +20,8 @@ bool sp_sample_is_numeric(const struct sp_sample_column *column)
     return column->numbers > 0 && column->numbers == column->filled - column->missing;
 }
 
-/* Letters of scripts that write no blanks between words begin here (Thai); quotation marks and dashes, a little beyond it, are
- * counted with them, which hurts little. */
+/* Letters of scripts that write no blanks between words begin here (Thai); quotation marks and dashes, a little beyond
+ * it, are counted with them, which hurts little. */
 static bool is_far_letter(unsigned char byte)
 {
     return byte >= 0xE0;

@@ -1,6 +1,7 @@
 /*
- * What a file's columns look like, from its first rows (layer 4, private to this folder). Layout (layout.h) decides by it what a
- * file's columns are. Nothing is decided here, and bad rows are passed over: whoever reads the file will be told.
+ * What a file's columns look like, from its first rows (layer 4, private to this folder). Layout (layout.h) decides by
+ * it what a file's columns are. Nothing is decided here, and bad rows are passed over: whoever reads the file will be
+ * told.
  */
 #ifndef SP_DATA_SAMPLE_H
 #define SP_DATA_SAMPLE_H
