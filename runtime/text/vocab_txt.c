@@ -3,17 +3,43 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/base/text.h"
+#include "runtime/text/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define VOCAB_MAX ((size_t)64 << 20)
 
+/* The length without the white space at the end. */
+static size_t trimmed(const char *line, size_t length)
+{
+    while (length) {
+        size_t start = length - 1;
+        uint32_t c;
+
+        while (start && (line[start] & 0xC0) == 0x80)
+            start--;
+        if (sp_unicode_decode(&c, line + start, length - start) != length - start || !sp_text_is_space(c))
+            break;
+        length = start;
+    }
+    return length;
+}
+
+/* transformers 4 leaves it there, where no text has it: all those words would be unknown. */
+static void warn_of_blanks(size_t count, size_t line, const char *path)
+{
+    if (count)
+        sp_log(SP_LOG_WARNING, "%s has white space behind %zu tokens, first in line %zu: it is not taken for part of them, as in transformers 5; "
+               "transformers 4 finds such tokens in no text", path, count, line);
+}
+
 /* One token a line, its number the id; of equal lines the last one counts. *lines: how many. */
 static int read_vocab(json_t *vocab, size_t *lines, const char *path)
 {
     char *text = NULL, *end, *line;
-    size_t length, number = 0, twice = 0;
+    size_t length, number = 0, twice = 0, blanks = 0, first = 0;
     int rc = 0;
 
     SP_GO(sp_fs_read(&text, &length, path, VOCAB_MAX));
@@ -23,8 +49,10 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
     for (line = text; line < end; number++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         size_t bytes = (size_t)((stop ? stop : end) - line);
-        size_t kept = bytes && line[bytes - 1] == '\r' ? bytes - 1 : bytes;
+        size_t whole = bytes && line[bytes - 1] == '\r' ? bytes - 1 : bytes, kept = trimmed(line, whole);
 
+        if (kept && kept < whole && !blanks++)
+            first = number + 1;
         line[kept] = '\0';
         twice = line[0] && json_object_get(vocab, line) ? number + 1 : twice;
         if (strlen(line) != kept ||
@@ -33,6 +61,7 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
         line += bytes + (stop != NULL);
     }
     *lines = number;
+    warn_of_blanks(blanks, first, path);
     if (twice)
         sp_log(SP_LOG_WARNING, "%s:%zu: the token of this line stands in an earlier one, too; the last counts, as in transformers", path, twice);
 out:
