@@ -399,6 +399,8 @@ static void test_bad_vocab_txt(void **state)
 {
     (void)state;
     io_write_text("model/vocab.txt", "");
+    refuses(SP_EFORMAT, "vocab.txt", "is empty", "a vocabulary");
+    io_write_text("model/vocab.txt", "[CLS]\n[SEP]\n");
     refuses(SP_EFORMAT, "vocab.txt", "[UNK]", "not in the vocabulary");
     io_write_text("model/vocab.txt", "[UNK]\n[CLS]\n\377\n[SEP]\n");
     refuses(SP_EFORMAT, "vocab.txt:3", "UTF-8", "");
