@@ -34,7 +34,7 @@
  * (also 1.0: the class 1), words, true and false are classes. Blanks around a label, no-break spaces among them, mean
  * nothing.
  *
- * A bad row (wrong number of columns, a missing or empty text or label, a label not known, an id
+ * A bad row (wrong number of columns, a missing or empty text or label, a text without a token, a label not known, an id
  * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,
  * line, what was found and what was expected; with skip_bad_rows it is left out and counted.
  *
@@ -92,7 +92,7 @@ struct sp_dataset_options {
     enum sp_targets targets;
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused for values */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
-    bool empty_texts;               /* an empty text is a row of special tokens, not a bad one */
+    bool empty_texts;               /* an empty text is a row of special tokens, not a bad one (unless there are none) */
     bool skip_bad_rows;
     size_t max_seq_length; /* tokens of a row with its special tokens, at least 1 */
     size_t max_rows;       /* the first so many good rows; 0: all */

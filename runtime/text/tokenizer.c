@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/text/added_tokens.h"
@@ -43,6 +44,17 @@ static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *p
     SP_TRY(sp_templates_load(t->templates, json_object_get(json, "post_processor"), path));
     return sp_added_tokens_load(&t->added, json_object_get(json, "added_tokens"), &t->vocab,
                                 t->normalizer, t->normalizer_state, path);
+}
+
+/* A classifier reads the first token's place, which transformers 5 gives to [CLS] where a class such as BertTokenizer is named, and
+ * transformers 4 and the tokenizers library as tokenizer.json says. */
+static void warn_of_templates(const struct sp_tokenizer *t, const char *path)
+{
+    bool none = t->templates[0].count == 0 || t->templates[0].pieces[0].text >= 0;
+
+    if (none || t->templates[1].count == 0 || t->templates[1].pieces[0].text >= 0)
+        sp_log(SP_LOG_WARNING, "%s puts no token such as [CLS] before %s (\"post_processor\") and is followed: a classifier of BERT's then reads the "
+               "first word in its place", path, none ? "a text" : "a pair of texts");
 }
 
 static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
@@ -131,6 +143,7 @@ int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
         return SP_ENOMEM;
     SP_GO(read_definition(&json, &path, &config, model_dir));
     SP_GO(load_stages(t, json, path));
+    warn_of_templates(t, path);
     apply_config(t, json, &config);
     *out = t;
 out:

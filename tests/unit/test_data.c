@@ -433,6 +433,28 @@ static void test_nul_and_empty(void **state)
     refuses("t.csv", "text\n\"\"\na\n", SET(.no_labels = true), SP_EFORMAT, "is empty");
 }
 
+/* Where the tokenizer adds no token of its own, a text without one is no row: the model would read the next row's. */
+static void test_no_token(void **state)
+{
+    static const char plain[] = "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"normalizer\": {\"type\": \"BertNormalizer\"}, "
+                                "\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"a\": 1}}}";
+    struct sp_dataset set;
+
+    (void)state;
+    sp_tokenizer_free(tokenizer);
+    io_write_text("model/tokenizer.json", plain);
+    assert_int_equal(sp_tokenizer_load(&tokenizer, io_path("model")), 0);
+    refuses("t.csv", "text\na\n\"\"\n", SET(.no_labels = true, .empty_texts = true), SP_EFORMAT,
+            "t.csv:3: the text (column text) has no token for the model to read");
+    refuses("t.jsonl", "{\"text\":\"\\u200b\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: the text (column text) is empty");
+    refuses("t.jsonl", "{\"text\":\"\\u0001\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: the text (column text) has no token");
+    load(&set, "t.csv", "text\n\"\"\na a\n", SET(.no_labels = true, .empty_texts = true, .skip_bad_rows = true));
+    assert_int_equal(set.count, 1);
+    assert_ids(&set, 0, 2, (const uint32_t[]){ 1, 1 }, (const uint8_t[2]){ 0 });
+    assert_int_equal(set.skipped, 1);
+    sp_dataset_free(&set);
+}
+
 static void test_bad_rows(void **state)
 {
     static const char csv[] = "text,label\na,x\nb\n  ,y\nc,\nd\xFF,x\n\"e\"e,x\nf,y,z\nb,y\n";
@@ -718,6 +740,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nul_and_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_length, setup, teardown),

@@ -349,13 +349,21 @@ static void test_word_ids(void **state)
                                 " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": %d}}}";
     static const char bert[] = "{\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", %d], \"sep\": [\"[SEP]\", 2]}";
     static const char template[] = "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, "
-                                   "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
+                                   "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": [%s{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
                                    "{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {\"[CLS]\": {\"id\": \"[CLS]\", "
                                    "\"ids\": [4], \"tokens\": [\"[CLS]\"]}}}";
+    static const char cls[] = "{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, ";
     char text[2000], post[1000];
 
     (void)state;
     write_folder(NULL, NULL, NULL);
+    snprintf(text, sizeof text, words, "null", 4);
+    io_write_text("model/tokenizer.json", text);
+    says("model/tokenizer.json puts no token such as [CLS] before a text (\"post_processor\")", "reads the first word");
+    snprintf(post, sizeof post, template, "");
+    snprintf(text, sizeof text, words, post, 4);
+    io_write_text("model/tokenizer.json", text);
+    says("before a pair of texts (\"post_processor\")", "is followed");
     snprintf(post, sizeof post, bert, 1);
     snprintf(text, sizeof text, words, post, 4);
     io_write_text("model/tokenizer.json", text);
@@ -367,7 +375,8 @@ static void test_word_ids(void **state)
     snprintf(text, sizeof text, words, post, 4);
     io_write_text("model/tokenizer.json", text);
     says("\"post_processor\" gives \"[CLS]\" the id 3, and \"vocab\" 1", "the first is followed");
-    snprintf(text, sizeof text, words, template, 4);
+    snprintf(post, sizeof post, template, cls);
+    snprintf(text, sizeof text, words, post, 4);
     io_write_text("model/tokenizer.json", text);
     says("\"post_processor\" gives \"[CLS]\" the id 4, and \"vocab\" 1", "the first is followed");
     assert_int_equal(unlink(io_path("model/tokenizer.json")), 0);
