@@ -8,6 +8,7 @@
 #include "runtime/sparse/metric.h"
 #include "runtime/train/inputs.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/method.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static int load_rows(struct sp_run *r)
 
 static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
 {
-    if (!sp_config_is_sparse(r->config))
+    if (!sp_config_method(r->config)->masked)
         return sp_error(SP_ECONFIG, "sparse.method: methods full and head have no mask");
     SP_TRY(sp_fs_check_writable(path)); /* before the long work */
     SP_TRY(sp_run_open(r));

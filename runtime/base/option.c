@@ -282,7 +282,7 @@ static int take_list(const struct reading *r, const struct sp_option *option,
 static int take(const struct reading *r, size_t index, const struct sp_yaml_node *node,
                 const char *range)
 {
-    const struct sp_option *option = &r->table->options[index];
+    const struct sp_option *option = sp_option_at(r->table, index);
 
     if (sp_yaml_is_null(node) && !option->initial) {
         clear(option, r->target);
@@ -303,7 +303,7 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
     return 0;
 }
 
-/* The option called `key`, by its own name or another tool's; table->count when there is none. */
+/* The option called `key`, by its own name or another tool's; sp_option_count(table) when there is none. */
 static size_t find(const struct sp_option_table *table, const char *key,
                    const struct sp_option_alias **alias)
 {
@@ -318,9 +318,9 @@ static bool is_block(const struct sp_option_table *table, const char *key)
 {
     size_t length = strlen(key);
 
-    for (size_t i = 0; i < table->count; i++)
-        if (strncmp(table->options[i].key, key, length) == 0 &&
-            table->options[i].key[length] == '.')
+    for (size_t i = 0; i < sp_option_count(table); i++)
+        if (strncmp(sp_option_at(table, i)->key, key, length) == 0 &&
+            sp_option_at(table, i)->key[length] == '.')
             return true;
     return false;
 }
@@ -331,12 +331,12 @@ static int take_key(const struct reading *r, const char *key, const char *block,
     const struct sp_option_alias *alias;
     size_t index = find(r->table, key, &alias);
 
-    if (index == r->table->count)
+    if (index == sp_option_count(r->table))
         return sp_option_unknown(r->table, r->source, node->key_place, key, block);
     if (r->rank != SP_OPTION_OVERRIDE && r->given[index].rank == r->rank)
         return sp_source_error(SP_ECONFIG, r->source, node->key_place,
                                "\"%s\" and the key on line %zu are both %s: keep one", node->key,
-                               r->given[index].place.line, r->table->options[index].key);
+                               r->given[index].place.line, sp_option_at(r->table, index)->key);
     return take(r, index, node, alias ? alias->range : NULL);
 }
 
@@ -379,9 +379,9 @@ static int nothing_follows(const struct reading *r, const struct sp_yaml_node *n
 {
     const struct sp_option_alias *alias;
     size_t index = find(r->table, node->key, &alias);
-    const char *initial = index < r->table->count ? r->table->options[index].initial : NULL;
+    const char *initial = index < sp_option_count(r->table) ? sp_option_at(r->table, index)->initial : NULL;
 
-    if (index == r->table->count)
+    if (index == sp_option_count(r->table))
         return sp_option_unknown(r->table, r->source, node->key_place, node->key, "");
     if (initial)
         return sp_source_error(SP_ECONFIG, r->source, node->place, "nothing follows the '='; leave %s out for the default, %s",
@@ -419,11 +419,29 @@ int sp_option_read_override(const struct sp_option_table *table, void *target,
     return rc;
 }
 
+size_t sp_option_count(const struct sp_option_table *table)
+{
+    size_t count = 0;
+
+    for (size_t p = 0; table->parts[p]; p++)
+        count += table->parts[p]->count;
+    return count;
+}
+
+const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t i)
+{
+    size_t p = 0;
+
+    while (i >= table->parts[p]->count)
+        i -= table->parts[p++]->count;
+    return &table->parts[p]->rows[i];
+}
+
 size_t sp_option_index(const struct sp_option_table *table, const char *key)
 {
     size_t i = 0;
 
-    while (i < table->count && strcmp(table->options[i].key, key) != 0)
+    while (i < sp_option_count(table) && strcmp(sp_option_at(table, i)->key, key) != 0)
         i++;
     return i;
 }
@@ -444,18 +462,18 @@ int sp_option_reset(const struct sp_option_table *table, void *target,
     size_t index = sp_option_index(table, key);
 
     given[index] = (struct sp_option_given){ .rank = SP_OPTION_DEFAULT };
-    return set_default(&table->options[index], target);
+    return set_default(sp_option_at(table, index), target);
 }
 
 int sp_option_defaults(const struct sp_option_table *table, void *target)
 {
-    for (size_t i = 0; i < table->count; i++)
-        SP_TRY(set_default(&table->options[i], target));
+    for (size_t i = 0; i < sp_option_count(table); i++)
+        SP_TRY(set_default(sp_option_at(table, i), target));
     return 0;
 }
 
 void sp_option_release(const struct sp_option_table *table, void *target)
 {
-    for (size_t i = 0; i < table->count; i++)
-        clear(&table->options[i], target);
+    for (size_t i = 0; i < sp_option_count(table); i++)
+        clear(sp_option_at(table, i), target);
 }

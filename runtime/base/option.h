@@ -53,9 +53,13 @@ struct sp_option_hint {
     const char *name, *key;
 };
 
-struct sp_option_table {
-    const struct sp_option *options;
+struct sp_option_rows {
+    const struct sp_option *rows;
     size_t count;
+};
+
+struct sp_option_table {
+    const struct sp_option_rows *const *parts; /* whose rows follow one another; a NULL ends them */
     const struct sp_option_alias *aliases;
     size_t alias_count;
     const struct sp_option_hint *hints; /* a NULL ends them */
@@ -98,7 +102,11 @@ bool sp_option_is_foreign(const struct sp_option_table *table, const char *name)
 int sp_option_unknown(const struct sp_option_table *table, const struct sp_source *source, struct sp_place place,
                       const char *key, const char *block);
 
-/* The index of `key` in the table; the key must be in it. */
+/* Rows of all parts, and row i of them, below that. */
+size_t sp_option_count(const struct sp_option_table *table);
+const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t i);
+
+/* The index of `key` in the table, sp_option_count where it is not in it. */
 size_t sp_option_index(const struct sp_option_table *table, const char *key);
 
 /* The whole struct as YAML that reads back to the same values, and as a JSON object (the caller's

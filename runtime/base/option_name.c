@@ -34,9 +34,9 @@ static const char *last_part(const char *key)
 /* An option, or another tool's name for one, by its whole name or, `part`, by that without the block. */
 static const char *find_same(const struct sp_option_table *t, const char *name, bool part)
 {
-    for (size_t i = 0; i < t->count; i++)
-        if (same_name(name, part ? last_part(t->options[i].key) : t->options[i].key))
-            return t->options[i].key;
+    for (size_t i = 0; i < sp_option_count(t); i++)
+        if (same_name(name, part ? last_part(sp_option_at(t, i)->key) : sp_option_at(t, i)->key))
+            return sp_option_at(t, i)->key;
     for (size_t i = 0; i < t->alias_count; i++)
         if (same_name(name, t->aliases[i].name))
             return t->aliases[i].key;
@@ -62,9 +62,9 @@ static const char *find_near(const struct sp_option_table *t, const char *name)
     size_t least = strlen(name) / 3 + 2;
     const char *best = NULL;
 
-    for (size_t i = 0; i < t->count; i++) {
-        take_nearer(&best, &least, name, t->options[i].key, t->options[i].key);
-        take_nearer(&best, &least, name, last_part(t->options[i].key), t->options[i].key);
+    for (size_t i = 0; i < sp_option_count(t); i++) {
+        take_nearer(&best, &least, name, sp_option_at(t, i)->key, sp_option_at(t, i)->key);
+        take_nearer(&best, &least, name, last_part(sp_option_at(t, i)->key), sp_option_at(t, i)->key);
     }
     for (size_t i = 0; i < t->alias_count; i++)
         take_nearer(&best, &least, name, t->aliases[i].name, t->aliases[i].key);

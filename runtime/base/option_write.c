@@ -119,8 +119,8 @@ int sp_option_write_yaml(const struct sp_option_table *table, const void *target
     const char *group = "";
     size_t block = 0; /* length of the current block's name with its dot */
 
-    for (size_t i = 0; i < table->count; i++) {
-        const struct sp_option *option = &table->options[i];
+    for (size_t i = 0; i < sp_option_count(table); i++) {
+        const struct sp_option *option = sp_option_at(table, i);
         const char *dot = strchr(option->key, '.');
         size_t length = dot ? (size_t)(dot - option->key) + 1 : 0;
 
@@ -128,7 +128,7 @@ int sp_option_write_yaml(const struct sp_option_table *table, const void *target
             SP_TRY(sp_buf_printf(out, "%s# %s\n", i ? "\n" : "", option->group));
         group = option->group;
         if (length &&
-            (length != block || strncmp(option->key, table->options[i - 1].key, length) != 0))
+            (length != block || strncmp(option->key, sp_option_at(table, i - 1)->key, length) != 0))
             SP_TRY(sp_buf_printf(out, "%.*s:\n", (int)length - 1, option->key));
         block = length;
         SP_TRY(sp_buf_printf(out, "%s%s: ", block ? "  " : "", option->key + block));
@@ -177,8 +177,8 @@ int sp_option_write_json(const struct sp_option_table *table, const void *target
 {
     json_t *root = json_object();
 
-    for (size_t i = 0; root && i < table->count; i++) {
-        const struct sp_option *option = &table->options[i];
+    for (size_t i = 0; root && i < sp_option_count(table); i++) {
+        const struct sp_option *option = sp_option_at(table, i);
         const char *dot = strchr(option->key, '.');
         json_t *into = root;
 
@@ -287,8 +287,8 @@ static int write_table(const struct sp_option_table *table, struct sp_buf *out, 
     const char *group = "";
     int rc = 0;
 
-    for (size_t i = 0; i < table->count; i++) {
-        const struct sp_option *option = &table->options[i];
+    for (size_t i = 0; i < sp_option_count(table); i++) {
+        const struct sp_option *option = sp_option_at(table, i);
 
         sp_buf_clear(&type);
         sp_buf_clear(&help);

@@ -215,7 +215,7 @@ static void add_transposed(struct sp_plan *plan)
     for (size_t i = 0; i < plan->param_count; i++) {
         const struct sp_param *p = &plan->params[i];
 
-        if (p->kind != SP_PARAM_LINEAR || !p->trained)
+        if (p->kind != SP_PARAM_LINEAR || !p->role)
             continue;
         in = (size_t)p->cols > in ? (size_t)p->cols : in;
         out = (size_t)p->rows > out ? (size_t)p->rows : out;

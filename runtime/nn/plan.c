@@ -161,7 +161,7 @@ int sp_plan_rows(const struct sp_plan *plan, int value)
 
 bool sp_plan_trained(const struct sp_plan *plan, int param)
 {
-    return param >= 0 && plan->params[param].trained;
+    return param >= 0 && plan->params[param].role != SP_PARAM_FROZEN;
 }
 
 bool sp_plan_wants(const struct sp_plan *plan, int value)

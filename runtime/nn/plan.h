@@ -41,12 +41,19 @@ enum sp_param_flag {
     SP_PARAM_ROWS = 8,     /* a linear weight whose rows are looked up, too: `value` is made with the plan */
 };
 
+/* How training changes it. */
+enum sp_param_role {
+    SP_PARAM_FROZEN,
+    SP_PARAM_SPARSE, /* at some positions */
+    SP_PARAM_DENSE,
+};
+
 struct sp_param {
     char name[SP_PARAM_NAME]; /* as in the checkpoint, without the family's prefix: "encoder.layer.0.output.dense.weight" */
     enum sp_param_kind kind;
     int rows, cols;               /* cols is 1 for vectors */
     unsigned flags;               /* of enum sp_param_flag */
-    bool trained;                 /* set before compiling: backward reaches down to it */
+    enum sp_param_role role;      /* set before compiling: backward reaches down to what is not frozen */
     struct sp_gemm_weight weight; /* linear */
     struct sp_buffer *value;      /* table, vector: the values; linear: a row-major copy, where one is kept */
 };
@@ -101,7 +108,7 @@ struct sp_plan_limits {
     bool transposed;                /* sinks will ask for transposed X and dY */
 };
 
-/* Derives backward, lifetimes and the arena, and allocates arena, inputs and parameters on the device. `trained` of every
+/* Derives backward, lifetimes and the arena, and allocates arena, inputs and parameters on the device. The role of every
  * parameter must be set; linear weights are laid out for `family`. */
 int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
                     const struct sp_plan_limits *limits);

@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/method.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -273,7 +274,7 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
     bool used;
 
     SP_TRY(load_config(&probe, r, &c));
-    c.sparse = sp_config_is_sparse(&probe);
+    c.sparse = sp_config_method(&probe)->masked;
     used = c.sparse && budgets.node && !sp_yaml_is_null(budgets.node);
     sp_config_release(&probe);
     if (!used)

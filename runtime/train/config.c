@@ -5,6 +5,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/method.h"
 #include "runtime/train/task.h"
 
 #include <math.h>
@@ -13,24 +14,11 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define FIELD(name) offsetof(struct sp_config, name)
+#define FIELD SP_CONFIG_FIELD
 
 /* Defaults that depend on other options; the table's texts say them, too. */
 #define DEFAULT_RANK 8
-#define DEFAULT_RATE 1e-3
-#define DEFAULT_FULL_RATE 5e-5
 #define DEFAULT_OPTIMIZER "adamw"
-#define DEFAULT_MA_OPTIMIZER "sm3"
-#define DEFAULT_INTERVAL 100
-#define DEFAULT_ON_DROP "merge"
-#define DEFAULT_GROWTH "ag"
-#define DEFAULT_RESELECTION_STEPS 20
-#define DEFAULT_SELECTION_STEPS 5
-#define DEFAULT_REPLACEMENT 0.2
-#define DEFAULT_REPLACEMENT_SCHEDULE "linear"
-#define DEFAULT_DROP "delta"
-#define DIGITS_(number) #number
-#define DIGITS(number) DIGITS_(number)
 
 static const char *const tasks[] = {
     "auto",
@@ -45,10 +33,10 @@ static const char *const schedules[] = { "linear", "cosine", "constant", NULL };
 static const char *const evals[] = { "no", "steps", "epoch", NULL };
 static const char *const gemms[] = { "auto", "packed", "tiled", "clblast", NULL };
 static const char *const methods[] = {
-#define SP_MASK_SCHEDULE(name) #name,
-#include "runtime/train/mask_schedule.def"
-#undef SP_MASK_SCHEDULE
-    "full", "head", NULL
+#define SP_METHOD(name) #name,
+#include "runtime/train/method.def"
+#undef SP_METHOD
+    NULL
 };
 static const char *const optimizers[] = {
 #define SP_OPTIMIZER(name) #name,
@@ -56,10 +44,6 @@ static const char *const optimizers[] = {
 #undef SP_OPTIMIZER
     NULL
 };
-static const char *const drops[] = { "merge", "revert", NULL };
-static const char *const growths[] = { "ag", "ma", NULL };
-static const char *const replacements[] = { "linear", "cosine", NULL };
-static const char *const moved[] = { "delta", "delta_change", NULL };
 static const char *const metrics[] = {
 #define SP_METRIC(name) #name,
 #include "runtime/sparse/metric.def"
@@ -71,7 +55,7 @@ static const char *const scopes[] = { "global", "tensor", "uniform_count", NULL 
 
 static const char data[] = "Model and data", training[] = "Training",
                   reports[] = "Reports and evaluation", devices[] = "Device",
-                  sparse[] = "Sparse training";
+                  sparse[] = SP_CONFIG_SPARSE;
 
 /* key, type, field, default, range, choices, group, help, what unset means */
 static const struct sp_option options[] = {
@@ -136,7 +120,7 @@ static const struct sp_option options[] = {
     { "max_steps", SP_OPTION_INT, FIELD(max_steps), "0", "[0, inf)", NULL, training,
       "Steps to train, whatever num_train_epochs says; 0 goes by epochs.", NULL },
     { "learning_rate", SP_OPTION_NUMBER, FIELD(learning_rate), NULL, "[0, 1000]", NULL, training,
-      "The largest learning rate of the schedule.", "by default " DIGITS(DEFAULT_RATE) ", with method full " DIGITS(DEFAULT_FULL_RATE) },
+      "The largest learning rate of the schedule.", "by default " SP_CONFIG_DIGITS(SP_METHOD_RATE) ", with method full " SP_CONFIG_DIGITS(SP_METHOD_FULL_RATE) },
     { "lr_scheduler_type", SP_OPTION_STRING, FIELD(lr_scheduler_type), "linear", NULL, schedules,
       training,
       "The learning rate after the warm-up: falling to 0 in a line or half a cosine, or constant.",
@@ -146,7 +130,7 @@ static const struct sp_option options[] = {
     { "optimizer", SP_OPTION_STRING, FIELD(optimizer), NULL, NULL, optimizers, training,
       "AdamW, with two numbers of state for each trained value (three where the mask moves), or SM3, "
       "with one for each row and column of a weight.",
-      "by default " DEFAULT_OPTIMIZER ", with sparse.growth ma " DEFAULT_MA_OPTIMIZER },
+      "by default " DEFAULT_OPTIMIZER ", with sparse.growth ma " SP_CONFIG_MA_OPTIMIZER },
     { "weight_decay", SP_OPTION_NUMBER, FIELD(weight_decay), "0", "[0, 1000]", NULL, training,
       "Decoupled decay. On a sparse delta it pulls towards the pretrained weight; method "
       "dynamic with on_drop merge: towards the weight at the last merge.", NULL },
@@ -202,7 +186,7 @@ static const struct sp_option options[] = {
       "The budget as a share of the target weights.", "by default not used" },
     { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]",
       NULL, sparse, "The budget as the number of values that LoRA of this rank would train.",
-      "by default " DIGITS(DEFAULT_RANK) " where no budget is given" },
+      "by default " SP_CONFIG_DIGITS(DEFAULT_RANK) " where no budget is given" },
     { "sparse.count", SP_OPTION_INT, FIELD(sparse.count), NULL, "[1, inf)", NULL, sparse,
       "The budget as a number of positions.", "by default not used" },
     { "sparse.scope", SP_OPTION_CHOICE, FIELD(sparse.scope), "global", NULL, scopes, sparse,
@@ -221,37 +205,6 @@ static const struct sp_option options[] = {
       "A folder that keeps scores for other runs with the same model, seed, rows and metric; made "
       "when missing. Scores that cost nothing (random, magnitude, magnitude_bottom) are not kept.",
       "by default scores are not kept" },
-    { "sparse.interval", SP_OPTION_INT, FIELD(sparse.interval), NULL, "[1, inf)", NULL, sparse,
-      "Steps between new masks, with method dynamic.", "by default " DIGITS(DEFAULT_INTERVAL) },
-    { "sparse.on_drop", SP_OPTION_STRING, FIELD(sparse.on_drop), NULL, NULL, drops, sparse,
-      "What a new mask does to the old one's changes, with method dynamic: merge keeps all of them "
-      "in the weights and starts values at 0; revert undoes those that are dropped.",
-      "by default " DEFAULT_ON_DROP },
-    { "sparse.growth", SP_OPTION_STRING, FIELD(sparse.growth), NULL, NULL, growths, sparse,
-      "How method spiel chooses new entries: by accumulated gradients (ag), or by SM3's "
-      "accumulators (ma).",
-      "by default " DEFAULT_GROWTH },
-    { "sparse.reselection_steps", SP_OPTION_INT, FIELD(sparse.reselection_steps), NULL,
-      "[2, inf)", NULL, sparse, "Steps between reselections, with method spiel.",
-      "by default " DIGITS(DEFAULT_RESELECTION_STEPS) },
-    { "sparse.selection_accumulation_steps", SP_OPTION_INT,
-      FIELD(sparse.selection_accumulation_steps), NULL, "[1, inf)", NULL, sparse,
-      "Steps over which gradients are accumulated before a reselection, with method spiel; fewer "
-      "than reselection_steps.",
-      "by default " DIGITS(DEFAULT_SELECTION_STEPS) },
-    { "sparse.initial_replacement", SP_OPTION_NUMBER, FIELD(sparse.initial_replacement), NULL,
-      "(0, 1]", NULL, sparse,
-      "The share of entries that a reselection replaces at the run's start, with method spiel.",
-      "by default " DIGITS(DEFAULT_REPLACEMENT) },
-    { "sparse.replacement_schedule", SP_OPTION_STRING, FIELD(sparse.replacement_schedule), NULL,
-      NULL, replacements, sparse,
-      "How that share falls to 0: in a line, after a first reselection that replaces all, or in "
-      "half a cosine.",
-      "by default " DEFAULT_REPLACEMENT_SCHEDULE },
-    { "sparse.drop", SP_OPTION_STRING, FIELD(sparse.drop), NULL, NULL, moved, sparse,
-      "Which entries method spiel drops: those nearest the pretrained weight, or those that moved "
-      "least since the last reselection.",
-      "by default " DEFAULT_DROP },
 };
 
 /* Other tools' names where they mean the same: axolotl, LLaMA-Factory, mlx-lm, torchtune. */
@@ -269,29 +222,29 @@ static const struct sp_option_alias aliases[] = {
     { "evaluation_strategy", "eval_strategy", NULL },
 };
 
-static const struct sp_option_table table = { options, COUNT(options), aliases, COUNT(aliases), sp_config_hints, sp_config_foreign };
-
-/* What one load holds: the texts that places point into. */
-struct load {
-    struct sp_config *config;
-    struct sp_option_given given[COUNT(options)];
-    char *text;
-    struct sp_source file;
-    struct sp_source *overrides;
+/* These rows, then each method's. */
+static const struct sp_option_rows own = { options, COUNT(options) };
+static const struct sp_option_rows *const parts[] = {
+    &own,
+#define SP_METHOD(name) &sp_method_##name.options,
+#include "runtime/train/method.def"
+#undef SP_METHOD
+    NULL
 };
+static const struct sp_option_table table = { parts, aliases, COUNT(aliases), sp_config_hints, sp_config_foreign };
 
 const struct sp_option_table *sp_config_options(void)
 {
     return &table;
 }
 
-static const struct sp_option_given *given(const struct load *load, const char *key)
+const struct sp_option_given *sp_config_given(const struct sp_config_load *load, const char *key)
 {
     return &load->given[sp_option_index(&table, key)];
 }
 
 /* A study has a base and a block of methods, which no configuration has. */
-static int check_kind(const struct load *load, const struct sp_yaml_node *root)
+static int check_kind(const struct sp_config_load *load, const struct sp_yaml_node *root)
 {
     for (size_t i = 0; i < root->count && root->kind == SP_YAML_MAP; i++)
         if (strcmp(root->children[i].key, "base") == 0 ||
@@ -315,7 +268,7 @@ static int check_file(const char *path)
     return rc;
 }
 
-static int read_file(struct load *load, const char *path)
+static int read_file(struct sp_config_load *load, const char *path)
 {
     static const char mark[] = "\xEF\xBB\xBF";
     struct sp_yaml_node root;
@@ -336,7 +289,7 @@ static int read_file(struct load *load, const char *path)
     return rc;
 }
 
-static int read_overrides(struct load *load, const char *const *overrides, size_t count)
+static int read_overrides(struct sp_config_load *load, const char *const *overrides, size_t count)
 {
     load->overrides = sp_calloc(count, sizeof *load->overrides);
     if (!load->overrides)
@@ -356,17 +309,15 @@ static bool given_after(const struct sp_option_given *a, const struct sp_option_
                                           : a->place.column > b->place.column;
 }
 
-/* Two options that cannot both be given: what the command line says goes before what the file says, a later layer before an
- * earlier one, and of two that were given in the same way the second is the mistake. */
-static int contradiction(struct load *load, const char *a, const char *b, const char *why)
+int sp_config_contradiction(struct sp_config_load *load, const char *a, const char *b, const char *why)
 {
-    const struct sp_option_given *first = given(load, a), *second = given(load, b);
+    const struct sp_option_given *first = sp_config_given(load, a), *second = sp_config_given(load, b);
 
     if (first->rank != second->rank) {
         const char *lost = first->rank < second->rank ? a : b;
 
         if (first->rank == SP_OPTION_OVERRIDE || second->rank == SP_OPTION_OVERRIDE)
-            sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, given(load, lost)->source->name, why);
+            sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, sp_config_given(load, lost)->source->name, why);
         return sp_option_reset(&table, load->config, load->given, lost);
     }
     if (given_after(first, second))
@@ -374,7 +325,7 @@ static int contradiction(struct load *load, const char *a, const char *b, const 
     return sp_source_error(SP_ECONFIG, second->source, second->place, "%s: remove one", why);
 }
 
-static int check_budget(struct load *load)
+static int check_budget(struct sp_config_load *load)
 {
     static const char *const budgets[] = {
         "sparse.density", "sparse.rank_equivalent", "sparse.count"
@@ -383,36 +334,49 @@ static int check_budget(struct load *load)
     size_t set = 0;
 
     for (size_t i = 0; i < COUNT(budgets); i++) {
-        if (!sp_config_is_sparse(config) && given(load, budgets[i])->rank)
-            SP_TRY(contradiction(load, "sparse.method", budgets[i],
+        if (!sp_config_method(config)->masked && sp_config_given(load, budgets[i])->rank)
+            SP_TRY(sp_config_contradiction(load, "sparse.method", budgets[i],
                                  "a budget of positions contradicts a method without a mask"));
         for (size_t j = 0; j < i; j++)
-            if (given(load, budgets[i])->rank && given(load, budgets[j])->rank)
-                SP_TRY(contradiction(load, budgets[j], budgets[i],
+            if (sp_config_given(load, budgets[i])->rank && sp_config_given(load, budgets[j])->rank)
+                SP_TRY(sp_config_contradiction(load, budgets[j], budgets[i],
                                      "density, rank_equivalent and count are one budget"));
     }
     for (size_t i = 0; i < COUNT(budgets); i++)
-        set += given(load, budgets[i])->rank != SP_OPTION_DEFAULT;
-    if (sp_config_is_sparse(config) && !set)
+        set += sp_config_given(load, budgets[i])->rank != SP_OPTION_DEFAULT;
+    if (sp_config_method(config)->masked && !set)
         config->sparse.rank_equivalent = DEFAULT_RANK;
     return 0;
 }
 
 /* `key` may only be given with the method: a command line that changes the method leaves it out. */
-static int only_with(struct load *load, const char *key, const char *method)
+static int only_with(struct sp_config_load *load, const char *key, const char *method)
 {
-    const struct sp_option_given *option = given(load, key);
+    const struct sp_option_given *option = sp_config_given(load, key);
     char why[128];
 
-    if (sp_config_has_method(load->config, method) || !option->rank)
+    if (strcmp(load->config->sparse.method, method) == 0 || !option->rank)
         return 0;
     snprintf(why, sizeof why, "%s means nothing without sparse.method: %s", key, method);
-    if (given(load, "sparse.method")->rank > option->rank)
-        return contradiction(load, "sparse.method", key, why);
+    if (sp_config_given(load, "sparse.method")->rank > option->rank)
+        return sp_config_contradiction(load, "sparse.method", key, why);
     return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
 }
 
-static int fill(char **field, const char *value)
+/* Options of other methods, and what the method makes of its own. */
+static int check_method(struct sp_config_load *load)
+{
+    const struct sp_method *method = sp_config_method(load->config);
+
+    for (size_t m = 0; sp_methods[m]; m++)
+        for (size_t i = 0; i < sp_methods[m]->options.count; i++)
+            SP_TRY(only_with(load, sp_methods[m]->options.rows[i].key, sp_methods[m]->name));
+    if (method->check)
+        SP_TRY(method->check(load));
+    return sp_config_fill(&load->config->optimizer, DEFAULT_OPTIMIZER);
+}
+
+int sp_config_fill(char **field, const char *value)
 {
     if (*field)
         return 0;
@@ -420,93 +384,17 @@ static int fill(char **field, const char *value)
     return *field ? 0 : SP_ENOMEM;
 }
 
-static void fill_int(long long *field, long long value)
+void sp_config_fill_int(long long *field, long long value)
 {
     if (*field < 0)
         *field = value;
 }
 
-/* SpIEL starts from random positions, the same share of each tensor. */
-static int check_spiel_start(struct load *load)
-{
-    static const char *const keys[] = { "sparse.metric", "sparse.scope" };
-    struct sp_config_sparse *s = &load->config->sparse;
-
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        const struct sp_option_given *option = given(load, keys[i]);
-        bool fits = i ? s->scope == SP_CONFIG_SCOPE_TENSOR : strcmp(s->metric, "random") == 0;
-        const char *why = i ? "method spiel has the same share of each tensor (sparse.scope: tensor)"
-                            : "method spiel starts from random positions (sparse.metric: random)";
-
-        if (!option->rank || fits)
-            continue;
-        if (given(load, "sparse.method")->rank < option->rank)
-            return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
-        SP_TRY(contradiction(load, "sparse.method", keys[i], why));
-    }
-    free(s->metric);
-    s->metric = NULL;
-    s->scope = SP_CONFIG_SCOPE_TENSOR;
-    return fill(&s->metric, "random");
-}
-
-static int check_spiel(struct load *load)
-{
-    struct sp_config_sparse *s = &load->config->sparse;
-    const struct sp_option_given *window = given(load, "sparse.selection_accumulation_steps");
-
-    SP_TRY(check_spiel_start(load));
-    SP_TRY(fill(&s->growth, DEFAULT_GROWTH));
-    SP_TRY(fill(&s->replacement_schedule, DEFAULT_REPLACEMENT_SCHEDULE));
-    SP_TRY(fill(&s->drop, DEFAULT_DROP));
-    fill_int(&s->reselection_steps, DEFAULT_RESELECTION_STEPS);
-    fill_int(&s->selection_accumulation_steps, DEFAULT_SELECTION_STEPS);
-    if (isnan(s->initial_replacement))
-        s->initial_replacement = DEFAULT_REPLACEMENT;
-    if (s->selection_accumulation_steps < s->reselection_steps)
-        return 0;
-    if (!window->rank)
-        window = given(load, "sparse.reselection_steps");
-    return sp_source_error(SP_ECONFIG, window->source, window->place,
-                           "%lld selection_accumulation_steps do not fit between reselections every %lld "
-                           "reselection_steps: they must be fewer",
-                           s->selection_accumulation_steps, s->reselection_steps);
-}
-
-/* The options of the methods whose mask moves, and the optimizer. */
-static int check_method(struct load *load)
-{
-    static const char *const dynamic[] = { "sparse.interval", "sparse.on_drop" };
-    static const char *const spiel[] = { "sparse.growth", "sparse.reselection_steps",
-                                         "sparse.selection_accumulation_steps",
-                                         "sparse.initial_replacement",
-                                         "sparse.replacement_schedule", "sparse.drop" };
-    struct sp_config_sparse *s = &load->config->sparse;
-    bool ma;
-
-    for (size_t i = 0; i < COUNT(dynamic); i++)
-        SP_TRY(only_with(load, dynamic[i], "dynamic"));
-    for (size_t i = 0; i < COUNT(spiel); i++)
-        SP_TRY(only_with(load, spiel[i], "spiel"));
-    if (s->growth && strcmp(s->growth, "ma") == 0 && load->config->optimizer &&
-        strcmp(load->config->optimizer, "sm3") != 0)
-        SP_TRY(contradiction(load, "sparse.growth", "optimizer",
-                             "growth ma reads SM3's accumulators, which another optimizer has not"));
-    if (sp_config_has_method(load->config, "dynamic")) {
-        fill_int(&s->interval, DEFAULT_INTERVAL);
-        SP_TRY(fill(&s->on_drop, DEFAULT_ON_DROP));
-    }
-    if (sp_config_has_method(load->config, "spiel"))
-        SP_TRY(check_spiel(load));
-    ma = s->growth && strcmp(s->growth, "ma") == 0;
-    return fill(&load->config->optimizer, ma ? DEFAULT_MA_OPTIMIZER : DEFAULT_OPTIMIZER);
-}
-
-static int check_evaluation(struct load *load)
+static int check_evaluation(struct sp_config_load *load)
 {
     struct sp_config *config = load->config;
-    const struct sp_option_given *strategy = given(load, "eval_strategy"),
-                                 *steps = given(load, "eval_steps");
+    const struct sp_option_given *strategy = sp_config_given(load, "eval_strategy"),
+                                 *steps = sp_config_given(load, "eval_steps");
 
     if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file) {
         sp_log(SP_LOG_WARNING, "eval_strategy: %s has no effect without a validation_file", evals[config->eval_strategy]);
@@ -518,7 +406,7 @@ static int check_evaluation(struct load *load)
         if (strategy->rank < steps->rank)
             return sp_source_error(SP_ECONFIG, steps->source, steps->place,
                                    "eval_steps means nothing without eval_strategy: steps");
-        SP_TRY(contradiction(load, "eval_strategy", "eval_steps",
+        SP_TRY(sp_config_contradiction(load, "eval_strategy", "eval_steps",
                              "eval_steps contradicts an eval_strategy other than steps"));
     }
     if (config->eval_strategy == SP_CONFIG_EVAL_STEPS && config->eval_steps < 0)
@@ -526,23 +414,23 @@ static int check_evaluation(struct load *load)
     return 0;
 }
 
-static int check_steps(struct load *load)
+static int check_steps(struct sp_config_load *load)
 {
-    const struct sp_option_given *warmup = given(load, "warmup_steps");
+    const struct sp_option_given *warmup = sp_config_given(load, "warmup_steps");
     double steps = load->config->warmup_steps;
 
     if (steps >= 1 && steps != floor(steps))
         return sp_source_error(SP_ECONFIG, warmup->source, warmup->place,
                                "warmup_steps: expected whole steps, or a share below 1");
     if (isnan(load->config->learning_rate))
-        load->config->learning_rate = sp_config_has_method(load->config, "full") ? DEFAULT_FULL_RATE : DEFAULT_RATE;
+        load->config->learning_rate = sp_config_method(load->config)->learning_rate;
     return 0;
 }
 
 /* Of two options that may not be given together, the one that was given last is refused. */
-static int refuse_later(const struct load *load, const char *a, const char *b, const char *why)
+static int refuse_later(const struct sp_config_load *load, const char *a, const char *b, const char *why)
 {
-    const struct sp_option_given *first = given(load, a), *second = given(load, b);
+    const struct sp_option_given *first = sp_config_given(load, a), *second = sp_config_given(load, b);
     bool swap = first->rank != second->rank ? first->rank > second->rank : given_after(first, second);
 
     if (swap)
@@ -551,7 +439,7 @@ static int refuse_later(const struct load *load, const char *a, const char *b, c
 }
 
 /* One column cannot be two things. That a number and a name mean the same one shows in the file only. */
-static int check_columns(const struct load *load)
+static int check_columns(const struct sp_config_load *load)
 {
     static const char *const keys[] = { "text_column", "text_pair_column", "label_column" };
     const char *const names[] = { load->config->text_column, load->config->text_pair_column, load->config->label_column };
@@ -574,9 +462,9 @@ static bool is_tab(const char *text)
     return strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
 }
 
-static int check_delimiter(const struct load *load)
+static int check_delimiter(const struct sp_config_load *load)
 {
-    const struct sp_option_given *option = given(load, "delimiter");
+    const struct sp_option_given *option = sp_config_given(load, "delimiter");
     const char *text = load->config->delimiter;
 
     if (strcmp(text, "auto") == 0 || is_tab(text))
@@ -587,7 +475,7 @@ static int check_delimiter(const struct load *load)
                            "delimiter: found \"%s\", expected auto, tab or one character that is no quote, such as \";\"", text);
 }
 
-static int check_task(struct load *load)
+static int check_task(struct sp_config_load *load)
 {
     const struct sp_task *task = sp_config_task(load->config);
     const char *purpose, *option = task ? sp_task_misfit(&purpose, task, load->config) : NULL;
@@ -596,15 +484,15 @@ static int check_task(struct load *load)
     if (!option)
         return 0;
     snprintf(why, sizeof why, "%s is for %s, not for task: %s", option, purpose, task->name);
-    if (given(load, "task")->rank > given(load, option)->rank)
-        return contradiction(load, "task", option, why);
+    if (sp_config_given(load, "task")->rank > sp_config_given(load, option)->rank)
+        return sp_config_contradiction(load, "task", option, why);
     return refuse_later(load, "task", option, why);
 }
 
 /* What the file names stands in the current directory, or beside the file. */
-static int find_beside(struct load *load, const char *key, char **path)
+static int find_beside(struct sp_config_load *load, const char *key, char **path)
 {
-    const struct sp_option_given *option = given(load, key);
+    const struct sp_option_given *option = sp_config_given(load, key);
     const char *file = option->source ? option->source->name : NULL, *slash = file ? strrchr(file, '/') : NULL;
     char *folder, *beside;
 
@@ -625,7 +513,7 @@ static int find_beside(struct load *load, const char *key, char **path)
 }
 
 /* A path of blanks alone is an empty variable of a script. */
-static int check_paths(const struct load *load)
+static int check_paths(const struct sp_config_load *load)
 {
     static const char *const keys[] = { "model_name_or_path", "train_file", "validation_file", "output_dir" };
     const struct sp_config *c = load->config;
@@ -633,17 +521,17 @@ static int check_paths(const struct load *load)
 
     for (size_t i = 0; i < COUNT(keys); i++) {
         if (paths[i] && strcmp(paths[i], "-") == 0)
-            return sp_source_error(SP_ECONFIG, given(load, keys[i])->source, given(load, keys[i])->place,
+            return sp_source_error(SP_ECONFIG, sp_config_given(load, keys[i])->source, sp_config_given(load, keys[i])->place,
                                    "%s: found \"-\", expected a path: standard input is for predict --input alone", keys[i]);
         if (paths[i] && strspn(paths[i], " \t\r\n") == strlen(paths[i]))
-            return sp_source_error(SP_ECONFIG, given(load, keys[i])->source, given(load, keys[i])->place,
+            return sp_source_error(SP_ECONFIG, sp_config_given(load, keys[i])->source, sp_config_given(load, keys[i])->place,
                                    "%s: found the text \"%s\", expected a path", keys[i], paths[i]);
     }
     return 0;
 }
 
 /* What comes after the files or layers: overrides, checks, paths. */
-static int complete(struct load *load, const char *name, const char *const *overrides, size_t count)
+static int complete(struct sp_config_load *load, const char *name, const char *const *overrides, size_t count)
 {
     struct sp_config *config = load->config;
 
@@ -665,8 +553,16 @@ static int complete(struct load *load, const char *name, const char *const *over
     return config->source ? sp_config_require(config, "model_name_or_path") : SP_ENOMEM;
 }
 
-static int finish(struct load *load, int rc)
+static int begin(struct sp_config_load *load, struct sp_config *out)
 {
+    *load = (struct sp_config_load){ .config = out, .given = sp_calloc(sp_option_count(&table), sizeof *load->given) };
+    *out = (struct sp_config){ .source = NULL };
+    return load->given ? sp_option_defaults(&table, out) : SP_ENOMEM;
+}
+
+static int finish(struct sp_config_load *load, int rc)
+{
+    free(load->given);
     free(load->text);
     free(load->overrides);
     if (rc < 0)
@@ -677,11 +573,9 @@ static int finish(struct load *load, int rc)
 int sp_config_load(struct sp_config *out, const char *path, const char *const *overrides,
                    size_t count)
 {
-    struct load load = { .config = out };
-    int rc;
+    struct sp_config_load load;
+    int rc = begin(&load, out);
 
-    *out = (struct sp_config){ .source = NULL };
-    rc = sp_option_defaults(&table, out);
     if (rc == 0 && path)
         rc = read_file(&load, path);
     if (rc == 0)
@@ -692,11 +586,9 @@ int sp_config_load(struct sp_config *out, const char *path, const char *const *o
 int sp_config_load_layers(struct sp_config *out, const char *name, const struct sp_config_layer *layers, size_t layer_count,
                           const char *const *overrides, size_t count)
 {
-    struct load load = { .config = out };
-    int rc;
+    struct sp_config_load load;
+    int rc = begin(&load, out);
 
-    *out = (struct sp_config){ .source = NULL };
-    rc = sp_option_defaults(&table, out);
     for (size_t i = 0; rc == 0 && i < layer_count; i++)
         rc = sp_option_read_yaml(&table, out, load.given, layers[i].block, layers[i].source,
                                  (enum sp_option_rank)(SP_OPTION_FILE + i));
@@ -721,7 +613,7 @@ char sp_config_delimiter(const struct sp_config *config)
 
 int sp_config_require(const struct sp_config *config, const char *key)
 {
-    const struct sp_option *option = &options[sp_option_index(&table, key)];
+    const struct sp_option *option = sp_option_at(&table, sp_option_index(&table, key));
 
     if (*(char *const *)((const char *)config + option->offset))
         return 0;

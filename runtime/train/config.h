@@ -25,7 +25,7 @@ enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };
 enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR, SP_CONFIG_SCOPE_UNIFORM_COUNT };
 
 struct sp_config_sparse {
-    char *method; /* a mask schedule's name, full or head */
+    char *method; /* sp_config_method (method.h) has it */
     char *metric; /* a metric's name */
     char *sign;   /* of grasp: paper or code */
     long long lift_rank;
@@ -110,18 +110,6 @@ int sp_config_load_layers(struct sp_config *out, const char *name,
                           const struct sp_config_layer *layers, size_t layer_count,
                           const char *const *overrides, size_t count);
 void sp_config_release(struct sp_config *config);
-
-/* Whether `method` is the configuration's sparse.method. */
-static inline bool sp_config_has_method(const struct sp_config *config, const char *method)
-{
-    return strcmp(config->sparse.method, method) == 0;
-}
-
-/* Whether a sparse delta is trained. */
-static inline bool sp_config_is_sparse(const struct sp_config *config)
-{
-    return !sp_config_has_method(config, "full") && !sp_config_has_method(config, "head");
-}
 
 /* The delimiter of csv and tsv files; 0 for auto. */
 char sp_config_delimiter(const struct sp_config *config);

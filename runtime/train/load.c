@@ -123,7 +123,7 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
         return 0;
     }
     if (!run->weights[i].tensor) {
-        if (!p->trained)
+        if (!p->role)
             return sp_error(SP_EFORMAT, "%s has no tensor of that name%s", sp_checkpoint_dir(run->checkpoint),
                             run->adapter ? ", nor has the adapter" : "; name an adapter that has it");
         return initialise(out, run, i, p);
@@ -136,11 +136,6 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
     return sparse ? check_finite(out, sp_param_elements(p), run->weights[i].tensor, " with the adapter's change") : 0;
 }
 
-static bool keeps_master(const struct sp_run *run, size_t i, const struct sp_param *p)
-{
-    return p->trained && sp_run_trains_densely(run, i);
-}
-
 /* Uploads one parameter; a linear weight goes through a row-major copy, which stays where training needs it. */
 static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffer *staging)
 {
@@ -151,7 +146,7 @@ static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffe
     SP_TRY(host_values(host, run, i, p));
     if (p->kind != SP_PARAM_LINEAR)
         return sp_buffer_write(p->value, 0, host, bytes);
-    if (!p->value && keeps_master(run, i, p))
+    if (!p->value && p->role == SP_PARAM_DENSE)
         SP_TRY(sp_buffer_create(&p->value, run->device, bytes));
     plain = p->value ? p->value : staging;
     SP_TRY(sp_buffer_write(plain, 0, host, bytes));
@@ -190,7 +185,7 @@ static int tell_made(const struct sp_run *run)
     for (size_t i = 0; rc == 0 && i < sp_plan_param_count(run->plan); i++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
-        if (p->trained && p->flags & SP_PARAM_OPTIONAL && !run->weights[i].tensor)
+        if (p->role && p->flags & SP_PARAM_OPTIONAL && !run->weights[i].tensor)
             rc = sp_buf_printf(&names, "%s%s", names.data ? ", " : "", p->name);
     }
     if (rc == 0 && names.data)

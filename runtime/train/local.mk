@@ -10,12 +10,15 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/loss_watch.c runtime/train/loss_watch.h \
 	runtime/train/mask.c runtime/train/mask.h \
 	runtime/train/rewrite.c runtime/train/rewrite.h \
-	runtime/train/mask_schedule.c runtime/train/mask_schedule.h runtime/train/mask_schedule.def \
-	runtime/train/mask_schedule_dynamic.c \
-	runtime/train/mask_schedule_spiel.c \
-	runtime/train/mask_schedule_static.c \
+	runtime/train/method.c runtime/train/method.h runtime/train/method.def \
+	runtime/train/method_dynamic.c \
+	runtime/train/method_full.c \
+	runtime/train/method_head.c \
+	runtime/train/method_spiel.c \
+	runtime/train/method_static.c \
 	runtime/train/move.c runtime/train/move_priv.h \
 	runtime/train/output.c runtime/train/output.h \
+	runtime/train/roles.c runtime/train/roles.h \
 	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h \
 	runtime/train/salience.c runtime/train/salience.h \

@@ -27,7 +27,7 @@ static int find_targets(struct sp_mask *mask, const struct sp_run *run)
     if (!mask->tensors)
         return SP_ENOMEM;
     for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        if (!sp_run_is_target(run, i))
+        if (sp_plan_param_at(run->plan, i)->role != SP_PARAM_SPARSE)
             continue;
         if (sp_param_elements(sp_plan_param_at(run->plan, i)) > INT_MAX)
             return sp_error(SP_ELIMIT, "%s has %zu weights, and a target has at most %d: leave it out of sparse.target_modules",

@@ -1,7 +1,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/sparse/support.h"
-#include "runtime/train/mask_schedule.h"
+#include "runtime/train/method.h"
 #include "runtime/train/move_priv.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ struct sp_optim_view sp_trained_view(const struct sp_trained *t, struct sp_run *
 
     return (struct sp_optim_view){ .name = p->name, .value = part.values, .gradient = part.gradients, .count = m->count,
                                    .rows = p->rows, .cols = p->cols, .positions = part.positions, .decay = true,
-                                   .moving = t->schedule->after_step != NULL };
+                                   .moving = t->method->after_step != NULL };
 }
 
 void sp_trained_hang(struct sp_trained *t)
@@ -170,12 +170,12 @@ int sp_trained_move(struct sp_trained *t, struct sp_run *run, const struct sp_tr
 
 int sp_trained_before_step(struct sp_trained *t, struct sp_run *run, size_t done)
 {
-    return t->schedule && t->schedule->before_step ? t->schedule->before_step(t->schedule_state, t, run, done) : 0;
+    return t->method->before_step ? t->method->before_step(t->state, t, run, done) : 0;
 }
 
 int sp_trained_after_step(struct sp_trained *t, struct sp_run *run, size_t done, struct sp_mask_change *change)
 {
-    return t->schedule && t->schedule->after_step ? t->schedule->after_step(t->schedule_state, t, run, done, change) : 0;
+    return t->method->after_step ? t->method->after_step(t->state, t, run, done, change) : 0;
 }
 
 /* Target i's value at each position that was touched: what the pretrained weight lacks of the present one. */

@@ -10,7 +10,7 @@ int sp_trained_targets(struct sp_delta_target **out, const struct sp_mask *mask,
 /* Target i as the optimizer's view i. */
 struct sp_optim_view sp_trained_view(const struct sp_trained *trained, struct sp_run *run, size_t i);
 
-/* Adds the mask's positions to those that were touched, with the delta's base as their originals when the schedule merges. */
+/* Adds the mask's positions to those that were touched, with the delta's base as their originals when the method merges. */
 int sp_trained_touch(struct sp_trained *trained);
 
 #endif

@@ -9,6 +9,7 @@
 #include "runtime/train/data.h"
 #include "runtime/train/head.h"
 #include "runtime/train/load.h"
+#include "runtime/train/method.h"
 #include "runtime/train/task.h"
 
 #include <limits.h>
@@ -249,110 +250,6 @@ int sp_run_find_not_finite(char *out, size_t size, struct sp_run *run, const str
     return 0;
 }
 
-bool sp_run_trains_densely(const struct sp_run *run, size_t param)
-{
-    const struct sp_param *p = sp_plan_param_at(run->plan, param);
-
-    return sp_config_has_method(run->config, "full") || p->flags & SP_PARAM_HEAD ||
-           (p->flags & SP_PARAM_OPTIONAL && !run->weights[param].tensor);
-}
-
-/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot. */
-static bool ends_in(const struct sp_param *p, const char *target)
-{
-    size_t length = strlen(p->name) - strlen(".weight"), n = strlen(target);
-
-    return n <= length && memcmp(p->name + length - n, target, n) == 0 && (n == length || p->name[length - n - 1] == '.');
-}
-
-/* A linear layer inside the model, which a target may name. */
-static bool can_be_target(const struct sp_run *run, size_t param)
-{
-    return sp_plan_param_at(run->plan, param)->kind == SP_PARAM_LINEAR && !sp_run_trains_densely(run, param);
-}
-
-bool sp_run_is_target(const struct sp_run *run, size_t param)
-{
-    const struct sp_string_list *targets = &run->config->sparse.target_modules;
-
-    if (!sp_config_is_sparse(run->config) || !can_be_target(run, param))
-        return false;
-    for (size_t i = 0; i < targets->count; i++)
-        if (ends_in(sp_plan_param_at(run->plan, param), targets->items[i]))
-            return true;
-    return false;
-}
-
-/* The last part of a linear layer's module name, "query" of "....self.query.weight"; its length goes to *length. */
-static const char *module_of(const struct sp_param *p, size_t *length)
-{
-    size_t end = strlen(p->name) - strlen(".weight"), start = end;
-
-    while (start > 0 && p->name[start - 1] != '.')
-        start--;
-    *length = end - start;
-    return p->name + start;
-}
-
-/* No module ends in the target: the message names the nearest module and those that there are. */
-static int no_target(const struct sp_run *run, const char *wanted)
-{
-    enum { MODULES = 32 };
-    const char *nearest, *list[MODULES];
-    char modules[MODULES][SP_PARAM_NAME];
-    struct sp_buf text = SP_BUF((size_t)MODULES * SP_PARAM_NAME);
-    size_t count = 0;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < sp_plan_param_count(run->plan) && count < MODULES; i++) {
-        const struct sp_param *p = sp_plan_param_at(run->plan, i);
-        bool seen = !can_be_target(run, i);
-        size_t length;
-        const char *module = seen ? NULL : module_of(p, &length);
-
-        for (size_t k = 0; k < count && !seen; k++)
-            seen = strlen(modules[k]) == length && memcmp(modules[k], module, length) == 0;
-        if (seen)
-            continue;
-        snprintf(modules[count], sizeof modules[count], "%.*s", (int)length, module);
-        list[count] = modules[count];
-        rc = sp_buf_printf(&text, "%s%s", count ? ", " : "", modules[count]);
-        count++;
-    }
-    nearest = sp_text_nearest(wanted, list, count);
-    if (rc == 0)
-        rc = sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s",
-                      wanted, nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "",
-                      text.data ? text.data : "none");
-    sp_buf_free(&text);
-    return rc;
-}
-
-/* Every target must name something: one that is misspelt would otherwise be left out without a word. */
-static int check_targets(const struct sp_run *run)
-{
-    const struct sp_string_list *targets = &run->config->sparse.target_modules;
-
-    for (size_t t = 0; t < targets->count; t++) {
-        bool found = false;
-
-        for (size_t i = 0; i < sp_plan_param_count(run->plan) && !found; i++)
-            found = can_be_target(run, i) && ends_in(sp_plan_param_at(run->plan, i), targets->items[t]);
-        if (!found)
-            return no_target(run, targets->items[t]);
-    }
-    return 0;
-}
-
-static int mark_trained(struct sp_run *run)
-{
-    if (sp_config_is_sparse(run->config))
-        SP_TRY(check_targets(run));
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++)
-        sp_plan_param_at(run->plan, i)->trained = sp_run_is_target(run, i) || sp_run_trains_densely(run, i);
-    return 0;
-}
-
 static size_t max_of(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -380,13 +277,14 @@ static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool 
         .sequences = (int)max_rows,
         .longest = (int)run->max_seq_length,
         .training = training,
-        .transposed = sp_config_is_sparse(run->config),
+        .transposed = sp_config_method(run->config)->masked,
     };
     return 0;
 }
 
 int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
 {
+    const struct sp_method *method = sp_config_method(run->config);
     const struct sp_gemm_family *family;
     struct sp_plan_limits limits;
 
@@ -396,7 +294,7 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
     run->task->loss(run->plan, run->family->build(run->plan, &run->model, (int)run->task->outputs(run)), run->config);
     SP_TRY(sp_load_find(run));
     if (training)
-        SP_TRY(mark_trained(run));
+        SP_TRY(method->assign(run));
     SP_TRY(sp_plan_compile(run->plan, run->device, family, &limits));
     SP_TRY(sp_load_params(run));
     return sp_batch_init(&run->batch, (size_t)limits.sequences, (size_t)limits.tokens);

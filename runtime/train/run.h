@@ -93,12 +93,6 @@ void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *
  * sp_plan_find_not_finite. */
 int sp_run_find_not_finite(char *out, size_t size, struct sp_run *run, const struct sp_plan_pass *pass);
 
-/* Whether training updates the parameter densely: the head, what the checkpoint lacked, and with method full everything. */
-bool sp_run_trains_densely(const struct sp_run *run, size_t param);
-
-/* Whether the parameter is one of sparse.target_modules. */
-bool sp_run_is_target(const struct sp_run *run, size_t param);
-
 /* Rows order[from .. from + count - 1] of a data set as the plan's batch. */
 int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count);
 

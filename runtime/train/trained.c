@@ -4,7 +4,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/train/data.h"
-#include "runtime/train/mask_schedule.h"
+#include "runtime/train/method.h"
 #include "runtime/train/move_priv.h"
 #include "runtime/train/task.h"
 
@@ -28,12 +28,9 @@ static int create_delta(struct sp_trained *t, struct sp_run *run)
         return rc;
     sp_trained_hang(t);
     t->count += t->mask.entries;
-    t->schedule = sp_mask_schedule_find(run->config->sparse.method);
-    if (!t->schedule)
-        return sp_error(SP_EINVAL, "method %s has no mask schedule", run->config->sparse.method);
-    if (t->schedule->create)
-        SP_TRY(t->schedule->create(&t->schedule_state, t, run));
-    return t->schedule->after_step ? sp_trained_touch(t) : 0;
+    if (t->method->create)
+        SP_TRY(t->method->create(&t->state, t, run));
+    return t->method->after_step ? sp_trained_touch(t) : 0;
 }
 
 static int create_dense(struct sp_trained *t, struct sp_run *run)
@@ -45,7 +42,7 @@ static int create_dense(struct sp_trained *t, struct sp_run *run)
         struct sp_trained_dense *d = &t->dense[t->dense_count];
         struct sp_param *p = param_at(run, i);
 
-        if (!sp_run_trains_densely(run, i))
+        if (p->role != SP_PARAM_DENSE)
             continue;
         d->param = i;
         t->dense_count++;
@@ -92,11 +89,11 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
 
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 {
-    *out = (struct sp_trained){ .total = total };
+    *out = (struct sp_trained){ .method = sp_config_method(run->config), .total = total };
     out->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *out->gradients);
     if (!out->gradients)
         return SP_ENOMEM;
-    if (sp_config_is_sparse(run->config))
+    if (out->method->masked)
         SP_TRY(create_delta(out, run));
     SP_TRY(create_dense(out, run));
     return create_optim(out, run);
@@ -104,8 +101,8 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 
 void sp_trained_release(struct sp_trained *t)
 {
-    if (t->schedule && t->schedule->free)
-        t->schedule->free(t->schedule_state);
+    if (t->method && t->method->free)
+        t->method->free(t->state);
     sp_optim_free(t->optim);
     sp_delta_free(t->delta);
     for (size_t i = 0; t->touched && i < t->mask.count; i++) {
@@ -187,7 +184,7 @@ int sp_trained_save(bool *written, struct sp_trained *t, struct sp_run *run, con
 {
     struct sp_adapter a = {
         .base_name = run->config->model_name_or_path,
-        .method = run->config->sparse.method,
+        .method = t->method->name,
         .task = run->task->name,
         .head = run->keep_head ? "kept" : "new",
     };

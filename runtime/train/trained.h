@@ -1,6 +1,6 @@
 /*
  * What a run trains (layer 5): the sparse delta over the mask and the dense tensors, as the optimizer's views, the gradients of
- * a plan's pass, and the adapter's contents. The mask moves by its schedule (mask_schedule.h).
+ * a plan's pass, and the adapter's contents. A mask moves as its method says (method.h).
  */
 #ifndef SP_TRAIN_TRAINED_H
 #define SP_TRAIN_TRAINED_H
@@ -11,17 +11,17 @@
 #include "runtime/train/mask.h"
 #include "runtime/train/run.h"
 
-struct sp_mask_schedule;
+struct sp_method;
 
 struct sp_trained {
     struct sp_mask mask; /* empty without a sparse method */
     struct sp_delta *delta;
-    const struct sp_mask_schedule *schedule; /* NULL without a sparse method */
-    void *schedule_state;
+    const struct sp_method *method;
+    void *state; /* the method's own */
     bool merges; /* old masks' changes stay in the weights: the adapter holds every position that was ever in the mask */
     struct sp_touched {
         uint32_t *positions; /* ever in the mask, sorted */
-        float *originals;    /* the pretrained weights there, when the schedule merges */
+        float *originals;    /* the pretrained weights there, when the method merges */
         size_t count;
     } *touched; /* one a target, when the mask may move */
     struct sp_trained_dense {
@@ -43,7 +43,7 @@ void sp_trained_release(struct sp_trained *trained); /* safe on a zeroed one; be
 /* After the optimizer's step: brings the weights' layouts up to date. */
 int sp_trained_apply(struct sp_trained *trained, struct sp_run *run);
 
-/* Around step done + 1, and after it, with `done` steps done: the schedule's hooks. A mask that moved is told in *change. */
+/* Around step done + 1, and after it, with `done` steps done: the method's hooks. A mask that moved is told in *change. */
 struct sp_mask_change {
     bool moved;
     size_t kept, dropped, added, touched, size; /* entries; touched: in the mask at any time so far */
@@ -54,7 +54,7 @@ int sp_trained_after_step(struct sp_trained *trained, struct sp_run *run, size_t
 /* Puts the delta's sinks among the gradients. */
 void sp_trained_hang(struct sp_trained *trained);
 
-/* For schedules: a new mask of the same targets. */
+/* For methods: a new mask of the same targets. */
 struct sp_trained_seed {
     float *mean, *square; /* of the gradients of the entries that are new, in order */
 };
@@ -69,7 +69,7 @@ struct sp_trained_move {
 int sp_trained_move(struct sp_trained *trained, struct sp_run *run, const struct sp_trained_move *move,
                     struct sp_mask_change *change);
 
-/* The end of training, before the adapter is saved: with a schedule that merges, mask and delta become those of every position
+/* The end of training, before the adapter is saved: with a method that merges, mask and delta become those of every position
  * that was ever in the mask, and the weights exactly what that adapter gives. There are no steps after it. */
 int sp_trained_finish(struct sp_trained *trained, struct sp_run *run);
 

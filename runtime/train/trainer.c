@@ -11,7 +11,7 @@
 #include "runtime/optim/schedule.h"
 #include "runtime/train/loss_watch.h"
 #include "runtime/train/mask.h"
-#include "runtime/train/mask_schedule.h"
+#include "runtime/train/method.h"
 #include "runtime/train/output.h"
 #include "runtime/train/result.h"
 #include "runtime/train/task.h"
@@ -125,8 +125,8 @@ static int build_kernels(struct loop *l)
         rc = sp_trained_apply(&l->trained, l->run);
     sp_device_set_recording(l->run->device, false);
     SP_TRY(rc);
-    if (l->trained.schedule && l->trained.schedule->record)
-        SP_TRY(l->trained.schedule->record(l->trained.schedule_state, &l->trained, l->run));
+    if (l->trained.method->record)
+        SP_TRY(l->trained.method->record(l->trained.state, &l->trained, l->run));
     return sp_kernel_build_recorded(l->run->device);
 }
 
@@ -388,7 +388,7 @@ static int prepare(struct loop *l)
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(keep_checksums(l->result, run));
     SP_TRY(sp_run_build(run, true, 0, 0));
-    if (sp_config_is_sparse(run->config))
+    if (sp_config_method(run->config)->masked)
         SP_TRY(sp_mask_check_budget(run));
     SP_TRY(open_output(l));
     plan_steps(l);

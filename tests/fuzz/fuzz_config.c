@@ -68,7 +68,7 @@ static int read_text(struct sp_config *config, const char *text, size_t length)
 {
     const struct sp_option_table *table = sp_config_options();
     const struct sp_source source = { "f.yaml", text, length };
-    struct sp_option_given *given = calloc(table->count, sizeof *given);
+    struct sp_option_given *given = calloc(sp_option_count(table), sizeof *given);
     struct sp_yaml_node root;
     int rc = sp_option_defaults(table, config);
 

@@ -281,7 +281,7 @@ static struct sp_plan *build(const struct grad_case *c)
             sp_nn_cross_entropy(plan, x, c->smoothing);
     }
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
-        sp_plan_param_at(plan, i)->trained = true;
+        sp_plan_param_at(plan, i)->role = SP_PARAM_DENSE;
     return plan;
 }
 
@@ -457,7 +457,7 @@ static void test_parts(void **state)
         struct model m;
 
         for (size_t i = 0; i < sp_plan_param_count(plan); i++)
-            sp_plan_param_at(plan, i)->trained = strstr(sp_plan_param_at(plan, i)->name, parts[k]) != NULL;
+            sp_plan_param_at(plan, i)->role = strstr(sp_plan_param_at(plan, i)->name, parts[k]) ? SP_PARAM_DENSE : SP_PARAM_FROZEN;
         model_compile(&m, *state, plan, "auto", &limits);
         assert_ok(sp_plan_set_batch(plan, &t.batch));
         p.gradients = m.gradients;

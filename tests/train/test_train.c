@@ -212,11 +212,11 @@ static void test_resolved(void **state)
     json_decref(loaded);
     sp_config_release(&config);
     assert_int_equal(sp_fs_read(&text, &length, path, 1 << 20), 0);
-    for (size_t i = 0; i < table->count; i++) {
-        const char *dot = strchr(table->options[i].key, '.');
+    for (size_t i = 0; i < sp_option_count(table); i++) {
+        const char *dot = strchr(sp_option_at(table, i)->key, '.');
 
-        if (!strstr(text, dot ? dot + 1 : table->options[i].key))
-            fail_msg("%s does not say %s", path, table->options[i].key);
+        if (!strstr(text, dot ? dot + 1 : sp_option_at(table, i)->key))
+            fail_msg("%s does not say %s", path, sp_option_at(table, i)->key);
     }
     free(text);
 }

@@ -54,7 +54,7 @@ void weights_check_adapter(const struct sp_run *run, const struct sp_adapter *ad
         const struct sp_adapter_sparse *sparse;
         float *weight;
 
-        if (!sp_run_is_target(run, i))
+        if (sp_plan_param_at(run->plan, i)->role != SP_PARAM_SPARSE)
             continue;
         weight = weights_pretrained(run, i);
         sparse = sp_adapter_find_sparse(adapter, sp_run_param_name(run, i));

@@ -67,7 +67,7 @@ static inline void model_compile(struct model *m, struct sp_device *device, stru
         if (p->kind == SP_PARAM_LINEAR)
             assert_ok(sp_buffer_create(&m->plain[i], device, m->size[i] * sizeof(float)));
         model_upload(m, i);
-        if (!p->trained)
+        if (!p->role)
             continue;
         assert_ok(sp_buffer_create(&m->gradient[i], device, m->size[i] * sizeof(float)));
         assert_ok(sp_buffer_fill(m->gradient[i], 0, 0x7fc00000, m->size[i] * sizeof(float)));

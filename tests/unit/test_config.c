@@ -655,8 +655,8 @@ static void test_table(void **state)
     (void)state;
     assert_int_equal(sp_option_write_help(t, &help), 0);
     assert_int_equal(sp_option_write_man(t, &man), 0);
-    for (size_t i = 0; i < t->count; i++) {
-        const struct sp_option *o = &t->options[i];
+    for (size_t i = 0; i < sp_option_count(t); i++) {
+        const struct sp_option *o = sp_option_at(t, i);
         char *override = sp_asprintf("%s=%s", o->key, o->initial ? o->initial : "null");
         struct sp_config c;
 
@@ -669,8 +669,8 @@ static void test_table(void **state)
         assert_int_equal(sp_option_index(t, o->key), i);
     }
     for (size_t i = 0; i < t->alias_count; i++) {
-        assert_true(sp_option_index(t, t->aliases[i].key) < t->count);
-        assert_int_equal(sp_option_index(t, t->aliases[i].name), t->count);
+        assert_true(sp_option_index(t, t->aliases[i].key) < sp_option_count(t));
+        assert_int_equal(sp_option_index(t, t->aliases[i].name), sp_option_count(t));
     }
     for (const char *line = help.data; (line = strchr(line, '\n')); line++)
         assert_true(strcspn(line + 1, "\n") <= 100);

@@ -160,15 +160,15 @@ static void test_hints(void **state)
 
     (void)state;
     for (const struct sp_option_hint *hint = t->hints; hint->name; hint++) {
-        if (sp_option_index(t, hint->key) == t->count)
+        if (sp_option_index(t, hint->key) == sp_option_count(t))
             fail_msg("%s is taken for %s, which is none", hint->name, hint->key);
-        if (sp_option_index(t, hint->name) < t->count || sp_option_is_foreign(t, hint->name))
+        if (sp_option_index(t, hint->name) < sp_option_count(t) || sp_option_is_foreign(t, hint->name))
             fail_msg("%s has another meaning", hint->name);
         assert_string_equal(sp_option_meant(t, hint->name, false), hint->key);
     }
-    for (size_t i = 0; i < t->count; i++)
-        if (sp_option_is_foreign(t, t->options[i].key))
-            fail_msg("%s is an option", t->options[i].key);
+    for (size_t i = 0; i < sp_option_count(t); i++)
+        if (sp_option_is_foreign(t, sp_option_at(t, i)->key))
+            fail_msg("%s is an option", sp_option_at(t, i)->key);
 }
 
 /* The help's "by default ..." is the value that a run has. */
@@ -194,7 +194,7 @@ static void test_defaults(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct sp_option *option = &t->options[sp_option_index(t, cases[i].key)];
+        const struct sp_option *option = sp_option_at(t, sp_option_index(t, cases[i].key));
         char *text = sp_asprintf("%s %s", strstr(cases[i].override, "full") ? "method full" : "by default", cases[i].value);
         const char *dot = strchr(cases[i].key, '.');
         struct sp_config c;
@@ -213,7 +213,7 @@ static void test_defaults(void **state)
         sp_config_release(&c);
         free(text);
     }
-    assert_non_null(strstr(t->options[sp_option_index(t, "optimizer")].unset, "sparse.growth ma sm3"));
+    assert_non_null(strstr(sp_option_at(t, sp_option_index(t, "optimizer"))->unset, "sparse.growth ma sm3"));
 }
 
 int main(void)

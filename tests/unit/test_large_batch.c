@@ -93,7 +93,7 @@ static void compile(struct model *m, struct sp_device *device)
     assert_ok(sp_plan_create(&plan));
     sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &config, CLASSES), 0);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
-        sp_plan_param_at(plan, i)->trained = true;
+        sp_plan_param_at(plan, i)->role = SP_PARAM_DENSE;
     model_compile(m, device, plan, "auto", &limits);
 }
 

@@ -55,7 +55,7 @@ static struct sp_plan *build(const struct trained *t, float dropout)
     assert_ok(sp_plan_create(&plan));
     sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &config, CLASSES), 0);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
-        sp_plan_param_at(plan, i)->trained = chosen(t, sp_plan_param_at(plan, i)->name);
+        sp_plan_param_at(plan, i)->role = chosen(t, sp_plan_param_at(plan, i)->name) ? SP_PARAM_DENSE : SP_PARAM_FROZEN;
     return plan;
 }
 
@@ -144,7 +144,7 @@ static void check_active(const struct sp_plan *plan)
         bool active = false;
 
         for (int k = 0; k < SP_NODE_PARAMS; k++)
-            active = active || (node->param[k] >= 0 && plan->params[node->param[k]].trained);
+            active = active || (node->param[k] >= 0 && plan->params[node->param[k]].role);
         for (int k = 0; k < SP_NODE_INPUTS; k++)
             active = active || (node->input[k] >= 0 && below[node->input[k]]);
         if (node->active != active)
@@ -416,7 +416,7 @@ static void test_builders(void **state)
         assert_ok(sp_plan_create(&plan));
         table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
         bias = sp_plan_param(plan, SP_PARAM_VECTOR, 6, 1, "norm");
-        sp_plan_param_at(plan, (size_t)table)->trained = true;
+        sp_plan_param_at(plan, (size_t)table)->role = SP_PARAM_DENSE;
         x = sp_nn_embedding(plan, table, table, table);
         x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, 1, 0) : sp_nn_dropout(plan, x, 0.5f), x, bias, bias, 1e-5f, 0);
         sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);

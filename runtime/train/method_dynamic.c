@@ -5,9 +5,33 @@
  */
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
-#include "runtime/train/mask_schedule.h"
+#include "runtime/train/config_priv.h"
+#include "runtime/train/method.h"
+#include "runtime/train/roles.h"
 
 #include <string.h>
+
+#define DEFAULT_INTERVAL 100
+#define DEFAULT_ON_DROP "merge"
+
+static const char *const drops[] = { "merge", "revert", NULL };
+
+static const struct sp_option options[] = {
+    { "sparse.interval", SP_OPTION_INT, SP_CONFIG_FIELD(sparse.interval), NULL, "[1, inf)", NULL, SP_CONFIG_SPARSE,
+      "Steps between new masks, with method dynamic.", "by default " SP_CONFIG_DIGITS(DEFAULT_INTERVAL) },
+    { "sparse.on_drop", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.on_drop), NULL, NULL, drops, SP_CONFIG_SPARSE,
+      "What a new mask does to the old one's changes, with method dynamic: merge keeps all of them "
+      "in the weights and starts values at 0; revert undoes those that are dropped.",
+      "by default " DEFAULT_ON_DROP },
+};
+
+static int check(struct sp_config_load *load)
+{
+    struct sp_config_sparse *s = &load->config->sparse;
+
+    sp_config_fill_int(&s->interval, DEFAULT_INTERVAL);
+    return sp_config_fill(&s->on_drop, DEFAULT_ON_DROP);
+}
 
 static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 {
@@ -36,4 +60,13 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     return sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .merge = trained->merges }, change);
 }
 
-const struct sp_mask_schedule sp_mask_schedule_dynamic = { .name = "dynamic", .create = create, .after_step = after_step };
+const struct sp_method sp_method_dynamic = {
+    .name = "dynamic",
+    .options = { options, sizeof options / sizeof *options },
+    .learning_rate = SP_METHOD_RATE,
+    .masked = true,
+    .check = check,
+    .assign = sp_roles_of_targets,
+    .create = create,
+    .after_step = after_step,
+};

@@ -17,11 +17,109 @@
 #include "runtime/sparse/outer.h"
 #include "runtime/sparse/support.h"
 #include "runtime/sparse/window.h"
-#include "runtime/train/mask_schedule.h"
+#include "runtime/train/config_priv.h"
+#include "runtime/train/method.h"
+#include "runtime/train/roles.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- options ------------------------------------------------------------------------------------------------------------- */
+
+#define DEFAULT_GROWTH "ag"
+#define DEFAULT_RESELECTION_STEPS 20
+#define DEFAULT_SELECTION_STEPS 5
+#define DEFAULT_REPLACEMENT 0.2
+#define DEFAULT_REPLACEMENT_SCHEDULE "linear"
+#define DEFAULT_DROP "delta"
+
+static const char *const growths[] = { "ag", "ma", NULL };
+static const char *const replacements[] = { "linear", "cosine", NULL };
+static const char *const moved[] = { "delta", "delta_change", NULL };
+
+static const struct sp_option options[] = {
+    { "sparse.growth", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.growth), NULL, NULL, growths, SP_CONFIG_SPARSE,
+      "How method spiel chooses new entries: by accumulated gradients (ag), or by SM3's "
+      "accumulators (ma).",
+      "by default " DEFAULT_GROWTH },
+    { "sparse.reselection_steps", SP_OPTION_INT, SP_CONFIG_FIELD(sparse.reselection_steps), NULL,
+      "[2, inf)", NULL, SP_CONFIG_SPARSE, "Steps between reselections, with method spiel.",
+      "by default " SP_CONFIG_DIGITS(DEFAULT_RESELECTION_STEPS) },
+    { "sparse.selection_accumulation_steps", SP_OPTION_INT,
+      SP_CONFIG_FIELD(sparse.selection_accumulation_steps), NULL, "[1, inf)", NULL, SP_CONFIG_SPARSE,
+      "Steps over which gradients are accumulated before a reselection, with method spiel; fewer "
+      "than reselection_steps.",
+      "by default " SP_CONFIG_DIGITS(DEFAULT_SELECTION_STEPS) },
+    { "sparse.initial_replacement", SP_OPTION_NUMBER, SP_CONFIG_FIELD(sparse.initial_replacement), NULL,
+      "(0, 1]", NULL, SP_CONFIG_SPARSE,
+      "The share of entries that a reselection replaces at the run's start, with method spiel.",
+      "by default " SP_CONFIG_DIGITS(DEFAULT_REPLACEMENT) },
+    { "sparse.replacement_schedule", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.replacement_schedule), NULL,
+      NULL, replacements, SP_CONFIG_SPARSE,
+      "How that share falls to 0: in a line, after a first reselection that replaces all, or in "
+      "half a cosine.",
+      "by default " DEFAULT_REPLACEMENT_SCHEDULE },
+    { "sparse.drop", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.drop), NULL, NULL, moved, SP_CONFIG_SPARSE,
+      "Which entries method spiel drops: those nearest the pretrained weight, or those that moved "
+      "least since the last reselection.",
+      "by default " DEFAULT_DROP },
+};
+
+/* SpIEL starts from random positions, the same share of each tensor. */
+static int check_start(struct sp_config_load *load)
+{
+    static const char *const keys[] = { "sparse.metric", "sparse.scope" };
+    struct sp_config_sparse *s = &load->config->sparse;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct sp_option_given *option = sp_config_given(load, keys[i]);
+        bool fits = i ? s->scope == SP_CONFIG_SCOPE_TENSOR : strcmp(s->metric, "random") == 0;
+        const char *why = i ? "method spiel has the same share of each tensor (sparse.scope: tensor)"
+                            : "method spiel starts from random positions (sparse.metric: random)";
+
+        if (!option->rank || fits)
+            continue;
+        if (sp_config_given(load, "sparse.method")->rank < option->rank)
+            return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
+        SP_TRY(sp_config_contradiction(load, "sparse.method", keys[i], why));
+    }
+    free(s->metric);
+    s->metric = NULL;
+    s->scope = SP_CONFIG_SCOPE_TENSOR;
+    return sp_config_fill(&s->metric, "random");
+}
+
+static int check(struct sp_config_load *load)
+{
+    struct sp_config_sparse *s = &load->config->sparse;
+    const struct sp_option_given *window = sp_config_given(load, "sparse.selection_accumulation_steps");
+
+    if (s->growth && strcmp(s->growth, "ma") == 0 && load->config->optimizer &&
+        strcmp(load->config->optimizer, SP_CONFIG_MA_OPTIMIZER) != 0)
+        SP_TRY(sp_config_contradiction(load, "sparse.growth", "optimizer",
+                                       "growth ma reads SM3's accumulators, which another optimizer has not"));
+    SP_TRY(check_start(load));
+    SP_TRY(sp_config_fill(&s->growth, DEFAULT_GROWTH));
+    SP_TRY(sp_config_fill(&s->replacement_schedule, DEFAULT_REPLACEMENT_SCHEDULE));
+    SP_TRY(sp_config_fill(&s->drop, DEFAULT_DROP));
+    sp_config_fill_int(&s->reselection_steps, DEFAULT_RESELECTION_STEPS);
+    sp_config_fill_int(&s->selection_accumulation_steps, DEFAULT_SELECTION_STEPS);
+    if (strcmp(s->growth, "ma") == 0)
+        SP_TRY(sp_config_fill(&load->config->optimizer, SP_CONFIG_MA_OPTIMIZER));
+    if (isnan(s->initial_replacement))
+        s->initial_replacement = DEFAULT_REPLACEMENT;
+    if (s->selection_accumulation_steps < s->reselection_steps)
+        return 0;
+    if (!window->rank)
+        window = sp_config_given(load, "sparse.reselection_steps");
+    return sp_source_error(SP_ECONFIG, window->source, window->place,
+                           "%lld selection_accumulation_steps do not fit between reselections every %lld "
+                           "reselection_steps: they must be fewer",
+                           s->selection_accumulation_steps, s->reselection_steps);
+}
+
+/* ---- the moving mask ----------------------------------------------------------------------------------------------------- */
 
 struct spiel {
     struct sp_window *window; /* growth ag */
@@ -330,6 +428,16 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     return reselect(s, trained, run, done, change);
 }
 
-const struct sp_mask_schedule sp_mask_schedule_spiel = {
-    .name = "spiel", .create = create, .free = free_spiel, .record = record, .before_step = before_step, .after_step = after_step,
+const struct sp_method sp_method_spiel = {
+    .name = "spiel",
+    .options = { options, sizeof options / sizeof *options },
+    .learning_rate = SP_METHOD_RATE,
+    .masked = true,
+    .check = check,
+    .assign = sp_roles_of_targets,
+    .create = create,
+    .free = free_spiel,
+    .record = record,
+    .before_step = before_step,
+    .after_step = after_step,
 };

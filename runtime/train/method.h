@@ -1,0 +1,48 @@
+/*
+ * What is trained besides the head, and how (layer 5): one file method_<name>.c each, listed in method.def; sparse.method's value of
+ * that name. A method owns its options and their checks, every parameter's role, and what happens around a step: a mask moves by
+ * sp_trained_move.
+ *
+ * Threading: descriptors are constant.
+ */
+#ifndef SP_TRAIN_METHOD_H
+#define SP_TRAIN_METHOD_H
+
+#include "runtime/train/trained.h"
+
+struct sp_config_load;
+
+#define SP_METHOD_RATE 1e-3
+#define SP_METHOD_FULL_RATE 5e-5
+
+struct sp_method {
+    const char *name;
+    struct sp_option_rows options; /* its own rows of the configuration's table; without the method they may not be given */
+    double learning_rate;          /* where none is given */
+    bool masked;                   /* trains a mask of sparse.target_modules by a budget */
+    /* Fills in its options' defaults and refuses what contradicts it (config_priv.h); NULL: nothing of that. */
+    int (*check)(struct sp_config_load *load);
+    int (*assign)(struct sp_run *run); /* gives each parameter of the built plan its role (roles.h) */
+
+    /* Hooks of a method whose mask moves; each may be NULL. `done` is the number of optimizer steps done so far; trained->total that of
+     * the run. create: after the first mask was made; sets trained->merges. */
+    int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
+    void (*free)(void *state); /* NULL is fine */
+    /* Before the first step: records (sp_plan_record, sp_device_set_recording) what its steps launch and an ordinary step does not. */
+    int (*record)(void *state, struct sp_trained *trained, struct sp_run *run);
+    /* Before a step's first micro-batch: may change the plan's sinks. */
+    int (*before_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done);
+    /* After the step and its sp_trained_apply: moves the mask when it is time. */
+    int (*after_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);
+};
+
+#define SP_METHOD(name) extern const struct sp_method sp_method_##name;
+#include "runtime/train/method.def"
+#undef SP_METHOD
+
+extern const struct sp_method *const sp_methods[]; /* NULL at the end */
+
+/* The configuration's; it has one once it is loaded. */
+const struct sp_method *sp_config_method(const struct sp_config *config);
+
+#endif

@@ -1,0 +1,5 @@
+/* head: the head alone. */
+#include "runtime/train/method.h"
+#include "runtime/train/roles.h"
+
+const struct sp_method sp_method_head = { .name = "head", .learning_rate = SP_METHOD_RATE, .assign = sp_roles_of_head };

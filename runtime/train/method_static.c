@@ -1,0 +1,7 @@
+/* static: the first mask is kept. */
+#include "runtime/train/method.h"
+#include "runtime/train/roles.h"
+
+const struct sp_method sp_method_static = {
+    .name = "static", .learning_rate = SP_METHOD_RATE, .masked = true, .assign = sp_roles_of_targets,
+};
