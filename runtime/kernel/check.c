@@ -25,7 +25,7 @@ static bool verdict_key(char key[SP_HASH_HEX], const struct sp_table *table, con
         snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%d ", check->size[i]);
     snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%u", check->flags);
     sp_hash_init(&hash);
-    sp_hash_update_string(&hash, "speft-cl check 1");
+    sp_hash_update_string(&hash, "speft-cl check 2");
     sp_hash_update_string(&hash, program->key);
     sp_hash_update_string(&hash, program->sum);
     sp_hash_update_string(&hash, entry->kernel);

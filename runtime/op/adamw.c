@@ -145,7 +145,7 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     reference(&r, &args, c->flags & SCALED ? norm[1] : 1, c->flags & AGED);
     SP_TRY(sp_check_run(t, run, &args));
     SP_TRY(sp_check_compare(t, "m", args.m, r.m, count, c->tolerance));
-    SP_TRY(sp_check_compare(t, "v", args.v, r.v, count, c->tolerance));
+    SP_TRY(sp_check_compare_each(t, "v", args.v, r.v, r.v, count, c->tolerance));
     return sp_check_compare(t, "value", args.value, r.p, count, c->tolerance);
 }
 

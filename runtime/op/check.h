@@ -57,15 +57,16 @@ struct sp_op {
 extern const struct sp_op *const sp_ops[];
 extern const size_t sp_op_count;
 
-/* Runs one case on the device: 0, or an error whose message says op, case, element, got and expected. A case in which results that
- * are 5 % too large would pass is SP_EINVAL. In recording mode (device.h) its kernels are noted, and nothing is compared. */
+/* Runs one case on the device: 0, or an error whose message says op, case, element, got and expected. A case in which, in one of the
+ * outputs that it compares, results that are 5 % too large would pass is SP_EINVAL. In recording mode (device.h) its kernels are noted, and nothing is compared. */
 int sp_check_case(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c);
 
 /* What a launch notes: the case of sp_op_<op> with these flags and sizes. */
 #define SP_CHECK(op, flags, ...) SP_CHECK_OF(&sp_op_##op, flags, __VA_ARGS__)
 #define SP_CHECK_OF(op, flags, ...) ((struct sp_launch_check){ sp_check_launch, (op), (op)->name, (flags), { __VA_ARGS__ } })
 
-/* Runs such a case. Its tolerance is wide, 1e-4 of the output's scale: sums may run in any order, functions be as coarse as OpenCL allows. */
+/* Runs such a case. Its tolerance is wide: sums may run in any order, functions be as coarse as OpenCL allows. */
+#define SP_CHECK_WIDE 1e-4
 int sp_check_launch(struct sp_device *device, const struct sp_launch_check *check);
 
 struct sp_device *sp_check_device(const struct sp_check *check);
@@ -93,5 +94,10 @@ int sp_check_run(struct sp_check *check, int (*run)(void *user), void *user);
 /* Compares an output with the reference; NaN where a number is expected fails. */
 int sp_check_compare(struct sp_check *check, const char *name, struct sp_buffer *buffer, const double *expected, size_t count,
                      double tolerance);
+
+/* The same for outputs of mixed sizes, of which a small element counts as much as a large one: each element has its own scale, `sizes`, the
+ * largest term that it is made of. */
+int sp_check_compare_each(struct sp_check *check, const char *name, struct sp_buffer *buffer, const double *expected,
+                          const double *sizes, size_t count, double tolerance);
 
 #endif

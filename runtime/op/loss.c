@@ -95,8 +95,8 @@ static const struct sp_op_case cases[] = {
     { .name = "squares 5003", .size = { 5003, 0, 0, 3 }, .tolerance = 5e-6 },
 };
 
-/* One row of cross-entropy: the loss, and scale * (softmax - q) / temperature in `gradient`. */
-static double row_loss(double *gradient, const double *logits, uint32_t label, const struct sp_cross_entropy *args)
+/* One row of cross-entropy: the loss, and scale * (softmax - q) / temperature in `gradient`, whose larger term goes to `sizes`. */
+static double row_loss(double *gradient, double *sizes, const double *logits, uint32_t label, const struct sp_cross_entropy *args)
 {
     double largest = -INFINITY, sum = 0, loss = 0, smoothing = (double)args->smoothing;
     double temperature = args->temperature > 0 ? (double)args->temperature : 1;
@@ -107,10 +107,12 @@ static double row_loss(double *gradient, const double *logits, uint32_t label, c
     for (int k = 0; k < classes; k++)
         sum += exp(logits[k] / temperature - largest);
     for (int k = 0; k < classes; k++) {
-        double q = smoothing / classes + ((uint32_t)k == label ? 1 - smoothing : 0);
+        double softmax, q = smoothing / classes + ((uint32_t)k == label ? 1 - smoothing : 0);
 
         loss -= q * (logits[k] / temperature - largest - log(sum));
-        gradient[k] = (double)args->scale * (exp(logits[k] / temperature - largest) / sum - q) / temperature;
+        softmax = exp(logits[k] / temperature - largest) / sum;
+        gradient[k] = (double)args->scale * (softmax - q) / temperature;
+        sizes[k] = (double)args->scale * fmax(softmax, q) / temperature;
     }
     return loss;
 }
@@ -130,7 +132,7 @@ static int run_squared_error(void *user)
 }
 
 struct reference {
-    double *in, *gradient, *rows, total;
+    double *in, *gradient, *sizes, *rows, total;
 };
 
 /* Inputs, `count` of them, and room for the results. */
@@ -138,8 +140,9 @@ static int prepare(struct sp_check *t, const struct sp_op_case *c, struct refere
 {
     r->in = sp_check_input(t, in, count, -c->size[3], c->size[3]);
     r->gradient = sp_check_double(t, count);
+    r->sizes = sp_check_double(t, count);
     r->rows = sp_check_double(t, (size_t)c->size[0]);
-    if (!r->in || !r->gradient || !r->rows)
+    if (!r->in || !r->gradient || !r->sizes || !r->rows)
         return SP_ENOMEM;
     if (c->flags & POISON) {
         r->in[count / 2] = NAN;
@@ -158,7 +161,7 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
     SP_TRY(prepare(t, c, &r, &args.logits, B * classes));
     for (size_t b = 0; b < B; b++) {
         labels[b] = sp_rng_u32(1, SP_RNG_INIT, 2, b) % (uint32_t)classes;
-        r.rows[b] = row_loss(r.gradient + b * classes, r.in + b * classes, labels[b], &args);
+        r.rows[b] = row_loss(r.gradient + b * classes, r.sizes + b * classes, r.in + b * classes, labels[b], &args);
         r.total += r.rows[b] * (double)args.scale;
     }
     SP_TRY(sp_check_input_words(t, &args.labels, labels, B));
@@ -171,7 +174,10 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
     SP_TRY(sp_check_compare(t, "rows", args.rows, r.rows, B, c->tolerance));
     if (args.total)
         SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
-    return args.dlogits ? sp_check_compare(t, "dlogits", args.dlogits, r.gradient, B * classes, c->tolerance) : 0;
+    if (!args.dlogits)
+        return 0;
+    SP_TRY(sp_check_compare(t, "dlogits", args.dlogits, r.gradient, B * classes, c->tolerance));
+    return sp_check_compare_each(t, "dlogits", args.dlogits, r.gradient, r.sizes, B * classes, SP_CHECK_WIDE); /* of many, most are small */
 }
 
 static int check_squares(struct sp_check *t, const struct sp_op_case *c)
