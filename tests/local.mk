@@ -76,5 +76,5 @@ clean-local:
 	rm -rf tests/cache
 	rm -f tests/*/*-pocl tests/*/*-intel tests/*/*-rusticl tests/*/*-oclgrind tests/*/*-valgrind
 
-EXTRA_DIST += tests/support/driver.sh tests/support/lsan.supp tests/support/oclgrind.sh tests/support/requirements.txt \
+EXTRA_DIST += tests/support/driver.sh tests/support/lsan.supp tests/support/oclgrind.sh tests/support/python.sh tests/support/requirements.txt \
 	tests/support/tap-cmocka.sh tests/support/tap-run.sh tests/support/valgrind.sh

@@ -75,7 +75,7 @@ echo 0 >"$folder/pip-status"
 check "$all"
 test_that 'what the system has is installed' ran
 for tool in oclgrind valgrind clang mesa-opencl-icd; do test_that "$tool is installed" installed "$tool"; done
-for driver in pocl oclgrind valgrind rusticl; do test_that "$driver is required" required "$driver"; done
+for driver in pocl python oclgrind valgrind rusticl; do test_that "$driver is required" required "$driver"; done
 [ "$(uname -sm)" != 'Linux x86_64' ] || test_that 'intel is required' required intel
 
 # fetch: ./dev model, with a pip that kills it
@@ -107,6 +107,17 @@ check "$all"
 keep_venv=
 test_that 'no packages that others can write to' [ "$status" = 1 ]
 test_that '  and it is said where' said "$folder/cache/venv/lib, or a folder above it, is not yours alone"
+
+check "$all"
+keep_venv=yes
+check "$all"
+test_that 'Python packages that are there are not installed anew' not said 'installing Python packages'
+echo 'exit 1' | fake ../cache/venv/bin/python3
+check "$all"
+keep_venv=
+test_that '  unless their Python has stopped finding them' said 'installing Python packages'
+test_that '  and then it does' "$folder/cache/venv/bin/python3" -c 'import numpy'
+test_that '  and the suite is run' ran
 
 check 'valgrind clang mesa-opencl-icd'
 test_that 'the suite runs where the system has no Oclgrind' ran

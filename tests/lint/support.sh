@@ -37,6 +37,16 @@ gives 'a failure is told once, and no count of failures is an exit status' '1..2
 gives 'a crash is passed on' '1..2 ok 1 - a exit 137' sh "$support/tap-cmocka.sh" "$work/crashes"
 gives 'a missing program is passed on' ' exit 127' sh "$support/tap-cmocka.sh" "$work/none"
 
+script python 'exit 1'
+for test in io text; do
+    python="env srcdir=. SPEFT_PYTHON=$work/python sh tests/unit/${test}_python.sh"
+    # shellcheck disable=SC2086 # words
+    {
+        gives "a Python without the packages of ${test}_python is a skip" '1..0 # SKIP * exit 0' env SPEFT_REQUIRE_DRIVERS='pocl intel' $python
+        gives '  and a failure where python is required' '1..1 not ok 1 - * exit 0' env SPEFT_REQUIRE_DRIVERS='pocl python' $python
+    }
+done
+
 mkdir "$work/icd"
 script shows "printf '%s %s\n' \"\$SPEFT_TEST_DRIVER\" \"\$(cat \"\$OCL_ICD_VENDORS\"/*.icd 2>/dev/null)\""
 run="env TMPDIR=$work SPEFT_ICD_FOLDER=$work/icd SPEFT_INTEL_ROOT=$work SPEFT_CACHE_DIR=$work/cache SPEFT_TEST_DRIVER= SPEFT_REQUIRE_DRIVERS="

@@ -1,12 +1,9 @@
 #!/bin/sh
 # safetensors files between this program and Python's safetensors package, both ways; each side reads what the other wrote.
-# Python is $SPEFT_PYTHON, else python3; without the package (or numpy) this is a skip.
+# Python is $SPEFT_PYTHON, else python3; without the package (or numpy) tests/support/python.sh ends it.
 set -eu
-python=${SPEFT_PYTHON:-python3}
-if ! "$python" -c 'import numpy, safetensors.numpy' 2>/dev/null; then
-    echo "1..0 # SKIP $python has no safetensors package; SPEFT_PYTHON names one that has"
-    exit 0
-fi
+. "${srcdir:-.}/tests/support/python.sh"
+needs_python 'numpy, safetensors.numpy'
 folder=$(mktemp -d "${TMPDIR:-/tmp}/speft-io-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 
