@@ -37,7 +37,7 @@ endif
 
 test_support = $(SHELL) $(top_srcdir)/tests/support
 AM_TESTS_ENVIRONMENT = \
-	SPEFT_INTEL_ROOT="$${SPEFT_INTEL_ROOT:-$${SPEFT_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/speft-cl}/venv}"; \
+	SPEFT_INTEL_ROOT="$${SPEFT_INTEL_ROOT:-$$($(test_support)/driver.sh --kept)/venv}"; \
 	SPEFT_CACHE_DIR=$$($(test_support)/driver.sh --cache '$(abs_top_builddir)/tests/cache'); \
 	SPEFT_TUNING_FILE='$(abs_top_srcdir)/configs/tuning/default.tune'; \
 	SPEFT_LINT_CFLAGS='$(SP_CFLAGS) $(DEFS) -iquote $(abs_top_srcdir) -iquote $(abs_top_builddir) $(common_cppflags)'; \

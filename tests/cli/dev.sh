@@ -26,6 +26,7 @@ echo 'CMOCKA_LIBS = -lcmocka' >"$top/build/Makefile"
 cp "$top/build/Makefile" "$top/build/sanitize/Makefile"
 fake make <<END
 printf '%s\n' "\$SPEFT_REQUIRE_DRIVERS|\$*" >>'$folder/made'
+printf '%s\n' "\$SPEFT_CACHE_DIR|\${SPEFT_INTEL_ROOT:-}|\${SPEFT_PYTHON:-}" >'$folder/paths'
 END
 fake apt-get <<END
 printf '%s\n' "\$*" >>'$folder/apt'
@@ -58,8 +59,8 @@ check() {
     shift
     : >"$folder/made"
     status=0
-    env -i PATH="$bin" HOME="$folder" TMPDIR="$folder" SPEFT_CACHE_DIR="$folder/cache" SPEFT_ICD_FOLDER="$folder/icd" SPEFT_JOBS=1 \
-        "$@" "$bin/sh" "$top/dev" check >"$folder/out" 2>"$folder/err" || status=$?
+    (cd "$folder" && env -i PATH="$bin" HOME="$folder" TMPDIR="$folder" SPEFT_CACHE_DIR="$folder/cache" SPEFT_ICD_FOLDER="$folder/icd" \
+        SPEFT_JOBS=1 "$@" "$bin/sh" "$top/dev" check) >"$folder/out" 2>"$folder/err" || status=$?
 }
 
 said() { grep -qF -e "$1" "$folder/err"; }
@@ -118,6 +119,16 @@ keep_venv=
 test_that '  unless their Python has stopped finding them' said 'installing Python packages'
 test_that '  and then it does' "$folder/cache/venv/bin/python3" -c 'import numpy'
 test_that '  and the suite is run' ran
+
+# paths CACHE INTEL PYTHON: what the last suite was given.
+paths() { [ "$(cat "$folder/paths")" = "$1|$2|$3" ]; }
+
+check "$all" SPEFT_CACHE_DIR=cache SPEFT_INTEL_ROOT=cache SPEFT_PYTHON=bin/python3
+test_that 'paths are from the folder that ./dev was called in' paths "$folder/cache" "$folder/cache" "$folder/bin/python3"
+check "$all" SPEFT_CACHE_DIR= XDG_CACHE_HOME=cache SPEFT_PYTHON=python3
+test_that 'a relative XDG_CACHE_HOME is none, and a command stays one' paths "$folder/.cache/speft-cl" '' python3
+check "$all" SPEFT_CACHE_DIR= XDG_CACHE_HOME="$folder/cache"
+test_that 'an absolute one is taken' paths "$folder/cache/speft-cl" '' ''
 
 check 'valgrind clang mesa-opencl-icd'
 test_that 'the suite runs where the system has no Oclgrind' ran

@@ -2,6 +2,7 @@
 # driver.sh NAME COMMAND [ARG]...: runs COMMAND with one OpenCL driver and no other.
 # driver.sh --cache FOLDER: prints a folder for the tests' cache, FOLDER unless somebody else could write there.
 # driver.sh --alone FOLDER: succeeds when nobody else can put anything there, in it or in its way.
+# driver.sh --kept: prints the folder in which the program keeps what is its own, from / on.
 # driver.sh --have NAME: succeeds when that driver is installed, and prints nothing.
 #
 #   pocl      PoCL, the portable CPU driver (Debian's pocl-opencl-icd)
@@ -13,7 +14,12 @@
 #
 # COMMAND finds the name in $SPEFT_TEST_DRIVER. A driver that is not there: exit 77, or 1 when $SPEFT_REQUIRE_DRIVERS names it ("pocl intel"), with a word on stderr.
 set -eu
-cache=${SPEFT_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/speft-cl}
+case ${SPEFT_CACHE_DIR:-}:${XDG_CACHE_HOME:-} in # as runtime/base/fs.c, which takes no relative $XDG_CACHE_HOME
+?*:*) cache=$SPEFT_CACHE_DIR ;;
+:/*) cache=$XDG_CACHE_HOME/speft-cl ;;
+*) cache=${HOME:-/nonexistent}/.cache/speft-cl ;;
+esac
+case $cache in /*) ;; *) cache=$(pwd)/$cache ;; esac
 system=${SPEFT_ICD_FOLDER:-/etc/OpenCL/vendors}
 
 # Prints the library that the first installed .icd file of those named holds.
@@ -149,6 +155,10 @@ cache_for() {
 
 if [ "${1:-}" = --cache ]; then
     cache_for "${2:?a folder}"
+    exit
+fi
+if [ "${1:-}" = --kept ]; then
+    printf '%s\n' "$cache"
     exit
 fi
 if [ "${1:-}" = --alone ]; then

@@ -12,8 +12,7 @@ old=$(realpath "$1") new=$(realpath "$2")
 shift 2
 source=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/speft-same-bits-XXXXXX")
-cache=${SPEFT_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/speft-cl}
-export SPEFT_INTEL_ROOT="${SPEFT_INTEL_ROOT:-$cache/venv}"
+export SPEFT_INTEL_ROOT="${SPEFT_INTEL_ROOT:-$(sh "$source/tests/support/driver.sh" --kept)/venv}"
 runs=0
 
 # untimed FILE...: takes from FILE what no two runs have in common: times, speeds, memory, progress and compiling.
