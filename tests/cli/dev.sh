@@ -14,6 +14,7 @@ done
 
 # fake NAME: a command that does what standard input says.
 fake() {
+    rm -f "$bin/$1" # a link to the machine's own
     { echo '#!/bin/sh' && cat; } >"$bin/$1"
     chmod +x "$bin/$1"
 }
@@ -31,6 +32,7 @@ END
 fake apt-get <<END
 printf '%s\n' "\$*" >>'$folder/apt'
 [ "\$1" != update ] || exit \$(cat '$folder/update-status')
+[ ! -e '$folder/no-install' ] || exit 100
 for package in "\$@"; do
     case \$package in
     oclgrind | valgrind | clang) printf '#!/bin/sh\n' >'$bin/'\$package && chmod +x '$bin/'\$package ;;
@@ -39,7 +41,9 @@ for package in "\$@"; do
     esac
 done
 END
+echo 'exec "$@"' | fake sudo
 fake apt-cache <<END
+[ "\$1" != madison ] || { cat '$folder/lists'; exit 0; }
 grep -qx "\$2" '$folder/offered' || { printf '%s:\n  Installed: (none)\n  Candidate: (none)\n' "\$2"; exit 0; }
 printf '%s:\n  Installed: (none)\n  Candidate: 1.0-1\n' "\$2"
 END
@@ -72,6 +76,7 @@ not() { ! "$@"; }
 all='oclgrind valgrind clang mesa-opencl-icd'
 echo 0 >"$folder/update-status"
 echo 0 >"$folder/pip-status"
+echo 'apt | 2.6.1 | http://deb.debian.org/debian bookworm/main amd64 Packages' >"$folder/lists"
 
 check "$all"
 test_that 'what the system has is installed' ran
@@ -141,10 +146,52 @@ echo 100 >"$folder/update-status"
 check 'valgrind clang mesa-opencl-icd'
 test_that 'lists that cannot be renewed are no answer' [ "$status" = 1 ]
 test_that 'that is said, too' said 'whether there is a package oclgrind cannot be told'
+test_that '  with what helps' said 'SPEFT_REQUIRE_DRIVERS=pocl ./dev check goes on without it'
 test_that 'nothing was run' not ran
 check "$all"
 test_that 'they are where they have everything' ran
+check 'valgrind clang mesa-opencl-icd' SPEFT_REQUIRE_DRIVERS=pocl
+test_that '  which does' ran
+test_that '  and says no more than is known' said 'whether there is a package oclgrind here cannot be told (asked apt-get): what needs it is skipped'
 echo 0 >"$folder/update-status"
+
+: >"$folder/no-install"
+check "$all" SPEFT_ICD_FOLDER="$folder/pocl-icd"
+test_that 'what cannot be installed that there is ends it' [ "$status" = 1 ]
+mkdir "$folder/pocl-icd"
+echo libpocl.so >"$folder/pocl-icd/pocl.icd"
+check "$all" SPEFT_ICD_FOLDER="$folder/pocl-icd"
+test_that '  with what helps' said 'oclgrind valgrind clang ; SPEFT_REQUIRE_DRIVERS=pocl ./dev check goes on without them'
+check "$all" SPEFT_ICD_FOLDER="$folder/pocl-icd" SPEFT_REQUIRE_DRIVERS=pocl
+test_that '  which does' ran
+test_that '  with a word' said 'oclgrind valgrind clang ; what needs them is skipped'
+check "$all" SPEFT_ICD_FOLDER="$folder/pocl-icd" SPEFT_REQUIRE_DRIVERS='pocl valgrind'
+test_that '  but not without what is named' [ "$status" = 1 ]
+rm "$folder/no-install"
+
+# For a user without root and sudo.
+rm "$bin/sudo"
+fake id <<END
+[ "\$*" != -u ] || { number=\$($(command -v id) -u); [ \$number != 0 ] || number=1; echo \$number; exit 0; }
+exec $(command -v id) "\$@"
+END
+check "$all" SPEFT_ICD_FOLDER="$folder/pocl-icd"
+test_that 'who cannot install stops, too' [ "$status" = 1 ]
+test_that '  with the same word' said 'SPEFT_REQUIRE_DRIVERS=pocl ./dev check goes on without them'
+check "$all" SPEFT_ICD_FOLDER="$folder/pocl-icd" SPEFT_REQUIRE_DRIVERS=pocl
+test_that '  and goes on' ran
+check "$all" SPEFT_REQUIRE_DRIVERS=
+test_that '  without any driver, too, where none is required' ran
+check "$all" SPEFT_REQUIRE_DRIVERS=pocl
+test_that '  but not without the one that is' said 'installing them takes a package manager and root or sudo: pocl-opencl-icd'
+check '' SPEFT_ICD_FOLDER="$folder/pocl-icd"
+test_that 'lists that somebody renewed are believed' ran
+: >"$folder/lists"
+check '' SPEFT_ICD_FOLDER="$folder/pocl-icd"
+test_that '  but not empty ones' said 'whether there is a package mesa-opencl-icd cannot be told'
+rm "$bin/id"
+ln -s "$(command -v id)" "$bin/id"
+echo 'exec "$@"' | fake sudo
 
 echo 1 >"$folder/pip-status"
 check "$all"
