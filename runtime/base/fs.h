@@ -42,7 +42,10 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size);
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit); /* an open one, which is closed */
 
-/* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. */
+/* Whether what is at `path` may be reached for writing: SP_EIO where it is a link that another user left in a folder where all can, /tmp. */
+int sp_fs_check_links(const char *path);
+
+/* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. It keeps the old file's permissions. */
 int sp_fs_write(const char *path, const void *data, size_t length);
 
 /* The same in pieces: open a temporary file for `path`, put bytes or write to *file, then commit or abandon. Commit closes, syncs,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ATTEMPTS 1000 /* names tried before giving up */
+#define LINKS_MAX 40
 
 static const struct sp_fs_writer none = { .file = NULL };
 
@@ -24,12 +25,65 @@ int sp_fs_write(const char *path, const void *data, size_t length)
     return sp_fs_writer_commit(&writer);
 }
 
+/* A link in a folder where all can leave one, as in /tmp, is followed where it is the user's or the folder's owner's: a kernel's rule
+ * (fs.protected_symlinks) for programs that open a file through it. */
+static int check_link(const char *link, const struct stat *st)
+{
+    const char *slash = strrchr(link, '/');
+    char *folder = slash ? sp_strndup(link, (size_t)(slash - link) + 1) : sp_strdup(".");
+    struct stat above;
+    int rc = folder ? 0 : SP_ENOMEM;
+
+    if (rc == 0 && stat(folder, &above) < 0)
+        rc = sp_fs_error("write", link);
+    else if (rc == 0 && above.st_mode & S_ISVTX && above.st_mode & S_IWOTH && st->st_uid != geteuid() && st->st_uid != above.st_uid)
+        rc = sp_error(SP_EIO, "cannot write %s: it is a link that another user (%lu) has put there, in a folder that everybody can write "
+                      "to; remove it, or name another place", link, (unsigned long)st->st_uid);
+    free(folder);
+    return rc;
+}
+
+/* What the link at `*path` leads to, in its place. */
+static int pass_link(char **path)
+{
+    const char *slash = strrchr(*path, '/');
+    char target[4096], *next;
+    ssize_t length = readlink(*path, target, sizeof target - 1);
+
+    if (length < 0)
+        return sp_fs_error("read", *path);
+    target[length] = '\0';
+    next = target[0] == '/' || !slash ? sp_strdup(target) : sp_asprintf("%.*s%s", (int)(slash - *path + 1), *path, target);
+    free(*path);
+    *path = next;
+    return next ? 0 : SP_ENOMEM;
+}
+
+int sp_fs_check_links(const char *path)
+{
+    char *at = sp_strdup(path);
+    struct stat st;
+    size_t length = strlen(path);
+    int rc = at ? 0 : SP_ENOMEM;
+
+    while (at && length > 1 && at[length - 1] == '/') /* a folder's name, which may be a link */
+        at[--length] = '\0';
+    for (int links = 0; rc == 0 && links < LINKS_MAX && lstat(at, &st) == 0 && S_ISLNK(st.st_mode); links++) {
+        rc = check_link(at, &st);
+        if (rc == 0)
+            rc = pass_link(&at);
+    }
+    free(at);
+    return rc;
+}
+
 /* The file that a name stands for: a link's target is replaced, not the link. */
 static int follow(char **out, const char *path)
 {
     char target[4096];
     ssize_t length;
 
+    SP_TRY(sp_fs_check_links(path));
     *out = realpath(path, NULL);
     if (*out)
         return 0;
@@ -94,6 +148,15 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
     return sp_fs_error("write", writer->path);
 }
 
+/* Whoever could not read the old file cannot read the new one. Where that has another group, the group's rights were not this group's. */
+static void keep_mode(int fd, const struct stat *old)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0)
+        (void)fchmod(fd, old->st_mode & (st.st_gid == old->st_gid ? 0777 : 0707));
+}
+
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
 {
     struct stat st;
@@ -104,8 +167,12 @@ int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
     if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode)) {
         SP_GO(sp_fs_open_in_place(&writer->file, writer->path)); /* a device or a pipe is written to, never replaced */
     } else {
+        bool there = stat(writer->path, &st) == 0;
+
         writer->name = sp_strdup(writer->path);
-        SP_GO(writer->name ? open_temporary(writer, 0666) : SP_ENOMEM);
+        SP_GO(writer->name ? open_temporary(writer, there ? 0600 : 0666) : SP_ENOMEM);
+        if (there)
+            keep_mode(fileno(writer->file), &st);
         SP_GO(sp_process_clear_path(writer->path));
     }
 out:

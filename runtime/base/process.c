@@ -139,18 +139,30 @@ static bool parse(struct maker *maker, const char *name)
     return strcmp(at, again) == 0;
 }
 
-/* What mkstemp makes of XXXXXX, and hardly a person: six letters and digits in disorder. */
+/* What mkstemp makes of XXXXXX, and hardly a person: six letters and digits in disorder, capital and small ones, which no hexadecimal
+ * number has. */
 static bool is_random(const char *text)
 {
+    bool small = false, capital = false;
     int changes = 0;
 
     for (int i = 0; i < 6; i++) {
         if (!isalnum((unsigned char)text[i]))
             return false;
+        small = small || islower((unsigned char)text[i]);
+        capital = capital || isupper((unsigned char)text[i]);
         changes += i > 0 && (!isdigit((unsigned char)text[i]) != !isdigit((unsigned char)text[i - 1]) ||
                              !isupper((unsigned char)text[i]) != !isupper((unsigned char)text[i - 1]));
     }
-    return text[6] == '\0' && changes >= 3;
+    return text[6] == '\0' && changes >= 3 && small && capital;
+}
+
+/* Whether the name is one that the program gives to what it keeps, KEY.program, up to the point. */
+static bool is_kept(const char *name, const char *point)
+{
+    const char *kind = name + strspn(name, "0123456789abcdef");
+
+    return kind - name == SP_HASH_HEX - 1 && *kind == '.' && kind + 1 + strspn(kind + 1, "abcdefghijklmnopqrstuvwxyz") == point;
 }
 
 /* Whether all names in the folder begin as `base` and a point do. */
@@ -174,7 +186,7 @@ static bool has_only(int at, const char *name, const char *base)
 /*
  * Earlier versions' names say less: BASE.tmp-PID-N of a folder, BASE.XXXXXX of a file. So more must speak for their being ours: no
  * process has the number, and a folder for `adapter` holds nothing but adapter.json and adapter.safetensors; a file has mkstemp's
- * letters and is a day old.
+ * letters and is a day old, and, where any may be meant, has a name that only the program gives: the folder may be a user's, too.
  */
 static bool is_of_earlier(int at, const char *name, const char *base, const struct stat *st)
 {
@@ -185,7 +197,7 @@ static bool is_of_earlier(int at, const char *name, const char *base, const stru
     if (!point || point == name || (base && strncmp(name, base, strlen(base)) != 0) || *point != '.')
         return false;
     if (S_ISREG(st->st_mode))
-        return is_random(point + 1) && time(NULL) - st->st_mtime > FOREIGN_SECONDS;
+        return is_random(point + 1) && (base || is_kept(name, point)) && time(NULL) - st->st_mtime > FOREIGN_SECONDS;
     if (!base || strncmp(point, ".tmp-", strlen(".tmp-")) != 0)
         return false;
     pid = strtol(point + strlen(".tmp-"), &end, 10);

@@ -23,8 +23,8 @@ void sp_process_host(char host[SP_PROCESS_HOST]);
  * new string; NULL when out of memory. */
 char *sp_process_beside(const char *path, const char *purpose, int attempt);
 
-/* Removes what processes that are gone left in the open folder `folder` beside `base`, or, with NULL, for a folder that only the program
- * writes in, beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose
+/* Removes what processes that are gone left in the open folder `folder` beside `base`, or, with NULL, for a folder of compiled
+ * programs or scores, beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose
  * processes are not known here, what is a day old; so it is with what this host's left before it was booted anew. Of the names that
  * earlier versions gave, those that can be nothing else. What was only moved aside from `base` goes back where nothing came in its place,
  * and a folder's files that the folder `base` lacks move there. Faults are no matter. */

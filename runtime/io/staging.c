@@ -123,16 +123,19 @@ static int check_place(const char *dir, const char *const *files)
 
 int sp_staging_open(struct sp_staging *staging, const char *dir, const char *const *files)
 {
-    int rc = SP_ENOMEM;
+    struct stat st;
+    int rc;
 
     *staging = (struct sp_staging){ .dir = NULL };
+    SP_GO(sp_fs_check_links(dir));
     staging->dir = settle(dir);
-    if (!staging->dir)
-        goto out;
+    SP_GO(staging->dir ? 0 : SP_ENOMEM);
     SP_GO(make_parent(staging->dir));
     SP_GO(check_place(staging->dir, files));
     SP_GO(sp_process_clear_path(staging->dir));
     SP_GO(pick_beside(&staging->path, staging->dir, "tmp", true));
+    if (stat(staging->dir, &st) == 0) /* who could not look into the old folder cannot look into the new one */
+        (void)chmod(staging->path, st.st_mode & 0777);
 out:
     if (rc < 0)
         sp_staging_abandon(staging);

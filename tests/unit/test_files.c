@@ -430,6 +430,10 @@ static void clear(const char *base)
 
 static void test_left(void **state)
 {
+#define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    static const char *const old[] = { KEY ".program.Zq8wE1", KEY ".program.backup", KEY ".program.3f9a1c", "weights.a1B2c3", "run.v1r2b3",
+                                       "0f.program.Zq8wE1", "f.json.3f9a1c", "notes.1a2b3c" };
+    enum { OLD = sizeof old / sizeof *old };
     char mark[SP_PROCESS_MARK], *path;
     struct sp_fs_writer mine;
     struct sp_staging staging;
@@ -466,17 +470,19 @@ static void test_left(void **state)
     path = sp_asprintf("adapter.tmp-%s-3", mark);
     io_write_text(path, "");
     assert_int_equal(io_entries(io_path("")), 6);
-    io_write_text("0f.program.Zq8wE1", ""); /* an earlier version's, in a folder that only the program writes in */
-    io_write_text("0f.program.backup", "");
-    make_old("0f.program.Zq8wE1");
-    make_old("0f.program.backup");
+    for (size_t i = 0; i < OLD; i++) {
+        io_write_text(old[i], ""); /* the first is an earlier version's, the others a user's */
+        make_old(old[i]);
+    }
     clear("f.json");
-    assert_int_equal(io_entries(io_path("")), 8);
+    clear("notes");
+    assert_int_equal(io_entries(io_path("")), 6 + OLD);
     clear("adapter");
-    assert_int_equal(io_entries(io_path("")), 5);
+    assert_int_equal(io_entries(io_path("")), 3 + OLD);
     clear(NULL);
-    assert_int_equal(io_entries(io_path("")), 4);
-    assert_false(sp_fs_exists(io_path("0f.program.Zq8wE1")));
+    assert_int_equal(io_entries(io_path("")), 2 + OLD);
+    for (size_t i = 0; i < OLD; i++)
+        assert_true(sp_fs_exists(io_path(old[i])) == (i > 0));
     assert_true(sp_fs_exists(io_path(path)));
     free(path);
 }
