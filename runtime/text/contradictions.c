@@ -30,12 +30,13 @@ static bool same_flag(const char *a, const char *b, const char *a_otherwise, con
     return strcmp(a, b) == 0;
 }
 
-/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. */
-static void warn_of_flags(const json_t *json, const json_t *config, const char *path)
+/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. What the configuration leaves out is for
+ * transformers what its class for BERT has (the last word of three). */
+static void warn_of_flags(const json_t *json, const json_t *config, bool is_bert, const char *path)
 {
-    static const char *const pairs[][2] = { { "lowercase", "do_lower_case" },
-                                            { "strip_accents", "strip_accents" },
-                                            { "handle_chinese_chars", "tokenize_chinese_chars" } };
+    static const char *const pairs[][3] = { { "lowercase", "do_lower_case", "true" },
+                                            { "strip_accents", "strip_accents", "null" },
+                                            { "handle_chinese_chars", "tokenize_chinese_chars", "true" } };
     const json_t *normalizer = json_object_get(json, "normalizer");
     const json_t *parts = json_object_get(normalizer, "normalizers");
     bool none = !normalizer || json_is_null(normalizer); /* leaves texts as they are */
@@ -48,12 +49,16 @@ static void warn_of_flags(const json_t *json, const json_t *config, const char *
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const char *has = none ? "false" : flag_of(normalizer, pairs[i][0]), *wanted = flag_of(config, pairs[i][1]);
         bool accents = i == 1; /* stripped, where that is null, with the case */
+        bool left_out = !wanted && is_bert && !none;
+
+        wanted = left_out ? pairs[i][2] : wanted;
 
         if (!has || !wanted || (accents && strcmp(has, "null") == 0 && strcmp(wanted, "null") == 0) ||
             same_flag(has, wanted, accents && lowers ? lowers : "true", accents && asked ? asked : "true"))
             continue;
-        sp_log(SP_LOG_WARNING, "%s has %s\"%s\": %s%s and is followed; tokenizer_config.json beside it has \"%s\": %s", path,
-               none ? "no \"normalizer\", which is as " : "", pairs[i][0], has, none ? "," : "", pairs[i][1], wanted);
+        sp_log(SP_LOG_WARNING, "%s has %s\"%s\": %s%s and is followed; tokenizer_config.json beside it has %s\"%s\": %s", path,
+               none ? "no \"normalizer\", which is as " : "", pairs[i][0], has, none ? "," : "",
+               left_out ? "nothing of it, for which transformers takes " : "", pairs[i][1], wanted);
     }
 }
 
@@ -212,6 +217,6 @@ int sp_contradictions_warn(const json_t *definition, const struct sp_tokenizer_c
         return 0;
     SP_TRY(warn_of_words(vocab, path));
     warn_of_specials(definition, vocab, path);
-    warn_of_flags(definition, config->config, path);
+    warn_of_flags(definition, config->config, config->is_bert, path);
     return warn_of_tokens(definition, config, path);
 }

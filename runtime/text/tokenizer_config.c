@@ -101,11 +101,16 @@ static int check_class(struct sp_tokenizer_config *c, const char *model_dir, boo
         path = name ? other : path;
     }
     SP_GO(check_custom(custom ? custom : custom_class(model), custom ? c->path : other, has_definition));
-    if (!name)
+    if (!name) {
+        const char *type = json_string_value(json_object_get(model, "model_type"));
+
+        c->is_bert = type && strcmp(type, "bert") == 0;
         goto out;
+    }
     c->no_types = is_class(name, "DistilBertTokenizer");
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        known = known || is_class(name, classes[i]);
+        c->is_bert = c->is_bert || is_class(name, classes[i]);
+    known = known || c->is_bert;
     if (!known || strcmp(name, "BertJapaneseTokenizer") == 0)
         rc = sp_error(SP_EFORMAT,
                       "%s: \"tokenizer_class\" is \"%.*s\", which takes texts apart in a way that is not supported. %s", path,

@@ -21,6 +21,7 @@ struct sp_tokenizer_config {
     size_t max_length;                    /* "model_max_length"; 0 for none */
     bool side_given, truncates_left;      /* "truncation_side" */
     bool has_definition;                  /* tokenizer.json has the tokens' ids and flags: they are not in `tokens` */
+    bool is_bert;                         /* the class, of the files or of the model's type, is one that asks for BERT's normalizer */
     bool no_types;                        /* the model is given no token types: all are 0 */
 };
 

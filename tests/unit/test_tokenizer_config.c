@@ -300,6 +300,20 @@ static void test_said(void **state)
     says("as \"strip_accents\": false, and is followed", "has \"strip_accents\": true");
     write_definition("null", "null", "{\"do_lower_case\": false, \"strip_accents\": null, \"tokenize_chinese_chars\": false}");
     says(NULL, NULL);
+    write_definition(cased, "null", "{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}");
+    says(NULL, NULL);
+    write_definition(cased, "null", "{\"tokenizer_class\": \"BertTokenizer\"}"); /* whose texts are lower-cased where nothing says otherwise */
+    says("\"lowercase\": false and is followed", "has nothing of it, for which transformers takes \"do_lower_case\": true");
+    write_definition(cased, "null", "{}");
+    io_write_text("model/config.json", "{\"model_type\": \"bert\"}");
+    says("\"lowercase\": false and is followed", "transformers takes \"do_lower_case\": true");
+    write_definition(lower, "null", "{}");
+    says(NULL, NULL);
+    write_definition("{\"type\": \"BertNormalizer\", \"handle_chinese_chars\": false}", "null", "{}");
+    says("\"handle_chinese_chars\": false and is followed", "transformers takes \"tokenize_chinese_chars\": true");
+    write_definition("{\"type\": \"BertNormalizer\", \"strip_accents\": false}", "null", "{}");
+    says("\"strip_accents\": false and is followed", "transformers takes \"strip_accents\": null");
+    assert_int_equal(unlink(io_path("model/config.json")), 0);
     write_definition(lower, "null", "{\"auto_map\": {\"AutoTokenizer\": [\"t.T\", null]}}");
     says("\"auto_map\" names the tokenizer \"t.T\"", "tokenizer.json beside it is followed");
     write_definition(lower, "null", "{\"additional_special_tokens\": [\"[CLS]\", \"<e1>\"]}");
