@@ -24,6 +24,8 @@ trains() {
 }
 said() { [ "$status" = 0 ] && grep -qF -e "$1" "$folder/err"; }
 
+not() { ! "$@"; }
+
 # refused TEXT: a run and predict end with the error.
 refused() {
     run train "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=${2:-$model}" --set "train_file=$source/train.jsonl" \
@@ -96,6 +98,16 @@ for kind in none 'of another kind'; do
     run predict --quiet --model "$model" --adapter "$folder/result/adapter" --input "$words" --output -
     test_that '  text is refused, and it is said why' fails_with 1 "$words holds text; only rows of \"input_ids\" need no tokenizer"
     rm -rf "$folder/result" "$folder/mask.safetensors"
+    fresh
+done
+
+# ---- a vocabulary that is far too short for the model, whose weights do not fit here either
+lacks='has 99 tokens, and the model'"'"'s vocab_size is 400: words that it lacks are unknown'
+for rows in 400 200; do
+    sed -i "s/\"vocab_size\": 99/\"vocab_size\": $rows/" "$model/config.json"
+    run predict --quiet --model "$model" --input "$source/eval.jsonl" --output -
+    if [ "$rows" = 400 ]; then test_that "$lacks" grep -qF "$lacks" "$folder/err"; fi
+    if [ "$rows" = 200 ]; then test_that '  but for some rows that make the number round' not grep -qF "it lacks" "$folder/err"; fi
     fresh
 done
 

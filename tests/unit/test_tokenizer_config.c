@@ -419,6 +419,19 @@ static void test_blanks(void **state)
     io_write_text("model/vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\n \t\r\nthe\r\n\303\240\r\n\r\n");
     says(NULL, NULL);
     gives("lines of Windows", "the", NULL, 0, "2/0 6/0 3/0");
+    io_write_text("model/vocab.txt", "\357\273\277[UNK]\n[CLS]\n[SEP]\nthe\n"); /* a byte order mark */
+    says("model/vocab.txt begins with a byte order mark", "not taken for part of its first token");
+    sp_log_set_sink(keep_message, text);
+    gives("without the mark", "the x", NULL, 0, "1/0 3/0 0/0 2/0");
+    sp_log_set_sink(NULL, NULL);
+    io_write_text("model/tokenizer_config.json", "\357\273\277{\"sep_token\": \"[UNK]\"}");
+    io_write_text("model/vocab.txt", "[UNK]\n[CLS]\n[SEP]\nthe\n");
+    gives("JSON with a mark", "the", NULL, 0, "1/0 3/0 0/0");
+    io_write_text("model/tokenizer_config.json", "\377\376{");
+    refuses("model/tokenizer_config.json is of UTF-16", "save it as UTF-8");
+    io_write_text("model/tokenizer_config.json", "{}");
+    io_write_text("model/vocab.txt", "\377\376[");
+    refuses("model/vocab.txt is of UTF-16", "save it as UTF-8");
 }
 
 /* Nothing says that a vocabulary with capital letters is a cased one: that texts are lower-cased all the same is said. */
