@@ -3,6 +3,7 @@
 #include "frontends/cli/command.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/io/checkpoint.h"
 #include "runtime/text/tokenizer.h"
@@ -82,15 +83,19 @@ static int tokenize_file(struct work *work, FILE *file)
 {
     struct sp_buf line = SP_BUF(SP_TOKENIZER_TEXT_MAX);
     char block[65536];
+    struct stat st = { 0 };
     size_t got;
     int rc = 0;
 
+    (void)fstat(fileno(file), &st);
     while ((got = fread(block, 1, sizeof block, file)) > 0)
         SP_GO(take(work, &line, block, got));
     if (sp_interrupted())
         SP_GO(sp_error(SP_EINTR, "interrupted"));
     if (ferror(file))
         SP_GO(sp_error(SP_EIO, "cannot read %s: %s", work->name, strerror(errno)));
+    if (sp_fs_changed(fileno(file), &st))
+        SP_GO(sp_error(SP_EIO, "%s was written to while it was read; start again once it is whole", work->name));
     if (line.length)
         rc = tokenize(work, line.data, line.length);
 out:

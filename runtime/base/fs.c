@@ -163,11 +163,12 @@ int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
         if (data == MAP_FAILED) {
             rc = sp_fs_error("map", path);
         } else {
-            *out = (struct sp_map){ data, (size_t)st.st_size, st, NULL };
+            *out = (struct sp_map){ .data = data, .size = (size_t)st.st_size, .file = st, .fd = fd };
             note_map(out, path);
         }
     }
-    close(fd);
+    if (!out->fd)
+        close(fd);
     return rc;
 }
 
@@ -176,6 +177,7 @@ void sp_fs_unmap(struct sp_map *map)
     if (map->data && !map->owned) {
         forget_map(map);
         munmap((void *)(size_t)map->data, map->size);
+        close(map->fd);
     }
     free(map->owned);
     *map = (struct sp_map){ .data = NULL };
@@ -187,14 +189,17 @@ void sp_fs_map_forget(const struct sp_map *map)
         madvise((void *)(size_t)map->data, map->size, MADV_DONTNEED);
 }
 
-bool sp_fs_map_changed(const struct sp_map *map, const char *path)
+bool sp_fs_changed(int fd, const struct stat *then)
 {
-    const struct stat *then = &map->file;
     struct stat now;
 
-    return stat(path, &now) == 0 && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
-           (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
+    return fstat(fd, &now) == 0 && S_ISREG(now.st_mode) &&
+           (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
+}
+
+bool sp_fs_map_changed(const struct sp_map *map)
+{
+    return map->fd && sp_fs_changed(map->fd, &map->file);
 }
 
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)

@@ -14,10 +14,11 @@ struct sp_map {
     const unsigned char *data; /* read-only; NULL for an empty file */
     size_t size;
     struct stat file; /* as it was when it was mapped */
+    int fd;           /* of the mapped file, open while it is; 0: none */
     void *owned;      /* stream.h: the bytes are in this memory, freed with the map; otherwise NULL */
 };
 
-/* Maps a regular file read-only; an open one, which is closed, under the name of `path`. */
+/* Maps a regular file read-only; an open one, which is the map's then, under the name of `path`. */
 int sp_fs_map(struct sp_map *out, const char *path);
 int sp_fs_map_fd(struct sp_map *out, int fd, const char *path);
 void sp_fs_unmap(struct sp_map *map);
@@ -25,9 +26,12 @@ void sp_fs_unmap(struct sp_map *map);
 /* Gives the mapping's resident pages back; they are read again when touched. */
 void sp_fs_map_forget(const struct sp_map *map);
 
-/* Whether the mapped file, which `path` named, was written to since: the mapping then shows other bytes. Not when another file was
- * renamed over it: the mapping keeps the old one. */
-bool sp_fs_map_changed(const struct sp_map *map, const char *path);
+/* Whether the open file, if it is a regular one, was written to since. */
+bool sp_fs_changed(int fd, const struct stat *then);
+
+/* Whether the mapped file was written to since: the mapping then shows other bytes. Not when another file was renamed over it: the
+ * mapping keeps the old one. */
+bool sp_fs_map_changed(const struct sp_map *map);
 
 /* The name of the mapped file that the address lies in, or NULL: what a bus error is about, as a file that became shorter has no bytes
  * for the end of its mapping. For signal handlers, too. */

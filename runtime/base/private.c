@@ -38,12 +38,14 @@ static bool is_own_group(gid_t group)
 static uid_t unmapped_root(void)
 {
     FILE *map = fopen("/proc/self/uid_map", "re"), *overflow = fopen("/proc/sys/kernel/overflowuid", "re");
-    char line[128];
+    char line[128], *outside;
     bool found = map && overflow;
     uid_t number = 0;
 
-    while (found && fgets(line, sizeof line, map))
-        found = strtoul(line, NULL, 10) != 0;
+    while (found && fgets(line, sizeof line, map)) { /* the first number inside, the same outside, how many */
+        (void)strtoul(line, &outside, 10);
+        found = strtoul(outside, NULL, 10) != 0;
+    }
     if (found && fgets(line, sizeof line, overflow))
         number = (uid_t)strtoul(line, NULL, 10);
     if (map)

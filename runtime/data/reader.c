@@ -122,7 +122,7 @@ static void skip_line(struct sp_reader *reader)
 /* Whatever was read of a file that was written to meanwhile, a copy that began anew, is no row to go by. */
 static int check_unchanged(const struct sp_reader *reader)
 {
-    return sp_fs_map_changed(&reader->map, reader->path)
+    return sp_fs_map_changed(&reader->map)
                ? sp_error(SP_EIO, "%s was written to while it was read; start again once it is whole", reader->path)
                : 0;
 }

@@ -179,7 +179,7 @@ void sp_pocl_environment(void)
 {
     static bool done;
     char *path, why[512];
-    bool found = false;
+    bool found = false, once = false;
 
     if (done)
         return;
@@ -200,9 +200,15 @@ void sp_pocl_environment(void)
         path = candidate(i);
         found = path && check_ours(path) == 0;
     }
-    if (found) {
+    if (!found) { /* a name that nobody could take before us */
+        free(path);
+        path = sp_strdup("/tmp/speft-cl-pocl-XXXXXX");
+        once = path && mkdtemp(path);
+    }
+    if (found || once) {
         setenv(VARIABLE, path, 1);
-        snprintf(notice, sizeof notice, "PoCL's own folder is of no use (%s): its compiled kernels are in %s", why, path);
+        snprintf(notice, sizeof notice, "PoCL's own folder is of no use (%s): its compiled kernels are in %s%s", why, path,
+                 once ? ", for this run alone; name a folder of yours with " VARIABLE : "");
     }
     free(path);
 }

@@ -91,7 +91,7 @@ mkdir "$folder/both/adapter.tmp-$gone_pid-0" "$folder/both/adapter.tmp-99999999-
 : >"$folder/both/adapter.tmp-$$-0/adapter.json"
 : >"$folder/both/adapter.tmp-99999998-0/notes"
 : >"$folder/both/adapter.tmp-99999998-0/adapter.json"
-for name in result.json.hK3x9Q result.json.backup result.json.Backup result.json.250101 result.json.hK3x9Q1; do : >"$folder/both/$name"; done
+for name in hK3x9Q backup Backup 250101 hK3x9Q1 3f9a1c 3F9A1C; do : >"$folder/both/result.json.$name"; done
 touch -d 2001-01-01 "$folder/both"/result.json.*
 : >"$folder/both/result.json.hK3x9R"
 train both
@@ -100,7 +100,8 @@ test_that "an earlier version's leavings are cleared away" test "$status" = 0 -a
 test_that "  not a living process's, nor with something else in them" test -e "$folder/both/adapter.tmp-$$-0/adapter.json" -a \
     -e "$folder/both/adapter.tmp-99999998-0/adapter.json"
 test_that '  nor files that are new, or that a person may have named so' test \
-    "$(find "$folder/both" -name 'result.json.*' | sed 's/.*json.//' | LC_ALL=C sort | tr '\n' ' ')" = '250101 Backup backup hK3x9Q1 hK3x9R '
+    "$(find "$folder/both" -name 'result.json.*' | sed 's/.*json.//' | LC_ALL=C sort | tr '\n' ' ')" = \
+    '250101 3F9A1C 3f9a1c Backup backup hK3x9Q1 hK3x9R '
 rm -r "$folder/both"/adapter.tmp-* "$folder/both"/result.json.*
 
 # ---- a user's own files of such names stay, byte for byte, where they are: in the folder of a run, the working folder, beside a file
@@ -202,6 +203,15 @@ size=$(wc -c <"$source/model.safetensors")
 test_that 'a model that is cut short is named' cut 8192 "$folder/model/model.safetensors became shorter while it was read"
 test_that '  by a few bytes, too' cut $((size - 8)) "$folder/model/model.safetensors was written to"
 
+yes 'a good movie' | head -n 30000 >"$folder/lines"
+{
+    status=0
+    ./speft-cl tokenize --model "$source" --input "$folder/lines" 2>"$folder/err" || status=$?
+    echo $status >"$folder/status"
+} | { sleep 0.3; echo more >>"$folder/lines"; cat >/dev/null; } # the pipe was full long before
+status=$(cat "$folder/status")
+test_that 'a file to tokenize that is written to' fails_with 1 "$folder/lines was written to while it was read"
+
 # ---- PoCL's own folder
 if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
     unset POCL_CACHE_DIR XDG_CACHE_HOME
@@ -265,6 +275,10 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
                 env -u HOME -u TMPDIR ./speft-cl devices && [ ! -e /tmp/pocl ]'
             test_that 'without a home no folder of all users is taken' test "$status" = 0
             test_that '  and it is said why' grep -qF "PoCL's own folder is of no use (cannot make the folder /tmp/pocl: /tmp can be written by everybody" "$folder/err"
+            at_home /proc /proc unshare -m sh -c 'mount -t tmpfs -o mode=1777 none /tmp && mount -t tmpfs -o mode=1777 none /dev/shm &&
+                mkdir -m 777 "/tmp/speft-cl-$(id -u)" "/dev/shm/speft-cl-$(id -u)" && exec env -u TMPDIR ./speft-cl devices'
+            test_that 'nor is one that another user made under our name' test "$status" = 0
+            test_that '  but a new one' grep -qE 'compiled kernels are in /tmp/speft-cl-pocl-[[:alnum:]]{6}, for this run alone; name' "$folder/err"
             ;;
         esac
         mkdir "$folder/full"
@@ -309,14 +323,19 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
             mkdir -m 700 "$folder/own"
             chown 101:104 "$folder/own"
             # as_mapped COMMAND...: as a user of a namespace in which root is not, so that / is nobody's
+            ids='--map-user=101 --map-group=104'
             as_mapped() {
+                # shellcheck disable=SC2086
                 at_home "$folder/own" "$folder/own/cache" env OCL_ICD_VENDORS="$folder/icd" setpriv --reuid=101 --regid=104 --clear-groups \
-                    unshare -U --map-user=101 --map-group=104 "$@"
+                    unshare -U $ids "$@"
             }
             as_mapped test -x ./speft-cl
             if [ "$status" = 0 ]; then
                 as_mapped ./speft-cl devices
                 test_that '  nor is one without root' prints 'Portable Computing Language'
+                ids=--map-root-user
+                as_mapped ./speft-cl devices
+                test_that '  nor is one with another root than the system has' prints 'Portable Computing Language'
             fi
         fi
     fi

@@ -487,6 +487,23 @@ static void test_left(void **state)
     free(path);
 }
 
+/* A mapping knows of writing to its file under whatever name, and of none to one that came in its place. */
+static void test_map_changed(void **state)
+{
+    struct sp_map map;
+
+    (void)state;
+    io_write_text("a", "one");
+    assert_ok(sp_fs_map_fd(&map, open(io_path("a"), O_RDONLY | O_CLOEXEC), "standard input"));
+    assert_ok(sp_fs_write(io_path("a"), "two", 3));
+    assert_false(sp_fs_map_changed(&map));
+    sp_fs_unmap(&map);
+    assert_ok(sp_fs_map_fd(&map, open(io_path("a"), O_RDONLY | O_CLOEXEC), "standard input"));
+    make_old("a");
+    assert_true(sp_fs_map_changed(&map));
+    sp_fs_unmap(&map);
+}
+
 static void write_in(const char *folder, const char *name, const char *text)
 {
     char *path = sp_fs_join(folder, name);
@@ -947,7 +964,7 @@ int main(void)
 #ifdef FS_IOC_SETFLAGS
         TEST(test_staging_marked),
 #endif
-        TEST(test_left),           TEST(test_left_aside),      TEST(test_left_boot),      TEST(test_not_left),
+        TEST(test_left),           TEST(test_map_changed), TEST(test_left_aside),      TEST(test_left_boot),      TEST(test_not_left),
         TEST(test_long_name),       TEST(test_private_folder), TEST(test_private_entries),
         TEST(test_private_site),   TEST(test_log_once),        TEST(test_lock),         TEST(test_lock_of_another), TEST(test_map_name),
         TEST(test_full),
