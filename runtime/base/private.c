@@ -34,13 +34,15 @@ static bool is_own_group(gid_t group)
     return own;
 }
 
-/* The number that stands for every user that this user namespace does not map, where root is one of those; 0 elsewhere. */
+/* The number that stands for every user that this user namespace does not map, where root is one of those, and / is root's;
+ * 0 elsewhere, as in a container whose / is the user's that it calls root. */
 static uid_t unmapped_root(void)
 {
     FILE *map = fopen("/proc/self/uid_map", "re"), *overflow = fopen("/proc/sys/kernel/overflowuid", "re");
     char line[128], *outside;
     bool found = map && overflow;
     uid_t number = 0;
+    struct stat top;
 
     while (found && fgets(line, sizeof line, map)) { /* the first number inside, the same outside, how many */
         (void)strtoul(line, &outside, 10);
@@ -48,6 +50,8 @@ static uid_t unmapped_root(void)
     }
     if (found && fgets(line, sizeof line, overflow))
         number = (uid_t)strtoul(line, NULL, 10);
+    if (stat("/", &top) < 0 || top.st_uid != number)
+        number = 0;
     if (map)
         fclose(map);
     if (overflow)

@@ -119,6 +119,19 @@ status=0
 ./speft-cl predict --model "$reference/binary" --input - --output "$folder/kept" >"$folder/out" 2>"$folder/err" <"$folder/kept" || status=$?
 test_that 'predictions onto their input' fails_with 2 "$folder/kept is the input"
 test_that '  which stays' cmp -s "$folder/kept" "$folder/four.jsonl"
+# a file that is cut short while it is read: the pipe that nobody empties holds the program up half-way
+awk 'BEGIN { for (i = 0; i < 30000; i++) print "the dog is in the garden" }' >"$folder/long"
+mkfifo "$folder/slow"
+for way in --input redirected; do
+    cp "$folder/long" "$folder/cut"
+    if [ "$way" = --input ]; then set -- --input "$folder/cut"; else set --; fi
+    ./speft-cl tokenize --model "$reference/binary" "$@" <"$folder/cut" >"$folder/slow" 2>"$folder/err" &
+    { head -c 10 && truncate -s 300000 "$folder/cut" && cat; } <"$folder/slow" >/dev/null
+    : >"$folder/out"
+    status=0
+    wait $! || status=$?
+    test_that "tokenize: a file that is cut short while it is read ($way)" fails_with 1 'was written to while it was read; start again once it is whole'
+done
 run train "$folder/run.yaml" --output-dir "$folder/r" --set train_file=-
 test_that 'a file of rows that are read twice' fails_with 2 'train_file: found "-", expected a path: standard input is for predict'
 finish
