@@ -61,8 +61,11 @@ static int check_driver(const char *path, bool is_library, void *user)
         return SP_ENOMEM;
     if (rc < 0)
         return sp_buf_printf(list, "%s%s", list->length ? ", " : "", sp_error_message());
-    library[strcspn(library, "\r\n")] = '\0';
-    fault = library[0] ? fault_of(library) : "it names no library";
+    library[strcspn(library, "\n")] = '\0';
+    if (strchr(library, '\r'))
+        fault = "its line ends as Windows' do, and the loader takes the carriage return for part of the library's name: end it as Unix does";
+    else
+        fault = library[0] ? fault_of(library) : "it names no library";
     if (fault)
         rc = sp_buf_printf(list, "%s%s (%s)", list->length ? ", " : "", path, fault);
     free(library);

@@ -37,6 +37,10 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     test_that 'a driver whose library is not there is named' has "drivers that cannot be loaded: $folder/broken/b.icd (/opt/none/libamdocl64.so"
     OCL_ICD_VENDORS=$folder/only run devices
     test_that 'and with the error, where there is no other' fails_with 1 "$folder/only/b.icd (/opt/none/libamdocl64.so: cannot open"
+    mkdir "$folder/windows"
+    sed 's/$/\r/' "$driver/driver.icd" >"$folder/windows/a.icd"
+    OCL_ICD_VENDORS=$folder/windows run devices
+    test_that 'so is a file whose line ends as in Windows' fails_with 1 "$folder/windows/a.icd (its line ends as Windows' do"
     OCL_ICD_VENDORS=$folder/only/b.icd run devices
     test_that 'so is a single file' fails_with 1 "$folder/only/b.icd (/opt/none/libamdocl64.so: cannot open"
     OCL_ICD_VENDORS=$folder/broken run train "${srcdir:-.}/tests/cli/short.yaml" --device vendor:nvidia --output-dir "$folder/out.d" \
