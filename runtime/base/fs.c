@@ -314,10 +314,15 @@ char *sp_fs_join(const char *folder, const char *name)
 
 char *sp_fs_cache_dir(const char *name)
 {
-    const char *own = getenv("SPEFT_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *named = getenv("SPEFT_CACHE_DIR");
 
-    if (own && own[0])
-        return sp_fs_join(own, name);
+    return named && named[0] ? sp_fs_join(named, name) : sp_fs_home_cache_dir(name);
+}
+
+char *sp_fs_home_cache_dir(const char *name)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
     if (xdg && xdg[0] == '/')
         return sp_asprintf("%s/speft-cl/%s", xdg, name);
     if (home && home[0])

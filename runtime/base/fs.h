@@ -65,8 +65,8 @@ struct sp_fs_writer {
 };
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path);
 
-/* The same for `name` in the open folder `folder`, which messages call `path` and which must stay open: only the user can read the
- * file, and whatever has the name, a link too, is replaced. */
+/* The same for `name` in the open folder `folder`, which messages call `path` and which must stay open: who else can read the
+ * folder's list of names can read the file, and whatever has the name, a link too, is replaced. */
 int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *path, const char *name);
 int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length);
 int sp_fs_writer_commit(struct sp_fs_writer *writer);
@@ -102,5 +102,6 @@ char *sp_fs_join(const char *folder, const char *name);
 /* The user's cache folder for `name` ($XDG_CACHE_HOME or ~/.cache, then /speft-cl/name), in a new string; NULL when the
  * user has no home. $SPEFT_CACHE_DIR replaces the part before /name. The folder is not made. */
 char *sp_fs_cache_dir(const char *name);
+char *sp_fs_home_cache_dir(const char *name); /* the same without $SPEFT_CACHE_DIR */
 
 #endif

@@ -183,10 +183,13 @@ out:
 
 int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *path, const char *name)
 {
+    struct stat st;
+    mode_t mode;
     int rc;
 
     *writer = (struct sp_fs_writer){ .folder = folder, .path = sp_fs_join(path, name), .name = sp_strdup(name) };
-    rc = writer->path && writer->name ? open_temporary(writer, 0600) : SP_ENOMEM;
+    mode = fstat(folder, &st) == 0 ? st.st_mode & 0044 : 0; /* a site's folder is for all of its users */
+    rc = writer->path && writer->name ? open_temporary(writer, 0600 | mode) : SP_ENOMEM;
     if (rc < 0)
         sp_fs_writer_abandon(writer);
     return rc;

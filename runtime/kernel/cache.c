@@ -91,10 +91,9 @@ static void tell_of_file(const struct sp_private *folder, const char *suffix)
     tell(suffix);
 }
 
-/* The folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
-static bool open_folder(struct sp_private *out, bool make)
+/* Opens a folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
+static bool open_at(struct sp_private *out, char *path, bool make)
 {
-    char *path = sp_fs_cache_dir("programs");
     int rc = path ? sp_private_open(out, path, make) : sp_error(SP_EINVAL, "neither HOME nor XDG_CACHE_HOME names a folder");
 
     if (rc < 0 && rc != SP_ENOTFOUND)
@@ -103,6 +102,30 @@ static bool open_folder(struct sp_private *out, bool make)
         sp_private_close(out);
     free(path);
     return rc == 0;
+}
+
+static bool open_folder(struct sp_private *out, bool make)
+{
+    return open_at(out, sp_fs_cache_dir("programs"), make);
+}
+
+/* Whether the folder is a site's: another's, in which this user only reads. */
+static bool is_site(const struct sp_private *folder)
+{
+    struct stat st;
+
+    return fstat(folder->fd, &st) == 0 && st.st_uid != geteuid() && faccessat(folder->fd, ".", W_OK, AT_EACCESS) < 0;
+}
+
+/* The folder to keep programs in: what a site's lacks goes to the user's own, in the home folder. */
+static bool open_own(struct sp_private *out, bool make)
+{
+    if (!open_folder(out, make))
+        return false;
+    if (!is_site(out))
+        return true;
+    sp_private_close(out);
+    return open_at(out, sp_fs_home_cache_dir("programs"), make);
 }
 
 static void name_of(char name[FILE_NAME], const char *key, const char *suffix)
@@ -118,7 +141,7 @@ static bool read_entry(char **data, size_t *length, const struct sp_private *fol
     int rc = sp_private_read(data, length, folder, name, FILE_MAX);
 
     if (rc < 0) {
-        if (rc == SP_EINVAL)
+        if (rc != SP_ENOTFOUND)
             sp_log_once(SP_LOG_WARNING, "a %s is not used: %s", is_verdict(suffix) ? "verdict of the self-test" : "compiled program",
                         sp_error_message());
         return false;
@@ -143,6 +166,12 @@ static bool load(void **out, size_t *size, const char *key, const char *suffix)
         return false;
     name_of(name, key, suffix);
     hit = read_entry(&data, &length, &folder, name, key, suffix);
+    if (!hit && is_site(&folder)) {
+        sp_private_close(&folder);
+        if (!open_own(&folder, false))
+            return false;
+        hit = read_entry(&data, &length, &folder, name, key, suffix);
+    }
     if (hit) {
         utimensat(folder.fd, name, NULL, AT_SYMLINK_NOFOLLOW); /* used now: the last to be pruned */
         *size = length - HEADER_SIZE;
@@ -159,7 +188,7 @@ static void store(const char *key, const void *binary, size_t size, const char *
     struct sp_private folder;
     struct sp_fs_writer writer;
 
-    if (size > FILE_MAX - HEADER_SIZE || !open_folder(&folder, true))
+    if (size > FILE_MAX - HEADER_SIZE || !open_own(&folder, true))
         return;
     name_of(name, key, suffix);
     if (sp_private_writer_open(&writer, &folder, name) == 0) {
@@ -204,7 +233,7 @@ bool sp_cache_keeps(void)
     struct sp_private folder;
     bool keeps;
 
-    if (!open_folder(&folder, true))
+    if (!open_own(&folder, true))
         return false;
     keeps = faccessat(folder.fd, ".", W_OK, AT_EACCESS) == 0 && sp_private_has_room(&folder);
     sp_private_close(&folder);
@@ -256,7 +285,7 @@ static void prune(void)
     DIR *dir;
     int fd;
 
-    if (!open_folder(&folder, false))
+    if (!open_own(&folder, false))
         return;
     sp_process_clear(folder.fd, NULL);
     fd = openat(folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

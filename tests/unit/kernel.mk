@@ -15,6 +15,11 @@ tests_unit_test_kernel_check_SOURCES = tests/unit/test_kernel_check.c tests/unit
 tests_unit_test_kernel_check_LDADD = $(tests_unit_test_kernel_LDADD)
 TESTS += tests/unit/test_kernel_check
 
+check_PROGRAMS += tests/unit/test_site_cache
+tests_unit_test_site_cache_SOURCES = tests/unit/test_site_cache.c tests/unit/io_files.c tests/unit/io_files.h
+tests_unit_test_site_cache_LDADD = $(tests_unit_test_kernel_LDADD)
+TESTS += tests/unit/test_site_cache
+
 # Every driver call and every allocation fails once.
 check_PROGRAMS += tests/unit/test_device_faults
 tests_unit_test_device_faults_SOURCES = tests/unit/test_device_faults.c tests/unit/device_support.h
