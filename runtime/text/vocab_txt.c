@@ -121,6 +121,29 @@ static void warn_of_case(const struct sp_tokenizer_config *config, json_t *vocab
                "for a cased model write \"do_lower_case\": false into %s", path, capitals, example, config->path);
 }
 
+/* transformers gives added tokens the ids right behind the vocabulary's, whatever a file says. */
+static void warn_of_gap(const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines)
+{
+    json_int_t largest = -1, count = 0;
+    const char *name, *example = NULL;
+    json_t *token;
+
+    json_object_foreach (config->tokens, name, token) {
+        const json_t *id = json_object_get(token, "id");
+
+        if (!id || json_object_get(vocab, name))
+            continue;
+        count++;
+        if (json_integer_value(id) > largest) {
+            largest = json_integer_value(id);
+            example = name;
+        }
+    }
+    if (largest >= (json_int_t)lines + count)
+        sp_log(SP_LOG_WARNING, "%s gives \"%.60s\" the id %lld and is followed; behind the vocabulary's %zu tokens that leaves ids without a token, "
+               "and transformers leaves none", config->ids_path, example, (long long)largest, lines);
+}
+
 /* The tokens with their ids as a list: the vocabulary's id, else the one that is given, else the next free one. */
 static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines, const char *path)
 {
@@ -191,6 +214,7 @@ int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, co
     SP_GO(check_specials(config, vocab, path));
     SP_GO(check_vocab(vocab, path));
     warn_of_case(config, vocab, path);
+    warn_of_gap(config, vocab, lines);
     SP_GO(list_tokens(added, config, vocab, lines, path));
     /* clang-format off */
     *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"

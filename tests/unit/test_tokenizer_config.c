@@ -347,6 +347,8 @@ static void test_ids(void **state)
     says("model/tokenizer_config.json gives a token the id of another", ": \"<x>\" and \"the\" (6)");
     write_folder(NULL, NULL, "{\"<e1>\": 5, \"<x>\": 28}");
     says(NULL, NULL);
+    write_folder(NULL, NULL, "{\"<x>\": 28, \"<y>\": 30}");
+    says("model/added_tokens.json gives \"<y>\" the id 30 and is followed", "the vocabulary's 28 tokens");
     write_folder(NULL, NULL, NULL);
     snprintf(text, sizeof text, two, "");
     io_write_text("model/tokenizer.json", text);
