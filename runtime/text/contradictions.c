@@ -208,6 +208,36 @@ static void warn_of_specials(const json_t *json, const json_t *vocab, const char
                             json_array_get(json_object_get(token, "ids"), i), path);
 }
 
+/* The token that the post-processor puts first or last; NULL where it is no special one. */
+static const char *token_around(const json_t *post, const char *key, bool last)
+{
+    const json_t *pair = json_object_get(post, key), *single = json_object_get(post, "single");
+    size_t count = json_array_size(single);
+    const json_t *piece = json_array_get(single, last && count ? count - 1 : 0);
+
+    return json_string_value(pair ? json_array_get(pair, 0) : json_object_get(json_object_get(piece, "SpecialToken"), "id"));
+}
+
+/* transformers 5 puts the tokens that the configuration names around texts, transformers 4 those of tokenizer.json. */
+static void warn_of_named(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
+{
+    static const struct {
+        const char *key, *part;
+        enum sp_special_token which;
+    } named[] = { { "cls_token", "cls", SP_TOKEN_CLS }, { "sep_token", "sep", SP_TOKEN_SEP } };
+
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        const char *has = token_around(json_object_get(json, "post_processor"), named[i].part, named[i].which == SP_TOKEN_SEP);
+        const char *wanted = config->names[named[i].which];
+
+        bool given = json_object_get(config->config, named[i].key) || json_object_get(config->map, named[i].key);
+
+        if (has && wanted && given && strcmp(has, wanted) != 0)
+            sp_log(SP_LOG_WARNING, "%s puts \"%.60s\" around texts and is followed; the configuration beside it has \"%s\": \"%.60s\"", path,
+                   has, named[i].key, wanted);
+    }
+}
+
 int sp_contradictions_warn(const json_t *definition, const struct sp_tokenizer_config *config, const char *path)
 {
     json_t *vocab = json_object_get(json_object_get(definition, "model"), "vocab");
@@ -217,6 +247,7 @@ int sp_contradictions_warn(const json_t *definition, const struct sp_tokenizer_c
         return 0;
     SP_TRY(warn_of_words(vocab, path));
     warn_of_specials(definition, vocab, path);
+    warn_of_named(definition, config, path);
     warn_of_flags(definition, config->config, config->is_bert, path);
     return warn_of_tokens(definition, config, path);
 }

@@ -318,6 +318,10 @@ static void test_said(void **state)
     says("\"auto_map\" names the tokenizer \"t.T\"", "tokenizer.json beside it is followed");
     write_definition(lower, "null", "{\"additional_special_tokens\": [\"[CLS]\", \"<e1>\"]}");
     says("takes \"<e1>\" apart", "is followed");
+    write_definition(lower, "null", "{\"sep_token\": \"[UNK]\"}");
+    says("puts \"[SEP]\" around texts and is followed", "has \"sep_token\": \"[UNK]\"");
+    write_definition(lower, "null", "{\"cls_token\": \"[SEP]\"}");
+    says("puts \"[CLS]\" around texts and is followed", "has \"cls_token\": \"[SEP]\"");
     write_definition(lower, "null", "{\"cls_token\": \"[CLS]\", \"model_max_length\": Infinity}");
     says(NULL, NULL);
     assert_int_equal(unlink(io_path("model/tokenizer.json")), 0);
