@@ -8,9 +8,11 @@
 #include "runtime/io/adapter_folder_priv.h"
 #include "runtime/io/foreign_priv.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONFIG_FILE "config.json"
 #define INDEX_FILE "model.safetensors.index.json"
@@ -257,6 +259,8 @@ static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, vo
 
     if (!sp_fs_is_dir(c->dir))
         return sp_error(SP_ENOTFOUND, "%s is not a folder", c->dir);
+    if (faccessat(AT_FDCWD, c->dir, R_OK | X_OK, AT_EACCESS) < 0)
+        return sp_fs_error("look into the folder", c->dir);
     if (!sp_foreign_has(c->dir, CONFIG_FILE)) {
         SP_TRY(sp_adapter_folder_check_model(c->dir));
         SP_TRY(sp_foreign_weights(c->dir, NULL));

@@ -111,6 +111,19 @@ for rows in 400 200; do
     fresh
 done
 
+# ---- a folder that the user may not look into
+as_other=
+[ "$(id -u)" != 0 ] || as_other='setpriv --reuid=65534 --regid=65534 --clear-groups'
+chmod 755 "$folder"
+if $as_other test -x ./speft-cl 2>/dev/null; then
+    chmod 000 "$model"
+    status=0
+    : >"$folder/out"
+    SPEFT_CACHE_DIR=/nonexistent $as_other ./speft-cl predict --model "$model" --input "$source/eval.jsonl" --output - 2>"$folder/err" || status=$?
+    test_that 'a folder that the user may not look into' grep -qF "cannot look into the folder $model: Permission denied" "$folder/err"
+    chmod 755 "$model"
+fi
+
 # ---- other things than a model
 sed -i '/"model_type"/d' "$model/config.json"
 refused '"model_type" is missing, as in old files ("architectures" says BertForSequenceClassification)'
