@@ -4,6 +4,7 @@
  * exactly what was stored is a miss and is replaced; a folder that cannot be read or written, or that
  * is not the user's or root's alone (runtime/base/private.h), is no error, but is said once. Any number
  * of processes may share the folder: files appear whole, by rename.
+ * From a folder that another keeps for all, a site's, programs are only read; others are kept in the home folder's cache.
  */
 #ifndef SP_KERNEL_CACHE_H
 #define SP_KERNEL_CACHE_H
