@@ -255,9 +255,11 @@ int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t l
 
 int sp_fs_mkdirs(const char *path)
 {
-    char *copy = sp_strdup(path);
+    char *copy;
     int rc = 0;
 
+    SP_TRY(sp_fs_check_links(path));
+    copy = sp_strdup(path);
     if (!copy)
         return SP_ENOMEM;
     for (char *p = copy + 1; rc == 0 && p[-1]; p++) {

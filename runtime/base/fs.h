@@ -46,7 +46,8 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size);
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit); /* an open one, which is closed */
 
-/* Whether what is at `path` may be reached for writing: SP_EIO where it is a link that another user left in a folder where all can, /tmp. */
+/* Whether what is at `path` may be reached for writing: SP_EIO where it, or a folder on the way, is a link
+ * that another user left in a folder where all can, /tmp. */
 int sp_fs_check_links(const char *path);
 
 /* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. It keeps the old file's permissions. */
@@ -87,7 +88,7 @@ int sp_fs_check_replaceable(const char *path);
 /* "cannot DOING PATH: " and the system's reason, or the missing target of a link; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */
 int sp_fs_error(const char *doing, const char *path);
 
-int sp_fs_mkdirs(const char *path); /* as mkdir -p */
+int sp_fs_mkdirs(const char *path); /* as mkdir -p; through no link that sp_fs_check_links refuses */
 bool sp_fs_exists(const char *path);
 
 /* Whether anything has that name, be it a link to nothing: opening that then says what is missing. For files that may be absent, which

@@ -59,21 +59,29 @@ static int pass_link(char **path)
     return next ? 0 : SP_ENOMEM;
 }
 
-int sp_fs_check_links(const char *path)
+/* The first `length` bytes of `path`, and where they lead as a link. */
+static int check_chain(const char *path, size_t length)
 {
-    char *at = sp_strdup(path);
+    char *at = sp_strndup(path, length);
     struct stat st;
-    size_t length = strlen(path);
     int rc = at ? 0 : SP_ENOMEM;
 
-    while (at && length > 1 && at[length - 1] == '/') /* a folder's name, which may be a link */
-        at[--length] = '\0';
     for (int links = 0; rc == 0 && links < LINKS_MAX && lstat(at, &st) == 0 && S_ISLNK(st.st_mode); links++) {
         rc = check_link(at, &st);
         if (rc == 0)
             rc = pass_link(&at);
     }
     free(at);
+    return rc;
+}
+
+int sp_fs_check_links(const char *path)
+{
+    int rc = 0;
+
+    for (size_t i = 1; rc == 0 && path[0] && path[i - 1]; i++) /* each folder on the way, and what is named itself */
+        if ((path[i] == '/' || path[i] == '\0') && path[i - 1] != '/')
+            rc = check_chain(path, i);
     return rc;
 }
 
@@ -101,6 +109,7 @@ static int open_at_once(int *fd, const char *path)
 {
     struct stat st;
 
+    SP_TRY(sp_fs_check_links(path));
     *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
     if (*fd < 0 && errno == ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
         return sp_error(SP_EIO, "cannot write %s: it is a pipe that nobody reads; start its reader first, or remove it", path);

@@ -50,6 +50,7 @@ static void test_planted_links(void **state)
     static const char *const names[] = { "f", NULL };
     const char *link = io_path("all/link");
     struct sp_staging staging;
+    FILE *file;
 
     (void)state;
     io_write_text("mine", "old");
@@ -69,6 +70,11 @@ static void test_planted_links(void **state)
     assert_ok(symlink("../adapter", io_path("all/adapter")));
     assert_ok(lchown(io_path("all/adapter"), 65534, 65534));
     io_assert_error(sp_staging_open(&staging, io_path("all/adapter/"), names), SP_EIO, "another user", NULL);
+    io_assert_error(sp_fs_mkdirs(io_path("all/adapter/below")), SP_EIO, "another user", NULL);
+    io_assert_error(sp_fs_write(io_path("all/adapter/file"), "bad", 3), SP_EIO, io_path("all/adapter"), "another user", NULL);
+    io_assert_error(sp_fs_open_in_place(&file, link), SP_EIO, link, "another user", NULL);
+    assert_int_equal(io_entries(io_path("adapter")), 0);
+    assert_file(io_path("mine"), "new");
     assert_ok(chmod(io_path("all"), 0755)); /* not where others can */
     assert_ok(sp_fs_write(link, "own", 3));
     assert_file(io_path("mine"), "own");
