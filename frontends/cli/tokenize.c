@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/json.h"
 #include "runtime/io/checkpoint.h"
 #include "runtime/text/tokenizer.h"
 
@@ -103,6 +104,21 @@ out:
     return rc;
 }
 
+/* A folder of a tokenizer alone has no config.json, and what is wrong with one is for those to say who need it. */
+static void compare_with_model(const struct sp_tokenizer *tokenizer, const char *dir)
+{
+    char *path = sp_fs_join(dir, "config.json");
+    json_t *config = NULL;
+    json_int_t rows = 0;
+
+    if (path && sp_fs_exists(path) && sp_json_load(&config, path, (size_t)16 << 20) == 0)
+        rows = json_integer_value(json_object_get(config, "vocab_size"));
+    if (rows > 0)
+        sp_tokenizer_warn_short(tokenizer, (size_t)rows, dir);
+    json_decref(config);
+    free(path);
+}
+
 static int run(const struct sp_arguments *arguments)
 {
     const char *model, *input = sp_argument(arguments, "input");
@@ -116,6 +132,8 @@ static int run(const struct sp_arguments *arguments)
     SP_TRY(sp_argument_require(&model, arguments, "model"));
     SP_TRY(sp_checkpoint_resolve(&dir, model));
     rc = sp_tokenizer_load(&work.tokenizer, dir);
+    if (rc == 0)
+        compare_with_model(work.tokenizer, dir);
     free(dir);
     SP_TRY(rc);
     file = standard ? stdin : fopen(input, "rb");

@@ -183,6 +183,17 @@ size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *t)
     return size;
 }
 
+/* A vocabulary that a download left cut looks like any other, and its words are unknown. Models have some rows more than words, so
+ * that their number is a round one. */
+void sp_tokenizer_warn_short(const struct sp_tokenizer *t, size_t rows, const char *model_dir)
+{
+    size_t words = sp_tokenizer_vocab_size(t);
+
+    if (rows > words + 128 && rows - words > rows / 20)
+        sp_log(SP_LOG_WARNING, "the tokenizer in %s has %zu tokens, and the model's vocab_size is %zu: words that it lacks are unknown to it; "
+               "compare its vocab.txt or tokenizer.json with the model's, as a download may have been cut", model_dir, words, rows);
+}
+
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *t)
 {
     return t->max_length;

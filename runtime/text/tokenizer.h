@@ -62,6 +62,9 @@ void sp_encoding_free(struct sp_encoding *encoding);
 /* One more than the largest id. */
 size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *tokenizer);
 
+/* Warns where the vocabulary is far shorter than the model's embedding, which has `rows`: a download may have been cut. */
+void sp_tokenizer_warn_short(const struct sp_tokenizer *tokenizer, size_t rows, const char *model_dir);
+
 /* The longest sequence that the tokenizer's files allow ("model_max_length"), special tokens included; 0 for no limit. The caller
  * is to mind it. */
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *tokenizer);

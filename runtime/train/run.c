@@ -62,17 +62,6 @@ static int choose_early(const json_t *config, void *user)
     return json_is_string(json_object_get(config, "model_type")) ? find_family(run, config, run->model_file) : 0;
 }
 
-/* A vocabulary that a download left cut looks like any other, and its words are unknown. Models have some rows more than words, so
- * that their number is a round one. */
-static void warn_of_vocabulary(const struct sp_run *run, const char *dir)
-{
-    size_t words = run->tokenizer ? sp_tokenizer_vocab_size(run->tokenizer) : 0, rows = (size_t)run->model.vocab_size;
-
-    if (words && rows > words + 128 && rows - words > rows / 20)
-        sp_log(SP_LOG_WARNING, "the tokenizer in %s has %zu tokens, and the model's vocab_size is %zu: words that it lacks are unknown to it; "
-               "compare its vocab.txt or tokenizer.json with the model's, as a download may have been cut", dir, words, rows);
-}
-
 static int open_model(struct sp_run *run)
 {
     const struct sp_config *c = run->config;
@@ -99,7 +88,8 @@ static int open_model(struct sp_run *run)
         rc = run->no_tokenizer ? 0 : SP_ENOMEM;
     }
     SP_GO(rc);
-    warn_of_vocabulary(run, dir);
+    if (run->tokenizer)
+        sp_tokenizer_warn_short(run->tokenizer, (size_t)run->model.vocab_size, dir);
     limit = run->tokenizer ? sp_tokenizer_max_length(run->tokenizer) : 0;
     if (limit && run->max_seq_length > limit) {
         sp_log(SP_LOG_INFO, "max_seq_length %zu is more than the tokenizer's model_max_length; using %zu", run->max_seq_length, limit);

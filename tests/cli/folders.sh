@@ -107,6 +107,10 @@ for rows in 400 200; do
     sed -i "s/\"vocab_size\": 99/\"vocab_size\": $rows/" "$model/config.json"
     run predict --quiet --model "$model" --input "$source/eval.jsonl" --output -
     if [ "$rows" = 400 ]; then test_that "$lacks" grep -qF "$lacks" "$folder/err"; fi
+    if [ "$rows" = 400 ]; then
+        run tokenize --model "$model"
+        test_that '  and tokenize says so' said "$lacks"
+    fi
     if [ "$rows" = 200 ]; then test_that '  but for some rows that make the number round' not grep -qF "it lacks" "$folder/err"; fi
     fresh
 done
