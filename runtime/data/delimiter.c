@@ -139,9 +139,9 @@ static int ambiguous(const struct sp_reader *reader, const struct trial *a, cons
  * no matter of delimiters. */
 static int unclear(const struct sp_reader *reader, const struct trial *own, const struct trial *other)
 {
-    char first[4], second[4];
+    char first[4], room[4];
+    const char *second = sp_delimiter_name(room, other->delimiter);
 
-    sp_delimiter_name(second, other->delimiter);
     if (other->error[0])
         return strcmp(own->error, other->error) == 0
                    ? sp_error(SP_EFORMAT, "%s", other->error)

@@ -153,6 +153,7 @@ static void test_delimiter(void **state)
     refuses("t.csv", "text;label\na;b;x\nd;y\n", PLAIN, "with \",\" between columns, as its name says, its first row is one column; "
             "with \";\" it has 2, but line 2 has 3. Set delimiter to the one that is meant");
     refuses("t.tsv", "text,label\na, b,x\nd,y\n", PLAIN, "with \",\" it has 2, but line 2 has 3");
+    refuses("t.csv", "text\tlabel\na\tb\tx\nd\ty\n", PLAIN, "one column; with a tab it has 2, but line 2 has 3");
     refuses("t.csv", "a, b\tx\nc, d\ty\n", SET(.label_column = "2"), "all its rows have 2 columns with \",\" between them, and 2 with a tab; set delimiter");
     refuses("t.csv", "1\ta, b\tx\n2\tc, d\ty\n", SET(.label_column = "2"), "2 columns with \",\" between them, and 3 with a tab; set");
     refuses("t.tsv", "a,b;x\nc,d;y\n", SET(.label_column = "2"), "all its rows have 2 columns with \",\" between them, and 2 with \";\"; set delimiter");
