@@ -15,7 +15,8 @@ cp "$OCL_ICD_VENDORS/driver.icd" "$folder/icd/sane.icd"
 printf '%s\n' "$PWD/tests/support/fake_cl.so" >"$folder/icd/mad.icd"
 OCL_ICD_VENDORS=$folder/icd
 FAKE_CL_PROCESS=
-export OCL_ICD_VENDORS FAKE_CL_LIBRARY FAKE_CL_KERNEL FAKE_CL_MODE FAKE_CL_PROCESS SPEFT_DRIVER_TIMEOUT
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0 # a crash is to be one in sanitized processes, too
+export OCL_ICD_VENDORS FAKE_CL_LIBRARY FAKE_CL_KERNEL FAKE_CL_MODE FAKE_CL_PROCESS SPEFT_DRIVER_TIMEOUT ASAN_OPTIONS
 
 says() { grep -qF -e "$1" "$folder/err"; }
 names_both() { [ "$status" = 1 ] && says "speft-cl: error: one of the OpenCL drivers $folder/icd/mad.icd, $folder/icd/sane.icd $1; speft-cl doctor"; }
