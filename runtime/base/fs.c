@@ -159,16 +159,19 @@ int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
         rc = sp_error(SP_EIO, "%s is a %s; a regular file is expected", path,
                       S_ISDIR(st.st_mode) ? "folder" : S_ISFIFO(st.st_mode) ? "pipe" : "device or socket");
     } else if (st.st_size > 0) {
-        data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        int kept = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* where standard input is closed, no file stands in for it */
+
+        data = kept < 0 ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, kept, 0);
         if (data == MAP_FAILED) {
             rc = sp_fs_error("map", path);
+            if (kept >= 0)
+                close(kept);
         } else {
-            *out = (struct sp_map){ .data = data, .size = (size_t)st.st_size, .file = st, .fd = fd };
+            *out = (struct sp_map){ .data = data, .size = (size_t)st.st_size, .file = st, .fd = kept };
             note_map(out, path);
         }
     }
-    if (!out->fd)
-        close(fd);
+    close(fd);
     return rc;
 }
 
@@ -199,7 +202,7 @@ bool sp_fs_changed(int fd, const struct stat *then)
 
 bool sp_fs_map_changed(const struct sp_map *map)
 {
-    return map->fd && sp_fs_changed(map->fd, &map->file);
+    return map->data && !map->owned && sp_fs_changed(map->fd, &map->file);
 }
 
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)

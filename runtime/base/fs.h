@@ -14,11 +14,11 @@ struct sp_map {
     const unsigned char *data; /* read-only; NULL for an empty file */
     size_t size;
     struct stat file; /* as it was when it was mapped */
-    int fd;           /* of the mapped file, open while it is; 0: none */
+    int fd;           /* of the mapped file, open while it is */
     void *owned;      /* stream.h: the bytes are in this memory, freed with the map; otherwise NULL */
 };
 
-/* Maps a regular file read-only; an open one, which is the map's then, under the name of `path`. */
+/* Maps a regular file read-only; an open one, which is closed, under the name of `path`. */
 int sp_fs_map(struct sp_map *out, const char *path);
 int sp_fs_map_fd(struct sp_map *out, int fd, const char *path);
 void sp_fs_unmap(struct sp_map *map);

@@ -502,6 +502,13 @@ static void test_map_changed(void **state)
     make_old("a");
     assert_true(sp_fs_map_changed(&map));
     sp_fs_unmap(&map);
+    assert_ok(close(STDIN_FILENO)); /* and then the next file is number 0 */
+    io_write_text("a", "three");
+    assert_ok(sp_fs_map(&map, io_path("a")));
+    make_old("a");
+    assert_true(sp_fs_map_changed(&map));
+    sp_fs_unmap(&map);
+    assert_int_equal(open("/dev/null", O_RDONLY), STDIN_FILENO); /* it was closed, and once */
 }
 
 static void write_in(const char *folder, const char *name, const char *text)
