@@ -1,5 +1,5 @@
 /*
- * The choice of a file's columns (layer 4, private to this folder): what its two halves share. layout.c has the rules
+ * The choice of a file's columns (layer 4, private to this folder): what its two halves share. chooser.c has the rules
  * for a file of which nothing is known, remembered.c those for one where training's columns are.
  */
 #ifndef SP_DATA_CHOOSER_H
@@ -23,16 +23,26 @@ static inline bool sp_chooser_has_names(const struct sp_chooser *c)
     return sp_reader_is_jsonl(c->reader) || sp_reader_has_header(c->reader);
 }
 
-/* layout.c: how much a column looks like a text, more or less of these. */
+/* chooser.c: the columns, by the options, by what training used, and by the rules; SP_ECONFIG where that cannot be done. */
+int sp_chooser_choose(const struct sp_chooser *c);
+
+/* chooser.c: says in `instead` where an option's number is another column's name. */
+int sp_chooser_check_numbers(const struct sp_chooser *c);
+
+/* chooser.c: how much a column looks like a text, more or less of these. */
 enum sp_looks { SP_LOOKS_NO_TEXT, SP_LOOKS_REPEATED, SP_LOOKS_WORDS, SP_LOOKS_FEW_TEXTS, SP_LOOKS_TEXTS };
 
 enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t column);
 
-/* layout.c: refuses with SP_ECONFIG, saying why, with a line for each column: number, name, kind, example. */
+/* chooser.c: refuses with SP_ECONFIG, saying why, with a line for each column: number, name, kind, example. */
 int sp_chooser_refuse(const struct sp_chooser *c, const char *why);
 
-/* layout.c: column 2 "review" of this file. */
+/* chooser.c: column 2 "review" of this file. */
 int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column);
+
+/* chooser.c: a name or an example in quotes, cut. Escaped here, not by the terminal alone: a line end in it would begin a
+ * line of the list. */
+int sp_chooser_quote(struct sp_buf *out, const char *text);
 
 /* remembered.c: a column that training used, in this file; SP_COLUMN_NONE where it is not there, or there is none
  * (number 0). */

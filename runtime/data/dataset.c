@@ -126,8 +126,10 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
     SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text.text, text.length,
                                pair.text, pair.length, loader->options->max_seq_length));
     if (encoding->length == 0) /* the model would read the next row's first token as this one's */
-        return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) has no token for the model to read, as the model's "
-                              "tokenizer.json adds none such as [CLS] (\"post_processor\")", column_name(loader, loader->layout.text));
+        return sp_reader_fail(loader->reader, SP_EFORMAT,
+                              "the text (column %s) has no token for the model to read, as the model's tokenizer.json "
+                              "adds none such as [CLS] (\"post_processor\")",
+                              column_name(loader, loader->layout.text));
     SP_TRY(reserve(loader, encoding->length));
     for (size_t i = 0; i < encoding->length; i++) {
         if (encoding->ids[i] >= loader->options->vocab_size ||

@@ -136,9 +136,11 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
     if (reader->columns && count != reader->columns && !reader->any_width)
         return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s has %zu%s", count, count == 1 ? "" : "s",
                               reader->header ? "the header" : "the first row", reader->columns,
-                              !reader->quotes && begins_with_quote(reader, count) ? "; where its fields are quoted, set quotes: true"
-                              : reader->quotes && count > reader->columns && reader->columns > 1 ? "; a field that holds the delimiter is written in quotes"
-                                                                          : "");
+                              !reader->quotes && begins_with_quote(reader, count)
+                                  ? "; where its fields are quoted, set quotes: true"
+                              : reader->quotes && count > reader->columns && reader->columns > 1
+                                  ? "; a field that holds the delimiter is written in quotes"
+                                  : "");
     *row = (struct sp_row){ .fields = reader->fields, .count = count };
     return 0;
 }
@@ -151,5 +153,10 @@ const struct sp_data_format sp_data_format_csv = {
 };
 
 const struct sp_data_format sp_data_format_tsv = {
-    .name = "tsv", .extensions = tsv_extensions, .delimiter = '\t', .plain_quotes = true, .blank = "\r", .read = read_row
+    .name = "tsv",
+    .extensions = tsv_extensions,
+    .delimiter = '\t',
+    .plain_quotes = true,
+    .blank = "\r",
+    .read = read_row,
 };

@@ -16,8 +16,6 @@
 static const char candidates[] = { ',', '\t', ';', '|' };
 
 #define CANDIDATES sizeof candidates
-#define SEVERAL 3
-#define FEW 10 /* one row in so many */
 #define ERROR_MAX 512
 
 /* What a file is by one delimiter. */
@@ -43,7 +41,7 @@ static bool agrees(const struct trial *t)
 /* As agrees, but for rows that are bad: one in ten; where such are to be skipped, any but most. */
 static bool nearly_agrees(const struct trial *t, const struct sp_dataset_options *options)
 {
-    return t->columns > 1 && (options->skip_bad_rows ? 2 * t->bad < t->rows : FEW * t->bad <= t->rows);
+    return t->columns > 1 && (options->skip_bad_rows ? 2 * t->bad < t->rows : SP_SAMPLE_FEW * t->bad <= t->rows);
 }
 
 const char *sp_delimiter_name(char buffer[4], char delimiter)
@@ -90,8 +88,8 @@ static void count_bad(struct trial *t, const struct sp_reader *reader, size_t co
 }
 
 /* Reads the first rows by a delimiter. */
-static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options,
-                         char delimiter)
+static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes,
+                         const struct sp_dataset_options *options, char delimiter)
 {
     struct sp_reader_options by = { .quotes = quotes, .delimiter = delimiter };
     size_t commas = 0, between = 0;
@@ -101,7 +99,8 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes,
     *t = (struct trial){ .delimiter = delimiter, .spaced = true };
     reader->any_width = true;
     rc = sp_reader_restart(reader, &by);
-    while ((rc >= 0 || rc == SP_EFORMAT || rc == SP_ELIMIT) && t->rows < SP_SAMPLE_ROWS && sp_reader_offset(reader) < SP_SAMPLE_BYTES) {
+    while ((rc >= 0 || rc == SP_EFORMAT || rc == SP_ELIMIT) && t->rows < SP_SAMPLE_ROWS &&
+           sp_reader_offset(reader) < SP_SAMPLE_BYTES) {
         rc = sp_reader_next(reader, &row);
         if (rc == 0)
             break;
@@ -130,8 +129,10 @@ static int ambiguous(const struct sp_reader *reader, const struct trial *a, cons
 {
     char first[4], second[4];
 
-    return sp_error(SP_ECONFIG, "%s: all its rows have %zu columns with %s between them, and %zu with %s; set delimiter to the one that "
-                    "is meant", reader->path, a->columns, sp_delimiter_name(first, a->delimiter), b->columns,
+    return sp_error(SP_ECONFIG,
+                    "%s: all its rows have %zu columns with %s between them, and %zu with %s; set delimiter to the one "
+                    "that is meant",
+                    reader->path, a->columns, sp_delimiter_name(first, a->delimiter), b->columns,
                     sp_delimiter_name(second, b->delimiter));
 }
 
@@ -145,9 +146,12 @@ static int unclear(const struct sp_reader *reader, const struct trial *own, cons
     if (other->error[0])
         return strcmp(own->error, other->error) == 0
                    ? sp_error(SP_EFORMAT, "%s", other->error)
-                   : sp_error(SP_EFORMAT, "%s (with %s between columns, as in the first row; set delimiter to another if that is wrong)",
+                   : sp_error(SP_EFORMAT,
+                              "%s (with %s between columns, as in the first row; set delimiter to another if that is "
+                              "wrong)",
                               other->error, second);
-    return sp_error(SP_ECONFIG, "%s: with %s between columns, as its name says, its first row is one column; with %s it has %zu, "
+    return sp_error(SP_ECONFIG,
+                    "%s: with %s between columns, as its name says, its first row is one column; with %s it has %zu, "
                     "but line %zu has %zu. Set delimiter to the one that is meant, or correct that line",
                     reader->path, sp_delimiter_name(first, own->delimiter), second, other->columns, other->odd_line,
                     other->odd_columns);
@@ -174,7 +178,7 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
         return true;
     if (other->spaced || !agrees(other))
         return false;
-    return own->bad || (other->rows >= SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
+    return own->bad || (other->rows >= SP_SAMPLE_SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
 }
 
 /* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be
@@ -196,7 +200,8 @@ static enum rival compare(const struct trial *own, const struct trial *other, co
     return is_trainings(own, options) && !own->spaced ? KEEP_OWN : ASK;
 }
 
-static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options)
+static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+                  const struct sp_dataset_options *options)
 {
     const struct sp_data_layout *remembered = options->remembered;
     struct trial own, other, found = { 0 }, near = { 0 };
@@ -239,7 +244,8 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quote
     return 0;
 }
 
-int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options)
+int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+                        const struct sp_dataset_options *options)
 {
     *guessed = false;
     *out = '\0';

@@ -44,78 +44,6 @@
 #define NAME_WORDS 3
 #define MANY_ROWS 8  /* which no chance explains */
 #define MANY_TIMES 4 /* rows of each class that returns so */
-#define FEW 10 /* one row in so many */
-
-const char *const sp_header_texts[][2] = {
-    { "sentence1", "sentence2" },
-    { "question1", "question2" },
-    { "premise", "hypothesis" },
-    { "question", "sentence" },
-    { "#1 String", "#2 String" },
-    { "sentence1", NULL },
-    { "sentence", NULL },
-    { "text", NULL },
-    { NULL, NULL },
-};
-
-/* Names that data sets use beside those of texts. */
-static const char *const others[] = {
-    "label",    "labels",    "texts",    "sentences", "input_ids",   "review",    "reviews",  "comment",  "comments",
-    "tweet",    "message",   "title",    "body",      "content",     "description", "summary", "document", "abstract",
-    "headline", "utterance", "query",    "passage",   "answer",      "class",     "category", "sentiment", "score",
-    "rating",   "stars",     "points",   "grade",     "target",      "topic",     "intent",   "emotion",  "polarity",
-    "id",       "idx",       "index",    "guid",      "source",      "language",  "lang",     "user",     "author",
-    "timestamp", "opinion", "opinions", "feedback", "post",      "posts",       "tweets",    "messages", "response",
-    "txt",      "msg",      "sent",     "lab",       "lbl",      "cls",         NULL,
-};
-
-/* What those of texts are called in some more languages. */
-static const char *const translations[] = {
-    "kommentar",   "kommentare",   "bewertung", "bewertungen", "rezension", "rezensionen", "nachricht", "nachrichten",
-    "beschreibung", "betreff",     "titel",     "inhalt",      "frage",     "antwort",     "commentaire", "commentaires",
-    "avis",        "texte",        "titre",     "contenu",     "question",  "comentario",  "comentarios", "texto",
-    "mensaje",     "mensajes",     "rese\xC3\xB1" "a",        "pregunta",  "respuesta",   "mensagem",  "mensagens",
-    "coment\xC3\xA1rio",          "avalia\xC3\xA7\xC3\xA3o", "commento", "commenti",   "testo",     "messaggio",
-    "recensione",  "recensioni",   "opmerking", "bericht",     "tekst",     NULL,
-};
-
-static bool is_among(const char *field, const char *const *names)
-{
-    while (*names && !sp_header_is(field, *names))
-        names++;
-    return *names != NULL;
-}
-
-bool sp_header_is(const char *field, const char *name)
-{
-    size_t length = strlen(field), expected = strlen(name);
-
-    sp_text_trim_ends(&field, &length);
-    sp_text_trim_ends(&name, &expected);
-    return length == expected && strncasecmp(field, name, length) == 0;
-}
-
-bool sp_header_is_known(const char *field)
-{
-    if (is_among(field, others) || is_among(field, translations))
-        return true;
-    for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
-        if (sp_header_is(field, (*k)[0]) || ((*k)[1] && sp_header_is(field, (*k)[1])))
-            return true;
-    return false;
-}
-
-bool sp_header_is_named(const char *field, const struct sp_dataset_options *options)
-{
-    const struct sp_data_layout *r = options->remembered;
-    const char *const asked[] = { options->text_column, options->text_pair_column, options->label_column,
-                                  r ? r->text.name : NULL, r ? r->pair.name : NULL, r ? r->label.name : NULL };
-
-    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-        if (asked[i] && sp_header_is(field, asked[i]))
-            return true;
-    return sp_header_is_known(field);
-}
 
 static bool is_number(const char *text)
 {
@@ -226,8 +154,8 @@ static bool is_above_texts(const struct first *f, size_t column)
     const struct sp_sample_column *c = &f->p->columns[column];
     const struct sp_data_layout *r = f->options->remembered;
 
-    return column != f->label && c->filled >= (r && r->header ? 1 : 2) && FEW * (c->filled - c->texts) <= c->filled &&
-           FEW * c->brief <= c->filled;
+    return column != f->label && c->filled >= (r && r->header ? 1 : 2) &&
+           SP_SAMPLE_FEW * (c->filled - c->texts) <= c->filled && SP_SAMPLE_FEW * c->brief <= c->filled;
 }
 
 /* A name that nobody writes as a text, "review_text" or "sentence", above texts. */
@@ -247,7 +175,8 @@ static bool names_texts(const struct first *f)
 /* Whether the first row's value is a class of the head, as others in its column are. */
 static bool is_of_head(const struct first *f, const struct sp_sample_column *c)
 {
-    return c->filled && f->options->labels && sp_labels_has(f->options->labels, c->first) && sp_header_may_be_label(c, f->options);
+    return c->filled && f->options->labels && sp_labels_has(f->options->labels, c->first) &&
+           sp_header_may_be_label(c, f->options);
 }
 
 static bool has_class_of_others(const struct first *f)
@@ -314,7 +243,8 @@ static int by_types(const struct first *f, bool names)
 
     for (size_t i = 0; i < f->p->count; i++) {
         const struct sp_sample_column *c = &f->p->columns[i];
-        bool many = c->filled >= MANY_ROWS, code = is_one_word(c->first) && has_digit(c->first) && !is_quantity(c->first);
+        bool many = c->filled >= MANY_ROWS,
+             code = is_one_word(c->first) && has_digit(c->first) && !is_quantity(c->first);
 
         if (is_no_value(c->first))
             continue;
@@ -468,7 +398,8 @@ static int guess_by_form(struct sp_header_choice *out, const struct first *f)
     }
     SP_TRY(sp_sample_read_on(f->p, f->reader, f->label));
     out->header = is_named_by_form(f);
-    if (out->header && f->p->columns[f->label].filled && f->p->columns[f->label].filled < MANY_ROWS && !f->options->labels)
+    if (out->header && f->p->columns[f->label].filled && f->p->columns[f->label].filled < MANY_ROWS &&
+        !f->options->labels)
         doubt(out, f->p->first[f->label], "a label");
     return 0;
 }
@@ -492,7 +423,8 @@ static int guess(struct sp_header_choice *out, const struct first *f)
 static const char *find_name(const struct first *f)
 {
     for (size_t i = 0; i < f->p->count; i++)
-        if (is_above_texts(f, i) && (sp_header_is_known(f->p->first[i]) || (is_list_as_trainings(f) && may_name_list(f))))
+        if (is_above_texts(f, i) &&
+            (sp_header_is_known(f->p->first[i]) || (is_list_as_trainings(f) && may_name_list(f))))
             return f->p->first[i];
     return NULL;
 }
@@ -518,7 +450,8 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *p, struct s
     const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
     bool has = false, lacks = false;
 
-    *out = (struct sp_header_choice){ .header = options->has_header == SP_HEADER_YES, .guessed = options->has_header == SP_HEADER_AUTO };
+    *out = (struct sp_header_choice){ .header = options->has_header == SP_HEADER_YES,
+                                      .guessed = options->has_header == SP_HEADER_AUTO };
     if (!out->guessed)
         return 0;
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {

@@ -22,8 +22,9 @@ static int not_json(const struct sp_reader *reader, const char *text, size_t len
     json_decref(value);
     if (!begins)
         return SP_EFORMAT;
-    return sp_reader_fail(reader, SP_EFORMAT, "a JSON object that does not end on its line; one object a line is expected: jq -c . makes that "
-                          "of a file that is printed over several");
+    return sp_reader_fail(reader, SP_EFORMAT,
+                          "a JSON object that does not end on its line; one object a line is expected: jq -c . makes "
+                          "that of a file that is printed over several");
 }
 
 static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *length,
@@ -45,8 +46,10 @@ static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *len
     if (rc == SP_EFORMAT)
         rc = not_json(reader, text, *length);
     if (rc == SP_EFORMAT && strcmp(reader->path, SP_READER_STANDARD_INPUT) == 0) /* which may hold texts that begin so */
-        rc = sp_error(rc, "%s. It is read as jsonl, as its first line begins with \"{\"; where that is a text, give the texts as jsonl, "
-                      "{\"text\": \"...\"} a line, or in a csv file", sp_error_message());
+        rc = sp_error(rc,
+                      "%s. It is read as jsonl, as its first line begins with \"{\"; where that is a text, give the "
+                      "texts as jsonl, {\"text\": \"...\"} a line, or in a csv file",
+                      sp_error_message());
     SP_TRY(rc);
     if (!sp_json_is_object(reader->object))
         return sp_reader_fail(reader, SP_EFORMAT,

@@ -91,10 +91,10 @@ static int not_one_value(const struct sp_label_reader *labels, const json_t *val
     char advice[256] = "";
 
     if (sp_reader_is_key(labels->name) && (key || !sp_json_is_object(inner)))
-        snprintf(advice, sizeof advice, "; where each row has one label, take that: jq -c '.%.40s |= %s%s%.40s'", labels->name,
-                 json_is_array(value) ? ".[0]" : "", key ? "." : "", key ? key : "");
-    return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is neither a string nor a number but %s%s", labels->name,
-                          json_is_array(value) ? "a list" : "an object", advice);
+        snprintf(advice, sizeof advice, "; where each row has one label, take that: jq -c '.%.40s |= %s%s%.40s'",
+                 labels->name, json_is_array(value) ? ".[0]" : "", key ? "." : "", key ? key : "");
+    return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is neither a string nor a number but %s%s",
+                          labels->name, json_is_array(value) ? "a list" : "an object", advice);
 }
 
 static int take_json(const struct sp_label_reader *labels, struct label *out, const json_t *value)
@@ -119,8 +119,9 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
         return sp_reader_fail(labels->reader, SP_EFORMAT, "no label (\"%s\")", labels->name);
     default:
         if (sp_json_number_text(value))
-            return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") is %.60s: neither an integer of 64 bits nor a "
-                                  "finite number", labels->name, sp_json_number_text(value));
+            return sp_reader_fail(labels->reader, SP_EFORMAT,
+                                  "the label (\"%s\") is %.60s: neither an integer of 64 bits nor a finite number",
+                                  labels->name, sp_json_number_text(value));
         if (sp_json_cut_text(value))
             return sp_reader_fail(labels->reader, SP_EFORMAT, "the label (\"%s\") " SP_JSON_CUT, labels->name);
         return not_one_value(labels, value);

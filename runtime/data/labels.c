@@ -113,7 +113,8 @@ bool sp_labels_has(const struct sp_labels *labels, const char *label)
 bool sp_label_is_missing(const char *label)
 {
     static const char *const words[] = {
-        "na", "n/a", "#n/a", "#n/a n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "missing", "-", "--", "?", ".",
+        "na", "n/a", "#n/a", "#n/a n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "missing",
+        "-", "--", "?", ".",
         "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan",                              /* C's of Windows, which pandas knows as well */
         "\\N",                                                                   /* MySQL and PostgreSQL */
         "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#error!", NULL, /* spreadsheets: no value was found */

@@ -32,7 +32,8 @@ int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const s
 
 /* delimiter.c: the file's delimiter, 0 for jsonl, with the quotes that were chosen; *guessed when it is not the one
  * that was asked for or that the file's name stands for. Leaves the reader anywhere. */
-int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes, const struct sp_dataset_options *options);
+int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+                        const struct sp_dataset_options *options);
 
 struct sp_header_choice {
     bool header;  /* the first row names the columns: as has_header says, or as it was */
@@ -52,16 +53,15 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *sample, str
 bool sp_header_holds_classes(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 bool sp_header_may_be_label(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 
-/* header.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them.
- * */
+/* names.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them. */
 extern const char *const sp_header_texts[][2];
 
-/* header.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets
+/* names.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets
  * give to columns. */
 bool sp_header_is(const char *field, const char *name);
 bool sp_header_is_known(const char *field);
 
-/* header.c: whether it is such a name, or one that an option or training's file gave to a column. */
+/* names.c: whether it is such a name, or one that an option or training's file gave to a column. */
 bool sp_header_is_named(const char *field, const struct sp_dataset_options *options);
 
 /* A delimiter for messages: "," or a tab. */

@@ -2,7 +2,7 @@ noinst_LIBRARIES += runtime/data/libdata.a
 runtime_data_libdata_a_SOURCES = \
 	runtime/data/batch.c runtime/data/batch.h \
 	runtime/data/dataset.c runtime/data/dataset.h \
-	runtime/data/chooser.h \
+	runtime/data/chooser.c runtime/data/chooser.h \
 	runtime/data/delimited.c \
 	runtime/data/delimiter.c \
 	runtime/data/format.def \
@@ -12,6 +12,7 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/labels.c runtime/data/labels.h \
 	runtime/data/layout.c runtime/data/layout.h \
 	runtime/data/lines.c \
+	runtime/data/names.c \
 	runtime/data/quotes.c \
 	runtime/data/remembered.c \
 	runtime/data/sample.c runtime/data/sample.h \

@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEVERAL 3
-#define FEW 10 /* one row in so many */
-
 struct column {
     size_t quoted, bare; /* rows with a word in quotes, and without; numbers and words for no value count as neither */
     bool first;          /* the first row is such a one in quotes */
@@ -55,7 +52,8 @@ static void look_at_field(struct look *l, struct column *column, const struct sp
     l->quoted += quoted;
     column->quoted += quoted;
     column->first |= quoted && l->rows == 1;
-    column->bare += !quoted && l->rows > 1 && field->length && !sp_label_is_missing(field->text) && !sp_text_double(field->text, &number);
+    column->bare += !quoted && l->rows > 1 && field->length && !sp_label_is_missing(field->text) &&
+                    !sp_text_double(field->text, &number);
 }
 
 static int look(struct look *l, struct sp_reader *reader, bool quotes)
@@ -92,7 +90,7 @@ static bool has_quoted_column(const struct look *l, bool first)
 {
     for (size_t i = 0; i < l->columns; i++)
         if (l->column[i].bare == 0 && ((l->column[i].first && l->column[i].quoted > 1) ||
-                                       (!first && l->column[i].quoted >= SEVERAL)))
+                                       (!first && l->column[i].quoted >= SP_SAMPLE_SEVERAL)))
             return true;
     return false;
 }
@@ -101,11 +99,12 @@ static bool decide(const struct look *plain, const struct look *quoted)
 {
     bool split = plain->columns > 1 && plain->bad == 0; /* every row is whole as it stands: no field goes on in the next */
 
-    if (FEW * plain->bad <= plain->rows && plain->rows > SEVERAL && has_quoted_column(plain, true))
+    if (SP_SAMPLE_FEW * plain->bad <= plain->rows && plain->rows > SP_SAMPLE_SEVERAL && has_quoted_column(plain, true))
         return true; /* though it be badly quoted: its rows will be told of */
-    if (quoted->stray || FEW * quoted->bad > quoted->rows || (split && quoted->held))
+    if (quoted->stray || SP_SAMPLE_FEW * quoted->bad > quoted->rows || (split && quoted->held))
         return false;
-    return has_quoted_column(quoted, false) || quoted->doubled || (plain->bad > 0 && quoted->bad == 0 && quoted->columns > 1);
+    return has_quoted_column(quoted, false) || quoted->doubled ||
+           (plain->bad > 0 && quoted->bad == 0 && quoted->columns > 1);
 }
 
 int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options)

@@ -16,7 +16,6 @@
 
 #define FORGET_EVERY ((size_t)64 << 20)
 #define MAX_STREAM ((size_t)1 << 30) /* bytes of standard input that are kept in memory */
-#define LISTED_COLUMNS 20 /* in a message */
 
 static const struct sp_data_format *const formats[] = {
 #define SP_DATA_FORMAT(name) &sp_data_format_##name,
@@ -264,7 +263,9 @@ static int check_line_ends(const struct sp_reader *reader)
     end = memchr(text, '\r', length);
     if (!end || end + 1 == text + reader->map.size)
         return 0;
-    return sp_error(SP_EFORMAT, "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' <OLD >NEW",
+    return sp_error(SP_EFORMAT,
+                    "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' "
+                    "<OLD >NEW",
                     reader->path);
 }
 
@@ -275,7 +276,8 @@ static const struct sp_data_format *recognize(const struct sp_reader *reader)
     size_t at = reader->start;
     bool list = false;
 
-    while (at < reader->map.size && (memchr(" \t\r\n", reader->map.data[at], 4) || (reader->map.data[at] == '[' && !list)))
+    while (at < reader->map.size &&
+           (memchr(" \t\r\n", reader->map.data[at], 4) || (reader->map.data[at] == '[' && !list)))
         list |= reader->map.data[at++] == '[';
     return at < reader->map.size && reader->map.data[at] == '{' ? &sp_data_format_jsonl : &sp_data_format_lines;
 }
@@ -300,7 +302,8 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     reader->fields = sp_calloc(SP_READER_MAX_COLUMNS, sizeof *reader->fields);
     rc = reader->path && reader->bytes && reader->fields ? 0 : SP_ENOMEM;
     SP_GO(rc);
-    SP_GO(standard ? sp_stream_map(&reader->map, STDIN_FILENO, reader->path, MAX_STREAM) : sp_fs_map(&reader->map, path));
+    SP_GO(standard ? sp_stream_map(&reader->map, STDIN_FILENO, reader->path, MAX_STREAM)
+                   : sp_fs_map(&reader->map, path));
     SP_GO(read_mark(reader));
     if (standard)
         reader->format = recognize(reader);
@@ -409,15 +412,15 @@ static void describe_columns(const struct sp_reader *reader, char *out, size_t s
         return;
     }
     snprintf(out, size, "the file has:");
-    for (size_t i = 0; i < reader->columns && i < LISTED_COLUMNS; i++) {
+    for (size_t i = 0; i < reader->columns && i < SP_READER_LISTED; i++) {
         size_t shown = sp_text_utf8_prefix(reader->names[i], strnlen(reader->names[i], 40));
 
         used = strlen(out);
         snprintf(out + used, size - used, "%s %.*s", i ? "," : "", (int)shown, reader->names[i]);
     }
     used = strlen(out);
-    if (reader->columns > LISTED_COLUMNS)
-        snprintf(out + used, size - used, " and %zu more", reader->columns - LISTED_COLUMNS);
+    if (reader->columns > SP_READER_LISTED)
+        snprintf(out + used, size - used, " and %zu more", reader->columns - SP_READER_LISTED);
 }
 
 static int no_such_column(const struct sp_reader *reader, const char *name, const char *option)

@@ -6,6 +6,8 @@
 #include "runtime/base/fs.h"
 #include "runtime/data/reader.h"
 
+#define SP_READER_LISTED ((size_t)20) /* columns in a message */
+
 struct sp_reader {
     const struct sp_data_format *format;
     char *path;

@@ -3,7 +3,7 @@
  * Where this one names none, they go by numbers, but only if it has as many columns (or all but the label's, where no
  * labels are needed) and holds there what training's held: classes of the head or nothing for the label, and for a text
  * no numbers and no such classes; without labels that say so, no other column may look more like a text. Else the rules
- * of layout.c decide, which is said.
+ * of chooser.c decide, which is said.
  */
 #include "runtime/data/chooser.h"
 
@@ -128,9 +128,11 @@ static int half_a_pair(const struct sp_chooser *c, const struct sp_data_column *
     SP_GO(say_wanted(&why, &r->pair));
     SP_GO(sp_buf_puts(&why, ", and this file has "));
     SP_GO(there ? say_wanted(&why, there) : sp_buf_puts(&why, "no pair"));
-    SP_GO(sp_buf_puts(&why, there           ? " alone; set text_column, and text_pair_column if there is a second text"
-                            : c->sample->count == 1 ? ": it is one column; add the second text, or set text_column to go without"
-                                                    : "; set text_column and text_pair_column"));
+    SP_GO(sp_buf_puts(&why,
+                      there ? " alone; set text_column, and text_pair_column if there is a second text"
+                      : c->sample->count == 1
+                          ? ": it is one column; add the second text, or set text_column to go without"
+                          : "; set text_column and text_pair_column"));
     rc = sp_chooser_refuse(c, why.data);
 out:
     sp_buf_free(&why);
@@ -220,7 +222,8 @@ int sp_remembered_check_number(const struct sp_chooser *c)
         SP_GO(sp_buf_puts(&text, " and "));
         SP_GO(say_wanted(&text, &r->pair));
     }
-    SP_GO(sp_buf_puts(&text, pair ? "; read here, as the options say: two texts, " : "; read here, as the options say: "));
+    SP_GO(sp_buf_puts(&text,
+                      pair ? "; read here, as the options say: two texts, " : "; read here, as the options say: "));
     SP_GO(sp_chooser_say(&text, c, c->out->text));
     SP_GO(sp_buf_puts(&text, pair ? " and " : " alone"));
     if (pair)

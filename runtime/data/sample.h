@@ -16,6 +16,10 @@
 #define SP_SAMPLE_BYTES ((size_t)4 << 20)    /* or rows of so many bytes */
 #define SP_SAMPLE_VALUES ((size_t)512)       /* different values that are kept of a column */
 
+/* What the guesses about a file go by: */
+#define SP_SAMPLE_FEW ((size_t)10)    /* one row in so many is an exception, more are another rule */
+#define SP_SAMPLE_SEVERAL ((size_t)3) /* so many rows alike are no accident */
+
 enum sp_kind {
     SP_KIND_EMPTY,
     SP_KIND_INTEGER,

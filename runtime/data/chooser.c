@@ -1,0 +1,396 @@
+#include "runtime/data/chooser.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/data/reader_priv.h"
+
+#include <string.h>
+
+#define NAME_SHOWN 44 /* bytes of a name or an example in it */
+
+static size_t count(const struct sp_chooser *c)
+{
+    return sp_reader_column_count(c->reader);
+}
+
+static const char *name_of(const struct sp_chooser *c, size_t column)
+{
+    return sp_reader_column_name(c->reader, column);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+static const char *kind_name(const struct sp_sample_column *column)
+{
+    switch (sp_sample_kind(column)) {
+    case SP_KIND_EMPTY:
+        return "empty";
+    case SP_KIND_INTEGER:
+        return "whole numbers";
+    case SP_KIND_NUMBER:
+        return "numbers";
+    case SP_KIND_OTHER:
+        return "arrays or objects";
+    case SP_KIND_CONSTANT:
+        return "the same in every row";
+    case SP_KIND_CLASS:
+        return "few values that return";
+    case SP_KIND_WORD:
+        return "words or codes";
+    case SP_KIND_TEXT:
+        return "text";
+    }
+    return "";
+}
+
+int sp_chooser_quote(struct sp_buf *out, const char *text)
+{
+    SP_TRY(sp_buf_puts(out, "\""));
+    SP_TRY(sp_text_escape(out, text, sp_text_utf8_prefix(text, strnlen(text, NAME_SHOWN))));
+    return sp_buf_puts(out, "\"");
+}
+
+static int describe_column(struct sp_buf *out, const struct sp_chooser *c, size_t i)
+{
+    const struct sp_sample_column *column = &c->sample->columns[i];
+
+    SP_TRY(sp_buf_printf(out, "\n    %zu", i + 1));
+    if (sp_chooser_has_names(c)) {
+        SP_TRY(sp_buf_puts(out, " "));
+        SP_TRY(sp_chooser_quote(out, name_of(c, i)));
+    }
+    SP_TRY(sp_buf_printf(out, "%s: %s", i == c->out->label ? ", the label" : "", kind_name(column)));
+    if (!column->example)
+        return 0;
+    SP_TRY(sp_buf_puts(out, ", such as "));
+    return sp_chooser_quote(out, column->example);
+}
+
+int sp_chooser_refuse(const struct sp_chooser *c, const char *why)
+{
+    struct sp_buf list = SP_BUF((size_t)1 << 16);
+    int rc = 0;
+
+    for (size_t i = 0; i < count(c) && i < SP_READER_LISTED && rc == 0; i++)
+        rc = describe_column(&list, c, i);
+    if (rc == 0 && count(c) > SP_READER_LISTED)
+        rc = sp_buf_printf(&list, "\n    and %zu more", count(c) - SP_READER_LISTED);
+    if (rc == 0)
+        rc = sp_error_lines(sp_error(SP_ECONFIG, "%s: %s. Its columns are:", sp_reader_path(c->reader), why),
+                            list.data ? list.data : "");
+    sp_buf_free(&list);
+    return rc;
+}
+
+int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column)
+{
+    if (sp_reader_is_jsonl(c->reader)) /* keys have no number that means anything */
+        return sp_data_column_say(out, 0, name_of(c, column));
+    return sp_data_column_say(out, column + 1, sp_chooser_has_names(c) ? name_of(c, column) : NULL);
+}
+
+/* What to do where what is missed stands inside an object or a list of jsonl. */
+static int advise(struct sp_buf *out, const struct sp_chooser *c)
+{
+    for (size_t i = 0; i < count(c) && sp_reader_is_jsonl(c->reader); i++) {
+        const char *example = c->sample->columns[i].example, *name = name_of(c, i);
+
+        if (!c->sample->columns[i].others || !example || !sp_reader_is_key(name))
+            continue;
+        if (strncmp(example, "[{", 2) == 0)
+            return sp_buf_printf(out, "; if the rows are those of \"%s\", jq -c '.%s[]' makes a file of them", name,
+                                 name);
+        if (example[0] == '{')
+            return sp_buf_printf(out, "; if it is inside \"%s\", jq -c '. + .%s' takes it out", name, name);
+    }
+    return 0;
+}
+
+/* Refuses an option's number that is the one of training's column where this file has that column, by its name,
+ * elsewhere. */
+static int check_place(const struct sp_chooser *c, const char *number, const char *option,
+                       const struct sp_data_column *wanted, size_t column)
+{
+    size_t named;
+
+    if (!sp_reader_is_number(number) || !wanted->name || wanted->number != column + 1 ||
+        !sp_reader_has_header(c->reader))
+        return 0;
+    named = sp_remembered_find(c, wanted);
+    if (named == column || named == SP_COLUMN_NONE)
+        return 0;
+    return sp_error(SP_ECONFIG,
+                    "%s: %s: column %s was \"%s\" in training, is \"%s\" here, and \"%s\" is column %zu; give the name "
+                    "of the one that is meant",
+                    sp_reader_path(c->reader), option, number, wanted->name, name_of(c, column), wanted->name,
+                    named + 1);
+}
+
+/* As sp_reader_find_column, with advice; `wanted` is training's column in that part, NULL where nothing is known. */
+static int find_column(size_t *column, const struct sp_chooser *c, const char *name, const char *option,
+                       const struct sp_data_column *wanted)
+{
+    struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
+    int rc = sp_reader_find_column(column, c->reader, name, option);
+
+    if (rc == SP_ECONFIG && advise(&text, c) == 0 && text.data)
+        rc = sp_error(rc, "%s%s", sp_error_message(), text.data);
+    sp_buf_free(&text);
+    return rc < 0 || !wanted ? rc : check_place(c, name, option, wanted, *column);
+}
+
+/* ---- the label --------------------------------------------------------------------------------------------------- */
+
+/* The first column of that name that is not the label's, from a number on. */
+static size_t find_text(const struct sp_chooser *c, const char *name, size_t from)
+{
+    for (size_t i = from; name && i < count(c); i++)
+        if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
+            return i;
+    return SP_COLUMN_NONE;
+}
+
+/* The column of a known name: of that very name or, where none is, the only one that differs in case alone. */
+static size_t find_known(const struct sp_chooser *c, const char *name)
+{
+    size_t found = find_text(c, name, 0);
+
+    if (found != SP_COLUMN_NONE)
+        return found;
+    for (size_t i = 0; name && i < count(c); i++) {
+        if (i == c->out->label || !sp_header_is(name_of(c, i), name))
+            continue;
+        if (found != SP_COLUMN_NONE)
+            return SP_COLUMN_NONE;
+        found = i;
+    }
+    return found;
+}
+
+static int choose_label(const struct sp_chooser *c)
+{
+    const struct sp_data_layout *trained = c->options->remembered, *r = c->options->label_column ? NULL : trained;
+    const char *name = c->options->label_column ? c->options->label_column : "label";
+    size_t found;
+    int rc;
+
+    if (r) {
+        c->out->label = sp_remembered_find(c, &r->label);
+        if (c->out->label != SP_COLUMN_NONE)
+            return 0;
+    }
+    found = c->options->label_column ? SP_COLUMN_NONE : find_known(c, name);
+    name = found == SP_COLUMN_NONE ? name : name_of(c, found);
+    rc = find_column(&c->out->label, c, name, c->options->label_column ? "label_column" : "label_column is not set",
+                     trained ? &trained->label : NULL);
+    if (rc != SP_ECONFIG)
+        return rc;
+    c->out->label = c->options->no_labels && trained ? sp_remembered_find(c, &trained->label) : SP_COLUMN_NONE;
+    if (c->options->no_labels)
+        return 0;
+    return r ? sp_remembered_no_label(c, rc) : rc;
+}
+
+/* ---- the texts --------------------------------------------------------------------------------------------------- */
+
+/* Refuses a name that another column has as well. */
+static int check_once(const struct sp_chooser *c, size_t column)
+{
+    const char *name = column == SP_COLUMN_NONE ? NULL : name_of(c, column);
+
+    if (find_text(c, name, column + 1) == SP_COLUMN_NONE)
+        return 0;
+    return sp_reader_find_column(&column, c->reader, name, "text_column is not set");
+}
+
+/* The pairs and single texts that data sets of the GLUE kind use. */
+static int choose_known(const struct sp_chooser *c)
+{
+    for (const char *const(*known)[2] = sp_header_texts; (*known)[0]; known++) {
+        size_t text = find_known(c, (*known)[0]), pair = find_known(c, (*known)[1]);
+
+        if (text == SP_COLUMN_NONE || ((*known)[1] && pair == SP_COLUMN_NONE))
+            continue;
+        c->out->text = text;
+        c->out->pair = pair;
+        SP_TRY(check_once(c, text));
+        return check_once(c, pair);
+    }
+    return 0;
+}
+
+enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t i)
+{
+    const struct sp_sample_column *column = &c->sample->columns[i];
+    bool texts = 2 * column->texts >= column->filled && column->filled > 0;
+
+    if (i == c->out->label || sp_header_holds_classes(column, c->options))
+        return SP_LOOKS_NO_TEXT;
+    switch (sp_sample_kind(column)) {
+    case SP_KIND_CONSTANT:
+        return texts ? SP_LOOKS_REPEATED : SP_LOOKS_NO_TEXT;
+    case SP_KIND_CLASS:
+        return texts ? SP_LOOKS_FEW_TEXTS : SP_LOOKS_WORDS;
+    case SP_KIND_WORD:
+        return SP_LOOKS_WORDS;
+    case SP_KIND_TEXT:
+        return SP_LOOKS_TEXTS;
+    default:
+        return SP_LOOKS_NO_TEXT;
+    }
+}
+
+/* The columns that look most like text: how many, and the first of them. None looks so at all: 0. */
+static size_t candidates(const struct sp_chooser *c, enum sp_looks least, size_t *first)
+{
+    enum sp_looks most = least;
+    size_t found = 0;
+
+    for (size_t i = 0; i < count(c); i++) {
+        enum sp_looks looks = sp_chooser_looks(c, i);
+
+        if (looks < most || looks == SP_LOOKS_NO_TEXT)
+            continue;
+        found = looks > most ? 1 : found + 1;
+        if (found == 1)
+            *first = i;
+        most = looks;
+    }
+    return found;
+}
+
+/* The column that is left when the label is taken away, where that is one; in training it must not be one of numbers.
+ * */
+static bool choose_only(const struct sp_chooser *c)
+{
+    size_t labels = c->out->label != SP_COLUMN_NONE, left = c->out->label == 0;
+
+    if (count(c) != labels + 1 || (labels && sp_sample_kind(&c->sample->columns[left]) <= SP_KIND_OTHER))
+        return false;
+    c->out->text = left;
+    return true;
+}
+
+static int no_text(const struct sp_chooser *c)
+{
+    struct sp_buf why = SP_BUF(SP_CHOOSER_MESSAGE);
+    int rc;
+
+    SP_GO(sp_buf_puts(&why, "no column with text; set text_column"));
+    SP_GO(advise(&why, c));
+    rc = sp_chooser_refuse(c, why.data);
+out:
+    sp_buf_free(&why);
+    return rc;
+}
+
+/* One column, the label's: in fastText's files, and others, a blank is all that stands between label and text. */
+static int only_labels(const struct sp_chooser *c)
+{
+    return sp_error(SP_ECONFIG,
+                    "%s: its one column is the label, and there is no text; where a blank is all that is between them, "
+                    "make it a tab, in a .tsv: sed 's/ /\\t/' <OLD >NEW%s",
+                    sp_reader_path(c->reader), sp_reader_unparted(c->reader));
+}
+
+/* The one column that looks like text: of several words, or without such a one, of words. Where rows give token ids,
+ * only such of several words is taken. */
+static int choose_looking(const struct sp_chooser *c)
+{
+    bool ids = c->out->ids && find_text(c, "input_ids", 0) != SP_COLUMN_NONE;
+    size_t found = SP_COLUMN_NONE, texts;
+
+    if (!ids && choose_only(c))
+        return 0;
+    texts = candidates(c, ids ? SP_LOOKS_TEXTS : SP_LOOKS_REPEATED, &found);
+    if (texts == 1)
+        c->out->text = found;
+    if (texts == 1 || ids)
+        return 0;
+    if (texts)
+        return sp_chooser_refuse(c, "text_column is not set, and more than one column could be the text; set it, and "
+                                 "text_pair_column where two texts belong together");
+    return c->out->label == 0 && count(c) == 1 && c->sample->columns[0].texts ? only_labels(c) : no_text(c);
+}
+
+/* Two options that name one column, by name and by number. */
+static int check_different(const struct sp_reader *reader, size_t a, size_t b, const char *option, const char *other)
+{
+    if (a != b || a == SP_COLUMN_NONE)
+        return 0;
+    return sp_error(SP_ECONFIG, "%s: %s and %s are the same column, number %zu (\"%s\"); change one",
+                    sp_reader_path(reader), option, other, a + 1, sp_reader_column_name(reader, a));
+}
+
+/* The columns that the options name. */
+static int choose_named(const struct sp_chooser *c)
+{
+    const struct sp_dataset_options *options = c->options;
+    const char *label = options->label_column ? "label_column" : "the label, by default \"label\",";
+    const struct sp_data_layout *r = options->remembered;
+    struct sp_layout *out = c->out;
+
+    SP_TRY(find_column(&out->text, c, options->text_column, "text_column", r ? &r->text : NULL));
+    if (options->text_pair_column)
+        SP_TRY(find_column(&out->pair, c, options->text_pair_column, "text_pair_column", r ? &r->pair : NULL));
+    else if (r)
+        out->pair = sp_remembered_find(c, &r->pair);
+    if (options->no_labels && !options->label_column)
+        out->label = SP_COLUMN_NONE;
+    SP_TRY(check_different(c->reader, out->text, out->pair, "text_column", "text_pair_column"));
+    SP_TRY(check_different(c->reader, out->text, out->label, "text_column", label));
+    SP_TRY(check_different(c->reader, out->pair, out->label, "text_pair_column", label));
+    return sp_remembered_check_number(c);
+}
+
+/* Says of an option that gives a column by its number that another one has that number for its name, as pandas' 0, 1,
+ * 2. */
+static int check_number(const struct sp_chooser *c, const char *option, const char *number, size_t chosen)
+{
+    struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
+    size_t named = 0;
+    int rc = 0;
+
+    if (!number || !sp_reader_is_number(number) || chosen == SP_COLUMN_NONE || !sp_reader_has_header(c->reader))
+        return 0;
+    while (named < count(c) && strcmp(name_of(c, named), number) != 0)
+        named++;
+    if (named == count(c) || strcmp(name_of(c, chosen), number) == 0)
+        return 0;
+    SP_GO(sp_buf_printf(&text, "%s: %s was taken for a number, that of ", option, number));
+    SP_GO(sp_chooser_say(&text, c, chosen));
+    SP_GO(sp_buf_printf(&text, "; the column named so is number %zu: write that if it is meant", named + 1));
+    rc = sp_layout_remark(c->out, text.data);
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
+int sp_chooser_check_numbers(const struct sp_chooser *c)
+{
+    SP_TRY(check_number(c, "label_column", c->options->label_column, c->out->label));
+    SP_TRY(check_number(c, "text_column", c->options->text_column, c->out->text));
+    return check_number(c, "text_pair_column", c->options->text_pair_column, c->out->pair);
+}
+
+int sp_chooser_choose(const struct sp_chooser *c)
+{
+    struct sp_layout *out = c->out;
+
+    SP_TRY(choose_label(c));
+    if (c->options->text_pair_column && !c->options->text_column)
+        return sp_error(SP_ECONFIG, "text_pair_column is set but text_column is not");
+    if (c->options->text_column)
+        return choose_named(c);
+    out->ids = sp_reader_is_jsonl(c->reader);
+    SP_TRY(sp_remembered_choose(c));
+    if (out->text != SP_COLUMN_NONE) {
+        out->ids = out->ids && c->options->remembered->ids;
+        return sp_remembered_check(c);
+    }
+    SP_TRY(choose_known(c));
+    if (out->text == SP_COLUMN_NONE)
+        SP_TRY(choose_looking(c));
+    return sp_remembered_check(c);
+}
