@@ -3,6 +3,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,10 +116,10 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size)
                                            "Too many requests", "Rate limit", "Bad gateway", "Gateway timeout", "Internal server error",
                                            "Service unavailable", NULL };
 
-    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        text += 3;
-        size -= 3;
-    }
+    size_t mark = sp_text_mark(text, size);
+
+    text += mark;
+    size -= mark;
     while (size > 0 && strchr(" \t\r\n", *text)) {
         text++;
         size--;

@@ -265,19 +265,17 @@ int sp_json_refuse_answer(const char *path, const char *text, size_t length)
 
 int sp_json_load(json_t **out, const char *path, size_t limit)
 {
-    static const char mark[] = "\xEF\xBB\xBF"; /* a byte order mark, as Windows' editors put it before UTF-8 */
     char *text = NULL;
     size_t length, skip;
     int rc;
 
     *out = NULL;
     SP_TRY(sp_fs_read(&text, &length, path, limit));
-    skip = strncmp(text, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
-    if (length >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
-        rc = sp_error(SP_EFORMAT, "%s is of UTF-16, as some Windows programs write; save it as UTF-8", path);
-    else if (text[skip + strspn(text + skip, " \t\r\n")] == '\0' && strlen(text) == length)
+    skip = sp_text_mark(text, length);
+    rc = sp_text_refuse_utf16(path, text, length);
+    if (rc == 0 && text[skip + strspn(text + skip, " \t\r\n")] == '\0' && strlen(text) == length)
         rc = sp_error(SP_EFORMAT, "%s is empty, and JSON is expected", path);
-    else
+    else if (rc == 0)
         rc = sp_json_parse(out, text + skip, length - skip, path, 1, false);
     if (rc == 0 && (rc = refuse_answer(*out, path)) < 0) {
         json_decref(*out);

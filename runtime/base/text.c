@@ -114,6 +114,18 @@ void sp_text_number(char out[SP_TEXT_NUMBER], double value)
     }
 }
 
+size_t sp_text_mark(const char *text, size_t length)
+{
+    return length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
+int sp_text_refuse_utf16(const char *path, const char *text, size_t length)
+{
+    if (length < 2 || (memcmp(text, "\xFF\xFE", 2) != 0 && memcmp(text, "\xFE\xFF", 2) != 0))
+        return 0;
+    return sp_error(SP_EFORMAT, "%s is of UTF-16, as some Windows programs write; save it as UTF-8", path);
+}
+
 size_t sp_text_utf8_prefix(const char *text, size_t length)
 {
     const unsigned char *s = (const unsigned char *)text;

@@ -33,6 +33,12 @@ void sp_text_trim_ends(const char **text, size_t *length);
 void sp_text_trim(char *text); /* in place */
 bool sp_text_is_blank(const char *text, size_t length); /* there is nothing else */
 
+/* The bytes of a UTF-8 byte order mark, which Windows' editors put before a text: 3, or 0 where it begins with none. */
+size_t sp_text_mark(const char *text, size_t length);
+
+/* SP_EFORMAT where the text of the file `path` begins with a byte order mark of UTF-16, else 0. */
+int sp_text_refuse_utf16(const char *path, const char *text, size_t length);
+
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
 

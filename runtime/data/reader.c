@@ -225,14 +225,10 @@ int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *
 /* Passes over a byte order mark; refuses those of UTF-16. */
 static int read_mark(struct sp_reader *reader)
 {
-    const unsigned char *data = reader->map.data;
+    const char *text = (const char *)reader->map.data;
 
-    if (reader->map.size >= 2 &&
-        ((data[0] == 0xFF && data[1] == 0xFE) || (data[0] == 0xFE && data[1] == 0xFF)))
-        return sp_error(SP_EFORMAT, "%s is UTF-16; save it as UTF-8", reader->path);
-    if (reader->map.size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
-        reader->start = 3;
-    return 0;
+    reader->start = sp_text_mark(text, reader->map.size);
+    return sp_text_refuse_utf16(reader->path, text, reader->map.size);
 }
 
 /* Passes over the line "sep=;" that Excel puts, and reads, in front of a csv file: it is none of its rows. */

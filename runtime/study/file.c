@@ -88,15 +88,14 @@ static int add_text(struct sp_study_text **out, struct sp_study_texts *texts, ch
 static int read_text(struct sp_study_text **out, struct sp_study_texts *texts, const char *path)
 {
     char *bytes;
-    size_t length;
+    size_t length, mark;
     int rc = sp_fs_read(&bytes, &length, path, SP_YAML_MAX_SIZE);
 
     if (rc < 0)
         return rc == SP_ENOMEM ? rc : SP_ECONFIG;
-    if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
-        length -= 3;
-        memmove(bytes, bytes + 3, length + 1);
-    }
+    mark = sp_text_mark(bytes, length);
+    length -= mark;
+    memmove(bytes, bytes + mark, length + 1);
     return add_text(out, texts, sp_strdup(path), bytes, length);
 }
 

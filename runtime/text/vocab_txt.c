@@ -38,22 +38,18 @@ static void warn_of_blanks(size_t count, size_t line, const char *path)
 /* One token a line, its number the id; of equal lines the last one counts. *lines: how many. */
 static int read_vocab(json_t *vocab, size_t *lines, const char *path)
 {
-    static const char mark[] = "\xEF\xBB\xBF"; /* a byte order mark, of Windows' editors */
     char *text = NULL, *begin, *end, *line;
     size_t length, number = 0, twice = 0, blanks = 0, first = 0;
     int rc = 0;
 
     SP_GO(sp_fs_read(&text, &length, path, VOCAB_MAX));
     SP_GO(sp_json_refuse_answer(path, text, length));
-    begin = text;
+    begin = text + sp_text_mark(text, length);
     SP_GO(length ? 0 : sp_error(SP_EFORMAT, "%s is empty, and a vocabulary is expected", path));
-    if (length >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
-        SP_GO(sp_error(SP_EFORMAT, "%s is of UTF-16, as some Windows programs write; save it as UTF-8", path));
+    SP_GO(sp_text_refuse_utf16(path, text, length));
     end = text + length;
-    if (strncmp(text, mark, sizeof mark - 1) == 0) {
+    if (sp_text_mark(text, length))
         sp_log(SP_LOG_WARNING, "%s begins with a byte order mark, which is not taken for part of its first token; transformers takes it for that", path);
-        begin += sizeof mark - 1;
-    }
     for (line = begin; line < end; number++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         size_t bytes = (size_t)((stop ? stop : end) - line);

@@ -5,6 +5,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/train/method.h"
 #include "runtime/train/task.h"
 
@@ -270,7 +271,6 @@ static int check_file(const char *path)
 
 static int read_file(struct sp_config_load *load, const char *path)
 {
-    static const char mark[] = "\xEF\xBB\xBF";
     struct sp_yaml_node root;
     size_t length, skip;
     int rc;
@@ -279,7 +279,7 @@ static int read_file(struct sp_config_load *load, const char *path)
     rc = sp_fs_read(&load->text, &length, path, SP_YAML_MAX_SIZE);
     if (rc < 0)
         return rc == SP_ENOMEM ? rc : SP_ECONFIG; /* the wrong name was given, not a file damaged */
-    skip = length >= 3 && memcmp(load->text, mark, 3) == 0 ? 3 : 0;
+    skip = sp_text_mark(load->text, length);
     load->file = (struct sp_source){ path, load->text + skip, length - skip };
     SP_TRY(sp_yaml_parse(&root, &load->file));
     rc = check_kind(load, &root);

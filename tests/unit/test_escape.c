@@ -101,11 +101,25 @@ static void test_json(void **state)
     free(lines);
 }
 
+/* UTF-8's mark is passed over, only where it is whole and first; UTF-16's, in both orders, is refused. */
+static void test_mark(void **state)
+{
+    (void)state;
+    assert_int_equal(sp_text_mark("\xEF\xBB\xBF", 3), 3);
+    assert_int_equal(sp_text_mark("\xEF\xBB\xBF", 2), 0);
+    assert_int_equal(sp_text_mark("a\xEF\xBB\xBF", 4), 0);
+    assert_int_equal(sp_text_refuse_utf16("f", "\xEF\xBB\xBF", 3), 0);
+    assert_int_equal(sp_text_refuse_utf16("f", "\xFF", 1), 0);
+    assert_int_equal(sp_text_refuse_utf16("f", "\xFF\xFE", 2), SP_EFORMAT);
+    assert_int_equal(sp_text_refuse_utf16("f", "\xFE\xFF", 2), SP_EFORMAT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_blanks),
+        cmocka_unit_test(test_mark),
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_source),
         cmocka_unit_test(test_json),
