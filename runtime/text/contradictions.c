@@ -218,23 +218,27 @@ static const char *token_around(const json_t *post, const char *key, bool last)
     return json_string_value(pair ? json_array_get(pair, 0) : json_object_get(json_object_get(piece, "SpecialToken"), "id"));
 }
 
-/* transformers 5 puts the tokens that the configuration names around texts, transformers 4 those of tokenizer.json. */
+/* transformers 5 takes the tokens that the configuration names, transformers 4 those of tokenizer.json. */
 static void warn_of_named(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
 {
-    static const struct {
-        const char *key, *part;
+    const json_t *post = json_object_get(json, "post_processor"), *model = json_object_get(json, "model");
+    const char *unk = json_object_get(model, "unk_token") ? json_string_value(json_object_get(model, "unk_token")) : "[UNK]";
+    const struct {
+        const char *key, *has, *does, *where;
         enum sp_special_token which;
-    } named[] = { { "cls_token", "cls", SP_TOKEN_CLS }, { "sep_token", "sep", SP_TOKEN_SEP } };
+    } named[] = {
+        { "cls_token", token_around(post, "cls", false), "puts", " around texts", SP_TOKEN_CLS },
+        { "sep_token", token_around(post, "sep", true), "puts", " around texts", SP_TOKEN_SEP },
+        { "unk_token", unk, "gives unknown words the token", "", SP_TOKEN_UNK },
+    };
 
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-        const char *has = token_around(json_object_get(json, "post_processor"), named[i].part, named[i].which == SP_TOKEN_SEP);
         const char *wanted = config->names[named[i].which];
-
         bool given = json_object_get(config->config, named[i].key) || json_object_get(config->map, named[i].key);
 
-        if (has && wanted && given && strcmp(has, wanted) != 0)
-            sp_log(SP_LOG_WARNING, "%s puts \"%.60s\" around texts and is followed; the configuration beside it has \"%s\": \"%.60s\"", path,
-                   has, named[i].key, wanted);
+        if (named[i].has && wanted && given && strcmp(named[i].has, wanted) != 0)
+            sp_log(SP_LOG_WARNING, "%s %s \"%.60s\"%s and is followed; the configuration beside it has \"%s\": \"%.60s\"", path,
+                   named[i].does, named[i].has, named[i].where, named[i].key, wanted);
     }
 }
 

@@ -111,23 +111,22 @@ static int no_tokenizer(const char *model_dir)
 /* The directory's tokenizer.json, or one made of its vocab.txt; *path is the file, for messages. */
 static int read_definition(json_t **out, char **path, struct sp_tokenizer_config *config, const char *model_dir)
 {
-    bool has_definition;
+    char *json = sp_fs_join(model_dir, "tokenizer.json"), *text = sp_fs_join(model_dir, "vocab.txt");
+    bool has_json = json && sp_fs_has_name(json), has_text = text && sp_fs_has_name(text);
+    int rc = json && text ? 0 : SP_ENOMEM;
 
-    *path = sp_fs_join(model_dir, "tokenizer.json");
-    if (!*path)
-        return SP_ENOMEM;
-    has_definition = sp_fs_has_name(*path);
-    if (!has_definition) {
-        free(*path);
-        *path = sp_fs_join(model_dir, "vocab.txt");
-        if (!*path)
-            return SP_ENOMEM;
-        if (!sp_fs_has_name(*path))
-            return no_tokenizer(model_dir);
-    }
-    SP_TRY(sp_tokenizer_config_load(config, model_dir, has_definition));
-    SP_TRY(has_definition ? sp_json_load(out, *path, FILE_MAX) : sp_vocab_txt_load(out, config, *path));
-    return sp_contradictions_warn(*out, config, *path);
+    *path = has_json ? json : text;
+    if (rc == 0 && !has_json && !has_text)
+        rc = no_tokenizer(model_dir);
+    SP_GO(rc);
+    SP_GO(sp_tokenizer_config_load(config, model_dir, has_json));
+    SP_GO(has_json ? sp_json_load(out, json, FILE_MAX) : sp_vocab_txt_load(out, config, text));
+    SP_GO(sp_contradictions_warn(*out, config, *path));
+    if (has_json && has_text)
+        sp_vocab_txt_compare(*out, json, text);
+out:
+    free(has_json ? text : json);
+    return rc;
 }
 
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)

@@ -376,7 +376,7 @@ static bool names_token(const char *key, const json_t *value)
 
 static int add_further(struct sp_tokenizer_config *c)
 {
-    static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens" };
+    static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens" };
     const char *key, *text;
     json_t *value;
 

@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/text/unicode.h"
 
@@ -232,4 +233,93 @@ out:
     json_decref(vocab);
     json_decref(added);
     return rc;
+}
+
+/* ---- beside a tokenizer.json ---- */
+
+/* The lines of the text, ended in place, without the white space behind them. *count: how many. */
+static char **split_lines(size_t *count, char *text, size_t length)
+{
+    char *end = text + length, **lines;
+
+    *count = 0;
+    for (const char *at = text; at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
+        ++*count;
+    *count += length && end[-1] != '\n';
+    lines = sp_calloc(*count, sizeof *lines);
+    for (size_t i = 0; lines && i < *count; i++) {
+        char *stop = memchr(text, '\n', (size_t)(end - text));
+
+        lines[i] = text;
+        stop = stop ? stop : end;
+        text[trimmed(text, (size_t)(stop - text))] = '\0';
+        text = stop + 1;
+    }
+    return lines;
+}
+
+/* Whether tokenizer.json, by its vocabulary or its added tokens, gives the line's token the line's id; of equal lines the last counts, and
+ * an empty one is no token. */
+static bool is_same(const json_t *vocab, const json_t *added, char *const *lines, size_t count, size_t i)
+{
+    const json_t *known = json_object_get(vocab, lines[i]);
+    json_int_t id = json_integer_value(known ? known : json_object_get(added, lines[i]));
+
+    if (!known && !json_object_get(added, lines[i]))
+        return !lines[i][0];
+    return id == (json_int_t)i || (id > (json_int_t)i && id < (json_int_t)count && strcmp(lines[id], lines[i]) == 0);
+}
+
+/* {"<x>": 30522} of the list "added_tokens". */
+static json_t *added_ids(const json_t *list)
+{
+    json_t *ids = json_object();
+
+    for (size_t i = 0; ids && i < json_array_size(list); i++) {
+        const char *content = json_string_value(json_object_get(json_array_get(list, i), "content"));
+
+        if (content)
+            json_object_set(ids, content, json_object_get(json_array_get(list, i), "id"));
+    }
+    return ids;
+}
+
+/* Of the tokens behind the first `count` ids the first, or NULL. */
+static const char *first_behind(json_t *vocab, size_t count)
+{
+    const char *name, *first = NULL;
+    json_int_t least = 0;
+    json_t *id;
+
+    json_object_foreach (vocab, name, id)
+        if (json_integer_value(id) >= (json_int_t)count && (!first || json_integer_value(id) < least)) {
+            first = name;
+            least = json_integer_value(id);
+        }
+    return first;
+}
+
+void sp_vocab_txt_compare(const json_t *definition, const char *path, const char *vocab_path)
+{
+    json_t *vocab = json_object_get(json_object_get(definition, "model"), "vocab");
+    json_t *added = added_ids(json_object_get(definition, "added_tokens"));
+    size_t length = 0, count = 0, mark, i = 0;
+    const char *behind = NULL;
+    char *text = NULL, **lines = NULL;
+
+    if (added && sp_fs_read(&text, &length, vocab_path, VOCAB_MAX) == 0) {
+        mark = sp_text_mark(text, length);
+        lines = split_lines(&count, text + mark, length - mark);
+    }
+    while (lines && i < count && is_same(vocab, added, lines, count, i))
+        i++;
+    if (lines && i == count)
+        behind = first_behind(vocab, count);
+    if (behind || (lines && i < count))
+        sp_log(SP_LOG_WARNING, "%s has %zu tokens and is followed; %s beside it has %zu, is not used, and %s %zu is \"%.60s\"", path,
+               json_object_size(vocab), vocab_path, count,
+               behind ? "lacks the others, of which the first," : "differs from it: line", behind ? count : i + 1, behind ? behind : lines[i]);
+    json_decref(added);
+    free(lines);
+    free(text);
 }

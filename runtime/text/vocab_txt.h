@@ -10,4 +10,8 @@
 /* What the folder's tokenizer.json would hold. `path` is its vocab.txt. Gives each of config's tokens its "id". */
 int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, const char *path);
 
+/* Warns where the vocabulary of the tokenizer.json `definition`, whose path is `path`, is another than the vocab.txt's beside it, which
+ * is then not used. A vocab.txt that cannot be read is no matter. */
+void sp_vocab_txt_compare(const json_t *definition, const char *path, const char *vocab_path);
+
 #endif

@@ -96,6 +96,8 @@ static void test_honoured(void **state)
         { "{\"additional_special_tokens\": [\"<e1>\", \"<x>\"]}", NULL, NULL, "<x>the<e1>", NULL, "2/0 28/0 6/0 5/0 3/0", 0 },
         { "{\"extra_special_tokens\": [\"<e1>\"]}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0", 0 },
         { "{\"extra_special_tokens\": {\"image_token\": \"<e1>\"}}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0", 0 },
+        { "{\"model_specific_special_tokens\": {\"image_token\": \"<e1>\", \"b_token\": {\"content\": \"<x>\", \"lstrip\": true}}}", NULL, NULL,
+          "the<e1>a <x>a", NULL, "2/0 6/0 5/0 20/0 28/0 20/0 3/0", 0 },
         { "{\"additional_special_tokens\": [{\"__type\": \"AddedToken\", \"content\": \"<e1>\", \"lstrip\": true, "
           "\"single_word\": true, \"normalized\": false}]}", NULL, NULL, "a <e1> <e1>a", NULL,
           "2/0 20/0 5/0 12/0 10/0 14/0 13/0 20/0 3/0", 0 },
@@ -158,6 +160,7 @@ static void test_refused(void **state)
         { "{\"pad_token\": Infinity}", "\"pad_token\"" },
         { "{\"additional_special_tokens\": NaN}", "\"additional_special_tokens\"" },
         { "{\"additional_special_tokens\": [NaN]}", "\"additional_special_tokens\"" },
+        { "{\"model_specific_special_tokens\": {\"a_token\": 1}}", "\"model_specific_special_tokens\" holds something that is neither" },
         { "{\"added_tokens_decoder\": {\"-1\": {\"content\": \"<x>\"}}}", "\"<x>\" is not an integer from 0" },
         { "{\"added_tokens_decoder\": 1e400}", "\"added_tokens_decoder\" is not an object" },
         { "{\"mask_token\": {\"content\": \"[MASK]\", \"single_word\": NaN}}", "in the token \"[MASK]\"" },
@@ -322,7 +325,11 @@ static void test_said(void **state)
     says("puts \"[SEP]\" around texts and is followed", "has \"sep_token\": \"[UNK]\"");
     write_definition(lower, "null", "{\"cls_token\": \"[SEP]\"}");
     says("puts \"[CLS]\" around texts and is followed", "has \"cls_token\": \"[SEP]\"");
-    write_definition(lower, "null", "{\"cls_token\": \"[CLS]\", \"model_max_length\": Infinity}");
+    write_definition(lower, "null", "{\"unk_token\": \"[CLS]\"}");
+    says("gives unknown words the token \"[UNK]\" and is followed", "has \"unk_token\": \"[CLS]\"");
+    write_definition(lower, "null", "{\"model_specific_special_tokens\": {\"x_token\": \"<e1>\"}}");
+    says("takes \"<e1>\" apart", "is followed");
+    write_definition(lower, "null", "{\"cls_token\": \"[CLS]\", \"unk_token\": \"[UNK]\", \"model_max_length\": Infinity}");
     says(NULL, NULL);
     assert_int_equal(unlink(io_path("model/tokenizer.json")), 0);
     write_folder("{\"cls_token\": \"<s>\"}", "{\"cls_token\": \"[CLS]\"}", NULL);
@@ -354,12 +361,40 @@ static void test_ids(void **state)
     write_folder(NULL, NULL, "{\"<x>\": 28, \"<y>\": 30}");
     says("model/added_tokens.json gives \"<y>\" the id 30 and is followed", "the vocabulary's 28 tokens");
     write_folder(NULL, NULL, NULL);
+    assert_int_equal(unlink(io_path("model/vocab.txt")), 0);
     snprintf(text, sizeof text, two, "");
     io_write_text("model/tokenizer.json", text);
     says("gives \"added_tokens\" other ids than its vocabulary, which is followed", ": \"[SEP]\" (2, not 7)");
     snprintf(text, sizeof text, two, ", {\"id\": 3, \"content\": \"<x>\"}");
     io_write_text("model/tokenizer.json", text);
     says("model/tokenizer.json gives a token the id of another", ": \"<x>\" and \"a\" (3)");
+}
+
+/* A vocab.txt beside a tokenizer.json is not used: where the two differ, it is said which counts and where they part. */
+static void test_two_vocabularies(void **state)
+{
+    static const struct {
+        const char *vocab, *first, *second; /* NULL: nothing is said */
+    } cases[] = {
+        { "[UNK]\n[CLS]\n[SEP]\na\nb\nc\n", NULL, NULL },
+        { "\357\273\277[UNK] \r\n[CLS]\r\n[SEP]\r\na\r\nb\r\nc\r\n\r\n", NULL, NULL },
+        { "[UNK]\n[CLS]\n[SEP]\na\nb\nc\nb", "tokenizer.json has 6 tokens and is followed; ", "has 7, is not used, and differs from it: line 7 is \"b\"" },
+        { "[UNK]\n[CLS]\n[SEP]\na\nx\nc\n", "has 6 tokens and is followed; ", "vocab.txt beside it has 6, is not used, and differs from it: line 5 is \"x\"" },
+        { "[UNK]\n[CLS]\n[SEP]\nb\na\nc\n", "is followed", "line 4 is \"b\"" },
+        { "[UNK]\n[CLS]\n[SEP]\na", "has 6 tokens and is followed; ", "has 4, is not used, and lacks the others, of which the first, 4 is \"b\"" },
+        { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", NULL, NULL }, /* cannot be read, and need not */
+    };
+    char message[1000];
+
+    (void)state;
+    write_definition("{\"type\": \"BertNormalizer\"}", "null", "{}");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        io_write_text("model/vocab.txt", cases[i].vocab);
+        says(cases[i].first, cases[i].second);
+        sp_log_set_sink(keep_message, message);
+        gives("tokenizer.json's", "a x", NULL, 0, "1/0 3/0 0/0 2/0");
+        sp_log_set_sink(NULL, NULL);
+    }
 }
 
 /* So are two words with one id, a word with two, and a post-processor that has another id for a token. */
@@ -376,7 +411,6 @@ static void test_word_ids(void **state)
     char text[2000], post[1000];
 
     (void)state;
-    write_folder(NULL, NULL, NULL);
     snprintf(text, sizeof text, words, "null", 4);
     io_write_text("model/tokenizer.json", text);
     says("model/tokenizer.json puts no token such as [CLS] before a text (\"post_processor\")", "reads the first word");
@@ -501,6 +535,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said), TEST(test_ids), TEST(test_word_ids),
+        TEST(test_two_vocabularies),
         TEST(test_blanks),
         TEST(test_cased_vocabulary), TEST(test_max_length),
     };
