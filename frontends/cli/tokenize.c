@@ -6,6 +6,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/json.h"
+#include "runtime/base/text.h"
 #include "runtime/io/checkpoint.h"
 #include "runtime/text/tokenizer.h"
 
@@ -97,6 +98,8 @@ static int tokenize_file(struct work *work, FILE *file)
         SP_GO(sp_error(SP_EIO, "cannot read %s: %s", work->name, strerror(errno)));
     if (sp_fs_changed(fileno(file), &st))
         SP_GO(sp_error(SP_EIO, "%s was written to while it was read; start again once it is whole", work->name));
+    if (work->line == 0)
+        SP_GO(sp_text_check_line_ends(line.data, line.length, work->name));
     if (line.length)
         rc = tokenize(work, line.data, line.length);
 out:

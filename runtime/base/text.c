@@ -191,6 +191,18 @@ bool sp_text_is_blank(const char *text, size_t length)
     return length == 0;
 }
 
+int sp_text_check_line_ends(const char *text, size_t length, const char *name)
+{
+    const char *end = length ? memchr(text, '\r', length) : NULL;
+
+    if (!end || end + 1 == text + length || memchr(text, '\n', length))
+        return 0;
+    return sp_error(SP_EFORMAT,
+                    "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' <OLD "
+                    ">NEW",
+                    name);
+}
+
 void sp_text_trim(char *text)
 {
     const char *from = text;

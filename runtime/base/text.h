@@ -39,6 +39,10 @@ size_t sp_text_mark(const char *text, size_t length);
 /* SP_EFORMAT where the text of the file `path` begins with a byte order mark of UTF-16, else 0. */
 int sp_text_refuse_utf16(const char *path, const char *text, size_t length);
 
+/* Refuses (SP_EFORMAT) the beginning of what `name` holds where its lines end in CR alone, as old Macs wrote them: all of
+ * it would be one line. */
+int sp_text_check_line_ends(const char *text, size_t length, const char *name);
+
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
 

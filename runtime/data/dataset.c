@@ -303,6 +303,7 @@ static int keep_layout(struct loader *loader)
     out->header_guessed = loader->layout.header_guessed;
     out->delimiter_guessed = loader->layout.delimiter_guessed;
     out->quotes_guessed = loader->layout.quotes_guessed;
+    out->row_names = loader->layout.row_names;
     out->instead = loader->layout.instead;
     loader->layout.instead = NULL;
     SP_TRY(l->format ? 0 : SP_ENOMEM);

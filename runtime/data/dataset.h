@@ -11,7 +11,7 @@
  * Whether the fields of a tsv file are quoted its own quotes say (quotes.c), or what training found.
  *
  * A header is one that has_header says, or a name that is asked for (by an option, or by what training used), else as
- * header.c guesses it. Blanks around a column's name mean nothing. An option's number is always a number: where another
+ * header.c guesses it, or it is R's, which has a name less than the rows have columns (row_names.c). Blanks around a column's name mean nothing. An option's number is always a number: where another
  * column has it for its name, `instead` says so.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
@@ -118,6 +118,7 @@ struct sp_dataset {
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */
     bool header_guessed, delimiter_guessed, quotes_guessed;
+    bool row_names;    /* the header has no name for the first column, which holds the rows' names */
     char *instead;     /* what was read in place of the columns that training used or that may be meant, and what else of the first
                           row is in doubt; NULL: nothing is */
     bool whole_labels; /* they are whole numbers with a point, which task auto takes for classes */

@@ -49,6 +49,8 @@ static void copy(struct cursor *c, size_t length)
 
 static int read_quoted(const struct sp_reader *reader, struct cursor *c)
 {
+    const char *behind; /* the closing quote */
+
     for (c->next++;; copy(c, 1)) { /* a doubled quote: the second one is copied */
         const char *quote = memchr(c->next, '"', (size_t)(c->end - c->next));
 
@@ -64,12 +66,16 @@ static int read_quoted(const struct sp_reader *reader, struct cursor *c)
         if (c->next == c->end || *c->next != '"')
             break;
     }
+    behind = c->next;
     pass_blanks(c);
-    if (!at_field_end(c))
-        return sp_reader_fail(reader, SP_EFORMAT,
-                              "text after the closing quote of a field; inside a quoted field a "
-                              "quote is written twice");
-    return 0;
+    if (at_field_end(c))
+        return 0;
+    return sp_reader_fail(reader, SP_EFORMAT,
+                          "text after the closing quote of a field; inside a quoted field a quote is written twice%s",
+                          behind[-2] == '\\' ? ", not with a backslash (in R by qmethod = \"double\")"
+                          : *c->next == '"' && c->next > behind
+                              ? "; where blanks stand between columns, set delimiter: space"
+                              : "");
 }
 
 static int read_field(const struct sp_reader *reader, struct cursor *c, struct sp_field *field)
@@ -107,6 +113,32 @@ static bool begins_with_quote(const struct sp_reader *reader, size_t count)
     return false;
 }
 
+/* What to do about a row of so many columns. */
+static const char *advise(const struct sp_reader *reader, size_t count)
+{
+    bool one_more = reader->header && !reader->row_names && count == reader->columns + 1;
+
+    if (!reader->quotes && begins_with_quote(reader, count))
+        return "; where its fields are quoted, set quotes: true";
+    if (one_more && !reader->fields[count - 1].length)
+        return "; where rows end in a delimiter, the header must, too";
+    if (one_more && reader->columns > 1)
+        return "; a field that holds the delimiter is written in quotes, and a column of row names has a name in the "
+               "header";
+    if (reader->quotes && count > reader->columns && reader->columns > 1)
+        return "; a field that holds the delimiter is written in quotes";
+    return "";
+}
+
+static int ragged(const struct sp_reader *reader, size_t count)
+{
+    return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s %zu%s", count, count == 1 ? "" : "s",
+                          reader->row_names ? "the others have"
+                          : reader->header  ? "the header has"
+                                            : "the first row has",
+                          reader->columns, advise(reader, count));
+}
+
 static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length, size_t *line_ends)
 {
     const char *start = (const char *)reader->map.data + reader->at;
@@ -134,13 +166,7 @@ static int read_row(struct sp_reader *reader, struct sp_row *row, size_t *length
     *line_ends = c.line_ends;
     SP_TRY(sp_reader_check(reader, *length));
     if (reader->columns && count != reader->columns && !reader->any_width)
-        return sp_reader_fail(reader, SP_EFORMAT, "%zu column%s, where %s has %zu%s", count, count == 1 ? "" : "s",
-                              reader->header ? "the header" : "the first row", reader->columns,
-                              !reader->quotes && begins_with_quote(reader, count)
-                                  ? "; where its fields are quoted, set quotes: true"
-                              : reader->quotes && count > reader->columns && reader->columns > 1
-                                  ? "; a field that holds the delimiter is written in quotes"
-                                  : "");
+        return ragged(reader, count);
     *row = (struct sp_row){ .fields = reader->fields, .count = count };
     return 0;
 }

@@ -23,7 +23,8 @@ struct trial {
     char delimiter;
     size_t columns; /* of the first row */
     size_t rows, bad; /* all rows; those with another number of columns, or that cannot be read */
-    size_t unparted;  /* those of one column */
+    size_t unparted;  /* those of one column; of one more than the first */
+    size_t longer;
     /* The first of these, and its columns or (0 columns) why it cannot be read. */
     size_t odd_line, odd_columns;
     char error[ERROR_MAX];
@@ -113,6 +114,7 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes,
             t->columns = row.count;
         t->unparted += row.count == 1;
         if (row.count != t->columns) {
+            t->longer += row.count == t->columns + 1;
             count_bad(t, reader, row.count);
             continue;
         }
@@ -121,6 +123,8 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes,
         look_at(t, &row, options);
     }
     reader->any_width = false;
+    if (t->longer + 1 == t->rows) /* behind a header without a name for those of the rows */
+        t->bad = 0;
     t->comma_numbers = commas > 0 && commas == between;
     return rc < 0 && rc != SP_EFORMAT && rc != SP_ELIMIT ? rc : 0;
 }

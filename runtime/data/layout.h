@@ -14,7 +14,7 @@
 struct sp_layout {
     size_t text, pair, label; /* from 0, or SP_COLUMN_NONE */
     bool ids;                 /* jsonl: a row that has `input_ids` gives those */
-    bool header_guessed, delimiter_guessed, quotes_guessed;
+    bool header_guessed, delimiter_guessed, quotes_guessed, row_names;
     char *instead; /* as in the data set (dataset.h) */
 };
 
@@ -33,6 +33,11 @@ int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const s
 /* delimiter.c: the file's delimiter, 0 for jsonl, with the quotes that were chosen; *guessed when it is not the one
  * that was asked for or that the file's name stands for. Leaves the reader anywhere. */
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+                        const struct sp_dataset_options *options);
+
+/* row_names.c: whether a header names all columns but the first, that of the rows' names, as R writes it; by the quotes
+ * and the delimiter that were chosen. Leaves the reader anywhere. */
+int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_reader_options *by,
                         const struct sp_dataset_options *options);
 
 struct sp_header_choice {

@@ -15,5 +15,6 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/names.c \
 	runtime/data/quotes.c \
 	runtime/data/remembered.c \
+	runtime/data/row_names.c \
 	runtime/data/sample.c runtime/data/sample.h \
 	runtime/data/reader.c runtime/data/reader.h runtime/data/reader_priv.h

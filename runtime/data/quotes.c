@@ -23,7 +23,8 @@ struct column {
 /* What the first rows are, read with quotes or without. */
 struct look {
     size_t rows, columns; /* all rows; the first one's columns */
-    size_t bad;           /* rows with other columns, or that cannot be read */
+    size_t bad;           /* rows with other columns, or that cannot be read; */
+    size_t longer;        /* those with one more */
     size_t quoted;        /* fields in quotes */
     bool stray;           /* a quote stands outside of those, */
     bool doubled, held;   /* inside one; a tab or a line end does */
@@ -78,10 +79,13 @@ static int look(struct look *l, struct sp_reader *reader, bool quotes)
         if (l->rows == 1)
             l->columns = row.count;
         l->bad += row.count != l->columns;
+        l->longer += row.count == l->columns + 1;
         for (size_t i = 0; i < row.count; i++)
             look_at_field(l, &l->column[i], &row.fields[i], quotes);
     }
     reader->any_width = false;
+    if (l->longer + 1 == l->rows) /* behind a header without a name for those of the rows */
+        l->bad = 0;
     return rc == SP_EFORMAT || rc == SP_ELIMIT || rc > 0 ? 0 : rc;
 }
 

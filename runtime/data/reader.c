@@ -152,12 +152,12 @@ int sp_reader_next(struct sp_reader *reader, struct sp_row *row)
 
 static int name_columns(struct sp_reader *reader, const struct sp_row *row)
 {
-    size_t count = row->object ? json_object_size(row->object) : row->count;
+    size_t count = row->object ? json_object_size(row->object) : row->count + reader->row_names;
     json_t *object = (json_t *)(size_t)row->object; /* jansson's iterator takes no const */
     void *key = json_object_iter(object);
 
     if (count > SP_READER_MAX_COLUMNS)
-        return sp_reader_fail(reader, SP_ELIMIT, "more than %zu keys", SP_READER_MAX_COLUMNS);
+        return sp_reader_fail(reader, SP_ELIMIT, "more than %zu columns", SP_READER_MAX_COLUMNS);
     reader->names = sp_calloc(count, sizeof *reader->names);
     if (!reader->names)
         return SP_ENOMEM;
@@ -166,7 +166,7 @@ static int name_columns(struct sp_reader *reader, const struct sp_row *row)
         if (row->object)
             reader->names[i] = sp_strdup(json_object_iter_key(key));
         else if (reader->header)
-            reader->names[i] = sp_strdup(row->fields[i].text);
+            reader->names[i] = sp_strdup(i < reader->row_names ? "" : row->fields[i - reader->row_names].text);
         else
             reader->names[i] = sp_asprintf("%zu", i + 1);
         if (!reader->names[i])
@@ -219,6 +219,7 @@ int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *
     reader->delimiter = format->delimiter && options->delimiter ? options->delimiter : format->delimiter;
     reader->quotes = options->quotes || !format->plain_quotes || reader->delimiter != format->delimiter;
     reader->header = options->header && format->delimiter;
+    reader->row_names = options->row_names && reader->header;
     return read_columns(reader);
 }
 
@@ -248,21 +249,11 @@ static void read_declared(struct sp_reader *reader)
     reader->start_line++;
 }
 
-/* A whole file on one line, for all that this program knows. */
 static int check_line_ends(const struct sp_reader *reader)
 {
-    const char *text = (const char *)reader->map.data, *end;
     size_t length = reader->map.size < SP_READER_MAX_ROW ? reader->map.size : SP_READER_MAX_ROW;
 
-    if (!length || memchr(text, '\n', length))
-        return 0;
-    end = memchr(text, '\r', length);
-    if (!end || end + 1 == text + reader->map.size)
-        return 0;
-    return sp_error(SP_EFORMAT,
-                    "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' "
-                    "<OLD >NEW",
-                    reader->path);
+    return sp_text_check_line_ends((const char *)reader->map.data, length, reader->path);
 }
 
 /* What standard input holds: jsonl when it begins with an object, or with a list of them, which is refused; otherwise
@@ -303,8 +294,7 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     SP_GO(read_mark(reader));
     if (standard)
         reader->format = recognize(reader);
-    else
-        SP_GO(check_line_ends(reader));
+    SP_GO(check_line_ends(reader));
     reader->start_line = 1;
     read_declared(reader);
     reader->at = reader->start;

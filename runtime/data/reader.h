@@ -32,6 +32,7 @@
 struct sp_reader_options {
     bool header;    /* csv, tsv: the first row names the columns */
     bool quotes;    /* tsv with tabs: fields may be quoted as in csv */
+    bool row_names; /* the header has a name less than the rows have fields: the first column's name is "" */
     char delimiter; /* csv, tsv; 0: the one that the extension stands for */
 };
 

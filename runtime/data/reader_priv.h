@@ -18,7 +18,7 @@ struct sp_reader {
     size_t start;         /* behind the byte order mark and Excel's line "sep=;" */
     size_t start_line;    /* which is this one */
     char declared;        /* the delimiter of that line; 0: there is none */
-    bool quotes, header;
+    bool quotes, header, row_names;
     bool any_width; /* rows may have as many columns as they like, while a delimiter is looked for */
     char delimiter; /* csv, tsv */
     char **names; /* [columns]; none until the first row was read */

@@ -182,7 +182,7 @@ static int read_rows(struct sp_sample *p, struct sp_reader *reader)
             continue;
         }
         SP_TRY(rc < 0 ? rc : 0);
-        if (!row.object && !p->first)
+        if (!row.object && !p->first && !sp_reader_has_header(reader))
             SP_TRY(keep_first(p, &row));
         else
             SP_TRY(take_row(p, reader, &row));

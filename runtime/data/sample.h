@@ -49,7 +49,7 @@ struct sp_sample {
     char **first; /* [count]: the first row's fields without blanks around them, of csv and tsv; the columns do not count it. NULL in an empty file */
 };
 
-/* Looks at the first rows from where the reader stands; it must have been restarted without a header. */
+/* Looks at the first rows from where the reader stands; with a header that is known, `first` is NULL. */
 int sp_sample_read(struct sp_sample *out, struct sp_reader *reader);
 void sp_sample_free(struct sp_sample *sample); /* safe on a zeroed one */
 

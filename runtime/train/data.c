@@ -52,6 +52,7 @@ static int say_file(struct sp_buf *out, const struct sp_dataset *d)
     if (!l->delimiter)
         return 0;
     SP_TRY(sp_buf_puts(out, l->header ? "; header: the first row" : "; header: none"));
+    SP_TRY(sp_buf_puts(out, d->row_names ? ", which has no name for column 1, that of the rows' names" : ""));
     SP_TRY(sp_buf_puts(out, d->header_guessed ? " (guessed; has_header decides)" : ""));
     if (l->delimiter == '\t')
         SP_TRY(sp_buf_puts(out, "; delimiter: tab"));
@@ -60,7 +61,8 @@ static int say_file(struct sp_buf *out, const struct sp_dataset *d)
     SP_TRY(sp_buf_puts(out, d->delimiter_guessed ? " (guessed; delimiter decides)" : ""));
     if (!d->quotes_guessed)
         return 0;
-    return sp_buf_printf(out, "; quotes: %s (guessed; quotes decides)", l->quotes ? "around fields" : "characters of the texts");
+    return sp_buf_printf(out, "; quotes: %s (guessed; quotes decides)",
+                         l->quotes ? "around fields" : "characters of the texts");
 }
 
 /* In one line: task, classes, columns, header, delimiter, quotes. */
@@ -104,7 +106,8 @@ static void warn_of_options(const struct sp_config *c, const struct sp_dataset *
             break;
     if (list.length)
         sp_log(SP_LOG_WARNING, "%s: without effect here: %s; %s", path, list.data,
-               jsonl ? "jsonl has neither a header nor a delimiter" : "lines of text have no columns; a table is read from a file");
+               jsonl ? "jsonl has neither a header nor a delimiter"
+                     : "lines of text have no columns; a table is read from a file");
     sp_buf_free(&list);
 }
 
@@ -116,16 +119,18 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
     if (say_use(&use, run, d) == 0)
         sp_log(SP_LOG_INFO, "%s: %s", path, use.data);
     if (d->whole_labels)
-        sp_log(SP_LOG_INFO, "%s: its labels are whole numbers with a point (1.0), which are taken for classes; for numbers to "
-               "predict set task: regression", path);
+        sp_log(SP_LOG_INFO,
+               "%s: its labels are whole numbers with a point (1.0), which are taken for classes; for numbers to "
+               "predict set task: regression",
+               path);
     if (d->instead)
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
     warn_of_options(run->config, d, path);
     if (d == &run->train && run->task && run->task->warn)
         run->task->warn(d, path);
     if (d->truncated)
-        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated, d->count,
-               run->max_seq_length);
+        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated,
+               d->count, run->max_seq_length);
     if (d->skipped)
         sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);
     sp_buf_free(&use);
@@ -135,7 +140,8 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
 
 static json_t *column_json(const struct sp_data_column *column)
 {
-    return column->number ? json_pack("{s:s?, s:I}", "name", column->name, "number", (json_int_t)column->number) : json_null();
+    return column->number ? json_pack("{s:s?, s:I}", "name", column->name, "number", (json_int_t)column->number)
+                          : json_null();
 }
 
 int sp_run_layout_json(json_t **out, const struct sp_data_layout *l)
@@ -143,11 +149,11 @@ int sp_run_layout_json(json_t **out, const struct sp_data_layout *l)
     bool delimited = l->delimiter != '\0';
     char delimiter[2] = { l->delimiter };
 
-    *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:b, s:o, s:s?, s:o}", "format", l->format, "columns", (json_int_t)l->columns,
-                     "text_column", column_json(&l->text), "text_pair_column", column_json(&l->pair), "label_column",
-                     column_json(&l->label), "input_ids", l->ids, "has_header",
-                     delimited ? json_boolean(l->header) : json_null(), "delimiter",
-                     delimited ? delimiter : NULL, "quotes", delimited ? json_boolean(l->quotes) : json_null());
+    *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:b, s:o, s:s?, s:o}", "format", l->format, "columns",
+                     (json_int_t)l->columns, "text_column", column_json(&l->text), "text_pair_column",
+                     column_json(&l->pair), "label_column", column_json(&l->label), "input_ids", l->ids, "has_header",
+                     delimited ? json_boolean(l->header) : json_null(), "delimiter", delimited ? delimiter : NULL,
+                     "quotes", delimited ? json_boolean(l->quotes) : json_null());
     return *out ? 0 : sp_error(SP_ENOMEM, "out of memory");
 }
 

@@ -47,6 +47,13 @@ test_that '  from where it stands' test "$first" = "$(printf 'a b c\r')" -a "$(c
 piped '\357\273\277a b c\n' --model "$reference/binary"
 head -n 1 "$folder/four" >"$folder/one"
 test_that 'a byte order mark is none of the text' same one
+piped 'a b c\rd e\rf\r' --model "$reference/binary"
+test_that 'lines that end in CR alone' refused "standard input: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n'"
+status=0
+./speft-cl tokenize --model "$reference/binary" <"$folder/in" >"$folder/out" 2>"$folder/err" || status=$?
+test_that '  and for tokenize' refused 'standard input: its lines end in CR alone'
+piped 'a b c\r' --model "$reference/binary"
+test_that '  but for the only one' same one
 piped '\n \t{"text": "a b c"}\n' --model "$reference/binary"
 test_that 'blank lines before jsonl' same one
 

@@ -325,6 +325,12 @@ static void test_other_exports(void **state)
     refuses("t.jsonl", "{\"text\":[\"a\",\"b\"],\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but a list");
     refuses("t.jsonl", "{\"text\":{\"en\":\"a\"},\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but an object");
     refuses("t.csv", "text,label\ra,1\rb,0\r", PLAIN, SP_EFORMAT, "its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected");
+    refuses("t.csv", "\"text\" \"label\"\n\"1\" \"a b\" \"x\"\n", PLAIN, SP_EFORMAT,
+            "t.csv:1: text after the closing quote of a field; inside a quoted field a quote is written twice; where blanks stand "
+            "between columns, set delimiter: space");
+    refuses("t.csv", "text,label\n\"a \\\"b\\\" c\",x\n", PLAIN, SP_EFORMAT,
+            "t.csv:2: text after the closing quote of a field; inside a quoted field a quote is written twice, not with a backslash "
+            "(in R by qmethod = \"double\")");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":1}\r{\"text\":\"a\",\"label\":0}\r", PLAIN, SP_EFORMAT, "end in CR alone");
     /* Rows, texts and labels inside of others. */
     refuses("t.json", "{\"data\":[{\"text\":\"a\",\"label\":1}]}\n", PLAIN, SP_ECONFIG,
@@ -354,14 +360,18 @@ static void test_bad_columns(void **state)
 {
     (void)state;
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars"), SP_EFORMAT,
-            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in quotes");
+            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in quotes, and a column of row "
+            "names has a name in the header");
+    refuses("t.csv", "review,label\na b,x,\nb,y,\n", PLAIN, SP_EFORMAT,
+            "t.csv:2: 3 columns, where the header has 2; where rows end in a delimiter, the header must, too");
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "2"), SP_EFORMAT, "t.csv:2: 3 columns, where the ");
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.no_labels = true), SP_EFORMAT, "t.csv:2: 3 columns, where the ");
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars", .skip_bad_rows = true), SP_EFORMAT,
             "all 2 rows are bad; the first: ");
     refuses("t.csv", "v1,v2,\nham,for \xA3" "5,\nspam,win \xA3" "9,\n", SET(.label_column = "v1"), SP_EFORMAT,
             "t.csv:2: not UTF-8: byte 9 of the row is 0xA3; save the file as UTF-8");
-    refuses("t.tsv", "\"text\"\t\"label\"\n\"1\"\t\"a b\"\t\"x\"\n\"2\"\t\"b\"\t\"y\"\n", PLAIN, SP_EFORMAT, "t.tsv:2: 3 columns, where ");
+    refuses("t.tsv", "\"text\"\t\"label\"\n\"r1\"\t\"a b\"\t\"x\"\n\"r2\"\t\"b\"\t\"y\"\n", PLAIN, SP_EFORMAT,
+            "t.tsv:2: 3 columns, where ");
     refuses("t.csv", "id,size,label\n1,2,x\n2,3,y,z\n3,4,x\n", PLAIN, SP_ECONFIG, "no column with text");
 }
 

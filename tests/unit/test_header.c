@@ -241,6 +241,66 @@ static void test_options(void **state)
             "2: text, such as \"Wall St. Bears\"\n    3: text, such as \"They are back\"");
 }
 
+/* R's write.table names all columns but that of the rows' names, which are numbers. */
+static void test_row_names(void **state)
+{
+    const struct sp_data_layout trained = used("text", 2, NULL, 0, "label", 3, 3);
+    struct sp_dataset set;
+
+    (void)state;
+    finds("t.csv", "text,label\n1,the film was good,pos\n2,bad film,neg\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "\"text\",\"label\"\n\"17\",\"the film, was good\",1\n\"4\",\"bad film\",0\n", PLAIN, "text - label H, 2");
+    finds("t.tsv", "\"text\"\t\"label\"\n\"1\"\t\"the film\"\t\"pos\"\n\"2\"\t\"bad film\"\t\"neg\"\n", PLAIN, "text - label H\t 2");
+    finds("t.csv", "\"text\" \"label\"\n\"1\" \"the film\" \"pos\"\n\"2\" \"bad film\" \"neg\"\n", SET(.delimiter = ' '),
+          "text - label H  2");
+    finds("t.csv", "text;label\n1;the film was good;pos\n2;bad film;neg\n", PLAIN, "text - label H; 2");
+    finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
+    finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(.remembered = &trained), "said - - H, 2");
+    finds("t.csv", "label,text\n5,pos,the film was good\n6,neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
+    load(&set, "t.csv", "text,label\n1,the film was good,pos\n2,bad film,neg\n", PLAIN);
+    assert_true(set.row_names && set.header_guessed);
+    assert_int_equal(set.layout.columns, 3);
+    assert_int_equal(set.layout.text.number, 2);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", ",text,label\n1,the film was good,pos\n2,bad film,neg\n", PLAIN);
+    assert_true(!set.row_names);
+    sp_dataset_free(&set);
+    /* The first field may be a part of a text, or is one of a row without names; a row that is odd is told of. */
+#define BAD(content, options, part) \
+    io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, part, NULL)
+    BAD("text,label\nwell, a film,pos\nno, film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    BAD("text,label\n1,a film,pos\n1,film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    BAD("text,label\n1,a film,pos\nfilm,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    BAD("a film,pos\n1,a film,pos\n2,film,neg\n", SET(.has_header = SP_HEADER_NO, .label_column = "2"),
+        "t.csv:2: 3 columns, where the first row has 2");
+#undef BAD
+}
+
+/* Tables as Markdown and terminals draw them. */
+static void test_drawn(void **state)
+{
+    static const char *const drawn[] = {
+        "| text | label |\n|------|:-----:|\n| a b | x |\n| c d | y |\n",
+        "|text|label|\n|-|-|\n|a b|x|\n|c d|y|\n",
+        "text | label\n:--|--:\na b | x\nc d | y\n",
+        " text | label \r\n------+-------\r\n a b | x\r\n c d | y\r\n",
+        "+------+-------+\n| text | label |\n+------+-------+\n| a b  | x     |\n| c d | y |\n+------+-------+\n",
+    };
+    struct sp_dataset set;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++)
+        for (size_t tsv = 0; tsv < 2; tsv++)
+            io_assert_error(sp_dataset_load(&set, io_write_text(tsv ? "t.tsv" : "t.csv", drawn[i]), tokenizer, PLAIN), SP_EFORMAT,
+                            i < 4 ? "v:2: a rule, as Markdown and terminals draw it" : "v:1: a rule, as Markdown",
+                            "sed '/^[-+|:= ]*$/d; s/^ *| *//; s/ *| *$//' <OLD >NEW", NULL);
+    finds("t.csv", "text | label\na b | x\nc d | y\n", PLAIN, "text - label H| 2");
+    finds("t.csv", "text|label\n-|x\na b|-\n", PLAIN, "text - label H| 2");
+    finds("t.csv", "text|label\n-|-\na b|x\n", PLAIN, "text - label H| 2");
+    finds("t.csv", "text,label\n---,x\na b,-\n", PLAIN, "text - label H, 2");
+    finds("t.jsonl", "{\"text\":\"|---|\",\"label\":1}\n{\"text\":\"a\",\"label\":0}\n", PLAIN, "text - label j 2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +311,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_types, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_row_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_drawn, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
