@@ -13,6 +13,7 @@ cl_files = \
 	cl/attn/attention.cl \
 	cl/attn/attention_lanes.cl \
 	cl/attn/linear_attention.cl \
+	cl/blas/epilogue.h \
 	cl/blas/gemm_epilogue.cl \
 	cl/blas/gemm_pack.cl \
 	cl/blas/gemm_packed.cl \

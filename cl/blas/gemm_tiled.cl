@@ -9,7 +9,7 @@
  * with A_K_MAJOR stored as (k x m). Work-items step through a tile with stride (TM / WM), so that neighbours touch
  * neighbouring banks; a padding column keeps the transposing writes free of conflicts.
  */
-#include "act/activation.h"
+#include "blas/epilogue.h"
 
 #ifdef RUNTIME_K
 #define KK k_runtime
@@ -69,26 +69,8 @@ void gemm_tiled(__global const float *restrict A, __global const float *restrict
     for (int i = 0; i < WM; i++)
         for (int j = 0; j < WN; j++) {
             int row = row0 + lm + i * GM, column = column0 + ln + j * GN;
-            size_t at = (size_t)row * N + column;
-            float x = sum[i][j];
 
-            if (row >= m || column >= N)
-                continue;
-#ifdef BIAS
-            x += bias[column];
-#endif
-#ifdef ACCUMULATE
-            x += C[at];
-#endif
-#ifdef SAVE_PRE
-            pre[at] = x;
-#endif
-#ifdef ACTIVATE
-            x = activation_v1(x);
-#endif
-#ifdef ACTIVATION_BACKWARD
-            x *= activation_gradient_v1(pre[at]);
-#endif
-            C[at] = x;
+            if (row < m && column < N)
+                epilogue(sum[i][j], C, (size_t)row * N + column, bias, column, pre);
         }
 }

@@ -20,10 +20,11 @@ act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
 attn/attention.cl|attention|s/ - delta\[i\])/ + delta[i])/
 attn/attention_lanes.cl|--other attention|s/ - delta\[i\];/;/
 attn/linear_attention.cl|linear_attention|s/product \*= scale/product += scale/
-blas/gemm_epilogue.cl|gemm_epilogue|s/x += bias/x -= bias/
+blas/epilogue.h|gemm_epilogue|s/x += bias/x -= bias/
+blas/gemm_epilogue.cl|gemm_epilogue|s/at % N/at % N \/ 2/
 blas/gemm_pack.cl|gemm_packed|s/? w\[from\]/? -w[from]/
 blas/gemm_packed.cl|gemm_packed|s/fma(x, y\[v\]/fma(x, -y[v]/
-blas/gemm_tiled.cl|gemm_tiled|s/x += bias/x -= bias/
+blas/gemm_tiled.cl|gemm_tiled|s/a\[k\]\[lm/-a[k][lm/
 embed/embedding_backward.cl|embedding|s/k < last/k + 1 < last/
 embed/embedding_forward.cl|embedding|s/+load_##V(k, c)//
 embed/rows_gather.cl|rows|s/rows\[r\] \* C/r * C/
