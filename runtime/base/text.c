@@ -76,19 +76,22 @@ bool sp_text_double(const char *text, double *out)
     return *end == '\0' && end != text && isfinite(*out) && (errno == 0 || fabs(*out) < 1);
 }
 
-/* Bytes of the valid sequence at `s`, 0 when there is none. Table 3-7 of the Unicode standard. */
-static size_t sequence(const unsigned char *s, size_t left)
+/* The first character of `text`, `left` bytes, at least one, and its length; false, U+FFFD and the bytes of the maximal subpart where
+ * it is ill-formed (the Unicode standard, table 3-7 and section 3.9). */
+static bool decode(uint32_t *c, size_t *bytes, const char *text, size_t left)
 {
-    unsigned char low = 0x80, high = 0xBF;
-    size_t length;
+    const unsigned char *s = (const unsigned char *)text;
+    unsigned char low = 0x80, high = 0xBF; /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
+    size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    uint32_t point = s[0] & (0x7Fu >> length);
 
+    *c = s[0];
+    *bytes = 1;
     if (s[0] < 0x80)
-        return 1;
+        return true;
+    *c = SP_TEXT_REPLACEMENT;
     if (s[0] < 0xC2 || s[0] > 0xF4)
-        return 0;
-    length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    if (left < length)
-        return 0;
+        return false;
     if (s[0] == 0xE0)
         low = 0xA0;
     else if (s[0] == 0xED)
@@ -97,12 +100,23 @@ static size_t sequence(const unsigned char *s, size_t left)
         low = 0x90;
     else if (s[0] == 0xF4)
         high = 0x8F;
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    return length;
+    for (; *bytes < length; ++*bytes) {
+        if (*bytes >= left || s[*bytes] < low || s[*bytes] > high)
+            return false;
+        point = point << 6 | (s[*bytes] & 0x3Fu);
+        low = 0x80;
+        high = 0xBF;
+    }
+    *c = point;
+    return true;
+}
+
+size_t sp_text_decode(uint32_t *c, const char *text, size_t length)
+{
+    size_t bytes;
+
+    decode(c, &bytes, text, length);
+    return bytes;
 }
 
 void sp_text_number(char out[SP_TEXT_NUMBER], double value)
@@ -128,27 +142,12 @@ int sp_text_refuse_utf16(const char *path, const char *text, size_t length)
 
 size_t sp_text_utf8_prefix(const char *text, size_t length)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    size_t at = 0;
+    size_t at = 0, bytes;
+    uint32_t c;
 
-    while (at < length) {
-        size_t bytes = sequence(s + at, length - at);
-
-        if (!bytes)
-            break;
+    while (at < length && decode(&c, &bytes, text + at, length - at))
         at += bytes;
-    }
     return at;
-}
-
-/* The code point of a valid sequence. */
-static uint32_t code_point(const unsigned char *s, size_t length)
-{
-    uint32_t point = length == 1 ? s[0] : s[0] & (0x7Fu >> length);
-
-    for (size_t i = 1; i < length; i++)
-        point = point << 6 | (s[i] & 0x3Fu);
-    return point;
 }
 
 bool sp_text_is_space(uint32_t c)
@@ -162,19 +161,17 @@ bool sp_text_is_space(uint32_t c)
 /* Bytes of the blank that text[length] begins with, or ends with; 0 where it is none. */
 static size_t blank_at(const char *text, size_t length, bool at_end)
 {
-    const unsigned char *s = (const unsigned char *)text;
     size_t bytes = 1;
-    uint32_t point;
+    uint32_t c;
 
     if (!length)
         return 0;
-    while (at_end && bytes < length && bytes < 4 && (s[length - bytes] & 0xC0) == 0x80)
+    while (at_end && bytes < length && bytes < 4 && ((unsigned char)text[length - bytes] & 0xC0) == 0x80)
         bytes++;
-    s += at_end ? length - bytes : 0;
+    text += at_end ? length - bytes : 0;
     length = at_end ? bytes : length;
-    bytes = sequence(s, length);
-    point = bytes ? code_point(s, bytes) : 0;
-    return sp_text_is_space(point) || point == ZERO_WIDTH_SPACE || point == BYTE_ORDER_MARK ? bytes : 0;
+    decode(&c, &bytes, text, length);
+    return sp_text_is_space(c) || c == ZERO_WIDTH_SPACE || c == BYTE_ORDER_MARK ? bytes : 0;
 }
 
 void sp_text_trim_ends(const char **text, size_t *length)
@@ -244,14 +241,13 @@ static size_t put_hex(char *out, char kind, uint32_t value, size_t digits)
 size_t sp_text_show(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left)
 {
     static const char letters[] = "btn\0fr"; /* of 8, 9, 10, 12, 13; a vertical tab has none in JSON */
-    const unsigned char *s = (const unsigned char *)text;
-    size_t length = sequence(s, left);
     uint32_t point;
+    size_t length;
 
-    *taken = length ? length : 1;
-    if (!length)
-        return put_hex(out, 'x', s[0], 2);
-    point = code_point(s, length);
+    *taken = 1;
+    if (!decode(&point, &length, text, left))
+        return put_hex(out, 'x', (unsigned char)text[0], 2);
+    *taken = length;
     if (is_shown(point)) {
         memcpy(out, text, length);
         return length;
@@ -296,10 +292,8 @@ int sp_text_escape_name(struct sp_buf *out, const char *text)
         uint32_t point;
         char shown[SP_TEXT_SHOWN];
 
-        bytes = sequence((const unsigned char *)text + at, length - at);
-        point = bytes > 1 ? code_point((const unsigned char *)text + at, bytes) : 0;
-        bytes = bytes ? bytes : 1;
-        if (!sp_text_is_space(point))
+        bytes = sp_text_decode(&point, text + at, length - at);
+        if (point < 0x80 || !sp_text_is_space(point))
             continue;
         SP_TRY(sp_text_escape(out, text + from, at - from));
         SP_TRY(sp_buf_append(out, shown, put_hex(shown, 'u', point, 4)));

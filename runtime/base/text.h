@@ -43,6 +43,12 @@ int sp_text_refuse_utf16(const char *path, const char *text, size_t length);
  * it would be one line. */
 int sp_text_check_line_ends(const char *text, size_t length, const char *name);
 
+#define SP_TEXT_REPLACEMENT 0xFFFDu
+
+/* Decodes the first character of text[length], length > 0, and returns its bytes. An ill-formed start gives U+FFFD and the bytes of its
+ * maximal subpart (Unicode, section 3.9), at least 1. */
+size_t sp_text_decode(uint32_t *c, const char *text, size_t length);
+
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
 size_t sp_text_utf8_prefix(const char *text, size_t length);
 

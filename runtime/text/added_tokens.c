@@ -140,13 +140,13 @@ static bool beside_word(const char *text, size_t length, size_t start, size_t st
     if (start > 0) {
         size_t before = previous(text, start);
 
-        sp_unicode_decode(&c, text + before, start - before);
+        sp_text_decode(&c, text + before, start - before);
         if (sp_unicode_is_word(c))
             return true;
     }
     if (stop == length)
         return false;
-    sp_unicode_decode(&c, text + stop, length - stop);
+    sp_text_decode(&c, text + stop, length - stop);
     return sp_unicode_is_word(c);
 }
 
@@ -156,7 +156,7 @@ static size_t strip_left(const char *text, size_t start, size_t done)
         size_t before = previous(text, start);
         uint32_t c;
 
-        sp_unicode_decode(&c, text + before, start - before);
+        sp_text_decode(&c, text + before, start - before);
         if (!sp_text_is_space(c))
             break;
         start = before;
@@ -168,7 +168,7 @@ static size_t strip_right(const char *text, size_t length, size_t stop)
 {
     while (stop < length) {
         uint32_t c;
-        size_t bytes = sp_unicode_decode(&c, text + stop, length - stop);
+        size_t bytes = sp_text_decode(&c, text + stop, length - stop);
 
         if (!sp_text_is_space(c))
             break;

@@ -155,7 +155,7 @@ static int push_clean(struct sink *sink, uint32_t c)
     const struct bert *bert = sink->bert;
 
     if (bert->clean_text) {
-        if (c == SP_UNICODE_REPLACEMENT || sp_unicode_class(c) == SP_CHAR_CONTROL)
+        if (c == SP_TEXT_REPLACEMENT || sp_unicode_class(c) == SP_CHAR_CONTROL)
             return 0;
         if (sp_text_is_space(c))
             c = ' ';
@@ -199,7 +199,7 @@ static int normalize(const void *state, struct sp_buf *out, struct sp_ids *marks
             sink.bert->ascii[(unsigned char)text[at]] != DROPPED && marks->count)
             SP_TRY(flush_marks(&sink));
         if ((unsigned char)text[at] >= 0x80) {
-            at += sp_unicode_decode(&c, text + at, length - at);
+            at += sp_text_decode(&c, text + at, length - at);
             SP_TRY(push_clean(&sink, c));
         } else if (marks->count) { /* dropped: the marks on both sides meet */
             at++;

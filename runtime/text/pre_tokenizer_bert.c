@@ -39,7 +39,7 @@ static bool next(const void *state, const char *text, size_t length, size_t *at,
     *start = *at;
     while (*at < length) {
         uint32_t c;
-        size_t step = sp_unicode_decode(&c, text + *at, length - *at);
+        size_t step = sp_text_decode(&c, text + *at, length - *at);
         enum kind kind = kind_of(c);
 
         if (kind != WORD && *at > *start)

@@ -267,7 +267,7 @@ static int repair(struct sp_buf *out, const char **text, size_t *length)
         left -= valid;
         if (!left)
             break;
-        valid = sp_unicode_decode(&c, in, left);
+        valid = sp_text_decode(&c, in, left);
         SP_TRY(sp_buf_puts(out, "\xEF\xBF\xBD"));
         in += valid;
         left -= valid;

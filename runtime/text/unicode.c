@@ -112,43 +112,6 @@ size_t sp_unicode_lower(uint32_t out[2], uint32_t c)
     return 1;
 }
 
-size_t sp_unicode_decode(uint32_t *c, const char *text, size_t length)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    unsigned char
-        low = 0x80,
-        high = 0xBF; /* of the second byte: no overlong forms, surrogates or values past U+10FFFF */
-    size_t bytes;
-
-    *c = s[0];
-    if (s[0] < 0x80)
-        return 1;
-    bytes = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    if (s[0] < 0xC2 || s[0] > 0xF4) {
-        *c = SP_UNICODE_REPLACEMENT;
-        return 1;
-    }
-    if (s[0] == 0xE0)
-        low = 0xA0;
-    else if (s[0] == 0xED)
-        high = 0x9F;
-    else if (s[0] == 0xF0)
-        low = 0x90;
-    else if (s[0] == 0xF4)
-        high = 0x8F;
-    *c &= 0x7Fu >> bytes;
-    for (size_t i = 1; i < bytes; i++) {
-        if (i >= length || s[i] < low || s[i] > high) {
-            *c = SP_UNICODE_REPLACEMENT;
-            return i;
-        }
-        *c = *c << 6 | (s[i] & 0x3Fu);
-        low = 0x80;
-        high = 0xBF;
-    }
-    return bytes;
-}
-
 size_t sp_unicode_encode(char out[4], uint32_t c)
 {
     return (size_t)utf8proc_encode_char((utf8proc_int32_t)c, (utf8proc_uint8_t *)out);

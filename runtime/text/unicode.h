@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SP_UNICODE_REPLACEMENT 0xFFFDu
 #define SP_UNICODE_DECOMPOSED_MAX 4 /* characters of the longest canonical decomposition */
 
 enum sp_char_class {
@@ -35,10 +34,6 @@ size_t sp_unicode_decompose(uint32_t out[SP_UNICODE_DECOMPOSED_MAX], uint32_t c)
 
 /* Lower case without regard to context or language; returns its length. */
 size_t sp_unicode_lower(uint32_t out[2], uint32_t c);
-
-/* Decodes the first character of text[length], length > 0, and returns its bytes. An ill-formed
- * start gives U+FFFD and the bytes of its maximal subpart (Unicode, section 3.9), at least 1. */
-size_t sp_unicode_decode(uint32_t *c, const char *text, size_t length);
 
 /* Encodes; returns 1 to 4. */
 size_t sp_unicode_encode(char out[4], uint32_t c);

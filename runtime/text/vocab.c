@@ -35,7 +35,7 @@ static int add(struct sp_vocab *vocab, size_t *used, const char *token, size_t l
     return 0;
 }
 
-static int check(const char *token, size_t length, const json_t *id, const char *path)
+static int check_token(const char *token, size_t length, const json_t *id, const char *path)
 {
     if (length > SP_VOCAB_TOKEN_MAX)
         return sp_error(SP_ELIMIT,
@@ -77,7 +77,7 @@ int sp_vocab_load(struct sp_vocab *out, const json_t *tokens, const char *path)
         SP_GO(sp_error(SP_EFORMAT, "%s: \"vocab\" is not an object of 1 to %zu tokens", path,
                        TOKENS_MAX));
     json_object_foreach (object, token, id) {
-        SP_GO(check(token, strlen(token), id, path));
+        SP_GO(check_token(token, strlen(token), id, path));
         bytes += strlen(token);
     }
     SP_GO(allocate(out, json_object_size(tokens), bytes));

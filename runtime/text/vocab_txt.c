@@ -21,7 +21,7 @@ static size_t trimmed(const char *line, size_t length)
 
         while (start && (line[start] & 0xC0) == 0x80)
             start--;
-        if (sp_unicode_decode(&c, line + start, length - start) != length - start || !sp_text_is_space(c))
+        if (sp_text_decode(&c, line + start, length - start) != length - start || !sp_text_is_space(c))
             break;
         length = start;
     }
