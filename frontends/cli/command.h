@@ -14,10 +14,10 @@
  *         .summary = "print the metrics on the validation file",
  *         .flags = flags,
  *         .positional = 1,
- *         .run = run,
+ *         .run = run_eval,
  *     };
  *
- * main.c parses the command line against the declaration, prints --help from it, installs signal
+ * commands.c holds the list. main.c parses the command line against the declaration, prints --help from it, installs signal
  * handling and the log, and turns run's result into the exit code: 0 done, 2 for SP_ECONFIG (usage
  * too), 130 for SP_EINTR or when a signal came, 1 for everything else. The message is
  * sp_error_message(); run prints nothing about it. Results go to standard output, everything else

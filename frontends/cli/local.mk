@@ -2,7 +2,7 @@ bin_PROGRAMS += speft-cl
 speft_cl_SOURCES = \
 	frontends/cli/arguments.c \
 	frontends/cli/ask.c frontends/cli/ask.h \
-	frontends/cli/command.h frontends/cli/command.def \
+	frontends/cli/command.h frontends/cli/commands.c frontends/cli/command.def \
 	frontends/cli/devices.c frontends/cli/devices.h \
 	frontends/cli/doctor.c frontends/cli/doctor.h frontends/cli/doctor_list.c frontends/cli/doctor_worker.c \
 	frontends/cli/eval.c \

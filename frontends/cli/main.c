@@ -7,7 +7,6 @@
 #include "runtime/base/child.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
-#include "runtime/base/text.h"
 #include "runtime/device/guard.h"
 #include "runtime/kernel/worker.h"
 
@@ -19,32 +18,6 @@
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
-
-#define SP_COMMAND(name) extern const struct sp_command sp_command_##name;
-#include "frontends/cli/command.def"
-#undef SP_COMMAND
-
-const struct sp_command *const sp_commands[] = {
-#define SP_COMMAND(name) &sp_command_##name,
-#include "frontends/cli/command.def"
-#undef SP_COMMAND
-};
-const size_t sp_command_count = sizeof sp_commands / sizeof sp_commands[0];
-
-const struct sp_command *sp_command_find(const char *name)
-{
-    const char *names[sizeof sp_commands / sizeof sp_commands[0]], *nearest;
-
-    for (size_t i = 0; i < sp_command_count; i++) {
-        names[i] = sp_commands[i]->name;
-        if (strcmp(names[i], name) == 0)
-            return sp_commands[i];
-    }
-    nearest = sp_text_nearest(name, names, sp_command_count);
-    sp_error(SP_ECONFIG, "there is no command %s%s%s%s (see speft-cl --help)", name,
-             nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-    return NULL;
-}
 
 /* For signal handlers: writes to standard error, on a line of its own where progress may stand. */
 static void write_now(const char *text, size_t length)
@@ -96,7 +69,7 @@ static void install_signals(void)
     signal(SIGPIPE, SIG_DFL); /* leave quietly when the reader has, even if started to ignore it */
 }
 
-static int run(const struct sp_command *command, int argc, char **argv)
+static int run_command(const struct sp_command *command, int argc, char **argv)
 {
     struct sp_arguments arguments;
     int rc = sp_arguments_parse(&arguments, command, argc, argv);
@@ -124,7 +97,7 @@ static int dispatch(int argc, char **argv)
     else if (strcmp(name, "--version") == 0)
         name = "version";
     command = sp_command_find(name);
-    return command ? run(command, argc - 2, argv + 2) : SP_ECONFIG;
+    return command ? run_command(command, argc - 2, argv + 2) : SP_ECONFIG;
 }
 
 static int work(int argc, char **argv)

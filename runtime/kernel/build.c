@@ -101,6 +101,14 @@ int sp_build_program(struct sp_device *device, struct sp_table *table, size_t po
     return rc;
 }
 
+int sp_build_function(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
+{
+    if (entry->function)
+        return 0;
+    SP_TRY(sp_build_program(device, table, entry->program));
+    return sp_function_create(&entry->function, table->programs[entry->program].program, entry->kernel);
+}
+
 /* Turns what a worker answered into a program. What it could not do for reasons of its own (memory,
  * a driver without binaries) is compiled here. */
 static int take_answer(struct sp_device *device, struct sp_table *table, struct recipe *recipe,

@@ -78,7 +78,7 @@ static int failed(int rc, struct sp_device *device, const struct sp_table *table
                     defines, sp_error_message());
 }
 
-static int check(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
+static int check_kernel(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
 {
     int rc;
 
@@ -106,7 +106,7 @@ int sp_check_before_use(struct sp_device *device, struct sp_table *table, struct
     entry->ran = true;
     if (!table->checking || table->testing || is_checked(table, entry))
         return 0;
-    return check(device, table, entry);
+    return check_kernel(device, table, entry);
 }
 
 int sp_check_recorded(struct sp_device *device, struct sp_table *table)
@@ -122,7 +122,7 @@ int sp_check_recorded(struct sp_device *device, struct sp_table *table)
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted");
         if (e->wanted && !e->checked)
-            SP_TRY(check(device, table, e));
+            SP_TRY(check_kernel(device, table, e));
     }
     return 0;
 }

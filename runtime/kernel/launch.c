@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/device/program.h"
+#include "runtime/kernel/build.h"
 #include "runtime/kernel/cache.h"
 #include "runtime/kernel/check.h"
 #include "runtime/kernel/table.h"
@@ -127,7 +128,7 @@ int sp_launch_run(struct sp_device *device, struct sp_launch *launch)
     SP_TRY(find(&entry, &table, device, launch));
     if (sp_device_recording(device)) /* it is only noted */
         return 0;
-    SP_TRY(sp_table_function(device, table, entry));
+    SP_TRY(sp_build_function(device, table, entry));
     SP_TRY(sp_check_before_use(device, table, entry));
     function = entry->function;
     for (unsigned i = 0; i < launch->arguments; i++)
@@ -154,4 +155,16 @@ int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch, const 
         sp_hash_final(&hash, program->sum);
     }
     return sp_device_recording(device) ? 0 : sp_check_before_use(device, table, entry);
+}
+
+int sp_kernel_tuned(int values[SP_TUNABLES], struct sp_device *device, const struct sp_tuned *const *list,
+                    const struct sp_tuned *kernel)
+{
+    struct sp_table *table = sp_table_of(device);
+
+    if (!table)
+        return SP_ENOMEM;
+    if (!table->tuning.list)
+        SP_TRY(sp_tuning_load(&table->tuning, list));
+    return sp_tuning_find(values, &table->tuning, kernel, sp_device_info(device));
 }

@@ -16,6 +16,7 @@
 #define SP_KERNEL_LAUNCH_H
 
 #include "runtime/device/device.h"
+#include "runtime/kernel/tuning.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,6 +73,11 @@ int sp_launch_run(struct sp_device *device, struct sp_launch *launch);
  * for any other. Called before the library is; in recording mode the library is not called. `version` tells the library's code from any
  * other, for the verdict to be kept; with NULL it is found anew in each process. */
 int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch, const char *version);
+
+/* The values of a kernel of the list on the device, as sp_tuning_find; the file is read on the first call (sp_tuning_load). `list` is the
+ * same at every call. */
+int sp_kernel_tuned(int values[SP_TUNABLES], struct sp_device *device, const struct sp_tuned *const *list,
+                    const struct sp_tuned *kernel);
 
 /* Whether kernels are checked: off for a device that was just opened. */
 int sp_kernel_set_checking(struct sp_device *device, bool on);

@@ -2,7 +2,6 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
-#include "runtime/kernel/build.h"
 #include "runtime/kernel/cache.h"
 
 #include <stdlib.h>
@@ -160,12 +159,4 @@ int sp_table_entry(struct sp_function_entry **out, struct sp_table *table, const
     }
     *out = *slot;
     return 0;
-}
-
-int sp_table_function(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
-{
-    if (entry->function)
-        return 0;
-    SP_TRY(sp_build_program(device, table, entry->program));
-    return sp_function_create(&entry->function, table->programs[entry->program].program, entry->kernel);
 }

@@ -43,7 +43,7 @@ struct sp_table {
     struct sp_function_entry *first, **last;
     bool checking, testing; /* kernels are checked; a case runs now */
     size_t cached, compiled;
-    struct sp_tuning tuning; /* zero until sp_tuning_get reads it */
+    struct sp_tuning tuning; /* zero until sp_kernel_tuned reads it */
 };
 
 /* The device's table, made on first use; NULL when out of memory. */
@@ -54,8 +54,5 @@ int sp_table_program(size_t *out, struct sp_table *table, const char *source, co
 
 /* The entry of the launch's kernel, added as noted when it is new. It stays where it is. */
 int sp_table_entry(struct sp_function_entry **out, struct sp_table *table, const struct sp_launch *launch);
-
-/* Creates the entry's function unless it is there, its program built if need be. */
-int sp_table_function(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry);
 
 #endif

@@ -3,7 +3,6 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
-#include "runtime/kernel/table.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -213,7 +212,7 @@ int sp_tuning_find(int values[SP_TUNABLES], const struct sp_tuning *tuning, cons
     return rc < 0 ? sp_error_context(rc, "%s", kernel->kernel) : 0;
 }
 
-static int load(struct sp_tuning *out, const struct sp_tuned *const *list)
+int sp_tuning_load(struct sp_tuning *out, const struct sp_tuned *const *list)
 {
     const char *chosen = getenv("SPEFT_TUNING_FILE");
     struct sp_source source = { .name = SP_DATADIR "/tuning/default.tune", .text = "" };
@@ -230,16 +229,4 @@ static int load(struct sp_tuning *out, const struct sp_tuned *const *list)
         rc = sp_tuning_parse(out, &source, list);
     free(text);
     return rc < 0 && source.name == chosen ? sp_error_context(rc, "$SPEFT_TUNING_FILE") : rc;
-}
-
-int sp_tuning_get(int values[SP_TUNABLES], struct sp_device *device, const struct sp_tuned *const *list,
-                  const struct sp_tuned *kernel)
-{
-    struct sp_table *table = sp_table_of(device);
-
-    if (!table)
-        return SP_ENOMEM;
-    if (!table->tuning.list)
-        SP_TRY(load(&table->tuning, list));
-    return sp_tuning_find(values, &table->tuning, kernel, sp_device_info(device));
 }

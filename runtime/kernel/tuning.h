@@ -54,9 +54,7 @@ void sp_tuning_free(struct sp_tuning *tuning); /* safe on a zeroed one */
 int sp_tuning_find(int values[SP_TUNABLES], const struct sp_tuning *tuning, const struct sp_tuned *kernel,
                    const struct sp_device_info *info);
 
-/* The same from the device's own file, read on the first call: $SPEFT_TUNING_FILE, or the installed default.tune where there is
- * one. `list` is the same at every call. */
-int sp_tuning_get(int values[SP_TUNABLES], struct sp_device *device, const struct sp_tuned *const *list,
-                  const struct sp_tuned *kernel);
+/* Reads $SPEFT_TUNING_FILE, or the installed default.tune where there is one: no file is no records. */
+int sp_tuning_load(struct sp_tuning *out, const struct sp_tuned *const *list);
 
 #endif

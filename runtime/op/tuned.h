@@ -11,7 +11,7 @@
 /* All of tuned.def, ended by NULL. */
 extern const struct sp_tuned *const sp_tuned_list[];
 
-/* sp_tuning_get with this list. */
+/* sp_kernel_tuned with this list. */
 int sp_tuned_values(int values[SP_TUNABLES], struct sp_device *device, const struct sp_tuned *kernel);
 
 #endif

@@ -20,7 +20,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/output.c runtime/train/output.h \
 	runtime/train/roles.c runtime/train/roles.h \
 	runtime/train/result.c runtime/train/result.h \
-	runtime/train/run.c runtime/train/run.h \
+	runtime/train/run.c runtime/train/run.h runtime/train/run_plan.c \
 	runtime/train/salience.c runtime/train/salience.h \
 	runtime/train/score.c runtime/train/score.h \
 	runtime/train/score_cache.c runtime/train/score_cache.h \

@@ -223,35 +223,6 @@ int sp_run_load_input(struct sp_run *run, const char *path)
     return 0;
 }
 
-const char *sp_run_param_name(const struct sp_run *run, size_t param)
-{
-    const struct sp_tensor_info *tensor = run->weights[param].tensor;
-
-    return tensor ? tensor->name : sp_plan_param_at(run->plan, param)->name;
-}
-
-void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *name)
-{
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        const char *param = sp_plan_param_at(run->plan, i)->name, *at = strstr(name, param), *end = at ? at + strlen(param) : NULL;
-
-        if (at && (at == name || at[-1] == ' ') && (*end == '\0' || *end == ' ')) {
-            snprintf(out, size, "%.*s%s%s", (int)(at - name), name, sp_run_param_name(run, i), end);
-            return;
-        }
-    }
-    snprintf(out, size, "%s", name);
-}
-
-int sp_run_find_not_finite(char *out, size_t size, struct sp_run *run, const struct sp_plan_pass *pass)
-{
-    char name[SP_PARAM_NAME + 32];
-
-    SP_TRY(sp_plan_find_not_finite(run->plan, pass, name));
-    sp_run_spell(out, size, run, name);
-    return 0;
-}
-
 static size_t max_of(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -300,20 +271,4 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
     SP_TRY(sp_plan_compile(run->plan, run->device, family, &limits));
     SP_TRY(sp_load_params(run));
     return sp_batch_init(&run->batch, (size_t)limits.sequences, (size_t)limits.tokens);
-}
-
-int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count)
-{
-    struct sp_batch *b = &run->batch;
-
-    SP_TRY(sp_batch_fill(b, dataset, order, from, count));
-    return sp_plan_set_batch(run->plan, &(struct sp_plan_batch){
-                                            .ids = b->ids,
-                                            .types = b->types,
-                                            .positions = b->positions,
-                                            .bounds = b->bounds,
-                                            .targets = b->targets,
-                                            .tokens = (int)b->tokens,
-                                            .sequences = (int)b->count,
-                                        });
 }
