@@ -224,7 +224,7 @@ bool sp_devices_worker(int argc, char **argv, int *status)
     return true;
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_devices(const struct sp_arguments *arguments)
 {
     struct sp_device_info *list;
     size_t count, chosen;
@@ -255,5 +255,5 @@ const struct sp_command sp_command_devices = {
     .usage = "[--json]",
     .summary = "list the OpenCL devices and what they can do",
     .flags = flags,
-    .run = run,
+    .run = run_devices,
 };

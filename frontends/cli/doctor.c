@@ -269,7 +269,7 @@ static int add_fault(int rc, const char *fault)
     return rc;
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_doctor(const struct sp_arguments *arguments)
 {
     struct sp_doctor_devices devices;
     int rc, limit = 0;
@@ -298,5 +298,5 @@ const struct sp_command sp_command_doctor = {
     .usage = "[--device SPEC] [--all] [--timeout SECONDS]",
     .summary = "check every kernel on every device, and measure the devices",
     .flags = flags,
-    .run = run,
+    .run = run_doctor,
 };

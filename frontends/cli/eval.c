@@ -40,7 +40,7 @@ static int evaluate(struct sp_run *eval, struct sp_evaluation *out)
     return 0;
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_eval(const struct sp_arguments *arguments)
 {
     struct sp_adapter adapter = { 0 };
     struct sp_evaluation e;
@@ -77,5 +77,5 @@ const struct sp_command sp_command_eval = {
     .summary = "print the metrics of an adapter on the validation file",
     .flags = flags,
     .positional = 1,
-    .run = run,
+    .run = run_eval,
 };

@@ -176,7 +176,7 @@ static int write_manual(struct sp_buf *out)
     return sp_buf_puts(out, closing);
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_help(const struct sp_arguments *arguments)
 {
     struct sp_buf manual = SP_BUF(TEXT_LIMIT);
     const struct sp_command *command = NULL;
@@ -205,5 +205,5 @@ const struct sp_command sp_command_help = {
     .summary = "print the list of commands, or one command's help",
     .flags = flags,
     .optional = 1,
-    .run = run,
+    .run = run_help,
 };

@@ -80,7 +80,7 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     return rc;
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_mask(const struct sp_arguments *arguments)
 {
     struct sp_mask mask = { 0 };
     struct sp_config config;
@@ -112,5 +112,5 @@ const struct sp_command sp_command_mask = {
     .summary = "choose the weights to train and write their positions",
     .flags = flags,
     .positional = 1,
-    .run = run,
+    .run = run_mask,
 };

@@ -409,7 +409,7 @@ static void release(struct comparison *c)
     free(c->overlaps);
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_mask_compare(const struct sp_arguments *arguments)
 {
     const char *output = sp_argument(arguments, "output");
     struct comparison c = { .count = arguments->positional_count };
@@ -446,5 +446,5 @@ const struct sp_command sp_command_mask_compare = {
     .flags = flags,
     .positional = 2,
     .optional = MASKS_MAX - 2,
-    .run = run,
+    .run = run_mask_compare,
 };

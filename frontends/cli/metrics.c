@@ -54,7 +54,7 @@ static int print_json(void)
     return failed ? sp_error(SP_EIO, "cannot write the metrics as JSON") : 0;
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_metrics(const struct sp_arguments *arguments)
 {
     if (sp_argument(arguments, "json"))
         return print_json();
@@ -73,5 +73,5 @@ const struct sp_command sp_command_metrics = {
     .usage = "[--json]",
     .summary = "list the salience metrics with what they need and cost",
     .flags = flags,
-    .run = run,
+    .run = run_metrics,
 };

@@ -137,7 +137,7 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     return write_all(run, standard ? SP_READER_STANDARD_INPUT : input, output);
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_predict(const struct sp_arguments *arguments)
 {
     const char *model, *input, *output, *dir = sp_argument(arguments, "adapter");
     struct sp_adapter adapter = { 0 };
@@ -177,5 +177,5 @@ const struct sp_command sp_command_predict = {
     .usage = "--model DIR [--adapter DIR] --input FILE|- --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
     .summary = "print label and logits of each row",
     .flags = flags,
-    .run = run,
+    .run = run_predict,
 };

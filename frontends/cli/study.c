@@ -345,7 +345,7 @@ static int work(struct sp_study *study, const struct sp_arguments *arguments)
     return failures(study, !only_report);
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_study(const struct sp_arguments *arguments)
 {
     struct sp_study study;
     int rc = sp_study_load(&study, arguments->positional[0], (const char *const *)arguments->overrides,
@@ -372,5 +372,5 @@ const struct sp_command sp_command_study = {
     .summary = "compare methods, budgets, learning rates and seeds over data sets, and report",
     .flags = flags,
     .positional = 1,
-    .run = run,
+    .run = run_study,
 };

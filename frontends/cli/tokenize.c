@@ -122,7 +122,7 @@ static void compare_with_model(const struct sp_tokenizer *tokenizer, const char 
     free(path);
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_tokenize(const struct sp_arguments *arguments)
 {
     const char *model, *input = sp_argument(arguments, "input");
     bool standard = !input || strcmp(input, "-") == 0;
@@ -163,5 +163,5 @@ const struct sp_command sp_command_tokenize = {
     .usage = "--model DIR [--input FILE|-] [--pair]",
     .summary = "print the token ids of each line of text",
     .flags = flags,
-    .run = run,
+    .run = run_tokenize,
 };

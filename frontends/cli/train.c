@@ -29,7 +29,7 @@ static void report(const struct sp_train_result *r, const struct sp_run *run)
     sp_terminal_print("adapter:         %s/adapter", run->config->output_dir);
 }
 
-static int run(const struct sp_arguments *arguments)
+static int run_train(const struct sp_arguments *arguments)
 {
     struct sp_train_result result;
     struct sp_config config;
@@ -54,5 +54,5 @@ const struct sp_command sp_command_train = {
     .summary = "fine-tune a model as a configuration file says",
     .flags = flags,
     .positional = 1,
-    .run = run,
+    .run = run_train,
 };

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-static int run(const struct sp_arguments *arguments)
+static int run_version(const struct sp_arguments *arguments)
 {
     (void)arguments;
     printf("speft-cl %s\n", PACKAGE_VERSION);
@@ -13,5 +13,5 @@ const struct sp_command sp_command_version = {
     .name = "version",
     .usage = "",
     .summary = "print the version",
-    .run = run,
+    .run = run_version,
 };

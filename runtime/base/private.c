@@ -97,7 +97,7 @@ static int refuse(const struct walk *w, const char *why)
     return sp_error(SP_EINVAL, "%s %s", w->at, why);
 }
 
-static int check(const struct walk *w, bool on_the_way)
+static int check_folder(const struct walk *w, bool on_the_way)
 {
     char why[128];
     struct stat st;
@@ -144,7 +144,7 @@ static int step(struct walk *w, const char *name)
         return sp_fs_error(w->make ? "make the folder" : "open", w->at);
     close(w->fd);
     w->fd = fd;
-    return check(w, true);
+    return check_folder(w, true);
 }
 
 static int walk(struct walk *w, const char *path)
@@ -159,7 +159,7 @@ static int walk(struct walk *w, const char *path)
         close(w->fd);
         w->fd = fd;
         snprintf(w->at, sizeof w->at, "/");
-        SP_TRY(check(w, true));
+        SP_TRY(check_folder(w, true));
     }
     for (const char *p = path; *p;) {
         size_t length = strcspn(p, "/");
@@ -193,7 +193,7 @@ int sp_private_open(struct sp_private *out, const char *path, bool make)
     if (rc == 0)
         rc = walk(&w, out->path);
     if (rc == 0)
-        rc = check(&w, false);
+        rc = check_folder(&w, false);
     if (rc < 0 && w.fd >= 0)
         close(w.fd);
     else

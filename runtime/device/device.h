@@ -66,6 +66,11 @@ int sp_device_open(struct sp_device **out, const char *spec);
 void sp_device_close(struct sp_device *device); /* NULL is fine */
 const struct sp_device_info *sp_device_info(const struct sp_device *device);
 
+/* How many work-items of a group share a row in the kernels of runtime/op/geometry.h: 1, or where they run in lanes 64. Tests set others
+ * (1 or a multiple of 32); 0 restores the device's own. */
+int sp_device_lanes(const struct sp_device *device);
+void sp_device_set_lanes(struct sp_device *device, int lanes);
+
 /* Waits for every command; reports what failed since the last wait. */
 int sp_device_finish(struct sp_device *device);
 

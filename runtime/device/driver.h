@@ -27,6 +27,7 @@ struct sp_device {
     cl_context context;
     cl_command_queue queue;
     bool recording, testing;
+    int lanes; /* 0: the device's own */
     size_t memory, peak_memory;
     struct sp_profile *profile; /* NULL while profiling is off */
     void *attachment;           /* the kernel layer's table (program.h) */

@@ -129,6 +129,18 @@ size_t sp_device_peak_memory(const struct sp_device *device)
     return device->peak_memory;
 }
 
+int sp_device_lanes(const struct sp_device *device)
+{
+    if (device->lanes)
+        return device->lanes;
+    return device->info.lanes ? 64 : 1;
+}
+
+void sp_device_set_lanes(struct sp_device *device, int lanes)
+{
+    device->lanes = lanes;
+}
+
 void sp_device_set_testing(struct sp_device *device, bool testing)
 {
     device->testing = testing;

@@ -108,7 +108,7 @@ static const struct probe subgroup_probe = { "sub-groups", subgroup_source, any_
                                              subgroup_right };
 
 /* Runs the kernel of a built program on COUNT numbers. */
-static int run(float *y, const float *x, struct sp_device *device, struct sp_program *program)
+static int run_probe(float *y, const float *x, struct sp_device *device, struct sp_program *program)
 {
     static const size_t global[3] = { COUNT, 1, 1 }, local[3] = { COUNT, 1, 1 };
     struct sp_function *function = NULL;
@@ -142,7 +142,7 @@ static bool works(struct sp_device *device, const struct probe *probe)
 
         if (sp_program_build(&program, device, probe->source, *options, probe->name) < 0)
             continue;
-        right = run(y, x, device, program) == 0 && probe->right(x, y);
+        right = run_probe(y, x, device, program) == 0 && probe->right(x, y);
         sp_program_free(program);
     }
     return right;

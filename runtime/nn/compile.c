@@ -136,20 +136,19 @@ static void find_lifetimes(struct sp_plan *plan)
     use(plan, plan->logits, end); /* the host reads them after the walk */
 }
 
-static const struct sp_plan *sorting; /* qsort has no argument for it; compiling is done by one thread at a time */
-
+/* Largest first, else in the order of the plan's array. */
 static int by_size(const void *a, const void *b)
 {
-    const struct sp_value *x = &sorting->values[*(const int *)a], *y = &sorting->values[*(const int *)b];
+    const struct sp_value *x = *(struct sp_value *const *)a, *y = *(struct sp_value *const *)b;
 
     if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
-    return *(const int *)a - *(const int *)b;
+    return x < y ? -1 : x > y;
 }
 
 /* The lowest offset at which value `v` overlaps nothing that is placed and alive at the same time. `placed` is sorted by
  * nothing: the scan repeats until no conflict is left, which moves the offset up each time. */
-static size_t lowest_offset(const struct sp_plan *plan, const struct sp_value *v, const int *placed, size_t count)
+static size_t lowest_offset(const struct sp_value *v, struct sp_value *const *placed, size_t count)
 {
     size_t offset = 0;
     bool moved = true;
@@ -157,7 +156,7 @@ static size_t lowest_offset(const struct sp_plan *plan, const struct sp_value *v
     while (moved) {
         moved = false;
         for (size_t i = 0; i < count; i++) {
-            const struct sp_value *other = &plan->values[placed[i]];
+            const struct sp_value *other = placed[i];
 
             if (other->last < v->first || v->last < other->first)
                 continue;
@@ -181,7 +180,7 @@ static size_t value_bytes(const struct sp_plan *plan, const struct sp_value *val
 /* Largest first, each at the lowest offset that is free over its lifetime. */
 static int place(struct sp_plan *plan)
 {
-    int *order = sp_calloc(plan->value_count, sizeof *order);
+    struct sp_value **order = sp_calloc(plan->value_count, sizeof(struct sp_value *));
     size_t alignment = sp_buffer_alignment(plan->device), count = 0;
 
     if (!order)
@@ -191,14 +190,13 @@ static int place(struct sp_plan *plan)
 
         v->bytes = value_bytes(plan, v, alignment);
         if (v->first <= v->last && v->bytes)
-            order[count++] = (int)i;
+            order[count++] = v;
     }
-    sorting = plan;
-    qsort(order, count, sizeof *order, by_size);
+    qsort(order, count, sizeof(struct sp_value *), by_size);
     for (size_t i = 0; i < count; i++) {
-        struct sp_value *v = &plan->values[order[i]];
+        struct sp_value *v = order[i];
 
-        v->offset = lowest_offset(plan, v, order, i);
+        v->offset = lowest_offset(v, order, i);
         plan->memory.unshared += v->bytes;
         if (v->offset + v->bytes > plan->memory.activations)
             plan->memory.activations = v->offset + v->bytes;

@@ -31,7 +31,7 @@ static int check_rows(const struct sp_plan *plan, const uint32_t *ids, int count
     return 0;
 }
 
-static int check(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_batch *batch)
+static int check_ids(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_batch *batch)
 {
     SP_TRY(check_rows(plan, batch->ids, batch->tokens, node->param[0], "token id"));
     SP_TRY(check_rows(plan, batch->positions, batch->tokens, node->param[1], "position"));
@@ -134,5 +134,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 }
 
 const struct sp_node_type sp_node_embedding = {
-    .name = "embedding", .prepare = prepare, .check = check, .forward = forward, .backward = backward,
+    .name = "embedding", .prepare = prepare, .check = check_ids, .forward = forward, .backward = backward,
 };

@@ -96,7 +96,7 @@ static int run_backward(void *user)
     return sp_activation_backward(sp_buffer_device(args->dx), args);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_activation(struct sp_check *t, const struct sp_op_case *c)
 {
     static const double special[] = { NAN, INFINITY, -INFINITY, 0, -0.0, 100, -100, 1e30, -1e30, 1e-30, 0.624, 0.626 };
     size_t count = (size_t)c->size[0];
@@ -138,4 +138,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return sp_check_compare(t, "dx", backward.dx, dx, count, c->tolerance);
 }
 
-const struct sp_op sp_op_activation = { "activation", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_activation = {
+    .name = "activation", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_activation,
+};

@@ -83,7 +83,7 @@ static void reference(const struct reference *r, const struct sp_adamw *args, do
     }
 }
 
-static int run(void *user)
+static int launch_adamw(void *user)
 {
     struct sp_adamw *args = user;
 
@@ -122,7 +122,7 @@ static int make_ages(struct sp_check *t, struct sp_adamw *args)
     return rc;
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_adamw(struct sp_check *t, const struct sp_op_case *c)
 {
     static const double norm[2] = { 4, 0.25 };
     size_t count = (size_t)c->size[0];
@@ -143,10 +143,12 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     if (c->flags & AGED)
         SP_TRY(make_ages(t, &args));
     reference(&r, &args, c->flags & SCALED ? norm[1] : 1, c->flags & AGED);
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_adamw, &args));
     SP_TRY(sp_check_compare(t, "m", args.m, r.m, count, c->tolerance));
     SP_TRY(sp_check_compare_each(t, "v", args.v, r.v, r.v, count, c->tolerance));
     return sp_check_compare(t, "value", args.value, r.p, count, c->tolerance);
 }
 
-const struct sp_op sp_op_adamw = { "adamw", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_adamw = {
+    .name = "adamw", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_adamw,
+};

@@ -32,14 +32,14 @@ static const struct sp_op_case cases[] = {
     { .name = "300037 in place", .size = { 300037 }, .flags = IN_PLACE, .tolerance = 2e-7 },
 };
 
-static int run(void *user)
+static int launch_add(void *user)
 {
     struct sp_add *args = user;
 
     return sp_add_buffers(sp_buffer_device(args->out), args);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_add(struct sp_check *t, const struct sp_op_case *c)
 {
     size_t count = (size_t)c->size[0];
     struct sp_add args = { .count = count };
@@ -56,8 +56,10 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     } else {
         SP_TRY(sp_check_output(t, &args.out, count));
     }
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_add, &args));
     return sp_check_compare(t, "out", args.out, expected, count, c->tolerance);
 }
 
-const struct sp_op sp_op_add = { "add", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_add = {
+    .name = "add", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_add,
+};

@@ -51,7 +51,7 @@ static int run_kernel(struct sp_device *device, struct sp_launch *launch, const 
 static int run_lanes(struct sp_device *device, const struct sp_kernel *kernel, const char *label, const struct sp_attention *a,
                      unsigned part, struct sp_buffer *const buffers[], size_t count)
 {
-    size_t lanes = (size_t)sp_geometry_lanes(device);
+    size_t lanes = (size_t)sp_device_lanes(device);
     struct sp_launch launch = {
         .kernel = kernel,
         .global = { ((size_t)a->longest + lanes - 1) / lanes * lanes, (size_t)a->heads, (size_t)a->sequences },
@@ -74,7 +74,7 @@ int sp_attention_forward(struct sp_device *device, const struct sp_attention *a)
     };
     struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse };
 
-    if (sp_geometry_lanes(device) > 1)
+    if (sp_device_lanes(device) > 1)
         return run_lanes(device, &forward_gpu, label, a, FORWARD_ONLY, buffers, 5);
     return run_kernel(device, &launch, a, FORWARD_ONLY, buffers, 5);
 }
@@ -91,7 +91,7 @@ int sp_attention_backward(struct sp_device *device, const struct sp_attention *a
     struct sp_buffer *const buffers[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dq, a->dk, a->dv };
     struct sp_buffer *const for_key[] = { a->q, a->k, a->v, a->out, a->lse, a->dout, a->dk, a->dv };
 
-    if (sp_geometry_lanes(device) == 1)
+    if (sp_device_lanes(device) == 1)
         return run_kernel(device, &launch, a, BACKWARD_ONLY, buffers, 9);
     SP_TRY(run_lanes(device, &backward_query_gpu, label, a, BACKWARD_ONLY | QUERY_ONLY, buffers, 7)); /* without dk and dv */
     return run_lanes(device, &backward_key_gpu, label, a, BACKWARD_ONLY | KEY_ONLY, for_key, 8);
@@ -119,7 +119,7 @@ struct run {
     struct sp_attention args;
 };
 
-static int run(void *user)
+static int launch_attention(void *user)
 {
     struct run *r = user;
 
@@ -190,7 +190,7 @@ static void reference(struct head *x, const struct sp_attention *a, int first, i
     }
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_attention(struct sp_check *t, const struct sp_op_case *c)
 {
     struct run r = { .device = sp_check_device(t), .flags = c->flags,
                      .args = { .heads = c->size[0], .head_dim = c->size[1],
@@ -236,7 +236,7 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     } else {
         SP_TRY(sp_check_output(t, &a->lse, T * (size_t)a->heads));
     }
-    SP_TRY(sp_check_run(t, run, &r));
+    SP_TRY(sp_check_run(t, launch_attention, &r));
     for (int i = 0; i < 4; i++)
         if (!(c->flags & apart[i]))
             SP_TRY(sp_check_compare(t, names[i], *out_buffer[i], out[i], T * C, c->tolerance));
@@ -244,5 +244,5 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
 }
 
 const struct sp_op sp_op_attention = {
-    .name = "attention", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check,
+    .name = "attention", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_attention,
 };

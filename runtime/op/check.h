@@ -4,12 +4,12 @@
  *
  * An op's file ends in a `const struct sp_op` whose `check` runs one case:
  *
- *     static int check(struct sp_check *t, const struct sp_op_case *c)
+ *     static int check_x(struct sp_check *t, const struct sp_op_case *c)
  *     {
  *         double *x = sp_check_input(t, &xb, T * C, -1, 1);           // device buffer and its values in double
  *         sp_check_output(t, &yb, T * C);                             // guarded, filled with NaN
  *         ... double reference into `expected` (sp_check_double) ...
- *         SP_TRY(sp_check_run(t, run, &args));                        // runs twice: bits must be equal
+ *         SP_TRY(sp_check_run(t, launch_x, &args));                   // runs twice: bits must be equal
  *         return sp_check_compare(t, "y", yb, expected, T * C, c->tolerance);
  *     }
  *
@@ -47,6 +47,7 @@ struct sp_op {
     const struct sp_op_case *cases;
     size_t case_count;
     int (*check)(struct sp_check *check, const struct sp_op_case *c);
+    bool laneless; /* its launches are the same whatever sp_device_lanes says */
 };
 
 #define SP_OP(name) extern const struct sp_op sp_op_##name;

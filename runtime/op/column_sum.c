@@ -27,7 +27,7 @@ static int sum(struct sp_device *device, const struct sp_column_sum *args, struc
                struct sp_buffer *factor, int T, int block, bool accumulate)
 {
     struct sp_launch launch = { .kernel = &column_sum };
-    size_t lanes = (size_t)sp_geometry_lanes(device), columns = lanes > 1 ? lanes : 64;
+    size_t lanes = (size_t)sp_device_lanes(device), columns = lanes > 1 ? lanes : 64;
 
     launch.local[0] = lanes;
     launch.global[0] = ((size_t)args->C + columns - 1) / columns * lanes;
@@ -65,14 +65,14 @@ static const struct sp_op_case cases[] = {
     { .name = "8300x17 factor accumulate", .size = { 8300, 17 }, .flags = FACTOR | ACCUMULATE, .tall = true, .tolerance = 2e-6 },
 };
 
-static int run(void *user)
+static int launch_column_sum(void *user)
 {
     struct sp_column_sum *args = user;
 
     return sp_column_sum(sp_buffer_device(args->out), args);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_column_sum(struct sp_check *t, const struct sp_op_case *c)
 {
     size_t T = (size_t)c->size[0], C = (size_t)c->size[1];
     struct sp_column_sum args = { .T = (int)T, .C = (int)C, .accumulate = c->flags & ACCUMULATE };
@@ -92,8 +92,10 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
         SP_TRY(sp_check_inout(t, &args.out, old, C));
     else
         SP_TRY(sp_check_output(t, &args.out, C));
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_column_sum, &args));
     return sp_check_compare(t, "out", args.out, expected, C, c->tolerance);
 }
 
-const struct sp_op sp_op_column_sum = { "column_sum", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_column_sum = {
+    .name = "column_sum", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_column_sum,
+};

@@ -61,14 +61,14 @@ static const struct sp_op_case cases[] = {
     { .name = "300037 in place", .size = { 300037, 90 }, .flags = IN_PLACE, .tolerance = 1e-6 },
 };
 
-static int run(void *user)
+static int launch_dropout(void *user)
 {
     struct sp_dropout_apply *args = user;
 
     return sp_dropout_apply(sp_buffer_device(args->out), args);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_dropout(struct sp_check *t, const struct sp_op_case *c)
 {
     size_t count = (size_t)c->size[0];
     struct sp_dropout_apply args = {
@@ -87,8 +87,10 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     } else {
         SP_TRY(sp_check_output(t, &args.out, count));
     }
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_dropout, &args));
     return sp_check_compare(t, "out", args.out, expected, count, c->tolerance);
 }
 
-const struct sp_op sp_op_dropout = { "dropout", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_dropout = {
+    .name = "dropout", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_dropout,
+};

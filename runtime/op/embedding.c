@@ -40,7 +40,7 @@ int sp_embedding(struct sp_device *device, const struct sp_embedding *args)
 int sp_embedding_backward(struct sp_device *device, const struct sp_embedding_backward *args)
 {
     struct sp_launch launch = { .kernel = &embedding_backward };
-    size_t lanes = (size_t)sp_geometry_lanes(device);
+    size_t lanes = (size_t)sp_device_lanes(device);
 
     if (!args->accumulate)
         SP_TRY(sp_buffer_fill(args->dtable, 0, 0, (size_t)args->rows * (size_t)args->C * sizeof(float)));
@@ -166,7 +166,7 @@ static int check_backward(struct sp_check *t, const struct sp_op_case *c, const 
     return sp_check_compare(t, "dtable", args.dtable, expected, rows * C, c->tolerance);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_embedding(struct sp_check *t, const struct sp_op_case *c)
 {
     size_t T = (size_t)c->size[0];
     uint32_t *words = sp_calloc(6 * T + 1, sizeof *words);
@@ -188,4 +188,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return rc;
 }
 
-const struct sp_op sp_op_embedding = { "embedding", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_embedding = {
+    .name = "embedding", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_embedding,
+};

@@ -77,7 +77,7 @@ struct run {
     struct sp_gemm gemm;
 };
 
-static int run(void *user)
+static int launch_product(void *user)
 {
     struct run *r = user;
 
@@ -209,7 +209,7 @@ static int check_family(struct sp_check *t, const struct sp_op_case *c, struct r
         SP_TRY(sp_check_inout(t, &g->c, old, m * n));
     else
         SP_TRY(sp_check_output(t, &g->c, m * n));
-    SP_TRY(sp_check_run(t, run, r));
+    SP_TRY(sp_check_run(t, launch_product, r));
     if (c->flags & KEEP)
         SP_TRY(sp_check_compare(t, "pre", g->pre, pre, m * n, c->tolerance));
     return sp_check_compare(t, "C", g->c, expected, m * n, c->tolerance);
@@ -253,6 +253,7 @@ static int check_epilogue(struct sp_check *t, const struct sp_op_case *c)
 
 const struct sp_op sp_op_gemm_epilogue = {
     .name = "gemm_epilogue", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_epilogue,
+    .laneless = true,
 };
 
 #define SP_GEMM_FAMILY(family)                                                                                         \
@@ -262,6 +263,7 @@ const struct sp_op sp_op_gemm_epilogue = {
     }                                                                                                                  \
     const struct sp_op sp_op_gemm_##family = {                                                                         \
         .name = "gemm_" #family, .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_##family,  \
+        .laneless = true,                                                                                              \
     };
 #include "runtime/op/gemm.def"
 #undef SP_GEMM_FAMILY

@@ -66,7 +66,7 @@ static int note_sizes(struct sp_device *device, const struct sp_gemm *gemm)
     return tokens <= FEW || sp_device_recording(device) ? note(device, gemm, FEW) : 0;
 }
 
-static int run(struct sp_device *device, const struct sp_gemm *gemm)
+static int run_clblast(struct sp_device *device, const struct sp_gemm *gemm)
 {
     bool weight = gemm->kind == SP_GEMM_WEIGHT, forward = gemm->kind == SP_GEMM_FORWARD;
     size_t m = (size_t)gemm->m, n = (size_t)gemm->n, k = (size_t)gemm->k;
@@ -89,4 +89,4 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     return sp_gemm_epilogue(device, gemm);
 }
 
-const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .run = run };
+const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .run = run_clblast };

@@ -72,14 +72,14 @@ struct run {
     int out, in;
 };
 
-static int run(void *user)
+static int launch_gemm_pack(void *user)
 {
     struct run *r = user;
 
     return sp_gemm_pack(sp_buffer_device(r->packed), r->kind, r->packed, r->plain, r->out, r->in);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_gemm_pack(struct sp_check *t, const struct sp_op_case *c)
 {
     struct run r = { .kind = c->flags & TRANSPOSED ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD, .out = c->size[0], .in = c->size[1] };
     size_t count = sp_gemm_pack_bytes(r.kind, r.out, r.in) / sizeof(float);
@@ -92,8 +92,11 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
         for (int i = 0; i < r.in; i++)
             expected[sp_gemm_pack_position(r.kind, r.out, r.in, o, i)] = plain[(size_t)o * (size_t)r.in + (size_t)i];
     SP_TRY(sp_check_output(t, &r.packed, count));
-    SP_TRY(sp_check_run(t, run, &r));
+    SP_TRY(sp_check_run(t, launch_gemm_pack, &r));
     return sp_check_compare(t, "packed", r.packed, expected, count, c->tolerance);
 }
 
-const struct sp_op sp_op_gemm_pack = { "gemm_pack", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_gemm_pack = {
+    .name = "gemm_pack", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_gemm_pack,
+    .laneless = true,
+};

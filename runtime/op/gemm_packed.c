@@ -26,7 +26,7 @@ const struct sp_tuned sp_tuned_gemm_packed = {
     .valid = valid,
 };
 
-static int run(struct sp_device *device, const struct sp_gemm *gemm)
+static int run_packed(struct sp_device *device, const struct sp_gemm *gemm)
 {
     bool weight = gemm->kind == SP_GEMM_WEIGHT;
     struct sp_launch launch = { .kernel = &gemm_packed, .local = { 1, 1 } };
@@ -54,6 +54,6 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
 }
 
 const struct sp_gemm_family sp_gemm_packed = {
-    .name = "packed", .tuned = &sp_tuned_gemm_packed, .run = run, .bytes = sp_gemm_pack_bytes, .pack = sp_gemm_pack,
+    .name = "packed", .tuned = &sp_tuned_gemm_packed, .run = run_packed, .bytes = sp_gemm_pack_bytes, .pack = sp_gemm_pack,
     .position = sp_gemm_pack_position,
 };

@@ -36,7 +36,7 @@ const struct sp_tuned sp_tuned_gemm_tiled = {
     .valid = valid,
 };
 
-static int run(struct sp_device *device, const struct sp_gemm *gemm)
+static int run_tiled(struct sp_device *device, const struct sp_gemm *gemm)
 {
     bool weight = gemm->kind == SP_GEMM_WEIGHT;
     struct sp_launch launch = { .kernel = &gemm_tiled };
@@ -65,4 +65,4 @@ static int run(struct sp_device *device, const struct sp_gemm *gemm)
     return sp_gemm_launch(device, &launch, gemm);
 }
 
-const struct sp_gemm_family sp_gemm_tiled = { .name = "tiled", .tuned = &sp_tuned_gemm_tiled, .run = run };
+const struct sp_gemm_family sp_gemm_tiled = { .name = "tiled", .tuned = &sp_tuned_gemm_tiled, .run = run_tiled };

@@ -1,28 +1,8 @@
 #include "runtime/op/geometry.h"
 
-static int override;
-static bool asked;
-
-bool sp_geometry_override(int lanes)
-{
-    bool was_asked = asked;
-
-    override = lanes;
-    asked = false;
-    return was_asked;
-}
-
-int sp_geometry_lanes(const struct sp_device *device)
-{
-    asked = true;
-    if (override)
-        return override;
-    return sp_device_info(device)->lanes ? 64 : 1;
-}
-
 void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item)
 {
-    size_t lanes = (size_t)sp_geometry_lanes(device);
+    size_t lanes = (size_t)sp_device_lanes(device);
 
     if (lanes > 1)
         per_item = 1;
@@ -34,7 +14,7 @@ void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, 
 
 void sp_geometry_elements(struct sp_launch *launch, const struct sp_device *device, size_t count)
 {
-    size_t lanes = (size_t)sp_geometry_lanes(device), chunk = lanes > 1 ? 1 : 4096, items = (count + chunk - 1) / chunk;
+    size_t lanes = (size_t)sp_device_lanes(device), chunk = lanes > 1 ? 1 : 4096, items = (count + chunk - 1) / chunk;
 
     sp_launch_define(launch, "LANES", (long)lanes);
     sp_launch_define(launch, "CHUNK", (long)chunk);

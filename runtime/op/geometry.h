@@ -1,5 +1,6 @@
 /*
- * How row-wise and elementwise kernels are laid on a device (layer 3). One source serves both kinds through -DLANES:
+ * How row-wise and elementwise kernels are laid on a device (layer 3). One source serves both kinds through
+ * -DLANES, which is sp_device_lanes:
  *
  *     LANES = 1   CPUs: a work-group of one, float16 vectors, a block of rows or of elements each; no barriers
  *     LANES > 1   GPUs: a work-group of LANES work-items to a row, tree reductions in local memory; or an element each
@@ -9,17 +10,10 @@
 
 #include "runtime/kernel/launch.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 
 /* Enough for more than two work-items, the last of them not full: what the case of a launch has (check.h). */
 enum { SP_GEOMETRY_ROWS = 19, SP_GEOMETRY_ELEMENTS = 2 * 4096 + 17 };
-
-/* 1 on CPUs, 64 elsewhere, or what a test asked for. */
-int sp_geometry_lanes(const struct sp_device *device);
-
-/* Makes every later launch use `lanes` (1 or a multiple of 32); 0 restores the device's own. Returns whether a launch has asked
- * since the last call, as not every op does. For tests: not thread-safe. */
-bool sp_geometry_override(int lanes);
 
 /* Defines LANES and ROWS and sets the work size for `rows` rows, `per_item` rows a work-item on CPUs; on GPUs as many
  * groups as rows, as FOR_ROWS takes for granted. */

@@ -178,7 +178,7 @@ static int check_backward(struct sp_check *t, const struct sp_op_case *c, struct
     return args->dx ? sp_check_compare(t, "dx", args->dx, r->dx, count, c->tolerance) : 0;
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_layernorm(struct sp_check *t, const struct sp_op_case *c)
 {
     int T = c->size[0], C = c->size[1];
     size_t rows = (size_t)T, columns = (size_t)C, count = rows * columns;
@@ -211,4 +211,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return c->flags & FORWARD_ONLY ? 0 : check_backward(t, c, &backward, &r);
 }
 
-const struct sp_op sp_op_layernorm = { "layernorm", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_layernorm = {
+    .name = "layernorm", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_layernorm,
+};

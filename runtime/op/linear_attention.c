@@ -35,7 +35,7 @@ static const struct sp_op_case cases[] = {
     { .name = "12x32, lengths 1 65", .size = { 12, 32, 1, 65 }, .tolerance = 2e-6 },
 };
 
-static int run(void *user)
+static int launch_linear_attention(void *user)
 {
     struct sp_linear_attention *args = user;
 
@@ -58,7 +58,7 @@ static void reference(double *const x[4], const struct sp_linear_attention *args
         }
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_linear_attention(struct sp_check *t, const struct sp_op_case *c)
 {
     struct sp_linear_attention args = { .heads = c->size[0], .head_dim = c->size[1], .scale = 0.3f };
     struct sp_buffer **in[3] = { &args.a, &args.b, &args.c };
@@ -84,10 +84,11 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
 
             reference((double *const[]){ x[0] + at, x[1] + at, x[2] + at, x[3] + at }, &args, (int)(bounds[s + 1] - bounds[s]));
         }
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_linear_attention, &args));
     return sp_check_compare(t, "out", args.out, x[3], T * C, c->tolerance);
 }
 
 const struct sp_op sp_op_linear_attention = {
-    .name = "linear_attention", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check,
+    .name = "linear_attention", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_linear_attention,
+    .laneless = true,
 };

@@ -236,7 +236,7 @@ static int check_total(struct sp_check *t, const struct sp_op_case *c)
     return sp_check_compare(t, "total", r.out, &sum, 1, c->tolerance);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_loss(struct sp_check *t, const struct sp_op_case *c)
 {
     uint32_t *labels;
     int rc;
@@ -252,4 +252,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return rc;
 }
 
-const struct sp_op sp_op_loss = { "loss", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_loss = {
+    .name = "loss", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_loss,
+};

@@ -34,14 +34,14 @@ static const struct sp_op_case cases[] = {
     { .name = "70001 scaled", .size = { 70001 }, .flags = SCALED, .tolerance = 1e-6 },
 };
 
-static int run(void *user)
+static int launch_moments(void *user)
 {
     struct sp_moments *args = user;
 
     return sp_moments(sp_buffer_device(args->sum), args);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_moments(struct sp_check *t, const struct sp_op_case *c)
 {
     static const double norm[2] = { 4, 0.25 };
     size_t count = (size_t)c->size[0];
@@ -61,9 +61,11 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
         sum[i] += g;
         squares[i] += g * g;
     }
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_moments, &args));
     SP_TRY(sp_check_compare(t, "sum", args.sum, sum, count, c->tolerance));
     return sp_check_compare(t, "squares", args.squares, squares, count, c->tolerance);
 }
 
-const struct sp_op sp_op_moments = { "moments", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_moments = {
+    .name = "moments", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_moments,
+};

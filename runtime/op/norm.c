@@ -67,7 +67,7 @@ struct run {
     struct sp_norm_finish finish;
 };
 
-static int run(void *user)
+static int launch_norm(void *user)
 {
     struct run *r = user;
     struct sp_device *device = sp_buffer_device(r->finish.out);
@@ -79,7 +79,7 @@ static int run(void *user)
     return r->flags & SQUARES_ONLY ? 0 : sp_norm_finish(device, &r->finish);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_norm(struct sp_check *t, const struct sp_op_case *c)
 {
     double scale = c->flags & SMALL ? 1e-6 : 1;
     struct run r = { .flags = c->flags, .finish = { .max_norm = (float)(c->size[2] * scale) } };
@@ -116,7 +116,7 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
         SP_TRY(sp_check_output(t, &r.finish.slots, r.finish.slot_count));
     SP_TRY(sp_check_output(t, &r.finish.out, 2));
     r.part[0].slots = r.part[1].slots = r.finish.slots;
-    SP_TRY(sp_check_run(t, run, &r));
+    SP_TRY(sp_check_run(t, launch_norm, &r));
     if (!(c->flags & FINISH_ONLY))
         SP_TRY(sp_check_compare_each(t, "slots", r.finish.slots, slots, slots, r.finish.slot_count, c->tolerance));
     if (c->flags & SQUARES_ONLY)
@@ -124,4 +124,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return sp_check_compare_each(t, "norm and coefficient", r.finish.out, expected, expected, 2, c->tolerance);
 }
 
-const struct sp_op sp_op_norm = { "norm", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_norm = {
+    .name = "norm", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_norm,
+};

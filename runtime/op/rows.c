@@ -105,7 +105,7 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     return sp_check_compare(t, "scattered", scatter.out, scattered, T * C, c->tolerance);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_rows(struct sp_check *t, const struct sp_op_case *c)
 {
     uint32_t *rows = sp_calloc((size_t)c->size[1], sizeof *rows);
     int rc = rows ? check_with(t, c, rows) : SP_ENOMEM;
@@ -114,4 +114,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return rc;
 }
 
-const struct sp_op sp_op_rows = { "rows", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_rows = {
+    .name = "rows", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_rows,
+};

@@ -28,7 +28,7 @@ static size_t share_of(const struct sp_device *device, size_t K)
 int sp_sddmm(struct sp_device *device, const struct sp_sddmm *args)
 {
     struct sp_launch launch = { .kernel = &sddmm };
-    size_t lanes = (size_t)sp_geometry_lanes(device), share = 1;
+    size_t lanes = (size_t)sp_device_lanes(device), share = 1;
 
     if (args->K == 0)
         return 0;
@@ -78,7 +78,7 @@ static const struct sp_op_case cases[] = {
     { .name = "T 4201, 60 of 9x7", .size = { 4201, 9, 7, 60 }, .flags = ACCUMULATE, .tall = true, .tolerance = 2e-6 },
 };
 
-static int run(void *user)
+static int launch_sddmm(void *user)
 {
     struct sp_sddmm *args = user;
 
@@ -124,11 +124,11 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
         SP_TRY(sp_check_inout(t, &args.gradient, old, K));
     else
         SP_TRY(sp_check_output(t, &args.gradient, K));
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_sddmm, &args));
     return sp_check_compare(t, "gradient", args.gradient, expected, K, c->tolerance);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_sddmm(struct sp_check *t, const struct sp_op_case *c)
 {
     uint32_t *words = sp_calloc((size_t)c->size[3] + (size_t)c->size[1] + 1, sizeof *words);
     int rc = words ? check_with(t, c, words, words + c->size[3]) : SP_ENOMEM;
@@ -137,4 +137,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return rc;
 }
 
-const struct sp_op sp_op_sddmm = { "sddmm", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_sddmm = {
+    .name = "sddmm", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_sddmm,
+};

@@ -50,7 +50,7 @@ static const struct sp_op_case cases[] = {
     { .name = "9001 of 384x391", .size = { 384, 391, 9001 }, .tolerance = 1e-6 },
 };
 
-static int run(void *user)
+static int launch_sm3(void *user)
 {
     struct sp_sm3 *args = user;
 
@@ -102,12 +102,12 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     if (c->flags & SCALED)
         SP_TRY(sp_check_input_values(t, &args.norm, norm, 2));
     SP_TRY(reference(p, acc, gradient, positions, &args, c->flags & SCALED ? norm[1] : 1));
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_sm3, &args));
     SP_TRY(sp_check_compare(t, "accumulators", args.accumulators, acc, rows + cols, c->tolerance));
     return sp_check_compare(t, "value", args.value, p, count, c->tolerance);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_sm3(struct sp_check *t, const struct sp_op_case *c)
 {
     uint32_t *positions = sp_calloc((size_t)c->size[2], sizeof *positions);
     int rc = positions ? check_with(t, c, positions) : SP_ENOMEM;
@@ -116,4 +116,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return rc;
 }
 
-const struct sp_op sp_op_sm3 = { "sm3", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_sm3 = {
+    .name = "sm3", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_sm3,
+};

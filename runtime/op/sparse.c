@@ -61,7 +61,7 @@ struct run {
     struct sp_sparse_gather gather;
 };
 
-static int run(void *user)
+static int launch_sparse(void *user)
 {
     struct run *r = user;
     struct sp_device *device = sp_buffer_device(r->gather.out);
@@ -93,12 +93,12 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     SP_TRY(sp_check_output(t, &r.gather.out, count));
     r.gather.weight = r.apply.weight;
     r.gather.positions = r.apply.positions;
-    SP_TRY(sp_check_run(t, run, &r));
+    SP_TRY(sp_check_run(t, launch_sparse, &r));
     SP_TRY(sp_check_compare(t, "weight", r.apply.weight, weight, places, c->tolerance));
     return c->flags & APPLY_ONLY ? 0 : sp_check_compare(t, "gathered", r.gather.out, gathered, count, c->tolerance);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_sparse(struct sp_check *t, const struct sp_op_case *c)
 {
     uint32_t *positions = sp_calloc((size_t)c->size[1], sizeof *positions);
     int rc = positions ? check_with(t, c, positions) : SP_ENOMEM;
@@ -107,4 +107,6 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     return rc;
 }
 
-const struct sp_op sp_op_sparse = { "sparse", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_sparse = {
+    .name = "sparse", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_sparse,
+};

@@ -66,7 +66,7 @@ static int write_mapped(const struct transfer *t, size_t offset, size_t bytes)
     return rc;
 }
 
-static int run(void *user)
+static int launch_transfer(void *user)
 {
     const struct transfer *t = user;
     size_t offset = t->first * sizeof(float), bytes = t->count * sizeof(float);
@@ -83,7 +83,7 @@ static int run(void *user)
     return sp_buffer_copy(t->out, offset, t->in, 0, bytes);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_transfer(struct sp_check *t, const struct sp_op_case *c)
 {
     static unsigned turn; /* other numbers each time: memory that was freed may still hold the last ones */
     size_t count = (size_t)c->size[0];
@@ -103,9 +103,12 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     }
     transfer.values = values;
     if (rc == 0)
-        rc = sp_check_run(t, run, &transfer);
+        rc = sp_check_run(t, launch_transfer, &transfer);
     free(values);
     return rc < 0 ? rc : sp_check_compare(t, "out", transfer.out, out, count, c->tolerance);
 }
 
-const struct sp_op sp_op_transfer = { "transfer", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_transfer = {
+    .name = "transfer", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_transfer,
+    .laneless = true,
+};

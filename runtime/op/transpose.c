@@ -17,7 +17,7 @@ int sp_transpose_stride(int T)
 int sp_transpose(struct sp_device *device, const struct sp_transpose *args)
 {
     struct sp_launch launch = { .kernel = &transpose };
-    size_t lanes = (size_t)sp_geometry_lanes(device);
+    size_t lanes = (size_t)sp_device_lanes(device);
 
     launch.local[0] = lanes;
     launch.global[0] = (size_t)sp_transpose_stride(args->T) / PANEL * lanes;
@@ -43,14 +43,14 @@ static const struct sp_op_case cases[] = {
     { .name = "4201x17", .size = { 4201, 17 }, .tall = true },
 };
 
-static int run(void *user)
+static int launch_transpose(void *user)
 {
     struct sp_transpose *args = user;
 
     return sp_transpose(sp_buffer_device(args->out), args);
 }
 
-static int check(struct sp_check *t, const struct sp_op_case *c)
+static int check_transpose(struct sp_check *t, const struct sp_op_case *c)
 {
     size_t T = (size_t)c->size[0], C = (size_t)c->size[1], stride = (size_t)sp_transpose_stride(c->size[0]);
     struct sp_transpose args = { .T = (int)T, .C = (int)C };
@@ -61,8 +61,10 @@ static int check(struct sp_check *t, const struct sp_op_case *c)
     for (size_t i = 0; i < T * C; i++)
         expected[(i / C / PANEL * C + i % C) * PANEL + i / C % PANEL] = in[i];
     SP_TRY(sp_check_output(t, &args.out, C * stride));
-    SP_TRY(sp_check_run(t, run, &args));
+    SP_TRY(sp_check_run(t, launch_transpose, &args));
     return sp_check_compare(t, "out", args.out, expected, C * stride, c->tolerance);
 }
 
-const struct sp_op sp_op_transpose = { "transpose", cases, sizeof cases / sizeof *cases, check };
+const struct sp_op sp_op_transpose = {
+    .name = "transpose", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_transpose,
+};

@@ -180,7 +180,7 @@ static bool is_current(const struct sp_study_run *run)
 }
 
 /* As sp_study_check; without a result, *why is what speaks against one. */
-static int check(const char **why, struct sp_study *study, struct sp_study_run *run)
+static int check_run(const char **why, struct sp_study *study, struct sp_study_run *run)
 {
     struct paths paths;
     bool same = false;
@@ -221,7 +221,7 @@ int sp_study_check(struct sp_study *study, struct sp_study_run *run)
 {
     const char *why;
 
-    return check(&why, study, run);
+    return check_run(&why, study, run);
 }
 
 /* ---- the child ---- */
@@ -337,10 +337,10 @@ static int judge(struct sp_study *study, struct sp_study_run *run, int status, c
 
     if (sp_interrupted())
         return sp_error(SP_EINTR, "interrupted");
-    SP_TRY(check(&why, study, run));
+    SP_TRY(check_run(&why, study, run));
     if (well && !run->result) { /* an input that changed before the run is no fault of its own */
         sp_study_forget_inputs(study);
-        SP_TRY(check(&why, study, run));
+        SP_TRY(check_run(&why, study, run));
     }
     if (well && run->result)
         return 0;

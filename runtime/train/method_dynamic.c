@@ -25,7 +25,7 @@ static const struct sp_option options[] = {
       "by default " DEFAULT_ON_DROP },
 };
 
-static int check(struct sp_config_load *load)
+static int check_dynamic(struct sp_config_load *load)
 {
     struct sp_config_sparse *s = &load->config->sparse;
 
@@ -65,7 +65,7 @@ const struct sp_method sp_method_dynamic = {
     .options = { options, sizeof options / sizeof *options },
     .learning_rate = SP_METHOD_RATE,
     .masked = true,
-    .check = check,
+    .check = check_dynamic,
     .assign = sp_roles_of_targets,
     .create = create,
     .after_step = after_step,

@@ -90,7 +90,7 @@ static int check_start(struct sp_config_load *load)
     return sp_config_fill(&s->metric, "random");
 }
 
-static int check(struct sp_config_load *load)
+static int check_spiel(struct sp_config_load *load)
 {
     struct sp_config_sparse *s = &load->config->sparse;
     const struct sp_option_given *window = sp_config_given(load, "sparse.selection_accumulation_steps");
@@ -433,7 +433,7 @@ const struct sp_method sp_method_spiel = {
     .options = { options, sizeof options / sizeof *options },
     .learning_rate = SP_METHOD_RATE,
     .masked = true,
-    .check = check,
+    .check = check_spiel,
     .assign = sp_roles_of_targets,
     .create = create,
     .free = free_spiel,

@@ -121,6 +121,18 @@ int __wrap_sp_kernel_build_recorded(struct sp_device *device)
 
 /* ---- runs ----------------------------------------------------------------------------------------------------------------- */
 
+int __real_sp_device_open(struct sp_device **out, const char *spec);
+int __wrap_sp_device_open(struct sp_device **out, const char *spec);
+
+int __wrap_sp_device_open(struct sp_device **out, const char *spec)
+{
+    int rc = __real_sp_device_open(out, spec);
+
+    if (rc == 0)
+        sp_device_set_lanes(*out, lanes);
+    return rc;
+}
+
 /* Verdicts of earlier runs would spare a kernel. */
 static void forget_verdicts(void)
 {
@@ -237,7 +249,6 @@ static void test_setting(void **state)
     json_decref(options);
 
     lanes = setting->lanes;
-    sp_geometry_override(lanes);
     forget_verdicts();
     setenv("FAKE_CL_LOG", log, 1);
     probed = &noted;
@@ -269,7 +280,6 @@ static void test_setting(void **state)
         for (size_t m = has_name(&noted, names.name[i]) ? MODES - 1 : 0; m < MODES; m++) /* every way, if it has not been so yet */
             disturb(path, names.name[i], names.name[i], modes[(i + m) % MODES]);
     }
-    sp_geometry_override(0);
 }
 
 /* Every kernel that there is was launched by one of the runs, but those that no plan has a use for. */

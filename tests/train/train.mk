@@ -41,5 +41,5 @@ tests_train_test_self_test_SOURCES = tests/train/test_self_test.c tests/model/pr
 	tests/unit/device_support.h
 tests_train_test_self_test_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 tests_train_test_self_test_LDFLAGS = -Wl,--wrap=sp_trained_before_step,--wrap=sp_check_before_use \
-	-Wl,--wrap=sp_kernel_build_recorded
+	-Wl,--wrap=sp_kernel_build_recorded,--wrap=sp_device_open
 TESTS += tests/train/test_self_test
