@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/rng.h"
+#include "runtime/train/part.h"
 #include "runtime/train/task.h"
 
 #include <math.h>
@@ -83,21 +84,17 @@ static int initialise(float *out, const struct sp_run *run, size_t param, const 
     return 0;
 }
 
-/* An adapter's dense tensor under the parameter's name in files; NULL when there is none. A wrong shape is an error. */
-static int adapter_dense(const struct sp_adapter_dense **out, const struct sp_run *run, const char *name, const struct sp_weight *w)
+/* What the adapter has in place of the parameter's values, or makes of them. */
+static int adapter_values(bool *done, float *values, const struct sp_run *run, size_t param, bool replace)
 {
-    const struct sp_adapter_dense *d = run->adapter ? sp_adapter_find_dense(run->adapter, name) : NULL;
-    struct sp_tensor_info needed = { .dtype = SP_F32, .rank = w->rank }, found = needed;
-    char needs[SP_SHAPE_TEXT], has[SP_SHAPE_TEXT];
+    *done = false;
+    for (size_t i = 0; i < SP_PARTS && run->adapter && !*done; i++) {
+        int (*take)(bool *, float *, const struct sp_run *, size_t) = replace ? sp_parts[i]->replace : sp_parts[i]->change;
 
-    *out = d;
-    if (!d || (d->rank == w->rank && memcmp(d->shape, w->shape, w->rank * sizeof *d->shape) == 0))
-        return 0;
-    memcpy(needed.shape, w->shape, sizeof needed.shape);
-    memcpy(found.shape, d->shape, sizeof found.shape);
-    found.rank = d->rank;
-    return sp_error(SP_EFORMAT, "%s/adapter.safetensors: tensor %s is %s; the model needs %s", run->adapter->dir, name,
-                    sp_tensor_describe(has, &found), sp_tensor_describe(needs, &needed));
+        if (take)
+            SP_TRY(take(done, values, run, param));
+    }
+    return 0;
 }
 
 /* A weight that is not finite is refused even where no row would use it: it would be found after the training, when it is saved. */
@@ -110,18 +107,14 @@ static int check_finite(const float *values, size_t count, const struct sp_tenso
     return sp_error(SP_ENUMERIC, "%s: tensor %s: element %zu is %f as fp32%s", tensor->file, tensor->name, i, (double)values[i], what);
 }
 
-/* The parameter's values on the host: adapter's dense, else checkpoint's plus the adapter's delta, else the seed's. */
+/* The parameter's values on the host: the adapter's, else the checkpoint's with the adapter's change, else the seed's. */
 static int host_values(float *out, const struct sp_run *run, size_t i, const struct sp_param *p)
 {
-    const char *name = sp_run_param_name(run, i);
-    const struct sp_adapter_sparse *sparse = run->adapter ? sp_adapter_find_sparse(run->adapter, name) : NULL;
-    const struct sp_adapter_dense *dense;
+    bool done;
 
-    SP_TRY(adapter_dense(&dense, run, name, &run->weights[i]));
-    if (dense) {
-        memcpy(out, dense->data, sp_param_elements(p) * sizeof *out);
+    SP_TRY(adapter_values(&done, out, run, i, true));
+    if (done)
         return 0;
-    }
     if (!run->weights[i].tensor) {
         if (!p->role)
             return sp_error(SP_EFORMAT, "%s has no tensor of that name%s", sp_checkpoint_dir(run->checkpoint),
@@ -131,9 +124,8 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
     SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, sp_param_elements(p)));
     SP_TRY(check_finite(out, sp_param_elements(p), run->weights[i].tensor,
                         "; a model needs finite weights: the file is damaged, or the training that made it had failed"));
-    for (size_t k = 0; sparse && k < sparse->count; k++)
-        out[sparse->indices[k]] += sparse->values[k];
-    return sparse ? check_finite(out, sp_param_elements(p), run->weights[i].tensor, " with the adapter's change") : 0;
+    SP_TRY(adapter_values(&done, out, run, i, false));
+    return done ? check_finite(out, sp_param_elements(p), run->weights[i].tensor, " with the adapter's change") : 0;
 }
 
 /* Uploads one parameter; a linear weight goes through a row-major copy, which stays where training needs it. */

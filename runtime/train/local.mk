@@ -16,8 +16,10 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/method_head.c \
 	runtime/train/method_spiel.c \
 	runtime/train/method_static.c \
-	runtime/train/move.c runtime/train/move_priv.h \
 	runtime/train/output.c runtime/train/output.h \
+	runtime/train/part.h runtime/train/part.def \
+	runtime/train/part_dense.c runtime/train/part_dense.h \
+	runtime/train/part_sparse.c runtime/train/part_sparse.h \
 	runtime/train/roles.c runtime/train/roles.h \
 	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h runtime/train/run_plan.c \

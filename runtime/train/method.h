@@ -1,7 +1,7 @@
 /*
  * What is trained besides the head, and how (layer 5): one file method_<name>.c each, listed in method.def; sparse.method's value of
  * that name. A method owns its options and their checks, every parameter's role, and what happens around a step: a mask moves by
- * sp_trained_move.
+ * sp_sparse_move (part_sparse.h).
  *
  * Threading: descriptors are constant.
  */
@@ -25,7 +25,7 @@ struct sp_method {
     int (*assign)(struct sp_run *run); /* gives each parameter of the built plan its role (roles.h) */
 
     /* Hooks of a method whose mask moves; each may be NULL. `done` is the number of optimizer steps done so far; trained->total that of
-     * the run. create: after the first mask was made; sets trained->merges. */
+     * the run. create: after the parts were made. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
     void (*free)(void *state); /* NULL is fine */
     /* Before the first step: records (sp_plan_record, sp_device_set_recording) what its steps launch and an ordinary step does not. */

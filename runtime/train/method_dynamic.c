@@ -7,6 +7,7 @@
 #include "runtime/base/log.h"
 #include "runtime/train/config_priv.h"
 #include "runtime/train/method.h"
+#include "runtime/train/part_sparse.h"
 #include "runtime/train/roles.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     const struct sp_config_sparse *c = &run->config->sparse;
 
     *state = NULL;
-    trained->merges = strcmp(c->on_drop, "merge") == 0;
+    sp_sparse_of(trained)->merges = strcmp(c->on_drop, "merge") == 0;
     if ((size_t)c->interval >= trained->total)
         sp_log(SP_LOG_WARNING, "the mask will not move: sparse.interval is %lld steps and the run has %zu", c->interval,
                trained->total);
@@ -47,6 +48,7 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 
 static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
 {
+    struct sp_sparse_part *part = sp_sparse_of(trained);
     struct sp_mask next;
     int rc;
 
@@ -57,7 +59,7 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     if (rc == SP_EINTR)
         return 0; /* the run ends with the mask that it has */
     SP_TRY(rc);
-    return sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .merge = trained->merges }, change);
+    return sp_sparse_move(trained, run, &(struct sp_sparse_move){ .next = &next, .merge = part->merges }, change);
 }
 
 const struct sp_method sp_method_dynamic = {

@@ -19,6 +19,7 @@
 #include "runtime/sparse/window.h"
 #include "runtime/train/config_priv.h"
 #include "runtime/train/method.h"
+#include "runtime/train/part_sparse.h"
 #include "runtime/train/roles.h"
 
 #include <math.h>
@@ -122,6 +123,7 @@ static int check_spiel(struct sp_config_load *load)
 /* ---- the moving mask ----------------------------------------------------------------------------------------------------- */
 
 struct spiel {
+    struct sp_sparse_part *part;
     struct sp_window *window; /* growth ag */
     bool is_open;
     float **before; /* drop delta_change: each tensor's values after the last reselection; else NULL */
@@ -187,13 +189,14 @@ static int create_window(struct spiel *s, const struct sp_mask *mask, struct sp_
 static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 {
     const struct sp_config_sparse *c = &run->config->sparse;
-    const struct sp_mask *mask = &trained->mask;
+    const struct sp_mask *mask = &sp_sparse_of(trained)->mask;
     struct spiel *s = sp_calloc(1, sizeof *s);
     size_t largest = 0;
 
     *state = s;
     if (!s)
         return SP_ENOMEM;
+    s->part = sp_sparse_of(trained);
     s->count = mask->count;
     if (window_of(run) >= trained->total)
         sp_log(SP_LOG_WARNING, "the mask will not move: sparse.selection_accumulation_steps is %zu and the run has %zu steps",
@@ -217,10 +220,11 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 
 static void hang_window(struct spiel *s, struct sp_trained *trained)
 {
-    for (size_t i = 0; i < trained->mask.count; i++)
-        if (trained->mask.tensors[i].count)
-            trained->gradients[trained->mask.tensors[i].param].sink =
-                sp_window_sink(s->window, i, sp_delta_sink(trained->delta, i));
+    const struct sp_mask *mask = &s->part->mask;
+
+    for (size_t i = 0; i < mask->count; i++)
+        if (mask->tensors[i].count)
+            trained->gradients[mask->tensors[i].param].sink = sp_window_sink(s->window, i, sp_delta_sink(s->part->delta, i));
 }
 
 /* A window's steps form dense gradients and the candidates' masked ones. */
@@ -234,7 +238,7 @@ static int record(void *state, struct sp_trained *trained, struct sp_run *run)
     SP_TRY(sp_window_open(s->window));
     hang_window(s, trained);
     rc = sp_plan_record(run->plan, &(struct sp_plan_pass){ .dropout = true, .loss_scale = 1, .gradients = trained->gradients });
-    sp_trained_hang(trained);
+    sp_sparse_hang(trained);
     SP_TRY(rc);
     sp_device_set_recording(run->device, true);
     rc = sp_window_add_step(s->window, sp_optim_norm_buffer(trained->optim));
@@ -266,9 +270,9 @@ static double replaced_share(const struct sp_run *run, size_t done, size_t total
 }
 
 /* The n entries that moved least, as positions. */
-static int choose_dropped(struct tensor *t, const struct spiel *s, struct sp_trained *trained, size_t i)
+static int choose_dropped(struct tensor *t, const struct spiel *s, size_t i)
 {
-    SP_TRY(sp_delta_read(t->values, trained->delta, i));
+    SP_TRY(sp_delta_read(t->values, s->part->delta, i));
     for (size_t k = 0; s->before && k < t->now->count; k++)
         t->values[k] -= s->before[i][k];
     sp_support_smallest(t->dropped, t->n, t->values, t->now->count);
@@ -325,7 +329,7 @@ static int grow_by_accumulators(struct tensor *t, struct sp_trained *trained, co
     int rc = accumulators ? 0 : SP_ENOMEM;
 
     SP_GO(rc);
-    SP_GO(sp_optim_accumulators(accumulators, trained->optim, i));
+    SP_GO(sp_optim_accumulators(accumulators, trained->optim, sp_sparse_of(trained)->first_view + i));
     bad = sp_first_not_finite(accumulators, rows + cols);
     if (bad < rows + cols)
         SP_GO(sp_error(SP_ENUMERIC, "SM3's accumulator of %s %zu of %s is not finite; a lower learning_rate or max_grad_norm may help",
@@ -337,7 +341,7 @@ out:
 }
 
 /* The new support, and for growth ag the window's means of the entries that are new in it. */
-static int assemble(struct sp_mask_tensor *next, struct sp_trained_seed *seed, const struct tensor *t, size_t window)
+static int assemble(struct sp_mask_tensor *next, struct sp_sparse_seed *seed, const struct tensor *t, size_t window)
 {
     size_t a = 0, fresh = 0;
 
@@ -362,10 +366,10 @@ static int assemble(struct sp_mask_tensor *next, struct sp_trained_seed *seed, c
     return 0;
 }
 
-static int reselect_tensor(struct sp_mask_tensor *next, struct sp_trained_seed *seed, struct spiel *s, struct sp_trained *trained,
+static int reselect_tensor(struct sp_mask_tensor *next, struct sp_sparse_seed *seed, struct spiel *s, struct sp_trained *trained,
                            struct sp_run *run, size_t i, double share)
 {
-    const struct sp_mask_tensor *now = &trained->mask.tensors[i];
+    const struct sp_mask_tensor *now = &s->part->mask.tensors[i];
     const struct sp_param *p = param_of(run, now);
     size_t K = now->count, inactive = sp_param_elements(p) - K;
     uint32_t *words = sp_calloc(4 * K, sizeof *words); /* a new support has up to 2 K entries while it is made */
@@ -378,7 +382,7 @@ static int reselect_tensor(struct sp_mask_tensor *next, struct sp_trained_seed *
     SP_GO(rc);
     if (!s->window && t.n > inactive)
         t.n = inactive;
-    SP_GO(choose_dropped(&t, s, trained, i));
+    SP_GO(choose_dropped(&t, s, i));
     SP_GO(s->window ? grow_by_gradients(&t, s, i) : grow_by_accumulators(&t, trained, p, i));
     rc = assemble(next, s->window ? seed : NULL, &t, window_of(run));
 out:
@@ -390,8 +394,8 @@ out:
 static int reselect(struct spiel *s, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
 {
     double share = replaced_share(run, done, trained->total);
-    struct sp_mask next = { .count = s->count, .entries = trained->mask.entries, .targeted = trained->mask.targeted };
-    struct sp_trained_seed *seeds = sp_calloc(s->count, sizeof *seeds);
+    struct sp_mask next = { .count = s->count, .entries = s->part->mask.entries, .targeted = s->part->mask.targeted };
+    struct sp_sparse_seed *seeds = sp_calloc(s->count, sizeof *seeds);
     int rc = 0;
 
     next.tensors = sp_calloc(s->count, sizeof *next.tensors);
@@ -401,10 +405,10 @@ static int reselect(struct spiel *s, struct sp_trained *trained, struct sp_run *
             sp_error_context(rc, "after step %zu, while choosing entries to grow", done);
             goto out;
         }
-    SP_GO(sp_trained_move(trained, run, &(struct sp_trained_move){ .next = &next, .seeds = s->window ? seeds : NULL,
-                                                                   .age = (uint32_t)window_of(run) }, change));
+    SP_GO(sp_sparse_move(trained, run, &(struct sp_sparse_move){ .next = &next, .seeds = s->window ? seeds : NULL,
+                                                                 .age = (uint32_t)window_of(run) }, change));
     for (size_t i = 0; s->before && i < s->count; i++)
-        SP_GO(sp_delta_read(s->before[i], trained->delta, i));
+        SP_GO(sp_delta_read(s->before[i], s->part->delta, i));
 out:
     for (size_t i = 0; seeds && i < s->count; i++) {
         free(seeds[i].mean);

@@ -5,56 +5,75 @@
 #include "runtime/base/mem.h"
 #include "runtime/train/data.h"
 #include "runtime/train/method.h"
-#include "runtime/train/move_priv.h"
+#include "runtime/train/part.h"
 #include "runtime/train/task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static struct sp_param *param_at(const struct sp_run *run, size_t i)
+#define VIEWS_MAX 1000000 /* far above any model's */
+
+const struct sp_part *const sp_parts[SP_PARTS] = {
+#define SP_PART(name) &sp_part_##name,
+#include "runtime/train/part.def"
+#undef SP_PART
+};
+
+void *sp_trained_part(const struct sp_trained *t, const struct sp_part *part)
 {
-    return sp_plan_param_at(run->plan, i);
+    size_t i = 0;
+
+    while (sp_parts[i] != part)
+        i++;
+    return t->parts[i];
 }
 
-static int create_delta(struct sp_trained *t, struct sp_run *run)
+int sp_trained_add_view(size_t *number, struct sp_trained *t, const struct sp_optim_view *view)
 {
-    struct sp_delta_target *targets;
-    int rc;
-
-    SP_TRY(sp_mask_make(&t->mask, run, 0));
-    SP_TRY(sp_trained_targets(&targets, &t->mask, run));
-    rc = sp_delta_create(&t->delta, run->device, targets, t->mask.count);
-    free(targets);
-    if (rc < 0)
-        return rc;
-    sp_trained_hang(t);
-    t->count += t->mask.entries;
-    if (t->method->create)
-        SP_TRY(t->method->create(&t->state, t, run));
-    return t->method->after_step ? sp_trained_touch(t) : 0;
-}
-
-static int create_dense(struct sp_trained *t, struct sp_run *run)
-{
-    t->dense = sp_calloc(sp_plan_param_count(run->plan), sizeof *t->dense);
-    if (!t->dense)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        struct sp_trained_dense *d = &t->dense[t->dense_count];
-        struct sp_param *p = param_at(run, i);
-
-        if (p->role != SP_PARAM_DENSE)
-            continue;
-        d->param = i;
-        t->dense_count++;
-        t->count += sp_param_elements(p);
-        SP_TRY(sp_buffer_create(&d->gradient, run->device, sp_param_elements(p) * sizeof(float)));
-        t->gradients[i].buffer = d->gradient;
-        if (p->kind == SP_PARAM_LINEAR) {
-            sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);
-            t->gradients[i].sink = &d->sink.sink;
-        }
-    }
+    SP_TRY(sp_grow(&t->views, t->view_count, &t->view_room, sizeof *t->views, VIEWS_MAX, "trained tensors"));
+    if (number)
+        *number = t->view_count;
+    t->views[t->view_count++] = *view;
+    t->count += view->count;
     return 0;
+}
+
+static bool has_role(const struct sp_run *run, enum sp_param_role role)
+{
+    size_t i = 0;
+
+    while (i < sp_plan_param_count(run->plan) && sp_plan_param_at(run->plan, i)->role != role)
+        i++;
+    return i < sp_plan_param_count(run->plan);
+}
+
+int sp_trained_check(const struct sp_run *run)
+{
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (sp_parts[i]->check && has_role(run, sp_parts[i]->role))
+            SP_TRY(sp_parts[i]->check(run));
+    return 0;
+}
+
+/* ends[i]: the views of part i and those before it. */
+static void tell_memory(const struct sp_trained *t, const char *optimizer, const size_t ends[SP_PARTS])
+{
+    char text[256];
+
+    snprintf(text, sizeof text, "optimizer %s: %zu numbers of state for %zu trained ones", optimizer,
+             sp_optim_memory(t->optim, t->view_count) / sizeof(float), t->count);
+    for (size_t i = 0; i < SP_PARTS; i++) {
+        size_t first = i ? ends[i - 1] : 0, count = 0;
+
+        for (size_t k = first; k < ends[i]; k++)
+            count += t->views[k].count;
+        if (sp_parts[i]->told_as)
+            snprintf(text + strlen(text), sizeof text - strlen(text), ", %zu of them for the %zu of %s",
+                     (sp_optim_memory(t->optim, ends[i]) - sp_optim_memory(t->optim, first)) / sizeof(float), count,
+                     sp_parts[i]->told_as);
+    }
+    sp_log(SP_LOG_INFO, "%s", text);
 }
 
 static int create_optim(struct sp_trained *t, struct sp_run *run)
@@ -62,41 +81,30 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
     const struct sp_config *c = run->config;
     struct sp_optim_options options = { c->adam_beta1, c->adam_beta2, c->adam_epsilon, c->weight_decay, c->max_grad_norm };
     const struct sp_optimizer *optimizer = sp_optimizer_find(c->optimizer);
-    struct sp_optim_view *views = sp_calloc(t->mask.count + t->dense_count, sizeof *views);
-    size_t count = 0;
-    int rc;
 
-    if (!views)
-        return SP_ENOMEM;
-    for (; count < t->mask.count; count++)
-        views[count] = sp_trained_view(t, run, count);
-    for (size_t i = 0; i < t->dense_count; i++) {
-        struct sp_param *p = param_at(run, t->dense[i].param);
-
-        views[count++] = (struct sp_optim_view){ .name = p->name, .value = p->value, .gradient = t->dense[i].gradient,
-                                                 .count = sp_param_elements(p), .rows = p->rows, .cols = p->cols,
-                                                 .decay = !(p->flags & SP_PARAM_NO_DECAY) };
-    }
-    rc = optimizer ? sp_optim_create(&t->optim, run->device, optimizer, views, count, &options)
-                   : sp_error(SP_ECONFIG, "there is no optimizer called '%s'", c->optimizer);
-    free(views);
-    if (rc == 0)
-        sp_log(SP_LOG_INFO, "optimizer %s: %zu numbers of state for %zu trained ones, %zu of them for the %zu of the mask", c->optimizer,
-               sp_optim_memory(t->optim, count) / sizeof(float), t->count, sp_optim_memory(t->optim, t->mask.count) / sizeof(float),
-               t->mask.entries);
-    return rc;
+    if (!optimizer)
+        return sp_error(SP_ECONFIG, "there is no optimizer called '%s'", c->optimizer);
+    return sp_optim_create(&t->optim, run->device, optimizer, t->views, t->view_count, &options);
 }
 
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 {
+    size_t ends[SP_PARTS];
+
     *out = (struct sp_trained){ .method = sp_config_method(run->config), .total = total };
     out->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *out->gradients);
     if (!out->gradients)
         return SP_ENOMEM;
-    if (out->method->masked)
-        SP_TRY(create_delta(out, run));
-    SP_TRY(create_dense(out, run));
-    return create_optim(out, run);
+    for (size_t i = 0; i < SP_PARTS; i++) {
+        if (has_role(run, sp_parts[i]->role))
+            SP_TRY(sp_parts[i]->create(&out->parts[i], out, run));
+        ends[i] = out->view_count;
+    }
+    if (out->method->create)
+        SP_TRY(out->method->create(&out->state, out, run));
+    SP_TRY(create_optim(out, run));
+    tell_memory(out, run->config->optimizer, ends);
+    return 0;
 }
 
 void sp_trained_release(struct sp_trained *t)
@@ -104,70 +112,36 @@ void sp_trained_release(struct sp_trained *t)
     if (t->method && t->method->free)
         t->method->free(t->state);
     sp_optim_free(t->optim);
-    sp_delta_free(t->delta);
-    for (size_t i = 0; t->touched && i < t->mask.count; i++) {
-        free(t->touched[i].positions);
-        free(t->touched[i].originals);
-    }
-    free(t->touched);
-    for (size_t i = 0; i < t->dense_count; i++)
-        sp_buffer_free(t->dense[i].gradient);
-    free(t->dense);
+    for (size_t i = 0; i < SP_PARTS; i++)
+        sp_parts[i]->free(t->parts[i]);
+    free(t->views);
     free(t->gradients);
-    sp_mask_release(&t->mask);
     *t = (struct sp_trained){ 0 };
 }
 
 int sp_trained_apply(struct sp_trained *t, struct sp_run *run)
 {
-    if (t->delta)
-        SP_TRY(sp_delta_apply(t->delta));
-    for (size_t i = 0; i < t->dense_count; i++) {
-        struct sp_param *p = param_at(run, t->dense[i].param);
-
-        if (p->kind == SP_PARAM_LINEAR)
-            SP_TRY(sp_gemm_weight_pack(&p->weight, p->value));
-    }
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (t->parts[i])
+            SP_TRY(sp_parts[i]->apply(t->parts[i], run));
     return 0;
 }
 
-static int collect_sparse(struct sp_adapter *a, struct sp_trained *t, struct sp_run *run)
+int sp_trained_before_step(struct sp_trained *t, struct sp_run *run, size_t done)
 {
-    a->sparse = sp_calloc(t->mask.count, sizeof *a->sparse);
-    if (!a->sparse)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < t->mask.count; i++) {
-        const struct sp_mask_tensor *m = &t->mask.tensors[i];
-        const struct sp_param *p = param_at(run, m->param);
-        float *values = sp_calloc(m->count, sizeof *values);
-
-        a->sparse[a->sparse_count++] =
-            (struct sp_adapter_sparse){ sp_run_param_name(run, m->param), (size_t)p->rows, (size_t)p->cols, m->count,
-                                        m->positions,                     values };
-        if (!values)
-            return SP_ENOMEM;
-        SP_TRY(sp_delta_read(values, t->delta, i));
-    }
-    return 0;
+    return t->method->before_step ? t->method->before_step(t->state, t, run, done) : 0;
 }
 
-static int collect_dense(struct sp_adapter *a, struct sp_trained *t, struct sp_run *run)
+int sp_trained_after_step(struct sp_trained *t, struct sp_run *run, size_t done, struct sp_mask_change *change)
 {
-    a->dense = sp_calloc(t->dense_count, sizeof *a->dense);
-    if (!a->dense)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < t->dense_count; i++) {
-        const struct sp_param *p = param_at(run, t->dense[i].param);
-        float *data = sp_calloc(sp_param_elements(p), sizeof *data);
+    return t->method->after_step ? t->method->after_step(t->state, t, run, done, change) : 0;
+}
 
-        a->dense[a->dense_count++] = (struct sp_adapter_dense){ .name = sp_run_param_name(run, t->dense[i].param),
-                                                                .rank = p->kind == SP_PARAM_VECTOR ? 1 : 2,
-                                                                .shape = { (size_t)p->rows, (size_t)p->cols },
-                                                                .data = data };
-        if (!data)
-            return SP_ENOMEM;
-        SP_TRY(sp_buffer_read(data, p->value, 0, sp_param_elements(p) * sizeof *data));
-    }
+int sp_trained_finish(struct sp_trained *t, struct sp_run *run)
+{
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (t->parts[i] && sp_parts[i]->finish)
+            SP_TRY(sp_parts[i]->finish(t->parts[i], t, run));
     return 0;
 }
 
@@ -203,9 +177,9 @@ int sp_trained_save(bool *written, struct sp_trained *t, struct sp_run *run, con
     a.labels = labels;
     a.config = config;
     a.data = layout;
-    if (t->delta)
-        SP_GO(collect_sparse(&a, t, run));
-    SP_GO(collect_dense(&a, t, run));
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (t->parts[i])
+            SP_GO(sp_parts[i]->collect(&a, t->parts[i], run));
     SP_GO(sp_adapter_save(dir, &a));
     *written = true;
     rc = base;

@@ -244,9 +244,9 @@ static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
     const struct sp_observer *observer = &l->run->observer;
 
     if (observer->mask)
-        observer->mask(observer->user, step, &l->trained.mask);
+        observer->mask(observer->user, step, c->mask);
     sp_log(SP_LOG_INFO, "step %zu: the mask moved: %zu kept, %zu dropped, %zu added, %zu of %zu ever in it", step, c->kept,
-           c->dropped, c->added, c->touched, l->trained.mask.targeted);
+           c->dropped, c->added, c->touched, c->mask->targeted);
     return write_line(l, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "step", (json_int_t)step, "mask_kept", (json_int_t)c->kept,
                                    "mask_dropped", (json_int_t)c->dropped, "mask_added", (json_int_t)c->added, "mask_touched",
                                    (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
@@ -388,8 +388,7 @@ static int prepare(struct loop *l)
     SP_TRY(sp_run_load_data(run, true, true));
     SP_TRY(keep_checksums(l->result, run));
     SP_TRY(sp_run_build(run, true, 0, 0));
-    if (sp_config_method(run->config)->masked)
-        SP_TRY(sp_mask_check_budget(run));
+    SP_TRY(sp_trained_check(run));
     SP_TRY(open_output(l));
     plan_steps(l);
     sp_loss_watch_init(&l->watch, run->task->guess(run), l->total);

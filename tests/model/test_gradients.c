@@ -4,7 +4,7 @@
 #include "models/models.h"
 #include "runtime/base/mem.h"
 #include "runtime/io/safetensors.h"
-#include "runtime/train/trained.h"
+#include "runtime/train/part_dense.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static void load_config(struct sp_config *config, const char *model)
 }
 
 /* One parameter's gradient; it must be near, measured by the largest entry of the tensor. */
-static void check(struct sp_run *run, const struct sp_trained_dense *d, const struct sp_safetensors *file)
+static void check(struct sp_run *run, const struct sp_dense_tensor *d, const struct sp_safetensors *file)
 {
     const char *name = sp_run_param_name(run, d->param);
     const struct sp_tensor_info *tensor = sp_safetensors_find(file, name);
@@ -66,6 +66,7 @@ static void test_gradients(void **state)
     struct sp_config config;
     struct sp_run run;
     struct sp_trained trained;
+    const struct sp_dense_part *dense;
     struct sp_safetensors *file;
     uint32_t order[9];
 
@@ -81,9 +82,10 @@ static void test_gradients(void **state)
     assert_ok(sp_plan_forward(run.plan, &pass));
     assert_ok(sp_plan_backward(run.plan, &pass));
     assert_ok(sp_safetensors_open(&file, path));
-    assert_int_equal(trained.dense_count, sp_safetensors_count(file));
-    for (size_t i = 0; i < trained.dense_count; i++)
-        check(&run, &trained.dense[i], file);
+    dense = sp_trained_part(&trained, &sp_part_dense);
+    assert_int_equal(dense->count, sp_safetensors_count(file));
+    for (size_t i = 0; i < dense->count; i++)
+        check(&run, &dense->tensors[i], file);
     sp_safetensors_close(file);
     sp_trained_release(&trained);
     sp_run_close(&run);

@@ -16,7 +16,7 @@
 #include "runtime/kernel/build.h"
 #include "runtime/kernel/launch.h"
 #include "runtime/optim/optimizer.h"
-#include "runtime/train/trained.h"
+#include "runtime/train/part_sparse.h"
 #include "runtime/train/trainer.h"
 
 #include <stdlib.h>
@@ -117,7 +117,7 @@ const struct sp_optimizer *__wrap_sp_optimizer_find(const char *name)
 /* SM3's accumulators belong to rows and columns: they stay, and are cleared when all starts anew. */
 static void check_accumulators(const struct target *old, struct sp_trained *t, size_t i)
 {
-    const struct sp_param *p = sp_plan_param_at(watch.run.plan, t->mask.tensors[i].param);
+    const struct sp_param *p = sp_plan_param_at(watch.run.plan, sp_sparse_of(t)->mask.tensors[i].param);
     float now[2 * SIZE];
 
     assert_ok(sp_optim_accumulators(now, t->optim, i));
@@ -129,7 +129,7 @@ static void check_accumulators(const struct target *old, struct sp_trained *t, s
 
 static void remember(struct target *old, struct sp_trained *t, size_t i)
 {
-    const struct sp_mask_tensor *m = &t->mask.tensors[i];
+    const struct sp_mask_tensor *m = &sp_sparse_of(t)->mask.tensors[i];
 
     old->count = m->count;
     memset(old->place, 0, sizeof old->place);
@@ -137,7 +137,7 @@ static void remember(struct target *old, struct sp_trained *t, size_t i)
         old->place[m->positions[k]] = k + 1;
         old->touched[m->positions[k]] = true;
     }
-    assert_ok(sp_delta_read(old->values, t->delta, i));
+    assert_ok(sp_delta_read(old->values, sp_sparse_of(t)->delta, i));
     assert_ok(sp_gemm_weight_read(old->held, &sp_plan_param_at(watch.run.plan, m->param)->weight));
     if (by_sm3())
         assert_ok(sp_optim_accumulators(old->accumulators, t->optim, i));
@@ -145,11 +145,11 @@ static void remember(struct target *old, struct sp_trained *t, size_t i)
 
 static void check_target(struct target *old, struct sp_trained *t, size_t i, struct sp_mask_change *change)
 {
-    const struct sp_mask_tensor *m = &t->mask.tensors[i];
+    const struct sp_mask_tensor *m = &sp_sparse_of(t)->mask.tensors[i];
     float values[SIZE], *expected = weights_pretrained(&watch.run, m->param);
     size_t kept = 0;
 
-    assert_ok(sp_delta_read(values, t->delta, i));
+    assert_ok(sp_delta_read(values, sp_sparse_of(t)->delta, i));
     for (size_t k = 0; k < m->count; k++) {
         uint32_t position = m->positions[k];
         size_t place = position < SIZE ? old->place[position] : 0;
@@ -175,18 +175,18 @@ static void check_target(struct target *old, struct sp_trained *t, size_t i, str
     free(expected);
 }
 
-int __real_sp_trained_move(struct sp_trained *t, struct sp_run *run, const struct sp_trained_move *move,
-                           struct sp_mask_change *change);
-int __wrap_sp_trained_move(struct sp_trained *t, struct sp_run *run, const struct sp_trained_move *move,
-                           struct sp_mask_change *change);
+int __real_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
+                          struct sp_mask_change *change);
+int __wrap_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
+                          struct sp_mask_change *change);
 
-int __wrap_sp_trained_move(struct sp_trained *t, struct sp_run *run, const struct sp_trained_move *move,
-                           struct sp_mask_change *change)
+int __wrap_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
+                          struct sp_mask_change *change)
 {
-    size_t entries = t->mask.entries;
+    size_t entries = sp_sparse_of(t)->mask.entries;
     struct sp_mask_change rest;
 
-    assert_int_equal(t->mask.count, TARGETS);
+    assert_int_equal(sp_sparse_of(t)->mask.count, TARGETS);
     watch.merge = move->merge;
     watch.seeded = move->seeds != NULL;
     watch.age = watch.seeded ? (uint32_t)watch.config.sparse.selection_accumulation_steps : 0;
@@ -194,9 +194,9 @@ int __wrap_sp_trained_move(struct sp_trained *t, struct sp_run *run, const struc
     watch.moves++;
     for (size_t i = 0; i < TARGETS; i++)
         remember(&watch.targets[i], t, i);
-    assert_ok(__real_sp_trained_move(t, run, move, change));
+    assert_ok(__real_sp_sparse_move(t, run, move, change));
     assert_int_equal(watch.views, by_sm3() ? 0 : TARGETS);
-    assert_int_equal(t->mask.entries, entries);
+    assert_int_equal(sp_sparse_of(t)->mask.entries, entries);
     rest = *change;
     for (size_t i = 0; i < TARGETS; i++)
         check_target(&watch.targets[i], t, i, &rest);

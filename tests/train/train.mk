@@ -25,7 +25,7 @@ check_PROGRAMS += tests/train/test_moving_random
 tests_train_test_moving_random_SOURCES = tests/train/test_moving_random.c tests/train/weights.c tests/train/weights.h \
 	tests/model/program.c tests/model/program.h
 tests_train_test_moving_random_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
-tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_trained_move,--wrap=sp_optimizer_find \
+tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_sparse_move,--wrap=sp_optimizer_find \
 	-Wl,--wrap=sp_kernel_build_recorded,--wrap=sp_build_program
 TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
 	tests/train/test_accumulation tests/train/test_not_finite tests/train/test_train

@@ -1,0 +1,48 @@
+/*
+ * A part of what a run trains (layer 5): the parameters of one role and all that is kept for them, one file part_<name>.c each, listed in
+ * part.def. The roles that a method assigns (roles.h) say which parts a run has. Making, stepping and saving (trained.h) and the adapter's
+ * reader (load.c) walk over the list and know no part by name.
+ *
+ * Threading: descriptors are constant.
+ */
+#ifndef SP_TRAIN_PART_H
+#define SP_TRAIN_PART_H
+
+#include "runtime/train/trained.h"
+
+struct sp_part {
+    enum sp_param_role role;
+    const char *told_as; /* what the line about the optimizer calls it; NULL: it is not told apart */
+
+    /* Before the long work: refuses what would train nothing; NULL: there is no such thing. */
+    int (*check)(const struct sp_run *run);
+    /* Makes the state of the run's parameters of this role, at least one: adds the optimizer's views (sp_trained_add_view) and fills in
+     * their gradients' places. What was made before a failure is in *state. */
+    int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
+    void (*free)(void *state); /* NULL is fine */
+    /* After the optimizer's step: brings the weights' layouts up to date. */
+    int (*apply)(void *state, struct sp_run *run);
+    /* sp_trained_finish; NULL: nothing. */
+    int (*finish)(void *state, struct sp_trained *trained, struct sp_run *run);
+
+    /* Adds its sections to the adapter, whose arrays and values are new (sp_trained_save frees them). */
+    int (*collect)(struct sp_adapter *out, void *state, struct sp_run *run);
+    /* What an adapter's sections make of a parameter's values: instead of the checkpoint's, or of those, which are in `values` then.
+     * *done: there was such a section. Either may be NULL. */
+    int (*replace)(bool *done, float *values, const struct sp_run *run, size_t param);
+    int (*change)(bool *done, float *values, const struct sp_run *run, size_t param);
+};
+
+#define SP_PART(name) extern const struct sp_part sp_part_##name;
+#include "runtime/train/part.def"
+#undef SP_PART
+
+extern const struct sp_part *const sp_parts[SP_PARTS];
+
+/* The state of a part that the run has; else NULL. */
+void *sp_trained_part(const struct sp_trained *trained, const struct sp_part *part);
+
+/* For a part's create: one more view of the optimizer; its number goes to *number, where that is not NULL. */
+int sp_trained_add_view(size_t *number, struct sp_trained *trained, const struct sp_optim_view *view);
+
+#endif
