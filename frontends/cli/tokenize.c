@@ -10,7 +10,6 @@
 #include "runtime/io/checkpoint.h"
 #include "runtime/text/tokenizer.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +94,7 @@ static int tokenize_file(struct work *work, FILE *file)
     if (sp_interrupted())
         SP_GO(sp_error(SP_EINTR, "interrupted"));
     if (ferror(file))
-        SP_GO(sp_error(SP_EIO, "cannot read %s: %s", work->name, strerror(errno)));
+        SP_GO(sp_fs_error("read", work->name));
     if (sp_fs_changed(fileno(file), &st))
         SP_GO(sp_error(SP_EIO, "%s was written to while it was read; start again once it is whole", work->name));
     if (work->line == 0)
@@ -143,7 +142,7 @@ static int run_tokenize(const struct sp_arguments *arguments)
     if (file)
         rc = tokenize_file(&work, file);
     else
-        rc = sp_error(SP_EIO, "cannot open %s: %s", input, strerror(errno));
+        rc = sp_fs_error("open", input);
     if (file && !standard)
         fclose(file);
     sp_encoding_free(&work.encoding);

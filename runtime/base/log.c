@@ -64,19 +64,15 @@ void sp_log(enum sp_log_level level, const char *format, ...)
     free(text);
 }
 
-void sp_log_once(enum sp_log_level level, const char *format, ...)
+/* Says the text, where it is the first of its kind, and frees it. */
+static void say_once(const char *kind, enum sp_log_level level, char *text, const char *format)
 {
     static uint64_t said[ONCE_MAX];
     static size_t count;
     uint64_t sum = 14695981039346656037u; /* FNV-1a */
-    char *text;
     size_t i = 0;
-    va_list args;
 
-    va_start(args, format);
-    text = compose(format, args);
-    va_end(args);
-    for (const char *p = shown(text, format); *p; p++)
+    for (const char *p = kind ? kind : shown(text, format); *p; p++)
         sum = (sum ^ (unsigned char)*p) * 1099511628211u;
     pthread_mutex_lock(&lock);
     while (i < count && said[i] != sum)
@@ -87,4 +83,22 @@ void sp_log_once(enum sp_log_level level, const char *format, ...)
     }
     pthread_mutex_unlock(&lock);
     free(text);
+}
+
+void sp_log_once(enum sp_log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say_once(NULL, level, compose(format, args), format);
+    va_end(args);
+}
+
+void sp_log_once_of(const char *kind, enum sp_log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say_once(kind, level, compose(format, args), format);
+    va_end(args);
 }

@@ -15,4 +15,7 @@ void sp_log(enum sp_log_level level, const char *format, ...) __attribute__((for
 /* The same, but a text is said once in the life of the process, as what is found again at every file would be. */
 void sp_log_once(enum sp_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same for what is alike where the texts are not: once for each `kind`. */
+void sp_log_once_of(const char *kind, enum sp_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 #endif

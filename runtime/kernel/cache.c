@@ -73,22 +73,33 @@ static bool is_verdict(const char *suffix)
     return strcmp(suffix, VERDICT) == 0;
 }
 
-/* The message at hand is why the cache is of no use, or of less. */
-static void tell(const char *suffix)
+/* The message at hand without the entry's name, in a new string: what is the same of every entry of a folder is told of one. */
+static char *kind_of_trouble(const char *entry)
 {
-    sp_log_once(SP_LOG_WARNING, "%s are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
-                is_verdict(suffix) ? "verdicts of the self-test" : "compiled programs", sp_error_message());
+    const char *message = sp_error_message(), *at = strstr(message, entry);
+
+    return at ? sp_asprintf("%.*s%s", (int)(at - message), message, at + strlen(entry)) : sp_strdup(message);
 }
 
-/* A file cannot be written: once for the folder, as each file has a message of its own. */
-static void tell_of_file(const struct sp_private *folder, const char *suffix)
+/* The message at hand, about this entry or, with "", the folder, is why the cache is of no use, or of less. */
+static void tell_not_kept(const char *entry, const char *suffix)
 {
-    static char told[4096];
+    char *kind = kind_of_trouble(entry);
 
-    if (strcmp(told, folder->path) == 0)
-        return;
-    snprintf(told, sizeof told, "%s", folder->path);
-    tell(suffix);
+    if (kind)
+        sp_log_once_of(kind, SP_LOG_WARNING, "%s are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
+                       is_verdict(suffix) ? "verdicts of the self-test" : "compiled programs", sp_error_message());
+    free(kind);
+}
+
+static void tell_not_used(const char *entry, const char *suffix)
+{
+    char *kind = kind_of_trouble(entry);
+
+    if (kind)
+        sp_log_once_of(kind, SP_LOG_WARNING, "a %s is not used: %s; others of which the same holds are not named",
+                       is_verdict(suffix) ? "verdict of the self-test" : "compiled program", sp_error_message());
+    free(kind);
 }
 
 /* Opens a folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
@@ -97,7 +108,7 @@ static bool open_at(struct sp_private *out, char *path, bool make)
     int rc = path ? sp_private_open(out, path, make) : sp_error(SP_EINVAL, "neither HOME nor XDG_CACHE_HOME names a folder");
 
     if (rc < 0 && rc != SP_ENOTFOUND)
-        tell(SUFFIX);
+        tell_not_kept("", SUFFIX);
     if (rc < 0 && path)
         sp_private_close(out);
     free(path);
@@ -142,8 +153,7 @@ static bool read_entry(char **data, size_t *length, const struct sp_private *fol
 
     if (rc < 0) {
         if (rc != SP_ENOTFOUND)
-            sp_log_once(SP_LOG_WARNING, "a %s is not used: %s", is_verdict(suffix) ? "verdict of the self-test" : "compiled program",
-                        sp_error_message());
+            tell_not_used(name, suffix);
         return false;
     }
     if (*length > HEADER_SIZE) {
@@ -196,9 +206,9 @@ static void store(const char *key, const void *binary, size_t size, const char *
         (void)sp_fs_writer_put(&writer, header, HEADER_SIZE); /* commit fails with it */
         (void)sp_fs_writer_put(&writer, binary, size);
         if (sp_fs_writer_commit(&writer) < 0)
-            tell_of_file(&folder, suffix);
+            tell_not_kept(name, suffix);
     } else {
-        tell_of_file(&folder, suffix);
+        tell_not_kept(name, suffix);
     }
     sp_private_close(&folder);
 }

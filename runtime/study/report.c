@@ -10,7 +10,6 @@
 #include "runtime/base/mem.h"
 #include "runtime/train/inputs.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,8 +253,8 @@ static int save(const struct sp_study *study, const struct sp_buf *const texts[3
         free(path);
         path = file_path(study, i);
         SP_GO(path ? sp_fs_writer_open(&writers[i], path) : SP_ENOMEM);
-        if (fwrite(texts[i]->data, 1, texts[i]->length, writers[i].file) != texts[i]->length || fflush(writers[i].file) != 0)
-            SP_GO(sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno)));
+        SP_GO(sp_fs_writer_put(&writers[i], texts[i]->data, texts[i]->length));
+        SP_GO(fflush(writers[i].file) != 0 ? sp_fs_error("write", path) : 0);
     }
     for (size_t i = 0; i < 3; i++)
         SP_GO(sp_fs_writer_commit(&writers[i]));

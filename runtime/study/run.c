@@ -304,7 +304,7 @@ static int wait_for(struct sp_child *child, const char *log, void (*tick)(void *
 
 static int remove_old(const char *path)
 {
-    return unlink(path) < 0 && errno != ENOENT ? sp_error(SP_EIO, "cannot remove %s: %s", path, strerror(errno)) : 0;
+    return unlink(path) < 0 && errno != ENOENT ? sp_fs_error("remove", path) : 0;
 }
 
 /* The run's folder with its configuration, and nothing that tells of an earlier end. */

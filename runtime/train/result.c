@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define RESULT_FILE "result.json"
@@ -107,7 +106,7 @@ static int write_prediction(FILE *file, const struct sp_run *run, size_t row, fl
     if (!text)
         rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
     else if (fprintf(file, "%s\n", text) < 0)
-        rc = sp_error(SP_EIO, "cannot write %s: %s", path, strerror(errno));
+        rc = sp_fs_error("write", path);
     free(text);
     json_decref(line);
     return rc;
@@ -138,7 +137,7 @@ int sp_train_result_remove(const char *output_dir)
         int rc = path ? 0 : SP_ENOMEM;
 
         if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
-            rc = sp_error(SP_EIO, "cannot remove %s: %s", path, strerror(errno));
+            rc = sp_fs_error("remove", path);
         free(path);
         SP_TRY(rc);
     }

@@ -17,10 +17,8 @@
 #include "runtime/train/task.h"
 #include "runtime/train/trained.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The loop's state. */
 struct loop {
@@ -55,7 +53,7 @@ static int write_line(struct loop *l, json_t *line)
     if (!text)
         rc = sp_error(SP_ENOMEM, "out of memory");
     else if (fprintf(l->metrics, "%s\n", text) < 0 || fflush(l->metrics) != 0)
-        rc = sp_error(SP_EIO, "cannot write %s: %s", l->metrics_path, strerror(errno));
+        rc = sp_fs_error("write", l->metrics_path);
     free(text);
     json_decref(line);
     return rc;
@@ -504,7 +502,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     if (rc == SP_ENUMERIC && l.order && !l.saved) /* all was prepared: it is a fault of the training */
         sp_output_say_unsaved(run->config, rc);
     if (l.metrics && fclose(l.metrics) != 0 && rc == 0)
-        rc = sp_error(SP_EIO, "cannot write %s: %s", l.metrics_path, strerror(errno));
+        rc = sp_fs_error("write", l.metrics_path);
     out->host_peak = sp_clock_peak_memory();
     out->device_peak = run->device ? sp_device_peak_memory(run->device) : 0;
     out->total_seconds = sp_clock_now() - l.started;

@@ -105,9 +105,48 @@ static void test_site(void **state)
     umask(mask);
 }
 
+static size_t count_of(const char *text)
+{
+    size_t count = 0;
+
+    for (const char *at = said; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* What is wrong with all entries is said of one, be they programs or verdicts; something else that is wrong is said, too. */
+static void test_said_once(void **state)
+{
+    const char *folder = io_path("cache/programs");
+    char *entries[2] = { sp_asprintf("%s/%s.program", folder, of_site), sp_asprintf("%s/%s.program", folder, of_user) };
+
+    (void)state;
+    setenv("SPEFT_CACHE_DIR", io_path("cache"), 1);
+    assert_int_equal(chmod(io_path(""), 0755), 0);
+    sp_cache_store(of_site, "program", 7);
+    sp_cache_store(of_user, "program", 7);
+    assert_int_equal(chmod(entries[0], 0666), 0);
+    assert_int_equal(chmod(entries[1], 0666), 0);
+    said[0] = '\0';
+    sp_log_set_sink(take_log, NULL);
+    assert_false(has(of_site));
+    assert_false(has(of_user));
+    assert_int_equal(count_of("a compiled program is not used: "), 1);
+    assert_int_equal(count_of("can be written by everybody"), 1);
+    assert_int_equal(unlink(entries[1]), 0);
+    assert_int_equal(symlink(entries[0], entries[1]), 0);
+    assert_false(has(of_user));
+    assert_int_equal(count_of("a compiled program is not used: "), 2);
+    assert_int_equal(count_of("is a link"), 1);
+    free(entries[0]);
+    free(entries[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(test_site, io_setup, io_teardown) };
+    const struct CMUnitTest tests[] = { TEST(test_said_once), TEST(test_site) };
 
     return cmocka_run_group_tests_name("site_cache", tests, NULL, NULL);
 }
