@@ -257,32 +257,6 @@ int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t l
     return 0;
 }
 
-int sp_fs_mkdirs(const char *path)
-{
-    char *copy;
-    int rc = 0;
-
-    SP_TRY(sp_fs_check_links(path));
-    copy = sp_strdup(path);
-    if (!copy)
-        return SP_ENOMEM;
-    for (char *p = copy + 1; rc == 0 && p[-1]; p++) {
-        char saved = *p;
-
-        if (saved != '/' && saved != '\0')
-            continue;
-        *p = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
-            rc = sp_fs_error("make the folder", copy);
-        *p = saved;
-    }
-    if (rc == 0 && !sp_fs_is_dir(path))
-        rc = sp_error(SP_EIO, "cannot make the folder %s: a %s of that name is in the way", path,
-                      sp_fs_exists(path) ? "file" : "link to nothing");
-    free(copy);
-    return rc;
-}
-
 bool sp_fs_exists(const char *path)
 {
     struct stat st;

@@ -46,11 +46,16 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size);
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit);
 int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t limit); /* an open one, which is closed */
 
-/* Whether what is at `path` may be reached for writing: SP_EIO where it, or a folder on the way, is a link
- * that another user left in a folder where all can, /tmp. */
-int sp_fs_check_links(const char *path);
+/* What is written is reached from folder to folder, through links that the user may follow: SP_EIO where `path`, or a folder on the way,
+ * is a link that another user left in a folder where all can, /tmp. Here as in all that follows. The path without links, in a new string,
+ * of what need not be there, in a folder that must be: nobody who could not write to that folder can lead it elsewhere later. */
+int sp_fs_resolve(char **out, const char *path);
 
-/* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. It keeps the old file's permissions. */
+/* Gives the new file or folder the rights that the old one has: owner and group as far as this user may, mode, ACL. Where some cannot be
+ * had, it is less open than the old one, not more. `path` is the old one's, and not followed. */
+void sp_fs_keep_rights(int fd, const struct stat *old, const char *path);
+
+/* Replaces `path` by the bytes given: temporary file in the same folder, fsync, rename. It keeps the old file's rights. */
 int sp_fs_write(const char *path, const void *data, size_t length);
 
 /* The same in pieces: open a temporary file for `path`, put bytes or write to *file, then commit or abandon. Commit closes, syncs,
@@ -60,13 +65,14 @@ int sp_fs_write(const char *path, const void *data, size_t length);
 struct sp_fs_writer {
     FILE *file;
     char *path; /* for messages */
-    int folder; /* that the names below are in; AT_FDCWD */
+    int folder; /* that the names below are in */
     char *name, *temporary;
+    bool replaces; /* a file, whose rights the new one gets */
     int reason; /* the errno of the first put that failed; 0: none did */
 };
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path);
 
-/* The same for `name` in the open folder `folder`, which messages call `path` and which must stay open: who else can read the
+/* The same for `name` in the open folder `folder`, which messages call `path`: who else can read the
  * folder's list of names can read the file, and whatever has the name, a link too, is replaced. */
 int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *path, const char *name);
 int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length);
@@ -88,7 +94,7 @@ int sp_fs_check_replaceable(const char *path);
 /* "cannot DOING PATH: " and the system's reason, or the missing target of a link; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */
 int sp_fs_error(const char *doing, const char *path);
 
-int sp_fs_mkdirs(const char *path); /* as mkdir -p; through no link that sp_fs_check_links refuses */
+int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);
 
 /* Whether anything has that name, be it a link to nothing: opening that then says what is missing. For files that may be absent, which

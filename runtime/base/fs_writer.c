@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/process.h"
+#include "runtime/base/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define ATTEMPTS 1000 /* names tried before giving up */
-#define LINKS_MAX 40
 
 static const struct sp_fs_writer none = { .file = NULL };
 
@@ -27,107 +27,110 @@ int sp_fs_write(const char *path, const void *data, size_t length)
 
 /* A link in a folder where all can leave one, as in /tmp, is followed where it is the user's or the folder's owner's: a kernel's rule
  * (fs.protected_symlinks) for programs that open a file through it. */
-static int check_link(const char *link, const struct stat *st)
+static int look(const struct sp_walk *walk, const struct stat *st)
 {
-    const char *slash = strrchr(link, '/');
-    char *folder = slash ? sp_strndup(link, (size_t)(slash - link) + 1) : sp_strdup(".");
     struct stat above;
-    int rc = folder ? 0 : SP_ENOMEM;
 
-    if (rc == 0 && stat(folder, &above) < 0)
-        rc = sp_fs_error("write", link);
-    else if (rc == 0 && above.st_mode & S_ISVTX && above.st_mode & S_IWOTH && st->st_uid != geteuid() && st->st_uid != above.st_uid)
-        rc = sp_error(SP_EIO, "cannot write %s: it is a link that another user (%lu) has put there, in a folder that everybody can write "
-                      "to; remove it, or name another place", link, (unsigned long)st->st_uid);
-    free(folder);
-    return rc;
-}
-
-/* What the link at `*path` leads to, in its place. */
-static int pass_link(char **path)
-{
-    const char *slash = strrchr(*path, '/');
-    char target[4096], *next;
-    ssize_t length = readlink(*path, target, sizeof target - 1);
-
-    if (length < 0)
-        return sp_fs_error("read", *path);
-    target[length] = '\0';
-    next = target[0] == '/' || !slash ? sp_strdup(target) : sp_asprintf("%.*s%s", (int)(slash - *path + 1), *path, target);
-    free(*path);
-    *path = next;
-    return next ? 0 : SP_ENOMEM;
-}
-
-/* The first `length` bytes of `path`, and where they lead as a link. */
-static int check_chain(const char *path, size_t length)
-{
-    char *at = sp_strndup(path, length);
-    struct stat st;
-    int rc = at ? 0 : SP_ENOMEM;
-
-    for (int links = 0; rc == 0 && links < LINKS_MAX && lstat(at, &st) == 0 && S_ISLNK(st.st_mode); links++) {
-        rc = check_link(at, &st);
-        if (rc == 0)
-            rc = pass_link(&at);
-    }
-    free(at);
-    return rc;
-}
-
-int sp_fs_check_links(const char *path)
-{
-    int rc = 0;
-
-    for (size_t i = 1; rc == 0 && path[0] && path[i - 1]; i++) /* each folder on the way, and what is named itself */
-        if ((path[i] == '/' || path[i] == '\0') && path[i - 1] != '/')
-            rc = check_chain(path, i);
-    return rc;
-}
-
-/* The file that a name stands for: a link's target is replaced, not the link. */
-static int follow(char **out, const char *path)
-{
-    char target[4096];
-    ssize_t length;
-
-    SP_TRY(sp_fs_check_links(path));
-    *out = realpath(path, NULL);
-    if (*out)
+    if (!S_ISLNK(st->st_mode) || st->st_uid == geteuid())
         return 0;
-    length = readlink(path, target, sizeof target - 1);
-    if (length >= 0) {
-        target[length] = '\0';
-        return sp_error(SP_EIO, "cannot write %s: it is a link to %s, which is not there", path, target);
-    }
-    *out = sp_strdup(path); /* nothing lies there yet */
-    return *out ? 0 : SP_ENOMEM;
+    if (fstat(walk->fd, &above) < 0)
+        return sp_fs_error("write", walk->at);
+    if (!(above.st_mode & S_ISVTX) || !(above.st_mode & S_IWOTH) || st->st_uid == above.st_uid)
+        return 0;
+    return sp_error(SP_EIO, "cannot write %s: it is a link that another user (%lu) has put there, in a folder that everybody can write "
+                    "to; remove it, or name another place", walk->at, (unsigned long)st->st_uid);
 }
 
-/* For writing, without waiting for a pipe's reader. */
-static int open_at_once(int *fd, const char *path)
+int sp_fs_mkdirs(const char *path)
 {
-    struct stat st;
+    struct sp_walk walk = { .fd = -1, .make = 0777, .look = look };
+    int rc = sp_walk(&walk, path);
 
-    SP_TRY(sp_fs_check_links(path));
-    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
-    if (*fd < 0 && errno == ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
-        return sp_error(SP_EIO, "cannot write %s: it is a pipe that nobody reads; start its reader first, or remove it", path);
-    return *fd < 0 ? sp_fs_error("write", path) : 0;
+    sp_walk_end(&walk);
+    return rc;
 }
 
-int sp_fs_open_in_place(FILE **out, const char *path)
+int sp_fs_resolve(char **out, const char *path)
+{
+    struct sp_walk walk = { .fd = -1, .look = look, .writing = path };
+    char name[SP_WALK_NAME];
+    struct stat st;
+    int rc;
+
+    *out = NULL;
+    SP_GO(sp_walk_to(&walk, name, &st, path));
+    if (walk.end_is_link && st.st_mode == 0)
+        SP_GO(sp_error(SP_EIO, "cannot write the folder %s: a link to nothing of that name is in the way", path));
+    *out = strcmp(name, ".") == 0 ? realpath(walk.at[0] ? walk.at : ".", NULL) : sp_fs_join(walk.at, name);
+    rc = *out ? 0 : SP_ENOMEM;
+out:
+    sp_walk_end(&walk);
+    return rc;
+}
+/* Lets the writer be for the file that `path` leads to, a link's target rather than the link, and tells what is there; st_mode 0: nothing. */
+static int reach(struct sp_fs_writer *writer, struct stat *st, const char *path)
+{
+    struct sp_walk walk = { .fd = -1, .look = look, .writing = path };
+    char name[SP_WALK_NAME], target[SP_WALK_PATH];
+    ssize_t length;
+    int rc = sp_walk_to(&walk, name, st, path);
+
+    *writer = none;
+    if (rc == 0 && st->st_mode == 0 && walk.end_is_link) {
+        length = readlink(path, target, sizeof target);
+        rc = sp_error(SP_EIO, "cannot write %s: it is a link to %.*s, which is not there", path, length < 0 ? 0 : (int)length, target);
+    } else if (rc == 0 && st->st_mode == 0 && path[0] && path[strlen(path) - 1] == '/') {
+        errno = EISDIR;
+        rc = sp_fs_error("write", path);
+    }
+    if (rc == 0) {
+        writer->name = sp_strdup(name);
+        writer->path = sp_fs_join(walk.at, name);
+        rc = writer->name && writer->path ? 0 : SP_ENOMEM;
+    }
+    if (writer->name)
+        writer->folder = walk.fd;
+    else
+        sp_walk_end(&walk);
+    return rc;
+}
+
+/* The file itself, without waiting for a pipe's reader. One of the system's links to an open pipe or device is left over by the walk. */
+static int open_at_once(int *fd, const struct sp_fs_writer *writer, const struct stat *st)
+{
+    int flags = S_ISLNK(st->st_mode) ? 0 : O_CREAT | O_NOFOLLOW;
+
+    *fd = openat(writer->folder, writer->name, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC | flags, 0666);
+    if (*fd < 0 && errno == ENXIO && S_ISFIFO(st->st_mode))
+        return sp_error(SP_EIO, "cannot write %s: it is a pipe that nobody reads; start its reader first, or remove it", writer->path);
+    return *fd < 0 ? sp_fs_error("write", writer->path) : 0;
+}
+
+static int open_itself(FILE **out, const struct sp_fs_writer *writer, const struct stat *st)
 {
     int fd;
 
-    *out = NULL;
-    SP_TRY(open_at_once(&fd, path));
+    SP_TRY(open_at_once(&fd, writer, st));
     if (fcntl(fd, F_SETFL, 0) == 0) /* a reader that is slow is waited for */
         *out = fdopen(fd, "wb");
     if (*out)
         return 0;
     close(fd);
-    return sp_fs_error("write", path);
+    return sp_fs_error("write", writer->path);
+}
+
+int sp_fs_open_in_place(FILE **out, const char *path)
+{
+    struct sp_fs_writer writer;
+    struct stat st;
+    int rc;
+
+    *out = NULL;
+    rc = reach(&writer, &st, path);
+    if (rc == 0)
+        rc = open_itself(out, &writer, &st);
+    sp_fs_writer_abandon(&writer);
+    return rc;
 }
 
 /* A new file beside writer->name. */
@@ -157,34 +160,24 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
     return sp_fs_error("write", writer->path);
 }
 
-/* Whoever could not read the old file cannot read the new one. Where that has another group, the group's rights were not this group's. */
-static void keep_mode(int fd, const struct stat *old)
+/* A regular file is replaced by a new one, which is nobody else's until it has that one's rights; a device or a pipe is written to as it is. */
+static int open_reached(struct sp_fs_writer *writer, const struct stat *st)
 {
-    struct stat st;
-
-    if (fstat(fd, &st) == 0)
-        (void)fchmod(fd, old->st_mode & (st.st_gid == old->st_gid ? 0777 : 0707));
+    writer->replaces = st->st_mode != 0;
+    if (writer->replaces && !S_ISREG(st->st_mode))
+        return open_itself(&writer->file, writer, st);
+    SP_TRY(open_temporary(writer, writer->replaces ? 0600 : 0666));
+    sp_process_clear(writer->folder, writer->name);
+    return 0;
 }
 
 int sp_fs_writer_open(struct sp_fs_writer *writer, const char *path)
 {
     struct stat st;
-    int rc;
+    int rc = reach(writer, &st, path);
 
-    *writer = (struct sp_fs_writer){ .folder = AT_FDCWD };
-    SP_GO(follow(&writer->path, path));
-    if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        SP_GO(sp_fs_open_in_place(&writer->file, writer->path)); /* a device or a pipe is written to, never replaced */
-    } else {
-        bool there = stat(writer->path, &st) == 0;
-
-        writer->name = sp_strdup(writer->path);
-        SP_GO(writer->name ? open_temporary(writer, there ? 0600 : 0666) : SP_ENOMEM);
-        if (there)
-            keep_mode(fileno(writer->file), &st);
-        SP_GO(sp_process_clear_path(writer->path));
-    }
-out:
+    if (rc == 0)
+        rc = open_reached(writer, &st);
     if (rc < 0)
         sp_fs_writer_abandon(writer);
     return rc;
@@ -196,9 +189,10 @@ int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *pa
     mode_t mode;
     int rc;
 
-    *writer = (struct sp_fs_writer){ .folder = folder, .path = sp_fs_join(path, name), .name = sp_strdup(name) };
+    *writer = (struct sp_fs_writer){ .folder = fcntl(folder, F_DUPFD_CLOEXEC, 0), .name = sp_strdup(name) };
+    writer->path = writer->folder >= 0 ? sp_fs_join(path, name) : NULL;
     mode = fstat(folder, &st) == 0 ? st.st_mode & 0044 : 0; /* a site's folder is for all of its users */
-    rc = writer->path && writer->name ? open_temporary(writer, 0600 | mode) : SP_ENOMEM;
+    rc = writer->folder < 0 ? sp_fs_error("write", path) : writer->path && writer->name ? open_temporary(writer, 0600 | mode) : SP_ENOMEM;
     if (rc < 0)
         sp_fs_writer_abandon(writer);
     return rc;
@@ -252,15 +246,15 @@ int sp_fs_check_writable(const char *path)
 {
     struct sp_fs_writer writer;
     struct stat st;
-    int fd, rc = 0;
+    int fd, rc = reach(&writer, &st, path);
 
-    if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
-        return open_at_once(&fd, path); /* and stays open: the reader would take the last writer's close for the end */
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        return 0;
-    SP_TRY(sp_fs_writer_open(&writer, path));
-    if (writer.name && sp_fs_has_name(writer.name))
-        rc = sp_fs_check_replaceable(writer.name);
+    if (rc == 0 && S_ISFIFO(st.st_mode)) {
+        rc = open_at_once(&fd, &writer, &st); /* and stays open: the reader would take the last writer's close for the end */
+    } else if (rc == 0 && (st.st_mode == 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+        rc = open_reached(&writer, &st);
+        if (rc == 0 && st.st_mode != 0)
+            rc = sp_fs_check_replaceable(writer.path);
+    }
     sp_fs_writer_abandon(&writer);
     return rc;
 }
@@ -275,8 +269,12 @@ int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t lengt
 
 int sp_fs_writer_commit(struct sp_fs_writer *writer)
 {
+    struct stat old;
     int rc = 0;
 
+    if (writer->temporary && writer->replaces && fstatat(writer->folder, writer->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(old.st_mode))
+        sp_fs_keep_rights(fileno(writer->file), &old, writer->path);
     errno = 0;
     if (fflush(writer->file) != 0 || ferror(writer->file) || (writer->temporary && fsync(fileno(writer->file)) != 0)) {
         errno = writer->reason ? writer->reason : errno ? errno : EIO;
@@ -303,6 +301,8 @@ void sp_fs_writer_abandon(struct sp_fs_writer *writer)
         fclose(writer->file);
     if (writer->temporary)
         unlinkat(writer->folder, writer->temporary, 0);
+    if (writer->name && writer->folder >= 0)
+        close(writer->folder);
     free(writer->temporary);
     free(writer->name);
     free(writer->path);

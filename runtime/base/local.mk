@@ -5,7 +5,7 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/clock.c runtime/base/clock.h \
 	runtime/base/error.c runtime/base/error.h runtime/base/error.def \
 	runtime/base/finite.h \
-	runtime/base/fs.c runtime/base/fs_writer.c runtime/base/fs.h \
+	runtime/base/fs.c runtime/base/fs_rights.c runtime/base/fs_writer.c runtime/base/fs.h \
 	runtime/base/hash.c runtime/base/hash.h \
 	runtime/base/interrupt.c runtime/base/interrupt.h \
 	runtime/base/json.c runtime/base/json.h \
@@ -23,4 +23,5 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/statistics.c runtime/base/statistics.h \
 	runtime/base/stream.c runtime/base/stream.h \
 	runtime/base/text.c runtime/base/text.h \
+	runtime/base/walk.c runtime/base/walk.h \
 	runtime/base/yaml.c runtime/base/yaml.h

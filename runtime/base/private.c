@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +15,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#ifndef O_PATH
-#define O_PATH O_RDONLY /* where there is none, folders on the way must be readable */
-#endif
-#define LINKS_MAX 40
 #define ROOM (16u << 20)
 
 /* Whether the group is the user's own: the one that files get, of the user's name, with no other member. */
@@ -84,95 +81,16 @@ static bool is_foreign(char why[128], const struct stat *st, bool on_the_way)
     return why[0];
 }
 
-/* A walk from folder to folder. */
-struct walk {
-    int fd; /* of the folder so far */
-    char at[4096]; /* its name, for messages */
-    int links;
-    bool make;
-};
-
-static int refuse(const struct walk *w, const char *why)
-{
-    return sp_error(SP_EINVAL, "%s %s", w->at, why);
-}
-
-static int check_folder(const struct walk *w, bool on_the_way)
+static int look_at(const struct sp_walk *walk, const struct stat *st, bool on_the_way)
 {
     char why[128];
-    struct stat st;
 
-    if (fstat(w->fd, &st) < 0)
-        return sp_fs_error("read", w->at);
-    return is_foreign(why, &st, on_the_way) ? refuse(w, why) : 0;
+    return is_foreign(why, st, on_the_way) ? sp_error(SP_EINVAL, "%s %s", walk->at, why) : 0;
 }
 
-static int walk(struct walk *w, const char *path);
-
-/* The link `name` in the folder that the walk is in. */
-static int pass_link(struct walk *w, const char *name)
+static int look(const struct sp_walk *walk, const struct stat *st)
 {
-    char target[4096], why[128];
-    struct stat st;
-    ssize_t length = readlinkat(w->fd, name, target, sizeof target - 1);
-
-    if (length < 0)
-        return sp_error(SP_EIO, "%s is not a folder", w->at);
-    if (fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return sp_fs_error("read", w->at);
-    if (is_foreign(why, &st, true))
-        return refuse(w, why);
-    if (++w->links > LINKS_MAX)
-        return sp_error(SP_EIO, "%s: too many links", w->at);
-    target[length] = '\0';
-    *(strrchr(w->at, '/') + 1) = '\0'; /* the target is named from where the link lies */
-    return walk(w, target);
-}
-
-static int step(struct walk *w, const char *name)
-{
-    enum { FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
-    size_t used = strlen(w->at);
-    int fd = openat(w->fd, name, FLAGS);
-
-    snprintf(w->at + used, sizeof w->at - used, "%s%s", used && w->at[used - 1] == '/' ? "" : "/", name);
-    if (fd < 0 && errno == ENOENT && w->make && (mkdirat(w->fd, name, 0700) == 0 || errno == EEXIST))
-        fd = openat(w->fd, name, FLAGS);
-    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-        return pass_link(w, name);
-    if (fd < 0)
-        return sp_fs_error(w->make ? "make the folder" : "open", w->at);
-    close(w->fd);
-    w->fd = fd;
-    return check_folder(w, true);
-}
-
-static int walk(struct walk *w, const char *path)
-{
-    char name[256];
-
-    if (path[0] == '/') {
-        int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-        if (fd < 0)
-            return sp_fs_error("open", "/");
-        close(w->fd);
-        w->fd = fd;
-        snprintf(w->at, sizeof w->at, "/");
-        SP_TRY(check_folder(w, true));
-    }
-    for (const char *p = path; *p;) {
-        size_t length = strcspn(p, "/");
-
-        if (length >= sizeof name)
-            return sp_error(SP_EIO, "%s: a name in it is too long", path);
-        memcpy(name, p, length);
-        name[length] = '\0';
-        if (length > 0 && strcmp(name, ".") != 0)
-            SP_TRY(step(w, name));
-        p += length + (p[length] == '/');
-    }
-    return 0;
+    return look_at(walk, st, true);
 }
 
 /* An absolute path, so that the folders above the working folder are looked at, too. */
@@ -185,19 +103,17 @@ static char *absolute(const char *path)
 
 int sp_private_open(struct sp_private *out, const char *path, bool make)
 {
-    struct walk w = { .fd = -1, .make = make };
+    struct sp_walk walk = { .fd = -1, .make = make ? 0700 : 0, .look = look };
+    struct stat st;
     int rc;
 
     *out = (struct sp_private){ .fd = -1, .path = absolute(path) };
-    rc = out->path ? 0 : sp_error(SP_EIO, "%s: the working folder has no name", path);
+    rc = out->path ? sp_walk(&walk, out->path) : sp_error(SP_EIO, "%s: the working folder has no name", path);
     if (rc == 0)
-        rc = walk(&w, out->path);
-    if (rc == 0)
-        rc = check_folder(&w, false);
-    if (rc < 0 && w.fd >= 0)
-        close(w.fd);
-    else
-        out->fd = w.fd;
+        rc = fstat(walk.fd, &st) < 0 ? sp_fs_error("read", walk.at) : look_at(&walk, &st, false);
+    if (rc < 0)
+        sp_walk_end(&walk);
+    out->fd = walk.fd;
     return rc;
 }
 

@@ -41,7 +41,7 @@ bool sp_private_has_room(const struct sp_private *folder);
 /* A whole entry, as sp_fs_read. */
 int sp_private_read(char **out, size_t *length, const struct sp_private *folder, const char *name, size_t limit);
 
-/* Replaces an entry, whatever it was; the folder must stay open until the writer is done. */
+/* Replaces an entry, whatever it was. */
 int sp_private_writer_open(struct sp_fs_writer *writer, const struct sp_private *folder, const char *name);
 
 #endif

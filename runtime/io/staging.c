@@ -18,31 +18,20 @@
 
 #define ATTEMPTS 1000 /* names tried before giving up */
 
-/* The folder's own path, links followed; of one that does not exist yet, the path without trailing
- * slashes. */
-static char *settle(const char *dir)
-{
-    size_t length = strlen(dir);
-    char *real = realpath(dir, NULL);
-
-    if (real)
-        return real;
-    while (length > 1 && dir[length - 1] == '/')
-        length--;
-    return sp_strndup(dir, length);
-}
-
 static int make_parent(const char *dir)
 {
-    const char *slash = strrchr(dir, '/');
+    size_t length = strlen(dir);
     char *parent;
-    int rc = SP_ENOMEM;
+    int rc;
 
-    if (!slash || slash == dir)
+    while (length > 1 && dir[length - 1] == '/')
+        length--;
+    while (length > 0 && dir[length - 1] != '/')
+        length--;
+    if (length == 0)
         return 0;
-    parent = sp_strndup(dir, (size_t)(slash - dir));
-    if (parent)
-        rc = sp_fs_mkdirs(parent);
+    parent = sp_strndup(dir, length);
+    rc = parent ? sp_fs_mkdirs(parent) : SP_ENOMEM;
     free(parent);
     return rc;
 }
@@ -116,8 +105,7 @@ static int check_place(const char *dir, const char *const *files)
         return check_entries(dir, files);
     }
     if (lstat(dir, &st) == 0)
-        return sp_error(SP_EIO, "cannot write the folder %s: a %s of that name is in the way", dir,
-                        sp_fs_exists(dir) ? "file" : "link to nothing");
+        return sp_error(SP_EIO, "cannot write the folder %s: a file of that name is in the way", dir);
     return 0;
 }
 
@@ -127,14 +115,12 @@ int sp_staging_open(struct sp_staging *staging, const char *dir, const char *con
     int rc;
 
     *staging = (struct sp_staging){ .dir = NULL };
-    SP_GO(sp_fs_check_links(dir));
-    staging->dir = settle(dir);
-    SP_GO(staging->dir ? 0 : SP_ENOMEM);
-    SP_GO(make_parent(staging->dir));
+    SP_GO(make_parent(dir));
+    SP_GO(sp_fs_resolve(&staging->dir, dir));
     SP_GO(check_place(staging->dir, files));
     SP_GO(sp_process_clear_path(staging->dir));
     SP_GO(pick_beside(&staging->path, staging->dir, "tmp", true));
-    if (stat(staging->dir, &st) == 0) /* who could not look into the old folder cannot look into the new one */
+    if (lstat(staging->dir, &st) == 0) /* who could not look into the old folder cannot look into the new one */
         (void)chmod(staging->path, st.st_mode & 0777);
 out:
     if (rc < 0)
@@ -144,8 +130,11 @@ out:
 
 int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *ending)
 {
-    *staging = (struct sp_staging){ settle(dir), NULL, true };
-    staging->path = staging->dir ? sp_asprintf("%s%s", staging->dir, ending) : NULL;
+    *staging = (struct sp_staging){ .lasting = true };
+    if (sp_fs_resolve(&staging->dir, dir) < 0) /* what is wrong with it is for the commit to say */
+        staging->dir = sp_strdup(dir);
+    SP_TRY(staging->dir ? 0 : SP_ENOMEM);
+    staging->path = sp_asprintf("%s%s", staging->dir, ending);
     return staging->path ? 0 : SP_ENOMEM;
 }
 
@@ -180,6 +169,35 @@ static int exchange(const char *path, const char *dir)
     return rc;
 }
 
+/* The file or folder `to` gets the rights of `from`, if that is of the same kind. */
+static void keep_rights(const char *to, const char *from)
+{
+    int fd = open(to, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    struct stat now, old;
+
+    if (fd >= 0 && fstat(fd, &now) == 0 && lstat(from, &old) == 0 && (now.st_mode & S_IFMT) == (old.st_mode & S_IFMT))
+        sp_fs_keep_rights(fd, &old, from);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The new folder and what is in it get the rights of what they take the place of. */
+static void keep_all_rights(const struct sp_staging *staging)
+{
+    DIR *folder = opendir(staging->path);
+
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char *to = sp_fs_join(staging->path, entry->d_name), *from = sp_fs_join(staging->dir, entry->d_name);
+
+        if (to && from && strcmp(entry->d_name, "..") != 0) /* "." is the folder itself */
+            keep_rights(to, from);
+        free(to);
+        free(from);
+    }
+    if (folder)
+        closedir(folder);
+}
+
 int sp_staging_commit(struct sp_staging *staging)
 {
     int rc = 0;
@@ -188,6 +206,7 @@ int sp_staging_commit(struct sp_staging *staging)
         if (rename(staging->path, staging->dir) < 0)
             rc = sp_fs_error("replace", staging->dir);
     } else {
+        keep_all_rights(staging);
         rc = exchange(staging->path, staging->dir);
         if (rc == 0)
             dissolve(staging->path, staging->dir);

@@ -653,7 +653,8 @@ static void test_private_folder(void **state)
     assert_ok(stat(io_path("c"), &st));
     assert_int_equal(st.st_mode & 07777, 0700);
     io_write_text("file", "");
-    io_assert_error(open_private("file", true), SP_EIO, io_path("file"), "not a folder", NULL);
+    io_assert_error(open_private("file", true), SP_EIO, io_path("file"), "a file of that name is in the way", NULL);
+    io_assert_error(open_private("file", false), SP_EIO, io_path("file"), "not a folder", NULL);
     io_assert_error(open_private("file/below", true), SP_EIO, io_path("file"), NULL);
 
     /* the folder itself, and one on the way */

@@ -7,9 +7,71 @@
 #include "runtime/base/fs.h"
 #include "runtime/io/staging.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
+
+/* Another user who waits for the moment between a look at a name and its use: a link to `bait` comes to be where a name that ends in
+ * "/new" was found to be free, or was to be made. */
+static const char *bait;
+static int planted;
+
+static void plant(int folder, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    int saved = errno;
+
+    if (bait && strcmp(slash ? slash + 1 : name, "new") == 0 && symlinkat(bait, folder, name) == 0 &&
+        fchownat(folder, name, 65534, 65534, AT_SYMLINK_NOFOLLOW) == 0)
+        planted++;
+    errno = saved;
+}
+
+int __real_lstat(const char *path, struct stat *st);
+int __real_fstatat(int folder, const char *path, struct stat *st, int flags);
+int __real_mkdir(const char *path, mode_t mode);
+int __real_mkdirat(int folder, const char *path, mode_t mode);
+int __wrap_lstat(const char *path, struct stat *st);
+int __wrap_fstatat(int folder, const char *path, struct stat *st, int flags);
+int __wrap_mkdir(const char *path, mode_t mode);
+int __wrap_mkdirat(int folder, const char *path, mode_t mode);
+
+int __wrap_lstat(const char *path, struct stat *st)
+{
+    int rc = __real_lstat(path, st);
+
+    if (rc < 0)
+        plant(AT_FDCWD, path);
+    return rc;
+}
+
+int __wrap_fstatat(int folder, const char *path, struct stat *st, int flags)
+{
+    int rc = __real_fstatat(folder, path, st, flags);
+
+    if (rc < 0)
+        plant(folder, path);
+    return rc;
+}
+
+int __wrap_mkdir(const char *path, mode_t mode)
+{
+    plant(AT_FDCWD, path);
+    return __real_mkdir(path, mode);
+}
+
+int __wrap_mkdirat(int folder, const char *path, mode_t mode)
+{
+    plant(folder, path);
+    return __real_mkdirat(folder, path, mode);
+}
 
 static void assert_file(const char *path, const char *text)
 {
@@ -81,13 +143,139 @@ static void test_planted_links(void **state)
     assert_int_equal(io_entries(io_path("")), 4);
 }
 
+/* A link that comes between the look and the use. */
+static void test_planted_meanwhile(void **state)
+{
+    static const char *const names[] = { "f", NULL };
+    struct sp_staging staging;
+    const char *new = io_path("all/new"), *below = io_path("all/new/below");
+    struct stat st;
+    FILE *file;
+    int rc;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can make another's link */
+    io_write_text("mine", "old");
+    assert_ok(mkdir(io_path("folder"), 0777));
+    assert_ok(mkdir(io_path("all"), 0777));
+    assert_ok(chmod(io_path("all"), 01777));
+    bait = "../mine";
+    assert_ok(sp_fs_write(new, "new", 3));
+    bait = NULL;
+    assert_int_equal(planted, 1);
+    assert_ok(lstat(new, &st));
+    assert_true(S_ISREG(st.st_mode)); /* in the link's place */
+    assert_file(new, "new");
+    assert_ok(unlink(new));
+    bait = "../mine";
+    assert_int_equal(sp_fs_open_in_place(&file, new), SP_EIO);
+    assert_null(file);
+    bait = NULL;
+    assert_int_equal(planted, 2);
+    assert_file(io_path("mine"), "old");
+    assert_ok(unlink(new));
+    bait = "../folder";
+    io_assert_error(sp_fs_mkdirs(below), SP_EIO, "another user", NULL);
+    assert_ok(unlink(new));
+    rc = sp_staging_open(&staging, new, names);
+    bait = NULL;
+    assert_int_equal(planted, 4);
+    if (rc == 0) {
+        assert_ok(sp_staging_commit(&staging));
+        assert_ok(lstat(io_path("folder"), &st)); /* neither moved nor written to */
+    }
+    assert_int_equal(io_entries(io_path("folder")), 0);
+}
+
+/* Owner, group and mode of a file that is replaced stay, and so do a folder's and those of what is in it. */
+static void test_rights(void **state)
+{
+    static const char *const names[] = { "f", NULL };
+    const char *file = io_path("file"), *folder = io_path("folder"), *inner = io_path("folder/f");
+    struct sp_staging staging;
+    char *path;
+    struct stat st;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can give files away */
+    io_write_text("file", "old");
+    assert_ok(chown(file, 65534, 12345));
+    assert_ok(chmod(file, 0640));
+    assert_ok(sp_fs_write(file, "new", 3));
+    assert_file(file, "new");
+    assert_ok(stat(file, &st));
+    assert_int_equal(st.st_uid, 65534);
+    assert_int_equal(st.st_gid, 12345);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_ok(mkdir(folder, 0777));
+    assert_ok(chown(folder, 65534, 12345));
+    assert_ok(chmod(folder, 02750));
+    io_write_text("folder/f", "old");
+    assert_ok(chmod(inner, 0600));
+    assert_ok(sp_staging_open(&staging, folder, names));
+    path = sp_fs_join(staging.path, "f");
+    assert_ok(sp_fs_write(path, "new", 3));
+    free(path);
+    assert_ok(sp_staging_commit(&staging));
+    assert_file(inner, "new");
+    assert_ok(stat(folder, &st));
+    assert_int_equal(st.st_uid, 65534);
+    assert_int_equal(st.st_gid, 12345);
+    assert_int_equal(st.st_mode & 07777, 02750);
+    assert_ok(stat(inner, &st));
+    assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+#ifdef __linux__
+/* As the system writes a list: version 2, then tag, rights and number of user::rw-, user:12345:rw-, group::---, mask::rw-, other::---. */
+static const struct {
+    uint32_t version;
+    struct {
+        uint16_t tag, rights;
+        uint32_t number;
+    } entries[5];
+} list = { 2, { { 1, 6, UINT32_MAX }, { 2, 6, 12345 }, { 4, 0, UINT32_MAX }, { 16, 6, UINT32_MAX }, { 32, 0, UINT32_MAX } } };
+
+/* A list of who may read stays, and a folder's for new files gives nobody a right to what nobody else could read. */
+static void test_lists(void **state)
+{
+    const char *file = io_path("file");
+    char found[sizeof list];
+    struct stat st;
+
+    (void)state;
+    io_write_text("file", "old");
+    if (setxattr(file, "system.posix_acl_access", &list, sizeof list, 0) < 0)
+        skip(); /* the disk has none */
+    assert_ok(sp_fs_write(file, "new", 3));
+    assert_file(file, "new");
+    assert_int_equal(getxattr(file, "system.posix_acl_access", found, sizeof found), (int)sizeof list);
+    assert_memory_equal(found, &list, sizeof list);
+    assert_ok(stat(file, &st));
+    assert_int_equal(st.st_mode & 0777, 0660); /* the mask's */
+    assert_ok(removexattr(file, "system.posix_acl_access"));
+    assert_ok(chmod(file, 0640));
+    assert_ok(setxattr(io_path(""), "system.posix_acl_default", &list, sizeof list, 0));
+    assert_ok(sp_fs_write(file, "new", 3));
+    assert_int_equal(getxattr(file, "system.posix_acl_access", found, sizeof found), -1);
+    assert_ok(stat(file, &st));
+    assert_int_equal(st.st_mode & 0777, 0640);
+}
+#endif
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_modes),
-        TEST(test_planted_links),
+        TEST(test_planted_links), TEST(test_planted_meanwhile),
+        TEST(test_rights),
+#ifdef __linux__
+        TEST(test_lists),
+#endif
     };
 
     return cmocka_run_group_tests_name("replace", tests, NULL, NULL);
