@@ -67,6 +67,7 @@ static void install_signals(void)
         sigaction(SIGHUP, &action, NULL);
     sp_device_guard_install(on_crash);
     signal(SIGPIPE, SIG_DFL); /* leave quietly when the reader has, even if started to ignore it */
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of writing, which names the file */
 }
 
 static int run_command(const struct sp_command *command, int argc, char **argv)

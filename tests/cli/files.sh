@@ -51,6 +51,13 @@ train both
 test_that 'a dead one blocks nobody' test "$status" = 0
 test_that '  and the lock goes with the run' gone "$folder/both/train.lock"
 
+# ---- a limit on the size of files
+for _ in $(seq 20); do cat "$source/train.jsonl"; done >"$folder/lines"
+status=0
+(ulimit -f 4 && exec ./speft-cl tokenize --model "$source" --input "$folder/lines") >"$folder/ids" 2>"$folder/err" </dev/null || status=$?
+test_that 'a file that may not grow is an error' test "$status" = 1
+test_that '  and no sudden end' grep -q '^speft-cl: error: cannot write to standard output: File too large' "$folder/err"
+
 # ---- a study keeps its hands off a run's folder in which somebody trains
 cat >"$folder/study.yaml" <<END
 output_dir: $folder/study
