@@ -126,3 +126,12 @@ void io_assert_error(int rc, int code, ...)
             fail_msg("\"%s\" is not in the message \"%s\"", part, sp_error_message());
     va_end(args);
 }
+
+void io_assert_file(const char *path, const char *text)
+{
+    char *found;
+
+    io_assert_ok(sp_fs_read(&found, NULL, path, 1000));
+    assert_string_equal(found, text);
+    free(found);
+}

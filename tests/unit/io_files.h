@@ -39,4 +39,9 @@ void io_limit_files(size_t bytes);
  * NULL. */
 void io_assert_error(int rc, int code, ...);
 
+#define io_assert_ok(call) assert_int_equal((call), 0)
+
+/* Fails unless the file holds exactly this text. */
+void io_assert_file(const char *path, const char *text);
+
 #endif

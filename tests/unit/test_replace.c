@@ -73,15 +73,6 @@ int __wrap_mkdirat(int folder, const char *path, mode_t mode)
     return __real_mkdirat(folder, path, mode);
 }
 
-static void assert_file(const char *path, const char *text)
-{
-    char *found;
-
-    assert_ok(sp_fs_read(&found, NULL, path, 100));
-    assert_string_equal(found, text);
-    free(found);
-}
-
 /* Who could not read the old file, or look into the old folder, still cannot. */
 static void test_modes(void **state)
 {
@@ -121,7 +112,7 @@ static void test_planted_links(void **state)
     assert_ok(symlink("../mine", link));
     assert_ok(symlink("all/link", io_path("first")));
     assert_ok(sp_fs_write(link, "new", 3)); /* one's own */
-    assert_file(io_path("mine"), "new");
+    io_assert_file(io_path("mine"), "new");
     if (geteuid() != 0)
         skip(); /* only root can give it away */
     assert_ok(lchown(link, 65534, 65534));
@@ -136,10 +127,10 @@ static void test_planted_links(void **state)
     io_assert_error(sp_fs_write(io_path("all/adapter/file"), "bad", 3), SP_EIO, io_path("all/adapter"), "another user", NULL);
     io_assert_error(sp_fs_open_in_place(&file, link), SP_EIO, link, "another user", NULL);
     assert_int_equal(io_entries(io_path("adapter")), 0);
-    assert_file(io_path("mine"), "new");
+    io_assert_file(io_path("mine"), "new");
     assert_ok(chmod(io_path("all"), 0755)); /* not where others can */
     assert_ok(sp_fs_write(link, "own", 3));
-    assert_file(io_path("mine"), "own");
+    io_assert_file(io_path("mine"), "own");
     assert_int_equal(io_entries(io_path("")), 4);
 }
 
@@ -166,14 +157,14 @@ static void test_planted_meanwhile(void **state)
     assert_int_equal(planted, 1);
     assert_ok(lstat(new, &st));
     assert_true(S_ISREG(st.st_mode)); /* in the link's place */
-    assert_file(new, "new");
+    io_assert_file(new, "new");
     assert_ok(unlink(new));
     bait = "../mine";
     assert_int_equal(sp_fs_open_in_place(&file, new), SP_EIO);
     assert_null(file);
     bait = NULL;
     assert_int_equal(planted, 2);
-    assert_file(io_path("mine"), "old");
+    io_assert_file(io_path("mine"), "old");
     assert_ok(unlink(new));
     bait = "../folder";
     io_assert_error(sp_fs_mkdirs(below), SP_EIO, "another user", NULL);
@@ -204,7 +195,7 @@ static void test_rights(void **state)
     assert_ok(chown(file, 65534, 12345));
     assert_ok(chmod(file, 0640));
     assert_ok(sp_fs_write(file, "new", 3));
-    assert_file(file, "new");
+    io_assert_file(file, "new");
     assert_ok(stat(file, &st));
     assert_int_equal(st.st_uid, 65534);
     assert_int_equal(st.st_gid, 12345);
@@ -219,7 +210,7 @@ static void test_rights(void **state)
     assert_ok(sp_fs_write(path, "new", 3));
     free(path);
     assert_ok(sp_staging_commit(&staging));
-    assert_file(inner, "new");
+    io_assert_file(inner, "new");
     assert_ok(stat(folder, &st));
     assert_int_equal(st.st_uid, 65534);
     assert_int_equal(st.st_gid, 12345);
@@ -250,7 +241,7 @@ static void test_lists(void **state)
     if (setxattr(file, "system.posix_acl_access", &list, sizeof list, 0) < 0)
         skip(); /* the disk has none */
     assert_ok(sp_fs_write(file, "new", 3));
-    assert_file(file, "new");
+    io_assert_file(file, "new");
     assert_int_equal(getxattr(file, "system.posix_acl_access", found, sizeof found), (int)sizeof list);
     assert_memory_equal(found, &list, sizeof list);
     assert_ok(stat(file, &st));
