@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define PLATFORMS_MAX 64
 #define DEVICES_MAX 256
@@ -187,6 +188,15 @@ static bool is_pocl(cl_platform_id platform)
     "intel-opencl-icd, "                                                                           \
     "rocm-opencl-runtime or NVIDIA's driver package (nvidia-opencl-icd)"
 
+/* The MiB that this process may have addresses for, where they are fewer than a driver with its compiler may need; 0 elsewhere. */
+static unsigned long scarce_addresses(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < ((rlim_t)4 << 30)
+               ? (unsigned long)(limit.rlim_cur >> 20) : 0;
+}
+
 /* `trouble` is what PoCL, when it is one of the platforms, lacks, or "". */
 static int no_device(unsigned platforms, const char *trouble)
 {
@@ -196,6 +206,9 @@ static int no_device(unsigned platforms, const char *trouble)
     SP_TRY(sp_device_broken_drivers(&broken));
     if (trouble[0])
         sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use%s", platforms, were, trouble);
+    else if (scarce_addresses() && (broken[0] || platforms > 0))
+        sp_error(SP_ENOTFOUND, "no OpenCL device was found, and this process may use %lu MiB of addresses (ulimit -v), which a driver may "
+                 "not fit in: raise that limit", scarce_addresses());
     else if (broken[0])
         sp_error(SP_ENOTFOUND, "no OpenCL device was found, and a driver could not be loaded: %s. Install the package that the driver "
                  "belongs to again, or remove that file and " INSTALL_HINT, broken);

@@ -133,6 +133,17 @@ out:
     return rc;
 }
 
+/* A folder that somebody removed or moved comes to be anew with what is saved, but without what was written before. */
+static void tell_gone(const char *output_dir)
+{
+    char *path = sp_fs_join(output_dir, RESOLVED);
+
+    if (path && !sp_fs_exists(path))
+        sp_log(SP_LOG_WARNING, "%s is gone: it, or its folder, was removed or moved while the run worked. What is saved now goes to %s all the "
+               "same; what was written there before, such as metrics.jsonl, does not", path, output_dir);
+    free(path);
+}
+
 int sp_output_save(struct sp_staging *adapter, struct sp_trained *trained, struct sp_run *run)
 {
     char *path = sp_fs_join(run->config->output_dir, ADAPTER);
@@ -140,6 +151,7 @@ int sp_output_save(struct sp_staging *adapter, struct sp_trained *trained, struc
     int rc = path ? sp_staging_beside(adapter, path, SP_ADAPTER_UNEVALUATED) : SP_ENOMEM;
 
     free(path);
+    tell_gone(run->config->output_dir);
     if (rc == 0)
         rc = sp_trained_save(&written, trained, run, adapter->path);
     if (!written) { /* a folder of that name is an earlier run's */

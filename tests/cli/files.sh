@@ -58,6 +58,22 @@ status=0
 test_that 'a file that may not grow is an error' test "$status" = 1
 test_that '  and no sudden end' grep -q '^speft-cl: error: cannot write to standard output: File too large' "$folder/err"
 
+# ---- few addresses; a sanitizer needs more of them
+if (ulimit -v 300000 && ./speft-cl --version) >/dev/null 2>&1 && [ "${SPEFT_TEST_DRIVER:-}" = pocl ]; then
+    status=0
+    (ulimit -v 300000 && exec ./speft-cl devices) >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+    test_that 'a limit that leaves the driver no room is named' fails_with 1 'this process may use 292 MiB of addresses (ulimit -v)'
+fi
+
+# ---- an output folder that is removed while the run works
+start removed
+rm -r "$folder/removed"
+kill $pid
+status=0
+wait $pid || status=$?
+test_that 'a run whose folder is removed saves its adapter all the same' whole removed
+test_that '  and says what is gone' grep -qF "$folder/removed/config.resolved.yaml is gone: it, or its folder, was removed or moved" "$folder/first"
+
 # ---- a study keeps its hands off a run's folder in which somebody trains
 cat >"$folder/study.yaml" <<END
 output_dir: $folder/study
