@@ -12,8 +12,7 @@
 #define SENTENCE 1024
 #define LEAD 64   /* of them before the caret, when the line is longer */
 
-/* The bytes of line `number` in *length; an empty line where the text has no such line. */
-static const char *find_line(const struct sp_source *source, size_t number, size_t *length)
+const char *sp_source_line(const struct sp_source *source, size_t number, size_t *length)
 {
     const char *at = source->text, *end = source->text + source->length, *stop;
 
@@ -56,7 +55,7 @@ int sp_source_error(int code, const struct sp_source *source, struct sp_place pl
     va_end(args);
     if (sp_text_escape(&sentence, text, strlen(text)) < 0)
         sp_buf_clear(&sentence);
-    line = find_line(source, place.line, &length);
+    line = sp_source_line(source, place.line, &length);
     if (length > 0 && draw(&excerpt, line, length, place.column ? place.column : 1) < 0)
         sp_buf_clear(&excerpt); /* the sentence matters more */
     if (source->name[0] == '-' && source->name[1] == '-')

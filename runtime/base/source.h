@@ -18,6 +18,9 @@ struct sp_place {
     size_t line, column;
 };
 
+/* Line `number` and its length in bytes; an empty one where the text has no such line. */
+const char *sp_source_line(const struct sp_source *source, size_t number, size_t *length);
+
 /* Sets the message and returns `code`. */
 int sp_source_error(int code, const struct sp_source *source, struct sp_place place,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));

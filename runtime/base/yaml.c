@@ -50,10 +50,35 @@ static struct sp_place place_in_text(const struct sp_source *source, yaml_mark_t
     return place.line > end.line ? end : place;
 }
 
+/* Where a single character is all that follows a line's key, such as a delimiter (|), YAML reads it as a mark of its own:
+ * SP_ECONFIG that says so, else 0. */
+static int check_lone(const struct sp_source *source, size_t number)
+{
+    size_t length, at;
+    const char *line = sp_source_line(source, number, &length), *colon = memchr(line, ':', length);
+
+    while (length > 0 && strchr(" \t\r", line[length - 1]))
+        length--;
+    if (!colon || length < 3)
+        return 0;
+    at = (size_t)(colon - line) + 1;
+    while (at < length && line[at] == ' ')
+        at++;
+    if (at + 1 != length || line[at - 1] != ' ' || !strchr("|>,%@`&*!-?:[]{}", line[at]))
+        return 0;
+    return sp_source_error(
+        SP_ECONFIG, source,
+        (struct sp_place){ number, place_of_byte(source, (size_t)(line - source->text) + at).column },
+        "found %c alone, which is a mark of YAML's; as a value it is written in quotes: '%c'", line[at], line[at]);
+}
+
 static int parser_error(const struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
 
+    SP_TRY(p->error == YAML_SCANNER_ERROR || p->error == YAML_PARSER_ERROR
+               ? check_lone(r->source, place_in_text(r->source, p->problem_mark).line)
+               : 0);
     if (p->error == YAML_MEMORY_ERROR)
         return sp_error(SP_ENOMEM, "out of memory while reading %s", r->source->name);
     if (p->error == YAML_READER_ERROR)
@@ -72,6 +97,7 @@ static int next(struct reader *r)
 
 static int refuse(const struct reader *r, const char *what)
 {
+    SP_TRY(check_lone(r->source, here(r).line));
     return sp_source_error(SP_ECONFIG, r->source, here(r), "%s", what);
 }
 
@@ -101,6 +127,8 @@ static int read_scalar(struct reader *r, struct sp_yaml_node *out)
     SP_TRY(refuse_properties(r, r->event.data.scalar.anchor, r->event.data.scalar.tag));
     out->kind = SP_YAML_SCALAR;
     out->quoted = r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    if (r->event.data.scalar.length == 0)
+        SP_TRY(check_lone(r->source, here(r).line));
     return read_text(r, &out->text);
 }
 

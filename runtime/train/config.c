@@ -93,7 +93,8 @@ static const struct sp_option options[] = {
       "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by what the "
       "rows look like, and says what it found.", NULL },
     { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
-      "What stands between the columns of csv and tsv files: one character (\";\"), or tab. auto: a comma or a tab, as the file's name "
+      "What stands between the columns of csv and tsv files: comma, semicolon, pipe, space, tab, or one "
+      "character (\";\"). auto: a comma or a tab, as the file's name "
       "says, or another where that one splits no row and the other all of them.", NULL },
     { "quotes", SP_OPTION_CHOICE, FIELD(quotes), "auto", NULL, three_way, data,
       "In tsv files, whether fields may be quoted as in csv; otherwise a quote is an ordinary character. auto: where a whole column is, "
@@ -456,10 +457,21 @@ static int check_columns(const struct sp_config_load *load)
     return 0;
 }
 
-/* A tab as a word, or as it is written where no escapes are read. */
-static bool is_tab(const char *text)
+/* Delimiters as words, and a tab as it is written where no escapes are read. */
+static const struct {
+    const char *word;
+    char delimiter;
+} delimiters[] = {
+    { "comma", ',' }, { "semicolon", ';' }, { "pipe", '|' }, { "space", ' ' }, { "tab", '\t' }, { "\\t", '\t' },
+};
+
+/* 0 for no delimiter. */
+static char read_delimiter(const char *text)
 {
-    return strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0;
+    for (size_t i = 0; i < COUNT(delimiters); i++)
+        if (strcmp(text, delimiters[i].word) == 0)
+            return delimiters[i].delimiter;
+    return strlen(text) == 1 && sp_reader_can_delimit(text[0]) ? text[0] : '\0';
 }
 
 static int check_delimiter(const struct sp_config_load *load)
@@ -467,12 +479,12 @@ static int check_delimiter(const struct sp_config_load *load)
     const struct sp_option_given *option = sp_config_given(load, "delimiter");
     const char *text = load->config->delimiter;
 
-    if (strcmp(text, "auto") == 0 || is_tab(text))
-        return 0;
-    if (strlen(text) == 1 && sp_reader_can_delimit(text[0]))
+    if (strcmp(text, "auto") == 0 || read_delimiter(text))
         return 0;
     return sp_source_error(SP_ECONFIG, option->source, option->place,
-                           "delimiter: found \"%s\", expected auto, tab or one character that is no quote, such as \";\"", text);
+                           "delimiter: found \"%s\", expected auto, comma, semicolon, pipe, space, tab or one character that is no "
+                           "quote, such as \";\"",
+                           text);
 }
 
 static int check_task(struct sp_config_load *load)
@@ -512,20 +524,34 @@ static int find_beside(struct sp_config_load *load, const char *key, char **path
     return 0;
 }
 
-/* A path of blanks alone is an empty variable of a script. */
-static int check_paths(const struct sp_config_load *load)
+/* A path or a name of blanks alone is an empty variable of a script. */
+static int check_texts(const struct sp_config_load *load)
 {
-    static const char *const keys[] = { "model_name_or_path", "train_file", "validation_file", "output_dir" };
     const struct sp_config *c = load->config;
-    const char *const paths[] = { c->model_name_or_path, c->train_file, c->validation_file, c->output_dir };
+    const struct {
+        const char *key, *text, *expected;
+        bool path;
+    } texts[] = {
+        { "model_name_or_path", c->model_name_or_path, "a path", true },
+        { "train_file", c->train_file, "a path", true },
+        { "validation_file", c->validation_file, "a path", true },
+        { "output_dir", c->output_dir, "a path", true },
+        { "text_column", c->text_column, "a column's name or number", false },
+        { "text_pair_column", c->text_pair_column, "a column's name or number", false },
+        { "label_column", c->label_column, "a column's name or number", false },
+        { "device", c->device, "a device (speft-cl devices lists them)", false },
+    };
 
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        if (paths[i] && strcmp(paths[i], "-") == 0)
-            return sp_source_error(SP_ECONFIG, sp_config_given(load, keys[i])->source, sp_config_given(load, keys[i])->place,
-                                   "%s: found \"-\", expected a path: standard input is for predict --input alone", keys[i]);
-        if (paths[i] && strspn(paths[i], " \t\r\n") == strlen(paths[i]))
-            return sp_source_error(SP_ECONFIG, sp_config_given(load, keys[i])->source, sp_config_given(load, keys[i])->place,
-                                   "%s: found the text \"%s\", expected a path", keys[i], paths[i]);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        const struct sp_option_given *given = sp_config_given(load, texts[i].key);
+
+        if (texts[i].path && texts[i].text && strcmp(texts[i].text, "-") == 0)
+            return sp_source_error(SP_ECONFIG, given->source, given->place,
+                                   "%s: found \"-\", expected a path: standard input is for predict --input alone",
+                                   texts[i].key);
+        if (texts[i].text && sp_text_is_blank(texts[i].text, strlen(texts[i].text)))
+            return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found the text \"%s\", expected %s",
+                                   texts[i].key, texts[i].text, texts[i].expected);
     }
     return 0;
 }
@@ -536,7 +562,7 @@ static int complete(struct sp_config_load *load, const char *name, const char *c
     struct sp_config *config = load->config;
 
     SP_TRY(read_overrides(load, overrides, count));
-    SP_TRY(check_paths(load));
+    SP_TRY(check_texts(load));
     SP_TRY(check_method(load));
     SP_TRY(check_budget(load));
     SP_TRY(check_evaluation(load));
@@ -606,9 +632,7 @@ void sp_config_release(struct sp_config *config)
 
 char sp_config_delimiter(const struct sp_config *config)
 {
-    if (strcmp(config->delimiter, "auto") == 0)
-        return '\0';
-    return is_tab(config->delimiter) ? '\t' : config->delimiter[0];
+    return read_delimiter(config->delimiter);
 }
 
 int sp_config_require(const struct sp_config *config, const char *key)

@@ -61,7 +61,7 @@ struct sp_config {
     int task; /* 0: auto; else sp_config_task (task.h) has it */
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
     enum sp_header has_header;
-    char *delimiter; /* "auto", "tab" or one character; sp_config_delimiter */
+    char *delimiter; /* "auto", "tab" or another one's name, or one character; sp_config_delimiter */
     enum sp_quotes quotes; /* tsv: fields may be quoted as in csv */
     bool skip_bad_rows;
     long long max_seq_length;

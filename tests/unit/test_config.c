@@ -220,22 +220,20 @@ static void test_mistakes(void **state)
     static const struct {
         const char *text, *expected;
     } cases[] = {
-        { "seed: 1\n" NEEDED "learning_rat: 1e-3\n",
-          "c.yaml:3:1: unknown option \"learning_rat\"; did you mean \"learning_rate\"?\n"
-          "    learning_rat: 1e-3\n    ^" },
+        { "seed: 1\n" NEEDED "learning_rat: 1e-3\n", "c.yaml:3:1: unknown option \"learning_rat\"; did you mean "
+                                                     "\"learning_rate\"?\n"
+                                                     "    learning_rat: 1e-3\n    ^" },
         { "{output_dir: \xC3\xA9\xE6\x97\xA5, seed: x}\n",
           "c.yaml:1:24: seed: found \"x\", expected a whole number in [0, inf)\n"
           "    {output_dir: \xC3\xA9\xE6\x97\xA5, seed: x}\n                           ^" },
         { "xyzzy_plugh: 1\n", "c.yaml:1:1: unknown option \"xyzzy_plugh\"\n" },
-        { "sparse:\n  densty: 1\n",
-          "c.yaml:2:3: unknown option \"densty\" in sparse; did you mean \"density\"?\n"
-          "      densty: 1\n      ^" },
+        { "sparse:\n  densty: 1\n", "c.yaml:2:3: unknown option \"densty\" in sparse; did you mean \"density\"?\n"
+                                    "      densty: 1\n      ^" },
         { "density: 1\n", "did you mean \"sparse.density\", in the block sparse?" },
         { "bf16: true\n", "\"bf16\" is not supported by this version" },
         { "save_steps: 5\n", "\"save_steps\" is not supported by this version" },
-        { "learning_rate:  fast\n",
-          "c.yaml:1:17: learning_rate: found \"fast\", expected a number in [0, 1000]\n"
-          "    learning_rate:  fast\n                    ^" },
+        { "learning_rate:  fast\n", "c.yaml:1:17: learning_rate: found \"fast\", expected a number in [0, 1000]\n"
+                                    "    learning_rate:  fast\n                    ^" },
         { "learning_rate: -1\n", "found \"-1\", expected a number in [0, 1000]" },
         { "learning_rate: .nan\n", "found \".nan\"" },
         { "learning_rate: .inf\n", "found \".inf\"" },
@@ -265,26 +263,27 @@ static void test_mistakes(void **state)
         { "sparse: {target_modules: [a, {b: c}]}\n", "expected a list of names" },
         { "sparse: {target_modules: 'a,,b'}\n", "expected a list of names" },
         { "output_dir: ''\n", "output_dir: found an empty text, expected a text" },
-        { "seed: 1\nsparse:\n  count: 1\n  count: 2\n",
-          "c.yaml:4:3: \"count\" stands here and on line 3" },
+        { "seed: 1\nsparse:\n  count: 1\n  count: 2\n", "c.yaml:4:3: \"count\" stands here and on line 3" },
         { "seed: 1\nseed: 1\n", "c.yaml:2:1: \"seed\" stands here and on line 1" },
-        { "sparse:\n  density: 0.1\n  rank_equivalent: 8\n",
-          "c.yaml:3:3: density, rank_equivalent and count are one budget: remove one" },
+        { "sparse:\n  density: 0.1\n  rank_equivalent: 8\n", "c.yaml:3:3: density, rank_equivalent and count are one "
+                                                             "budget: remove one" },
         { "sparse: {count: 5, density: 0.1}\n", "c.yaml:1:20: density, rank_equivalent and" },
         { "sparse:\n  method: head\n  count: 5\n", "c.yaml:3:3: a budget of positions" },
         { "sparse:\n  interval: 5\n", "c.yaml:2:3: sparse.interval means nothing without sparse.method: dynamic" },
-        { "sparse:\n  method: dynamic\n  growth: ag\n", "c.yaml:3:3: sparse.growth means nothing without sparse.method: spiel" },
+        { "sparse:\n  method: dynamic\n  growth: ag\n", "c.yaml:3:3: sparse.growth means nothing without "
+                                                        "sparse.method: spiel" },
         { "sparse:\n  method: spiel\n  on_drop: merge\n", "c.yaml:3:3: sparse.on_drop means nothing" },
         { "sparse:\n  method: spiel\n  metric: gradient\n", "c.yaml:3:3: method spiel starts from random positions" },
         { "sparse:\n  scope: global\n  method: spiel\n", "c.yaml:3:3: method spiel has the same share of each tensor" },
-        { "sparse:\n  method: spiel\n  selection_accumulation_steps: 20\n", "c.yaml:3:3: 20 selection_accumulation_steps" },
+        { "sparse:\n  method: spiel\n  selection_accumulation_steps: 20\n", "c.yaml:3:3: 20 "
+                                                                            "selection_accumulation_steps" },
         { "sparse:\n  method: spiel\n  reselection_steps: 4\n", "c.yaml:3:3: 5 selection_accumulation_steps" },
-        { "optimizer: adamw\nsparse:\n  method: spiel\n  growth: ma\n", "c.yaml:4:3: growth ma reads SM3's accumulators" },
+        { "optimizer: adamw\nsparse:\n  method: spiel\n  growth: ma\n", "c.yaml:4:3: growth ma reads SM3's "
+                                                                        "accumulators" },
         { "optimizer: adam\n", "expected one of adamw, sm3" },
         { "sparse:\n  count: 5\n  method: full\n", "c.yaml:3:3: a budget of positions" },
         { "eval_steps: 5\n", "c.yaml:1:1: eval_steps means nothing without eval_strategy" },
-        { "validation_file: v\neval_strategy: epoch\neval_steps: 5\n",
-          "c.yaml:3:1: eval_steps contradicts" },
+        { "validation_file: v\neval_strategy: epoch\neval_steps: 5\n", "c.yaml:3:1: eval_steps contradicts" },
         { "warmup_steps: 1.5\n", "c.yaml:1:1: warmup_steps: expected whole steps" },
         { "label_column: a\ntext_column: a\n", "c.yaml:2:1: text_column and label_column name the same column\n" },
         { "text_column: '2'\ntext_pair_column: '2'\n", "c.yaml:2:1: text_column and text_pair_column name the same" },
@@ -408,9 +407,20 @@ static void test_delimiter(void **state)
         const char *line;
         char delimiter;
     } cases[] = {
-        { "", '\0' },          { "delimiter: auto\n", '\0' },   { "delimiter: \";\"\n", ';' }, { "delimiter: ';'\n", ';' },
-        { "delimiter: tab\n", '\t' }, { "delimiter: \"\\t\"\n", '\t' }, { "delimiter: \\t\n", '\t' }, { "delimiter: \"|\"\n", '|' },
+        { "", '\0' },
+        { "delimiter: auto\n", '\0' },
+        { "delimiter: \";\"\n", ';' },
+        { "delimiter: ';'\n", ';' },
+        { "delimiter: tab\n", '\t' },
+        { "delimiter: \"\\t\"\n", '\t' },
+        { "delimiter: \\t\n", '\t' },
+        { "delimiter: \"|\"\n", '|' },
         { "delimiter: ' '\n", ' ' },
+        { "delimiter: comma\n", ',' },
+        { "delimiter: semicolon\n", ';' },
+        { "delimiter: pipe\n", '|' },
+        { "delimiter: space\n", ' ' },
+        { "delimiter: ;\n", ';' },
     };
     struct sp_config c;
     char text[200];
@@ -425,9 +435,32 @@ static void test_delimiter(void **state)
     load(&c, NEEDED "delimiter: ';'\n", (const char *const[]){ "delimiter=,", NULL });
     assert_int_equal(sp_config_delimiter(&c), ',');
     sp_config_release(&c);
-    refuse(NEEDED "delimiter: semicolon\n", "delimiter: found \"semicolon\", expected auto, tab or one character that is no quote");
-    refuse(NEEDED "delimiter: '\"'\n", "expected auto, tab or one character");
-    refuse(NEEDED "delimiter: \xC2\xA6\n", "expected auto, tab or one character");
+    refuse(NEEDED "delimiter: colon\n",
+           "delimiter: found \"colon\", expected auto, comma, semicolon, pipe, space, tab or one character "
+           "that is no quote");
+    refuse(NEEDED "delimiter: '\"'\n", "space, tab or one character");
+    refuse(NEEDED "delimiter: \xC2\xA6\n", "space, tab or one character");
+}
+
+/* Characters that are marks of YAML's, where a value is meant. */
+static void test_lone_marks(void **state)
+{
+    static const char marks[] = "|>,%@`&*!-[{";
+    char text[200], message[160];
+
+    (void)state;
+    for (size_t i = 0; marks[i]; i++) {
+        snprintf(text, sizeof text, NEEDED "delimiter:  %c \n", marks[i]);
+        snprintf(message, sizeof message,
+                 ":13: found %c alone, which is a mark of YAML's; as a value it is written in quotes: '%c'\n    "
+                 "delimiter:  %c",
+                 marks[i], marks[i], marks[i]);
+        refuse(text, message);
+    }
+    refuse(NEEDED "delimiter: |\nmax_steps: 3\n", ":12: found | alone");
+    refuse(NEEDED "delimiter: ,\r\nmax_steps: 3\n", ":12: found , alone");
+    refuse(NEEDED "train_file: %a\n", "found character that cannot start any token");
+    refuse(NEEDED "delimiter: |\n  foo\n", "delimiter: found \"foo");
 }
 
 static void test_override_mistakes(void **state)
@@ -436,10 +469,12 @@ static void test_override_mistakes(void **state)
         const char *overrides[OVERRIDES_MAX];
         const char *expected;
     } cases[] = {
-        { { "learning_rate=fast" }, "--set: learning_rate: found \"fast\", expected a number in "
-                                    "[0, 1000]\n    learning_rate=fast\n                  ^" },
-        { { "sparse.densty=1" }, "--set: unknown option \"sparse.densty\"; did you mean "
-                                 "\"sparse.density\"?" },
+        { { "learning_rate=fast" },
+          "--set: learning_rate: found \"fast\", expected a number in "
+          "[0, 1000]\n    learning_rate=fast\n                  ^" },
+        { { "sparse.densty=1" },
+          "--set: unknown option \"sparse.densty\"; did you mean "
+          "\"sparse.density\"?" },
         { { "density=1" }, "did you mean \"sparse.density\", in the block sparse?" },
         { { "sparse=1" }, "sparse is a block" },
         { { "seed" }, "expected key=value" },
@@ -447,9 +482,11 @@ static void test_override_mistakes(void **state)
         { { "" }, "expected key=value" },
         { { "output_dir=\xFF" }, "found bytes that are not UTF-8" },
         { { "sparse.count=1", "sparse.density=1" }, "--set: density, rank_equivalent and count" },
-        { { "sparse.target_modules=" }, "nothing follows the '='; leave sparse.target_modules out for the default, query, value" },
+        { { "sparse.target_modules=" },
+          "nothing follows the '='; leave sparse.target_modules out for the default, query, value" },
         { { "eval_strategy=epoch", "eval_steps=5" }, "--set: eval_steps contradicts" },
-        { { "text_column=x", "label_column=x" }, "--set: text_column and label_column name the same column\n    label_column=x" },
+        { { "text_column=x", "label_column=x" },
+          "--set: text_column and label_column name the same column\n    label_column=x" },
         { { "label_smoothing_factor=0.5", "task=regression" }, "--set: label_smoothing_factor is for classes" },
         { { "eval_steps=5" }, "--set: eval_steps means nothing without" },
         { { "model_name_or_path=null" }, "model_name_or_path is missing" },
@@ -685,7 +722,7 @@ int main(void)
         cmocka_unit_test(test_methods), cmocka_unit_test(test_aliases),     cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_malformed),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_delimiter),
+        cmocka_unit_test(test_delimiter),   cmocka_unit_test(test_lone_marks),
         cmocka_unit_test(test_overrides),   cmocka_unit_test(test_override_mistakes),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_written_form),
         cmocka_unit_test(test_files_beside), cmocka_unit_test(test_shipped),

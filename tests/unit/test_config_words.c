@@ -89,6 +89,10 @@ static void test_files(void **state)
         { "sparse: {target_modules: 'a', method: none}\n", "leave it out for the default, static" },
         { "sparse: {target_modules: query, none}\n", "unknown option \"none\"" },
         { "validation_file: ' '\n", "validation_file: found the text \" \", expected a path" },
+        { "text_column: ' '\n", "text_column: found the text \" \", expected a column's name or number" },
+        { "text_column: a\ntext_pair_column: ' '\n", "text_pair_column: found the text \" \", expected a column's" },
+        { "label_column: '\xC2\xA0'\n", "label_column: found the text \"\xC2\xA0\", expected a column's name or number" },
+        { "device: ' '\n", "device: found the text \" \", expected a device (speft-cl devices lists them)" },
         { "validation_file: ''\n", "validation_file: found an empty text" },
     };
 
