@@ -148,7 +148,10 @@ static int read_value(const struct sp_label_reader *labels, const struct label *
             return mixed(labels, label);
         return sp_reader_fail(labels->reader, SP_EFORMAT,
                               "label \"%s\" is not a number, as regression needs%s", label->text,
-                              sp_label_has_decimal_comma(label->text) ? "; write a point for its decimal comma" : "");
+                              sp_label_has_thousands(label->text)
+                                  ? "; write no comma between thousands, and a point for a decimal one"
+                              : sp_label_has_decimal_comma(label->text) ? "; write a point for its decimal comma"
+                                                                        : "");
     }
     if (fabs(number) > FLT_MAX)
         return sp_reader_fail(labels->reader, SP_EFORMAT, "label \"%s\" is too large for a float",

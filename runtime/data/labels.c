@@ -126,6 +126,18 @@ bool sp_label_is_missing(const char *label)
     return false;
 }
 
+bool sp_label_has_thousands(const char *label)
+{
+    size_t sign = strspn(label, "+-") == 1, whole = strspn(label + sign, "0123456789");
+    const char *at = label + sign + whole;
+
+    if (whole < 1 || whole > 3 || label[sign] == '0' || *at != ',')
+        return false;
+    while (*at == ',' && strspn(at + 1, "0123456789") == 3)
+        at += 4;
+    return *at == '\0' || (*at == '.' && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1));
+}
+
 bool sp_label_has_decimal_comma(const char *label)
 {
     size_t sign = strspn(label, "+-") == 1, whole = strspn(label + sign, "0123456789"), part;

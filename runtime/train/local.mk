@@ -1,5 +1,6 @@
 noinst_LIBRARIES += runtime/train/libtrain.a
 runtime_train_libtrain_a_SOURCES = \
+	runtime/train/classes.c runtime/train/classes.h \
 	runtime/train/config.c runtime/train/config.h runtime/train/config_priv.h \
 	runtime/train/config_names.c \
 	runtime/train/data.c runtime/train/data.h \

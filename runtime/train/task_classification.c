@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/classes.h"
 #include "runtime/train/evaluate.h"
 #include "runtime/train/score.h"
 
@@ -19,112 +20,9 @@
 #define GUESSING 0.95     /* of the loss that guessing gives */
 #define ENOUGH 5          /* rows that are wrong, before all being predicted alike means anything */
 #define LIST_LIMIT 1500   /* characters of classes in a message */
-#define SHOWN 10          /* classes in a line of the log */
 
 /* How the data's labels stand for the outputs. */
 enum match { UNLIKE, BY_NAME, BY_CASE, BY_ORDER };
-
-/* ---- the labels ---------------------------------------------------------------------------------------------------------- */
-
-/* Rows of each class of the data set's own labels; NULL when out of memory. */
-static size_t *count_classes(const struct sp_dataset *d)
-{
-    size_t *rows = sp_calloc(d->labels.count, sizeof *rows);
-
-    for (size_t i = 0; rows && d->classes && i < d->count; i++)
-        rows[d->classes[i]]++;
-    return rows;
-}
-
-static int say(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d)
-{
-    const struct sp_labels *labels = d->classes ? &d->labels : &run->labels;
-    size_t *rows = count_classes(d);
-    int rc = rows ? sp_buf_printf(out, "%zu classes:", labels->count) : SP_ENOMEM;
-
-    for (size_t i = 0; rc == 0 && i < labels->count && i < SHOWN; i++) {
-        SP_GO(sp_buf_puts(out, i ? ", " : " "));
-        SP_GO(sp_text_escape_name(out, labels->names[i]));
-        if (d->classes)
-            rc = sp_buf_printf(out, " (%zu)", rows[i]);
-    }
-    if (rc == 0 && labels->count > SHOWN)
-        rc = sp_buf_printf(out, " and %zu more", labels->count - SHOWN);
-out:
-    free(rows);
-    return rc;
-}
-
-/* Classes of a kind: how many, and the first of them: "NA" (2 rows), "null" (1 row). */
-struct odd {
-    size_t count;
-    struct sp_buf list;
-};
-
-static int add_class(struct odd *odd, const char *name)
-{
-    if (++odd->count > SHOWN)
-        return 0;
-    SP_TRY(sp_buf_puts(&odd->list, odd->count > 1 ? ", \"" : "\""));
-    SP_TRY(sp_text_escape_name(&odd->list, name));
-    return sp_buf_puts(&odd->list, "\"");
-}
-
-static int add_rows(struct odd *odd, size_t rows)
-{
-    return odd->count > SHOWN ? 0 : sp_buf_printf(&odd->list, " (%zu row%s)", rows, rows == 1 ? "" : "s");
-}
-
-static int end_list(struct odd *odd)
-{
-    return odd->count > SHOWN ? sp_buf_printf(&odd->list, " and %zu more", odd->count - SHOWN) : 0;
-}
-
-static void say_classes(const char *path, const struct odd *missing, const struct odd *comma, const struct odd *single)
-{
-    if (missing->count == 1)
-        sp_log(SP_LOG_WARNING, "%s: the class %s looks like a missing value; if it is one, correct these rows or remove them", path,
-               missing->list.data);
-    else if (missing->count)
-        sp_log(SP_LOG_WARNING, "%s: the classes %s look like missing values; if they are, correct these rows or remove them", path,
-               missing->list.data);
-    if (comma->count == 1)
-        sp_log(SP_LOG_WARNING, "%s: label %s has a decimal comma, and so is the name of a class; for numbers write a point", path,
-               comma->list.data);
-    else if (comma->count)
-        sp_log(SP_LOG_WARNING, "%s: labels %s have decimal commas, and so are names of classes; for numbers write points", path,
-               comma->list.data);
-    if (single->count == 1)
-        sp_log(SP_LOG_WARNING, "%s: class %s has one row only", path, single->list.data);
-    else if (single->count)
-        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is %s", path, single->count, single->list.data);
-}
-
-static void warn(const struct sp_dataset *d, const char *path)
-{
-    size_t *rows = count_classes(d);
-    struct odd missing = { 0, SP_BUF(SP_READER_MAX_ROW) }, comma = missing, single = missing;
-    int rc = rows ? 0 : SP_ENOMEM;
-
-    for (size_t i = 0; rc == 0 && i < d->labels.count; i++) {
-        const char *name = d->labels.names[i];
-
-        if (rows[i] == 1 && single.count)
-            single.count++; /* the first alone is named */
-        else if (rows[i] == 1)
-            rc = add_class(&single, name);
-        if (rc == 0 && sp_label_has_decimal_comma(name))
-            rc = add_class(&comma, name);
-        if (rc == 0 && sp_label_is_missing(name))
-            rc = add_class(&missing, name) < 0 ? SP_ENOMEM : add_rows(&missing, rows[i]);
-    }
-    if (rc == 0 && end_list(&missing) == 0 && end_list(&comma) == 0)
-        say_classes(path, &missing, &comma, &single);
-    sp_buf_free(&missing.list);
-    sp_buf_free(&comma.list);
-    sp_buf_free(&single.list);
-    free(rows);
-}
 
 /* ---- the head ------------------------------------------------------------------------------------------------------------ */
 
@@ -193,7 +91,8 @@ static void list_labels(struct sp_buf *out, const struct sp_labels *labels)
 }
 
 /* A head is kept whose outputs the data names in its own way: which label got which. Only real names can be the wrong ones. */
-static void tell_mapping(const struct sp_own_head *own, const struct sp_labels *data, const uint32_t *map, enum match how)
+static void tell_mapping(const struct sp_own_head *own, const struct sp_labels *data, const uint32_t *map,
+                         enum match how)
 {
     bool full = false, real = own->named && !only_numbered(own);
     struct sp_buf list = SP_BUF(2 * LIST_LIMIT);
@@ -205,7 +104,8 @@ static void tell_mapping(const struct sp_own_head *own, const struct sp_labels *
             add_entry(&list, &full, i, data->count, "%s -> output %u", data->names[i], map[i]);
     }
     sp_log(real ? SP_LOG_WARNING : SP_LOG_INFO,
-           "the model's own head is kept, the data's labels standing for its classes %s: %s; keep_head: false makes a new one",
+           "the model's own head is kept, the data's labels standing for its classes %s: %s; keep_head: false makes a "
+           "new one",
            how == BY_CASE ? "but for upper and lower case" : "in their order", list.data ? list.data : "");
     sp_buf_free(&list);
 }
@@ -224,8 +124,8 @@ static int tell_names(const struct sp_own_head *own, const struct sp_labels *dat
     for (size_t i = 0; i < own->outputs; i++)
         if (!seen[i])
             add_entry(&list, &full, n++, missing, "%s", own->names.names[i]);
-    sp_log(SP_LOG_INFO, "the model's own head is kept: the data's labels are its names%s%s", missing ? "; no row has " : "",
-           list.data ? list.data : "");
+    sp_log(SP_LOG_INFO, "the model's own head is kept: the data's labels are its names%s%s",
+           missing ? "; no row has " : "", list.data ? list.data : "");
     sp_buf_free(&list);
     free(seen);
     return 0;
@@ -247,7 +147,8 @@ static size_t find_in_any_case(const struct sp_labels *names, const char *label)
 }
 
 /* Fills map[data->count], label to output, each output at most once. */
-static int match_labels(enum match *how, uint32_t *map, const struct sp_own_head *own, const struct sp_labels *data, bool any)
+static int match_labels(enum match *how, uint32_t *map, const struct sp_own_head *own, const struct sp_labels *data,
+                        bool any)
 {
     bool *taken = sp_calloc(own->names.count, sizeof *taken), integers = true;
     size_t exact = 0, cased = 0;
@@ -343,8 +244,9 @@ static void why_new(char *why, size_t size, const struct sp_own_head *own, const
     } else {
         list_labels(&its, &own->names);
         list_labels(&others, data);
-        snprintf(why, size, "its %zu classes are %s%s; the data's %zu are %s", own->outputs, own->named ? "" : "only numbered, ",
-                 its.data ? its.data : "", data->count, others.data ? others.data : "");
+        snprintf(why, size, "its %zu classes are %s%s; the data's %zu are %s", own->outputs,
+                 own->named ? "" : "only numbered, ", its.data ? its.data : "", data->count,
+                 others.data ? others.data : "");
     }
     sp_buf_free(&its);
     sp_buf_free(&others);
@@ -352,7 +254,9 @@ static void why_new(char *why, size_t size, const struct sp_own_head *own, const
 
 static int check_labels(const json_t *labels, const char *file)
 {
-    return labels ? 0 : sp_error(SP_EFORMAT, "%s: \"labels\" is not an array of at least two, as classification needs", file);
+    return labels
+               ? 0
+               : sp_error(SP_EFORMAT, "%s: \"labels\" is not an array of at least two, as classification needs", file);
 }
 
 /* ---- the loss ------------------------------------------------------------------------------------------------------------ */
@@ -419,8 +323,10 @@ static int score_end(struct sp_evaluation *out, void *scoring)
     out->scores[2] = c.matthews_correlation;
     if (c.one && s->counts.rows - s->counts.right >= ENOUGH && out->loss >= GUESSING * c.guess &&
         sp_text_escape_name(&said, s->run->labels.names[c.said]) == 0)
-        snprintf(out->guessing, sizeof out->guessing, "all %zu rows are predicted as \"%.256s\" with a loss of %.4g, and guessing gives "
-                 "%.4g: the model does not tell the classes apart", out->rows, said.data, out->loss, c.guess);
+        snprintf(out->guessing, sizeof out->guessing,
+                 "all %zu rows are predicted as \"%.256s\" with a loss of %.4g, and guessing gives %.4g: the model "
+                 "does not tell the classes apart",
+                 out->rows, said.data, out->loss, c.guess);
     sp_buf_free(&said);
     return 0;
 }
@@ -466,8 +372,8 @@ const struct sp_task sp_task_classification = {
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,
     .load = sp_dataset_load,
-    .say = say,
-    .warn = warn,
+    .say = sp_classes_say,
+    .warn = sp_classes_warn,
     .has_head = has_head,
     .outputs = outputs,
     .keep_head = keep_head,

@@ -164,6 +164,15 @@ test_that 'a decimal comma' says odd.csv 'label "3,5" has a decimal comma'
 file several.csv 'text,label\na,#N/A\nb,#N/A\nc,\\N\nd,NaT\ne,#DIV/0!\nf,pos\ng,-nan\nh,"3,5"\ni,"4,0"\n'
 train several.csv
 test_that 'several of them' says several.csv 'the classes "#DIV/0!" (1 row), "#N/A" (2 rows), "-nan" (1 row), "NaT" (1 row), "\N" (1 row) look like missing values'
+file spelt.csv 'text,label\na b,TRUE\nc d,False\ne f,FALSE\ntext,label\ne f,"1,000"\na,"-1,000,000.5"\nf,x\n'
+train spelt.csv
+test_that 'classes that differ in case alone' says spelt.csv 'classes "FALSE", "False" differ in upper and lower case alone; where they are the same, write them alike'
+test_that '  the header once more' says spelt.csv 'class "label" (1 row) is called as its column is; where files were joined, and a header stands among the rows, remove it there'
+test_that '  commas of thousands' says spelt.csv 'labels "-1,000,000.5", "1,000" have commas of thousands or of decimals, and so are names of classes'
+file thousands.csv 'text,label\na b,"1,000"\nc d,2.5\n'
+train thousands.csv --set task=regression
+test_that '  and in regression' fails 1 'thousands.csv:2: label "1,000" is not a number, as regression needs; write no comma between thousands, and a point for a decimal one'
+train several.csv
 test_that '  and commas' says several.csv 'labels "3,5", "4,0" have decimal commas'
 train odd.csv --set task=regression
 test_that '  is no number' fails 1 "$folder/odd.csv:2: label \"pos\" is not a number"
@@ -182,7 +191,9 @@ train excel.csv --set 'delimiter=;'
 test_that 'set' says excel.csv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: ";"'
 test_that '  it is no guess' silent 'delimiter decides'
 train excel.csv --set delimiter=semicolon
-test_that 'a word that is no delimiter' fails 2 'delimiter: found "semicolon", expected auto, tab or one character'
+test_that '  by its name' says excel.csv 'classification, 2 classes: neg (1), pos (1); text: column 1 "text"; second text: none; label: column 2 "label"; header: the first row (guessed; has_header decides); delimiter: ";"'
+train excel.csv --set delimiter=colon
+test_that 'a word that is no delimiter' fails 2 'delimiter: found "colon", expected auto, comma, semicolon, pipe, space, tab or one character'
 file colon.csv 'body:label\na b:pos\nd e:neg\n'
 train colon.csv --set delimiter=:
 predict colon.csv
