@@ -248,6 +248,21 @@ static int skip_row(struct sp_dataset *out)
     return out->first_skipped ? 0 : SP_ENOMEM;
 }
 
+static void count_unknown(struct loader *loader)
+{
+    struct sp_dataset *out = loader->out;
+    uint32_t unknown;
+
+    if (!loader->tokenizer || loader->layout.ids)
+        return;
+    unknown = sp_tokenizer_special(loader->tokenizer, SP_TOKEN_UNK);
+    out->words = out->tokens - out->count * sp_tokenizer_specials(loader->tokenizer, loader->layout.pair != SP_COLUMN_NONE);
+    for (size_t row = 0; row < out->count; row++)
+        for (size_t i = out->offsets[row]; i < out->offsets[row + 1]; i++)
+            if (out->ids[i] == unknown && !out->unknown++)
+                out->first_unknown = out->lines[row];
+}
+
 static int add_rows(struct loader *loader)
 {
     const struct sp_dataset_options *options = loader->options;
@@ -272,6 +287,7 @@ static int add_rows(struct loader *loader)
                         sp_reader_path(loader->reader), out->skipped, out->first_skipped);
     if (out->count == 0)
         return sp_error(SP_EFORMAT, "%s has no rows", sp_reader_path(loader->reader));
+    count_unknown(loader);
     SP_TRY(resize_rows(out, out->count));
     return resize_tokens(out, out->tokens);
 }

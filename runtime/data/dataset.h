@@ -115,6 +115,8 @@ struct sp_dataset {
     /* To be told to the person, each once. */
     size_t truncated;     /* rows cut to max_seq_length */
     size_t skipped;       /* bad rows left out */
+    size_t words, unknown; /* tokens of texts, without special ones, and those that are the unknown token; 0 where rows carry ids */
+    uint32_t first_unknown; /* the line of the first */
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */
     bool header_guessed, delimiter_guessed, quotes_guessed;

@@ -56,6 +56,7 @@ static int load(void **state, struct sp_vocab *vocab, const json_t *section, con
     if (model->unk == SP_TOKEN_NONE)
         SP_GO(sp_error(SP_EFORMAT, "%s: the unknown token \"%s\" is not in the vocabulary", path,
                        unk));
+    vocab->unknown = model->unk;
     *state = model;
 out:
     if (rc < 0)

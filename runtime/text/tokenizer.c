@@ -78,7 +78,7 @@ static bool truncates_left(const json_t *json, const struct sp_tokenizer_config 
 static void apply_config(struct sp_tokenizer *t, const json_t *json, const struct sp_tokenizer_config *config)
 {
     for (size_t i = 0; i < SP_TOKEN_SPECIALS; i++)
-        t->specials[i] = find_token(t, config->names[i]);
+        t->specials[i] = i == SP_TOKEN_UNK ? t->vocab.unknown : find_token(t, config->names[i]);
     t->max_length = config->max_length;
     t->truncates_left = truncates_left(json, config);
     for (size_t i = 0; i < 2 && config->no_types; i++)
@@ -196,6 +196,11 @@ void sp_tokenizer_warn_short(const struct sp_tokenizer *t, size_t rows, const ch
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *t)
 {
     return t->max_length;
+}
+
+size_t sp_tokenizer_specials(const struct sp_tokenizer *t, bool pair)
+{
+    return t->templates[pair].specials;
 }
 
 uint32_t sp_tokenizer_special(const struct sp_tokenizer *t, enum sp_special_token which)

@@ -69,7 +69,10 @@ void sp_tokenizer_warn_short(const struct sp_tokenizer *tokenizer, size_t rows, 
  * is to mind it. */
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *tokenizer);
 
-/* The id of a special token, or SP_TOKEN_NONE. */
+/* How many tokens are put around one text, or two. */
+size_t sp_tokenizer_specials(const struct sp_tokenizer *tokenizer, bool pair);
+
+/* The id of a special token, or SP_TOKEN_NONE; SP_TOKEN_UNK's is what words without a token become. */
 uint32_t sp_tokenizer_special(const struct sp_tokenizer *tokenizer, enum sp_special_token which);
 
 #endif

@@ -25,6 +25,7 @@ struct sp_vocab {
     char *bytes;
     size_t count, mask, longest; /* longest: bytes of the longest token */
     uint32_t size;               /* one more than the largest id */
+    uint32_t unknown;            /* the id of words without a token; set by the model */
 };
 
 /* FNV-1a: the hash of what `hash` stands for followed by one more byte. */
