@@ -264,6 +264,27 @@ bool sp_fs_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+int sp_fs_check_way(const char *path)
+{
+    struct stat st;
+    char *copy;
+    int rc = 0;
+
+    if (stat(path, &st) == 0 || errno != EACCES)
+        return 0;
+    copy = sp_strdup(path);
+    if (!copy)
+        return SP_ENOMEM;
+    for (char *p = copy; rc == 0 && (p = strchr(p + 1, '/')) != NULL;) {
+        *p = '\0';
+        if (faccessat(AT_FDCWD, copy, X_OK, AT_EACCESS) < 0 && errno == EACCES)
+            rc = sp_fs_error("look into the folder", copy);
+        *p = '/';
+    }
+    free(copy);
+    return rc;
+}
+
 bool sp_fs_has_name(const char *path)
 {
     struct stat st;

@@ -94,6 +94,9 @@ int sp_fs_check_replaceable(const char *path);
 /* "cannot DOING PATH: " and the system's reason, or the missing target of a link; SP_ENOTFOUND, SP_ENOMEM or SP_EIO. */
 int sp_fs_error(const char *doing, const char *path);
 
+/* SP_EIO, naming the folder, where one on the way to `path` may not be looked into, so that nobody can say whether that is there; else 0. */
+int sp_fs_check_way(const char *path);
+
 int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);
 

@@ -122,7 +122,11 @@ static int refuse_below(const char *path)
 int sp_adapter_folder_refuse(const char *path)
 {
     const char *slash = slash_after(path);
+    char *file = sp_fs_join(path, "adapter.json");
+    int rc = file ? sp_fs_check_way(file) : SP_ENOMEM;
 
+    free(file);
+    SP_TRY(rc);
     if (sp_fs_has_name(path) && !sp_fs_exists(path)) /* a link to nothing */
         return sp_fs_error("open", path);
     if (!sp_fs_exists(path) && has_unevaluated(path, ""))

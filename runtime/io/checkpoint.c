@@ -30,6 +30,7 @@ struct sp_checkpoint {
     size_t shard_count, shard_capacity, shard_name_capacity;
     struct sp_tensor_info *tensors; /* of all shards, sorted by name */
     size_t count;
+    char *wrapper; /* sp_checkpoint_wrapper */
     char checksum[SP_HASH_HEX]; /* "" until asked for */
 };
 
@@ -83,6 +84,7 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
         return sp_fs_error("open", name_or_path);
     if (sp_fs_exists(name_or_path))
         return refuse_file(name_or_path);
+    SP_TRY(sp_fs_check_way(name_or_path));
     if (stays_below(name_or_path) && (models = sp_fs_cache_dir("models")) != NULL)
         cached = sp_fs_join(models, name_or_path);
     if (cached && sp_fs_is_dir(cached)) {
@@ -237,6 +239,38 @@ static int compare_names(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
+/* Whether all tensors' names begin so, and go on. */
+static bool all_begin(const struct sp_checkpoint *c, const char *beginning)
+{
+    size_t length = strlen(beginning), i = 0;
+
+    while (i < c->count && strncmp(c->tensors[i].name, beginning, length) == 0 && c->tensors[i].name[length])
+        i++;
+    return c->count > 0 && i == c->count;
+}
+
+/* Takes off what torch.nn.DataParallel, torch.compile and Lightning's modules put before each name of the model that they hold. A name of
+ * the model's own is never before all of them: where it is, the family knows the names without it. */
+static int unwrap(struct sp_checkpoint *c)
+{
+    static const char *const wrappers[] = { "module.", "_orig_mod.", "model.", NULL };
+    const char *first = c->count ? c->tensors[0].name : "";
+    size_t length = 0;
+
+    for (const char *const *w = wrappers; *w;) {
+        if (!all_begin(c, *w)) {
+            w++;
+            continue;
+        }
+        length += strlen(*w);
+        for (size_t i = 0; i < c->count; i++)
+            c->tensors[i].name += strlen(*w);
+        w = wrappers;
+    }
+    c->wrapper = sp_strndup(first, length);
+    return c->wrapper ? 0 : SP_ENOMEM;
+}
+
 static int collect_tensors(struct sp_checkpoint *c)
 {
     size_t total = 0;
@@ -250,7 +284,7 @@ static int collect_tensors(struct sp_checkpoint *c)
         for (size_t i = 0; i < sp_safetensors_count(c->shards[s]); i++)
             c->tensors[c->count++] = *sp_safetensors_at(c->shards[s], i);
     qsort(c->tensors, c->count, sizeof *c->tensors, compare_names);
-    return 0;
+    return unwrap(c);
 }
 
 static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, void *user)
@@ -313,6 +347,7 @@ void sp_checkpoint_close(struct sp_checkpoint *checkpoint)
     free(checkpoint->shards);
     free(checkpoint->shard_names);
     free(checkpoint->tensors);
+    free(checkpoint->wrapper);
     json_decref(checkpoint->config);
     free(checkpoint->dir);
     free(checkpoint);
@@ -328,6 +363,11 @@ const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint)
 const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint)
 {
     return checkpoint->config;
+}
+
+const char *sp_checkpoint_wrapper(const struct sp_checkpoint *checkpoint)
+{
+    return checkpoint->wrapper;
 }
 
 size_t sp_checkpoint_count(const struct sp_checkpoint *checkpoint)
@@ -380,7 +420,7 @@ int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->count; i++) {
         const struct sp_tensor_info *tensor = &checkpoint->tensors[i];
 
-        sp_hash_update_string(&hash, tensor->name);
+        sp_hash_update_string(&hash, tensor->name - strlen(checkpoint->wrapper)); /* as it is in the file */
         sp_hash_update_string(&hash, sp_dtype_name(tensor->dtype));
         hash_u64(&hash, tensor->rank);
         for (size_t d = 0; d < tensor->rank; d++)

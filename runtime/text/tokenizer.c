@@ -116,6 +116,8 @@ static int read_definition(json_t **out, char **path, struct sp_tokenizer_config
     int rc = json && text ? 0 : SP_ENOMEM;
 
     *path = has_json ? json : text;
+    if (rc == 0)
+        rc = sp_fs_check_way(json);
     if (rc == 0 && !has_json && !has_text)
         rc = no_tokenizer(model_dir);
     SP_GO(rc);

@@ -5,6 +5,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/train/task.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +175,40 @@ static int settle_by_adapter(struct sp_run *run)
     return rc;
 }
 
+static bool is_ignored(const struct sp_run *run, const char *name)
+{
+    const char *const *pattern = run->family->ignored;
+
+    while (*pattern && fnmatch(*pattern, name, 0) != 0)
+        pattern++;
+    return *pattern != NULL;
+}
+
+/* A tensor that may be a head under another name: outputs x hidden_size, and no table of embeddings; NULL for none. */
+static const struct sp_tensor_info *find_other_head(const struct sp_run *run)
+{
+    for (size_t i = 0; i < sp_checkpoint_count(run->checkpoint); i++) {
+        const struct sp_tensor_info *t = sp_checkpoint_at(run->checkpoint, i);
+
+        if (t->rank == 2 && t->shape[1] == (size_t)run->model.hidden_size && t->shape[0] < t->shape[1] && !strstr(t->name, "embeddings") &&
+            !is_ignored(run, t->name))
+            return t;
+    }
+    return NULL;
+}
+
+static int no_head(const struct sp_run *run)
+{
+    const char *dir = sp_checkpoint_dir(run->checkpoint);
+    const struct sp_tensor_info *other = find_other_head(run);
+    char shape[SP_SHAPE_TEXT];
+
+    if (!other)
+        return sp_error(SP_EINVAL, "%s has no trained head; name an adapter", dir);
+    return sp_error(SP_EINVAL, "%s has no trained head: no tensor %s. If its %s (%s) is one, give it that name, and its bias likewise; else name "
+                    "an adapter", dir, run->family->head, other->name, sp_tensor_describe(shape, other));
+}
+
 int sp_head_settle_untrained(struct sp_run *run, bool or_new)
 {
     const char *dir = sp_checkpoint_dir(run->checkpoint);
@@ -190,7 +225,7 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
         goto out;
     }
     if (!own.outputs)
-        SP_GO(sp_error(SP_EINVAL, "%s has no trained head; name an adapter", dir));
+        SP_GO(no_head(run));
     if (!run->keep_head)
         SP_GO(sp_error(SP_EINVAL, "the head of %s cannot be used: %s; name an adapter", dir,
                        own.unfit[0] ? own.unfit : "keep_head is false"));

@@ -129,16 +129,40 @@ for lacking in 13 12; do
     rm -rf "$folder/result"
 done
 
+# ---- names of weights that a trainer has left a beginning before: all of them, or some, or a head by another name
+run predict --quiet --model "$model" --input "$source/eval.jsonl" --output "$folder/plain"
+for wrapper in module. _orig_mod. module._orig_mod. model.; do
+    tests/cli/model_tool rename "$model/model.safetensors" '' $wrapper
+    run predict --model "$model" --input "$source/eval.jsonl" --output "$folder/wrapped"
+    test_that "$wrapper is taken off" said "$model: the names of all weights begin with \"$wrapper\""
+    test_that '  and the logits are the same' cmp -s "$folder/plain" "$folder/wrapped"
+    trains "the names of all weights begin with \"$wrapper\""
+done
+tests/cli/model_tool rename "$model/model.safetensors" bert. encoder.model.
+refused "$model: the names of the model's weights begin with \"encoder.model.\", as in encoder.model.embeddings"
+tests/cli/model_tool rename "$model/model.safetensors" classifier. fc.
+run predict --quiet --model "$model" --input "$source/eval.jsonl" --output -
+test_that 'a head by another name' fails_with 1 "$model has no trained head: no tensor classifier.weight. If its fc.weight (F32 [2, 20]) is one"
+trains '2 tensors are not used by the model: fc.bias, fc.weight'
+
 # ---- a folder that the user may not look into
 as_other=
 [ "$(id -u)" != 0 ] || as_other='setpriv --reuid=65534 --regid=65534 --clear-groups'
 chmod 755 "$folder"
 if $as_other test -x ./speft-cl 2>/dev/null; then
     chmod 000 "$model"
-    status=0
-    : >"$folder/out"
-    SPEFT_CACHE_DIR=/nonexistent $as_other ./speft-cl predict --model "$model" --input "$source/eval.jsonl" --output - 2>"$folder/err" || status=$?
-    test_that 'a folder that the user may not look into' grep -qF "cannot look into the folder $model: Permission denied" "$folder/err"
+    cannot="speft-cl: error: cannot look into the folder $model: Permission denied"
+    for command in "predict --model $model" "predict --model $model/sub" "predict --model $source --adapter $model" \
+        "predict --model $source --adapter $model/sub" "tokenize --model $model" "tokenize --model $model/sub"; do
+        rows=
+        [ "${command%%tokenize*}" = '' ] || rows="--input $source/eval.jsonl --output -"
+        status=0
+        : >"$folder/out"
+        # shellcheck disable=SC2086 # words
+        SPEFT_CACHE_DIR=/nonexistent $as_other ./speft-cl $command $rows 2>"$folder/err" </dev/null || status=$?
+        test_that "a folder that the user may not look into: $(echo "$command" | sed "s|$model|DIR|; s|$source|MODEL|")" \
+            grep -qxF "$cannot" "$folder/err"
+    done
     chmod 755 "$model"
 fi
 

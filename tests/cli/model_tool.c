@@ -4,6 +4,7 @@
  *     model_tool random DIR LAYERS           a BERT body without a head, its values drawn at random
  *     model_tool head FILE OUTPUTS           FILE with a classifier of so many outputs, drawn at random
  *     model_tool drop FILE PREFIX            FILE without the tensors whose names begin so
+ *     model_tool rename FILE FROM TO         the beginning FROM of names becomes TO; FROM may be ""
  *     model_tool reshape FILE NAME           the tensor NAME flat
  *     model_tool cast FILE NAME              the tensor NAME as I32 of the same bytes
  *     model_tool zero FILE NAME              all of NAME becomes 0
@@ -138,6 +139,13 @@ static void drop(const char *prefix)
     count = left;
 }
 
+static void rename_all(const char *from, const char *to)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(tensors[i].name, from, strlen(from)) == 0)
+            tensors[i].name = keep(sp_asprintf("%s%s", to, tensors[i].name + strlen(from)));
+}
+
 /* For the width that the pooler has. */
 static int add_head(size_t outputs)
 {
@@ -157,6 +165,10 @@ static int change(const char *verb, const char *name, const char *word)
 
     if (strcmp(verb, "drop") == 0) {
         drop(name);
+        return 0;
+    }
+    if (strcmp(verb, "rename") == 0 && word) {
+        rename_all(name, word);
         return 0;
     }
     if (strcmp(verb, "head") == 0)

@@ -524,6 +524,45 @@ static void test_weights_missing(void **state)
     sp_checkpoint_close(model);
 }
 
+/* What a trainer has left before all names is no part of them; before some, or by another word, it is named. The sum is the files'. */
+static void test_weights_wrapped(void **state)
+{
+    static const char *const wrappers[] = { "module.", "_orig_mod.", "module._orig_mod.", "model." };
+    const char *plain, *wrapped;
+    struct sp_checkpoint *model;
+    char dense[60], head[60], sum[65];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
+        struct sp_tensor_info tensors[2] = { floats(dense, 2, 3), floats(head, 2, 2) };
+        struct sp_weight weights[2] = { WEIGHT("dense.weight", 2, 3), WEIGHT("classifier.weight", 2, 2) };
+
+        snprintf(dense, sizeof dense, "bert.dense.weight");
+        snprintf(head, sizeof head, "classifier.weight");
+        model = model_of(tensors, 2);
+        assert_string_equal(sp_checkpoint_wrapper(model), "");
+        assert_int_equal(sp_checkpoint_checksum(&plain, model), 0);
+        snprintf(sum, sizeof sum, "%s", plain);
+        sp_checkpoint_close(model);
+        snprintf(dense, sizeof dense, "%sbert.dense.weight", wrappers[i]);
+        snprintf(head, sizeof head, "%sclassifier.weight", wrappers[i]);
+        model = model_of(tensors, 2);
+        assert_string_equal(sp_checkpoint_wrapper(model), wrappers[i]);
+        assert_int_equal(sp_weights_find(weights, 2, &names, model), 0);
+        assert_string_equal(weights[0].tensor->name, "bert.dense.weight");
+        assert_ptr_equal(sp_checkpoint_find(model, "classifier.weight"), weights[1].tensor);
+        assert_int_equal(sp_checkpoint_checksum(&wrapped, model), 0);
+        assert_string_not_equal(wrapped, sum);
+        sp_checkpoint_close(model);
+        snprintf(head, sizeof head, "classifier.weight"); /* not before all: half of the names could be the model's own */
+        model = model_of(tensors, 2);
+        assert_string_equal(sp_checkpoint_wrapper(model), "");
+        snprintf(logged, sizeof logged, "the names of the model's weights begin with \"%s", wrappers[i]);
+        io_assert_error(sp_weights_find(weights, 2, &names, model), SP_EFORMAT, io_path("m"), logged, "expected is bert.dense.weight", NULL);
+        sp_checkpoint_close(model);
+    }
+}
+
 /* More names than a message holds: as many as fit, and a count of the rest. */
 static void test_weights_many_missing(void **state)
 {
@@ -582,6 +621,7 @@ int main(void)
         TEST(test_resolve),
         LOGGED(test_weights),
         TEST(test_weights_missing),
+        TEST(test_weights_wrapped),
         TEST(test_weights_many_missing),
         TEST(test_weights_wrong),
     };
