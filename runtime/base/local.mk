@@ -9,6 +9,7 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/hash.c runtime/base/hash.h \
 	runtime/base/interrupt.c runtime/base/interrupt.h \
 	runtime/base/json.c runtime/base/json.h \
+	runtime/base/likely_name.c runtime/base/likely_name.h \
 	runtime/base/lock.c runtime/base/lock.h \
 	runtime/base/log.c runtime/base/log.h \
 	runtime/base/mem.c runtime/base/mem.h \

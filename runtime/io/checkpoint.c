@@ -4,6 +4,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
+#include "runtime/base/likely_name.h"
 #include "runtime/base/mem.h"
 #include "runtime/io/adapter_folder_priv.h"
 #include "runtime/io/foreign_priv.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define CONFIG_FILE "config.json"
+#define WEIGHTS_FILE "model.safetensors"
 #define INDEX_FILE "model.safetensors.index.json"
 #define INDEX_LIMIT (16u << 20)
 #define SHARD_LIMIT 4096
@@ -226,6 +228,7 @@ static int no_weights(const struct sp_checkpoint *c)
     SP_TRY(sp_foreign_weights(c->dir, c->config));
     SP_TRY(sp_foreign_subfolders(c->dir, "holds no weights"));
     SP_TRY(sp_foreign_other(c->dir));
+    SP_TRY(sp_likely_name_refuse(c->dir, WEIGHTS_FILE, NULL));
     return sp_error(SP_ENOTFOUND,
                     "%s holds no weights: neither model.safetensors nor "
                     "model.safetensors.index.json is there",
@@ -287,6 +290,16 @@ static int collect_tensors(struct sp_checkpoint *c)
     return unwrap(c);
 }
 
+/* Whether a JSON file is a model's configuration: there are others whose names end in config.json. */
+static bool is_config(const char *path)
+{
+    json_t *config = NULL;
+    bool is = sp_json_load(&config, path, SP_CHECKPOINT_CONFIG_LIMIT) == 0 && json_object_get(config, "hidden_size");
+
+    json_decref(config);
+    return is;
+}
+
 static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, void *user)
 {
     size_t number;
@@ -300,14 +313,15 @@ static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, vo
         SP_TRY(sp_foreign_weights(c->dir, NULL));
         SP_TRY(sp_foreign_subfolders(c->dir, "has no config.json"));
         SP_TRY(sp_foreign_unfinished(c->dir));
+        SP_TRY(sp_likely_name_refuse(c->dir, CONFIG_FILE, is_config));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
     }
     SP_TRY(load_object(&c->config, c, CONFIG_FILE, SP_CHECKPOINT_CONFIG_LIMIT));
     if (accept)
         SP_TRY(accept(c->config, user));
-    if (sp_foreign_has(c->dir, "model.safetensors"))
-        SP_TRY(open_shard(&number, c, "model.safetensors"));
+    if (sp_foreign_has(c->dir, WEIGHTS_FILE))
+        SP_TRY(open_shard(&number, c, WEIGHTS_FILE));
     else if (sp_foreign_has(c->dir, INDEX_FILE))
         SP_TRY(open_index(c, INDEX_FILE));
     else

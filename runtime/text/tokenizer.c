@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/likely_name.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
@@ -105,6 +106,8 @@ static int no_tokenizer(const char *model_dir)
             return sp_error(SP_ENOTFOUND, "%s has no tokenizer that is supported: %s is of %s; BERT's WordPiece, in tokenizer.json or "
                             "vocab.txt, is expected", model_dir, others[i][0], others[i][1]);
     }
+    SP_TRY(sp_likely_name_refuse(model_dir, "vocab.txt", NULL));
+    SP_TRY(sp_likely_name_refuse(model_dir, "tokenizer.json", NULL));
     return sp_error(SP_ENOTFOUND, "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there", model_dir);
 }
 

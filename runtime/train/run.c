@@ -35,6 +35,23 @@ static int no_type(const struct sp_run *run, const json_t *config, const char *f
                     run->families[0]->model_type);
 }
 
+/* transformers, too, computes a model_type that it knows without such code, unless it is told to trust it. */
+static void warn_of_code(const json_t *config, const char *file)
+{
+    json_t *map = json_object_get(config, "auto_map"), *value;
+    const char *key, *type = json_string_value(json_object_get(config, "model_type"));
+
+    json_object_foreach (map, key, value) {
+        const char *class = json_string_value(json_is_array(value) ? json_array_get(value, 0) : value);
+
+        if (strncmp(key, "AutoModel", strlen("AutoModel")) != 0 || !class)
+            continue;
+        sp_log(SP_LOG_WARNING, "%s: \"auto_map\" names \"%.60s\", Python code of the model's own, which is not run: it is computed as its "
+               "\"model_type\", %s, says; if that code does anything else, results are others", file, class, type);
+        return;
+    }
+}
+
 static int find_family(struct sp_run *run, const json_t *config, const char *file)
 {
     const char *type = NULL;
@@ -44,6 +61,8 @@ static int find_family(struct sp_run *run, const json_t *config, const char *fil
     for (size_t i = 0; type && i < run->family_count; i++)
         if (strcmp(run->families[i]->model_type, type) == 0)
             run->family = run->families[i];
+    if (run->family)
+        warn_of_code(config, file);
     if (run->family)
         return run->family->read_config(&run->model, config, file);
     for (size_t i = 0; i < run->family_count; i++)

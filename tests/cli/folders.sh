@@ -101,6 +101,34 @@ for kind in none 'of another kind'; do
     fresh
 done
 
+# ---- a tokenizer's file under another name
+while IFS='|' read -r name advice; do
+    mkdir -p "$model/tokenizer"
+    mv "$model/vocab.txt" "$model/$name"
+    run tokenize --model "$model"
+    test_that "$name" fails_with 1 "$model has no $advice"
+    rm -rf "$model/tokenizer"
+    fresh
+done <<'END'
+Vocab.txt|vocab.txt, but Vocab.txt: if that is the file, give it this name
+vocab|vocab.txt, but vocab: if that is the file
+vocab (2).txt|vocab.txt, but vocab (2).txt: if that is the file
+vocab.txt.gz|vocab.txt, but vocab.txt.gz: it is packed: unpack it
+bert-base-uncased-vocab.txt|vocab.txt, but bert-base-uncased-vocab.txt: if that is the file
+tokenizer/vocab.txt|vocab.txt, but tokenizer/vocab.txt: if that is the file, move it one folder up
+tokenizer.json.txt|tokenizer.json, but tokenizer.json.txt: if that is the file
+words.txt|tokenizer: neither tokenizer.json nor vocab.txt is there
+END
+
+# ---- code of the model's own
+code='config.json: "auto_map" names "modeling_x.XForSequenceClassification", Python code of the model'"'"'s own, which is not run: it is computed as its "model_type", bert, says'
+sed -i 's/"model_type"/"auto_map": {"AutoConfig": "c.C", "AutoModelForSequenceClassification": "modeling_x.XForSequenceClassification"}, &/' "$model/config.json"
+trains "$code"
+sed -i 's/"model_type"/"auto_map": {"AutoConfig": "c.C"}, &/' "$model/config.json"
+run predict --quiet --model "$model" --input "$source/eval.jsonl" --output -
+test_that 'a configuration of its own alone is nothing to speak of' test "$status" = 0 -a ! -s "$folder/err"
+fresh
+
 # ---- a vocabulary that is far too short for the model, whose weights do not fit here either
 lacks='has 99 tokens, and the model'"'"'s vocab_size is 400: words that it lacks are unknown'
 for rows in 400 200; do

@@ -277,6 +277,14 @@ static void test_other_files(void **state)
         { "training_args.bin", "holds no weights: neither model.safetensors nor" },
         { "optimizer.pt", "holds no weights: neither model.safetensors nor" },
         { "README.md", "holds no weights: neither model.safetensors nor" },
+        { "model.safetensors.bak", "has no model.safetensors, but model.safetensors.bak: if that is the file, give it this name" },
+        { "Model.SafeTensors", "but Model.SafeTensors: if that is the file, give it this name" },
+        { "model.safetensors.dvc", "but model.safetensors.dvc: it is a pointer of DVC's" },
+        { ".model.safetensors.icloud", "but .model.safetensors.icloud: it was not downloaded from iCloud yet" },
+        { "model.safetensors.url", "it is a link to the file, and not the file itself: download that" },
+        { "model.safetensors.sha256", "holds no weights: neither model.safetensors nor" },
+        { "weights/model.safetensors", "but weights/model.safetensors: if that is the file, move it one folder up" },
+        { "weights.safetensors", "but weights.safetensors: where a file holds all of the model's weights" },
     };
     char path[200], *dir;
 
@@ -311,6 +319,30 @@ static void test_other_files(void **state)
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.tar.gz")), SP_ENOTFOUND, "is an archive, and a model is a folder: unpack it", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.h5")), SP_ENOTFOUND, "that holds config.json and model.safetensors",
                     io_path("a, has no config.json"), NULL);
+}
+
+/* A configuration under another name is one that holds a model's, and the likeliest name of several is given. */
+static void test_likely_config(void **state)
+{
+    static const char *const files[] = {
+        "model/config.json", "b_config.json", "config", "config (1).json", "config.json.zip", "config.json.txt", "Config.json",
+    };
+    char expected[200];
+
+    (void)state;
+    io_write_text("m/adapter_config.json.md", "");
+    io_write_text("m/tokenizer_config.json", "{\"hidden\": 2}");
+    io_write_text("m/generation_config.json", "not JSON");
+    refused(SP_ENOTFOUND, "it is not a Hugging Face model folder", io_path("m"));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[100];
+
+        snprintf(path, sizeof path, "m/%s", files[i]);
+        io_write_text(path, "{\"hidden_size\": 2}");
+        snprintf(expected, sizeof expected, "m has no config.json, but %s: %s", files[i],
+                 i == 0 ? "if that is the file, move it" : strstr(files[i], "zip") ? "it is packed: unpack it" : "if that is the file, give it this name");
+        refused(SP_ENOTFOUND, expected, NULL);
+    }
 }
 
 /* The hint names the class that the weights were saved from, so that converting loses none; what is no plain name stays out of it. */
@@ -615,6 +647,7 @@ int main(void)
         TEST(test_links_to_nothing),
         TEST(test_elsewhere),
         TEST(test_other_files),
+        TEST(test_likely_config),
         TEST(test_other_forms),
         TEST(test_config_too_large),
         TEST(test_wrong_index),
