@@ -10,6 +10,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/train/inputs.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,8 +254,10 @@ static int save(const struct sp_study *study, const struct sp_buf *const texts[3
         free(path);
         path = file_path(study, i);
         SP_GO(path ? sp_fs_writer_open(&writers[i], path) : SP_ENOMEM);
-        SP_GO(sp_fs_writer_put(&writers[i], texts[i]->data, texts[i]->length));
-        SP_GO(fflush(writers[i].file) != 0 ? sp_fs_error("write", path) : 0);
+        if (sp_fs_writer_put(&writers[i], texts[i]->data, texts[i]->length) < 0 || fflush(writers[i].file) != 0) {
+            errno = writers[i].reason ? writers[i].reason : errno;
+            SP_GO(sp_fs_error("write", path)); /* by the report's own name, be it a link */
+        }
     }
     for (size_t i = 0; i < 3; i++)
         SP_GO(sp_fs_writer_commit(&writers[i]));
