@@ -1,10 +1,9 @@
-/* STUDY.yaml: its keys, the blocks and files that it names, and what --set changes of it. grid.c makes runs of them. */
+/* STUDY.yaml: its keys, and the blocks and files that it names. override.c changes them by --set, grid.c makes runs of them. */
 #include "runtime/study/file_priv.h"
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
-#include "runtime/base/hash.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/train/task.h"
@@ -14,112 +13,6 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PREFIX_MAX 64
-
-static const char *const keys[SP_STUDY_KEYS] = { "base",           "data",  "methods",   "budgets",
-                                                 "learning_rates", "seeds", "reference", "output_dir" };
-static const char *const axes[] = { "data", "methods", "budgets", "learning_rates", "seeds", "reference" };
-static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-struct sp_study_part *sp_study_part(struct sp_study_reading *r, const char *key)
-{
-    size_t i = 0;
-
-    while (strcmp(keys[i], key) != 0)
-        i++;
-    return &r->parts[i];
-}
-
-bool sp_study_is_one_of(const char *name, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-int sp_study_wrong(struct sp_study_part p, const char *what, const char *expected)
-{
-    const struct sp_yaml_node *n = p.node;
-
-    if (n->kind != SP_YAML_SCALAR || sp_yaml_is_null(n))
-        return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found %s, expected %s", what,
-                               n->kind == SP_YAML_LIST  ? (n->count ? "a list" : "an empty list")
-                               : n->kind == SP_YAML_MAP ? (n->count ? "a block of keys" : "an empty block")
-                                                        : "nothing",
-                               expected);
-    return sp_source_error(SP_ECONFIG, p.source, n->place, "%s: found \"%.80s\", expected %s", what, n->text, expected);
-}
-
-/* "unknown ...; did you mean ...?" about a name that is not among `names`. */
-int sp_study_unknown(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
-                     const char *const *names, size_t count)
-{
-    const char *nearest = sp_text_nearest(name, names, count);
-
-    return sp_source_error(SP_ECONFIG, source, place, "there is no %s \"%.80s\"%s%s%s", what, name,
-                           nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
-}
-
-/* ---- texts ---- */
-
-/* Takes `path` and `bytes`, which may be NULL when out of memory. */
-static int add_text(struct sp_study_text **out, struct sp_study_texts *texts, char *path, char *bytes, size_t length)
-{
-    struct sp_study_text *text = sp_calloc(1, sizeof *text);
-    int rc = text && path && bytes ? 0 : SP_ENOMEM;
-
-    if (rc == 0)
-        rc = sp_grow(&texts->list, texts->count, &texts->capacity, sizeof *texts->list, SP_STUDY_ITEMS_MAX, "files of a study");
-    if (rc == 0) {
-        *text = (struct sp_study_text){ .source = { path, bytes, length }, .path = path, .bytes = bytes };
-        rc = sp_yaml_parse(&text->root, &text->source);
-    }
-    if (rc < 0) {
-        free(text);
-        free(path);
-        free(bytes);
-        return rc;
-    }
-    texts->list[texts->count++] = *out = text;
-    return 0;
-}
-
-static int read_text(struct sp_study_text **out, struct sp_study_texts *texts, const char *path)
-{
-    char *bytes;
-    size_t length, mark;
-    int rc = sp_fs_read(&bytes, &length, path, SP_YAML_MAX_SIZE);
-
-    if (rc < 0)
-        return rc == SP_ENOMEM ? rc : SP_ECONFIG;
-    mark = sp_text_mark(bytes, length);
-    length -= mark;
-    memmove(bytes, bytes + mark, length + 1);
-    return add_text(out, texts, sp_strdup(path), bytes, length);
-}
-
-/* A configuration file that is named in a text: in the current directory, or beside that text. */
-static int read_beside(struct sp_study_text **out, struct sp_study_texts *texts, struct sp_study_part name)
-{
-    const char *slash = strrchr(name.source->name, '/');
-    char *folder, *beside;
-    int rc;
-
-    if (sp_fs_exists(name.node->text))
-        return read_text(out, texts, name.node->text);
-    folder = sp_strndup(name.source->name, slash ? (size_t)(slash - name.source->name) + 1 : 0);
-    beside = folder ? sp_fs_join(folder, name.node->text) : NULL;
-    rc = !beside               ? SP_ENOMEM
-         : sp_fs_exists(beside) ? read_text(out, texts, beside)
-                                : sp_source_error(SP_ECONFIG, name.source, name.node->place,
-                                                  "found \"%.80s\", expected a block of options or the name of a file, "
-                                                  "and there is no such file, neither here nor beside the study",
-                                                  name.node->text);
-    free(folder);
-    free(beside);
-    return rc;
-}
 
 /* ---- blocks ---- */
 
@@ -175,7 +68,7 @@ static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts,
     if (node->kind == SP_YAML_SCALAR && !node->text[0])
         return sp_study_wrong(part, item->name, "a block of options or the name of a file");
     if (node->kind == SP_YAML_SCALAR) {
-        SP_TRY(read_beside(&file, texts, part));
+        SP_TRY(sp_study_read_beside(&file, texts, part));
         return add_layer(item, &file->root, &file->source);
     }
     for (size_t i = 0; node->kind == SP_YAML_LIST && i < node->count; i++) {
@@ -190,19 +83,11 @@ static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts,
     return add_layer(item, block, part.source);
 }
 
-const struct sp_yaml_node *sp_study_child(const struct sp_yaml_node *map, const char *key)
-{
-    for (size_t i = 0; map && map->kind == SP_YAML_MAP && i < map->count; i++)
-        if (strcmp(map->children[i].key, key) == 0)
-            return &map->children[i];
-    return NULL;
-}
-
 /* Names become folders. */
 static int check_name(const struct sp_yaml_node *node, const struct sp_source *source, const char *what)
 {
-    if (node->key[0] && node->key[0] != '.' && strspn(node->key, name_letters) == strlen(node->key) &&
-        strlen(node->key) < PREFIX_MAX)
+    if (node->key[0] && node->key[0] != '.' && strspn(node->key, SP_STUDY_NAME_LETTERS) == strlen(node->key) &&
+        strlen(node->key) < SP_STUDY_NAME_MAX)
         return 0;
     return sp_source_error(SP_ECONFIG, source, node->key_place,
                            "found \"%.80s\" as the name of a %s, expected letters, digits, -, _ and ., no . first: it becomes a "
@@ -288,174 +173,6 @@ static int take_items(struct sp_study_reading *r, const char *key, struct sp_stu
     return 0;
 }
 
-/* "there is no method ...; did you mean ...?" */
-static int unknown_item(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
-                        const struct sp_study_item *items, size_t count)
-{
-    const char *names[64];
-    size_t n = count < COUNT(names) ? count : COUNT(names);
-
-    for (size_t i = 0; i < n; i++)
-        names[i] = items[i].name;
-    return sp_study_unknown(place, source, what, name, names, n);
-}
-
-/* ---- --set ---- */
-
-static bool has_key(const char *override, const char *key)
-{
-    size_t length = strlen(key);
-
-    return strncmp(override, key, length) == 0 && override[length] == '=';
-}
-
-/* An option of an item's runs; what only the study itself knows is refused. */
-static int take_override(struct sp_study_item *item, const char *text, const struct sp_source *source)
-{
-    static const char *const own[] = { "metric", "budgets", "learning_rates" };
-
-    if (has_key(text, "output_dir"))
-        return sp_source_error(SP_ECONFIG, source, (struct sp_place){ 1, 1 }, SP_STUDY_NO_OUTPUT_DIR);
-    for (size_t i = 0; i < COUNT(own); i++)
-        if (has_key(text, own[i]))
-            return sp_source_error(SP_ECONFIG, source, (struct sp_place){ 1, 1 },
-                                   "%s is no option of the runs: write it into the study's block %s", own[i], item->name);
-    SP_TRY(sp_grow(&item->overrides, item->override_count, &item->override_capacity, sizeof *item->overrides,
-                   SP_STUDY_ITEMS_MAX, "overrides"));
-    item->overrides[item->override_count++] = text;
-    return 0;
-}
-
-/* data.NAME.key=value: an override for that data set's runs alone. A name may have dots: the longest that fits is meant. */
-static int take_item_override(struct sp_study_item *items, size_t count, const char *text, const char *what)
-{
-    const char *name = strchr(text, '.') + 1;
-    const struct sp_source source = { "--set", text, strlen(text) };
-    const struct sp_place start = { 1, 1 };
-    struct sp_study_item *found = NULL;
-    char wanted[PREFIX_MAX];
-    size_t length = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        size_t n = strlen(items[i].name);
-
-        if (strncmp(items[i].name, name, n) == 0 && strchr(".=", name[n]) && n >= length) { /* or its end */
-            found = &items[i];
-            length = n;
-        }
-    }
-    if (found && name[length] == '.')
-        return take_override(found, name + length + 1, &source);
-    if (found)
-        return sp_source_error(SP_ECONFIG, &source, start, "expected NAME.KEY=VALUE of a %s", what);
-    snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(name, ".="), name);
-    return unknown_item(start, &source, what, wanted, items, count);
-}
-
-/* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files, so that the file's own report stays. What is too long
- * for that ends in a hash of it. */
-static void add_suffix(struct sp_study *study, const char *text)
-{
-    enum { HASH = 8 }; /* digits */
-    size_t length = strlen(study->suffix), most = sizeof study->suffix - HASH - 2;
-    bool dash = true, all = true; /* dash: is to come, before the next letter */
-    struct sp_hash hash;
-    char hex[SP_HASH_HEX];
-
-    sp_hash_init(&hash);
-    sp_hash_update_string(&hash, study->suffix);
-    sp_hash_update_string(&hash, text);
-    sp_hash_final(&hash, hex);
-    for (; *text && all; text++) {
-        if ((!strchr(name_letters, *text) && *text != '+') || *text == '-') {
-            dash = true;
-            continue;
-        }
-        all = length + 2 < most;
-        if (all && dash)
-            study->suffix[length++] = '-';
-        if (all)
-            study->suffix[length++] = *text;
-        dash = false;
-    }
-    if (!all)
-        snprintf(study->suffix + (length < most ? length : most), HASH + 2, "-%.*s", HASH, hex);
-}
-
-/* seeds=1,2 and its like replace a list of the file; data=NAME,... and methods=NAME,... choose among the file's. */
-static int take_axis(struct sp_study_reading *r, const char *text)
-{
-    const char *value = strchr(text, '=') + 1;
-    const struct sp_yaml_node node = { .kind = SP_YAML_SCALAR, .text = (char *)(size_t)value };
-    bool single = has_key(text, "reference"), whole;
-    char key[PREFIX_MAX], *bytes;
-    struct sp_study_text *parsed;
-    struct sp_study_part part;
-
-    snprintf(key, sizeof key, "%.*s", (int)(value - 1 - text), text);
-    whole = single || value[0] == '[' || value[0] == '{' || (value[0] && sp_yaml_is_null(&node));
-    bytes = whole ? sp_strdup(value) : sp_asprintf("[%s]", value);
-    SP_TRY(add_text(&parsed, r->texts, sp_asprintf("--set %s", key), bytes, bytes ? strlen(bytes) : 0));
-    part = (struct sp_study_part){ &parsed->root, &parsed->source };
-    if (!single)
-        add_suffix(r->study, text);
-    if (strcmp(key, "data") == 0 || strcmp(key, "methods") == 0) {
-        if (part.node->kind != SP_YAML_LIST || part.node->count == 0)
-            return sp_study_wrong(part, key, "names of those in the file, as NAME,NAME");
-        r->selected[key[0] == 'm'] = part;
-    } else {
-        *sp_study_part(r, key) = part;
-    }
-    return 0;
-}
-
-/* output_dir=FOLDER; null leaves the file's. */
-static int take_folder(struct sp_study *study, const char *text)
-{
-    const struct sp_source source = { "--set", text, strlen(text) };
-    char *value = (char *)(size_t)strchr(text, '=') + 1;
-    const struct sp_yaml_node node = { .kind = SP_YAML_SCALAR, .place = { 1, (size_t)(value - text) + 1 }, .text = value };
-
-    if (!value[0] || sp_yaml_is_none(&node))
-        return sp_study_wrong((struct sp_study_part){ &node, &source }, "output_dir", "the name of a folder");
-    free(study->output_dir);
-    study->output_dir = sp_yaml_is_null(&node) ? NULL : sp_strdup(value);
-    return study->output_dir || sp_yaml_is_null(&node) ? 0 : SP_ENOMEM;
-}
-
-/* Those of the overrides that change the grid; the rest goes for every run. */
-static int take_overrides(struct sp_study_reading *r, const char *const *overrides, size_t count)
-{
-    r->texts->overrides = sp_calloc(count, sizeof *r->texts->overrides);
-    if (!r->texts->overrides)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        size_t a = 0;
-
-        while (a < COUNT(axes) && !has_key(overrides[i], axes[a]))
-            a++;
-        if (a < COUNT(axes)) {
-            SP_TRY(take_axis(r, overrides[i]));
-        } else if (has_key(overrides[i], "output_dir")) {
-            SP_TRY(take_folder(r->study, overrides[i]));
-        } else if (strncmp(overrides[i], "data.", 5) != 0 && strncmp(overrides[i], "methods.", 8) != 0) {
-            r->texts->overrides[r->texts->override_count++] = overrides[i];
-        }
-    }
-    return 0;
-}
-
-static int take_item_overrides(struct sp_study_reading *r, const char *const *overrides, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(overrides[i], "data.", 5) == 0)
-            SP_TRY(take_item_override(r->study->data, r->study->data_count, overrides[i], "data set"));
-        else if (strncmp(overrides[i], "methods.", 8) == 0)
-            SP_TRY(take_item_override(r->study->methods, r->study->method_count, overrides[i], "method"));
-    }
-    return 0;
-}
-
 /* ---- the whole ---- */
 
 static int take_reference(struct sp_study_reading *r)
@@ -474,7 +191,7 @@ static int take_reference(struct sp_study_reading *r)
     /* The file's reference need not be among those that --set chooses. */
     return r->selected[1].node && part.source == sp_study_part(r, "methods")->source
                ? 0
-               : unknown_item(part.node->place, part.source, "method", part.node->text, r->study->methods, r->study->method_count);
+               : sp_study_unknown_item(part.node->place, part.source, "method", part.node->text, r->study->methods, r->study->method_count);
 }
 
 static int take_output_dir(struct sp_study_reading *r)
@@ -506,7 +223,7 @@ static bool is_option(const char *key)
 static int unknown_key(const struct sp_study_reading *r, const struct sp_study_text *file, const struct sp_yaml_node *node)
 {
     const char *path = r->study->path, *meant = sp_option_meant(sp_config_options(), node->key, false);
-    const char *nearest = sp_text_nearest(node->key, keys, COUNT(keys));
+    const char *nearest = sp_text_nearest(node->key, sp_study_keys, SP_STUDY_KEYS);
     bool is_run = !sp_study_child(&file->root, "methods") && !sp_study_child(&file->root, "data");
 
     if (is_run && is_option(node->key))
@@ -515,7 +232,7 @@ static int unknown_key(const struct sp_study_reading *r, const struct sp_study_t
                                "names it (base: %s) and has blocks data and methods",
                                path, path);
     if (!nearest && meant) /* lr: learning_rates */
-        nearest = sp_text_nearest(meant, keys, COUNT(keys));
+        nearest = sp_text_nearest(meant, sp_study_keys, SP_STUDY_KEYS);
     if (is_option(node->key) && !nearest)
         return sp_source_error(SP_ECONFIG, &file->source, node->key_place,
                                "\"%.80s\" is an option of the runs: write it into the block base", node->key);
@@ -533,7 +250,7 @@ static int take_file(struct sp_study_reading *r, const struct sp_study_text *fil
     for (size_t i = 0; i < file->root.count; i++) {
         const struct sp_yaml_node *node = &file->root.children[i];
 
-        if (!sp_study_is_one_of(node->key, keys, COUNT(keys)))
+        if (!sp_study_is_one_of(node->key, sp_study_keys, SP_STUDY_KEYS))
             return unknown_key(r, file, node);
         if (!sp_yaml_is_null(node)) /* nothing given */
             *sp_study_part(r, node->key) = (struct sp_study_part){ node, &file->source };
@@ -546,9 +263,9 @@ static int load(struct sp_study_reading *r, const char *const *overrides, size_t
     struct sp_study *study = r->study;
     struct sp_study_text *file;
 
-    SP_TRY(read_text(&file, r->texts, study->path));
+    SP_TRY(sp_study_read_text(&file, r->texts, study->path));
     SP_TRY(take_file(r, file));
-    SP_TRY(take_overrides(r, overrides, count));
+    SP_TRY(sp_study_take_overrides(r, overrides, count));
     SP_TRY(take_output_dir(r));
     r->score_cache = sp_asprintf("%s/scores", study->output_dir);
     if (!r->score_cache)
@@ -558,7 +275,7 @@ static int load(struct sp_study_reading *r, const char *const *overrides, size_t
         SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), (const struct own[]){ { .key = NULL } }));
     SP_TRY(take_items(r, "data", &study->data, &study->data_count));
     SP_TRY(take_items(r, "methods", &study->methods, &study->method_count));
-    SP_TRY(take_item_overrides(r, overrides, count));
+    SP_TRY(sp_study_take_item_overrides(r, overrides, count));
     SP_TRY(take_reference(r));
     return sp_study_grid(r);
 }

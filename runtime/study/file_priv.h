@@ -1,4 +1,4 @@
-/* What reading a study file and laying out its grid share (layer 6). */
+/* What reading a study file and laying out its grid share (layer 6). parts.c, but for what names another file. */
 #ifndef SP_STUDY_FILE_PRIV_H
 #define SP_STUDY_FILE_PRIV_H
 
@@ -7,6 +7,8 @@
 #include "runtime/base/yaml.h"
 
 #define SP_STUDY_KEYS 8 /* of the file */
+#define SP_STUDY_NAME_MAX 64
+#define SP_STUDY_NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 #define SP_STUDY_RUNS_MAX ((size_t)10000)
 #define SP_STUDY_ITEMS_MAX ((size_t)1000)
 #define SP_STUDY_LAYERS_MAX 64
@@ -51,6 +53,8 @@ struct sp_study_reading {
     char *score_cache; /* one for all runs, so that equal scores are made once; the file's own goes before it */
 };
 
+extern const char *const sp_study_keys[SP_STUDY_KEYS];
+
 /* Where the file's key stands; to be read and set. */
 struct sp_study_part *sp_study_part(struct sp_study_reading *reading, const char *key);
 
@@ -65,7 +69,23 @@ int sp_study_wrong(struct sp_study_part part, const char *what, const char *expe
 int sp_study_unknown(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
                      const char *const *names, size_t count);
 
-/* Makes every run and cell of what was read. */
+/* Of a name that is not among those of the items. */
+int sp_study_unknown_item(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
+                          const struct sp_study_item *items, size_t count);
+
+/* Parses a text and keeps it. Takes `path` and `bytes`, which may be NULL when out of memory. */
+int sp_study_add_text(struct sp_study_text **out, struct sp_study_texts *texts, char *path, char *bytes, size_t length);
+
+/* The same of a file; and of a configuration file that is named in a text: in the current directory, or beside that text. */
+int sp_study_read_text(struct sp_study_text **out, struct sp_study_texts *texts, const char *path);
+int sp_study_read_beside(struct sp_study_text **out, struct sp_study_texts *texts, struct sp_study_part name);
+
+/* override.c: takes those of the overrides that change the grid, once the file is read, and keeps those for every run; then,
+ * once the items are known, those for one of them. */
+int sp_study_take_overrides(struct sp_study_reading *reading, const char *const *overrides, size_t count);
+int sp_study_take_item_overrides(struct sp_study_reading *reading, const char *const *overrides, size_t count);
+
+/* grid.c: makes every run and cell of what was read. */
 int sp_study_grid(struct sp_study_reading *reading);
 
 #endif

@@ -8,6 +8,8 @@ runtime_study_libstudy_a_SOURCES = \
 	runtime/study/heatmap.c runtime/study/heatmap.h \
 	runtime/study/overlap.c runtime/study/overlap.h \
 	runtime/study/overlaps.c \
+	runtime/study/override.c \
+	runtime/study/parts.c \
 	runtime/study/report.c runtime/study/report_priv.h \
 	runtime/study/rows.c \
 	runtime/study/run.c runtime/study/study.h
