@@ -3,6 +3,9 @@
  *
  * The derivative of an activation is applied by the product that computes dy, in its epilogue, when this layer's output feeds
  * one linear layer only (`fused` of that layer); otherwise by a pass of its own. saved: the pre-activation.
+ *
+ * What a pass adds to the output (addition.h) comes before the activation, so that the activation and, where the layer below
+ * is fused, its derivative are then passes of their own.
  */
 #include "runtime/nn/plan_priv.h"
 
@@ -69,11 +72,69 @@ static bool reads(const struct sp_plan *plan, const struct sp_node *node, int k)
     return k == 0 && sp_plan_trained(plan, node->param[0]);
 }
 
+/* NULL: none. */
+static struct sp_addition *addition_of(const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return pass->additions ? pass->additions[node->param[0]] : NULL;
+}
+
+static int forward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node, enum sp_activation f)
+{
+    const struct sp_param *w = &plan->params[node->param[0]];
+    struct sp_buffer *x = sp_plan_buffer(plan, node->input[0]), *y = sp_plan_buffer(plan, node->output);
+    struct sp_buffer *pre = f != SP_ACTIVATION_NONE && node->saved[0] >= 0 ? sp_plan_buffer(plan, node->saved[0]) : y;
+    int rows = sp_plan_rows(plan, node->output);
+
+    SP_TRY(sp_gemm_forward(plan->device, &w->weight, pre, x, rows, sp_plan_values(plan, node->param[1]), SP_ACTIVATION_NONE, NULL));
+    SP_TRY(addition->forward(addition, plan->device,
+                             &(struct sp_addition_input){ .x = x, .y = pre, .tokens = rows, .out = w->rows, .in = w->cols }));
+    if (f == SP_ACTIVATION_NONE)
+        return 0;
+    return sp_activation_forward(plan->device, &(struct sp_activation_forward){ .y = y, .x = pre, .activation = f,
+                                                                                .count = (size_t)rows * (size_t)w->rows });
+}
+
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
+    struct sp_addition *addition = addition_of(node, pass);
+
+    if (addition)
+        return forward_with(addition, plan, node, activation(node, pass));
     return sp_gemm_forward(plan->device, &plan->params[node->param[0]].weight, sp_plan_buffer(plan, node->output),
                            sp_plan_buffer(plan, node->input[0]), sp_plan_rows(plan, node->output),
                            sp_plan_values(plan, node->param[1]), activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
+}
+
+/* dy, the gradient of the node's output, becomes that of its pre-activation. */
+static int differentiate(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass, struct sp_buffer *dy)
+{
+    size_t count = (size_t)sp_plan_rows(plan, node->output) * plan->values[node->output].width;
+
+    if (activation(node, pass) == SP_ACTIVATION_NONE)
+        return 0;
+    return sp_activation_backward(plan->device, &(struct sp_activation_backward){ .dx = dy, .dy = dy, .count = count,
+                                                                                  .x = sp_plan_buffer(plan, node->saved[0]),
+                                                                                  .activation = node->activation });
+}
+
+/* The input's gradient, where it is wanted, and the addition's own. */
+static int backward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node,
+                         const struct sp_plan_pass *pass)
+{
+    const struct sp_param *w = &plan->params[node->param[0]];
+    struct sp_buffer *dy = sp_plan_gradient(plan, node->output);
+    struct sp_buffer *dx = sp_plan_wants(plan, node->input[0]) ? sp_plan_gradient(plan, node->input[0]) : NULL;
+    int rows = sp_plan_rows(plan, node->output);
+
+    if (w->role == SP_PARAM_FROZEN)
+        return sp_error(SP_EINVAL, "%s is frozen, so that the input of its layer is not kept for what is added there", w->name);
+    if (dx)
+        SP_TRY(sp_gemm_backward(plan->device, &w->weight, dx, dy, rows, SP_ACTIVATION_NONE, NULL, node->accumulate[0]));
+    SP_TRY(addition->backward(addition, plan->device,
+                              &(struct sp_addition_input){ .x = sp_plan_buffer(plan, node->input[0]), .dy = dy, .dx = dx,
+                                                           .tokens = rows, .out = w->rows, .in = w->cols,
+                                                           .accumulate = sp_plan_adds(node, 0, pass) }));
+    return node->fused < 0 ? 0 : differentiate(plan, &plan->nodes[node->fused], pass, dx);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -85,14 +146,8 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     const struct sp_node *below = node->fused < 0 ? NULL : &plan->nodes[node->fused];
     int rows = sp_plan_rows(plan, node->output);
 
-    if (activation(node, pass) != SP_ACTIVATION_NONE && !is_fused(plan, node))
-        SP_TRY(sp_activation_backward(plan->device, &(struct sp_activation_backward){
-                                                        .dx = dy,
-                                                        .dy = dy,
-                                                        .x = sp_plan_buffer(plan, node->saved[0]),
-                                                        .count = (size_t)rows * (size_t)w->rows,
-                                                        .activation = node->activation,
-                                                    }));
+    if (!is_fused(plan, node))
+        SP_TRY(differentiate(plan, node, pass, dy));
     if (sink)
         SP_TRY(sink->add(sink, plan->device,
                          &(struct sp_wgrad_input){ .dy = dy, .x = sp_plan_buffer(plan, node->input[0]), .tokens = rows,
@@ -103,6 +158,8 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
                                                                     .workspace = sp_plan_buffer(plan, node->scratch),
                                                                     .T = rows, .C = w->rows,
                                                                     .accumulate = sp_plan_adds(node, 1, pass) }));
+    if (addition_of(node, pass))
+        return backward_with(addition_of(node, pass), plan, node, pass);
     if (!sp_plan_wants(plan, node->input[0]))
         return 0;
     return sp_gemm_backward(plan->device, &w->weight, sp_plan_gradient(plan, node->input[0]), dy, rows,

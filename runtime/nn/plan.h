@@ -17,6 +17,7 @@
 #ifndef SP_NN_PLAN_H
 #define SP_NN_PLAN_H
 
+#include "runtime/op/addition.h"
 #include "runtime/op/gemm.h"
 #include "runtime/op/wgrad.h"
 
@@ -43,7 +44,7 @@ enum sp_param_flag {
 
 /* How training changes it. */
 enum sp_param_role {
-    SP_PARAM_FROZEN,
+    SP_PARAM_FROZEN, /* nothing of it, nor beside it */
     SP_PARAM_SPARSE, /* at some positions */
     SP_PARAM_DENSE,
 };
@@ -128,6 +129,8 @@ struct sp_plan_pass {
     float loss_scale;   /* of the gradients: the batch's share of its step's rows */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
+    struct sp_addition *const *additions; /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the
+                                             weight's role must not be frozen: the layer's input is kept for what is trained */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
     /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the identity,

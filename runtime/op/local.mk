@@ -28,4 +28,4 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/transfer.c runtime/op/transfer.h \
 	runtime/op/transpose.c runtime/op/transpose.h \
 	runtime/op/tuned.c runtime/op/tuned.h runtime/op/tuned.def \
-	runtime/op/wgrad.h
+	runtime/op/addition.h runtime/op/wgrad.h

@@ -1,7 +1,7 @@
 /*
- * A part of what a run trains (layer 5): the parameters of one role and all that is kept for them, one file part_<name>.c each, listed in
- * part.def. The roles that a method assigns (roles.h) say which parts a run has. Making, stepping and saving (trained.h) and the adapter's
- * reader (load.c) walk over the list and know no part by name.
+ * A part of what a run trains (layer 5): the parameters of one role and all that is kept for them, one file part_<name>.c each,
+ * listed in part.def. The roles that a method assigns (roles.h) say which parts a run has. Making, stepping and saving
+ * (trained.h) and the adapter's reader (load.c) walk over the list and know no part by name.
  *
  * Threading: descriptors are constant.
  */
@@ -16,8 +16,8 @@ struct sp_part {
 
     /* Before the long work: refuses what would train nothing; NULL: there is no such thing. */
     int (*check)(const struct sp_run *run);
-    /* Makes the state of the run's parameters of this role, at least one: adds the optimizer's views (sp_trained_add_view) and fills in
-     * their gradients' places. What was made before a failure is in *state. */
+    /* Makes the state of the run's parameters of this role, at least one: adds the optimizer's views (sp_trained_add_view) and
+     * fills in their gradients' places. What was made before a failure is in *state. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
     void (*free)(void *state); /* NULL is fine */
     /* After the optimizer's step: brings the weights' layouts up to date. */
@@ -27,8 +27,8 @@ struct sp_part {
 
     /* Adds its sections to the adapter, whose arrays and values are new (sp_trained_save frees them). */
     int (*collect)(struct sp_adapter *out, void *state, struct sp_run *run);
-    /* What an adapter's sections make of a parameter's values: instead of the checkpoint's, or of those, which are in `values` then.
-     * *done: there was such a section. Either may be NULL. */
+    /* What an adapter's sections make of a parameter's values: instead of the checkpoint's, or of those, which are in `values`
+     * then. *done: there was such a section. Either may be NULL. */
     int (*replace)(bool *done, float *values, const struct sp_run *run, size_t param);
     int (*change)(bool *done, float *values, const struct sp_run *run, size_t param);
 };

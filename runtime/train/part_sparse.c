@@ -297,7 +297,8 @@ static int finish(void *state, struct sp_trained *t, struct sp_run *run)
         const struct sp_touched *touched = &part->touched[i];
         struct sp_mask_tensor *m = &all.tensors[i];
 
-        *m = (struct sp_mask_tensor){ part->mask.tensors[i].param, sp_calloc(touched->count, sizeof *m->positions), touched->count };
+        *m = (struct sp_mask_tensor){ part->mask.tensors[i].param, sp_calloc(touched->count, sizeof *m->positions),
+                                      touched->count };
         SP_GO(m->positions ? 0 : SP_ENOMEM);
         memcpy(m->positions, touched->positions, touched->count * sizeof *m->positions);
         all.entries += touched->count;

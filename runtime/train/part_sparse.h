@@ -14,8 +14,8 @@ struct sp_sparse_part {
     struct sp_delta *delta;
     size_t first_view; /* the optimizer's of target 0; the others follow */
     bool moves;        /* the mask may move */
-    bool merges;       /* old masks' changes stay in the weights: the adapter holds every position that was ever in the mask. The method
-                          sets it before the first move */
+    bool merges;       /* old masks' changes stay in the weights: the adapter holds every position that was ever in the mask.
+                          The method sets it before the first move */
     struct sp_touched {
         uint32_t *positions; /* ever in the mask, sorted */
         float *originals;    /* the pretrained weights there, when the method merges */

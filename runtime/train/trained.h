@@ -1,5 +1,6 @@
 /*
- * What a run trains (layer 5): its parts (part.h), as the optimizer's views, the gradients of a plan's pass, and the adapter's contents.
+ * What a run trains (layer 5): its parts (part.h), as the optimizer's views, the gradients of a plan's pass, and the
+ * adapter's contents.
  */
 #ifndef SP_TRAIN_TRAINED_H
 #define SP_TRAIN_TRAINED_H

@@ -3,3 +3,9 @@ check_PROGRAMS += tests/grad/test_grad
 tests_grad_test_grad_SOURCES = tests/grad/test_grad.c tests/unit/plan_support.h tests/unit/device_support.h
 tests_grad_test_grad_LDADD = $(plan_test_libs)
 TESTS += tests/grad/test_grad tests/grad/test_grad-intel
+
+# What is added to a linear layer's output.
+check_PROGRAMS += tests/grad/test_addition
+tests_grad_test_addition_SOURCES = tests/grad/test_addition.c tests/unit/plan_support.h tests/unit/device_support.h
+tests_grad_test_addition_LDADD = $(plan_test_libs)
+TESTS += tests/grad/test_addition tests/grad/test_addition-intel

@@ -1,0 +1,28 @@
+/*
+ * What is added to a linear layer's output (layer 3): y = act(x W^T + b + f(x)). The plan's linear node calls the weight's
+ * addition, which travels in the pass, and knows nothing of f; the addition knows nothing of the plan. So a method can train
+ * beside a weight that it cannot, or does not, change.
+ */
+#ifndef SP_OP_ADDITION_H
+#define SP_OP_ADDITION_H
+
+#include "runtime/device/device.h"
+
+#include <stdbool.h>
+
+struct sp_addition_input {
+    struct sp_buffer *x, *y;   /* (tokens x in), (tokens x out); y in forward alone */
+    struct sp_buffer *dy, *dx; /* likewise, in backward; dx is NULL where nobody wants it */
+    int tokens, out, in;
+    bool accumulate; /* backward: add to its gradients of earlier micro-batches, or of another layer of the same weight */
+};
+
+/* A weight's addition: embed it first in a struct with the addition's own state. */
+struct sp_addition {
+    /* y += f(x) */
+    int (*forward)(struct sp_addition *addition, struct sp_device *device, const struct sp_addition_input *input);
+    /* dx += (df / dx)^T dy, and the gradients of the addition's own parameters, stored or added to */
+    int (*backward)(struct sp_addition *addition, struct sp_device *device, const struct sp_addition_input *input);
+};
+
+#endif
