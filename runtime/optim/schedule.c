@@ -22,20 +22,23 @@ static double constant(double progress)
     return 1;
 }
 
-static const struct {
-    const char *name;
-    double (*factor)(double progress);
-} schedules[] = { { "linear", linear }, { "cosine", cosine }, { "constant", constant } };
+/* The schedules. */
+#define SCHEDULES(X) X(linear) X(cosine) X(constant)
+#define NAME(name) #name,
+#define FACTOR(name) name,
+
+const char *const sp_schedule_names[] = { SCHEDULES(NAME) NULL };
+static double (*const factors[])(double progress) = { SCHEDULES(FACTOR) };
 
 int sp_schedule_factor(double *out, const char *name, size_t step, size_t total, size_t warmup)
 {
-    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
-        if (strcmp(schedules[i].name, name) != 0)
+    for (size_t i = 0; sp_schedule_names[i]; i++) {
+        if (strcmp(sp_schedule_names[i], name) != 0)
             continue;
         if (step < warmup)
             *out = (double)step / (double)warmup;
         else
-            *out = schedules[i].factor(total > warmup ? (double)(step - warmup) / (double)(total - warmup) : 1);
+            *out = factors[i](total > warmup ? (double)(step - warmup) / (double)(total - warmup) : 1);
         return 0;
     }
     return sp_error(SP_EINVAL, "there is no learning-rate schedule called '%s'", name);

@@ -17,7 +17,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *const budget_keys[] = { "density", "rank_equivalent", "count" };
+#define KEY(name) #name,
+static const char *const budget_keys[] = { SP_CONFIG_BUDGETS(KEY) };
 
 /* One value of each list; a node NULL where there is no list. */
 struct choice {

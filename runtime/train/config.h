@@ -1,6 +1,6 @@
 /*
  * The run configuration (layer 5): one struct of plain fields, filled from a YAML file and
- * `key=value` overrides through one option table (config.c), which also prints --help, the man page
+ * `key=value` overrides through one option table (config_options.c), which also prints --help, the man page
  * and the resolved configuration.
  *
  * After sp_config_load every field holds what the run uses: defaults that depend on other options
@@ -20,9 +20,18 @@
 #include <stddef.h>
 #include <string.h>
 
-enum sp_config_eval { SP_CONFIG_EVAL_NO, SP_CONFIG_EVAL_STEPS, SP_CONFIG_EVAL_EPOCH };
+/* Options of a few values, each with its name in files. */
+#define SP_CONFIG_EVALS(X) X(EVAL_NO, no) X(EVAL_STEPS, steps) X(EVAL_EPOCH, epoch)
+#define SP_CONFIG_SCOPES(X) X(SCOPE_GLOBAL, global) X(SCOPE_TENSOR, tensor) X(SCOPE_UNIFORM_COUNT, uniform_count)
+#define SP_CONFIG_CONSTANT(constant, name) SP_CONFIG_##constant,
+enum sp_config_eval { SP_CONFIG_EVALS(SP_CONFIG_CONSTANT) };
+enum sp_config_scope { SP_CONFIG_SCOPES(SP_CONFIG_CONSTANT) };
+extern const char *const sp_config_evals[], *const sp_config_scopes[]; /* their names; NULL at the end */
+
+/* The options of `sparse` that are its budget. */
+#define SP_CONFIG_BUDGETS(X) X(density) X(rank_equivalent) X(count)
+
 enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };
-enum sp_config_scope { SP_CONFIG_SCOPE_GLOBAL, SP_CONFIG_SCOPE_TENSOR, SP_CONFIG_SCOPE_UNIFORM_COUNT };
 
 struct sp_config_sparse {
     char *method; /* sp_config_method (method.h) has it */

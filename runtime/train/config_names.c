@@ -1,6 +1,6 @@
 /*
  * Names of other tools: transformers' TrainingArguments and run_glue.py, PEFT's LoraConfig, axolotl, LLaMA-Factory,
- * mlx-lm, torchtune, Lightning, and what people write by heart. Those that mean the very same are aliases, in config.c.
+ * mlx-lm, torchtune, Lightning, and what people write by heart. Those that mean the very same are aliases, in config_options.c.
  */
 #include "runtime/train/config_priv.h"
 

@@ -16,6 +16,9 @@ extern const char *const sp_config_foreign[];
 #define SP_CONFIG_SPARSE "Sparse training" /* the group */
 #define SP_CONFIG_DIGITS_(number) #number
 #define SP_CONFIG_DIGITS(number) SP_CONFIG_DIGITS_(number)
+/* Defaults that depend on other options; the table's texts say them, too. */
+#define SP_CONFIG_RANK 8
+#define SP_CONFIG_OPTIMIZER "adamw"
 #define SP_CONFIG_MA_OPTIMIZER "sm3" /* with sparse.growth: ma */
 
 /* What one load holds: the texts that places point into. */

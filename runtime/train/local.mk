@@ -3,6 +3,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/classes.c runtime/train/classes.h \
 	runtime/train/config.c runtime/train/config.h runtime/train/config_priv.h \
 	runtime/train/config_names.c \
+	runtime/train/config_options.c \
 	runtime/train/data.c runtime/train/data.h \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
 	runtime/train/head.c runtime/train/head.h \

@@ -101,7 +101,7 @@ static int budget(size_t *out, const struct sp_run *run, const struct sp_mask *m
     free(shares);
     if (c->scope != SP_CONFIG_SCOPE_GLOBAL && shared == 0)
         return sp_error(SP_ECONFIG, "the sparse budget of %zu entries gives none to any of the %zu matrices with sparse.scope %s",
-                        *out, mask->count, c->scope == SP_CONFIG_SCOPE_TENSOR ? "tensor" : "uniform_count");
+                        *out, mask->count, sp_config_scopes[c->scope]);
     return 0;
 }
 

@@ -1,8 +1,12 @@
-/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run. And the help's defaults. */
+/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run; and what the help says. */
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/op/gemm.h"
+#include "runtime/optim/schedule.h"
 #include "runtime/train/config.h"
+#include "runtime/train/method.h"
+#include "runtime/train/task.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,6 +179,36 @@ static void test_hints(void **state)
             fail_msg("%s is an option", sp_option_at(t, i)->key);
 }
 
+static const char *const *choices_of(const char *key)
+{
+    const struct sp_option_table *t = sp_config_options();
+
+    return sp_option_at(t, sp_option_index(t, key))->choices;
+}
+
+/* An option's words are the names in the list that they are of, all of them, in its order. */
+static void test_choices(void **state)
+{
+    const char *const *gemms = choices_of("gemm"), *const *tasks = choices_of("task"), *const *methods = choices_of("sparse.method");
+    const char *const *schedules = choices_of("lr_scheduler_type");
+    double factor;
+
+    (void)state;
+    assert_string_equal(gemms[0], "auto");
+    for (size_t i = 0; i < sp_gemm_family_count; i++)
+        assert_string_equal(gemms[1 + i], sp_gemm_families[i]->name);
+    assert_null(gemms[1 + sp_gemm_family_count]);
+    assert_string_equal(tasks[0], "auto");
+    for (size_t i = 0; sp_tasks[i] || tasks[1 + i]; i++)
+        assert_string_equal(tasks[1 + i], sp_tasks[i]->name);
+    for (size_t i = 0; sp_methods[i] || methods[i]; i++)
+        assert_string_equal(methods[i], sp_methods[i]->name);
+    for (size_t i = 0; schedules[i]; i++)
+        assert_int_equal(sp_schedule_factor(&factor, schedules[i], 0, 10, 0), 0);
+    assert_string_equal(choices_of("sparse.scope")[SP_CONFIG_SCOPE_UNIFORM_COUNT], "uniform_count");
+    assert_string_equal(choices_of("eval_strategy")[SP_CONFIG_EVAL_EPOCH], "epoch");
+}
+
 /* The help's "by default ..." is the value that a run has. */
 static void test_defaults(void **state)
 {
@@ -227,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_null),
         cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_choices),
         cmocka_unit_test(test_defaults),
     };
 
