@@ -1,195 +1,36 @@
 /*
  * BERT (Devlin et al. 2019) with a sequence classification or regression head, as Hugging Face's BertForSequenceClassification:
- * post-norm encoder layers, a tanh pooler over the first token, dropout, a linear classifier.
+ * the encoder, a tanh pooler over the first token, dropout, a linear classifier.
  */
+#include "models/encoder.h"
 #include "models/models.h"
 
-#include "runtime/base/error.h"
-#include "runtime/base/json.h"
-
-#include <limits.h>
-#include <string.h>
-
-/* Sizes of config.json: each must be there unless it has a default. */
-static int read_size(int *out, const json_t *config, const char *key, int otherwise, const char *file)
+static int build(struct sp_plan *plan, const struct sp_model *model, int outputs)
 {
-    long long value = otherwise;
+    const struct sp_encoder_config *c = model->config;
+    int H = model->hidden_size, x = sp_encoder_build(plan, model, -1);
 
-    SP_TRY(sp_json_get_int(&value, config, key, file));
-    if (value <= 0 || value > 1 << 24)
-        return sp_error(SP_EFORMAT, "%s: \"%s\" is %s; a BERT model needs a size from 1 to %d there", file, key,
-                        json_object_get(config, key) ? "out of range" : "missing", 1 << 24);
-    *out = (int)value;
-    return 0;
-}
-
-static int read_rate(float *out, const json_t *config, const char *key, double otherwise, const char *file)
-{
-    double value = otherwise;
-
-    SP_TRY(sp_json_get_double(&value, config, key, file));
-    if (!(value >= 0 && value < 1))
-        return sp_error(SP_EFORMAT, "%s: \"%s\" is %g; expected a number from 0 to below 1", file, key, value);
-    *out = (float)value;
-    return 0;
-}
-
-static int read_activation(enum sp_activation *out, const json_t *config, const char *file)
-{
-    const char *name = "gelu";
-
-    SP_TRY(sp_json_get_string(&name, config, "hidden_act", file));
-    if (strcmp(name, "gelu") == 0)
-        *out = SP_ACTIVATION_GELU;
-    else if (strcmp(name, "relu") == 0)
-        *out = SP_ACTIVATION_RELU;
-    else
-        return sp_error(SP_EFORMAT, "%s: \"hidden_act\" is \"%s\"; speft-cl knows gelu and relu", file, name);
-    return 0;
-}
-
-/* What the same model_type may also be, and would be computed wrongly without a word. */
-static int refuse_variants(const json_t *config, const char *file)
-{
-    static const struct {
-        const char *key, *why;
-    } variants[] = {
-        { "is_decoder", "a decoder's causal attention is not supported, only the encoder's" },
-        { "add_cross_attention", "cross-attention is not supported" },
-        { "quantization_config", "quantised weights are not supported" },
-        { "pruned_heads", "models with pruned heads are not supported" },
-    };
-    const char *position = "absolute";
-
-    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
-        const json_t *value = json_object_get(config, variants[i].key);
-        int set = 0;
-
-        if (!sp_json_is_object(value) && !json_is_array(value))
-            SP_TRY(sp_json_get_bool(&set, config, variants[i].key, file));
-        if (set || (sp_json_is_object(value) && json_object_size(value) > 0))
-            return sp_error(SP_EFORMAT, "%s: \"%s\" is set; %s", file, variants[i].key, variants[i].why);
-    }
-    SP_TRY(sp_json_get_string(&position, config, "position_embedding_type", file));
-    if (strcmp(position, "absolute") != 0)
-        return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported", file,
-                        position);
-    return 0;
-}
-
-static int read_config(struct sp_model_config *out, const json_t *config, const char *file)
-{
-    struct sp_model_config *c = out;
-
-    SP_TRY(refuse_variants(config, file));
-    SP_TRY(read_size(&c->vocab_size, config, "vocab_size", 0, file));
-    SP_TRY(read_size(&c->hidden_size, config, "hidden_size", 0, file));
-    SP_TRY(read_size(&c->num_hidden_layers, config, "num_hidden_layers", 0, file));
-    SP_TRY(read_size(&c->num_attention_heads, config, "num_attention_heads", 0, file));
-    SP_TRY(read_size(&c->intermediate_size, config, "intermediate_size", 0, file));
-    SP_TRY(read_size(&c->max_position_embeddings, config, "max_position_embeddings", 512, file));
-    SP_TRY(read_size(&c->type_vocab_size, config, "type_vocab_size", 2, file));
-    SP_TRY(read_rate(&c->layer_norm_eps, config, "layer_norm_eps", 1e-12, file));
-    SP_TRY(read_activation(&c->activation, config, file));
-    if (c->hidden_size % c->num_attention_heads != 0)
-        return sp_error(SP_EFORMAT, "%s: \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", file,
-                        c->hidden_size, c->num_attention_heads);
-    return 0;
-}
-
-static int read_dropout(struct sp_model_config *out, const json_t *config, const char *file)
-{
-    SP_TRY(read_rate(&out->hidden_dropout, config, "hidden_dropout_prob", 0.1, file));
-    SP_TRY(read_rate(&out->attention_dropout, config, "attention_probs_dropout_prob", 0.1, file));
-    return read_rate(&out->classifier_dropout, config, "classifier_dropout", (double)out->hidden_dropout, file);
-}
-
-static int read_initializer(float *deviation, const json_t *config, const char *file)
-{
-    return read_rate(deviation, config, "initializer_range", 0.02, file);
-}
-
-/* A linear layer NAME.weight (out x in) and NAME.bias over x. */
-static int linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, unsigned flags,
-                  const char *name)
-{
-    int weight = sp_plan_param(plan, SP_PARAM_LINEAR, out, in, "%s.weight", name);
-    int bias = sp_plan_param(plan, SP_PARAM_VECTOR, out, 1, "%s.bias", name);
-
-    sp_plan_mark(plan, weight, flags);
-    sp_plan_mark(plan, bias, flags | SP_PARAM_NO_DECAY);
-    return sp_nn_linear(plan, x, weight, bias, activation);
-}
-
-/* A linear layer inside encoder layer `layer`. */
-static int layer_linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, int layer,
-                        const char *name)
-{
-    char full[SP_PARAM_NAME];
-
-    snprintf(full, sizeof full, "encoder.layer.%d.%s", layer, name);
-    return linear(plan, x, out, in, activation, 0, full);
-}
-
-static int layernorm(struct sp_plan *plan, const struct sp_model_config *c, int x, int residual, float dropout,
-                     const char *prefix)
-{
-    int gamma = sp_plan_param(plan, SP_PARAM_VECTOR, c->hidden_size, 1, "%s.LayerNorm.weight", prefix);
-    int beta = sp_plan_param(plan, SP_PARAM_VECTOR, c->hidden_size, 1, "%s.LayerNorm.bias", prefix);
-
-    sp_plan_mark(plan, gamma, SP_PARAM_NO_DECAY);
-    sp_plan_mark(plan, beta, SP_PARAM_NO_DECAY);
-    return sp_nn_layernorm(plan, x, residual, gamma, beta, c->layer_norm_eps, dropout);
-}
-
-static int encoder_layer(struct sp_plan *plan, const struct sp_model_config *c, int x, int i)
-{
-    int H = c->hidden_size, I = c->intermediate_size, q, k, v, y, z;
-    char prefix[SP_PARAM_NAME];
-
-    q = layer_linear(plan, x, H, H, SP_ACTIVATION_NONE, i, "attention.self.query");
-    k = layer_linear(plan, x, H, H, SP_ACTIVATION_NONE, i, "attention.self.key");
-    v = layer_linear(plan, x, H, H, SP_ACTIVATION_NONE, i, "attention.self.value");
-    y = sp_nn_attention(plan, q, k, v, c->num_attention_heads, c->attention_dropout);
-    y = layer_linear(plan, y, H, H, SP_ACTIVATION_NONE, i, "attention.output.dense");
-    snprintf(prefix, sizeof prefix, "encoder.layer.%d.attention.output", i);
-    y = layernorm(plan, c, y, x, c->hidden_dropout, prefix);
-    z = layer_linear(plan, y, I, H, c->activation, i, "intermediate.dense");
-    z = layer_linear(plan, z, H, I, SP_ACTIVATION_NONE, i, "output.dense");
-    snprintf(prefix, sizeof prefix, "encoder.layer.%d.output", i);
-    return layernorm(plan, c, z, y, c->hidden_dropout, prefix);
-}
-
-static int build(struct sp_plan *plan, const struct sp_model_config *c, int outputs)
-{
-    int H = c->hidden_size, word, position, type, x;
-
-    word = sp_plan_param(plan, SP_PARAM_TABLE, c->vocab_size, H, "embeddings.word_embeddings.weight");
-    position = sp_plan_param(plan, SP_PARAM_TABLE, c->max_position_embeddings, H, "embeddings.position_embeddings.weight");
-    type = sp_plan_param(plan, SP_PARAM_TABLE, c->type_vocab_size, H, "embeddings.token_type_embeddings.weight");
-    x = sp_nn_embedding(plan, word, position, type);
-    x = layernorm(plan, c, x, -1, 0, "embeddings");
-    x = sp_nn_dropout(plan, x, c->hidden_dropout);
-    for (int i = 0; i < c->num_hidden_layers; i++)
-        x = encoder_layer(plan, c, x, i);
     x = sp_nn_first_token(plan, x);
-    x = linear(plan, x, H, H, SP_ACTIVATION_TANH, SP_PARAM_OPTIONAL, "pooler.dense");
+    x = sp_encoder_linear(plan, x, H, H, SP_ACTIVATION_TANH, SP_PARAM_OPTIONAL, "pooler.dense");
     x = sp_nn_dropout(plan, x, c->classifier_dropout);
-    return linear(plan, x, outputs, H, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier");
+    return sp_encoder_linear(plan, x, outputs, H, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier");
 }
 
+static const char *const model_types[] = { "bert", NULL };
 static const char *const prefixes[] = { "bert.", "", NULL };
 static const char *const renames[] = { "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta", NULL };
 static const char *const ignored[] = { "*position_ids", "cls.*", NULL };
 
 const struct sp_model_family sp_model_bert = {
-    .model_type = "bert",
+    .model_types = model_types,
     .head = "classifier.weight",
     .prefixes = prefixes,
     .renames = renames,
     .ignored = ignored,
-    .read_config = read_config,
-    .read_dropout = read_dropout,
-    .read_initializer = read_initializer,
+    .config_size = sizeof(struct sp_encoder_config),
+    .read_config = sp_encoder_read_config,
+    .read_dropout = sp_encoder_read_dropout,
+    .read_initializer = sp_encoder_read_initializer,
+    .set_dropout = sp_encoder_set_dropout,
     .build = build,
 };

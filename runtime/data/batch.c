@@ -14,11 +14,10 @@ int sp_batch_init(struct sp_batch *out, size_t max_count, size_t max_tokens)
         return sp_error(SP_EINVAL, "a batch of %zu tokens; the most is %u", max_tokens, UINT32_MAX);
     out->ids = sp_calloc(max_tokens, sizeof *out->ids);
     out->types = sp_calloc(max_tokens, sizeof *out->types);
-    out->positions = sp_calloc(max_tokens, sizeof *out->positions);
     out->bounds = sp_calloc(max_count + 1, sizeof *out->bounds);
     out->rows = sp_calloc(max_count, sizeof *out->rows);
     out->targets = sp_calloc(max_count, sizeof *out->classes);
-    if (out->ids && out->types && out->positions && out->bounds && out->rows && out->targets)
+    if (out->ids && out->types && out->bounds && out->rows && out->targets)
         return 0;
     sp_batch_free(out);
     return SP_ENOMEM;
@@ -28,7 +27,6 @@ void sp_batch_free(struct sp_batch *batch)
 {
     free(batch->ids);
     free(batch->types);
-    free(batch->positions);
     free(batch->bounds);
     free(batch->rows);
     free(batch->targets);
@@ -41,10 +39,8 @@ static void add_row(struct sp_batch *batch, const struct sp_dataset *dataset, ui
     size_t i = batch->count++;
 
     memcpy(batch->ids + batch->tokens, dataset->ids + from, length * sizeof *batch->ids);
-    for (size_t t = 0; t < length; t++) {
+    for (size_t t = 0; t < length; t++)
         batch->types[batch->tokens + t] = dataset->types[from + t];
-        batch->positions[batch->tokens + t] = (uint32_t)t;
-    }
     batch->tokens += length;
     batch->bounds[i + 1] = (uint32_t)batch->tokens;
     batch->rows[i] = row;

@@ -17,7 +17,6 @@ struct sp_batch {
     size_t count, tokens;         /* in use */
     size_t max_count, max_tokens; /* room */
     uint32_t *ids, *types;        /* [tokens] */
-    uint32_t *positions;          /* [tokens]: 0, 1, ... within each row */
     uint32_t *bounds;  /* [count + 1]: row i holds tokens bounds[i] .. bounds[i + 1] - 1 */
     uint32_t *rows;    /* [count]: the data set's row numbers */
     union {

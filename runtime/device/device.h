@@ -3,7 +3,7 @@
  *
  * A device is opened once and owns a context and one in-order queue. Buffers belong to their device and are freed before it
  * is closed. Commands run in the order in which they are enqueued; reads wait for their data, writes copy the host bytes
- * before they return. Threading: one thread at a time per device.
+ * before they return, uploads do not wait. Threading: one thread at a time per device.
  */
 #ifndef SP_DEVICE_DEVICE_H
 #define SP_DEVICE_DEVICE_H
@@ -98,6 +98,15 @@ int sp_buffer_write(struct sp_buffer *buffer, size_t offset, const void *data, s
 int sp_buffer_read(void *out, struct sp_buffer *buffer, size_t offset, size_t bytes);
 int sp_buffer_fill(struct sp_buffer *buffer, size_t offset, uint32_t word, size_t bytes); /* bytes: a multiple of 4 */
 int sp_buffer_copy(struct sp_buffer *out, size_t out_offset, struct sp_buffer *in, size_t in_offset, size_t bytes);
+
+/* Writes of a whole buffer that do not wait: two copies on the host take turns, one being filled while the other is on its way. */
+struct sp_upload;
+int sp_upload_create(struct sp_upload **out, struct sp_buffer *buffer); /* the buffer must outlive it */
+void sp_upload_free(struct sp_upload *upload);                          /* NULL is fine */
+
+/* The copy whose turn it is, of the buffer's size, with what it held last; it waits only where that is still being written. */
+int sp_upload_begin(void **out, struct sp_upload *upload);
+int sp_upload_end(struct sp_upload *upload); /* enqueues the write of the copy that was begun */
 
 /* Host access in place (zero-copy on CPUs); unmap before the device uses it. */
 int sp_buffer_map(void **out, struct sp_buffer *buffer, bool write);

@@ -14,4 +14,5 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/probe.c \
 	runtime/device/profile.c \
 	runtime/device/program.c runtime/device/program.h \
-	runtime/device/quirk.def
+	runtime/device/quirk.def \
+	runtime/device/upload.c

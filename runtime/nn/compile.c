@@ -242,26 +242,23 @@ static int allocate_values(struct sp_plan *plan)
     return 0;
 }
 
-static int allocate_inputs(struct sp_plan *plan)
+/* The words of a batch, one after the other. */
+static int allocate_batch(struct sp_plan *plan)
 {
-    size_t tokens = (size_t)plan->limits.tokens, sequences = (size_t)plan->limits.sequences;
-    const struct {
-        struct sp_buffer **buffer;
-        size_t words;
-    } inputs[] = {
-        { &plan->ids, tokens },         { &plan->types, tokens },      { &plan->positions, tokens },
-        { &plan->bounds, sequences + 1 }, { &plan->targets, sequences },
-        { &plan->loss, 1 },             { &plan->scaled_loss, 1 },
-    };
+    size_t alignment = sp_buffer_alignment(plan->device), bytes = 0;
 
-    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
-        SP_TRY(sp_buffer_create(inputs[i].buffer, plan->device, inputs[i].words * 4));
-        plan->memory.inputs += inputs[i].words * 4;
+    for (size_t i = 0; i < plan->word_count; i++) {
+        plan->words[i].offset = bytes;
+        bytes += (plan->words[i].count * 4 + alignment - 1) / alignment * alignment;
     }
-    plan->host_ids = sp_calloc(tokens, sizeof *plan->host_ids);
-    plan->host_types = sp_calloc(tokens, sizeof *plan->host_types);
-    plan->host_positions = sp_calloc(tokens, sizeof *plan->host_positions);
-    return plan->host_ids && plan->host_types && plan->host_positions ? 0 : SP_ENOMEM;
+    SP_TRY(sp_buffer_create(&plan->batch, plan->device, bytes));
+    for (size_t i = 0; i < plan->word_count; i++)
+        SP_TRY(sp_buffer_view(&plan->words[i].buffer, plan->batch, plan->words[i].offset, plan->words[i].count * 4));
+    SP_TRY(sp_upload_create(&plan->upload, plan->batch));
+    SP_TRY(sp_buffer_create(&plan->loss, plan->device, sizeof(float)));
+    SP_TRY(sp_buffer_create(&plan->scaled_loss, plan->device, sizeof(float)));
+    plan->memory.inputs = bytes + 2 * sizeof(float);
+    return 0;
 }
 
 /* Whether some node's backward multiplies by this weight to give its input a gradient. */
@@ -315,6 +312,6 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
     find_lifetimes(plan);
     SP_TRY(place(plan));
     SP_TRY(allocate_params(plan));
-    SP_TRY(allocate_inputs(plan));
+    SP_TRY(allocate_batch(plan));
     return allocate_values(plan);
 }

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += runtime/nn/libnn.a
 runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/compile.c \
-	runtime/nn/model.h \
+	runtime/nn/model.c runtime/nn/model.h \
 	runtime/nn/node.def \
 	runtime/nn/node_attention.c \
 	runtime/nn/node_dropout.c \

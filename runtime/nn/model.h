@@ -8,30 +8,42 @@
 #include "runtime/nn/plan.h"
 
 #include <jansson.h>
-#include <stdbool.h>
+#include <stddef.h>
 
-/* config.json in the terms that families share. */
-struct sp_model_config {
-    int vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size;
-    int max_position_embeddings, type_vocab_size;
-    float layer_norm_eps;
-    float hidden_dropout, attention_dropout, classifier_dropout; /* by read_dropout, 0 without */
-    enum sp_activation activation;
+struct sp_model_family;
+
+/* A model by its config.json: what is asked of it outside its family, and what only that knows. */
+struct sp_model {
+    const struct sp_model_family *family; /* NULL: not read */
+    void *config;                         /* the family's own, family->config_size bytes */
+    int vocab_size, type_vocab_size;      /* token ids and token types are below these */
+    int max_positions;                    /* tokens of the longest sequence */
+    int hidden_size;                      /* inputs of the head */
 };
 
 struct sp_model_family {
-    const char *model_type; /* as config.json says */
-    const char *head;       /* the head's weight (outputs x hidden_size) in a checkpoint that has one */
+    const char *const *model_types; /* as config.json says; NULL ends them */
+    const char *head;               /* the head's weight (outputs x hidden_size) in a checkpoint that has one */
     /* For sp_weights_find: prefixes before every name, pairs of current and old endings, patterns of unused tensors. NULL at
      * the end of each. */
     const char *const *prefixes, *const *renames, *const *ignored;
-    /* Fills *out from a config.json called `file` in messages; sizes that cannot be are SP_EFORMAT. */
-    int (*read_config)(struct sp_model_config *out, const json_t *config, const char *file);
-    /* The same for what not every run needs: the dropouts of *out, and the standard deviation of weights that are made anew. */
-    int (*read_dropout)(struct sp_model_config *out, const json_t *config, const char *file);
+    size_t config_size;
+    /* Fills a zeroed model from a config.json called `file` in messages; sizes that cannot be are SP_EFORMAT, and so is by name whatever
+     * would be computed wrongly. */
+    int (*read_config)(struct sp_model *model, const json_t *config, const char *file);
+    /* The same for what not every run needs: the dropouts, 0 without, and the standard deviation of weights that are made anew. */
+    int (*read_dropout)(struct sp_model *model, const json_t *config, const char *file);
     int (*read_initializer)(float *deviation, const json_t *config, const char *file);
+    void (*set_dropout)(struct sp_model *model, float rate); /* all of them */
     /* Calls the sp_nn_* builders and returns the value (S x outputs) of a head of so many outputs; errors stay in the plan. */
-    int (*build)(struct sp_plan *plan, const struct sp_model_config *config, int outputs);
+    int (*build)(struct sp_plan *plan, const struct sp_model *model, int outputs);
 };
+
+/* The family of the list whose model_type this is; NULL for none. */
+const struct sp_model_family *sp_model_find(const struct sp_model_family *const *families, size_t count, const char *model_type);
+
+/* *out by the family from a config.json called `file` in messages. After an error there is nothing to release. */
+int sp_model_read(struct sp_model *out, const struct sp_model_family *family, const json_t *config, const char *file);
+void sp_model_release(struct sp_model *model); /* safe on a zeroed one */
 
 #endif

@@ -25,6 +25,7 @@ int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float 
 static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
 {
     (void)limits;
+    sp_plan_need_bounds(plan);
     node->saved[0] = sp_plan_value(plan, "log-sum-exp", SP_PER_TOKEN, (size_t)node->heads);
     for (int k = 0; k < SP_NODE_INPUTS; k++)
         if (node->accumulate[k])
@@ -48,7 +49,7 @@ static struct sp_attention arguments(const struct sp_plan *plan, const struct sp
         .head_dim = head_dim,
         .longest = plan->longest,
         .scale = 1.0f / sqrtf((float)head_dim),
-        .bounds = plan->bounds,
+        .bounds = sp_plan_read(plan, plan->bounds),
         .q = sp_plan_buffer(plan, node->input[0]),
         .k = sp_plan_buffer(plan, node->input[1]),
         .v = sp_plan_buffer(plan, node->input[2]),

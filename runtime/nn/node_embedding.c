@@ -2,48 +2,81 @@
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"
-#include "runtime/base/mem.h"
 #include "runtime/op/embedding.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #define FLOAT_ONE 0x3f800000u
 
-int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type)
+/* Of the node's words: the rows of each table, and of one that is trained its tokens by row, as sp_embedding_group makes them. */
+enum { ROWS, ORDER = 3, STARTS = 6, USED = 9 };
+
+int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding)
 {
     struct sp_node *node = sp_plan_node(plan, &sp_node_embedding);
 
     if (!node)
         return -1;
     node->param[0] = word, node->param[1] = position, node->param[2] = type;
+    node->padding = padding;
     sp_plan_mark(plan, word, plan->params[word].kind == SP_PARAM_LINEAR ? SP_PARAM_ROWS : 0);
     return sp_plan_output(plan, node, "embeddings", SP_PER_TOKEN, (size_t)plan->params[word].cols);
 }
 
-static int check_rows(const struct sp_plan *plan, const uint32_t *ids, int count, int param, const char *what)
-{
-    uint32_t rows = param < 0 ? 0 : (uint32_t)plan->params[param].rows;
-
-    for (int t = 0; param >= 0 && t < count; t++)
-        if (ids[t] >= rows)
-            return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %u rows", what, ids[t],
-                            plan->params[param].name, rows);
-    return 0;
-}
-
-static int check_ids(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_batch *batch)
-{
-    SP_TRY(check_rows(plan, batch->ids, batch->tokens, node->param[0], "token id"));
-    SP_TRY(check_rows(plan, batch->positions, batch->tokens, node->param[1], "position"));
-    return check_rows(plan, batch->types, batch->tokens, node->param[2], "token type");
-}
-
-/* Room for order, starts and used of the tokens of one table. */
 static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
 {
-    if (node->active)
-        node->scratch = sp_plan_value(plan, "embedding groups", SP_BYTES,
-                                      (3 * (size_t)limits->tokens + 1) * 4 + 3 * sp_buffer_alignment(plan->device));
+    size_t T = (size_t)limits->tokens;
+
+    for (int k = 0; k < SP_NODE_PARAMS; k++) {
+        if (node->param[k] < 0)
+            continue;
+        node->words[ROWS + k] = sp_plan_words(plan, T);
+        if (!node->active || !sp_plan_trained(plan, node->param[k]))
+            continue;
+        node->words[ORDER + k] = sp_plan_words(plan, T);
+        node->words[STARTS + k] = sp_plan_words(plan, T + 1);
+        node->words[USED + k] = sp_plan_words(plan, T);
+        node->groups[k] = 1; /* before the first batch: what is recorded does not depend on it */
+    }
+}
+
+/* The position of every token in its sequence, as sp_nn_embedding counts. */
+static void find_positions(uint32_t *out, const struct sp_node *node, const struct sp_plan_batch *batch)
+{
+    uint32_t padding = (uint32_t)node->padding, first = padding + 1; /* 0 without padding */
+
+    for (int s = 0; s < batch->sequences; s++) {
+        uint32_t next = first;
+
+        for (uint32_t t = batch->bounds[s]; t < batch->bounds[s + 1]; t++)
+            out[t] = node->padding >= 0 && batch->ids[t] == padding ? padding : next++;
+    }
+}
+
+static int take(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch)
+{
+    static const char *const what[] = { "token id", "position", "token type" };
+    const uint32_t *const from[] = { batch->ids, NULL, batch->types };
+
+    for (int k = 0; k < SP_NODE_PARAMS; k++) {
+        const struct sp_param *table = node->param[k] < 0 ? NULL : &plan->params[node->param[k]];
+        uint32_t *rows = sp_plan_fill(plan, node->words[ROWS + k]);
+
+        if (!table)
+            continue;
+        if (from[k])
+            memcpy(rows, from[k], (size_t)batch->tokens * sizeof *rows);
+        else
+            find_positions(rows, node, batch);
+        for (int t = 0; t < batch->tokens; t++)
+            if (rows[t] >= (uint32_t)table->rows)
+                return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %d rows", what[k], rows[t], table->name,
+                                table->rows);
+        if (node->words[ORDER + k] >= 0)
+            SP_TRY(sp_embedding_group(sp_plan_fill(plan, node->words[ORDER + k]), sp_plan_fill(plan, node->words[STARTS + k]),
+                                      sp_plan_fill(plan, node->words[USED + k]), &node->groups[k], rows, batch->tokens));
+    }
+    return 0;
 }
 
 /* Every word's row is all ones: word 0 of a table of one row, for the one pass that asks for it. */
@@ -74,9 +107,9 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
         .word = word->value,
         .position = sp_plan_values(plan, node->param[1]),
         .type = sp_plan_values(plan, node->param[2]),
-        .ids = plan->ids,
-        .positions = plan->positions,
-        .types = plan->types,
+        .ids = sp_plan_read(plan, node->words[ROWS]),
+        .positions = sp_plan_read(plan, node->words[ROWS + 1]),
+        .types = sp_plan_read(plan, node->words[ROWS + 2]),
         .T = plan->tokens,
         .C = word->cols,
     };
@@ -84,55 +117,27 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
     return pass->linear ? of_ones(plan, &args) : sp_embedding(plan->device, &args);
 }
 
-/* The gradient of one table, its tokens grouped on the host. `host` has room for 3 T + 1 words. */
-static int table_backward(struct sp_plan *plan, const struct sp_node *node, int k, const uint32_t *ids, uint32_t *host,
-                          const struct sp_plan_pass *pass)
-{
-    const struct sp_param *table = &plan->params[node->param[k]];
-    struct sp_buffer *scratch = sp_plan_buffer(plan, node->scratch), *view[3] = { NULL };
-    size_t T = (size_t)plan->tokens, alignment = sp_buffer_alignment(plan->device), at = 0;
-    uint32_t *order = host, *starts = host + T, *used = host + 2 * T + 1;
-    const size_t sizes[3] = { T * 4, (T + 1) * 4, T * 4 };
-    int groups, rc;
-
-    SP_GO(sp_embedding_group(order, starts, used, &groups, ids, plan->tokens));
-    for (int i = 0; i < 3; i++) {
-        SP_GO(sp_buffer_view(&view[i], scratch, at, sizes[i]));
-        at += (sizes[i] + alignment - 1) / alignment * alignment;
-    }
-    SP_GO(sp_buffer_write(view[0], 0, order, sizes[0]));
-    SP_GO(sp_buffer_write(view[1], 0, starts, ((size_t)groups + 1) * 4));
-    SP_GO(sp_buffer_write(view[2], 0, used, (size_t)groups * 4));
-    SP_GO(sp_embedding_backward(plan->device, &(struct sp_embedding_backward){
-                                                  .dtable = sp_plan_param_gradient(node, k, pass).buffer,
-                                                  .dy = sp_plan_gradient(plan, node->output),
-                                                  .order = view[0],
-                                                  .starts = view[1],
-                                                  .used = view[2],
-                                                  .rows = table->rows,
-                                                  .C = table->cols,
-                                                  .groups = groups,
-                                                  .accumulate = sp_plan_adds(node, k, pass),
-                                              }));
-out:
-    for (int i = 0; i < 3; i++)
-        sp_buffer_free(view[i]);
-    return rc;
-}
-
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
-    const uint32_t *const ids[3] = { plan->host_ids, plan->host_positions, plan->host_types };
-    uint32_t *host = sp_calloc(3 * (size_t)plan->tokens + 1, sizeof *host);
-    int rc = host ? 0 : SP_ENOMEM;
+    for (int k = 0; k < SP_NODE_PARAMS; k++) {
+        struct sp_buffer *gradient = sp_plan_param_gradient(node, k, pass).buffer;
 
-    for (int i = 0; i < 3 && rc == 0; i++)
-        if (sp_plan_param_gradient(node, i, pass).buffer)
-            rc = table_backward(plan, node, i, ids[i], host, pass);
-    free(host);
-    return rc;
+        if (gradient)
+            SP_TRY(sp_embedding_backward(plan->device, &(struct sp_embedding_backward){
+                                                           .dtable = gradient,
+                                                           .dy = sp_plan_gradient(plan, node->output),
+                                                           .order = sp_plan_read(plan, node->words[ORDER + k]),
+                                                           .starts = sp_plan_read(plan, node->words[STARTS + k]),
+                                                           .used = sp_plan_read(plan, node->words[USED + k]),
+                                                           .rows = plan->params[node->param[k]].rows,
+                                                           .C = plan->params[node->param[k]].cols,
+                                                           .groups = node->groups[k],
+                                                           .accumulate = sp_plan_adds(node, k, pass),
+                                                       }));
+    }
+    return 0;
 }
 
 const struct sp_node_type sp_node_embedding = {
-    .name = "embedding", .prepare = prepare, .check = check_ids, .forward = forward, .backward = backward,
+    .name = "embedding", .prepare = prepare, .take = take, .forward = forward, .backward = backward,
 };

@@ -13,12 +13,18 @@ int sp_nn_first_token(struct sp_plan *plan, int x)
     return sp_plan_output(plan, node, "first tokens", SP_PER_SEQUENCE, plan->values[x].width);
 }
 
+static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
+{
+    (void)node, (void)limits;
+    sp_plan_need_bounds(plan);
+}
+
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     (void)pass;
     return sp_rows_gather(plan->device, &(struct sp_rows_gather){ .out = sp_plan_buffer(plan, node->output),
                                                                   .in = sp_plan_buffer(plan, node->input[0]),
-                                                                  .rows = plan->bounds,
+                                                                  .rows = sp_plan_read(plan, plan->bounds),
                                                                   .R = plan->sequences,
                                                                   .C = (int)plan->values[node->output].width });
 }
@@ -28,11 +34,13 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     (void)pass;
     return sp_rows_scatter(plan->device, &(struct sp_rows_scatter){ .out = sp_plan_gradient(plan, node->input[0]),
                                                                     .in = sp_plan_gradient(plan, node->output),
-                                                                    .rows = plan->bounds,
+                                                                    .rows = sp_plan_read(plan, plan->bounds),
                                                                     .T = plan->tokens,
                                                                     .R = plan->sequences,
                                                                     .C = (int)plan->values[node->output].width,
                                                                     .accumulate = node->accumulate[0] });
 }
 
-const struct sp_node_type sp_node_first_token = { .name = "first_token", .forward = forward, .backward = backward };
+const struct sp_node_type sp_node_first_token = {
+    .name = "first_token", .prepare = prepare, .forward = forward, .backward = backward,
+};

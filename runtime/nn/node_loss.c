@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { TARGETS }; /* of the node's words */
+
 static int add(struct sp_plan *plan, int logits, bool squared, float smoothing)
 {
     struct sp_node *node = sp_plan_node(plan, &sp_node_loss);
@@ -34,23 +36,31 @@ int sp_nn_squared_error(struct sp_plan *plan, int output)
 
 static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
 {
-    (void)limits;
     node->saved[0] = sp_plan_value(plan, "losses", SP_PER_SEQUENCE, 1);
+    node->words[TARGETS] = sp_plan_words(plan, (size_t)limits->sequences);
+}
+
+static int take(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch)
+{
+    if (batch->targets)
+        memcpy(sp_plan_fill(plan, node->words[TARGETS]), batch->targets, (size_t)batch->sequences * 4);
+    return 0;
 }
 
 static int run_loss(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, struct sp_buffer *total, float scale,
                float temperature)
 {
     struct sp_buffer *logits = sp_plan_buffer(plan, node->input[0]), *rows = sp_plan_buffer(plan, node->saved[0]);
+    struct sp_buffer *targets = sp_plan_read(plan, node->words[TARGETS]);
 
     scale /= (float)plan->sequences;
     if (node->squared_error)
         return sp_squared_error(plan->device, &(struct sp_squared_error){ .doutput = gradient, .rows = rows, .total = total,
-                                                                          .output = logits, .targets = plan->targets,
+                                                                          .output = logits, .targets = targets,
                                                                           .B = plan->sequences, .scale = scale,
                                                                           .temperature = temperature });
     return sp_cross_entropy(plan->device, &(struct sp_cross_entropy){ .dlogits = gradient, .rows = rows, .total = total,
-                                                                      .logits = logits, .labels = plan->targets,
+                                                                      .logits = logits, .labels = targets,
                                                                       .B = plan->sequences,
                                                                       .classes = sp_plan_outputs(plan),
                                                                       .smoothing = node->p, .scale = scale,
@@ -73,4 +83,4 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     return sp_buffer_fill(gradient, 0, one, (size_t)plan->sequences * (size_t)sp_plan_outputs(plan) * sizeof(float));
 }
 
-const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .backward = backward, .loss = loss };
+const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .take = take, .backward = backward, .loss = loss };

@@ -16,7 +16,7 @@ int sp_plan_create(struct sp_plan **out)
     *out = sp_calloc(1, sizeof **out);
     if (!*out)
         return SP_ENOMEM;
-    (*out)->logits = (*out)->xt = (*out)->dyt = -1;
+    (*out)->logits = (*out)->xt = (*out)->dyt = (*out)->bounds = -1;
     return 0;
 }
 
@@ -30,13 +30,14 @@ void sp_plan_free(struct sp_plan *plan)
         sp_gemm_weight_free(&plan->params[i].weight);
         sp_buffer_free(plan->params[i].value);
     }
-    struct sp_buffer *const own[] = { plan->arena,  plan->ids,     plan->types, plan->positions,  plan->bounds,
-                                      plan->targets, plan->loss, plan->scaled_loss };
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        sp_buffer_free(own[i]);
-    free(plan->host_ids);
-    free(plan->host_types);
-    free(plan->host_positions);
+    sp_upload_free(plan->upload);
+    for (size_t i = 0; i < plan->word_count; i++)
+        sp_buffer_free(plan->words[i].buffer);
+    sp_buffer_free(plan->batch);
+    sp_buffer_free(plan->arena);
+    sp_buffer_free(plan->loss);
+    sp_buffer_free(plan->scaled_loss);
+    free(plan->words);
     free(plan->values);
     free(plan->nodes);
     free(plan->params);
@@ -94,6 +95,8 @@ struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *ty
         node->param[i] = -1;
     for (int i = 0; i < SP_NODE_SAVED; i++)
         node->saved[i] = -1;
+    for (int i = 0; i < SP_NODE_WORDS; i++)
+        node->words[i] = -1;
     return node;
 }
 
@@ -108,6 +111,32 @@ int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent,
     *value = (struct sp_value){ .extent = extent, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0 };
     snprintf(value->name, sizeof value->name, "%s", name);
     return (int)plan->value_count++;
+}
+
+int sp_plan_words(struct sp_plan *plan, size_t count)
+{
+    int rc = sp_grow(&plan->words, plan->word_count, &plan->word_room, sizeof *plan->words, PLAN_MAX, "inputs");
+
+    if (rc < 0 || plan->failed)
+        return sp_plan_fail(plan, rc);
+    plan->words[plan->word_count] = (struct sp_plan_words){ .count = count };
+    return (int)plan->word_count++;
+}
+
+void sp_plan_need_bounds(struct sp_plan *plan)
+{
+    if (plan->bounds < 0)
+        plan->bounds = sp_plan_words(plan, (size_t)plan->limits.sequences + 1);
+}
+
+void *sp_plan_fill(const struct sp_plan *plan, int words)
+{
+    return words < 0 ? NULL : plan->filling + plan->words[words].offset;
+}
+
+struct sp_buffer *sp_plan_read(const struct sp_plan *plan, int words)
+{
+    return words < 0 ? NULL : plan->words[words].buffer;
 }
 
 int sp_plan_output_of(struct sp_plan *plan, struct sp_node *node, int param, enum sp_extent extent, size_t width)

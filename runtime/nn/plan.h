@@ -80,9 +80,10 @@ int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int c
     __attribute__((format(printf, 5, 6)));
 void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flags */
 
-/* y[t] = word[ids[t]] + position[positions[t]] + type[types[t]]; position and type -1 for none. word may be a linear layer's
- * weight (a tied head): its row-major copy is then kept, which who sets the weight writes too. */
-int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type);
+/* y[t] = word[ids[t]] + position[p] + type[types[t]]; position and type -1 for none. p counts the tokens of the sequence from 0, or,
+ * with a token id `padding` (else -1), from padding + 1 those that are not `padding`, which have position `padding` themselves. word
+ * may be a linear layer's weight (a tied head): its row-major copy is then kept, which who sets the weight writes too. */
+int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding);
 /* layernorm(residual + dropout(x)); residual -1 for none */
 int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout);
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
@@ -144,12 +145,12 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
 /* One batch of host arrays. targets may be NULL where no loss is wanted. */
 struct sp_plan_batch {
-    const uint32_t *ids, *types, *positions; /* [tokens] */
-    const uint32_t *bounds;                  /* [sequences + 1] */
-    const void *targets;                     /* [sequences], 4 bytes each: classes (uint32_t) or values (float), as the loss wants them */
+    const uint32_t *ids, *types; /* [tokens] */
+    const uint32_t *bounds;      /* [sequences + 1] */
+    const void *targets;         /* [sequences], 4 bytes each: classes (uint32_t) or values (float), as the loss wants them */
     int tokens, sequences;
 };
-/* Copies the batch to the device; an id outside its table is SP_EINVAL. */
+/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id outside its table is SP_EINVAL. */
 int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch);
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);

@@ -25,6 +25,14 @@ struct sp_value {
     struct sp_buffer *buffer;
 };
 
+/* What nodes read of a batch: words in plan->batch, all of which one write fills. */
+struct sp_plan_words {
+    size_t count, offset; /* words; bytes from the start */
+    struct sp_buffer *buffer;
+};
+
+#define SP_NODE_WORDS 12
+
 struct sp_node {
     const struct sp_node_type *type;
     int index;
@@ -32,12 +40,14 @@ struct sp_node {
     int param[SP_NODE_PARAMS];         /* parameters; -1 for none. Several nodes may have the same one */
     int saved[SP_NODE_SAVED];          /* values that forward leaves for backward; -1 for none */
     int scratch;                       /* a value alive in this node's backward only; -1 for none */
+    int words[SP_NODE_WORDS];          /* what it alone reads of a batch; -1 for none */
     bool active;                       /* backward runs: a parameter or an input below is trained */
     bool accumulate[SP_NODE_INPUTS];   /* the input's gradient is added to, not stored */
     bool shared[SP_NODE_PARAMS];       /* so is the parameter's: another node of the backward walk came first */
     /* attributes; meaning is the type's */
     float p, epsilon;
-    int heads;
+    int heads, padding;
+    int groups[SP_NODE_PARAMS]; /* embedding: of the batch's tokens by the row of each table */
     bool squared_error;
     enum sp_activation activation;
     int fused; /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */
@@ -51,8 +61,8 @@ struct sp_node_type {
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
     /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */
     bool (*reads)(const struct sp_plan *plan, const struct sp_node *node, int k);
-    /* Whether the batch can be run: the kernels do not check. NULL: any can. */
-    int (*check)(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_batch *batch);
+    /* Fills the node's words from the batch, whose sizes fit; SP_EINVAL where it cannot be run: the kernels do not check. NULL: it has none. */
+    int (*take)(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
     /* NULL for a loss's node, which does nothing where there are no labels. */
     int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
@@ -85,9 +95,13 @@ struct sp_plan {
     int xt, dyt; /* their values; -1 for none */
 
     /* the batch */
-    struct sp_buffer *ids, *types, *positions, *bounds, *targets;
+    struct sp_plan_words *words;
+    size_t word_count, word_room;
+    int bounds; /* the words of batch->bounds; -1 where no node reads them */
+    struct sp_buffer *batch;
+    struct sp_upload *upload;
+    unsigned char *filling; /* the batch's copy on the host, while it is filled */
     struct sp_buffer *loss, *scaled_loss; /* 1 float each */
-    uint32_t *host_ids, *host_types, *host_positions; /* for the tables' gradients */
     int tokens, sequences, longest;
 };
 
@@ -99,6 +113,14 @@ struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *ty
 
 /* A new value, or -1. The name is "NODE INDEX" or made from `name`. */
 int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent, size_t width);
+
+/* In prepare: room for `count` words of every batch, or -1; the same for batch->bounds, which nodes share. */
+int sp_plan_words(struct sp_plan *plan, size_t count);
+void sp_plan_need_bounds(struct sp_plan *plan);
+
+/* Those words: on the host, in take; on the device. NULL for number -1. */
+void *sp_plan_fill(const struct sp_plan *plan, int words);
+struct sp_buffer *sp_plan_read(const struct sp_plan *plan, int words);
 
 /* A new value that is the node's output; returns its number. */
 int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width);

@@ -9,22 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_batch(const struct sp_plan *plan, const struct sp_plan_batch *batch)
+int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
 {
+    void *host;
+
     if (batch->tokens > plan->limits.tokens || batch->sequences > plan->limits.sequences)
         return sp_error(SP_EINVAL, "a batch of %d tokens in %d sequences does not fit a plan for %d in %d", batch->tokens,
                         batch->sequences, plan->limits.tokens, plan->limits.sequences);
+    SP_TRY(sp_upload_begin(&host, plan->upload));
+    plan->filling = host;
+    if (plan->bounds >= 0)
+        memcpy(sp_plan_fill(plan, plan->bounds), batch->bounds, ((size_t)batch->sequences + 1) * sizeof *batch->bounds);
     for (size_t i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].type->check)
-            SP_TRY(plan->nodes[i].type->check(plan, &plan->nodes[i], batch));
-    return 0;
-}
-
-int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
-{
-    size_t tokens = (size_t)batch->tokens * 4, sequences = (size_t)batch->sequences * 4;
-
-    SP_TRY(check_batch(plan, batch));
+        if (plan->nodes[i].type->take)
+            SP_TRY(plan->nodes[i].type->take(plan, &plan->nodes[i], batch));
     plan->tokens = batch->tokens;
     plan->sequences = batch->sequences;
     plan->longest = 0;
@@ -33,14 +31,7 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
 
         plan->longest = length > plan->longest ? length : plan->longest;
     }
-    memcpy(plan->host_ids, batch->ids, tokens);
-    memcpy(plan->host_types, batch->types, tokens);
-    memcpy(plan->host_positions, batch->positions, tokens);
-    SP_TRY(sp_buffer_write(plan->ids, 0, batch->ids, tokens));
-    SP_TRY(sp_buffer_write(plan->types, 0, batch->types, tokens));
-    SP_TRY(sp_buffer_write(plan->positions, 0, batch->positions, tokens));
-    SP_TRY(sp_buffer_write(plan->bounds, 0, batch->bounds, sequences + 4));
-    return batch->targets ? sp_buffer_write(plan->targets, 0, batch->targets, sequences) : 0;
+    return sp_upload_end(plan->upload);
 }
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)
@@ -86,9 +77,6 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     plan->tokens = plan->limits.tokens;
     plan->sequences = plan->limits.sequences;
     plan->longest = plan->limits.longest;
-    memset(plan->host_ids, 0, (size_t)plan->tokens * 4);
-    memset(plan->host_types, 0, (size_t)plan->tokens * 4);
-    memset(plan->host_positions, 0, (size_t)plan->tokens * 4);
     rc = sp_plan_forward(plan, pass);
     if (rc == 0)
         rc = sp_plan_loss(plan, &(double){ 0 });

@@ -28,12 +28,12 @@ static const char **ignored_names(const struct sp_run *run)
     size_t count = sp_plan_param_count(run->plan), n = 0;
     const char **list;
 
-    while (run->family->ignored[n])
+    while (run->model.family->ignored[n])
         n++;
     list = sp_calloc(n + count + 1, sizeof *list);
     if (!list)
         return NULL;
-    memcpy(list, run->family->ignored, n * sizeof *list);
+    memcpy(list, run->model.family->ignored, n * sizeof *list);
     for (size_t i = 0; i < count && !run->keep_head; i++)
         if (sp_plan_param_at(run->plan, i)->flags & SP_PARAM_HEAD)
             list[n++] = sp_plan_param_at(run->plan, i)->name;
@@ -45,7 +45,7 @@ int sp_load_find(struct sp_run *run)
     size_t count = sp_plan_param_count(run->plan), wanted = 0;
     struct sp_weight *list = sp_calloc(count, sizeof *list);
     const char **ignored = ignored_names(run);
-    struct sp_weight_names names = { run->family->prefixes, run->family->renames, ignored };
+    struct sp_weight_names names = { run->model.family->prefixes, run->model.family->renames, ignored };
     int rc = 0;
 
     run->weights = sp_calloc(count, sizeof *run->weights);
@@ -78,7 +78,7 @@ static int initialise(float *out, const struct sp_run *run, size_t param, const 
     uint64_t seed = (uint64_t)run->config->seed;
     float bias = p->flags & SP_PARAM_HEAD ? (float)sp_load_head_bias(run) : 0, deviation;
 
-    SP_TRY(run->family->read_initializer(&deviation, sp_checkpoint_config(run->checkpoint), run->model_file));
+    SP_TRY(run->model.family->read_initializer(&deviation, sp_checkpoint_config(run->checkpoint), run->model_file));
     for (size_t i = 0; i < sp_param_elements(p); i++)
         out[i] = p->kind == SP_PARAM_VECTOR ? bias : deviation * (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
     return 0;

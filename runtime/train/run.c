@@ -32,7 +32,7 @@ static int no_type(const struct sp_run *run, const json_t *config, const char *f
                     "%s: \"model_type\" is missing, as in old files%s%s%s; this version of speft-cl knows: %s. If the model is one of "
                     "these, add a line such as \"model_type\": \"%s\", to the file", file,
                     architecture ? " (\"architectures\" says " : "", architecture ? architecture : "", architecture ? ")" : "", known,
-                    run->families[0]->model_type);
+                    run->families[0]->model_types[0]);
 }
 
 /* transformers, too, computes a model_type that it knows without such code, unless it is told to trust it. */
@@ -54,19 +54,19 @@ static void warn_of_code(const json_t *config, const char *file)
 
 static int find_family(struct sp_run *run, const json_t *config, const char *file)
 {
+    const struct sp_model_family *family;
     const char *type = NULL;
     char known[512] = "";
 
     SP_TRY(sp_json_get_string(&type, config, "model_type", file));
-    for (size_t i = 0; type && i < run->family_count; i++)
-        if (strcmp(run->families[i]->model_type, type) == 0)
-            run->family = run->families[i];
-    if (run->family)
+    family = type ? sp_model_find(run->families, run->family_count, type) : NULL;
+    if (family)
         warn_of_code(config, file);
-    if (run->family)
-        return run->family->read_config(&run->model, config, file);
+    if (family)
+        return sp_model_read(&run->model, family, config, file);
     for (size_t i = 0; i < run->family_count; i++)
-        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", run->families[i]->model_type);
+        for (const char *const *t = run->families[i]->model_types; *t; t++)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", known[0] ? ", " : "", *t);
     if (!type)
         return no_type(run, config, file, known);
     return sp_error(SP_EFORMAT, "%s: \"model_type\" is \"%s\"; this version of speft-cl knows: %s", file, type, known);
@@ -93,11 +93,11 @@ static int open_model(struct sp_run *run)
     run->model_file = sp_asprintf("%s/config.json", dir);
     SP_GO(run->model_file ? 0 : SP_ENOMEM);
     SP_GO(sp_checkpoint_open_if(&run->checkpoint, dir, choose_early, run));
-    if (!run->family)
+    if (!run->model.family)
         SP_GO(find_family(run, sp_checkpoint_config(run->checkpoint), run->model_file));
     run->max_seq_length = (size_t)c->max_seq_length;
-    if (run->max_seq_length > (size_t)run->model.max_position_embeddings) {
-        run->max_seq_length = (size_t)run->model.max_position_embeddings;
+    if (run->max_seq_length > (size_t)run->model.max_positions) {
+        run->max_seq_length = (size_t)run->model.max_positions;
         sp_log(SP_LOG_INFO, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
                run->max_seq_length, run->max_seq_length);
     }
@@ -135,11 +135,11 @@ int sp_run_open(struct sp_run *run)
 
 int sp_run_read_dropout(struct sp_run *run)
 {
-    struct sp_model_config *m = &run->model;
+    struct sp_model *m = &run->model;
 
     if (isnan(run->config->dropout))
-        return run->family->read_dropout(m, sp_checkpoint_config(run->checkpoint), run->model_file);
-    m->hidden_dropout = m->attention_dropout = m->classifier_dropout = (float)run->config->dropout;
+        return m->family->read_dropout(m, sp_checkpoint_config(run->checkpoint), run->model_file);
+    m->family->set_dropout(m, (float)run->config->dropout);
     return 0;
 }
 
@@ -155,6 +155,7 @@ void sp_run_close(struct sp_run *run)
     sp_tokenizer_free(run->tokenizer);
     free(run->no_tokenizer);
     free(run->model_file);
+    sp_model_release(&run->model);
     sp_checkpoint_close(run->checkpoint);
     sp_device_close(run->device);
 }
@@ -283,7 +284,7 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
     SP_TRY(limits_of(&limits, run, training, max_rows, max_tokens));
     SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     SP_TRY(sp_plan_create(&run->plan));
-    run->task->loss(run->plan, run->family->build(run->plan, &run->model, (int)run->task->outputs(run)), run->config);
+    run->task->loss(run->plan, run->model.family->build(run->plan, &run->model, (int)run->task->outputs(run)), run->config);
     SP_TRY(sp_load_find(run));
     if (training)
         SP_TRY(method->assign(run));

@@ -43,8 +43,7 @@ struct sp_run {
     /* sp_run_open */
     struct sp_device *device;
     struct sp_checkpoint *checkpoint;
-    const struct sp_model_family *family;
-    struct sp_model_config model;
+    struct sp_model model;
     char *model_file; /* its config.json, for messages */
     struct sp_tokenizer *tokenizer; /* NULL where the model has none that is supported */
     char *no_tokenizer;             /* why; else NULL */

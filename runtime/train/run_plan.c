@@ -43,7 +43,6 @@ int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const
     return sp_plan_set_batch(run->plan, &(struct sp_plan_batch){
                                             .ids = b->ids,
                                             .types = b->types,
-                                            .positions = b->positions,
                                             .bounds = b->bounds,
                                             .targets = b->targets,
                                             .tokens = (int)b->tokens,

@@ -165,7 +165,7 @@ static struct sp_plan *build(const struct addition_case *c, int params[LAYERS])
 
     assert_ok(sp_plan_create(&plan));
     word = sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, H, "word");
-    x = sp_nn_embedding(plan, word, sp_plan_param(plan, SP_PARAM_TABLE, POSITIONS, H, "position"), -1);
+    x = sp_nn_embedding(plan, word, sp_plan_param(plan, SP_PARAM_TABLE, POSITIONS, H, "position"), -1, -1);
     params[0] = sp_plan_param(plan, SP_PARAM_LINEAR, width, H, "below.weight");
     params[1] = c->tied ? -1 : sp_plan_param(plan, SP_PARAM_LINEAR, H, width, "above.weight");
     x = sp_nn_linear(plan, x, params[0], sp_plan_param(plan, SP_PARAM_VECTOR, width, 1, "below.bias"), c->activation);

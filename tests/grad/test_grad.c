@@ -176,7 +176,7 @@ static void build_pooler(struct sp_plan *plan)
     int table[3], x;
 
     tables(plan, table);
-    x = sp_nn_first_token(plan, sp_nn_embedding(plan, table[0], table[1], table[2]));
+    x = sp_nn_first_token(plan, sp_nn_embedding(plan, table[0], table[1], table[2], -1));
     x = linear(plan, x, H, H, SP_ACTIVATION_TANH, "pooler");
     x = sp_nn_dropout(plan, x, 0.2f);
     sp_nn_cross_entropy(plan, linear(plan, x, CLASSES, H, SP_ACTIVATION_NONE, "classifier"), 0);
@@ -212,7 +212,7 @@ static void build_tied(struct sp_plan *plan)
 {
     int word = sp_plan_param(plan, SP_PARAM_LINEAR, VOCAB, H, "word"), classes, x;
 
-    x = attention(plan, sp_nn_embedding(plan, word, -1, -1), 0);
+    x = attention(plan, sp_nn_embedding(plan, word, -1, -1, -1), 0);
     x = sp_nn_linear(plan, sp_nn_first_token(plan, x), word, -1, SP_ACTIVATION_TANH);
     classes = sp_plan_param(plan, SP_PARAM_LINEAR, CLASSES, VOCAB, "classes");
     sp_nn_cross_entropy(plan, sp_nn_linear(plan, x, classes, -1, SP_ACTIVATION_NONE), 0);
@@ -220,13 +220,11 @@ static void build_tied(struct sp_plan *plan)
 
 static void build_bert(struct sp_plan *plan)
 {
-    const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = H, .num_hidden_layers = 2,
-                                            .num_attention_heads = HEADS, .intermediate_size = I,
-                                            .max_position_embeddings = POSITIONS, .type_vocab_size = 2,
-                                            .layer_norm_eps = 1e-5f, .hidden_dropout = 0.1f, .attention_dropout = 0.1f,
-                                            .classifier_dropout = 0.1f, .activation = SP_ACTIVATION_GELU };
+    struct sp_model bert;
 
-    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &config, CLASSES), 0.1f);
+    model_bert(&bert, VOCAB, H, 2, HEADS, I, POSITIONS, 0.1f);
+    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &bert, CLASSES), 0.1f);
+    sp_model_release(&bert);
 }
 
 static const struct grad_case cases[] = {
@@ -272,7 +270,7 @@ static struct sp_plan *build(const struct grad_case *c)
         c->build_all(plan);
     } else {
         tables(plan, table);
-        x = c->build(plan, sp_nn_embedding(plan, table[0], table[1], table[2]));
+        x = c->build(plan, sp_nn_embedding(plan, table[0], table[1], table[2], -1));
         x = sp_nn_first_token(plan, attention(plan, x, 0));
         x = linear(plan, x, c->regression ? 1 : CLASSES, H, SP_ACTIVATION_NONE, "classifier");
         if (c->regression)

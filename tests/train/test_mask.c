@@ -523,7 +523,8 @@ static void test_cache_key(void **state)
 /* A model of another family is refused with the names of all that there are. */
 static void test_unknown_family(void **state)
 {
-    static const struct sp_model_family other = { .model_type = "another" };
+    static const char *const types[] = { "another", NULL };
+    static const struct sp_model_family other = { .model_types = types };
     const struct sp_model_family *const families[] = { sp_model_families[0], &other };
     const char *srcdir = getenv("srcdir");
     char folder[] = "/tmp/speft-family-XXXXXX", *file, *model, *weights, *source, *real;

@@ -4,6 +4,7 @@
 
 #include "tests/unit/device_support.h"
 
+#include "models/models.h"
 #include "runtime/base/rng.h"
 #include "runtime/op/op.h"
 #include "runtime/nn/plan_priv.h"
@@ -98,9 +99,22 @@ static inline void model_release(struct model *m)
     sp_plan_free(m->plan);
 }
 
+/* A BERT of these sizes, all its dropouts the same. */
+static inline void model_bert(struct sp_model *out, int vocab, int hidden, int layers, int heads, int intermediate, int positions,
+                              float dropout)
+{
+    json_t *config = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f}", "vocab_size", vocab, "hidden_size", hidden, "num_hidden_layers",
+                               layers, "num_attention_heads", heads, "intermediate_size", intermediate, "max_position_embeddings",
+                               positions, "layer_norm_eps", 1e-5);
+
+    assert_ok(sp_model_read(out, &sp_model_bert, config, "config.json"));
+    sp_model_bert.set_dropout(out, dropout);
+    json_decref(config);
+}
+
 /* A batch of sequences of lengths[count], of random tokens and labels. */
 struct tokens {
-    uint32_t ids[256], types[256], positions[256], bounds[33], classes[32];
+    uint32_t ids[256], types[256], bounds[33], classes[32];
     float values[32];
     struct sp_plan_batch batch;
 };
@@ -117,11 +131,10 @@ static inline void tokens_draw(struct tokens *t, uint32_t seed, const int *lengt
             assert_true(at < 256);
             t->ids[at] = sp_rng_u32(seed, SP_RNG_SKETCH, 1, (uint64_t)at) % vocab;
             t->types[at] = i > lengths[s] / 2;
-            t->positions[at] = (uint32_t)i;
         }
     }
     t->bounds[count] = (uint32_t)at;
-    t->batch = (struct sp_plan_batch){ t->ids, t->types, t->positions, t->bounds, t->classes, at, count };
+    t->batch = (struct sp_plan_batch){ t->ids, t->types, t->bounds, t->classes, at, count };
 }
 
 #endif

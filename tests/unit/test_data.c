@@ -618,7 +618,6 @@ static void test_batch(void **state)
     assert_int_equal(batch.count, 3);
     assert_int_equal(batch.tokens, 10);
     assert_memory_equal(batch.ids, ((const uint32_t[]){ 2, 10, 3, 2, 6, 7, 3, 2, 5, 3 }), 40);
-    assert_memory_equal(batch.positions, ((const uint32_t[]){ 0, 1, 2, 0, 1, 2, 3, 0, 1, 2 }), 40);
     assert_memory_equal(batch.types, ((const uint32_t[10]){ 0 }), 40);
     assert_memory_equal(batch.bounds, ((const uint32_t[]){ 0, 3, 7, 10 }), 16);
     assert_memory_equal(batch.rows, order, 12);

@@ -166,6 +166,40 @@ static void test_write_read(void **state)
     sp_buffer_free(NULL);
 }
 
+/* What is filled while the last write may still be on its way does not change what that writes; a recording writes nothing. */
+static void test_uploads(void **state)
+{
+    enum { WORDS = 200000 };
+    struct sp_buffer *buffer, *copies[5];
+    struct sp_upload *upload;
+    uint32_t *host, *out = test_calloc(WORDS, sizeof *out);
+    void *begun;
+
+    assert_ok(sp_buffer_create(&buffer, *state, WORDS * sizeof *out));
+    assert_ok(sp_upload_create(&upload, buffer));
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_ok(sp_buffer_create(&copies[i], *state, WORDS * sizeof *out));
+        assert_ok(sp_upload_begin(&begun, upload));
+        host = begun;
+        for (uint32_t k = 0; k < WORDS; k++)
+            host[k] = i * WORDS + k;
+        sp_device_set_recording(*state, i == 3);
+        assert_ok(sp_upload_end(upload));
+        sp_device_set_recording(*state, false);
+        assert_ok(sp_buffer_copy(copies[i], 0, buffer, 0, WORDS * sizeof *out));
+    }
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_ok(sp_buffer_read(out, copies[i], 0, WORDS * sizeof *out));
+        for (uint32_t k = 0; k < WORDS; k++)
+            assert_int_equal(out[k], (i == 3 ? 2 : i) * WORDS + k);
+        sp_buffer_free(copies[i]);
+    }
+    sp_upload_free(upload);
+    sp_upload_free(NULL);
+    sp_buffer_free(buffer);
+    test_free(out);
+}
+
 static void test_ranges(void **state)
 {
     struct sp_buffer *buffer;
@@ -468,7 +502,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choose),      cmocka_unit_test(test_choose_nothing),
         cmocka_unit_test(test_list),        cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_write_read),  cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_write_read),  cmocka_unit_test(test_uploads), cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_views),       cmocka_unit_test(test_map),
         cmocka_unit_test(test_too_large),   cmocka_unit_test(test_recording),
         cmocka_unit_test(test_failed_call), cmocka_unit_test(test_guard),

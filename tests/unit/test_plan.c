@@ -44,16 +44,13 @@ static bool chosen(const struct trained *t, const char *name)
 
 static struct sp_plan *build(const struct trained *t, float dropout)
 {
-    const struct sp_model_config config = { .vocab_size = VOCAB, .hidden_size = 20, .num_hidden_layers = 3,
-                                            .num_attention_heads = 5, .intermediate_size = 37,
-                                            .max_position_embeddings = POSITIONS, .type_vocab_size = 2,
-                                            .layer_norm_eps = 1e-5f, .hidden_dropout = dropout,
-                                            .attention_dropout = dropout, .classifier_dropout = dropout,
-                                            .activation = SP_ACTIVATION_GELU };
+    struct sp_model bert;
     struct sp_plan *plan;
 
+    model_bert(&bert, VOCAB, 20, 3, 5, 37, POSITIONS, dropout);
     assert_ok(sp_plan_create(&plan));
-    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &config, CLASSES), 0);
+    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &bert, CLASSES), 0);
+    sp_model_release(&bert);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
         sp_plan_param_at(plan, i)->role = chosen(t, sp_plan_param_at(plan, i)->name) ? SP_PARAM_DENSE : SP_PARAM_FROZEN;
     return plan;
@@ -323,9 +320,37 @@ static void test_batches(void **state)
     t.types[0] = 2;
     assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "token type 2 is outside");
     t.types[0] = 0;
-    t.positions[27] = POSITIONS;
+    tokens_draw(&t, 1, (int[]){ POSITIONS, POSITIONS + 1 }, 2, VOCAB, CLASSES);
     assert_error(sp_plan_set_batch(m.plan, &t.batch), SP_EINVAL, "position 12 is outside");
     model_release(&m);
+}
+
+/* Positions count from 0 in each sequence, or past a padding token as RoBERTa's do, whose padding has a position of its own. */
+static void test_positions(void **state)
+{
+    static const uint32_t bounds[] = { 0, 3, 7, 10 }, ids[] = { 5, 1, 6, 1, 1, 7, 8, 2, 3, 1 }, types[10] = { 0 },
+                          expected[2][10] = { { 0, 1, 2, 0, 1, 2, 3, 0, 1, 2 }, { 2, 1, 3, 1, 1, 2, 3, 2, 3, 1 } };
+    const struct sp_plan_batch batch = { ids, types, bounds, NULL, 10, 3 };
+
+    for (int padding = -1; padding <= 1; padding += 2) {
+        struct sp_plan *plan;
+        struct model m;
+        uint32_t found[10];
+        int table[2], x;
+
+        assert_ok(sp_plan_create(&plan));
+        table[0] = sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, 4, "word");
+        table[1] = sp_plan_param(plan, SP_PARAM_TABLE, POSITIONS, 4, "position");
+        x = sp_nn_embedding(plan, table[0], table[1], -1, padding);
+        sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
+        model_compile(&m, *state, plan, "auto", &limits);
+        for (int again = 0; again < 3; again++) {
+            assert_ok(sp_plan_set_batch(plan, &batch));
+            assert_ok(sp_buffer_read(found, sp_plan_read(plan, plan->nodes[0].words[1]), 0, sizeof found));
+            assert_memory_equal(found, expected[padding > 0], sizeof found);
+        }
+        model_release(&m);
+    }
 }
 
 /* Recording runs nothing, and after it and a build no program is left to compile. */
@@ -401,7 +426,7 @@ static void test_builders(void **state)
     table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
     weight = sp_plan_param(plan, SP_PARAM_LINEAR, 3, 5, "narrow.weight");
     bias = sp_plan_param(plan, SP_PARAM_VECTOR, 3, 1, "narrow.bias");
-    x = sp_nn_embedding(plan, table, table, table);
+    x = sp_nn_embedding(plan, table, table, table, -1);
     x = sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_NONE);
     assert_int_equal(x, -1);
     x = sp_nn_first_token(plan, x);
@@ -417,7 +442,7 @@ static void test_builders(void **state)
         table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
         bias = sp_plan_param(plan, SP_PARAM_VECTOR, 6, 1, "norm");
         sp_plan_param_at(plan, (size_t)table)->role = SP_PARAM_DENSE;
-        x = sp_nn_embedding(plan, table, table, table);
+        x = sp_nn_embedding(plan, table, table, table, -1);
         x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, 1, 0) : sp_nn_dropout(plan, x, 0.5f), x, bias, bias, 1e-5f, 0);
         sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
         assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "feeds another node too");
@@ -426,7 +451,7 @@ static void test_builders(void **state)
 
     assert_ok(sp_plan_create(&plan));
     table = sp_plan_param(plan, SP_PARAM_TABLE, 4, 6, "table");
-    sp_nn_embedding(plan, table, table, table);
+    sp_nn_embedding(plan, table, table, table, -1);
     assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "no loss");
     sp_plan_free(plan);
     sp_plan_free(NULL);
@@ -437,7 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lifetimes),  cmocka_unit_test(test_sharing),    cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_active),     cmocka_unit_test(test_arena),      cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_batches),    cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_builders),
     };
 
