@@ -72,11 +72,20 @@ double sp_load_head_bias(const struct sp_run *run)
     return run->task->head_bias ? run->task->head_bias(run) : 0;
 }
 
+/* Whether it is the bias of the layer whose weight the family calls its head. */
+static bool is_head_bias(const struct sp_run *run, const struct sp_param *p)
+{
+    const char *head = run->model.family->head;
+    size_t module = strlen(head) - strlen("weight");
+
+    return strncmp(p->name, head, module) == 0 && strcmp(p->name + module, "bias") == 0;
+}
+
 /* Normal with the model's own deviation for matrices, zeros for biases but the head's. */
 static int initialise(float *out, const struct sp_run *run, size_t param, const struct sp_param *p)
 {
     uint64_t seed = (uint64_t)run->config->seed;
-    float bias = p->flags & SP_PARAM_HEAD ? (float)sp_load_head_bias(run) : 0, deviation;
+    float bias = is_head_bias(run, p) ? (float)sp_load_head_bias(run) : 0, deviation;
 
     SP_TRY(run->model.family->read_initializer(&deviation, sp_checkpoint_config(run->checkpoint), run->model_file));
     for (size_t i = 0; i < sp_param_elements(p); i++)
