@@ -95,10 +95,11 @@ static void test_gradients(void **state)
 
 int main(void)
 {
-    static char binary[] = "binary", regression[] = "regression";
+    static char binary[] = "binary", regression[] = "regression", roberta[] = "roberta";
     const struct CMUnitTest tests[] = {
         { .name = "binary", .test_func = test_gradients, .initial_state = binary },
         { .name = "regression", .test_func = test_gradients, .initial_state = regression },
+        { .name = "roberta", .test_func = test_gradients, .initial_state = roberta },
     };
 
     return cmocka_run_group_tests_name("gradients", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make tests/data/reference: small BERT models, data, and what PyTorch computes from them.
+"""Make tests/data/reference: small BERT and RoBERTa models, data, and what PyTorch computes from them.
 
     pip install torch transformers safetensors
     python tests/tools/make_reference.py
@@ -50,10 +50,20 @@ MODELS = {
         "targets": ["query", "value", "intermediate.dense"],
         "rates": {"sparse": 1e-2, "full": 1e-3, "head": 2e-2},
     },
+    # No tokenizer: its rows are ids. Positions count from the padding token's id, which a row has.
+    "roberta": {
+        "family": "Roberta",
+        "config": {"vocab_size": 88, "hidden_size": 36, "num_attention_heads": 3,
+                   "intermediate_size": 50, "num_hidden_layers": 2, "type_vocab_size": 1,
+                   "max_position_embeddings": MAX_LENGTH + 2, "pad_token_id": 1,
+                   "id2label": {0: "rejected", 1: "accepted"}},
+        "train_rows": 43, "batch": 9, "epochs": 4, "targets": ["query", "value"],
+        "rates": {"sparse": 1e-2, "full": 2e-3, "head": 2e-2}, "runs": ["sparse", "full", "head"],
+    },
 }
 
 BUDGETS = {"binary": {"rank_equivalent": 2}, "regression": {"density": 0.037},
-           "multiclass": {"count": 501}}
+           "multiclass": {"count": 501}, "roberta": {"count": 301}}
 
 # Each run of 20 steps: the metric or method, its options, and the run that these must tell it from.
 RUNS = {
@@ -96,9 +106,10 @@ def write_tokenizer(folder, size, as_json):
 
 def make_model(name, spec, folder, generator):
     """Random weights large enough that every part of the model matters to its output."""
-    config = transformers.BertConfig(
-        max_position_embeddings=MAX_LENGTH, type_vocab_size=2, **spec["config"])
-    model = transformers.BertForSequenceClassification(config)
+    family = spec.get("family", "Bert")
+    config = getattr(transformers, f"{family}Config")(
+        **{"max_position_embeddings": MAX_LENGTH, "type_vocab_size": 2, **spec["config"]})
+    model = getattr(transformers, f"{family}ForSequenceClassification")(config)
     with torch.no_grad():
         for key, param in model.named_parameters():
             noise = torch.randn(param.shape, generator=generator)
@@ -113,25 +124,29 @@ def make_model(name, spec, folder, generator):
                 weight.copy_((weight * 16).round() / 16)
     # Shards and an index for one model; one file for the others.
     model.save_pretrained(folder, max_shard_size="100KB" if name == "multiclass" else "5GB")
-    write_tokenizer(folder, config.vocab_size, as_json=name == "multiclass")
+    if name != "roberta":
+        write_tokenizer(folder, config.vocab_size, as_json=name == "multiclass")
 
 
 def make_rows(name, spec, count, generator):
-    """Rows without id 0: PyTorch never trains the padding token's embedding."""
+    """Rows without the padding token: PyTorch never trains its embedding."""
+    config = spec["config"]
+    padding = config.get("pad_token_id", 0)
+
     def draw(low, high, size=1):
         return torch.randint(low, high, (size,), generator=generator).tolist()
 
     rows = []
     for i in range(count):
         length = {2: 1, 5: MAX_LENGTH, 7: 2, 11: 3, 15: 33}.get(i) or draw(4, MAX_LENGTH)[0]
-        row = {"input_ids": draw(1, spec["config"]["vocab_size"], length)}
-        if i % 3:  # the others leave token_type_ids out
+        row = {"input_ids": draw(padding + 1, config["vocab_size"], length)}
+        if i % 3 and config.get("type_vocab_size", 2) > 1:  # the others leave token_type_ids out
             first = draw(1, length + 1)[0]
             row["token_type_ids"] = [0] * first + [1] * (length - first)
         if name == "regression":
             row["label"] = draw(-4, 5)[0] / 2
         else:
-            row["label"] = draw(0, len(spec["config"]["id2label"]))[0]
+            row["label"] = draw(0, len(config["id2label"]))[0]
         rows.append(row)
     return rows
 
@@ -145,7 +160,7 @@ def write_rows(path, rows, names=None):
 
 
 def load_model(folder):
-    return transformers.BertForSequenceClassification.from_pretrained(
+    return transformers.AutoModelForSequenceClassification.from_pretrained(
         folder, dtype=torch.get_default_dtype(), attn_implementation="eager").eval()
 
 
@@ -225,7 +240,7 @@ def compute(folder, name, spec, rows):
     model.zero_grad()
     model(**st.batches(rows["train"], spec["batch"])[0]).loss.backward()
     gradients = {n: p.grad.float() for n, p in model.named_parameters()}
-    runs = {key: train_run(folder, name, spec, run, rows) for key, run in RUNS.items()}
+    runs = {key: train_run(folder, name, spec, RUNS[key], rows) for key in spec.get("runs", RUNS)}
     return {"batch_size": spec["batch"], "metrics": metrics, "logits": logits.tolist(),
             "masks": masks, "runs": runs}, gradients, gaps
 
@@ -305,8 +320,10 @@ def make(name, spec, folder, seed):
     make_model(name, spec, folder, generator)
     rows = {"train": make_rows(name, spec, spec["train_rows"], generator),
             "eval": make_rows(name, spec, 17, generator)}
+    if name == "roberta":
+        rows["eval"][4]["input_ids"][2:2] = [1]
     for part, content in rows.items():
-        names = spec["config"]["id2label"] if name == "binary" else None
+        names = spec["config"]["id2label"] if name in ("binary", "roberta") else None
         write_rows(folder / f"{part}.jsonl", content, names)
 
     torch.set_default_dtype(torch.float32)
