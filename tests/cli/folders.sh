@@ -40,8 +40,8 @@ fresh
 # ---- another family, whose weights need no converting first
 rm "$model/model.safetensors"
 echo x >"$model/pytorch_model.bin"
-sed -i 's/"model_type": *"bert"/"model_type": "roberta"/' "$model/config.json"
-refused "$model/config.json: \"model_type\" is \"roberta\"; this version of speft-cl knows: bert"
+sed -i 's/"model_type": *"bert"/"model_type": "deberta"/' "$model/config.json"
+refused "$model/config.json: \"model_type\" is \"deberta\"; this version of speft-cl knows: bert"
 rm "$model/model.safetensors"
 echo x >"$model/pytorch_model.bin"
 refused "$model holds its weights as pytorch_model.bin only"
