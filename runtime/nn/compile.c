@@ -172,7 +172,7 @@ static size_t lowest_offset(const struct sp_value *v, struct sp_value *const *pl
 static size_t value_bytes(const struct sp_plan *plan, const struct sp_value *value, size_t alignment)
 {
     size_t rows = value->extent == SP_PER_TOKEN ? (size_t)plan->limits.tokens : (size_t)plan->limits.sequences;
-    size_t bytes = value->extent == SP_BYTES ? value->width : rows * value->width * sizeof(float);
+    size_t bytes = value->extent == SP_BYTES ? value->width : rows * value->width * sp_dtype_size(value->dtype);
 
     return (bytes + alignment - 1) / alignment * alignment;
 }
@@ -220,8 +220,8 @@ static void add_transposed(struct sp_plan *plan)
     }
     if (!in || !plan->limits.transposed)
         return;
-    plan->xt = sp_plan_value(plan, "transposed input", SP_BYTES, in * stride * sizeof(float));
-    plan->dyt = sp_plan_value(plan, "transposed gradient", SP_BYTES, out * stride * sizeof(float));
+    plan->xt = sp_plan_value(plan, "transposed input", SP_BYTES, sp_f32_bytes(in * stride));
+    plan->dyt = sp_plan_value(plan, "transposed gradient", SP_BYTES, sp_f32_bytes(out * stride));
 }
 
 static int allocate_values(struct sp_plan *plan)
@@ -255,9 +255,9 @@ static int allocate_batch(struct sp_plan *plan)
     for (size_t i = 0; i < plan->word_count; i++)
         SP_TRY(sp_buffer_view(&plan->words[i].buffer, plan->batch, plan->words[i].offset, plan->words[i].count * 4));
     SP_TRY(sp_upload_create(&plan->upload, plan->batch));
-    SP_TRY(sp_buffer_create(&plan->loss, plan->device, sizeof(float)));
-    SP_TRY(sp_buffer_create(&plan->scaled_loss, plan->device, sizeof(float)));
-    plan->memory.inputs = bytes + 2 * sizeof(float);
+    SP_TRY(sp_buffer_create(&plan->loss, plan->device, sp_f32_bytes(1)));
+    SP_TRY(sp_buffer_create(&plan->scaled_loss, plan->device, sp_f32_bytes(1)));
+    plan->memory.inputs = bytes + sp_f32_bytes(2);
     return 0;
 }
 
@@ -282,7 +282,7 @@ static int allocate_params(struct sp_plan *plan)
         rc = p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows, p->cols,
                                                                 needs_backward(plan, (int)i)) : 0;
         if (rc == 0 && (p->kind != SP_PARAM_LINEAR || p->flags & SP_PARAM_ROWS))
-            rc = sp_buffer_create(&p->value, plan->device, sp_param_elements(p) * sizeof(float));
+            rc = sp_buffer_create(&p->value, plan->device, sp_param_bytes(p));
         if (rc < 0)
             return sp_error_context(rc, "while allocating %s", p->name);
     }

@@ -82,7 +82,7 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
 /* Every word's row is all ones: word 0 of a table of one row, for the one pass that asks for it. */
 static int of_ones(struct sp_plan *plan, struct sp_embedding *args)
 {
-    size_t row = (size_t)args->C * sizeof(float), words = (size_t)args->T * sizeof(uint32_t);
+    size_t row = sp_f32_bytes((size_t)args->C), words = (size_t)args->T * sizeof(uint32_t);
     struct sp_buffer *ones = NULL, *zeros = NULL;
     int rc;
 

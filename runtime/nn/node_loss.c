@@ -80,7 +80,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     if (!pass->linear)
         return run_loss(plan, node, gradient, plan->scaled_loss, pass->loss_scale, pass->temperature);
     memcpy(&one, &pass->loss_scale, sizeof one);
-    return sp_buffer_fill(gradient, 0, one, (size_t)plan->sequences * (size_t)sp_plan_outputs(plan) * sizeof(float));
+    return sp_buffer_fill(gradient, 0, one, sp_f32_bytes((size_t)plan->sequences * (size_t)sp_plan_outputs(plan)));
 }
 
 const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .take = take, .backward = backward, .loss = loss };

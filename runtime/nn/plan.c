@@ -62,7 +62,7 @@ int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int c
     if (rc < 0 || plan->failed)
         return sp_plan_fail(plan, rc);
     param = &plan->params[plan->param_count];
-    *param = (struct sp_param){ .kind = kind, .rows = rows, .cols = cols };
+    *param = (struct sp_param){ .kind = kind, .dtype = SP_F32, .rows = rows, .cols = cols };
     va_start(args, name);
     vsnprintf(param->name, sizeof param->name, name, args);
     va_end(args);
@@ -108,7 +108,7 @@ int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent,
     if (rc < 0 || plan->failed)
         return sp_plan_fail(plan, rc);
     value = &plan->values[plan->value_count];
-    *value = (struct sp_value){ .extent = extent, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0 };
+    *value = (struct sp_value){ .extent = extent, .dtype = SP_F32, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0 };
     snprintf(value->name, sizeof value->name, "%s", name);
     return (int)plan->value_count++;
 }

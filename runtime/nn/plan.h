@@ -20,6 +20,7 @@
 #include "runtime/op/addition.h"
 #include "runtime/op/gemm.h"
 #include "runtime/op/wgrad.h"
+#include "runtime/tensor/dtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,7 @@ enum sp_param_role {
 struct sp_param {
     char name[SP_PARAM_NAME]; /* as in the checkpoint, without the family's prefix: "encoder.layer.0.output.dense.weight" */
     enum sp_param_kind kind;
+    enum sp_dtype dtype;          /* of its elements: SP_F32, the only one that kernels have yet */
     int rows, cols;               /* cols is 1 for vectors */
     unsigned flags;               /* of enum sp_param_flag */
     enum sp_param_role role;      /* set before compiling: backward reaches down to what is not frozen */
@@ -70,6 +72,12 @@ struct sp_param_gradient {
 static inline size_t sp_param_elements(const struct sp_param *param)
 {
     return (size_t)param->rows * (size_t)param->cols;
+}
+
+/* Bytes of its values as they lie row by row. */
+static inline size_t sp_param_bytes(const struct sp_param *param)
+{
+    return sp_param_elements(param) * sp_dtype_size(param->dtype);
 }
 
 int sp_plan_create(struct sp_plan **out);

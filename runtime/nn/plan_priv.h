@@ -14,7 +14,8 @@ enum sp_extent { SP_PER_TOKEN, SP_PER_SEQUENCE, SP_BYTES };
 struct sp_value {
     char name[SP_PARAM_NAME + 32];
     enum sp_extent extent;
-    size_t width;       /* floats in a row, or bytes */
+    enum sp_dtype dtype; /* of its elements: SP_F32, as a parameter's */
+    size_t width;       /* elements in a row, or bytes */
     int producer;       /* the node that writes it; -1 for gradients, saved values and scratch */
     int consumers;      /* nodes that read it */
     bool wants_gradient;

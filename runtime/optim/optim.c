@@ -4,6 +4,7 @@
 #include "runtime/base/finite.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/norm.h"
+#include "runtime/tensor/dtype.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ int sp_optim_keep(struct sp_optim_state *state, size_t i, struct sp_device *devi
 {
     sp_buffer_free(state->kept[i]);
     state->kept[i] = NULL;
-    return sp_buffer_create_zeros(&state->kept[i], device, count * sizeof(float));
+    return sp_buffer_create_zeros(&state->kept[i], device, sp_f32_bytes(count));
 }
 
 int sp_optim_scratch(struct sp_optim_scratch *scratch, struct sp_device *device, size_t bytes)
@@ -66,10 +67,10 @@ static int place_slots(struct sp_optim *optim)
         optim->states[i].first_slot = slots;
         slots += sp_norm_slots(optim->states[i].view.count);
     }
-    if (!optim->slot_buffer || slots > sp_buffer_size(optim->slot_buffer) / sizeof(float)) {
+    if (!optim->slot_buffer || slots > sp_buffer_size(optim->slot_buffer) / sp_f32_bytes(1)) {
         sp_buffer_free(optim->slot_buffer);
         optim->slot_buffer = NULL;
-        SP_TRY(sp_buffer_create(&optim->slot_buffer, optim->device, slots * sizeof(float)));
+        SP_TRY(sp_buffer_create(&optim->slot_buffer, optim->device, sp_f32_bytes(slots)));
     }
     optim->slots = slots;
     return 0;
@@ -84,7 +85,7 @@ static int create(struct sp_optim *optim, const struct sp_optim_view *views)
         SP_TRY(optim->optimizer->create(&optim->states[i], &step));
     }
     SP_TRY(place_slots(optim));
-    return sp_buffer_create(&optim->norm, optim->device, 2 * sizeof(float));
+    return sp_buffer_create(&optim->norm, optim->device, sp_f32_bytes(2));
 }
 
 int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optimizer *optimizer,

@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/op/sm3.h"
 #include "runtime/optim/optimizer.h"
+#include "runtime/tensor/dtype.h"
 
 #define EPSILON 1e-8 /* under the root */
 
@@ -17,7 +18,7 @@ static size_t size_of(const struct sp_optim_state *state)
 static int create(struct sp_optim_state *state, const struct sp_optim_step *step)
 {
     SP_TRY(sp_optim_keep(state, 0, step->device, size_of(state)));
-    return sp_optim_scratch(step->scratch, step->device, size_of(state) * sizeof(float));
+    return sp_optim_scratch(step->scratch, step->device, sp_f32_bytes(size_of(state)));
 }
 
 static int step_view(struct sp_optim_state *state, const struct sp_optim_step *step)
@@ -41,7 +42,7 @@ static int step_view(struct sp_optim_state *state, const struct sp_optim_step *s
 static int move(struct sp_optim_state *state, const struct sp_optim_move *move, const struct sp_optim_step *step)
 {
     (void)step;
-    return move->anew ? sp_buffer_fill(state->kept[0], 0, 0, size_of(state) * sizeof(float)) : 0;
+    return move->anew ? sp_buffer_fill(state->kept[0], 0, 0, sp_f32_bytes(size_of(state))) : 0;
 }
 
 static int accumulators(float *out, const struct sp_optim_state *state)

@@ -5,6 +5,7 @@
 #include "runtime/op/sddmm.h"
 #include "runtime/op/sparse.h"
 #include "runtime/op/transpose.h"
+#include "runtime/tensor/dtype.h"
 
 #include <stdlib.h>
 
@@ -83,7 +84,7 @@ out:
 
 static int create_tensor(struct sp_delta *delta, struct tensor *t, const struct sp_delta_target *target)
 {
-    size_t offset = t->first * sizeof(float), bytes = t->count * sizeof(float);
+    size_t offset = sp_f32_bytes(t->first), bytes = sp_f32_bytes(t->count);
 
     t->sink.add = add;
     t->weight = target->weight;
@@ -99,7 +100,7 @@ static int create_tensor(struct sp_delta *delta, struct tensor *t, const struct 
 
 static int create(struct sp_delta *delta, const struct sp_delta_target *targets)
 {
-    size_t step = sp_buffer_alignment(delta->device) / sizeof(float), bytes;
+    size_t step = sp_buffer_alignment(delta->device) / sp_f32_bytes(1), bytes;
     struct sp_buffer **vectors[] = { &delta->values, &delta->gradients, &delta->base };
 
     delta->padded = 0;
@@ -108,7 +109,7 @@ static int create(struct sp_delta *delta, const struct sp_delta_target *targets)
         delta->tensors[i].count = targets[i].count;
         delta->padded += (targets[i].count + step - 1) / step * step;
     }
-    bytes = delta->padded * sizeof(float);
+    bytes = sp_f32_bytes(delta->padded);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         SP_TRY(sp_buffer_create_zeros(vectors[i], delta->device, bytes));
     for (size_t i = 0; i < delta->count; i++) {
@@ -174,7 +175,7 @@ int sp_delta_move(struct sp_delta *delta, const struct sp_delta_target *targets)
 int sp_delta_restore(struct sp_delta *delta)
 {
     /* w0 + -0 is w0 in every bit, the sign of a zero included */
-    SP_TRY(sp_buffer_fill(delta->values, 0, 0x80000000u, delta->padded * sizeof(float)));
+    SP_TRY(sp_buffer_fill(delta->values, 0, 0x80000000u, sp_f32_bytes(delta->padded)));
     return sp_delta_apply(delta);
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/op/moments.h"
 #include "runtime/op/sddmm.h"
 #include "runtime/sparse/support.h"
+#include "runtime/tensor/dtype.h"
 
 #include <stdlib.h>
 
@@ -90,12 +91,12 @@ static int create_tensor(struct sp_window *w, struct tensor *t)
         return SP_ENOMEM;
     SP_TRY(sp_buffer_create(&t->positions, w->device, t->count * sizeof *t->candidates));
     SP_TRY(sp_buffer_create(&t->row_starts, w->device, ((size_t)t->weight->out + 1) * sizeof(uint32_t)));
-    return sp_buffer_view(&t->gradients, w->gradients, t->first * sizeof(float), t->count * sizeof(float));
+    return sp_buffer_view(&t->gradients, w->gradients, sp_f32_bytes(t->first), sp_f32_bytes(t->count));
 }
 
 static int create(struct sp_window *w, const struct sp_window_target *targets)
 {
-    size_t step = sp_buffer_alignment(w->device) / sizeof(float), largest = 0;
+    size_t step = sp_buffer_alignment(w->device) / sp_f32_bytes(1), largest = 0;
     struct sp_buffer **vectors[] = { &w->gradients, &w->sum, &w->squares };
 
     for (size_t i = 0; i < w->count; i++) {
@@ -109,8 +110,8 @@ static int create(struct sp_window *w, const struct sp_window_target *targets)
             largest = size_of(t->weight);
     }
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        SP_TRY(sp_buffer_create_zeros(vectors[i], w->device, w->padded * sizeof(float)));
-    SP_TRY(sp_buffer_create(&w->dense, w->device, largest * sizeof(float)));
+        SP_TRY(sp_buffer_create_zeros(vectors[i], w->device, sp_f32_bytes(w->padded)));
+    SP_TRY(sp_buffer_create(&w->dense, w->device, sp_f32_bytes(largest)));
     for (size_t i = 0; i < w->count; i++)
         SP_TRY(create_tensor(w, &w->tensors[i]));
     return 0;
@@ -158,8 +159,8 @@ int sp_window_open(struct sp_window *w)
 {
     for (size_t i = 0; i < w->count; i++)
         w->tensors[i].choose = true;
-    SP_TRY(sp_buffer_fill(w->sum, 0, 0, w->padded * sizeof(float)));
-    return sp_buffer_fill(w->squares, 0, 0, w->padded * sizeof(float));
+    SP_TRY(sp_buffer_fill(w->sum, 0, 0, sp_f32_bytes(w->padded)));
+    return sp_buffer_fill(w->squares, 0, 0, sp_f32_bytes(w->padded));
 }
 
 struct sp_wgrad_sink *sp_window_sink(struct sp_window *w, size_t i, struct sp_wgrad_sink *next)
@@ -177,7 +178,7 @@ int sp_window_add_step(struct sp_window *w, struct sp_buffer *norm)
 int sp_window_read(const uint32_t **positions, float *sum, float *squares, struct sp_window *w, size_t i)
 {
     const struct tensor *t = &w->tensors[i];
-    size_t offset = t->first * sizeof(float), bytes = t->count * sizeof(float);
+    size_t offset = sp_f32_bytes(t->first), bytes = sp_f32_bytes(t->count);
 
     *positions = t->candidates;
     SP_TRY(sp_buffer_read(sum, w->sum, offset, bytes));

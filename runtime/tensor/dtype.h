@@ -22,6 +22,12 @@ bool sp_dtype_find(enum sp_dtype *out, const char *name);
 size_t sp_dtype_size(enum sp_dtype dtype); /* bytes of an element */
 bool sp_dtype_is_float(enum sp_dtype dtype);
 
+/* Bytes of `count` numbers in fp32, in which gradients and optimizers' states are kept whatever the type of a model's own. */
+static inline size_t sp_f32_bytes(size_t count)
+{
+    return count * sizeof(float);
+}
+
 /* Converts `count` little-endian elements of a floating type to fp32, rounding F64 to nearest. `in`
  * may be unaligned. */
 void sp_dtype_to_f32(float *out, enum sp_dtype dtype, const void *in, size_t count);

@@ -12,7 +12,7 @@ static int add_tensor(struct sp_dense_part *part, struct sp_trained *t, struct s
     const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
     d->param = i;
-    SP_TRY(sp_buffer_create(&d->gradient, run->device, sp_param_elements(p) * sizeof(float)));
+    SP_TRY(sp_buffer_create(&d->gradient, run->device, sp_f32_bytes(sp_param_elements(p))));
     t->gradients[i].buffer = d->gradient;
     if (p->kind == SP_PARAM_LINEAR) {
         sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);

@@ -40,7 +40,7 @@ int sp_rewrite_create(struct sp_rewrite **out, struct sp_plan *plan, struct sp_d
     r->kept = sp_calloc(targets, sizeof *r->kept);
     if (!r->host || !r->kept)
         return SP_ENOMEM;
-    return sp_buffer_create(&r->staging, device, sp_plan_param_largest(plan, true) * sizeof(float));
+    return sp_buffer_create(&r->staging, device, sp_f32_bytes(sp_plan_param_largest(plan, true)));
 }
 
 void sp_rewrite_free(struct sp_rewrite *r)

@@ -85,10 +85,10 @@ static size_t sums_of(const struct scoring *s, size_t t)
 static size_t group_size(const struct scoring *s, size_t first)
 {
     size_t limit = (size_t)s->run->config->sparse.scoring_memory << 20, count = 0;
-    size_t bytes = s->needs & SP_NEED_SQUARES ? 2 * s->largest * sizeof(float) : 0;
+    size_t bytes = s->needs & SP_NEED_SQUARES ? sp_f32_bytes(2 * s->largest) : 0;
 
     while (first + count < s->what->count) {
-        bytes += sums_of(s, first + count) * sizeof(float);
+        bytes += sp_f32_bytes(sums_of(s, first + count));
         if (count && bytes > limit)
             break;
         count++;
@@ -124,7 +124,7 @@ static int open_group(struct scoring *s, size_t first)
 {
     s->first = first;
     for (size_t i = 0, count = group_size(s, first); i < count; i++) {
-        SP_TRY(sp_buffer_create(&s->sums[i], s->run->device, sums_of(s, first + i) * sizeof(float)));
+        SP_TRY(sp_buffer_create(&s->sums[i], s->run->device, sp_f32_bytes(sums_of(s, first + i))));
         s->count = i + 1;
         init_sink(s, i);
     }
@@ -439,7 +439,7 @@ static int allocate(struct scoring *s)
     if (!s->scores || !s->weight || !s->gradient || !s->norms || !s->sinks || !s->sums || !s->gradients)
         return SP_ENOMEM;
     if (s->needs & SP_NEED_SQUARES) {
-        SP_TRY(sp_buffer_create(&s->scratch, s->run->device, s->largest * sizeof(float)));
+        SP_TRY(sp_buffer_create(&s->scratch, s->run->device, sp_f32_bytes(s->largest)));
         return sp_buffer_create(&s->workspace, s->run->device, sp_column_sum_workspace(1, (int)s->largest));
     }
     if (s->needs & SP_NEED_INPUTS)

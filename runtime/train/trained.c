@@ -62,7 +62,7 @@ static void tell_memory(const struct sp_trained *t, const char *optimizer, const
     char text[256];
 
     snprintf(text, sizeof text, "optimizer %s: %zu numbers of state for %zu trained ones", optimizer,
-             sp_optim_memory(t->optim, t->view_count) / sizeof(float), t->count);
+             sp_optim_memory(t->optim, t->view_count) / sp_f32_bytes(1), t->count);
     for (size_t i = 0; i < SP_PARTS; i++) {
         size_t first = i ? ends[i - 1] : 0, count = 0;
 
@@ -70,7 +70,7 @@ static void tell_memory(const struct sp_trained *t, const char *optimizer, const
             count += t->views[k].count;
         if (sp_parts[i]->told_as)
             snprintf(text + strlen(text), sizeof text - strlen(text), ", %zu of them for the %zu of %s",
-                     (sp_optim_memory(t->optim, ends[i]) - sp_optim_memory(t->optim, first)) / sizeof(float), count,
+                     (sp_optim_memory(t->optim, ends[i]) - sp_optim_memory(t->optim, first)) / sp_f32_bytes(1), count,
                      sp_parts[i]->told_as);
     }
     sp_log(SP_LOG_INFO, "%s", text);
