@@ -48,6 +48,10 @@ struct sp_data_format {
 /* What to think of a csv or tsv file of one column, "; no row has ... is it another delimiter?"; "" for any other. */
 const char *sp_reader_unparted(const struct sp_reader *reader);
 
+/* row_names.c: the fields behind the first that may be, with the next one, a number that was cut at its decimal comma; one
+ * bit for each. */
+size_t sp_row_names_halves(const struct sp_field *fields, size_t count);
+
 /* Whether jq takes a key as .key: messages show what can be pasted. */
 bool sp_reader_is_key(const char *key);
 

@@ -244,6 +244,7 @@ static void test_options(void **state)
 /* R's write.table names all columns but that of the rows' names, which are numbers. */
 static void test_row_names(void **state)
 {
+    static const char *const ids[] = { "id", "ID", "Nr.", "review_id", "PhraseId", "Unnamed: 0", "#", "", "ticket" };
     const struct sp_data_layout trained = used("text", 2, NULL, 0, "label", 3, 3);
     struct sp_dataset set;
 
@@ -256,7 +257,12 @@ static void test_row_names(void **state)
     finds("t.csv", "text;label\n1;the film was good;pos\n2;bad film;neg\n", PLAIN, "text - label H; 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(.remembered = &trained), "said - - H, 2");
-    finds("t.csv", "label,text\n5,pos,the film was good\n6,neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
+    finds("t.csv", "label,text\n\"5\",pos,the film was good\n\"6\",neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
+    finds("t.tsv", "label\ttext\n5\tpos\tthe film was good\n6\tneg\tbad film\n", INPUT(.remembered = &trained), "text - label H\t 2");
+    finds("t.csv", "text,label,votes\n1,the film was good,3,5\n2,bad film,4,7\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "id,text,label\n1,17,the film was good,3\n2,4,bad film,4\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "id,text,label\n\"1\",17,the film was good,3\n\"2\",4,bad film,4\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "text, label\n1, the film was good, 3\n2, bad film, 4\n", PLAIN, "text - label H, 2");
     load(&set, "t.csv", "text,label\n1,the film was good,pos\n2,bad film,neg\n", PLAIN);
     assert_true(set.row_names && set.header_guessed);
     assert_int_equal(set.layout.columns, 3);
@@ -266,14 +272,33 @@ static void test_row_names(void **state)
     assert_true(!set.row_names);
     sp_dataset_free(&set);
     /* The first field may be a part of a text, or is one of a row without names; a row that is odd is told of. */
+#define LIST "t.csv:2: 2 columns, where the header has 1; where each line is one text, write it in quotes, set delimiter: tab"
 #define BAD(content, options, part) \
     io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, part, NULL)
     BAD("text,label\nwell, a film,pos\nno, film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("text,label\n1,a film,pos\n1,film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("text,label\n1,a film,pos\nfilm,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    BAD("label,text\n5,pos,a film\n6,neg,a b\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    /* Ids under a header that is whole, before a text or a number that holds a comma. */
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char file[256];
+
+        snprintf(file, sizeof file, "%s,text,label\n1,a film,3,5\n2,a b,-2,1\n3,b a,0,4\n", ids[i]);
+        BAD(file, SET(.label_column = "label"), "t.csv:2: 4 columns, where the header has 3; where a number has a decimal comma");
+        snprintf(file, sizeof file, "%s,label,text\n1,3,5,a film\n2,-2,1,a b\n3,0,4,b a\n", ids[i]);
+        BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; where a number has a decimal comma");
+        snprintf(file, sizeof file, "%s,text,label\n1,a film, of old,x\n2,a b, b a,y\n3,b, a,y\n", ids[i]);
+        BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; a field that holds the delimiter is written in quotes");
+        snprintf(file, sizeof file, "%s,text\n1,a film, of old\n2,a b, b a\n", ids[i]);
+        BAD(file, INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
+    }
+    BAD("PhraseId,text\n1,a film,of old\n2,a b,b a\n", INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
+    BAD("text\n1, a film of old\n2, a b\n", INPUT(.remembered = &trained), LIST);
+    BAD("text\na film, of old\nb, a b\n", INPUT(.remembered = &trained), LIST);
     BAD("a film,pos\n1,a film,pos\n2,film,neg\n", SET(.has_header = SP_HEADER_NO, .label_column = "2"),
         "t.csv:2: 3 columns, where the first row has 2");
 #undef BAD
+#undef LIST
 }
 
 /* Tables as Markdown and terminals draw them. */
