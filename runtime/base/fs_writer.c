@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ATTEMPTS 1000 /* names tried before giving up */
-
 static const struct sp_fs_writer none = { .file = NULL };
 
 int sp_fs_write(const char *path, const void *data, size_t length)
@@ -138,7 +136,7 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
 {
     int fd = -1;
 
-    for (int attempt = 0; fd < 0 && attempt < ATTEMPTS; attempt++) {
+    for (int attempt = 0; fd < 0 && attempt < SP_PROCESS_ATTEMPTS; attempt++) {
         free(writer->temporary);
         writer->temporary = sp_process_beside(writer->name, "tmp", attempt);
         if (!writer->temporary)

@@ -23,6 +23,7 @@ runtime_base_libbase_a_SOURCES = \
 	runtime/base/source.c runtime/base/source.h \
 	runtime/base/statistics.c runtime/base/statistics.h \
 	runtime/base/stream.c runtime/base/stream.h \
+	runtime/base/temporary.c runtime/base/temporary.h \
 	runtime/base/text.c runtime/base/text.h \
 	runtime/base/walk.c runtime/base/walk.h \
 	runtime/base/yaml.c runtime/base/yaml.h

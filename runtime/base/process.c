@@ -21,7 +21,6 @@
 #define NAME_ROOM 180 /* bytes of a name that are kept before the mark: the whole stays below 255 */
 #define MARK "%ld-%llu-%08lx" /* PID, start, host */
 #define FOREIGN_SECONDS (24 * 60 * 60)
-#define ATTEMPTS 1000 /* names that an earlier version tried */
 
 /* When the process began, in ticks since the machine did: with it a process is not taken for a later one of the same number. 0 where
  * it is not known. */
@@ -202,7 +201,7 @@ static bool is_of_earlier(int at, const char *name, const char *base, const stru
         return false;
     pid = strtol(point + strlen(".tmp-"), &end, 10);
     attempt = strtol(*end ? end + 1 : end, NULL, 10);
-    if (pid <= 0 || attempt < 0 || attempt >= ATTEMPTS)
+    if (pid <= 0 || attempt < 0 || attempt >= SP_PROCESS_ATTEMPTS)
         return false;
     snprintf(again, sizeof again, ".tmp-%ld-%ld", pid, attempt);
     return strcmp(point, again) == 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH && has_only(at, name, base);
@@ -218,6 +217,28 @@ static bool is_gone(const struct maker *maker, const struct stat *st)
         return true;
     start = start_of(maker->pid);
     return maker->start && start && start != maker->start;
+}
+
+/* Whether the maker of the name is gone, and made it beside `base`, NULL: beside anything. */
+static bool is_left(struct maker *maker, const char *name, const char *base, const struct stat *st)
+{
+    size_t length = base ? strnlen(base, NAME_ROOM) : 0;
+
+    return parse(maker, name) && (!base || (maker->base == length && memcmp(name, base, length) == 0)) && is_gone(maker, st);
+}
+
+/* A file or folder of this user's. */
+static bool is_own(struct stat *st, int folder, const char *name)
+{
+    return fstatat(folder, name, st, AT_SYMLINK_NOFOLLOW) == 0 && st->st_uid == geteuid() && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
+}
+
+bool sp_process_is_left(int folder, const char *name, const char *base)
+{
+    struct maker maker;
+    struct stat st;
+
+    return is_own(&st, folder, name) && is_left(&maker, name, base, &st);
 }
 
 int sp_process_dissolve(int at, const char *name, const char *heir)
@@ -275,22 +296,18 @@ void sp_process_clear(int folder, const char *base)
 {
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* read from its beginning */
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    size_t length = base ? strnlen(base, NAME_ROOM) : 0;
 
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         const char *name = entry->d_name;
         struct maker maker;
         struct stat st;
 
-        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid != geteuid() ||
-            (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        if (!is_own(&st, folder, name))
             continue;
-        if (!parse(&maker, name)) {
-            if (is_of_earlier(folder, name, base, &st))
-                remove_entry(folder, name, NULL);
-        } else if ((!base || (maker.base == length && memcmp(name, base, length) == 0)) && is_gone(&maker, &st)) {
+        if (is_left(&maker, name, base, &st))
             clear(folder, name, &maker, base);
-        }
+        else if (!parse(&maker, name) && is_of_earlier(folder, name, base, &st))
+            remove_entry(folder, name, NULL);
     }
     if (dir)
         closedir(dir);

@@ -9,9 +9,14 @@
 #ifndef SP_BASE_PROCESS_H
 #define SP_BASE_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-enum { SP_PROCESS_MARK = 64, SP_PROCESS_HOST = 256 };
+enum {
+    SP_PROCESS_MARK = 64,
+    SP_PROCESS_HOST = 256,
+    SP_PROCESS_ATTEMPTS = 1000, /* names that are tried before giving up, from 0 on */
+};
 
 /* This process's part of such a name: PID, start and host, parted by '-'. */
 void sp_process_mark(char mark[SP_PROCESS_MARK]);
@@ -32,6 +37,9 @@ void sp_process_clear(int folder, const char *base);
 
 /* The same beside `path`, a folder and a name, or a name. Fails with SP_ENOMEM only. */
 int sp_process_clear_path(const char *path);
+
+/* Whether the entry `name` of that folder is this user's, and one that a process that is gone made beside `base`; NULL: beside anything. */
+bool sp_process_is_left(int folder, const char *name, const char *base);
 
 /* Removes the folder `name`, not through a link, in the open folder `at` (AT_FDCWD: paths) with the files in it. What the folder `heir`
  * lacks moves there, but for what a process left half-written; with NULL, or where there is no such folder, nothing does. 0, or -1 with

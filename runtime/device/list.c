@@ -205,7 +205,7 @@ static int no_device(unsigned platforms, const char *trouble)
 
     SP_TRY(sp_device_broken_drivers(&broken));
     if (trouble[0])
-        sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use%s", platforms, were, trouble);
+        sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use; %s", platforms, were, trouble);
     else if (scarce_addresses() && (broken[0] || platforms > 0))
         sp_error(SP_ENOTFOUND, "no OpenCL device was found, and this process may use %lu MiB of addresses (ulimit -v), which a driver may "
                  "not fit in: raise that limit", scarce_addresses());
@@ -229,6 +229,7 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint found = 0;
     bool pocl = false;
+    char trouble[1024] = "";
     cl_int status;
     int rc = 0;
 
@@ -245,8 +246,10 @@ int sp_device_handles(struct sp_device_handle **list, size_t *count)
         pocl = pocl || is_pocl(platforms[i]);
     }
     leave_loader();
+    if (rc == 0 && *count == 0 && pocl)
+        sp_pocl_trouble(trouble, sizeof trouble);
     if (rc == 0 && *count == 0)
-        rc = no_device(found, pocl ? sp_pocl_trouble() : "");
+        rc = no_device(found, trouble);
     else if (pocl)
         sp_pocl_tell();
     if (rc < 0) {

@@ -6,6 +6,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/private.h"
 #include "runtime/base/process.h"
+#include "runtime/base/temporary.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #define SHARED "/tmp/pocl/kcache" /* where PoCL has its files when there is no home: one folder for all users, whose first comer has it */
 #define TRIAL (64u << 10)
 
-static char notice[1024];
+static char notice[1024]; /* what the user is told about the folder */
 
 bool sp_pocl_is(const char *platform)
 {
@@ -158,54 +159,73 @@ static int check_named(const char *path)
     return rc;
 }
 
-/* The i-th folder of ours for it, in a new string; NULL for none. */
-static char *candidate(size_t i)
+/* Whether PoCL could use the folder that it has as things are: the user's, or its own. */
+static int check(void)
 {
-    const char *tmp = getenv("TMPDIR");
+    const char *set = named();
+    char *path = set ? NULL : default_folder();
+    int rc = set ? check_named(set) : path ? check_default(path) : SP_ENOMEM;
 
-    switch (i) {
-    case 0:
-        return sp_fs_cache_dir("pocl");
-    case 1:
-        return tmp && tmp[0] == '/' ? sp_asprintf("%s/speft-cl-%lu/pocl", tmp, (unsigned long)geteuid()) : NULL;
-    case 2:
-        return sp_asprintf("/tmp/speft-cl-%lu/pocl", (unsigned long)geteuid());
-    default:
-        return sp_asprintf("/dev/shm/speft-cl-%lu/pocl", (unsigned long)geteuid());
+    free(path);
+    return rc;
+}
+
+/* Whether PoCL could use a folder of ours, NULL for none; where not, *path is NULL. */
+static bool is_good(char **path)
+{
+    if (*path && check_ours(*path) == 0)
+        return true;
+    free(*path);
+    *path = NULL;
+    return false;
+}
+
+/* A folder of ours for it, in a new string: that of the cache, or this user's where temporary files lie, or, as others may have come
+ * first, a new one there for this run; NULL for none. */
+static char *find_folder(bool *once)
+{
+    const char *place;
+    char *path = sp_fs_cache_dir("pocl");
+
+    *once = false;
+    if (is_good(&path))
+        return path;
+    for (int i = 0; (place = sp_temporary_place(i)); i++) {
+        path = sp_asprintf("%s/speft-cl-%lu/pocl", place, (unsigned long)geteuid());
+        if (is_good(&path))
+            return path;
     }
+    *once = true;
+    for (int i = 0; (place = sp_temporary_place(i)); i++) {
+        char *made = NULL;
+
+        if (sp_temporary_make(&made, place, "speft-cl-pocl") == 0 && check_ours(made) == 0)
+            return made;
+        sp_temporary_remove(made);
+        free(made);
+    }
+    return NULL;
 }
 
 void sp_pocl_environment(void)
 {
     static bool done;
     char *path, why[512];
-    bool found = false, once = false;
+    bool once;
 
     if (done)
         return;
     done = true;
     if (named()) {
-        snprintf(notice, sizeof notice, "%s", sp_pocl_trouble());
+        sp_pocl_trouble(notice, sizeof notice);
         return;
     }
     unsetenv(VARIABLE);
-    path = default_folder();
-    if (!path || check_default(path) == 0) {
-        free(path);
+    if (check() == 0)
         return;
-    }
     snprintf(why, sizeof why, "%s", sp_error_message());
-    for (size_t i = 0; i < 4 && !found; i++) {
-        free(path);
-        path = candidate(i);
-        found = path && check_ours(path) == 0;
-    }
-    if (!found) { /* a name that nobody could take before us */
-        free(path);
-        path = sp_strdup("/tmp/speft-cl-pocl-XXXXXX");
-        once = path && mkdtemp(path);
-    }
-    if (found || once) {
+    path = find_folder(&once);
+    if (path) {
         setenv(VARIABLE, path, 1);
         snprintf(notice, sizeof notice, "PoCL's own folder is of no use (%s): its compiled kernels are in %s%s", why, path,
                  once ? ", for this run alone; name a folder of yours with " VARIABLE : "");
@@ -216,19 +236,13 @@ void sp_pocl_environment(void)
 void sp_pocl_tell(void)
 {
     if (notice[0])
-        sp_log_once(SP_LOG_INFO, "%s", notice[0] == ';' ? notice + 2 : notice);
+        sp_log_once(SP_LOG_INFO, "%s", notice);
 }
 
-const char *sp_pocl_trouble(void)
+void sp_pocl_trouble(char *out, size_t size)
 {
-    static char text[1024];
-    const char *set = named();
-    char *path = set ? sp_strdup(set) : default_folder();
-
-    text[0] = '\0';
-    if (path && (set ? check_named(path) : check_default(path)) < 0)
-        snprintf(text, sizeof text, "; PoCL needs a folder that it can write to and load code from: %s. Give it one with " VARIABLE,
+    out[0] = '\0';
+    if (check() < 0)
+        snprintf(out, size, "PoCL needs a folder that it can write to and load code from: %s. Give it one with " VARIABLE,
                  sp_error_message());
-    free(path);
-    return text;
 }

@@ -7,6 +7,7 @@
 #define SP_DEVICE_POCL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Whether the name is that of PoCL's platform. */
 bool sp_pocl_is(const char *platform);
@@ -17,7 +18,7 @@ void sp_pocl_environment(void);
 /* Says once where PoCL's files are kept now and why, when that was changed; for when its platform is there. */
 void sp_pocl_tell(void);
 
-/* What is wrong with PoCL's folder and what to do, as a part of a message that begins with "; "; "" when it can be written. */
-const char *sp_pocl_trouble(void);
+/* What is wrong with PoCL's folder and what to do; "" when it can be written. */
+void sp_pocl_trouble(char *out, size_t size);
 
 #endif

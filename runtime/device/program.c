@@ -44,7 +44,7 @@ static int build_error(const struct sp_program *program)
     cl_device_id id = program->device->id;
     size_t length = 0;
     struct sp_buf lines = SP_BUF(3 * LOG_SHOWN);
-    char *log = NULL, *reason = sp_strdup(sp_error_message());
+    char *log = NULL, *reason = sp_strdup(sp_error_message()), trouble[1024] = "";
 
     if (clGetProgramBuildInfo(program->program, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &length) == 0 &&
         length > 1 && length <= LOG_MAX)
@@ -53,9 +53,11 @@ static int build_error(const struct sp_program *program)
         clGetProgramBuildInfo(program->program, id, CL_PROGRAM_BUILD_LOG, length, log, NULL);
     if (log)
         indent(&lines, log);
-    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s%s%s%s", info->name, info->platform, info->driver, program->name,
+    if (sp_pocl_is(info->platform))
+        sp_pocl_trouble(trouble, sizeof trouble);
+    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s%s%s%s%s", info->name, info->platform, info->driver, program->name,
              lines.data ? "" : ": ", lines.data ? "" : reason ? reason : "out of memory",
-             sp_pocl_is(info->platform) ? sp_pocl_trouble() : "");
+             trouble[0] ? "; " : "", trouble);
     sp_error_lines(SP_EBUILD, lines.data ? lines.data : "");
     sp_buf_free(&lines);
     free(reason);

@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ATTEMPTS 1000 /* names tried before giving up */
-
 static int make_parent(const char *dir)
 {
     size_t length = strlen(dir);
@@ -39,7 +37,7 @@ static int make_parent(const char *dir)
 /* A name beside `dir` that nothing has; with `make`, as a new folder. */
 static int pick_beside(char **out, const char *dir, const char *tag, bool make)
 {
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < SP_PROCESS_ATTEMPTS; attempt++) {
         char *path = sp_process_beside(dir, tag, attempt);
 
         if (!path)

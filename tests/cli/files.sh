@@ -298,10 +298,19 @@ if grep -q pocl "${OCL_ICD_VENDORS:-/nonexistent}/driver.icd" 2>/dev/null; then
                 env -u HOME -u TMPDIR ./speft-cl devices && [ ! -e /tmp/pocl ]'
             test_that 'without a home no folder of all users is taken' test "$status" = 0
             test_that '  and it is said why' grep -qF "PoCL's own folder is of no use (cannot make the folder /tmp/pocl: /tmp can be written by everybody" "$folder/err"
-            at_home /proc /proc unshare -m sh -c 'mount -t tmpfs -o mode=1777 none /tmp && mount -t tmpfs -o mode=1777 none /dev/shm &&
-                mkdir -m 777 "/tmp/speft-cl-$(id -u)" "/dev/shm/speft-cl-$(id -u)" && exec env -u TMPDIR ./speft-cl devices'
+            planted='mount -t tmpfs -o mode=1777 none /tmp && mount -t tmpfs -o mode=1777 none /dev/shm && unset TMPDIR &&
+                mkdir -m 777 "/tmp/speft-cl-$(id -u)" "/dev/shm/speft-cl-$(id -u)"'
+            at_home /proc /proc unshare -m sh -c "$planted"' && ./speft-cl devices && ls /tmp'
             test_that 'nor is one that another user made under our name' test "$status" = 0
-            test_that '  but a new one' grep -qE 'compiled kernels are in /tmp/speft-cl-pocl-[[:alnum:]]{6}, for this run alone; name' "$folder/err"
+            test_that '  but a new one' grep -qE 'compiled kernels are in /tmp/speft-cl-pocl\.tmp-[-0-9a-f]+, for this run alone; name' "$folder/err"
+            test_that '    which is gone after the run' not grep -q 'speft-cl-pocl' "$folder/out"
+            # killed at work; another user's bears the same process's name
+            at_home /proc /proc unshare -m sh -c "$planted"' && { ./speft-cl devices >/dev/null & } && pid=$! &&
+                while kill -0 $pid && [ -z "$(find /tmp/speft-cl-pocl.tmp-* -mindepth 2 2>/dev/null)" ]; do sleep 0.05; done
+                kill -9 $pid; wait $pid; left=$(ls -d /tmp/speft-cl-pocl.tmp-*) && mkdir "${left%0}1" && chown 65534 "${left%0}1" &&
+                ls -d /tmp/speft-cl-pocl.tmp-* && ./speft-cl devices >/dev/null && ls -d /tmp/speft-cl-pocl.tmp-*'
+            test_that '    or, where that was killed, after the next' test "$(grep -c '^/tmp/speft-cl-pocl.*-0$' "$folder/out")" = 1
+            test_that "    but not another user's" test "$(grep -c '^/tmp/speft-cl-pocl.*-1$' "$folder/out")" = 2
             ;;
         esac
         mkdir "$folder/full"
