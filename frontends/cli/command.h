@@ -62,6 +62,7 @@ struct sp_arguments {
 
 struct sp_command {
     const char *name, *usage, *summary;
+    const char *status; /* what its exit status means beyond what every command's does; or NULL */
     const struct sp_flag *flags; /* besides --help and --quiet; NULL for none */
     size_t positional, optional; /* arguments needed, and how many more there may be */
     int (*run)(const struct sp_arguments *arguments);

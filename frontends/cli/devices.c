@@ -95,26 +95,19 @@ static int print_json(const struct sp_device_info *list, size_t count, size_t ch
     return rc < 0 || text ? rc : sp_error(SP_ENOMEM, "out of memory");
 }
 
-int sp_devices_idle(char **lines)
+int sp_devices_faults(char **lines, const struct sp_device_faults *faults)
 {
-    struct sp_buf text = SP_BUF(16384);
-    char *broken = NULL, *idle = NULL;
+    struct sp_buf text = SP_BUF(65536);
     int rc;
 
     *lines = NULL;
     SP_GO(sp_buf_puts(&text, ""));
-    SP_GO(sp_device_broken_drivers(&broken));
-    if (broken[0])
-        SP_GO(sp_buf_printf(&text, "drivers that cannot be loaded: %s; install their packages again, or remove these files\n", broken));
-    SP_GO(sp_device_idle_platforms(&idle));
-    if (idle[0])
-        SP_GO(sp_buf_printf(&text, "platforms without a device: %s%s\n", idle,
-                            strstr(idle, "rusticl") ? " (rusticl shows devices only when RUSTICL_ENABLE names their driver: radeonsi, "
-                                                      "iris, llvmpipe)"
-                                                    : ""));
+    if (faults->broken[0])
+        SP_GO(sp_buf_printf(&text, "drivers that cannot be loaded: %s; install their packages again, or remove these files\n", faults->broken));
+    if (faults->idle[0])
+        SP_GO(sp_buf_printf(&text, "drivers without a device: %s%s%s\n", faults->idle, faults->access ? "; " : "",
+                            faults->access ? faults->access : ""));
 out:
-    free(broken);
-    free(idle);
     if (rc == 0)
         *lines = text.data;
     else
@@ -122,7 +115,7 @@ out:
     return rc;
 }
 
-void sp_devices_print_idle(char *lines)
+void sp_devices_print_faults(char *lines)
 {
     for (char *end; (end = strchr(lines, '\n')); lines = end + 1) {
         *end = '\0';
@@ -130,16 +123,26 @@ void sp_devices_print_idle(char *lines)
     }
 }
 
+static int print_faults(void)
+{
+    struct sp_device_faults faults;
+    char *lines;
+    int rc;
+
+    SP_TRY(sp_device_faults(&faults));
+    rc = sp_devices_faults(&lines, &faults);
+    if (rc == 0)
+        sp_devices_print_faults(lines);
+    free(lines);
+    sp_device_faults_release(&faults);
+    return rc;
+}
+
 static int print_list(const struct sp_device_info *list, size_t count, size_t chosen)
 {
-    char *idle;
-
     for (size_t i = 0; i < count; i++)
         print_device(&list[i], i == chosen);
-    SP_TRY(sp_devices_idle(&idle));
-    sp_devices_print_idle(idle);
-    free(idle);
-    return 0;
+    return print_faults();
 }
 
 /* What the worker reports of a device's tested features; or `rc` and, behind it, the message. */

@@ -9,10 +9,12 @@
 /* True in a worker, whose work is then done. Call it in main once signals are handled. */
 bool sp_devices_worker(int argc, char **argv, int *status);
 
-/* Drivers that are installed and find nothing to drive, or are not there in truth: a line for each kind, in a new string. */
-int sp_devices_idle(char **lines);
+struct sp_device_faults;
+
+/* What is wrong with installed drivers: a line for each kind, in a new string. */
+int sp_devices_faults(char **lines, const struct sp_device_faults *faults);
 
 /* Prints such lines. */
-void sp_devices_print_idle(char *lines);
+void sp_devices_print_faults(char *lines);
 
 #endif

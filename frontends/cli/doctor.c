@@ -278,8 +278,11 @@ static int run_doctor(const struct sp_arguments *arguments)
     rc = sp_doctor_list(&devices, limit); /* its message says what to install */
     if (rc == 0 && devices.count)
         rc = examine_all(devices.list, devices.count, arguments, limit);
-    if (rc == 0 && devices.idle && !devices.fault && !sp_argument(arguments, "device"))
-        sp_devices_print_idle(devices.idle);
+    if (rc != SP_EINTR && devices.faults && !devices.fault && !sp_argument(arguments, "device")) {
+        sp_devices_print_faults(devices.faults);
+        if (rc == 0 && devices.broken)
+            rc = sp_error(SP_EDEVICE, "a driver that is installed does not work; see above");
+    }
     if (devices.fault)
         rc = add_fault(rc, devices.fault);
     sp_doctor_list_release(&devices);
@@ -297,6 +300,8 @@ const struct sp_command sp_command_doctor = {
     .name = "doctor",
     .usage = "[--device SPEC] [--all] [--timeout SECONDS]",
     .summary = "check every kernel on every device, and measure the devices",
+    .status = "0: all is well, or a driver's hardware is not there; 1: a device computes wrong numbers or fails, an installed driver does "
+              "not work or may not open its hardware, or there is no device. With --device that device alone counts",
     .flags = flags,
     .run = run_doctor,
 };

@@ -29,7 +29,8 @@ struct sp_device_info;
 struct sp_doctor_devices {
     struct sp_device_info *list; /* as of sp_device_list; NULL where no driver can be asked */
     size_t count;
-    char *idle;   /* as of sp_devices_idle */
+    char *faults; /* of drivers, as of sp_devices_faults */
+    bool broken;  /* one of them is more than a driver whose hardware is not there */
     char *fault;  /* which drivers crash or hang where they are asked, so that only the others' devices are listed; or NULL */
     char *folder; /* of the others' .icd files, until it is released */
 };

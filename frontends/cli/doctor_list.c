@@ -8,39 +8,53 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/temporary.h"
 #include "runtime/device/device.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DRIVERS_MAX = 256, ICD_MAX = 4096 };
 
-/* What the worker reports: this, `count` descriptors, and the idle drivers, or the message. */
+/* What the worker reports: this, `count` descriptors, and the faults of drivers, or the message. */
 struct head {
     int rc;
     size_t count;
+    bool broken;
 };
+
+/* The drivers' faults as text, in a new string. */
+static int find_faults(char **lines, bool *broken)
+{
+    struct sp_device_faults faults;
+    int rc;
+
+    SP_TRY(sp_device_faults(&faults));
+    *broken = faults.broken[0] || faults.denied;
+    rc = sp_devices_faults(lines, &faults);
+    sp_device_faults_release(&faults);
+    return rc;
+}
 
 void sp_doctor_report_list(FILE *report)
 {
     struct head head = { .count = 0 };
     struct sp_device_info *list = NULL;
-    char *idle = NULL;
+    char *faults = NULL;
 
     sp_ask_unguarded();
     head.rc = sp_device_list(&list, &head.count);
     if (head.rc == 0)
-        head.rc = sp_devices_idle(&idle);
+        head.rc = find_faults(&faults, &head.broken);
     if (head.rc < 0)
         head.count = 0;
     fwrite(&head, sizeof head, 1, report);
     if (head.count)
         fwrite(list, sizeof *list, head.count, report);
-    fputs(head.rc < 0 ? sp_error_message() : idle, report);
+    fputs(head.rc < 0 ? sp_error_message() : faults, report);
     fflush(report);
-    free(idle);
+    free(faults);
     free(list);
 }
 
@@ -72,8 +86,9 @@ static int take(struct sp_doctor_devices *out, const struct sp_buf *bytes)
     if (head.rc < 0)
         return sp_error(head.rc, "%s", bytes->data + sizeof head);
     out->list = sp_calloc(head.count, sizeof *out->list);
-    out->idle = sp_strdup(bytes->data + sizeof head + size);
-    if (!out->list || !out->idle)
+    out->faults = sp_strdup(bytes->data + sizeof head + size);
+    out->broken = head.broken;
+    if (!out->list || !out->faults)
         return SP_ENOMEM;
     memcpy(out->list, bytes->data + sizeof head, size);
     out->count = head.count;
@@ -217,21 +232,16 @@ static int list_good(struct sp_doctor_devices *out, const struct search *search)
 /* The drivers together gave no answer. */
 static int find_culprit(struct sp_doctor_devices *out, const char *how, int limit)
 {
-    const char *temporary = getenv("TMPDIR");
+    const char *place;
     struct search search = { .how = how, .limit = limit, .culprits = SP_BUF(2000) };
     bool any = false;
     int rc;
 
     sp_terminal_print("an OpenCL driver %s; each by itself:", how);
     SP_GO(sp_device_each_driver(add_driver, &search));
-    out->folder = sp_asprintf("%s/speft-cl-doctor-XXXXXX", temporary && temporary[0] ? temporary : "/tmp");
-    SP_GO(out->folder ? 0 : SP_ENOMEM);
-    if (!mkdtemp(out->folder)) {
-        rc = sp_fs_error("make", out->folder);
-        free(out->folder);
-        out->folder = NULL;
-        goto out;
-    }
+    for (int i = 0; !out->folder && (place = sp_temporary_place(i)); i++)
+        rc = sp_temporary_make(&out->folder, place, "speft-cl-doctor");
+    SP_GO(rc);
     for (size_t i = 0; i < search.count; i++) {
         SP_GO(try_driver(&search, i, out->folder));
         any = any || search.drivers[i].good;
@@ -261,21 +271,11 @@ int sp_doctor_list(struct sp_doctor_devices *out, int limit)
     return rc;
 }
 
-static int remove_copy(const char *path, bool is_library, void *user)
-{
-    (void)user;
-    return is_library ? 0 : unlink(path);
-}
-
 void sp_doctor_list_release(struct sp_doctor_devices *devices)
 {
-    if (devices->folder) {
-        setenv("OCL_ICD_VENDORS", devices->folder, 1);
-        sp_device_each_driver(remove_copy, NULL);
-        rmdir(devices->folder);
-    }
+    sp_temporary_remove(devices->folder);
     free(devices->folder);
     free(devices->fault);
     free(devices->list);
-    free(devices->idle);
+    free(devices->faults);
 }

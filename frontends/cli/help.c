@@ -49,6 +49,8 @@ static int print_command(const struct sp_command *command)
     printf("usage: speft-cl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
     print_flags(command->flags);
     print_flags(common);
+    if (command->status)
+        printf("\nExit status: %s.\n", command->status);
     return has_options(command) ? print_options() : 0;
 }
 
@@ -100,6 +102,11 @@ static int write_commands(struct sp_buf *out)
         SP_TRY(write_roff(out, sp_commands[i]->summary));
         SP_TRY(sp_buf_puts(out, ".\n"));
         SP_TRY(write_flags(out, sp_commands[i]->flags));
+        if (sp_commands[i]->status) {
+            SP_TRY(sp_buf_puts(out, ".PP\nExit status: "));
+            SP_TRY(write_roff(out, sp_commands[i]->status));
+            SP_TRY(sp_buf_puts(out, ".\n"));
+        }
     }
     SP_TRY(sp_buf_puts(out, ".SS Every command\nFlags may stand anywhere; \\-\\- ends them.\n"));
     return write_flags(out, common);

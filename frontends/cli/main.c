@@ -42,18 +42,18 @@ static void on_signal(int number)
     write_now(note, sizeof note - 1);
 }
 
-/* A driver crashed. */
+/* A driver crashed, or does not come to an end. */
 static void on_crash(const char *message, size_t length)
 {
-    static const char start[] = "speft-cl: error: ";
+    const char *start = sp_interrupted() ? "speft-cl: " : "speft-cl: error: ";
     char text[4096];
-    size_t used = sizeof start - 1;
+    size_t used = strlen(start);
 
     memcpy(text, start, used);
     used += sp_terminal_escape(text + used, sizeof text - used - 1, message, length);
     text[used++] = '\n';
     write_now(text, used);
-    _exit(EXIT_FAILURE);
+    _exit(sp_interrupted() ? EXIT_INTERRUPTED : EXIT_FAILURE);
 }
 
 static void install_signals(void)

@@ -31,6 +31,17 @@ extern char **environ;
 
 static bool possible;
 
+static void end_with(pid_t parent)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it was gone before that */
+        raise(SIGKILL);
+#else
+    (void)parent;
+#endif
+}
+
 void sp_child_begin(void)
 {
     const char *parent = getenv(PARENT);
@@ -38,11 +49,7 @@ void sp_child_begin(void)
     possible = true;
     if (!parent)
         return;
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != (pid_t)strtoll(parent, NULL, 10)) /* it was gone before that */
-        raise(SIGKILL);
-#endif
+    end_with((pid_t)strtoll(parent, NULL, 10));
     unsetenv(PARENT);
 }
 
@@ -130,6 +137,36 @@ int sp_child_start(struct sp_child *out, const struct sp_child_setup *setup)
         close(ends[0]);
     out->pid = 0;
     return sp_error(SP_EIO, "cannot start a process: %s", strerror(rc));
+}
+
+/* As a program is started: no handler of ours answers for what happens to the child. */
+static void stand_alone(pid_t parent)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    end_with(parent);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        dup2(null, stream);
+}
+
+int sp_child_fork(struct sp_child *out, void (*work)(void *user), void *user)
+{
+    pid_t parent = getpid();
+
+    *out = (struct sp_child){ .fd = -1 };
+    out->pid = fork();
+    if (out->pid < 0) {
+        out->pid = 0;
+        return sp_error(SP_EIO, "cannot start a process: %s", strerror(errno));
+    }
+    if (out->pid == 0) {
+        stand_alone(parent);
+        work(user);
+        raise(SIGKILL);
+    }
+    return 0;
 }
 
 static void forget(struct sp_child *child)

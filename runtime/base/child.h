@@ -38,6 +38,10 @@ bool sp_child_possible(void);
 /* Other descriptors of the parent's are the child's, too, unless they close on exec. SP_EIO. */
 int sp_child_start(struct sp_child *out, const struct sp_child_setup *setup);
 
+/* A child that is this process as it stands, without its streams and signal handlers: it does `work` and ends, by SIGKILL in any case, so
+ * that what it found out goes through shared memory. Before threads start. SP_EIO. */
+int sp_child_fork(struct sp_child *out, void (*work)(void *user), void *user);
+
 /* Whether the child ended within that time, negative: however long it takes; *status is then as waitpid's, and `fd` closed. */
 bool sp_child_wait(struct sp_child *child, double seconds, int *status);
 

@@ -38,9 +38,6 @@ struct sp_device_info {
  * that says which packages bring one. */
 int sp_device_list(struct sp_device_info **list, size_t *count);
 
-/* The names of the platforms that show no device, parted by ", ", in a new string: "" for none. */
-int sp_device_idle_platforms(char **names);
-
 #define SP_DEVICE_LIBRARIES "OCL_ICD_FILENAMES" /* names libraries of drivers, parted by colons */
 
 /* Calls `visit` for each driver that the loader loads, until one fails, and returns what that did: an .icd file, or a library that
@@ -51,9 +48,17 @@ int sp_device_each_driver(sp_device_driver_visit *visit, void *user);
 /* SP_EIO for an .icd file that is a pipe: the loader's first call would not return. */
 int sp_device_check_pipes(void);
 
-/* The drivers whose .icd files cannot be read or whose libraries cannot be loaded, each with the system's reason, in a new string: "" for
- * none. After a listing, when those that can be loaded are. */
-int sp_device_broken_drivers(char **out);
+/* What is wrong with the drivers that are installed, each named by its .icd file with the reason, parted by ", ". */
+struct sp_device_faults {
+    char *broken; /* those that cannot be used: the file cannot be read, the library not be loaded, or it is no driver. "" for none */
+    char *idle;   /* those that show no device. "" for none */
+    char *access; /* how it stands with the device files of GPUs, and what to do; NULL where no idle driver could be one of a GPU */
+    bool denied;  /* there are such files, and this user cannot open them */
+};
+
+/* After a listing, when the libraries that can be loaded are. Release it where this succeeds. */
+int sp_device_faults(struct sp_device_faults *out);
+void sp_device_faults_release(struct sp_device_faults *faults);
 
 /* Fills the tested features by building and running kernels. A device that fails to open is an error naming it. */
 int sp_device_probe(struct sp_device_info *info);

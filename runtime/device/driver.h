@@ -18,6 +18,7 @@
 #include "runtime/device/device.h"
 
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 
 struct sp_profile;
 

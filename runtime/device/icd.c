@@ -1,15 +1,14 @@
 /*
- * The drivers that the loader loads, and those of them that cannot be loaded: it passes over an .icd file whose library is not there, or
- * lacks one of its own, without a word. Where they are named is the loaders' rule: $OCL_ICD_VENDORS is a folder of .icd files, one such
+ * The drivers that the loader loads. Where they are named is the loaders' rule: $OCL_ICD_VENDORS is a folder of .icd files, one such
  * file (by its name alone: one of the system's), or a library; else $OPENCL_VENDOR_PATH is a folder; else it is /etc/OpenCL/vendors.
  * Khronos' loader also takes the libraries of $OCL_ICD_FILENAMES, parted by colons; ocl-icd, which is Debian's, does not.
  */
-#include "runtime/device/driver.h"
+#include "runtime/device/icd.h"
 
-#include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/device.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -18,23 +17,7 @@
 #include <sys/stat.h>
 
 #define VENDORS "/etc/OpenCL/vendors"
-#define ICD_MAX 4096      /* bytes of an .icd file: a library's name */
-#define LIST_MAX 4000
-
-/* Why the library cannot be loaded; NULL when it can, or has been. The text is the system's. */
-static const char *fault_of(const char *library)
-{
-    void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
-    const char *fault = NULL;
-
-    if (!handle) {
-        handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-        fault = handle ? NULL : dlerror();
-    }
-    if (handle)
-        dlclose(handle);
-    return fault;
-}
+#define ICD_MAX 4096 /* bytes of an .icd file: a library's name */
 
 static int check_pipe(const char *path, bool is_library, void *user)
 {
@@ -47,29 +30,28 @@ static int check_pipe(const char *path, bool is_library, void *user)
     return sp_error(SP_EIO, "%s is a pipe, which the OpenCL loader would wait for without end: remove it", path);
 }
 
-/* Adds the driver to the list where its file cannot be read, or its library not be loaded. */
-static int check_driver(const char *path, bool is_library, void *user)
+int sp_icd_library(char **out, const char *path, bool is_library)
 {
-    struct sp_buf *list = user;
-    char *library = NULL;
-    const char *fault;
-    int rc = check_pipe(path, is_library, NULL);
+    *out = NULL;
+    SP_TRY(check_pipe(path, is_library, NULL));
+    if (is_library)
+        return (*out = sp_strdup(path)) ? 0 : SP_ENOMEM;
+    SP_TRY(sp_fs_read(out, NULL, path, ICD_MAX));
+    (*out)[strcspn(*out, "\n")] = '\0';
+    return 0;
+}
 
-    if (rc == 0 && !is_library)
-        rc = sp_fs_read(&library, NULL, path, ICD_MAX);
-    else if (rc == 0 && !(library = sp_strdup(path)))
-        return SP_ENOMEM;
-    if (rc < 0)
-        return sp_buf_printf(list, "%s%s", list->length ? ", " : "", sp_error_message());
-    library[strcspn(library, "\n")] = '\0';
-    if (strchr(library, '\r'))
-        fault = "its line ends as Windows' do, and the loader takes the carriage return for part of the library's name: end it as Unix does";
-    else
-        fault = library[0] ? fault_of(library) : "it names no library";
-    if (fault)
-        rc = sp_buf_printf(list, "%s%s (%s)", list->length ? ", " : "", path, fault);
-    free(library);
-    return rc;
+const char *sp_icd_entry(sp_icd_platforms **out, void *library)
+{
+    void *(*find)(const char *);
+
+    *(void **)&find = dlsym(library, "clGetExtensionFunctionAddress");
+    if (!find)
+        return "clGetExtensionFunctionAddress";
+    *(void **)out = find("clIcdGetPlatformIDsKHR");
+    if (!*out)
+        *(void **)out = dlsym(library, "clIcdGetPlatformIDsKHR");
+    return *out ? NULL : "clIcdGetPlatformIDsKHR";
 }
 
 static bool is_icd(const char *name)
@@ -146,19 +128,4 @@ int sp_device_each_driver(sp_device_driver_visit *visit, void *user)
 int sp_device_check_pipes(void)
 {
     return sp_device_each_driver(check_pipe, NULL);
-}
-
-int sp_device_broken_drivers(char **out)
-{
-    struct sp_buf list = SP_BUF(LIST_MAX);
-    int rc = sp_buf_puts(&list, "");
-
-    *out = NULL;
-    if (rc == 0)
-        rc = sp_device_each_driver(check_driver, &list);
-    if (rc == 0)
-        *out = list.data;
-    else
-        sp_buf_free(&list);
-    return rc;
 }

@@ -1,8 +1,9 @@
 /* Which platforms and devices there are. */
-#include "runtime/device/driver.h"
+#include "runtime/device/list.h"
 
 #include "runtime/base/buf.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/icd.h"
 #include "runtime/device/listing.h"
 #include "runtime/device/pocl.h"
 
@@ -11,20 +12,22 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define PLATFORMS_MAX 64
 #define DEVICES_MAX 256
 
 /* Whom a crash before there is a device is laid to. */
 static const struct sp_device loader = { .info = { .name = "an installed OpenCL platform" } };
 
-static void enter_loader(void)
+void sp_platforms_enter(struct sp_platforms *out)
 {
     sp_listing_begin();
     sp_driver_enter(&loader, "clGetPlatformIDs");
     sp_driver_activity("listing", "devices");
+    if (clGetPlatformIDs(SP_PLATFORMS_MAX, out->ids, &out->count) != CL_SUCCESS)
+        out->count = 0;
+    out->count = out->count > SP_PLATFORMS_MAX ? SP_PLATFORMS_MAX : out->count;
 }
 
-static void leave_loader(void)
+void sp_platforms_leave(void)
 {
     sp_driver_activity(NULL, NULL);
     sp_driver_leave(CL_SUCCESS);
@@ -148,26 +151,57 @@ static bool platform_seen(const cl_platform_id *platforms, cl_uint count)
     return false;
 }
 
+int sp_platform_name(char *out, size_t size, cl_platform_id platform)
+{
+    return platform_text(out, size, platform, CL_PLATFORM_NAME);
+}
+
+static bool is_usable(cl_device_id device)
+{
+    cl_bool available = CL_FALSE, compiler = CL_FALSE;
+
+    clGetDeviceInfo(device, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
+    clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    return available && compiler;
+}
+
+/* How many devices, of DEVICES_MAX at most; 0 of a driver without one, which is common: its hardware is not here. */
+static cl_uint devices_of(cl_device_id *ids, cl_platform_id platform)
+{
+    cl_uint found = 0;
+
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &found) != CL_SUCCESS)
+        return 0;
+    return found > DEVICES_MAX ? DEVICES_MAX : found;
+}
+
+bool sp_platform_has_device(cl_platform_id platform)
+{
+    cl_device_id ids[DEVICES_MAX];
+    cl_uint found = devices_of(ids, platform);
+
+    for (cl_uint i = 0; i < found; i++)
+        if (is_usable(ids[i]))
+            return true;
+    return false;
+}
+
 static int add_platform(struct sp_device_handle **list, size_t *count, cl_platform_id platform)
 {
     cl_device_id ids[DEVICES_MAX];
-    cl_uint found = 0;
+    cl_uint found = devices_of(ids, platform);
     struct sp_device_handle *grown;
 
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &found) != CL_SUCCESS)
-        return 0; /* a driver without a device is common: its hardware is not here */
-    found = found > DEVICES_MAX ? DEVICES_MAX : found;
+    if (found == 0)
+        return 0;
     grown = sp_realloc(*list, *count + found, sizeof **list);
     if (!grown)
         return SP_ENOMEM;
     *list = grown;
     for (cl_uint i = 0; i < found && *count < DEVICES_MAX; i++) {
         struct sp_device_handle handle = { .platform = platform, .id = ids[i] };
-        cl_bool available = CL_FALSE, compiler = CL_FALSE;
 
-        clGetDeviceInfo(ids[i], CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
-        clGetDeviceInfo(ids[i], CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
-        if (!available || !compiler)
+        if (!is_usable(ids[i]))
             continue;
         SP_TRY(describe(&handle));
         handle.info.index = (int)*count;
@@ -200,56 +234,57 @@ static unsigned long scarce_addresses(void)
 /* `trouble` is what PoCL, when it is one of the platforms, lacks, or "". */
 static int no_device(unsigned platforms, const char *trouble)
 {
-    const char *were = platforms == 1 ? " was" : "s were";
-    char *broken = NULL;
+    struct sp_device_faults faults;
 
-    SP_TRY(sp_device_broken_drivers(&broken));
     if (trouble[0])
-        sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use; %s", platforms, were, trouble);
-    else if (scarce_addresses() && (broken[0] || platforms > 0))
+        return sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use; %s", platforms, platforms == 1 ? " was" : "s were",
+                        trouble);
+    SP_TRY(sp_device_faults(&faults));
+    if (scarce_addresses() && (faults.broken[0] || faults.idle[0]))
         sp_error(SP_ENOTFOUND, "no OpenCL device was found, and this process may use %lu MiB of addresses (ulimit -v), which a driver may "
                  "not fit in: raise that limit", scarce_addresses());
-    else if (broken[0])
-        sp_error(SP_ENOTFOUND, "no OpenCL device was found, and a driver could not be loaded: %s. Install the package that the driver "
-                 "belongs to again, or remove that file and " INSTALL_HINT, broken);
-    else if (platforms == 0)
+    else if (!faults.broken[0] && !faults.idle[0])
         sp_error(SP_ENOTFOUND, "no OpenCL driver was found: " INSTALL_HINT);
     else
-        sp_error(SP_ENOTFOUND,
-                 "%u OpenCL driver%s found, but no device that it can use. Mesa's rusticl shows "
-                 "devices only when told to (RUSTICL_ENABLE=radeonsi, iris or llvmpipe); else "
-                 INSTALL_HINT,
-                 platforms, were);
-    free(broken);
+        sp_error(SP_ENOTFOUND, "no OpenCL device was found%s%s%s%s%s%s%s%s " INSTALL_HINT, faults.broken[0] ? ", and a driver could not be loaded: " : "",
+                 faults.broken, faults.broken[0] ? ". Install the package that the driver belongs to again, or remove that file" : "",
+                 faults.idle[0] ? ". A driver that shows no device: " : "", faults.idle, faults.access ? "; " : "",
+                 faults.access ? faults.access : "", faults.idle[0] ? ". Else" : " and");
+    sp_device_faults_release(&faults);
     return SP_ENOTFOUND;
+}
+
+/* Those of the loader's platforms. */
+static int add_platforms(struct sp_device_handle **list, size_t *count, const struct sp_platforms *platforms)
+{
+    for (cl_uint i = 0; i < platforms->count; i++)
+        if (!platform_seen(platforms->ids, i + 1))
+            SP_TRY(add_platform(list, count, platforms->ids[i]));
+    return 0;
 }
 
 int sp_device_handles(struct sp_device_handle **list, size_t *count)
 {
-    cl_platform_id platforms[PLATFORMS_MAX];
-    cl_uint found = 0;
+    struct sp_platforms platforms;
     bool pocl = false;
     char trouble[1024] = "";
-    cl_int status;
-    int rc = 0;
+    int rc;
 
     *list = NULL;
     *count = 0;
     SP_TRY(sp_device_check_pipes());
     sp_driver_environment();
-    enter_loader();
-    status = clGetPlatformIDs(PLATFORMS_MAX, platforms, &found);
-    found = status != CL_SUCCESS ? 0 : found > PLATFORMS_MAX ? PLATFORMS_MAX : found;
-    for (cl_uint i = 0; i < found && rc == 0; i++) {
-        if (!platform_seen(platforms, i + 1))
-            rc = add_platform(list, count, platforms[i]);
-        pocl = pocl || is_pocl(platforms[i]);
-    }
-    leave_loader();
+    SP_TRY(sp_trial_begin());
+    sp_platforms_enter(&platforms);
+    rc = add_platforms(list, count, &platforms);
+    for (cl_uint i = 0; i < platforms.count; i++)
+        pocl = pocl || is_pocl(platforms.ids[i]);
+    sp_platforms_leave();
+    sp_trial_end();
     if (rc == 0 && *count == 0 && pocl)
         sp_pocl_trouble(trouble, sizeof trouble);
     if (rc == 0 && *count == 0)
-        rc = no_device(found, trouble);
+        rc = no_device(platforms.count, trouble);
     else if (pocl)
         sp_pocl_tell();
     if (rc < 0) {
@@ -276,34 +311,4 @@ int sp_device_list(struct sp_device_info **list, size_t *count)
     *list = infos;
     *count = n;
     return 0;
-}
-
-int sp_device_idle_platforms(char **names)
-{
-    cl_platform_id platforms[PLATFORMS_MAX];
-    cl_uint found = 0;
-    struct sp_buf text = SP_BUF(PLATFORMS_MAX * sizeof ((struct sp_device_info *)0)->platform);
-    int rc = sp_buf_puts(&text, "");
-
-    *names = NULL;
-    sp_driver_environment();
-    enter_loader();
-    if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &found) != CL_SUCCESS)
-        found = 0;
-    for (cl_uint i = 0; i < (found > PLATFORMS_MAX ? PLATFORMS_MAX : found) && rc == 0; i++) {
-        char name[sizeof ((struct sp_device_info *)0)->platform];
-        cl_uint devices = 0;
-
-        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 0, NULL, &devices) == CL_SUCCESS && devices > 0)
-            continue;
-        rc = platform_text(name, sizeof name, platforms[i], CL_PLATFORM_NAME);
-        if (rc == 0)
-            rc = sp_buf_printf(&text, "%s%s", text.length ? ", " : "", name);
-    }
-    leave_loader();
-    if (rc == 0)
-        *names = text.data;
-    else
-        sp_buf_free(&text);
-    return rc;
 }

@@ -1,6 +1,8 @@
 #include "runtime/device/listing.h"
 
+#include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
+#include "runtime/base/temporary.h"
 #include "runtime/device/device.h"
 #include "runtime/device/guard.h"
 
@@ -8,13 +10,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { SECONDS = 300, SECONDS_MAX = 86400 };
+enum { SECONDS = 300, SECONDS_MAX = 86400, GRACE_SECONDS = 2, STEP = 100 /* milliseconds */ };
 
 static char drivers[1024] = "an OpenCL driver"; /* the guard's messages have room for it and more */
 
@@ -71,27 +74,53 @@ const char *sp_listing_advice(void)
                      : DOCTOR "Remove its .icd file, or " FOLDER;
 }
 
-/* Whether the listing is over within that time. */
-static bool over_within(int milliseconds)
+enum outcome { OVER, LATE, INTERRUPTED };
+
+/* What comes first: the end of the listing, that of the time, 0: none, or of what a driver has left once the user wants to stop. */
+static enum outcome wait_for(int milliseconds)
 {
     struct pollfd end = { .fd = watch.ends[0] };
+    int waited = 0, grace = 0;
 
-    return poll(&end, 1, milliseconds) != 0;
+    while (poll(&end, 1, STEP) == 0) {
+        waited += STEP;
+        grace += sp_interrupted() ? STEP : 0;
+        if (grace > GRACE_SECONDS * 1000)
+            return INTERRUPTED;
+        if (milliseconds > 0 && waited >= milliseconds)
+            return LATE;
+    }
+    return OVER;
 }
 
-static void *wait_for_end(void *unused)
+/* Ends the program, whose main thread is in a driver. */
+static void end_program(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void end_program(const char *format, ...)
 {
     char message[sizeof drivers + 512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    sp_temporary_end();
+    sp_device_guard_tell(message);
+}
+
+static void *watch_drivers(void *unused)
+{
+    enum outcome outcome = wait_for(watch.seconds * 100);
 
     (void)unused;
-    if (over_within(watch.seconds * 100))
-        return NULL;
-    sp_log(SP_LOG_WARNING, "%s has not listed its devices yet%s", drivers, sp_listing_advice());
-    if (over_within(watch.seconds * 900))
-        return NULL;
-    snprintf(message, sizeof message, "%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE ")%s", drivers, watch.seconds,
-             watch.seconds > 1 ? "s" : "", sp_listing_advice());
-    sp_device_guard_tell(message);
+    if (outcome == LATE) {
+        sp_log(SP_LOG_WARNING, "%s has not listed its devices yet%s", drivers, sp_listing_advice());
+        outcome = wait_for(watch.seconds * 900);
+    }
+    if (outcome == LATE)
+        end_program("%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE ")%s", drivers, watch.seconds,
+                    watch.seconds > 1 ? "s" : "", sp_listing_advice());
+    else if (outcome == INTERRUPTED)
+        end_program("interrupted; %s has not listed its devices%s", drivers, sp_listing_advice());
     return NULL;
 }
 
@@ -116,13 +145,13 @@ void sp_listing_begin(void)
 
     name_drivers();
     watch.seconds = sp_listing_seconds();
-    if (watch.seconds == 0 || pipe(watch.ends) < 0)
+    if (pipe(watch.ends) < 0)
         return;
     for (int i = 0; i < 2; i++)
         fcntl(watch.ends[i], F_SETFD, FD_CLOEXEC);
     sigfillset(&all); /* signals are the main thread's: an interrupt ends what it waits for */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    watch.watching = pthread_create(&watch.thread, NULL, wait_for_end, NULL) == 0;
+    watch.watching = pthread_create(&watch.thread, NULL, watch_drivers, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!watch.watching) {
         close(watch.ends[0]);

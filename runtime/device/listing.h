@@ -11,7 +11,7 @@
 int sp_listing_seconds(void);
 
 /* Inside runtime/device only. Between these two the listing is watched: after a tenth of its time a warning names the drivers, after all
- * of it the program is ended through the guard. */
+ * of it, or two seconds after the user wanted to stop, the program is ended through the guard. */
 void sp_listing_begin(void);
 void sp_listing_end(void);
 

@@ -1,12 +1,14 @@
 noinst_LIBRARIES += runtime/device/libdevice.a
 runtime_device_libdevice_a_SOURCES = \
+	runtime/device/access.c runtime/device/access.h \
 	runtime/device/buffer.c \
 	runtime/device/choose.c \
 	runtime/device/device.h \
 	runtime/device/driver.c runtime/device/driver.h runtime/device/status.def \
+	runtime/device/faults.c \
 	runtime/device/guard.c runtime/device/guard.h \
-	runtime/device/icd.c \
-	runtime/device/list.c \
+	runtime/device/icd.c runtime/device/icd.h \
+	runtime/device/list.c runtime/device/list.h \
 	runtime/device/listing.c runtime/device/listing.h \
 	runtime/device/native.c runtime/device/native.h \
 	runtime/device/open.c \
@@ -15,4 +17,5 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/profile.c \
 	runtime/device/program.c runtime/device/program.h \
 	runtime/device/quirk.def \
+	runtime/device/trial.c \
 	runtime/device/upload.c

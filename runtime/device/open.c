@@ -43,21 +43,28 @@ out:
                             handle->info.platform);
 }
 
-/* A driver that cannot be loaded may be that of the device that was meant, so it is said with the error, or where a CPU was taken. */
-static int tell_broken(int rc, const struct sp_device_info *taken)
+/* A driver that cannot be used may be that of the device that was meant, so it is said with the error, or where a CPU was taken. */
+static int tell_faults(int rc, const struct sp_device_info *taken)
 {
-    char *message = NULL, *broken = NULL;
+    struct sp_device_faults faults;
+    char *message;
 
     if (rc == 0 && taken->type != SP_DEVICE_CPU)
         return 0;
     message = sp_strdup(rc < 0 ? sp_error_message() : "");
-    if (!message || sp_device_broken_drivers(&broken) < 0)
-        rc = SP_ENOMEM;
-    else if (rc < 0)
-        sp_error(rc, "%s%s%s", message, broken[0] ? ". A driver cannot be loaded, and its devices are not seen: " : "", broken);
-    else if (broken[0])
-        sp_log(SP_LOG_INFO, "a driver cannot be loaded, and its devices are not seen: %s", broken);
-    free(broken);
+    if (!message || sp_device_faults(&faults) < 0) {
+        free(message);
+        return SP_ENOMEM;
+    }
+    if (rc < 0)
+        sp_error(rc, "%s%s%s%s%s%s%s", message, faults.broken[0] ? ". A driver cannot be loaded, and its devices are not seen: " : "",
+                 faults.broken, faults.idle[0] ? ". A driver that shows no device: " : "", faults.idle, faults.access ? "; " : "",
+                 faults.access ? faults.access : "");
+    else if (faults.broken[0])
+        sp_log(SP_LOG_INFO, "a driver cannot be loaded, and its devices are not seen: %s", faults.broken);
+    if (rc == 0 && faults.denied)
+        sp_log(SP_LOG_INFO, "a driver that shows no device: %s; %s", faults.idle, faults.access);
+    sp_device_faults_release(&faults);
     free(message);
     return rc;
 }
@@ -78,7 +85,7 @@ int sp_device_open(struct sp_device **out, const char *spec)
     for (size_t i = 0; i < count; i++)
         infos[i] = handles[i].info;
     rc = sp_device_choose(&chosen, infos, count, spec);
-    rc = tell_broken(rc, &infos[chosen]);
+    rc = tell_faults(rc, &infos[chosen]);
     if (rc == 0)
         rc = sp_device_open_handle(out, &handles[chosen]);
     free(infos);

@@ -10,6 +10,8 @@ has() {
     done
 }
 
+not() { ! "$@"; }
+
 run devices
 test_that 'a device is listed, with its features tested' has '0: ' '[default]' 'platform ' 'driver ' 'memory ' \
     'largest allocation' 'compute units' 'fp16 ' 'fp64 ' 'sub-groups '
@@ -19,7 +21,8 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ] && [ -f /etc/OpenCL/vendors/rusticl.
     cp -r "$driver" "$folder/two"
     cp /etc/OpenCL/vendors/rusticl.icd "$folder/two"
     OCL_ICD_VENDORS=$folder/two RUSTICL_ENABLE='' run devices
-    test_that 'a platform without a device is named' has 'platforms without a device: rusticl' 'RUSTICL_ENABLE'
+    test_that 'a driver without a device is named' has "drivers without a device: $folder/two/rusticl.icd (platform rusticl; " 'RUSTICL_ENABLE'
+    test_that '  and nothing is said of hardware that it was not asked for' not grep -q '/dev/dri' "$folder/out"
 fi
 run devices --json
 test_that '--json gives the same' has '"index": 0' '"name": ' '"platform": ' '"driver": ' '"global_memory": ' \
@@ -47,6 +50,55 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
         --set "model_name_or_path=${srcdir:-.}/tests/data/reference/binary" \
         --set "train_file=${srcdir:-.}/tests/data/reference/binary/train.jsonl"
     test_that 'and where no device is the one that is asked for' fails_with 1 "its devices are not seen: $folder/broken/b.icd"
+fi
+
+# A driver that is there, and of no use.
+if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
+    # beside KIND LIBRARY: that as a driver, with a good one in $folder/KIND, and alone in $folder/KIND-only
+    beside() {
+        mkdir "$folder/$1" "$folder/$1-only"
+        printf '%s\n' "$2" >"$folder/$1/a.icd"
+        cp "$folder/$1/a.icd" "$folder/$1-only"
+        cp "$OCL_ICD_VENDORS/driver.icd" "$folder/$1/b.icd"
+    }
+    FAKE_CL_LIBRARY=$(head -n 1 "$OCL_ICD_VENDORS/driver.icd")
+    export FAKE_CL_LIBRARY
+    beside math libm.so.6
+    beside lame "$PWD/tests/support/lame_cl.so"
+    beside idle "$PWD/tests/support/fake_cl.so"
+    FAKE_CL_KERNEL=clIcdGetPlatformIDsKHR
+    FAKE_CL_MODE=none
+    LAME_CL_CALLS=1
+    export FAKE_CL_KERNEL FAKE_CL_MODE LAME_CL_CALLS
+    lacks='it is no OpenCL driver: it has no clGetExtensionFunctionAddress'
+    nowhere="$PWD/tests/support/lame_cl.so: undefined symbol: lame_cl_nowhere"
+    nothing='it offers no platform: CL_PLATFORM_NOT_FOUND_KHR'
+    for fault in "math:drivers that cannot be loaded:a driver could not be loaded:$lacks" \
+        "lame:drivers that cannot be loaded:a driver could not be loaded:$nowhere" \
+        "idle:drivers without a device:A driver that shows no device:$nothing"; do
+        kind=${fault%%:*} fault=${fault#*:}
+        line=${fault%%:*} fault=${fault#*:}
+        words=${fault%%:*} reason=${fault#*:}
+        OCL_ICD_VENDORS=$folder/$kind run devices
+        test_that "a driver that is of no use ($kind) is named, and the others are listed" has '0: ' "$line: $folder/$kind/a.icd ($reason)"
+        OCL_ICD_VENDORS=$folder/$kind-only run devices
+        test_that '  with the error, where there is no other' fails_with 1 "$words: $folder/$kind-only/a.icd ($reason)"
+        OCL_ICD_VENDORS=$folder/$kind run doctor
+        test_that '  and by doctor' grep -qF -e "$line: $folder/$kind/a.icd ($reason)" "$folder/out"
+        test_that '  which examines the others' grep -q '^   verdict good: ' "$folder/out"
+        if [ "$kind" = idle ]; then expected=0; else expected=1; fi
+        test_that "  and ends with $expected" test "$status:$(grep -c 'error: a driver that is installed does not work' "$folder/err")" = "$expected:$expected"
+        OCL_ICD_VENDORS=$folder/$kind run doctor --device 0
+        test_that '  but not where another device is asked about' test "$status" = 0
+    done
+    OCL_ICD_VENDORS=$folder/idle run devices
+    test_that 'how it stands with the hardware is said' grep -qE 'drivers without a device: .*/dev/(dri|kfd|nvidia|dxg)' "$folder/out"
+    unset LAME_CL_CALLS
+    OCL_ICD_VENDORS=$folder/lame-only run devices
+    test_that 'a driver that lacks a function which is never called is used' has '0: '
+    mkdir "$folder/tmp"
+    LAME_CL_CALLS=1 TMPDIR=$folder/tmp OCL_ICD_VENDORS=$folder/lame run devices
+    test_that 'nothing is left of what one was kept from the loader with' test -z "$(ls "$folder/tmp")"
 fi
 
 # The same driver named twice is one platform.

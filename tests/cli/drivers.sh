@@ -85,8 +85,45 @@ run devices
 test_that 'a driver that crashes there is named, too' names_both 'crashed while listing devices'
 run doctor
 test_that 'and found by doctor' finds 'crashes (signal 11)'
-goes_on() { grep -qE '^0: ' "$folder/out" && grep -qE '^   verdict good: [1-9]' "$folder/out" && [ -z "$(ls -d "$TMPDIR"/speft-cl-doctor-* 2>/dev/null)" ]; }
+goes_on() { grep -qE '^0: ' "$folder/out" && grep -qE '^   verdict good: [1-9]' "$folder/out" && [ -z "$(ls -d "$TMPDIR"/speft-cl-doctor* 2>/dev/null)" ]; }
 test_that "which then examines the others' devices" goes_on
+# ---- one that hangs, and a user who does not wait
+# stopped COMMAND...: it ends soon after a signal to it alone, as interrupted; no process of its own and no file is left.
+stopped() {
+    ./speft-cl "$@" >"$folder/out" 2>"$folder/err" &
+    pid=$!
+    tries=0
+    while [ ! -e "$FAKE_CL_HANGS" ] && [ "$tries" -lt 300 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    hung=$(cat "$FAKE_CL_HANGS" 2>/dev/null) || hung=
+    rm -f "$FAKE_CL_HANGS"
+    began=$(date +%s)
+    kill -s "$signal" "$pid"
+    status=0
+    wait "$pid" || status=$?
+    took=$(($(date +%s) - began))
+    [ -n "$hung" ] && [ "$status" = 130 ] && [ "$took" -lt 20 ] && ! kill -0 "$hung" 2>/dev/null && [ -z "$(ls "$TMPDIR")" ]
+}
+rm -rf "$TMPDIR"/*
+FAKE_CL_MODE=hang
+FAKE_CL_HANGS=$folder/hangs
+export FAKE_CL_HANGS
+for signal in INT TERM; do
+    test_that "while doctor's worker lists the devices ($signal)" stopped doctor --timeout 100
+    test_that "while the command itself lists them ($signal)" stopped devices
+    test_that '  which says whom it waited for' says "interrupted; one of the OpenCL drivers $folder/icd/mad.icd, $folder/icd/sane.icd has not listed"
+done
+FAKE_CL_KERNEL=clBuildProgram
+for process in '--devices-worker 0:devices' '--doctor-worker 0:doctor --timeout 100'; do
+    FAKE_CL_PROCESS=${process%%:*}
+    # shellcheck disable=SC2086
+    SPEFT_CACHE_DIR=$folder/none test_that "while a worker is in a driver (${process#*:})" stopped ${process#*:}
+done
+FAKE_CL_PROCESS=
+FAKE_CL_KERNEL=clIcdGetPlatformIDsKHR
+unset FAKE_CL_HANGS
 FAKE_CL_MODE=exit
 run devices
 test_that 'one that ends the process there is no success' names_both 'ended the program while listing devices'

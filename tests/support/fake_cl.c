@@ -11,11 +11,12 @@
  *     hang    the launch never returns
  *     exit    the driver ends the process as one that has done its work
  *     fail    nothing runs, and the driver says so: CL_OUT_OF_RESOURCES
+ *     none    the driver has no platform (clIcdGetPlatformIDsKHR), as one whose hardware is not there: CL_PLATFORM_NOT_FOUND_KHR
  *
  * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clBuildProgram,
  * clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clEnqueueMapBuffer, clIcdGetPlatformIDsKHR. Both
  * are read at each call. Where $FAKE_CL_PROCESS is set, only processes are disturbed whose arguments, with blanks between them, begin with
- * it, the program's name aside. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
+ * it, the program's name aside. One that hangs leaves its number in the file $FAKE_CL_HANGS. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
  */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -232,6 +233,20 @@ static bool is_chosen(const char *name)
     return length && strcmp(name, chosen) == 0;
 }
 
+/* For ever; the process's number is left in the file that $FAKE_CL_HANGS names. */
+static void hang(void)
+{
+    const char *path = getenv("FAKE_CL_HANGS");
+    FILE *file = path ? fopen(path, "we") : NULL;
+
+    if (file) {
+        fprintf(file, "%ld\n", (long)getpid());
+        fclose(file);
+    }
+    for (;;)
+        pause();
+}
+
 /* Whether the call of that name is not to be passed on; what it returns then. */
 static bool disturb(cl_int *status, const char *name)
 {
@@ -244,9 +259,9 @@ static bool disturb(cl_int *status, const char *name)
         *nowhere = 0; /* not raise: a handler of LLVM's takes a fault for one that happens again on return */
     if (strcmp(mode, "exit") == 0)
         exit(0);
-    while (strcmp(mode, "hang") == 0)
-        pause();
-    *status = strcmp(mode, "fail") == 0 ? CL_OUT_OF_RESOURCES : CL_SUCCESS;
+    if (strcmp(mode, "hang") == 0)
+        hang();
+    *status = strcmp(mode, "fail") == 0 ? CL_OUT_OF_RESOURCES : strcmp(mode, "none") == 0 ? CL_PLATFORM_NOT_FOUND_KHR : CL_SUCCESS;
     return true;
 }
 

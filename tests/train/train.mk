@@ -36,6 +36,11 @@ tests_support_fake_cl_so_SOURCES = tests/support/fake_cl.c
 tests_support_fake_cl_so_CFLAGS = $(AM_CFLAGS) -fPIC
 tests_support_fake_cl_so_LDFLAGS = -shared
 tests_support_fake_cl_so_LDADD = -ldl
+check_PROGRAMS += tests/support/lame_cl.so
+tests_support_lame_cl_so_SOURCES = tests/support/lame_cl.c
+tests_support_lame_cl_so_CFLAGS = $(AM_CFLAGS) -fPIC
+tests_support_lame_cl_so_LDFLAGS = -shared -Wl,-z,lazy -Wl,-z,undefs
+tests_support_lame_cl_so_LDADD = -ldl
 check_PROGRAMS += tests/train/test_self_test
 tests_train_test_self_test_SOURCES = tests/train/test_self_test.c tests/model/program.c tests/model/program.h \
 	tests/unit/device_support.h

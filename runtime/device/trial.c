@@ -1,0 +1,202 @@
+/*
+ * Libraries that lack a function. Loaders that bind late, as ocl-icd does, load such a one all the same, and the system's linker ends the
+ * process where the function is first called: no call says so, and nothing can catch it. So all are loaded in a process of its own first,
+ * bound at once; one that cannot be bound so is asked there for its platforms, as a function that is never called may be missing. Where
+ * that is the process's end the loader is shown a folder of the other drivers' .icd files while it loads them.
+ */
+#include "runtime/device/icd.h"
+
+#include "runtime/base/child.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/interrupt.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/temporary.h"
+#include "runtime/device/listing.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define VARIABLE "OCL_ICD_VENDORS"
+
+enum { DRIVERS_MAX = 256 };
+
+struct driver {
+    char *path, *library; /* NULL: its .icd file cannot be read */
+    char *fault;          /* why it is kept from the loader; NULL: it is not */
+};
+
+static struct driver *drivers;
+static size_t count, capacity;
+
+/* What the process that tries them says. */
+struct progress {
+    size_t at;       /* the driver in hand */
+    char fault[512]; /* why that cannot be bound */
+};
+
+/* What was in the environment. */
+static char *folder, *vendors, *libraries;
+
+static int add_driver(const char *path, bool is_library, void *user)
+{
+    struct driver driver = { .path = sp_strdup(path) };
+    int rc;
+
+    (void)user;
+    if (!driver.path)
+        return SP_ENOMEM;
+    rc = sp_icd_library(&driver.library, path, is_library) == SP_ENOMEM ? SP_ENOMEM : 0;
+    if (rc == 0)
+        rc = sp_grow(&drivers, count, &capacity, sizeof *drivers, DRIVERS_MAX, "OpenCL drivers");
+    if (rc == 0) {
+        drivers[count++] = driver;
+    } else {
+        free(driver.path);
+        free(driver.library);
+    }
+    return rc;
+}
+
+/* As the loader does. */
+static void ask(const char *library)
+{
+    void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+    sp_icd_platforms *get;
+    cl_uint found;
+
+    if (handle && !sp_icd_entry(&get, handle))
+        get(0, NULL, &found);
+}
+
+/* In the process that tries them, from the driver in hand on. */
+static void try_drivers(void *user)
+{
+    struct progress *progress = user;
+
+    for (; progress->at < count; progress->at++) {
+        const char *library = drivers[progress->at].library;
+
+        if (!library || dlopen(library, RTLD_NOW | RTLD_LOCAL))
+            continue;
+        snprintf(progress->fault, sizeof progress->fault, "%s", dlerror());
+        ask(library);
+        progress->fault[0] = '\0';
+    }
+}
+
+/* Follows the process to its end; false where it takes too long. */
+static bool follow(struct sp_child *child)
+{
+    int status, left = sp_listing_seconds() * 10;
+    bool endless = left == 0, over = false;
+
+    while (!over && !sp_interrupted() && (endless || left-- > 0))
+        over = sp_child_wait(child, 0.1, &status);
+    if (!over)
+        sp_child_kill(child, &status);
+    return over;
+}
+
+/* Anew behind each driver that is the process's end. One that crashes or hangs as it is loaded does so again in the listing, which says so. */
+static int try_all(struct progress *progress)
+{
+    struct sp_child child;
+    bool in_time = true;
+
+    for (*progress = (struct progress){ .at = 0 }; progress->at < count && in_time; progress->at++) {
+        progress->fault[0] = '\0';
+        SP_TRY(sp_child_fork(&child, try_drivers, progress));
+        in_time = follow(&child);
+        if (sp_interrupted())
+            return sp_error(SP_EINTR, "interrupted");
+        if (progress->at < count && in_time && progress->fault[0] && !(drivers[progress->at].fault = sp_strdup(progress->fault)))
+            return SP_ENOMEM;
+    }
+    return 0;
+}
+
+/* An .icd file for each driver that is not at fault. */
+static int fill_folder(void)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        char *path = drivers[i].library && !drivers[i].fault ? sp_asprintf("%s/%03zu.icd", folder, i) : NULL;
+
+        if (path)
+            rc = sp_fs_write(path, drivers[i].library, strlen(drivers[i].library));
+        free(path);
+    }
+    return rc;
+}
+
+/* Shows the loader that folder alone. */
+static int restrict_loader(const struct driver *culprit)
+{
+    const char *place;
+    int rc = SP_EIO;
+
+    for (int i = 0; !folder && (place = sp_temporary_place(i)); i++)
+        rc = sp_temporary_make(&folder, place, "speft-cl-drivers");
+    if (rc == 0)
+        rc = fill_folder();
+    if (rc < 0)
+        return sp_error_context(rc, "the OpenCL driver %s cannot be loaded (%s), and would end the program; remove it", culprit->path, culprit->fault);
+    vendors = getenv(VARIABLE) ? sp_strdup(getenv(VARIABLE)) : NULL;
+    libraries = getenv(SP_DEVICE_LIBRARIES) ? sp_strdup(getenv(SP_DEVICE_LIBRARIES)) : NULL;
+    setenv(VARIABLE, folder, 1);
+    unsetenv(SP_DEVICE_LIBRARIES);
+    return 0;
+}
+
+int sp_trial_begin(void)
+{
+    struct progress *progress;
+    static bool done;
+    int rc;
+
+    if (done)
+        return 0;
+    done = true;
+    SP_TRY(sp_device_each_driver(add_driver, NULL));
+    progress = count ? mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    if (progress == MAP_FAILED)
+        return 0;
+    rc = try_all(progress);
+    munmap(progress, sizeof *progress);
+    for (size_t i = 0; i < count && rc == 0 && !folder; i++)
+        if (drivers[i].fault)
+            rc = restrict_loader(&drivers[i]);
+    return rc;
+}
+
+static void restore(const char *name, char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+    free(value);
+}
+
+void sp_trial_end(void)
+{
+    if (!folder)
+        return;
+    restore(VARIABLE, vendors);
+    restore(SP_DEVICE_LIBRARIES, libraries);
+    sp_temporary_remove(folder);
+    free(folder);
+    folder = vendors = libraries = NULL;
+}
+
+const char *sp_trial_fault(const char *path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(drivers[i].path, path) == 0)
+            return drivers[i].fault;
+    return NULL;
+}
