@@ -163,7 +163,7 @@ static const char closing[] =
     ".IR DIR /programs\ncan be read by all, and what it lacks each user keeps in the home folder.\n"
     ".TP\n.B POCL_CACHE_DIR\n"
     "PoCL\\(aqs folder for what it compiles. Without it, where PoCL\\(aqs own, in the home folder, cannot be written or its disk is full, it\n"
-    "is set to one in the cache folder or in\n.BR $TMPDIR ,\nwith a word.\n"
+    "is set to one in the cache folder or in\n.BR $TMPDIR ,\nor to one for this run alone, with a word.\n"
     ".TP\n.B SPEFT_TUNING_FILE\n"
     "The kernels\\(aq tuned values, instead of the installed ones.\n"
     ".TP\n.B SPEFT_KERNEL_DIR\n"

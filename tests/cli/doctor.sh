@@ -26,6 +26,8 @@ run doctor --device 0
 test_that 'a device by its number' has 0 'verdict good: '
 run doctor --device 'no such device'
 test_that 'one that is not there' fails_with 1 'no device matches "no such device"; there is 0: '
+run doctor --help
+test_that 'its help says what its exit status means' has 0 'Exit status: 0: ' 'an installed driver does not work'
 run doctor --timeout soon
 test_that 'a time that is none' fails_with 2 '--timeout is "soon"; it takes seconds'
 
