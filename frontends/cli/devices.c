@@ -115,15 +115,18 @@ out:
     return rc;
 }
 
-void sp_devices_print_faults(char *lines)
+void sp_devices_tell_faults(char *lines, bool aside)
 {
     for (char *end; (end = strchr(lines, '\n')); lines = end + 1) {
         *end = '\0';
-        sp_terminal_print("%s", lines);
+        if (aside)
+            sp_log(SP_LOG_INFO, "%s", lines);
+        else
+            sp_terminal_print("%s", lines);
     }
 }
 
-static int print_faults(void)
+static int tell_faults(bool json)
 {
     struct sp_device_faults faults;
     char *lines;
@@ -132,17 +135,16 @@ static int print_faults(void)
     SP_TRY(sp_device_faults(&faults));
     rc = sp_devices_faults(&lines, &faults);
     if (rc == 0)
-        sp_devices_print_faults(lines);
+        sp_devices_tell_faults(lines, json);
     free(lines);
     sp_device_faults_release(&faults);
     return rc;
 }
 
-static int print_list(const struct sp_device_info *list, size_t count, size_t chosen)
+static void print_list(const struct sp_device_info *list, size_t count, size_t chosen)
 {
     for (size_t i = 0; i < count; i++)
         print_device(&list[i], i == chosen);
-    return print_faults();
 }
 
 /* What the worker reports of a device's tested features; or `rc` and, behind it, the message. */
@@ -231,6 +233,7 @@ static int run_devices(const struct sp_arguments *arguments)
 {
     struct sp_device_info *list;
     size_t count, chosen;
+    bool json = sp_argument(arguments, "json") != NULL;
     int rc;
 
     SP_TRY(sp_device_list(&list, &count));
@@ -242,8 +245,12 @@ static int run_devices(const struct sp_arguments *arguments)
             rc = 0;
         }
     }
+    if (rc == 0 && json)
+        rc = print_json(list, count, chosen);
+    else if (rc == 0)
+        print_list(list, count, chosen);
     if (rc == 0)
-        rc = sp_argument(arguments, "json") ? print_json(list, count, chosen) : print_list(list, count, chosen);
+        rc = tell_faults(json);
     free(list);
     return rc;
 }

@@ -14,7 +14,7 @@ struct sp_device_faults;
 /* What is wrong with installed drivers: a line for each kind, in a new string. */
 int sp_devices_faults(char **lines, const struct sp_device_faults *faults);
 
-/* Prints such lines. */
-void sp_devices_print_faults(char *lines);
+/* Prints such lines, or says them aside, where what is printed is JSON. */
+void sp_devices_tell_faults(char *lines, bool aside);
 
 #endif

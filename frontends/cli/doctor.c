@@ -279,7 +279,7 @@ static int run_doctor(const struct sp_arguments *arguments)
     if (rc == 0 && devices.count)
         rc = examine_all(devices.list, devices.count, arguments, limit);
     if (rc != SP_EINTR && devices.faults && !devices.fault && !sp_argument(arguments, "device")) {
-        sp_devices_print_faults(devices.faults);
+        sp_devices_tell_faults(devices.faults, false);
         if (rc == 0 && devices.broken)
             rc = sp_error(SP_EDEVICE, "a driver that is installed does not work; see above");
     }

@@ -172,6 +172,7 @@ static int try_driver(struct search *search, size_t number, const char *folder)
 {
     struct driver *driver = &search->drivers[number];
     struct sp_answer answer = { .how = "" };
+    struct head head = { .rc = 0 };
     int rc = 0;
 
     if (search->count == 1) {
@@ -180,6 +181,8 @@ static int try_driver(struct search *search, size_t number, const char *folder)
         rc = restrict_to(folder, search, number);
         if (rc == 0)
             rc = ask(&answer, search->limit);
+        if (rc == 0 && !answer.how[0])
+            memcpy(&head, answer.bytes.data, sizeof head);
         empty(folder, search);
         sp_buf_free(&answer.bytes);
     }
@@ -191,7 +194,7 @@ static int try_driver(struct search *search, size_t number, const char *folder)
     else if (answer.how[0])
         sp_terminal_print("   WRONG   %s: %s", driver->path, answer.how);
     else
-        sp_terminal_print("   good    %s", driver->path);
+        sp_terminal_print(head.rc < 0 ? "   none    %s shows no device" : "   good    %s", driver->path);
     fflush(stdout);
     if (!answer.how[0])
         return 0;

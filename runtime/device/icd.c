@@ -19,12 +19,10 @@
 #define VENDORS "/etc/OpenCL/vendors"
 #define ICD_MAX 4096 /* bytes of an .icd file: a library's name */
 
-static int check_pipe(const char *path, bool is_library, void *user)
+static int refuse_pipe(const char *path)
 {
     struct stat st;
 
-    (void)is_library;
-    (void)user;
     if (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
         return 0;
     return sp_error(SP_EIO, "%s is a pipe, which the OpenCL loader would wait for without end: remove it", path);
@@ -33,12 +31,26 @@ static int check_pipe(const char *path, bool is_library, void *user)
 int sp_icd_library(char **out, const char *path, bool is_library)
 {
     *out = NULL;
-    SP_TRY(check_pipe(path, is_library, NULL));
+    SP_TRY(refuse_pipe(path));
     if (is_library)
         return (*out = sp_strdup(path)) ? 0 : SP_ENOMEM;
     SP_TRY(sp_fs_read(out, NULL, path, ICD_MAX));
     (*out)[strcspn(*out, "\n")] = '\0';
     return 0;
+}
+
+/* The file that names a driver, and the library that it names. */
+static int check_pipe(const char *path, bool is_library, void *user)
+{
+    char *library;
+    int rc = refuse_pipe(path);
+
+    (void)user;
+    if (rc < 0 || sp_icd_library(&library, path, is_library) < 0) /* what else is wrong is told after the listing */
+        return rc;
+    rc = strchr(library, '/') ? refuse_pipe(library) : 0;
+    free(library);
+    return rc;
 }
 
 const char *sp_icd_entry(sp_icd_platforms **out, void *library)

@@ -17,8 +17,8 @@ int sp_icd_library(char **out, const char *path, bool is_library);
 typedef cl_int CL_API_CALL sp_icd_platforms(cl_uint count, cl_platform_id *platforms, cl_uint *found);
 const char *sp_icd_entry(sp_icd_platforms **out, void *library);
 
-/* Tries whether the drivers' libraries can be loaded, in a process of its own, where that was not done yet: one that lacks a function
- * would end this process when the loader asks it. Such drivers are kept from the loader until the end. Between these two the first
+/* Tries whether the drivers' libraries can be loaded, in a process of its own, where that was not done yet: one that crashes or hangs then,
+ * or lacks a function that the loader calls, would end this process. Such drivers are kept from the loader until the end. Between these two the first
  * listing is made. SP_EINTR. */
 int sp_trial_begin(void);
 void sp_trial_end(void);

@@ -1,14 +1,17 @@
 /*
- * Libraries that lack a function. Loaders that bind late, as ocl-icd does, load such a one all the same, and the system's linker ends the
- * process where the function is first called: no call says so, and nothing can catch it. So all are loaded in a process of its own first,
- * bound at once; one that cannot be bound so is asked there for its platforms, as a function that is never called may be missing. Where
- * that is the process's end the loader is shown a folder of the other drivers' .icd files while it loads them.
+ * Libraries that end the process as they are loaded. Of those that lack a function loaders that bind late, as ocl-icd does, load even these,
+ * and the system's linker ends the process where it is first called: no call says so, and nothing can catch it. So all are loaded in a
+ * process of its own first, bound at once; one that cannot be bound so is asked there for its platforms, as a function that is never
+ * called may be missing. Where that is the process's end, or loading it takes too long, the loader is shown a folder of the other
+ * drivers' .icd files while it loads them.
  */
 #include "runtime/device/icd.h"
 
 #include "runtime/base/child.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/temporary.h"
 #include "runtime/device/listing.h"
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define VARIABLE "OCL_ICD_VENDORS"
 
@@ -34,7 +38,7 @@ static size_t count, capacity;
 /* What the process that tries them says. */
 struct progress {
     size_t at;       /* the driver in hand */
-    char fault[512]; /* why that cannot be bound */
+    char fault[512]; /* why that cannot be bound; "" where it can, or was not tried yet */
 };
 
 /* What was in the environment. */
@@ -87,32 +91,49 @@ static void try_drivers(void *user)
     }
 }
 
-/* Follows the process to its end; false where it takes too long. */
-static bool follow(struct sp_child *child)
+/* What becomes of the process where it does not end of itself: the driver in hand is at fault. */
+static void follow(struct sp_child *child, struct progress *progress)
 {
-    int status, left = sp_listing_seconds() * 10;
-    bool endless = left == 0, over = false;
+    int seconds = sp_listing_seconds(), status = 0;
+    double began = sp_clock_now(), waited = 0;
+    bool over = false, said = seconds == 0;
 
-    while (!over && !sp_interrupted() && (endless || left-- > 0))
+    while (!over && !sp_interrupted() && (seconds == 0 || waited < seconds)) {
         over = sp_child_wait(child, 0.1, &status);
+        waited = sp_clock_now() - began;
+        if (!over && !said && waited > seconds / 10.0 && progress->at < count) {
+            said = true;
+            sp_log(SP_LOG_WARNING, "the OpenCL driver %s has not been loaded yet", drivers[progress->at].path);
+        }
+    }
     if (!over)
         sp_child_kill(child, &status);
-    return over;
+    if (progress->at == count || progress->fault[0])
+        return;
+    if (!over)
+        snprintf(progress->fault, sizeof progress->fault, "it is not loaded after %d second%s (" SP_LISTING_VARIABLE ")", seconds,
+                 seconds > 1 ? "s" : "");
+    else if (WIFSIGNALED(status))
+        snprintf(progress->fault, sizeof progress->fault, "it crashes (signal %d) as it is loaded", WTERMSIG(status));
+    else
+        snprintf(progress->fault, sizeof progress->fault, "it ends the process as it is loaded");
 }
 
-/* Anew behind each driver that is the process's end. One that crashes or hangs as it is loaded does so again in the listing, which says so. */
+/* Anew behind each driver that is the process's end. */
 static int try_all(struct progress *progress)
 {
     struct sp_child child;
-    bool in_time = true;
 
-    for (*progress = (struct progress){ .at = 0 }; progress->at < count && in_time; progress->at++) {
+    for (*progress = (struct progress){ .at = 0 }; progress->at < count; progress->at++) {
         progress->fault[0] = '\0';
         SP_TRY(sp_child_fork(&child, try_drivers, progress));
-        in_time = follow(&child);
+        follow(&child, progress);
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted");
-        if (progress->at < count && in_time && progress->fault[0] && !(drivers[progress->at].fault = sp_strdup(progress->fault)))
+        if (progress->at == count)
+            break;
+        drivers[progress->at].fault = sp_strdup(progress->fault);
+        if (!drivers[progress->at].fault)
             return SP_ENOMEM;
     }
     return 0;

@@ -93,7 +93,16 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     done
     OCL_ICD_VENDORS=$folder/idle run devices
     test_that 'how it stands with the hardware is said' grep -qE 'drivers without a device: .*/dev/(dri|kfd|nvidia|dxg)' "$folder/out"
+    OCL_ICD_VENDORS=$folder/math run devices --json
+    test_that 'with --json it is said aside' sh -c "grep -qF 'a.icd ($lacks)' '$folder/err' && ! grep -q a.icd '$folder/out'"
     unset LAME_CL_CALLS
+    for fault in 'crash:it crashes (signal 11) as it is loaded' 'exit:it ends the process as it is loaded' \
+        'hang:it is not loaded after 3 seconds (SPEFT_DRIVER_TIMEOUT)'; do
+        limit=
+        [ "${fault%%:*}" != hang ] || limit=3
+        LAME_CL_LOADED=${fault%%:*} SPEFT_DRIVER_TIMEOUT=$limit OCL_ICD_VENDORS=$folder/lame run devices
+        test_that "one that ends or holds the process as it is loaded (${fault%%:*}) is named" has '0: ' "$folder/lame/a.icd (${fault#*:})"
+    done
     OCL_ICD_VENDORS=$folder/lame-only run devices
     test_that 'a driver that lacks a function which is never called is used' has '0: '
     mkdir "$folder/tmp"
@@ -134,5 +143,10 @@ for command in devices doctor; do
     test_that "one that is a pipe is not waited for ($command)" test "$status" = 1
     test_that '  and is named' grep -qF "error: $folder/pipe/a.icd is a pipe, which the OpenCL loader would wait for without end" "$folder/err"
 done
+mkdir "$folder/pipe2"
+printf '%s\n' "$folder/pipe/a.icd" >"$folder/pipe2/a.icd"
+status=0
+OCL_ICD_VENDORS=$folder/pipe2 timeout -s KILL 60 ./speft-cl devices >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+test_that '  nor is a library that is one' fails_with 1 "$folder/pipe/a.icd is a pipe"
 
 finish
