@@ -30,6 +30,38 @@ static int add(struct sp_buf *list, const char *path, const char *why)
     return sp_buf_printf(list, "%s%s%s%s%s", list->length ? ", " : "", path, path[0] ? " (" : "", why, path[0] ? ")" : "");
 }
 
+struct hiding {
+    const char *variable, *platform;
+};
+
+static const struct hiding hidings[] = {
+#define SP_HIDES(variable, platform) { variable, platform },
+#include "runtime/device/quirk.def"
+};
+
+/* A variable that may hide the devices of the platform, "" of one that a driver hides, too; NULL for none. */
+static const char *hidden_by(const char *platform)
+{
+    for (size_t i = 0; i < sizeof hidings / sizeof *hidings; i++) {
+        const struct hiding *h = &hidings[i];
+
+        if (getenv(h->variable) && (platform[0] ? strncmp(platform, h->platform, strlen(h->platform)) == 0 : !sp_pocl_is(h->platform)))
+            return h->variable;
+    }
+    return NULL;
+}
+
+/* Notes the driver as one without a device, and the variable that may be why. */
+static int note_idle(struct search *search, const char *path, const char *platform, const char *reason)
+{
+    const char *variable = hidden_by(platform);
+    char why[512];
+
+    snprintf(why, sizeof why, "%s%s%s%s%s%s", reason, variable ? "; " : "", variable ? variable : "", variable ? " is \"" : "",
+             variable ? getenv(variable) : "", variable ? "\", which says what it shows" : "");
+    return add(&search->idle, path, why);
+}
+
 /* Of a driver whose platforms have no device. */
 static int add_idle(struct search *search, const char *path, const char *platform)
 {
@@ -40,7 +72,7 @@ static int add_idle(struct search *search, const char *path, const char *platfor
     snprintf(why, sizeof why, "platform %s%s", platform,
              silent ? "; it shows devices only when RUSTICL_ENABLE names their driver: radeonsi, iris, llvmpipe" : "");
     search->hardware = search->hardware || (!silent && !sp_pocl_is(platform));
-    return add(&search->idle, path, why);
+    return note_idle(search, path, platform, why);
 }
 
 /* What the driver offers, and the loader has taken. */
@@ -56,7 +88,7 @@ static int check_platforms(struct search *search, const char *path, sp_icd_platf
         search->hardware = true;
         snprintf(why, sizeof why, "it offers no platform%s%s", status == CL_SUCCESS ? "" : ": ",
                  status == CL_SUCCESS ? "" : sp_driver_status_name(status));
-        return add(&search->idle, path, why);
+        return note_idle(search, path, "", why);
     }
     for (cl_uint i = 0; i < count && i < SP_PLATFORMS_MAX; i++)
         for (cl_uint k = 0; k < search->platforms.count; k++) {

@@ -61,6 +61,7 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
         cp "$folder/$1/a.icd" "$folder/$1-only"
         cp "$OCL_ICD_VENDORS/driver.icd" "$folder/$1/b.icd"
     }
+    unset CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES GPU_DEVICE_ORDINAL ZE_AFFINITY_MASK
     FAKE_CL_LIBRARY=$(head -n 1 "$OCL_ICD_VENDORS/driver.icd")
     export FAKE_CL_LIBRARY
     beside math libm.so.6
@@ -93,6 +94,8 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     done
     OCL_ICD_VENDORS=$folder/idle run devices
     test_that 'how it stands with the hardware is said' grep -qE 'drivers without a device: .*/dev/(dri|kfd|nvidia|dxg)' "$folder/out"
+    CUDA_VISIBLE_DEVICES=none OCL_ICD_VENDORS=$folder/idle run devices
+    test_that '  and what may hide devices' has "($nothing; CUDA_VISIBLE_DEVICES is \"none\", which says what it shows)"
     OCL_ICD_VENDORS=$folder/math run devices --json
     test_that 'with --json it is said aside' sh -c "grep -qF 'a.icd ($lacks)' '$folder/err' && ! grep -q a.icd '$folder/out'"
     unset LAME_CL_CALLS
