@@ -103,8 +103,8 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
         'hang:it is not loaded after 3 seconds (SPEFT_DRIVER_TIMEOUT)'; do
         limit=
         [ "${fault%%:*}" != hang ] || limit=3
-        LAME_CL_LOADED=${fault%%:*} SPEFT_DRIVER_TIMEOUT=$limit OCL_ICD_VENDORS=$folder/lame run devices
-        test_that "one that ends or holds the process as it is loaded (${fault%%:*}) is named" has '0: ' "$folder/lame/a.icd (${fault#*:})"
+        FAKE_CL_LOADED=${fault%%:*} SPEFT_DRIVER_TIMEOUT=$limit OCL_ICD_VENDORS=$folder/idle run devices
+        test_that "one that ends or holds the process as it is loaded (${fault%%:*}) is named" has '0: ' "$folder/idle/a.icd (${fault#*:})"
     done
     OCL_ICD_VENDORS=$folder/lame-only run devices
     test_that 'a driver that lacks a function which is never called is used' has '0: '

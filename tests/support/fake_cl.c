@@ -16,7 +16,8 @@
  * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clBuildProgram,
  * clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clEnqueueMapBuffer, clIcdGetPlatformIDsKHR. Both
  * are read at each call. Where $FAKE_CL_PROCESS is set, only processes are disturbed whose arguments, with blanks between them, begin with
- * it, the program's name aside. One that hangs leaves its number in the file $FAKE_CL_HANGS. The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
+ * it, the program's name aside. One that hangs leaves its number in the file $FAKE_CL_HANGS. $FAKE_CL_LOADED is what becomes of
+ * each process that loads the library: "crash", "exit" or "hang". The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
  */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -376,6 +377,19 @@ static void open_pages(void *start, size_t length)
 
     if (mprotect((void *)from, (uintptr_t)start + length - from, PROT_READ | PROT_WRITE) != 0)
         die("the driver's table cannot be written");
+}
+
+__attribute__((constructor)) static void loaded(void)
+{
+    static volatile char *volatile nowhere = (volatile char *)16;
+    const char *what = getenv("FAKE_CL_LOADED");
+
+    if (what && strcmp(what, "crash") == 0)
+        *nowhere = 0;
+    if (what && strcmp(what, "exit") == 0)
+        _exit(0);
+    while (what && strcmp(what, "hang") == 0)
+        pause();
 }
 
 static void *driver_function(const char *name)

@@ -1,29 +1,13 @@
 /*
  * An OpenCL driver that lacks a function: a shared library for the ICD loader, which passes everything on to the driver in
- * $FAKE_CL_LIBRARY, and with $LAME_CL_CALLS set first calls a function that is nowhere. $LAME_CL_LOADED says what it does as it is
- * loaded: "crash", "exit" or "hang".
+ * $FAKE_CL_LIBRARY, and with $LAME_CL_CALLS set first calls a function that is nowhere.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 extern void lame_cl_nowhere(void);
 void *clGetExtensionFunctionAddress(const char *name);
 int clGetPlatformInfo(void *platform, unsigned what, size_t size, void *value, size_t *needed);
-
-__attribute__((constructor)) static void loaded(void)
-{
-    static volatile char *volatile nowhere = (volatile char *)16;
-    const char *what = getenv("LAME_CL_LOADED");
-
-    if (what && strcmp(what, "crash") == 0)
-        *nowhere = 0;
-    if (what && strcmp(what, "exit") == 0)
-        _exit(0);
-    while (what && strcmp(what, "hang") == 0)
-        pause();
-}
 
 static void *function_of(const char *name)
 {
