@@ -240,7 +240,7 @@ static int no_device(unsigned platforms, const char *trouble)
         return sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use; %s", platforms, platforms == 1 ? " was" : "s were",
                         trouble);
     SP_TRY(sp_device_faults(&faults));
-    if (scarce_addresses() && (faults.broken[0] || faults.idle[0]))
+    if (scarce_addresses() && (platforms > 0 || faults.broken[0] || faults.idle[0]))
         sp_error(SP_ENOTFOUND, "no OpenCL device was found, and this process may use %lu MiB of addresses (ulimit -v), which a driver may "
                  "not fit in: raise that limit", scarce_addresses());
     else if (!faults.broken[0] && !faults.idle[0])
