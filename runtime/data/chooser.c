@@ -241,21 +241,22 @@ enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t i)
     }
 }
 
-/* The columns that look most like text: how many, and the first of them. None looks so at all: 0. */
+/* The columns that look most like text: how many, and the first of them. Of columns that look alike, one that hardly a
+ * row has, a remark here and there, does not come into question. None looks so at all: 0. */
 static size_t candidates(const struct sp_chooser *c, enum sp_looks least, size_t *first)
 {
-    enum sp_looks most = least;
-    size_t found = 0;
+    size_t found = 0, most = 0;
 
     for (size_t i = 0; i < count(c); i++) {
         enum sp_looks looks = sp_chooser_looks(c, i);
+        size_t rank = 2 * looks + (c->sample->columns[i].filled * SP_SAMPLE_FEW > c->sample->rows);
 
-        if (looks < most || looks == SP_LOOKS_NO_TEXT)
+        if (looks < least || looks == SP_LOOKS_NO_TEXT || rank < most)
             continue;
-        found = looks > most ? 1 : found + 1;
+        found = rank > most ? 1 : found + 1;
         if (found == 1)
             *first = i;
-        most = looks;
+        most = rank;
     }
     return found;
 }

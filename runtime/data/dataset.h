@@ -17,8 +17,8 @@
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
  * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, in any case of
  * letters: such a name is an answer, though other columns hold texts as well (id, title, author, text). Else it is the
- * one column that looks like text: not numbers, codes, classes, one value throughout. Where two look so, or none,
- * SP_ECONFIG lists the columns. A second text comes by such a pair of names or by an option only, and a named text
+ * one column that looks like text: not numbers, codes, classes, one value throughout. Where two look so (of which not
+ * one is empty in nine rows of ten or more), or none, SP_ECONFIG lists the columns. A second text comes by such a pair of names or by an option only, and a named text
  * column without a named pair column is a single text (but for a pair that is remembered). A name that two columns have
  * cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
  * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.

@@ -6,6 +6,7 @@
 #include "runtime/base/stream.h"
 #include "runtime/base/text.h"
 #include "runtime/data/reader_priv.h"
+#include "runtime/data/sample.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,11 +151,10 @@ int sp_reader_next(struct sp_reader *reader, struct sp_row *row)
     return rc < 0 ? rc : 1;
 }
 
+/* Names the columns of csv or tsv by the first row. */
 static int name_columns(struct sp_reader *reader, const struct sp_row *row)
 {
-    size_t count = row->object ? json_object_size(row->object) : row->count + reader->row_names;
-    json_t *object = (json_t *)(size_t)row->object; /* jansson's iterator takes no const */
-    void *key = json_object_iter(object);
+    size_t count = row->count + reader->row_names;
 
     if (count > SP_READER_MAX_COLUMNS)
         return sp_reader_fail(reader, SP_ELIMIT, "more than %zu columns", SP_READER_MAX_COLUMNS);
@@ -163,35 +163,83 @@ static int name_columns(struct sp_reader *reader, const struct sp_row *row)
         return SP_ENOMEM;
     reader->columns = count;
     for (size_t i = 0; i < count; i++) {
-        if (row->object)
-            reader->names[i] = sp_strdup(json_object_iter_key(key));
-        else if (reader->header)
+        if (reader->header)
             reader->names[i] = sp_strdup(i < reader->row_names ? "" : row->fields[i - reader->row_names].text);
         else
             reader->names[i] = sp_asprintf("%zu", i + 1);
         if (!reader->names[i])
             return SP_ENOMEM;
-        if (!row->object)
-            sp_text_trim(reader->names[i]);
-        key = row->object ? json_object_iter_next(object, key) : NULL;
+        sp_text_trim(reader->names[i]);
     }
     return 0;
 }
 
-/* Reads the first row for its columns, and goes back to it unless it is a header. A jsonl
- * file's first rows may be bad: whoever reads them will be told. */
+/* Adds the keys of a row that are not `seen` yet. The first row's must all be columns; of later ones, which may hold
+ * names of their own each, those that there is room for. */
+static int add_keys(struct sp_reader *reader, json_t *seen, const struct sp_row *row)
+{
+    bool first = reader->columns == 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(size_t)row->object, key, value) { /* jansson's iterator takes no const */
+        if (json_object_get(seen, key))
+            continue;
+        if (reader->columns == SP_READER_MAX_COLUMNS)
+            return first ? sp_reader_fail(reader, SP_ELIMIT, "more than %zu columns", SP_READER_MAX_COLUMNS) : 0;
+        reader->names[reader->columns] = sp_strdup(key);
+        if (!reader->names[reader->columns])
+            return SP_ENOMEM;
+        reader->columns++;
+        if (json_object_set_new(seen, key, json_true()) < 0)
+            return sp_error(SP_ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* The columns of jsonl, of which a writer leaves out what a row lacks: the keys of all rows that are looked at. Bad rows
+ * are passed over: whoever reads them will be told. */
+static int read_keys(struct sp_reader *reader)
+{
+    json_t *seen = json_object();
+    struct sp_row row;
+    int rc = 1;
+
+    reader->names = sp_calloc(SP_READER_MAX_COLUMNS, sizeof *reader->names);
+    if (!seen || !reader->names)
+        rc = seen ? SP_ENOMEM : sp_error(SP_ENOMEM, "out of memory");
+    SP_GO(rc);
+    for (size_t i = 0; reader->columns == 0 || (i < SP_SAMPLE_ROWS && reader->at < SP_SAMPLE_BYTES); i++) {
+        rc = sp_reader_next(reader, &row);
+        if (rc == 0)
+            break;
+        if (rc == SP_EFORMAT || rc == SP_ELIMIT)
+            continue;
+        SP_GO(rc);
+        SP_GO(add_keys(reader, seen, &row));
+    }
+    reader->more_rows = reader->at < reader->map.size;
+    rc = 0;
+out:
+    json_decref(seen);
+    return rc;
+}
+
+/* Reads the columns, and goes back to the first row unless it is a header. */
 static int read_columns(struct sp_reader *reader)
 {
     struct sp_row row;
     int rc;
 
-    do
+    if (sp_reader_is_jsonl(reader)) {
+        rc = reader->columns ? 0 : read_keys(reader);
+    } else {
         rc = sp_reader_next(reader, &row);
-    while (sp_reader_is_jsonl(reader) && (rc == SP_EFORMAT || rc == SP_ELIMIT));
-    if (rc > 0)
-        SP_TRY(name_columns(reader, &row));
-    else
-        reader->header = false;
+        if (rc > 0)
+            SP_TRY(name_columns(reader, &row));
+        else
+            reader->header = false;
+    }
     if (!reader->header) {
         reader->at = reader->start;
         reader->next_line = reader->start_line;
@@ -212,7 +260,8 @@ int sp_reader_restart(struct sp_reader *reader, const struct sp_reader_options *
 {
     const struct sp_data_format *format = reader->format;
 
-    forget_columns(reader);
+    if (!sp_reader_is_jsonl(reader)) /* whose keys stay what they are, however it is read */
+        forget_columns(reader);
     reader->at = reader->start;
     reader->forgotten = 0;
     reader->next_line = reader->start_line;
@@ -397,7 +446,7 @@ static void describe_columns(const struct sp_reader *reader, char *out, size_t s
             snprintf(out, size, "the file has no header and columns 1 to %zu", reader->columns);
         return;
     }
-    snprintf(out, size, "the file has:");
+    snprintf(out, size, "%s:", reader->more_rows ? "its first rows have" : "the file has");
     for (size_t i = 0; i < reader->columns && i < SP_READER_LISTED; i++) {
         size_t shown = sp_text_utf8_prefix(reader->names[i], strnlen(reader->names[i], 40));
 

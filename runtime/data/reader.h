@@ -11,8 +11,8 @@
  * an ordinary character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
  * is no tab. A first line "sep=;" of csv or tsv, as Excel writes it, is no row.
  *
- * Columns are named by the header or by number, 1 being the first; jsonl columns are the first
- * object's keys. A reader guesses nothing: what a file's delimiter is and whether it has a header
+ * Columns are named by the header or by number, 1 being the first; jsonl columns are the
+ * keys of the first rows, as many as are looked at (sample.h), in order of appearance; a row may lack them. A reader guesses nothing: what a file's delimiter is and whether it has a header
  * is found out by layout.h, which then restarts the reader.
  *
  * A row that cannot be used is SP_EFORMAT or SP_ELIMIT with "file:line: ..."; the reader then

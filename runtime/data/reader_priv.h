@@ -23,6 +23,7 @@ struct sp_reader {
     char delimiter; /* csv, tsv */
     char **names; /* [columns]; none until the first row was read */
     size_t columns;
+    bool more_rows;          /* jsonl: rows behind those whose keys are the columns */
     json_t *object;          /* jsonl: the current row */
     char *bytes;             /* csv, tsv: the current row's fields, each ended by NUL */
     struct sp_field *fields; /* [SP_READER_MAX_COLUMNS] into bytes */

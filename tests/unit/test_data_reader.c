@@ -8,7 +8,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/rng.h"
-#include "runtime/data/reader.h"
+#include "runtime/data/sample.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -320,7 +320,29 @@ static void test_columns(void **state)
     find("t.csv", "label,text,label\n1,x,2\n", "text", 1, NULL);
     find("t.jsonl", "{\"b\":1,\"a\":2}", "a", 1, NULL);
     find("t.jsonl", "{\"b\":1,\"a\":2}", "1", 0, "the file has: b, a");
-    find("t.jsonl", "{\"b\":\n{\"a\":2}", "a", 0, NULL); /* the first good row's keys */
+    find("t.jsonl", "{\"b\":\n{\"a\":2}", "a", 0, NULL); /* a good row's keys */
+    find("t.jsonl", "{}\n{\"b\":1}\n{\"a\":2,\"b\":1}\n{\"c\":3}", "a", 1, NULL);
+    find("t.jsonl", "{\"b\":1}\n{\"a\":2,\"b\":1}\n{\"c\":3}", "d", 0, "the file has: b, a, c");
+}
+
+/* Of a long jsonl file the first rows' keys are the columns, as many as there may be. */
+static void test_keys(void **state)
+{
+    struct sp_buf rows = SP_BUF(1 << 20);
+
+    (void)state;
+    for (size_t i = 0; i < SP_SAMPLE_ROWS; i++)
+        assert_int_equal(sp_buf_printf(&rows, "{\"a\":1,\"k%zu\":1,\"m%zu\":1}\n", i, i), 0);
+    assert_int_equal(sp_buf_puts(&rows, "{\"late\":1}\n"), 0);
+    find("t.jsonl", rows.data, "k511", SP_READER_MAX_COLUMNS - 1, NULL);
+    find("t.jsonl", rows.data, "m511", 0, "no column \"m511\", did you mean");
+    find("t.jsonl", rows.data, "late", 0, "; its first rows have: a, k0, m0");
+    sp_buf_free(&rows);
+    for (size_t i = 0; i < SP_READER_MAX_COLUMNS; i++)
+        assert_int_equal(sp_buf_printf(&rows, "%s\"k%zu\":1", i ? "," : "{", i), 0);
+    assert_int_equal(sp_buf_puts(&rows, ",\"a\":1}\n{\"a\":1}\n"), 0);
+    refuses("t.jsonl", rows.data, rows.length, SP_ELIMIT, ".jsonl:1: more than 1024 columns");
+    sp_buf_free(&rows);
 }
 
 static void test_open(void **state)
@@ -459,6 +481,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_header, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_columns, io_setup, io_teardown),
+        cmocka_unit_test_setup_teardown(test_keys, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_open, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_written_to, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_written_to_input, io_setup, io_teardown),

@@ -52,6 +52,42 @@ static void test_header(void **state)
     finds("t.csv", "opinion\na\nb\n", INPUT(0), "opinion - - H, 2");
 }
 
+static void refuses_row(const char *name, const char *content, const char *part)
+{
+    struct sp_dataset set;
+
+    io_assert_error(sp_dataset_load(&set, io_write_text(name, content), tokenizer, PLAIN), SP_EFORMAT, name, part, NULL);
+}
+
+/* jsonl whose first row lacks keys that others have, as writers leave out what is null. */
+static void test_missing_keys(void **state)
+{
+    static const char pair[] = "{\"sentence1\":\"a b\",\"label\":0}\n{\"sentence1\":\"b\",\"sentence2\":\"c\",\"label\":1}\n";
+    static const char unlabelled[] = "{\"text\":\"a\"}\n{\"text\":\"b\",\"label\":\"y\"}\n{\"label\":\"x\",\"text\":\"c\"}\n";
+    struct sp_buf rare = SP_BUF(1 << 16);
+
+    (void)state;
+    refuses_row("t.jsonl", pair, "t.jsonl:1: no \"sentence2\"");
+    finds("t.jsonl", pair, SET(.text_column = "sentence1"), "sentence1 - label j 2");
+    refuses_row("t.jsonl", unlabelled, "t.jsonl:1: no label (\"label\")");
+    finds("t.jsonl", unlabelled, SET(.skip_bad_rows = true), "text - label j 2");
+    finds("t.jsonl", "{\"label\":\"x\",\"id\":1}\n{\"text\":\"b\",\"label\":\"y\"}\n{\"label\":\"x\",\"text\":\"c\"}\n",
+          SET(.skip_bad_rows = true), "text - label j 2");
+    refuses_row("t.jsonl", "{\"title\":\"a b\",\"label\":0}\n{\"title\":\"b c\",\"text\":\"c d\",\"label\":1}\n", "t.jsonl:1: no \"text\"");
+    refuses("t.jsonl", "{\"review\":\"a b\",\"label\":0}\n{\"review\":\"b c\",\"title\":\"c d\",\"label\":1}\n", PLAIN,
+            "more than one column could be the text");
+    for (size_t i = 0; i < 20; i++) /* a remark in one row of ten or fewer is not the text */
+        assert_int_equal(sp_buf_printf(&rare, "{\"review\":\"good film %zu\",\"label\":%zu%s}\n", i, i % 2,
+                                       i == 7    ? ",\"note\":\"see row a\""
+                                       : i == 19 ? ",\"note\":\"see row b\""
+                                                 : ""),
+                         0);
+    finds("t.jsonl", rare.data, PLAIN, "review - label j 20");
+    assert_int_equal(sp_buf_puts(&rare, "{\"review\":\"a b\",\"label\":0,\"note\":\"see row c\"}"), 0);
+    refuses("t.jsonl", rare.data, PLAIN, "more than one column could be the text");
+    sp_buf_free(&rare);
+}
+
 /* First rows that look like names. */
 static void test_no_header(void **state)
 {
@@ -495,6 +531,7 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_missing_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
