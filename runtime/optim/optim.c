@@ -231,6 +231,15 @@ int sp_optim_find_stuck(const char **name, struct sp_optim *optim)
     return 0;
 }
 
+int sp_optim_visit(struct sp_optim *optim, struct sp_state *state)
+{
+    SP_TRY(sp_state_host(state, &optim->steps, sizeof optim->steps, "optimizer.steps"));
+    for (size_t i = 0; i < optim->count; i++)
+        for (size_t k = 0; k < sizeof optim->states->kept / sizeof *optim->states->kept; k++)
+            SP_TRY(sp_state_device(state, optim->states[i].kept[k], "optimizer.%s.%zu", optim->states[i].view.name, k));
+    return 0;
+}
+
 size_t sp_optim_memory(const struct sp_optim *optim, size_t views)
 {
     size_t bytes = 0;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/remap.h"
 #include "runtime/op/op.h"
+#include "runtime/tensor/state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,6 +73,9 @@ int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i);
 /* The first view whose state is no longer finite, so that its entries stand still; NULL where there is none. Only sums of squares, SM3's,
  * can become so while each step's norm is finite: AdamW's moments are means of what the norm has seen. */
 int sp_optim_find_stuck(const char **name, struct sp_optim *optim);
+
+/* The state: the steps done, and what is kept of each view. The views' counts must be those of when it was kept. */
+int sp_optim_visit(struct sp_optim *optim, struct sp_state *state);
 
 /* Bytes of the state of the first `views` views on the device. */
 size_t sp_optim_memory(const struct sp_optim *optim, size_t views);

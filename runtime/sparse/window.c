@@ -175,6 +175,22 @@ int sp_window_add_step(struct sp_window *w, struct sp_buffer *norm)
                                                        .norm = norm, .count = w->padded });
 }
 
+int sp_window_visit(struct sp_window *w, struct sp_state *state)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct tensor *t = &w->tensors[i];
+
+        SP_TRY(sp_state_host(state, &t->choose, sizeof t->choose, "window.%zu.choose", i));
+        if (t->choose) /* nothing has been chosen since it was opened */
+            continue;
+        SP_TRY(sp_state_host(state, t->candidates, t->count * sizeof *t->candidates, "window.%zu.candidates", i));
+        SP_TRY(sp_state_device(state, t->positions, "window.%zu.positions", i));
+        SP_TRY(sp_state_device(state, t->row_starts, "window.%zu.row_starts", i));
+    }
+    SP_TRY(sp_state_device(state, w->sum, "window.sum"));
+    return sp_state_device(state, w->squares, "window.squares");
+}
+
 int sp_window_read(const uint32_t **positions, float *sum, float *squares, struct sp_window *w, size_t i)
 {
     const struct tensor *t = &w->tensors[i];

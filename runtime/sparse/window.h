@@ -11,6 +11,7 @@
 
 #include "runtime/op/gemm.h"
 #include "runtime/op/wgrad.h"
+#include "runtime/tensor/state.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,9 @@ struct sp_wgrad_sink *sp_window_sink(struct sp_window *window, size_t i, struct 
 
 /* After a step's last micro-batch: adds its gradients, clipped by `norm` (sp_norm_finish), to the sums. */
 int sp_window_add_step(struct sp_window *window, struct sp_buffer *norm);
+
+/* The state of a window that is open, between two steps. */
+int sp_window_visit(struct sp_window *window, struct sp_state *state);
 
 /* Target i's candidates (borrowed, sorted) and the sums of their gradients and squared gradients, to the host: [count] each. */
 int sp_window_read(const uint32_t **positions, float *sum, float *squares, struct sp_window *window, size_t i);

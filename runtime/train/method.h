@@ -34,6 +34,8 @@ struct sp_method {
     int (*before_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done);
     /* After the step and its sp_trained_apply: moves the mask when it is time. */
     int (*after_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);
+    /* Its state between two steps (runtime/tensor/state.h), after the parts'. */
+    int (*visit)(void *state, struct sp_trained *trained, struct sp_run *run, struct sp_state *visitor);
 };
 
 #define SP_METHOD(name) extern const struct sp_method sp_method_##name;

@@ -432,6 +432,20 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     return reselect(s, trained, run, done, change);
 }
 
+static int visit(void *state, struct sp_trained *trained, struct sp_run *run, struct sp_state *visitor)
+{
+    struct spiel *s = state;
+
+    (void)run;
+    SP_TRY(sp_state_host(visitor, &s->is_open, sizeof s->is_open, "spiel.is_open"));
+    for (size_t i = 0; s->before && i < s->count; i++)
+        SP_TRY(sp_state_host(visitor, s->before[i], s->part->mask.tensors[i].count * sizeof **s->before, "spiel.%zu.before", i));
+    if (!s->is_open)
+        return 0;
+    hang_window(s, trained);
+    return sp_window_visit(s->window, visitor);
+}
+
 const struct sp_method sp_method_spiel = {
     .name = "spiel",
     .options = { options, sizeof options / sizeof *options },
@@ -444,4 +458,5 @@ const struct sp_method sp_method_spiel = {
     .record = record,
     .before_step = before_step,
     .after_step = after_step,
+    .visit = visit,
 };

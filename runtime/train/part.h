@@ -25,6 +25,10 @@ struct sp_part {
     /* sp_trained_finish; NULL: nothing. */
     int (*finish)(void *state, struct sp_trained *trained, struct sp_run *run);
 
+    /* Its state between two steps (runtime/tensor/state.h). Restored, it fills in trained->views anew, of which the optimizer is made
+     * again. */
+    int (*visit)(void *state, struct sp_trained *trained, struct sp_run *run, struct sp_state *visitor);
+
     /* Adds its sections to the adapter, whose arrays and values are new (sp_trained_save frees them). */
     int (*collect)(struct sp_adapter *out, void *state, struct sp_run *run);
     /* What an adapter's sections make of a parameter's values: instead of the checkpoint's, or of those, which are in `values`

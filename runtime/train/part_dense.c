@@ -59,6 +59,19 @@ static int apply(void *state, struct sp_run *run)
     return 0;
 }
 
+static int visit(void *state, struct sp_trained *t, struct sp_run *run, struct sp_state *visitor)
+{
+    const struct sp_dense_part *part = state;
+
+    (void)t;
+    for (size_t i = 0; i < part->count; i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, part->tensors[i].param);
+
+        SP_TRY(sp_state_device(visitor, p->value, "dense.%s", p->name));
+    }
+    return visitor->restores ? apply(state, run) : 0;
+}
+
 static int collect(struct sp_adapter *out, void *state, struct sp_run *run)
 {
     const struct sp_dense_part *part = state;
@@ -109,6 +122,7 @@ const struct sp_part sp_part_dense = {
     .create = create,
     .free = free_part,
     .apply = apply,
+    .visit = visit,
     .collect = collect,
     .replace = replace,
 };

@@ -73,6 +73,16 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
     return 0;
 }
 
+static void free_touched(struct sp_sparse_part *part)
+{
+    for (size_t i = 0; part->touched && i < part->mask.count; i++) {
+        free(part->touched[i].positions);
+        free(part->touched[i].originals);
+    }
+    free(part->touched);
+    part->touched = NULL;
+}
+
 static void free_part(void *state)
 {
     struct sp_sparse_part *part = state;
@@ -80,11 +90,7 @@ static void free_part(void *state)
     if (!part)
         return;
     sp_delta_free(part->delta);
-    for (size_t i = 0; part->touched && i < part->mask.count; i++) {
-        free(part->touched[i].positions);
-        free(part->touched[i].originals);
-    }
-    free(part->touched);
+    free_touched(part);
     sp_mask_release(&part->mask);
     free(part);
 }
@@ -281,28 +287,186 @@ static int settle(struct sp_sparse_part *part, size_t i)
     return rc;
 }
 
+/* A mask of the same targets with room for counts[target] positions each. */
+static int make_room(struct sp_mask *out, const struct sp_sparse_part *part, const size_t *counts)
+{
+    *out = (struct sp_mask){ .targeted = part->mask.targeted, .tensors = sp_calloc(part->mask.count, sizeof *out->tensors) };
+    if (!out->tensors)
+        return SP_ENOMEM;
+    for (; out->count < part->mask.count; out->count++) {
+        struct sp_mask_tensor *m = &out->tensors[out->count];
+
+        *m = (struct sp_mask_tensor){ part->mask.tensors[out->count].param, sp_calloc(counts[out->count], sizeof *m->positions),
+                                      counts[out->count] };
+        if (!m->positions)
+            return SP_ENOMEM;
+        out->entries += m->count;
+    }
+    return 0;
+}
+
+/* Every position that was ever in the mask. */
+static int touched_mask(struct sp_mask *out, const struct sp_sparse_part *part)
+{
+    size_t *counts = sp_calloc(part->mask.count, sizeof *counts);
+    int rc = counts ? 0 : SP_ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < part->mask.count; i++)
+        counts[i] = part->touched[i].count;
+    if (rc == 0)
+        rc = make_room(out, part, counts);
+    for (size_t i = 0; rc == 0 && i < out->count; i++)
+        memcpy(out->tensors[i].positions, part->touched[i].positions, counts[i] * sizeof(uint32_t));
+    free(counts);
+    return rc;
+}
+
+/* ---- its state ----------------------------------------------------------------------------------------------------------- */
+
+/* Target i's positions that were ever in the mask and, where the method merges, the weights there, first and `now`. */
+static int visit_touched(struct sp_sparse_part *part, struct sp_run *run, struct sp_state *visitor, float **now, size_t i)
+{
+    struct sp_touched *touched = &part->touched[i];
+    const struct sp_param *p = sp_plan_param_at(run->plan, part->mask.tensors[i].param);
+    float *all = NULL;
+    int rc = sp_state_host(visitor, &touched->count, sizeof touched->count, "touched.%zu.count", i);
+
+    SP_GO(rc);
+    if (visitor->restores) {
+        touched->positions = sp_calloc(touched->count, sizeof *touched->positions);
+        touched->originals = part->merges ? sp_calloc(touched->count, sizeof *touched->originals) : NULL;
+        SP_GO(touched->positions && (touched->originals || !part->merges) ? 0 : SP_ENOMEM);
+    }
+    SP_GO(sp_state_host(visitor, touched->positions, touched->count * sizeof *touched->positions, "touched.%zu", i));
+    if (!part->merges)
+        goto out;
+    *now = sp_calloc(touched->count, sizeof **now);
+    all = sp_calloc(sp_param_elements(p), sizeof *all);
+    SP_GO(*now && all ? sp_gemm_weight_read(all, &p->weight) : SP_ENOMEM);
+    for (size_t k = 0; k < touched->count && !visitor->restores; k++)
+        (*now)[k] = all[touched->positions[k]];
+    SP_GO(sp_state_host(visitor, touched->originals, sp_f32_bytes(touched->count), "touched.%zu.originals", i));
+    rc = sp_state_host(visitor, *now, sp_f32_bytes(touched->count), "touched.%zu.weights", i);
+out:
+    free(all);
+    return rc;
+}
+
+/* The weights become `now`, or what they were at first (NULL), at every position that was ever in the mask: they all are in it for a
+ * moment. */
+static int rewrite_touched(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, float *const *now)
+{
+    struct sp_mask all = { .count = 0 };
+    int rc = sp_delta_restore(part->delta);
+
+    SP_GO(rc);
+    SP_GO(touched_mask(&all, part));
+    SP_GO(replace_mask(part, t, run, &all));
+    for (size_t i = 0; i < part->mask.count; i++)
+        SP_GO(sp_delta_write_base(part->delta, i, now ? now[i] : part->touched[i].originals));
+    rc = sp_delta_restore(part->delta);
+out:
+    if (all.tensors)
+        sp_mask_release(&all);
+    return rc;
+}
+
+static int visit_moves(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, struct sp_state *visitor)
+{
+    bool moved = part->touched != NULL;
+    float **now;
+    int rc;
+
+    SP_TRY(sp_state_host(visitor, &moved, sizeof moved, "mask.moved"));
+    if (visitor->restores && part->touched) { /* this run's own moves */
+        if (part->merges)
+            SP_TRY(rewrite_touched(part, t, run, NULL));
+        free_touched(part);
+    }
+    if (!moved)
+        return 0;
+    if (!part->touched && !(part->touched = sp_calloc(part->mask.count, sizeof *part->touched)))
+        return SP_ENOMEM;
+    now = sp_calloc(part->mask.count, sizeof *now);
+    rc = now ? 0 : SP_ENOMEM;
+    for (size_t i = 0; rc == 0 && i < part->mask.count; i++)
+        rc = visit_touched(part, run, visitor, &now[i], i);
+    if (rc == 0 && part->merges && visitor->restores)
+        rc = rewrite_touched(part, t, run, now);
+    for (size_t i = 0; now && i < part->mask.count; i++)
+        free(now[i]);
+    free(now);
+    return rc;
+}
+
+static int visit_mask(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, struct sp_state *visitor)
+{
+    size_t count = part->mask.count, *counts = sp_calloc(count, sizeof *counts);
+    struct sp_mask next = { .count = 0 }, *mask = visitor->restores ? &next : &part->mask;
+    int rc = counts ? 0 : SP_ENOMEM;
+
+    SP_GO(rc);
+    for (size_t i = 0; i < count; i++)
+        counts[i] = part->mask.tensors[i].count;
+    SP_GO(sp_state_host(visitor, counts, count * sizeof *counts, "mask.counts"));
+    if (visitor->restores)
+        SP_GO(make_room(&next, part, counts));
+    for (size_t i = 0; i < count; i++)
+        SP_GO(sp_state_host(visitor, mask->tensors[i].positions, counts[i] * sizeof(uint32_t), "mask.%zu", i));
+    if (!visitor->restores)
+        goto out;
+    SP_GO(sp_delta_restore(part->delta));
+    SP_GO(replace_mask(part, t, run, &next));
+    for (size_t i = 0; i < count; i++)
+        t->views[part->first_view + i] = view_of(part, run, i);
+out:
+    if (next.tensors)
+        sp_mask_release(&next);
+    free(counts);
+    return rc;
+}
+
+/* Target i's weights without the delta; they are the pretrained ones unless merges have changed them. */
+static int visit_base(struct sp_sparse_part *part, struct sp_state *visitor, size_t i)
+{
+    size_t count = part->mask.tensors[i].count;
+    float *base = sp_calloc(count, sizeof *base);
+    int rc = base ? sp_delta_read_base(base, part->delta, i) : SP_ENOMEM;
+
+    if (rc == 0)
+        rc = sp_state_host(visitor, base, count * sizeof *base, "delta.%zu.base", i);
+    if (rc == 0 && visitor->restores)
+        rc = sp_delta_write_base(part->delta, i, base);
+    free(base);
+    return rc;
+}
+
+static int visit(void *state, struct sp_trained *t, struct sp_run *run, struct sp_state *visitor)
+{
+    struct sp_sparse_part *part = state;
+
+    SP_TRY(visit_moves(part, t, run, visitor));
+    SP_TRY(visit_mask(part, t, run, visitor));
+    for (size_t i = 0; i < part->mask.count; i++) {
+        SP_TRY(visit_base(part, visitor, i));
+        SP_TRY(sp_state_device(visitor, sp_delta_part(part->delta, i).values, "delta.%zu", i));
+    }
+    return visitor->restores ? sp_delta_apply(part->delta) : 0;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+
 static int finish(void *state, struct sp_trained *t, struct sp_run *run)
 {
     struct sp_sparse_part *part = state;
-    struct sp_mask all = { .count = part->mask.count, .targeted = part->mask.targeted };
+    struct sp_mask all = { .count = 0 };
     int rc = 0;
 
     if (!part->merges)
         return 0;
     if (!part->touched)
         SP_TRY(touch_mask(part));
-    all.tensors = sp_calloc(all.count, sizeof *all.tensors);
-    SP_GO(all.tensors ? 0 : SP_ENOMEM);
-    for (size_t i = 0; i < all.count; i++) {
-        const struct sp_touched *touched = &part->touched[i];
-        struct sp_mask_tensor *m = &all.tensors[i];
-
-        *m = (struct sp_mask_tensor){ part->mask.tensors[i].param, sp_calloc(touched->count, sizeof *m->positions),
-                                      touched->count };
-        SP_GO(m->positions ? 0 : SP_ENOMEM);
-        memcpy(m->positions, touched->positions, touched->count * sizeof *m->positions);
-        all.entries += touched->count;
-    }
+    SP_GO(touched_mask(&all, part));
     sp_optim_free(t->optim); /* its views end here */
     t->optim = NULL;
     SP_GO(replace_mask(part, t, run, &all));
@@ -322,6 +486,7 @@ const struct sp_part sp_part_sparse = {
     .create = create,
     .free = free_part,
     .apply = apply,
+    .visit = visit,
     .finish = finish,
     .collect = collect,
     .change = change,

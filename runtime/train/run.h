@@ -22,14 +22,17 @@
 
 struct sp_mask;
 struct sp_task;
+struct sp_train_loop;
 
-/* What a person sees while a run works; functions may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
+/* What is told while a run works; functions may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
 struct sp_observer {
     void (*progress)(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
                      bool logged);
     void *user;
     /* The mask after it moved, with `done` steps done; borrowed for the call. */
     void (*mask)(void *user, size_t done, const struct sp_mask *mask);
+    /* Before each step, with `done` of them done: may visit the run's state (sp_train_visit). Restored, the run goes on from there. */
+    int (*between)(void *user, size_t done, struct sp_train_loop *loop);
 };
 
 struct sp_run {

@@ -137,6 +137,21 @@ int sp_trained_after_step(struct sp_trained *t, struct sp_run *run, size_t done,
     return t->method->after_step ? t->method->after_step(t->state, t, run, done, change) : 0;
 }
 
+int sp_trained_visit(struct sp_trained *t, struct sp_run *run, struct sp_state *visitor)
+{
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (t->parts[i])
+            SP_TRY(sp_parts[i]->visit(t->parts[i], t, run, visitor));
+    if (t->method->visit)
+        SP_TRY(t->method->visit(t->state, t, run, visitor));
+    if (visitor->restores) {
+        sp_optim_free(t->optim);
+        t->optim = NULL;
+        SP_TRY(create_optim(t, run));
+    }
+    return sp_optim_visit(t->optim, visitor);
+}
+
 int sp_trained_finish(struct sp_trained *t, struct sp_run *run)
 {
     for (size_t i = 0; i < SP_PARTS; i++)

@@ -49,6 +49,9 @@ struct sp_mask_change {
 int sp_trained_before_step(struct sp_trained *trained, struct sp_run *run, size_t done);
 int sp_trained_after_step(struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);
 
+/* The state of all of it between two steps. It may be restored in a run of the same configuration, whatever its mask is. */
+int sp_trained_visit(struct sp_trained *trained, struct sp_run *run, struct sp_state *visitor);
+
 /* The end of training, before the adapter is saved: with a method that merges, mask and delta become those of every position
  * that was ever in the mask, and the weights exactly what that adapter gives. There are no steps after it. */
 int sp_trained_finish(struct sp_trained *trained, struct sp_run *run);

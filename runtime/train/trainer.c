@@ -20,8 +20,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define NO_EPOCH UINT32_MAX
+
 /* The loop's state. */
-struct loop {
+struct sp_train_loop {
     struct sp_run *run;
     struct sp_trained trained;
     struct sp_train_result *result;
@@ -29,7 +31,7 @@ struct loop {
     FILE *metrics;
     char *metrics_path;
     uint32_t *order;
-    uint32_t epoch; /* whose order `order` holds */
+    uint32_t epoch; /* whose order `order` holds; NO_EPOCH: none's */
     size_t batches, steps_per_epoch, total, warmup;
     size_t micro_batches;    /* run so far: the step number of dropout */
     struct sp_plan_pass pass; /* of the last of them */
@@ -45,7 +47,7 @@ struct loop {
 };
 
 /* One line of metrics.jsonl; takes the object. */
-static int write_line(struct loop *l, json_t *line)
+static int write_line(struct sp_train_loop *l, json_t *line)
 {
     char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     int rc = 0;
@@ -61,7 +63,7 @@ static int write_line(struct loop *l, json_t *line)
 
 /* output_dir, ours alone, with an empty metrics.jsonl. It comes once model and data are known to be good, so that a mistake in them takes
  * no earlier run's files, and before the long work, which an unwritable folder must not waste. */
-static int open_output(struct loop *l)
+static int open_output(struct sp_train_loop *l)
 {
     const struct sp_config *c = l->run->config;
 
@@ -74,7 +76,7 @@ static int open_output(struct loop *l)
     return sp_fs_open_in_place(&l->metrics, l->metrics_path);
 }
 
-static void count_parameters(struct loop *l)
+static void count_parameters(struct sp_train_loop *l)
 {
     const struct sp_run *run = l->run;
 
@@ -87,7 +89,7 @@ static void count_parameters(struct loop *l)
 }
 
 /* Steps of the run, from epochs or max_steps. */
-static void plan_steps(struct loop *l)
+static void plan_steps(struct sp_train_loop *l)
 {
     const struct sp_config *c = l->run->config;
     size_t batch = (size_t)c->per_device_train_batch_size, group = (size_t)c->gradient_accumulation_steps;
@@ -101,7 +103,7 @@ static void plan_steps(struct loop *l)
 }
 
 /* Compiles every kernel of the loop side by side: first and later micro-batches, and evaluation. */
-static int build_kernels(struct loop *l)
+static int build_kernels(struct sp_train_loop *l)
 {
     const struct sp_config *c = l->run->config;
     struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1, .gradients = l->trained.gradients };
@@ -129,7 +131,7 @@ static int build_kernels(struct loop *l)
 }
 
 /* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in none. */
-static int not_finite(struct loop *l, size_t step, const char *what, const char *otherwise)
+static int not_finite(struct sp_train_loop *l, size_t step, const char *what, const char *otherwise)
 {
     char name[SP_WEIGHT_NAME + 64];
 
@@ -140,13 +142,13 @@ static int not_finite(struct loop *l, size_t step, const char *what, const char 
                                      : "No step was taken yet: the model itself, or a label, is too large for fp32");
 }
 
-static int loss_not_finite(struct loop *l, size_t step, const char *what)
+static int loss_not_finite(struct sp_train_loop *l, size_t step, const char *what)
 {
     return not_finite(l, step, what, l->run->task->overflow);
 }
 
 /* The gradient may be too large, or be from another micro-batch than the one that is set: the optimizer knows of which tensor it is. */
-static int gradient_not_finite(struct loop *l, size_t step)
+static int gradient_not_finite(struct sp_train_loop *l, size_t step)
 {
     const char *view;
     char otherwise[SP_WEIGHT_NAME + 128], tensor[SP_WEIGHT_NAME + 64] = "all tensors together";
@@ -159,7 +161,7 @@ static int gradient_not_finite(struct loop *l, size_t step)
     return not_finite(l, step, "gradient", otherwise);
 }
 
-static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, float *predictions)
+static int evaluate(struct sp_train_loop *l, size_t step, struct sp_evaluation *out, float *predictions)
 {
     char loss[SP_SCORE_TEXT], score[SP_SCORE_TEXT];
     json_t *line;
@@ -182,7 +184,7 @@ static int evaluate(struct loop *l, size_t step, struct sp_evaluation *out, floa
 }
 
 /* The micro-batches of step `step` (from 1): loss and gradients, means over all rows of the step. */
-static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
+static int gradients(struct sp_train_loop *l, size_t step, double *loss, size_t *tokens)
 {
     struct sp_run *run = l->run;
     const struct sp_config *c = run->config;
@@ -191,7 +193,7 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
     size_t end = run->train.count - first < group * batch ? run->train.count : first + group * batch;
     uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
 
-    if (epoch != l->epoch || step == 1) {
+    if (epoch != l->epoch) {
         l->epoch = epoch;
         sp_data_order(l->order, run->train.count, (uint64_t)c->seed, epoch, c->shuffle);
     }
@@ -217,7 +219,7 @@ static int gradients(struct loop *l, size_t step, double *loss, size_t *tokens)
     return 0;
 }
 
-static int log_step(struct loop *l, size_t step, double lr, double norm)
+static int log_step(struct sp_train_loop *l, size_t step, double lr, double norm)
 {
     const struct sp_config *c = l->run->config;
     double now = sp_clock_now(), rate = (double)l->window_tokens / (now - l->window_start + 1e-9);
@@ -237,7 +239,7 @@ static int log_step(struct loop *l, size_t step, double lr, double norm)
     return 0;
 }
 
-static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
+static int log_mask(struct sp_train_loop *l, size_t step, const struct sp_mask_change *c)
 {
     const struct sp_observer *observer = &l->run->observer;
 
@@ -250,7 +252,7 @@ static int log_mask(struct loop *l, size_t step, const struct sp_mask_change *c)
                                    (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
 }
 
-static void note_divergence(struct loop *l, size_t step)
+static void note_divergence(struct sp_train_loop *l, size_t step)
 {
     const struct sp_loss_watch *w = &l->watch;
     struct sp_train_divergence *d = &l->result->divergence;
@@ -261,7 +263,7 @@ static void note_divergence(struct loop *l, size_t step)
         *d = (struct sp_train_divergence){ d->step ? d->step : step, w->last, w->start };
 }
 
-static void watch_loss(struct loop *l, size_t step, double loss)
+static void watch_loss(struct sp_train_loop *l, size_t step, double loss)
 {
     const struct sp_loss_watch *w = &l->watch;
 
@@ -272,7 +274,7 @@ static void watch_loss(struct loop *l, size_t step, double loss)
     note_divergence(l, step);
 }
 
-static void tell_end(struct loop *l, bool astray)
+static void tell_end(struct sp_train_loop *l, bool astray)
 {
     if (astray)
         sp_log(SP_LOG_WARNING, "step %zu: the loss ended far above its start: about %.4g, and %.4g at the start. learning_rate: %g may be "
@@ -281,7 +283,7 @@ static void tell_end(struct loop *l, bool astray)
 }
 
 /* `last`: the loss of the last batch after the last update. The first batch is tried again as it was, its dropout the same. */
-static int watch_end(struct loop *l, double last)
+static int watch_end(struct sp_train_loop *l, double last)
 {
     const struct sp_config *c = l->run->config;
     size_t batch = (size_t)c->per_device_train_batch_size, count = l->run->train.count;
@@ -299,7 +301,7 @@ static int watch_end(struct loop *l, double last)
     return 0;
 }
 
-static int train_step(struct loop *l, size_t step)
+static int train_step(struct sp_train_loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
     double loss, norm, factor, began = sp_clock_now();
@@ -334,7 +336,7 @@ static int train_step(struct loop *l, size_t step)
     return change.moved ? log_mask(l, step, &change) : 0;
 }
 
-static bool evaluates_after(const struct loop *l, size_t step)
+static bool evaluates_after(const struct sp_train_loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
 
@@ -345,17 +347,46 @@ static bool evaluates_after(const struct loop *l, size_t step)
     return c->eval_strategy == SP_CONFIG_EVAL_EPOCH && step % l->steps_per_epoch == 0;
 }
 
-static int train_steps(struct loop *l)
+int sp_train_visit(struct sp_train_loop *l, struct sp_state *visitor)
+{
+    struct sp_train_result *r = l->result;
+    const struct {
+        const char *name;
+        void *data;
+        size_t bytes;
+    } pieces[] = {
+        { "steps", &r->steps, sizeof r->steps },
+        { "tokens", &r->tokens, sizeof r->tokens },
+        { "divergence", &r->divergence, sizeof r->divergence },
+        { "micro_batches", &l->micro_batches, sizeof l->micro_batches },
+        { "loss_watch", &l->watch, sizeof l->watch },
+        { "first_loss", &l->first_loss, sizeof l->first_loss },
+        { "window_loss", &l->window_loss, sizeof l->window_loss },
+        { "window_tokens", &l->window_tokens, sizeof l->window_tokens },
+        { "window_steps", &l->window_steps, sizeof l->window_steps },
+    };
+
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        SP_TRY(sp_state_host(visitor, pieces[i].data, pieces[i].bytes, "%s", pieces[i].name));
+    return sp_trained_visit(&l->trained, l->run, visitor);
+}
+
+static int train_steps(struct sp_train_loop *l)
 {
     struct sp_evaluation between;
     int rc;
 
     l->window_start = sp_clock_now();
-    for (size_t step = 1; step <= l->total; step++) {
+    while (l->result->steps < l->total) {
+        size_t step;
+
         if (sp_interrupted()) {
             l->result->interrupted = true;
             return 0;
         }
+        if (l->run->observer.between)
+            SP_TRY(l->run->observer.between(l->run->observer.user, l->result->steps, l));
+        step = l->result->steps + 1;
         SP_TRY(train_step(l, step));
         if (!evaluates_after(l, step))
             continue;
@@ -374,7 +405,7 @@ static int keep_checksums(struct sp_train_result *result, const struct sp_run *r
     return run->config->validation_file ? sp_hash_file(result->validation_sha256, run->config->validation_file) : 0;
 }
 
-static int prepare(struct loop *l)
+static int prepare(struct sp_train_loop *l)
 {
     struct sp_run *run = l->run;
 
@@ -401,7 +432,7 @@ static int prepare(struct loop *l)
 }
 
 /* An optimizer that can no longer move a tensor has left it behind without a word. */
-static int check_optimizer(struct loop *l)
+static int check_optimizer(struct sp_train_loop *l)
 {
     char tensor[SP_WEIGHT_NAME];
     const char *view;
@@ -415,7 +446,7 @@ static int check_optimizer(struct loop *l)
 }
 
 /* The last update may have gone too far, and no loss has seen the weights as they are now. */
-static int check_end(struct loop *l)
+static int check_end(struct sp_train_loop *l)
 {
     double loss;
 
@@ -429,7 +460,7 @@ static int check_end(struct loop *l)
 /* The adapter, the evaluation that counts, and the rows' predictions. `failed`: why the steps ended before their time, or 0. The
  * adapter is on disk while the evaluation runs, and final after it: with numbers that are not finite nothing is. Any other failure does
  * not cost what was trained. */
-static int end(struct loop *l, int failed)
+static int end(struct sp_train_loop *l, int failed)
 {
     bool evaluates = l->result->evaluated && !l->result->interrupted && failed == 0;
     float *predictions = sp_calloc(evaluates ? l->run->validation.count : 0, sizeof *predictions);
@@ -460,7 +491,7 @@ out:
 }
 
 /* A line that cannot be written or an evaluation that fails between two steps: the error `rc` stays, but what was trained is saved. */
-static int end_early(struct loop *l, int rc)
+static int end_early(struct sp_train_loop *l, int rc)
 {
     char *why = sp_strdup(sp_error_message());
 
@@ -474,7 +505,7 @@ static int end_early(struct loop *l, int rc)
     return rc;
 }
 
-static int train(struct loop *l)
+static int train(struct sp_train_loop *l)
 {
     int rc;
 
@@ -494,7 +525,7 @@ static int train(struct loop *l)
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
 {
-    struct loop l = { .run = run, .result = out, .started = sp_clock_now(), .lock = { .fd = -1 } };
+    struct sp_train_loop l = { .run = run, .result = out, .started = sp_clock_now(), .lock = { .fd = -1 }, .epoch = NO_EPOCH };
     int rc;
 
     *out = (struct sp_train_result){ 0 };

@@ -6,6 +6,7 @@
 #define SP_TRAIN_TRAINER_H
 
 #include "runtime/base/hash.h"
+#include "runtime/tensor/state.h"
 #include "runtime/train/evaluate.h"
 #include "runtime/train/run.h"
 
@@ -40,5 +41,9 @@ struct sp_train_result {
  * failure between two steps, or in the last evaluation, what was trained is saved. One run at a time works
  * in an output_dir, and everything that it is to leave there is known to be possible before its first step. */
 int sp_train(struct sp_train_result *out, struct sp_run *run);
+
+/* The state of a run between two steps, for sp_observer.between: all that the coming steps depend on besides configuration, model and
+ * data. */
+int sp_train_visit(struct sp_train_loop *loop, struct sp_state *visitor);
 
 #endif

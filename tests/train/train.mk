@@ -30,6 +30,12 @@ tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_sparse_move,--wrap=sp_opt
 TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
 	tests/train/test_accumulation tests/train/test_not_finite tests/train/test_train
 
+# A run's state, kept and restored.
+check_PROGRAMS += tests/train/test_state
+tests_train_test_state_SOURCES = tests/train/test_state.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
+tests_train_test_state_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_state
+
 # Every kernel wrong in every way, on a driver made for it: a shared library, hence the name.
 check_PROGRAMS += tests/support/fake_cl.so
 tests_support_fake_cl_so_SOURCES = tests/support/fake_cl.c
