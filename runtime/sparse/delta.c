@@ -16,14 +16,16 @@ struct tensor {
     size_t first, count;
     struct sp_buffer *positions, *row_starts;  /* flat row-major, for the masked gradient */
     struct sp_buffer *forward, *backward;      /* the same entries in the weight's layouts; backward NULL without one */
-    struct sp_buffer *values, *gradients, *base; /* views of the one vector */
+    struct sp_buffer *values, *base; /* views of the one vector */
+    struct sp_buffer *gradients;     /* what the target named, or own_gradients */
+    struct sp_buffer *own_gradients;
 };
 
 struct sp_delta {
     struct sp_device *device;
     struct tensor *tensors;
     size_t count, padded;
-    struct sp_buffer *values, *gradients, *base;
+    struct sp_buffer *values, *base;
 };
 
 static int add(struct sp_wgrad_sink *sink, struct sp_device *device, const struct sp_wgrad_input *in)
@@ -92,7 +94,9 @@ static int create_tensor(struct sp_delta *delta, struct tensor *t, const struct 
         return 0;
     SP_TRY(upload_positions(t, delta->device, target->positions));
     SP_TRY(sp_buffer_view(&t->values, delta->values, offset, bytes));
-    SP_TRY(sp_buffer_view(&t->gradients, delta->gradients, offset, bytes));
+    if (!target->gradients)
+        SP_TRY(sp_buffer_create_zeros(&t->own_gradients, delta->device, bytes));
+    t->gradients = target->gradients ? target->gradients : t->own_gradients;
     SP_TRY(sp_buffer_view(&t->base, delta->base, offset, bytes));
     return sp_sparse_gather(delta->device, &(struct sp_sparse_gather){ .out = t->base, .weight = t->weight->forward,
                                                                       .positions = t->forward, .count = t->count });
@@ -101,7 +105,7 @@ static int create_tensor(struct sp_delta *delta, struct tensor *t, const struct 
 static int create(struct sp_delta *delta, const struct sp_delta_target *targets)
 {
     size_t step = sp_buffer_alignment(delta->device) / sp_f32_bytes(1), bytes;
-    struct sp_buffer **vectors[] = { &delta->values, &delta->gradients, &delta->base };
+    struct sp_buffer **vectors[] = { &delta->values, &delta->base };
 
     delta->padded = 0;
     for (size_t i = 0; i < delta->count; i++) {
@@ -145,16 +149,15 @@ static void release(struct sp_delta *delta)
 {
     for (size_t i = 0; delta->tensors && i < delta->count; i++) {
         struct tensor *t = &delta->tensors[i];
-        struct sp_buffer *const own[] = { t->values, t->gradients, t->base, t->positions, t->row_starts, t->forward, t->backward };
+        struct sp_buffer *const own[] = { t->values, t->own_gradients, t->base, t->positions, t->row_starts, t->forward, t->backward };
 
         for (size_t k = 0; k < sizeof own / sizeof *own; k++)
             sp_buffer_free(own[k]);
         *t = (struct tensor){ .count = 0 };
     }
     sp_buffer_free(delta->values);
-    sp_buffer_free(delta->gradients);
     sp_buffer_free(delta->base);
-    delta->values = delta->gradients = delta->base = NULL;
+    delta->values = delta->base = NULL;
 }
 
 void sp_delta_free(struct sp_delta *delta)

@@ -21,6 +21,7 @@ struct sp_delta_target {
     struct sp_gemm_weight *weight;
     const uint32_t *positions; /* [count] sorted, unique, below out * in */
     size_t count;
+    struct sp_buffer *gradients; /* [count]: where the masked gradient goes; NULL: the delta makes room for it */
 };
 
 struct sp_delta;

@@ -16,9 +16,11 @@ struct sp_part {
 
     /* Before the long work: refuses what would train nothing; NULL: there is no such thing. */
     int (*check)(const struct sp_run *run);
-    /* Makes the state of the run's parameters of this role, at least one: adds the optimizer's views (sp_trained_add_view) and
-     * fills in their gradients' places. What was made before a failure is in *state. */
+    /* Begins the state of the run's parameters of this role, at least one, and adds the optimizer's views (sp_trained_add_view),
+     * complete but for the buffers. What was made before a failure is in *state. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
+    /* Now that the views' gradients have their places: the rest of the views, and where a pass puts the gradients. */
+    int (*hang)(void *state, struct sp_trained *trained, struct sp_run *run);
     void (*free)(void *state); /* NULL is fine */
     /* After the optimizer's step: brings the weights' layouts up to date. */
     int (*apply)(void *state, struct sp_run *run);
@@ -46,7 +48,10 @@ extern const struct sp_part *const sp_parts[SP_PARTS];
 /* The state of a part that the run has; else NULL. */
 void *sp_trained_part(const struct sp_trained *trained, const struct sp_part *part);
 
-/* For a part's create: one more view of the optimizer; its number goes to *number, where that is not NULL. */
-int sp_trained_add_view(size_t *number, struct sp_trained *trained, const struct sp_optim_view *view);
+/* For a part's create: one more view of the optimizer, number trained->view_count. */
+int sp_trained_add_view(struct sp_trained *trained, const struct sp_optim_view *view);
+
+/* After the counts of views that may move have changed: their gradients' new places. The sum of the counts may not have grown. */
+int sp_trained_place(struct sp_trained *trained, struct sp_run *run);
 
 #endif

@@ -8,19 +8,12 @@
 
 static int add_tensor(struct sp_dense_part *part, struct sp_trained *t, struct sp_run *run, size_t i)
 {
-    struct sp_dense_tensor *d = &part->tensors[part->count++];
     const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
-    d->param = i;
-    SP_TRY(sp_buffer_create(&d->gradient, run->device, sp_f32_bytes(sp_param_elements(p))));
-    t->gradients[i].buffer = d->gradient;
-    if (p->kind == SP_PARAM_LINEAR) {
-        sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);
-        t->gradients[i].sink = &d->sink.sink;
-    }
-    return sp_trained_add_view(NULL, t, &(struct sp_optim_view){ .name = p->name, .value = p->value, .gradient = d->gradient,
-                                                                 .count = sp_param_elements(p), .rows = p->rows, .cols = p->cols,
-                                                                 .decay = !(p->flags & SP_PARAM_NO_DECAY) });
+    part->tensors[part->count++] = (struct sp_dense_tensor){ .param = i, .view = t->view_count };
+    return sp_trained_add_view(t, &(struct sp_optim_view){ .name = p->name, .value = p->value, .count = sp_param_elements(p),
+                                                           .rows = p->rows, .cols = p->cols,
+                                                           .decay = !(p->flags & SP_PARAM_NO_DECAY) });
 }
 
 static int create(void **state, struct sp_trained *t, struct sp_run *run)
@@ -35,12 +28,28 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
     return 0;
 }
 
+static int hang(void *state, struct sp_trained *t, struct sp_run *run)
+{
+    struct sp_dense_part *part = state;
+
+    for (size_t i = 0; i < part->count; i++) {
+        struct sp_dense_tensor *d = &part->tensors[i];
+        const struct sp_param *p = sp_plan_param_at(run->plan, d->param);
+        struct sp_param_gradient *gradient = &t->gradients[d->param];
+
+        gradient->buffer = d->gradient = t->views[d->view].gradient;
+        if (p->kind != SP_PARAM_LINEAR)
+            continue;
+        sp_dense_sink_init(&d->sink, p->weight.family, d->gradient);
+        gradient->sink = &d->sink.sink;
+    }
+    return 0;
+}
+
 static void free_part(void *state)
 {
     struct sp_dense_part *part = state;
 
-    for (size_t i = 0; part && i < part->count; i++)
-        sp_buffer_free(part->tensors[i].gradient);
     if (part)
         free(part->tensors);
     free(part);
@@ -120,6 +129,7 @@ static int replace(bool *done, float *values, const struct sp_run *run, size_t p
 const struct sp_part sp_part_dense = {
     .role = SP_PARAM_DENSE,
     .create = create,
+    .hang = hang,
     .free = free_part,
     .apply = apply,
     .visit = visit,

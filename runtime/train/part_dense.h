@@ -7,8 +7,8 @@
 
 struct sp_dense_part {
     struct sp_dense_tensor {
-        size_t param;
-        struct sp_buffer *gradient;
+        size_t param, view;
+        struct sp_buffer *gradient; /* the view's */
         struct sp_dense_sink sink;
     } *tensors;
     size_t count;

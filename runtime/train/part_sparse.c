@@ -13,8 +13,8 @@ struct sp_sparse_part *sp_sparse_of(const struct sp_trained *trained)
     return sp_trained_part(trained, &sp_part_sparse);
 }
 
-/* The mask's tensors as the delta's targets, in a new array; positions are borrowed. */
-static int targets_of(struct sp_delta_target **out, const struct sp_mask *mask, struct sp_run *run)
+/* The mask's tensors as the delta's targets, in a new array; positions are borrowed. `views`: where the gradients go, or NULL. */
+static int targets_of(struct sp_delta_target **out, const struct sp_mask *mask, struct sp_run *run, const struct sp_optim_view *views)
 {
     *out = sp_calloc(mask->count, sizeof **out);
     if (!*out)
@@ -23,7 +23,7 @@ static int targets_of(struct sp_delta_target **out, const struct sp_mask *mask, 
         const struct sp_mask_tensor *m = &mask->tensors[i];
 
         (*out)[i] = (struct sp_delta_target){ sp_run_param_name(run, m->param), &sp_plan_param_at(run->plan, m->param)->weight,
-                                              m->positions, m->count };
+                                              m->positions, m->count, views ? views[i].gradient : NULL };
     }
     return 0;
 }
@@ -52,24 +52,31 @@ void sp_sparse_hang(struct sp_trained *t)
 static int create(void **state, struct sp_trained *t, struct sp_run *run)
 {
     struct sp_sparse_part *part = *state = sp_calloc(1, sizeof *part);
-    struct sp_delta_target *targets;
-    int rc;
 
     if (!part)
         return SP_ENOMEM;
     part->moves = t->method->after_step != NULL;
+    part->first_view = t->view_count;
     SP_TRY(sp_mask_make(&part->mask, run, 0));
-    SP_TRY(targets_of(&targets, &part->mask, run));
+    for (size_t i = 0; i < part->mask.count; i++)
+        SP_TRY(sp_trained_add_view(t, &(struct sp_optim_view){ .count = part->mask.tensors[i].count, .moving = part->moves }));
+    return 0;
+}
+
+static int hang(void *state, struct sp_trained *t, struct sp_run *run)
+{
+    struct sp_sparse_part *part = state;
+    struct sp_optim_view *views = &t->views[part->first_view];
+    struct sp_delta_target *targets;
+    int rc;
+
+    SP_TRY(targets_of(&targets, &part->mask, run, views));
     rc = sp_delta_create(&part->delta, run->device, targets, part->mask.count);
     free(targets);
-    if (rc < 0)
-        return rc;
+    SP_TRY(rc);
+    for (size_t i = 0; i < part->mask.count; i++)
+        views[i] = view_of(part, run, i);
     sp_sparse_hang(t);
-    for (size_t i = 0; i < part->mask.count; i++) {
-        struct sp_optim_view view = view_of(part, run, i);
-
-        SP_TRY(sp_trained_add_view(i ? NULL : &part->first_view, t, &view));
-    }
     return 0;
 }
 
@@ -211,18 +218,25 @@ static int carry(struct carried *c, struct sp_sparse_part *part, const struct sp
     return rc;
 }
 
-/* Mask and delta become the next ones; values are zero. */
-static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, struct sp_mask *next)
+/* Mask and delta become the next ones; values are zero. `trains`: there are steps with it, so that its gradients have their places. */
+static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, struct sp_mask *next, bool trains)
 {
+    struct sp_optim_view *views = &t->views[part->first_view];
     struct sp_delta_target *targets;
     int rc;
 
-    SP_TRY(targets_of(&targets, next, run));
+    for (size_t i = 0; i < next->count && trains; i++)
+        views[i].count = next->tensors[i].count;
+    if (trains)
+        SP_TRY(sp_trained_place(t, run));
+    SP_TRY(targets_of(&targets, next, run, trains ? views : NULL));
     rc = sp_delta_move(part->delta, targets);
     free(targets);
     sp_mask_release(&part->mask);
     part->mask = *next;
     *next = (struct sp_mask){ 0 };
+    for (size_t i = 0; rc == 0 && trains && i < part->mask.count; i++)
+        views[i] = view_of(part, run, i);
     sp_sparse_hang(t);
     return rc;
 }
@@ -236,13 +250,13 @@ static int move_with(struct sp_sparse_part *part, struct sp_trained *t, struct s
         SP_TRY(carry(&carried[i], part, move, i, change));
     if (!move->merge)
         SP_TRY(sp_delta_restore(part->delta));
-    SP_TRY(replace_mask(part, t, run, move->next));
+    SP_TRY(replace_mask(part, t, run, move->next, true));
     SP_TRY(touch_mask(part));
     for (size_t i = 0; i < part->mask.count; i++) {
         if (!move->merge)
             SP_TRY(sp_delta_write(part->delta, i, carried[i].values));
         SP_TRY(sp_optim_move(t->optim, part->first_view + i,
-                             &(struct sp_optim_move){ .view = view_of(part, run, i), .from = carried[i].from,
+                             &(struct sp_optim_move){ .view = t->views[part->first_view + i], .from = carried[i].from,
                                                       .mean = move->seeds ? move->seeds[i].mean : NULL,
                                                       .square = move->seeds ? move->seeds[i].square : NULL,
                                                       .age = move->age, .anew = move->merge }));
@@ -361,7 +375,7 @@ static int rewrite_touched(struct sp_sparse_part *part, struct sp_trained *t, st
 
     SP_GO(rc);
     SP_GO(touched_mask(&all, part));
-    SP_GO(replace_mask(part, t, run, &all));
+    SP_GO(replace_mask(part, t, run, &all, false));
     for (size_t i = 0; i < part->mask.count; i++)
         SP_GO(sp_delta_write_base(part->delta, i, now ? now[i] : part->touched[i].originals));
     rc = sp_delta_restore(part->delta);
@@ -416,9 +430,7 @@ static int visit_mask(struct sp_sparse_part *part, struct sp_trained *t, struct 
     if (!visitor->restores)
         goto out;
     SP_GO(sp_delta_restore(part->delta));
-    SP_GO(replace_mask(part, t, run, &next));
-    for (size_t i = 0; i < count; i++)
-        t->views[part->first_view + i] = view_of(part, run, i);
+    SP_GO(replace_mask(part, t, run, &next, true));
 out:
     if (next.tensors)
         sp_mask_release(&next);
@@ -469,7 +481,7 @@ static int finish(void *state, struct sp_trained *t, struct sp_run *run)
     SP_GO(touched_mask(&all, part));
     sp_optim_free(t->optim); /* its views end here */
     t->optim = NULL;
-    SP_GO(replace_mask(part, t, run, &all));
+    SP_GO(replace_mask(part, t, run, &all, false));
     for (size_t i = 0; i < part->mask.count; i++)
         SP_GO(settle(part, i));
     rc = sp_delta_apply(part->delta);
@@ -484,6 +496,7 @@ const struct sp_part sp_part_sparse = {
     .told_as = "the mask",
     .check = sp_mask_check_budget,
     .create = create,
+    .hang = hang,
     .free = free_part,
     .apply = apply,
     .visit = visit,

@@ -29,14 +29,53 @@ void *sp_trained_part(const struct sp_trained *t, const struct sp_part *part)
     return t->parts[i];
 }
 
-int sp_trained_add_view(size_t *number, struct sp_trained *t, const struct sp_optim_view *view)
+int sp_trained_add_view(struct sp_trained *t, const struct sp_optim_view *view)
 {
     SP_TRY(sp_grow(&t->views, t->view_count, &t->view_room, sizeof *t->views, VIEWS_MAX, "trained tensors"));
-    if (number)
-        *number = t->view_count;
     t->views[t->view_count++] = *view;
     t->count += view->count;
     return 0;
+}
+
+/* A view's part of the gradient in bytes, from where the next one may begin. */
+static size_t room_of(const struct sp_optim_view *view, size_t alignment)
+{
+    return (sp_f32_bytes(view->count) + alignment - 1) / alignment * alignment;
+}
+
+/* Those that stay lie first, so that they do so whatever comes after them. */
+int sp_trained_place(struct sp_trained *t, struct sp_run *run)
+{
+    size_t alignment = sp_buffer_alignment(run->device), at = 0;
+
+    for (size_t i = 0; i < 2 * t->view_count; i++) {
+        struct sp_optim_view *view = &t->views[i % t->view_count];
+        bool moving = i >= t->view_count;
+
+        if (view->moving != moving)
+            continue;
+        if (moving || !view->gradient) {
+            sp_buffer_free(view->gradient);
+            view->gradient = NULL;
+            if (at + room_of(view, alignment) > sp_buffer_size(t->gradient))
+                return sp_error(SP_ELIMIT, "the trained entries have become more than there is room for their gradients");
+            if (view->count)
+                SP_TRY(sp_buffer_view(&view->gradient, t->gradient, at, sp_f32_bytes(view->count)));
+        }
+        at += room_of(view, alignment);
+    }
+    return 0;
+}
+
+/* The vector has room for all counts that the views' sum may be shared out in. */
+static int create_gradient(struct sp_trained *t, struct sp_run *run)
+{
+    size_t alignment = sp_buffer_alignment(run->device), bytes = 0;
+
+    for (size_t i = 0; i < t->view_count; i++)
+        bytes += room_of(&t->views[i], alignment) + (t->views[i].moving ? alignment : 0);
+    SP_TRY(sp_buffer_create_zeros(&t->gradient, run->device, bytes));
+    return sp_trained_place(t, run);
 }
 
 static bool has_role(const struct sp_run *run, enum sp_param_role role)
@@ -100,6 +139,10 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
             SP_TRY(sp_parts[i]->create(&out->parts[i], out, run));
         ends[i] = out->view_count;
     }
+    SP_TRY(create_gradient(out, run));
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (out->parts[i])
+            SP_TRY(sp_parts[i]->hang(out->parts[i], out, run));
     if (out->method->create)
         SP_TRY(out->method->create(&out->state, out, run));
     SP_TRY(create_optim(out, run));
@@ -114,7 +157,10 @@ void sp_trained_release(struct sp_trained *t)
     sp_optim_free(t->optim);
     for (size_t i = 0; i < SP_PARTS; i++)
         sp_parts[i]->free(t->parts[i]);
+    for (size_t i = 0; i < t->view_count; i++)
+        sp_buffer_free(t->views[i].gradient);
     free(t->views);
+    sp_buffer_free(t->gradient);
     free(t->gradients);
     *t = (struct sp_trained){ 0 };
 }

@@ -192,7 +192,7 @@ static void hang(struct fixture *f, int param, struct layer *l, bool adds)
     for (uint32_t k = 0; k < f->model.size[param]; k += EVERY)
         l->positions[l->count++] = k;
     assert_ok(sp_delta_create(&l->delta, f->model.device,
-                              &(struct sp_delta_target){ p->name, &p->weight, l->positions, l->count }, 1));
+                              &(struct sp_delta_target){ p->name, &p->weight, l->positions, l->count, NULL }, 1));
     f->model.gradients[param] = (struct sp_param_gradient){ .sink = sp_delta_sink(l->delta, 0) };
     l->low_rank = (struct low_rank){ .addition = { add_forward, add_backward }, .out = p->rows, .in = p->cols };
     for (size_t k = 0; k < sizeof l->low_rank.factors / sizeof(float); k++)

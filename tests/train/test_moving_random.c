@@ -19,6 +19,7 @@
 #include "runtime/train/part_sparse.h"
 #include "runtime/train/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { CASES = 24, TARGETS = 6, SIZE = 400, STATES = 3, BIRTH = 2 };
@@ -175,6 +176,22 @@ static void check_target(struct target *old, struct sp_trained *t, size_t i, str
     free(expected);
 }
 
+/* One vector has the gradients of everything that is trained: filled with ones from outside, their norm is the root of their
+ * count. The next step stores all of them. */
+static void check_gradient(struct sp_trained *t)
+{
+    uint32_t one = 0x3f800000;
+    size_t count = 0;
+    double norm;
+
+    for (size_t i = 0; i < t->view_count; i++)
+        count += t->views[i].count;
+    assert_int_equal(count, t->count);
+    assert_ok(sp_buffer_fill(t->gradient, 0, one, sp_buffer_size(t->gradient)));
+    assert_ok(sp_optim_norm(&norm, t->optim));
+    assert_true(fabs(norm - sqrt((double)count)) < 1e-5 * norm);
+}
+
 int __real_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
                           struct sp_mask_change *change);
 int __wrap_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
@@ -197,6 +214,7 @@ int __wrap_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct
     assert_ok(__real_sp_sparse_move(t, run, move, change));
     assert_int_equal(watch.views, by_sm3() ? 0 : TARGETS);
     assert_int_equal(sp_sparse_of(t)->mask.entries, entries);
+    check_gradient(t);
     rest = *change;
     for (size_t i = 0; i < TARGETS; i++)
         check_target(&watch.targets[i], t, i, &rest);

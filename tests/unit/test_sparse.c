@@ -77,7 +77,7 @@ static void create(struct weights *w, struct sp_device *device, const struct sp_
         assert_ok(sp_gemm_weight_pack(&w->weight[k], plain));
         sp_buffer_free(plain);
         choose(w, k);
-        targets[k] = (struct sp_delta_target){ "w", &w->weight[k], w->positions[k], w->counts[k] };
+        targets[k] = (struct sp_delta_target){ "w", &w->weight[k], w->positions[k], w->counts[k], NULL };
     }
     assert_ok(sp_delta_create(&w->delta, device, targets, WEIGHTS));
 }
@@ -409,7 +409,7 @@ static void test_move(void **state)
 
     set_values(&w, 1, expected); /* moved without restoring: the changes stay, and count as original */
     for (int k = 0; k < WEIGHTS; k++)
-        targets[k] = (struct sp_delta_target){ "w", &w.weight[k], others, k == 1 ? 2 : 0 };
+        targets[k] = (struct sp_delta_target){ "w", &w.weight[k], others, k == 1 ? 2 : 0, NULL };
     assert_ok(sp_delta_move(w.delta, targets));
     check_weights(&w, expected);
     w.counts[0] = w.counts[2] = 0;
@@ -438,7 +438,7 @@ static void test_negative_zero(void **state)
 
     assert_ok(sp_gemm_weight_create(&weight, *state, sp_gemm_families[0], 2, 2, true));
     assert_ok(sp_gemm_weight_pack(&weight, plain));
-    assert_ok(sp_delta_create(&delta, *state, &(struct sp_delta_target){ "w", &weight, positions, 2 }, 1));
+    assert_ok(sp_delta_create(&delta, *state, &(struct sp_delta_target){ "w", &weight, positions, 2, NULL }, 1));
     assert_ok(sp_delta_write(delta, 0, changes));
     assert_ok(sp_delta_apply(delta));
     assert_ok(sp_delta_restore(delta));
@@ -487,7 +487,7 @@ static void test_window(void **state)
     assert_ok(sp_buffer_create(&transposed.dyt, *state, 3 * (size_t)sp_transpose_stride(3) * sizeof(float)));
     assert_ok(sp_gemm_weight_create(&weight, *state, sp_gemm_families[0], 2, 3, true));
     assert_ok(sp_gemm_weight_pack(&weight, plain));
-    assert_ok(sp_delta_create(&delta, *state, &(struct sp_delta_target){ "w", &weight, active, 3 }, 1));
+    assert_ok(sp_delta_create(&delta, *state, &(struct sp_delta_target){ "w", &weight, active, 3, NULL }, 1));
     assert_ok(sp_window_create(&window, *state, &(struct sp_window_target){ &weight, 3 }, 1));
     for (int again = 0; again < 2; again++) { /* a second window forgets the first */
         assert_ok(sp_window_open(window));
