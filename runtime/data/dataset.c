@@ -415,6 +415,7 @@ void sp_dataset_free(struct sp_dataset *dataset)
     sp_labels_free(&dataset->labels);
     free(dataset->first_skipped);
     free(dataset->instead);
+    free(dataset->label_doubt);
     sp_data_layout_release(&dataset->layout);
     *dataset = (struct sp_dataset){ .targets = SP_TARGETS_AUTO };
 }

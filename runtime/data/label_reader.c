@@ -5,6 +5,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/data/reader_priv.h"
+#include "runtime/data/sample.h"
 
 #include <float.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { WORD, INTEGER, WHOLE, REAL }; /* WHOLE: 1.0, the class 1 */
+enum kind { WORD, INTEGER, WHOLE, REAL }; /* WHOLE: 1.0 or 1e+00, the class 1 */
 
 struct label {
     char text[SP_LABEL_MAX_LENGTH + 1];
@@ -47,7 +48,7 @@ static enum kind kind_of(const char *text)
         return INTEGER;
     if (!strpbrk(text, ".eE") || !sp_text_double(text, &number))
         return WORD;
-    return !strpbrk(text, "eE") && sp_label_is_whole(number) ? WHOLE : REAL;
+    return sp_label_is_whole(number) ? WHOLE : REAL;
 }
 
 /* Blanks at both ends mean nothing. */
@@ -243,6 +244,7 @@ int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *ro
     *value = 0;
     if (labels->targets != SP_TARGETS_CLASSES)
         SP_TRY(read_value(labels, &label, value));
+    labels->fractions += label.kind == REAL;
     return labels->targets == SP_TARGETS_VALUES ? 0 : read_class(labels, &label, class);
 }
 
@@ -319,6 +321,19 @@ static int finish_made(struct sp_label_reader *labels, struct sp_dataset *datase
     return rc;
 }
 
+/* A slip, such as one score among classes, must not turn the task unseen. */
+static int doubt_regression(const struct sp_label_reader *labels, struct sp_dataset *dataset)
+{
+    if (!labels->settled_line || labels->fractions * SP_SAMPLE_FEW > dataset->count)
+        return 0;
+    dataset->label_doubt =
+        sp_asprintf("label \"%s\" in line %zu makes this a regression, though %zu of %zu labels are whole numbers; if "
+                    "those are classes, correct or remove the rows with others; for numbers to predict set task: "
+                    "regression",
+                    labels->settled_by, labels->settled_line, dataset->count - labels->fractions, dataset->count);
+    return dataset->label_doubt ? 0 : SP_ENOMEM;
+}
+
 int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset)
 {
     dataset->whole_labels = labels->targets == SP_TARGETS_AUTO && labels->whole;
@@ -327,7 +342,7 @@ int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *da
     if (dataset->targets == SP_TARGETS_VALUES) {
         free(dataset->classes);
         dataset->classes = NULL;
-        return 0;
+        return doubt_regression(labels, dataset);
     }
     free(dataset->values);
     dataset->values = NULL;

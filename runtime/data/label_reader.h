@@ -18,7 +18,8 @@ struct sp_label_reader {
     enum sp_targets targets;       /* auto until a label settles it */
     char settled_by[SP_LABEL_MAX_LENGTH + 1];
     size_t settled_line; /* 0: the task was given */
-    bool whole;          /* a label is a whole number with a point, "1.0" */
+    bool whole;          /* a label is a whole number written as "1.0" or "1e+00" */
+    size_t fractions;    /* labels that are numbers, but not whole ones */
     json_t *classes;     /* label as written -> class */
     struct sp_labels made;
     size_t capacity;

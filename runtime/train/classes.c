@@ -155,6 +155,16 @@ out:
     return rc;
 }
 
+static bool all_numbers(const struct sp_labels *labels)
+{
+    long long value;
+    size_t i = 0;
+
+    while (i < labels->count && sp_text_int(labels->names[i], &value))
+        i++;
+    return i == labels->count;
+}
+
 static int warn_of_single(const struct sp_dataset *d, const char *path, const size_t *rows)
 {
     struct odd first = { 0, SP_BUF(SP_READER_MAX_ROW) };
@@ -167,7 +177,10 @@ static int warn_of_single(const struct sp_dataset *d, const char *path, const si
     if (count == 1)
         sp_log(SP_LOG_WARNING, "%s: class %s has one row only", path, first.list.data);
     else if (count)
-        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is %s", path, count, first.list.data);
+        sp_log(SP_LOG_WARNING, "%s: %zu classes have one row only, the first is %s%s", path, count, first.list.data,
+               2 * count > d->labels.count && all_numbers(&d->labels)
+                   ? "; if these are numbers to predict, set task: regression"
+                   : "");
 out:
     sp_buf_free(&first.list);
     return rc;

@@ -130,11 +130,13 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
         sp_log(SP_LOG_INFO, "%s: %s", path, use.data);
     if (d->whole_labels)
         sp_log(SP_LOG_INFO,
-               "%s: its labels are whole numbers with a point (1.0), which are taken for classes; for numbers to "
+               "%s: its labels are whole numbers with a point (1.0) or an exponent (1e+00), which are taken for classes; for numbers to "
                "predict set task: regression",
                path);
     if (d->instead)
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
+    if (d->label_doubt)
+        sp_log(SP_LOG_WARNING, "%s: %s", path, d->label_doubt);
     warn_of_options(run->config, d, path);
     if (d == &run->train && run->task && run->task->warn)
         run->task->warn(d, path);

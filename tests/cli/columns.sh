@@ -156,6 +156,12 @@ test_that '  which is said' says whole.csv 'its labels are whole numbers with a 
 train whole.csv --set task=regression
 test_that '  or numbers, where the task says so' says whole.csv 'regression; text'
 test_that '  without a word' silent 'whole numbers'
+file slip.csv 'text,label\na,1\nb,0\nc,1\nd,0\ne,1\nf,0\ng,1\nh,0\ni,1\nj,3.5\n'
+train slip.csv
+test_that 'one fraction among classes' says slip.csv 'label "3.5" in line 11 makes this a regression, though 9 of 10 labels are whole numbers;'
+file scores.csv 'text,label\na,7\nb,13\nc,40\nd,88\ne,88\n'
+train scores.csv
+test_that 'whole numbers that are no classes' says scores.csv '3 classes have one row only, the first is "7"; if these are numbers to predict, set task: regression'
 file odd.csv 'text,label\na,pos\nb,NA\nc,pos\nd,NA\ne,"3,5"\nf,neg\ng,neg\n'
 train odd.csv
 test_that 'a class that is a missing value' says odd.csv 'the class "NA" (2 rows) looks like a missing value'

@@ -470,6 +470,29 @@ static void test_remembered_header(void **state)
     finds("t.csv", "review\na b\n", INPUT(.remembered = &named, .has_header = SP_HEADER_NO), "1 - - , 2");
 }
 
+/* A fraction among whole numbers makes it a regression, which is told where it is one in ten rows or fewer. */
+static void test_label_doubt(void **state)
+{
+    static const char slip[] = "text,label\na,1\nb,0\nc,1\nd,0\ne,1\nf,0\ng,1\nh,0\ni,1.0\nj,3.5\n";
+    struct sp_dataset set;
+
+    (void)state;
+    load(&set, "t.csv", slip, PLAIN);
+    assert_int_equal(set.targets, SP_TARGETS_VALUES);
+    assert_non_null(set.label_doubt);
+    assert_non_null(strstr(set.label_doubt, "label \"3.5\" in line 11 makes this a regression, though 9 of 10 labels are whole"));
+    sp_dataset_free(&set);
+    load(&set, "t.csv", slip, SET(.targets = SP_TARGETS_VALUES));
+    assert_null(set.label_doubt);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", slip, SET(.max_rows = 9));
+    assert_true(set.targets == SP_TARGETS_CLASSES && !set.label_doubt);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na,3.5\nb,0\nc,1\nd,0\ne,1\nf,0\ng,1\nh,0\ni,1\n", PLAIN);
+    assert_true(set.targets == SP_TARGETS_VALUES && !set.label_doubt);
+    sp_dataset_free(&set);
+}
+
 /* Labels that are whole numbers with a point. */
 static void test_whole_labels(void **state)
 {
@@ -490,6 +513,14 @@ static void test_whole_labels(void **state)
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,0.5\n", PLAIN);
     assert_true(set.targets == SP_TARGETS_VALUES && !set.whole_labels && set.values[0] == 1);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na,1.000e+00\nb,0E0\nc,1\nd,2e+1\n", PLAIN); /* as numpy and pandas write them */
+    assert_true(set.targets == SP_TARGETS_CLASSES && set.whole_labels && set.labels.count == 3);
+    assert_string_equal(set.labels.names[2], "20");
+    assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0, 1, 2 }), 16);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,label\na,1e-3\nb,0e0\n", PLAIN);
+    assert_true(set.targets == SP_TARGETS_VALUES && !set.label_doubt);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,x\n", PLAIN);
     assert_int_equal(set.labels.count, 2);
@@ -547,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_remembered_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_options, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_label_doubt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whole_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mutations, setup, teardown),
     };
