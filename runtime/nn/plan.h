@@ -168,8 +168,9 @@ int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass);
 /* After forward, instead of backward: calls every linear weight's sink with its layer's input and no gradient (dy NULL). */
 int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
-/* The loss's node runs by itself, after forward: the mean loss of the batch, unscaled. Waits for the device. */
-int sp_plan_loss(struct sp_plan *plan, double *loss);
+/* The loss's node runs by itself, after forward: the mean loss of the batch, unscaled, as element i of `out` (floats). */
+int sp_plan_loss_into(struct sp_plan *plan, struct sp_buffer *out, size_t i);
+int sp_plan_loss(struct sp_plan *plan, double *loss); /* the same to the host. Waits for the device */
 /* logits (sequences x outputs) of the batch, to the host. Waits for the device. */
 int sp_plan_logits(struct sp_plan *plan, float *out);
 int sp_plan_outputs(const struct sp_plan *plan); /* columns of the logits */

@@ -86,13 +86,25 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     return rc;
 }
 
+static int run_loss(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].type->loss)
+            SP_TRY(plan->nodes[i].type->loss(plan, &plan->nodes[i]));
+    return 0;
+}
+
+int sp_plan_loss_into(struct sp_plan *plan, struct sp_buffer *out, size_t i)
+{
+    SP_TRY(run_loss(plan));
+    return sp_buffer_copy(out, sp_f32_bytes(i), plan->loss, 0, sp_f32_bytes(1));
+}
+
 int sp_plan_loss(struct sp_plan *plan, double *loss)
 {
     float value = 0;
 
-    for (size_t i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].type->loss)
-            SP_TRY(plan->nodes[i].type->loss(plan, &plan->nodes[i]));
+    SP_TRY(run_loss(plan));
     SP_TRY(sp_buffer_read(&value, plan->loss, 0, sizeof value));
     *loss = value;
     return 0;

@@ -35,6 +35,8 @@ struct sp_train_loop {
     size_t batches, steps_per_epoch, total, warmup;
     size_t micro_batches;    /* run so far: the step number of dropout */
     struct sp_plan_pass pass; /* of the last of them */
+    struct sp_buffer *losses; /* of a step's micro-batches */
+    float *host_losses;
     struct sp_loss_watch watch;
     double first_loss;       /* of the first micro-batch, before any update */
     struct sp_staging adapter; /* on its way into output_dir */
@@ -183,39 +185,75 @@ static int evaluate(struct sp_train_loop *l, size_t step, struct sp_evaluation *
     return 0;
 }
 
-/* The micro-batches of step `step` (from 1): loss and gradients, means over all rows of the step. */
-static int gradients(struct sp_train_loop *l, size_t step, double *loss, size_t *tokens)
+/* A micro-batch of a step. */
+struct micro_batch {
+    size_t from, rows; /* in the epoch's order */
+    size_t count;      /* of them in the step */
+    double share;      /* of the step's rows */
+};
+
+static struct micro_batch micro_batch_of(const struct sp_train_loop *l, size_t step, size_t k)
+{
+    const struct sp_config *c = l->run->config;
+    size_t batch = (size_t)c->per_device_train_batch_size, most = batch * (size_t)c->gradient_accumulation_steps;
+    size_t first = (step - 1) % l->steps_per_epoch * most, left = l->run->train.count - first, rows = left < most ? left : most;
+    struct micro_batch m = { .from = first + k * batch, .count = (rows + batch - 1) / batch };
+
+    m.rows = rows - k * batch < batch ? rows - k * batch : batch;
+    m.share = (double)m.rows / (double)rows;
+    return m;
+}
+
+/* Micro-batch k of step `step` (from 1) as the plan's batch, and its pass. */
+static int set_micro_batch(struct sp_train_loop *l, size_t step, size_t k)
+{
+    struct micro_batch m = micro_batch_of(l, step, k);
+
+    l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)l->run->config->seed,
+                                     .step = (uint32_t)(l->micro_batches + k), .loss_scale = (float)m.share, .accumulate = k > 0,
+                                     .gradients = l->trained.gradients };
+    return sp_run_set_batch(l->run, &l->run->train, l->order, m.from, m.rows);
+}
+
+/* The gradients of the step, means over all its rows. Nothing here waits for the device: the losses stay there. */
+static int gradients(struct sp_train_loop *l, size_t step, size_t *tokens)
 {
     struct sp_run *run = l->run;
-    const struct sp_config *c = run->config;
-    size_t batch = (size_t)c->per_device_train_batch_size, group = (size_t)c->gradient_accumulation_steps;
-    size_t first = (step - 1) % l->steps_per_epoch * group * batch;
-    size_t end = run->train.count - first < group * batch ? run->train.count : first + group * batch;
     uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
 
     if (epoch != l->epoch) {
         l->epoch = epoch;
-        sp_data_order(l->order, run->train.count, (uint64_t)c->seed, epoch, c->shuffle);
+        sp_data_order(l->order, run->train.count, (uint64_t)run->config->seed, epoch, run->config->shuffle);
     }
-    *loss = 0;
-    for (size_t from = first; from < end; from += batch) {
-        size_t rows = end - from < batch ? end - from : batch;
-        double one, share = (double)rows / (double)(end - first);
-
-        l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .step = (uint32_t)l->micro_batches++,
-                                         .loss_scale = (float)share, .accumulate = from > first,
-                                         .gradients = l->trained.gradients };
-        SP_TRY(sp_run_set_batch(run, &run->train, l->order, from, rows));
+    for (size_t k = 0; k < micro_batch_of(l, step, 0).count; k++) {
+        SP_TRY(set_micro_batch(l, step, k));
         SP_TRY(sp_plan_forward(run->plan, &l->pass));
         SP_TRY(sp_plan_backward(run->plan, &l->pass));
-        SP_TRY(sp_plan_loss(run->plan, &one));
-        *loss += one * share;
-        if (step == 1 && from == 0)
-            l->first_loss = one;
+        SP_TRY(sp_plan_loss_into(run->plan, l->losses, k));
         *tokens += run->batch.tokens;
-        if (!isfinite(one))
-            return loss_not_finite(l, step, "loss");
     }
+    return 0;
+}
+
+/* The step's loss, from those of its micro-batches. One that is not finite is run again, to find where that begins. */
+static int read_loss(struct sp_train_loop *l, size_t step, double *loss)
+{
+    size_t count = micro_batch_of(l, step, 0).count;
+
+    SP_TRY(sp_buffer_read(l->host_losses, l->losses, 0, count * sizeof *l->host_losses));
+    *loss = 0;
+    for (size_t k = 0; k < count; k++) {
+        double one = (double)l->host_losses[k];
+
+        if (!isfinite(one)) {
+            SP_TRY(set_micro_batch(l, step, k));
+            return loss_not_finite(l, step, "loss");
+        }
+        *loss += one * micro_batch_of(l, step, k).share;
+    }
+    if (step == 1)
+        l->first_loss = (double)l->host_losses[0];
+    l->micro_batches += count;
     return 0;
 }
 
@@ -312,8 +350,9 @@ static int train_step(struct sp_train_loop *l, size_t step)
     if (step == 1)
         l->result->ready_seconds = began - l->started;
     SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
-    SP_TRY(gradients(l, step, &loss, &tokens));
-    SP_TRY(sp_optim_norm(&norm, l->trained.optim));
+    SP_TRY(gradients(l, step, &tokens));
+    SP_TRY(sp_optim_norm(&norm, l->trained.optim)); /* the step's one wait for the device */
+    SP_TRY(read_loss(l, step, &loss));
     if (!isfinite(norm))
         return gradient_not_finite(l, step);
     SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, step - 1, l->total, l->warmup));
@@ -424,8 +463,10 @@ static int prepare(struct sp_train_loop *l)
     SP_TRY(sp_trained_create(&l->trained, run, l->total));
     count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
-    if (!l->order)
+    l->host_losses = sp_calloc(micro_batch_of(l, 1, 0).count, sizeof *l->host_losses);
+    if (!l->order || !l->host_losses)
         return SP_ENOMEM;
+    SP_TRY(sp_buffer_create(&l->losses, run->device, micro_batch_of(l, 1, 0).count * sizeof *l->host_losses));
     sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained, l->result->parameters,
            100.0 * (double)l->result->trained / (double)l->result->parameters, l->total);
     return build_kernels(l);
@@ -542,6 +583,8 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     sp_output_discard(&l.adapter);
     sp_lock_release(&l.lock);
     sp_trained_release(&l.trained);
+    sp_buffer_free(l.losses);
+    free(l.host_losses);
     free(l.order);
     free(l.metrics_path);
     return rc;

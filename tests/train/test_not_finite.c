@@ -304,6 +304,21 @@ static void test_last_step(void **state)
                       "the loss after the update of step 1 is not finite; the first tensor that is not: classifier.weight.");
 }
 
+/* In the first of a step's two micro-batches, with the second one's rows on the device: the first is looked into again. */
+static void test_micro_batch(void **state)
+{
+    static const char rows[] = "text\tlabel\n$ % & $ %\trejected\na b\taccepted\n";
+    const struct edit edits[] = { { "bert.embeddings.word_embeddings.weight", 77 * WIDTH, 20, WIDTH, 3e38f },
+                                  { "bert.embeddings.position_embeddings.weight", 5 * WIDTH, 1, 1, 3e38f } };
+    json_t *options = json_pack("{s:s, s:i, s:i, s:i, s:{s:s}}", "train_file", program_path("micro.tsv"), "per_device_train_batch_size",
+                                1, "gradient_accumulation_steps", 2, "max_steps", 1, "sparse", "method", "head");
+
+    (void)state;
+    assert_int_equal(sp_fs_write(program_path("micro.tsv"), rows, strlen(rows)), 0);
+    check_stopped(train(edited("micro", "binary", edits, 2), "micro-out", options), "micro-out",
+                  "the loss of step 1 is not finite; the first tensor that is not: embeddings.");
+}
+
 /* And in a weight that no row uses: the adapter's own check. */
 static void test_unused_weight(void **state)
 {
@@ -490,7 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load),      cmocka_unit_test(test_load_infinity), cmocka_unit_test(test_unused),
         cmocka_unit_test(test_gradient),  cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
-        cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight),
+        cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight), cmocka_unit_test(test_micro_batch),
         cmocka_unit_test(test_evaluation), cmocka_unit_test(test_window),       cmocka_unit_test(test_explosion),
         cmocka_unit_test(test_guessing),
         cmocka_unit_test(test_output),    cmocka_unit_test(test_scoring),       cmocka_unit_test(test_accumulators),

@@ -36,6 +36,12 @@ tests_train_test_state_SOURCES = tests/train/test_state.c tests/model/program.c 
 tests_train_test_state_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/train/test_state
 
+check_PROGRAMS += tests/train/test_waits
+tests_train_test_waits_SOURCES = tests/train/test_waits.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
+tests_train_test_waits_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+tests_train_test_waits_LDFLAGS = -Wl,--wrap=clEnqueueWriteBuffer,--wrap=clEnqueueReadBuffer,--wrap=clEnqueueMapBuffer,--wrap=clFinish
+TESTS += tests/train/test_waits
+
 # Every kernel wrong in every way, on a driver made for it: a shared library, hence the name.
 check_PROGRAMS += tests/support/fake_cl.so
 tests_support_fake_cl_so_SOURCES = tests/support/fake_cl.c
