@@ -17,7 +17,8 @@
  *         .run = run_eval,
  *     };
  *
- * commands.c holds the list. main.c parses the command line against the declaration, prints --help from it, installs signal
+ * A name of two words, "tune show", makes it a subcommand: "tune --help" lists those of tune. commands.c holds the list; help, the manual
+ * and the shell's completion are made from it. main.c parses the command line against the declaration, prints --help from it, installs signal
  * handling and the log, and turns run's result into the exit code: 0 done, 2 for SP_ECONFIG (usage
  * too), 130 for SP_EINTR or when a signal came, 1 for everything else. The message is
  * sp_error_message(); run prints nothing about it. Results go to standard output, everything else
@@ -84,14 +85,24 @@ int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *comman
                        char **argv);
 void sp_arguments_release(struct sp_arguments *arguments);
 
-/* Every command in the order of command.def; sp_command_count of them. */
+#define SP_COMMAND_WORD 64 /* room for a word of a command's name */
+
+/* Every command in the order of command.def, ended by NULL. */
 extern const struct sp_command *const sp_commands[];
-extern const size_t sp_command_count;
 
-/* NULL for an unknown name, with the message set. */
-const struct sp_command *sp_command_find(const char *name);
+/* The command of such a list that the words begin with, and how many of them are its name; NULL for none, with the message set. */
+const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words, size_t count);
 
-/* The list of commands, or one command's help, on standard output. */
-int sp_help_print(const struct sp_command *command);
+/* Whether it is a subcommand of `group`. */
+bool sp_command_is_in(const struct sp_command *command, const char *group);
+
+/* One command's help, or, with NULL, the list of commands: all, or those of a group. */
+int sp_help_print(const struct sp_command *command, const char *group);
+
+/* Flags that every command has. */
+extern const struct sp_flag sp_flags_common[];
+
+/* Completion for bash: commands, subcommands, flags, and options after --set. */
+int sp_completion_write(struct sp_buf *out, const struct sp_command *const *list);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define TEXT_LIMIT ((size_t)1 << 20)
 
-static const struct sp_flag common[] = {
+const struct sp_flag sp_flags_common[] = {
     { "quiet", NULL, "no progress and no information, only results, warnings and errors", NULL },
     { "help", NULL, "print the command's help", NULL },
     SP_FLAG_END,
@@ -48,27 +48,29 @@ static int print_command(const struct sp_command *command)
 {
     printf("usage: speft-cl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
     print_flags(command->flags);
-    print_flags(common);
+    print_flags(sp_flags_common);
     if (command->status)
         printf("\nExit status: %s.\n", command->status);
     return has_options(command) ? print_options() : 0;
 }
 
-static void print_commands(void)
+static void print_commands(const char *group)
 {
-    printf("usage: speft-cl COMMAND ...\n\n"
-           "Fine-tunes pretrained transformers through a sparse delta, on any OpenCL device.\n\n");
-    for (size_t i = 0; i < sp_command_count; i++)
-        printf("  %-12s %s\n", sp_commands[i]->name, sp_commands[i]->summary);
+    printf("usage: speft-cl %s%sCOMMAND ...\n\n", group ? group : "", group ? " " : "");
+    if (!group)
+        printf("Fine-tunes pretrained transformers through a sparse delta, on any OpenCL device.\n\n");
+    for (const struct sp_command *const *c = sp_commands; *c; c++)
+        if (!group || sp_command_is_in(*c, group))
+            printf("  %-12s %s\n", (*c)->name, (*c)->summary);
     printf("\nspeft-cl COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or\n"
            "configuration, 130 interrupted.\n");
 }
 
-int sp_help_print(const struct sp_command *command)
+int sp_help_print(const struct sp_command *command, const char *group)
 {
     if (command)
         return print_command(command);
-    print_commands();
+    print_commands(group);
     return 0;
 }
 
@@ -95,7 +97,7 @@ static int write_flags(struct sp_buf *out, const struct sp_flag *flags)
 
 static int write_commands(struct sp_buf *out)
 {
-    for (size_t i = 0; i < sp_command_count; i++) {
+    for (size_t i = 0; sp_commands[i]; i++) {
         SP_TRY(sp_buf_printf(out, ".SS %s ", sp_commands[i]->name));
         SP_TRY(write_roff(out, sp_commands[i]->usage));
         SP_TRY(sp_buf_puts(out, "\n"));
@@ -109,7 +111,7 @@ static int write_commands(struct sp_buf *out)
         }
     }
     SP_TRY(sp_buf_puts(out, ".SS Every command\nFlags may stand anywhere; \\-\\- ends them.\n"));
-    return write_flags(out, common);
+    return write_flags(out, sp_flags_common);
 }
 
 static const char description[] =
@@ -185,32 +187,37 @@ static int write_manual(struct sp_buf *out)
 
 static int run_help(const struct sp_arguments *arguments)
 {
-    struct sp_buf manual = SP_BUF(TEXT_LIMIT);
+    char *const *words = (char *const *)arguments->positional;
+    struct sp_buf text = SP_BUF(TEXT_LIMIT);
     const struct sp_command *command = NULL;
+    size_t used = 0, count = arguments->positional_count;
     int rc;
 
-    if (!sp_argument(arguments, "man")) {
-        if (arguments->positional_count && !(command = sp_command_find(arguments->positional[0])))
-            return SP_ECONFIG;
-        return sp_help_print(command);
+    if (sp_argument(arguments, "man") || sp_argument(arguments, "completion")) {
+        rc = sp_argument(arguments, "man") ? write_manual(&text) : sp_completion_write(&text, sp_commands);
+        if (rc == 0)
+            fputs(text.data, stdout);
+        sp_buf_free(&text);
+        return rc;
     }
-    rc = write_manual(&manual);
-    if (rc == 0)
-        fputs(manual.data, stdout);
-    sp_buf_free(&manual);
-    return rc;
+    if (count && !(command = sp_command_find(&used, sp_commands, words, count)))
+        return SP_ECONFIG;
+    if (used < count)
+        return sp_error(SP_ECONFIG, "help has no use for \"%s\": speft-cl help [COMMAND]", words[used]);
+    return sp_help_print(command, NULL);
 }
 
 static const struct sp_flag flags[] = {
     { "man", NULL, "write the manual page, as roff", NULL },
+    { "completion", NULL, "write the completion of these commands for bash", NULL },
     SP_FLAG_END,
 };
 
 const struct sp_command sp_command_help = {
     .name = "help",
-    .usage = "[COMMAND] [--man]",
+    .usage = "[COMMAND] [--man] [--completion]",
     .summary = "print the list of commands, or one command's help",
     .flags = flags,
-    .optional = 1,
+    .optional = 2,
     .run = run_help,
 };

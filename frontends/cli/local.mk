@@ -3,6 +3,7 @@ speft_cl_SOURCES = \
 	frontends/cli/arguments.c \
 	frontends/cli/ask.c frontends/cli/ask.h \
 	frontends/cli/command.h frontends/cli/commands.c frontends/cli/command.def \
+	frontends/cli/command_find.c frontends/cli/completion.c \
 	frontends/cli/devices.c frontends/cli/devices.h \
 	frontends/cli/doctor.c frontends/cli/doctor.h frontends/cli/doctor_list.c frontends/cli/doctor_worker.c \
 	frontends/cli/eval.c \
@@ -26,3 +27,10 @@ man_MANS += doc/speft-cl.1
 CLEANFILES += doc/speft-cl.1
 doc/speft-cl.1: speft-cl$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) doc && ./speft-cl$(EXEEXT) help --man >$@.tmp && mv $@.tmp $@
+
+# So is what bash completes.
+completiondir = $(datadir)/bash-completion/completions
+nodist_completion_DATA = doc/completion/speft-cl
+CLEANFILES += doc/completion/speft-cl
+doc/completion/speft-cl: speft-cl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) doc/completion && ./speft-cl$(EXEEXT) help --completion >$@.tmp && mv $@.tmp $@

@@ -77,7 +77,7 @@ static int run_command(const struct sp_command *command, int argc, char **argv)
 
     sp_progress_install(arguments.quiet);
     if (rc == 0)
-        rc = arguments.help ? sp_help_print(command) : command->run(&arguments);
+        rc = arguments.help ? sp_help_print(command, NULL) : command->run(&arguments);
     sp_progress_end();
     sp_arguments_release(&arguments);
     errno = 0;
@@ -86,19 +86,36 @@ static int run_command(const struct sp_command *command, int argc, char **argv)
     return rc;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static bool is_group(const char *word)
+{
+    const struct sp_command *const *command = sp_commands;
+
+    while (*command && !sp_command_is_in(*command, word))
+        command++;
+    return *command != NULL;
+}
+
 static int dispatch(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : NULL;
+    static char help[] = "help", version[] = "version";
     const struct sp_command *command;
+    size_t used;
 
-    if (!name)
+    if (argc < 2)
         return sp_error(SP_ECONFIG, "what should be done? See speft-cl --help");
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    else if (strcmp(name, "--version") == 0)
-        name = "version";
-    command = sp_command_find(name);
-    return command ? run_command(command, argc - 2, argv + 2) : SP_ECONFIG;
+    if (is_help(argv[1]))
+        argv[1] = help;
+    else if (strcmp(argv[1], "--version") == 0)
+        argv[1] = version;
+    else if (argc > 2 && is_help(argv[2]) && is_group(argv[1]))
+        return sp_help_print(NULL, argv[1]);
+    command = sp_command_find(&used, sp_commands, argv + 1, (size_t)argc - 1);
+    return command ? run_command(command, argc - 1 - (int)used, argv + 1 + used) : SP_ECONFIG;
 }
 
 static int work(int argc, char **argv)

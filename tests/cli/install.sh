@@ -11,5 +11,6 @@ test_that '  and starts' test "$status" = 0 -a -s "$folder/out"
 test_that 'the tuned values are there' cmp "$source/configs/tuning/default.tune" "$folder/tree$SPEFT_DATADIR/tuning/default.tune"
 test_that '  where the program looks for them' grep -qF "$SPEFT_DATADIR/tuning/default.tune" "$folder/tree$SPEFT_BINDIR/speft-cl"
 test_that 'the man page is there' test -s "$folder/tree$SPEFT_MANDIR/man1/speft-cl.1"
+test_that "bash's completion is there" test -s "$folder/tree${SPEFT_DATADIR%/*}/bash-completion/completions/speft-cl"
 test_that 'nothing is installed that only tests use' test -z "$(find "$folder/tree" -name '*test*')"
 finish

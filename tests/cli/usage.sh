@@ -51,6 +51,10 @@ if command -v groff >/dev/null; then
     test_that 'groff has no warning about it' test ! -s "$folder/err"
 fi
 test_that 'make wrote the same manual' cmp -s "$folder/speft-cl.1" doc/speft-cl.1
+run help --completion
+test_that 'bash completes every command' sh -c "for command in $(echo $commands); do grep -q \"^    ' \$command '\" '$folder/out' || exit 1; done"
+test_that '  and options' prints ' learning_rate='
+test_that 'make wrote the same completion' cmp -s "$folder/out" doc/completion/speft-cl
 
 if [ -c /dev/full ]; then
     status=0

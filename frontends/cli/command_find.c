@@ -1,0 +1,84 @@
+/* Which command the words of a command line name. */
+#include "frontends/cli/command.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAMES 64
+
+bool sp_command_is_in(const struct sp_command *command, const char *group)
+{
+    size_t length = strlen(group);
+
+    return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
+}
+
+/* The command of that name: that subcommand of `group`, where it is not NULL. */
+static const struct sp_command *find(const struct sp_command *const *list, const char *group, const char *name)
+{
+    for (; *list; list++) {
+        const char *own = (*list)->name;
+
+        if (group ? sp_command_is_in(*list, group) && strcmp(own + strlen(group) + 1, name) == 0 : strcmp(own, name) == 0)
+            return *list;
+    }
+    return NULL;
+}
+
+/* The words that could stand where `name` does: first words, each once, or what follows those of the group. */
+static size_t words_of(const char *names[NAMES], char text[NAMES][SP_COMMAND_WORD], const struct sp_command *const *list, const char *group)
+{
+    size_t count = 0;
+
+    for (; *list && count < NAMES; list++) {
+        const char *word = (*list)->name + (group ? strlen(group) + 1 : 0);
+        size_t length = group ? strlen(word) : strcspn(word, " "), same = 0;
+
+        if ((group && !sp_command_is_in(*list, group)) || length >= SP_COMMAND_WORD)
+            continue;
+        memcpy(text[count], word, length);
+        text[count][length] = '\0';
+        while (strcmp(text[same], text[count]) != 0)
+            same++;
+        names[count] = text[count];
+        count += same == count;
+    }
+    return count;
+}
+
+static void not_found(const struct sp_command *const *list, const char *group, const char *name)
+{
+    char text[NAMES][SP_COMMAND_WORD], all[256] = "";
+    const char *names[NAMES], *nearest;
+    size_t count = words_of(names, text, list, group);
+
+    for (size_t i = 0; i < count && group; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", names[i]);
+    if (!name) {
+        sp_error(SP_ECONFIG, "what should %s do? It has: %s (see speft-cl %s --help)", group, all, group);
+        return;
+    }
+    nearest = sp_text_nearest(name, names, count);
+    sp_error(SP_ECONFIG, "there is no command %s%s%s%s%s%s (see speft-cl %s%s--help)", group ? group : "", group ? " " : "", name,
+             nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "", group ? group : "", group ? " " : "");
+}
+
+const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words, size_t count)
+{
+    const struct sp_command *found = count ? find(list, NULL, words[0]) : NULL;
+    const char *group = NULL;
+
+    for (size_t i = 0; count && list[i] && !group; i++)
+        if (sp_command_is_in(list[i], words[0]))
+            group = words[0];
+    *used = 1;
+    if (group && count > 1 && find(list, group, words[1])) {
+        *used = 2;
+        return find(list, group, words[1]);
+    }
+    if (!found)
+        not_found(list, group, group ? (count > 1 ? words[1] : NULL) : count ? words[0] : "");
+    return found;
+}
