@@ -83,6 +83,10 @@ void sp_fs_writer_abandon(struct sp_fs_writer *writer); /* safe after commit */
  * refused, not waited for. */
 int sp_fs_open_in_place(FILE **out, const char *path);
 
+/* SP_EIO where `path` itself is a regular file that this user may not write to: a rename could replace it, which is not what its owner
+ * wants. All that opens a writer for a path looks at that. */
+int sp_fs_check_protected(const char *path);
+
 /* Whether a file could be written at `path`, before work whose result is to go there. Devices are taken at their word; a pipe needs a
  * reader, and is held open for it from then on. */
 int sp_fs_check_writable(const char *path);

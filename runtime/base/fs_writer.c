@@ -158,12 +158,23 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
     return sp_fs_error("write", writer->path);
 }
 
+int sp_fs_check_protected(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno != EACCES)
+        return 0;
+    return sp_error(SP_EIO, "cannot replace %s: it is write-protected (mode %03o, of user %lu); move it where it is to stay, or name another "
+                    "place", path, (unsigned)st.st_mode & 0777, (unsigned long)st.st_uid);
+}
+
 /* A regular file is replaced by a new one, which is nobody else's until it has that one's rights; a device or a pipe is written to as it is. */
 static int open_reached(struct sp_fs_writer *writer, const struct stat *st)
 {
     writer->replaces = st->st_mode != 0;
     if (writer->replaces && !S_ISREG(st->st_mode))
         return open_itself(&writer->file, writer, st);
+    SP_TRY(sp_fs_check_protected(writer->path));
     SP_TRY(open_temporary(writer, writer->replaces ? 0600 : 0666));
     sp_process_clear(writer->folder, writer->name);
     return 0;

@@ -62,11 +62,14 @@ static int check_entry(const char *path, const char *name, const char *const *fi
     struct stat st;
 
     SP_TRY(sp_fs_check_replaceable(path));
+    while (*files && strcmp(*files, name) != 0)
+        files++;
+    if (*files)
+        SP_TRY(sp_fs_check_protected(path));
     if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
         return 0;
-    for (; *files; files++)
-        if (strcmp(*files, name) == 0)
-            return sp_error(SP_EIO, "%s is a folder, and a file of that name is to be written", path);
+    if (*files)
+        return sp_error(SP_EIO, "%s is a folder, and a file of that name is to be written", path);
     return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 ? sp_fs_error("move", path) : 0; /* its ".." changes */
 }
 

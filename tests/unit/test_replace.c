@@ -4,15 +4,18 @@
 #include "tests/unit/device_support.h"
 #include "tests/unit/io_files.h"
 
+#include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/io/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/xattr.h>
@@ -95,6 +98,48 @@ static void test_modes(void **state)
     assert_ok(stat(staging.path, &st));
     assert_int_equal(st.st_mode & 0777, 0700);
     sp_staging_abandon(&staging);
+}
+
+/* What is written by a user who is not root, in a child; 0: it was, 1: it is known beforehand that it cannot be. */
+static int write_as_user(const char *path)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        bool is = geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0);
+        bool said = is && sp_fs_check_writable(path) < 0 && strstr(sp_error_message(), "write-protected");
+        bool written = is && sp_fs_write(path, "new", 3) == 0;
+
+        _exit(said != written ? said : 99);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* A file that its owner may not write to stays, though its folder could be written. */
+static void test_write_protected(void **state)
+{
+    const char *file = io_path("all/file"), *link = io_path("all/link");
+
+    (void)state;
+    io_write_text("all/file", "old");
+    assert_ok(chmod(io_path(""), 0755));
+    assert_ok(chmod(io_path("all"), 0777));
+    assert_ok(symlink("file", link));
+    if (geteuid() == 0)
+        assert_ok(chown(file, 65534, 65534));
+    assert_ok(chmod(file, 0644));
+    if (write_as_user(file) != 0)
+        skip(); /* the folder for temporary files is root's alone */
+    io_assert_file(file, "new");
+    io_write_text("all/file", "old");
+    assert_ok(chmod(file, 0444));
+    assert_int_equal(write_as_user(file), 1);
+    assert_int_equal(write_as_user(link), 1);
+    io_assert_file(file, "old");
+    assert_int_equal(io_entries(io_path("all")), 2);
 }
 
 /* A link that another user left where all can leave one is not followed, be it by way of one's own. */
@@ -261,7 +306,7 @@ static void test_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_modes),
+        TEST(test_modes), TEST(test_write_protected),
         TEST(test_planted_links), TEST(test_planted_meanwhile),
         TEST(test_rights),
 #ifdef __linux__

@@ -181,6 +181,13 @@ static void test_staging_of_another(void **state)
         skip(); /* the folder for temporary files is root's alone */
     assert_int_equal(stage_as_user(dir), SP_EIO); /* root's, 755 */
     io_assert_ok(chmod(dir, 0777));
+    assert_int_equal(stage_as_user(dir), SP_EIO); /* root's file in it, 644 */
+    assert_said(io_path("a/d/f"), "is write-protected (mode 644, of user 0)");
+    io_assert_ok(chown(io_path("a/d/f"), 65534, 65534));
+    io_assert_ok(chmod(io_path("a/d/f"), 0444)); /* his own, which he means to keep */
+    assert_int_equal(stage_as_user(dir), SP_EIO);
+    assert_said(io_path("a/d/f"), "is write-protected (mode 444, of user 65534)");
+    io_assert_ok(rename(io_path("a/d/f"), io_path("a/d/kept"))); /* what moves to the new folder is not written to */
     io_assert_ok(stage_as_user(dir));
     io_assert_ok(chown(above, 0, 0));
     io_assert_ok(chmod(above, 01777));
