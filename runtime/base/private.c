@@ -14,8 +14,24 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 
 #define ROOM (16u << 20)
+
+/* Whether the group is another user's first one, which the group's list of members does not tell. */
+static bool is_first_of_another(gid_t group)
+{
+    const struct passwd *user;
+    bool is = false;
+
+    setpwent();
+    while (!is && (user = getpwent()) != NULL)
+        is = user->pw_gid == group && user->pw_uid != geteuid();
+    endpwent();
+    return is;
+}
 
 /* Whether the group is the user's own: the one that files get, of the user's name, with no other member. */
 static bool is_own_group(gid_t group)
@@ -28,7 +44,21 @@ static bool is_own_group(gid_t group)
     for (char **member = found ? found->gr_mem : NULL; own && *member; member++)
         own = strcmp(*member, name) == 0;
     free(name);
-    return own;
+    return own && !is_first_of_another(group);
+}
+
+/* Whether an ACL says who else may write, so that what looks like the group's rights is their limit; so it counts where nobody can tell. */
+static bool has_acl(int fd)
+{
+#ifdef __linux__
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd); /* the walk's folders are open for no more than this */
+    return getxattr(path, "system.posix_acl_access", NULL, 0) >= 0 || (errno != ENODATA && errno != ENOTSUP);
+#else
+    (void)fd;
+    return false;
+#endif
 }
 
 /* The number that stands for every user that this user namespace does not map, where root is one of those, and / is root's;
@@ -62,8 +92,8 @@ static bool is_trusted(uid_t owner, bool on_the_way)
     return owner == 0 || owner == geteuid() || (on_the_way && owner == unmapped_root());
 }
 
-/* What speaks against trusting a file or folder, in `why`; false for nothing. */
-static bool is_foreign(char why[128], const struct stat *st, bool on_the_way)
+/* What speaks against trusting an open file or folder, or a link, in `why`; false for nothing. */
+static bool is_foreign(char why[128], int fd, const struct stat *st, bool on_the_way)
 {
     bool sticky = on_the_way && S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX;
 
@@ -76,6 +106,8 @@ static bool is_foreign(char why[128], const struct stat *st, bool on_the_way)
         snprintf(why, 128, "can be written by everybody, as folders for temporary files are; a folder of yours in it would do");
     else if (!sticky && st->st_mode & S_IWOTH)
         snprintf(why, 128, "can be written by everybody; its owner can mend that with `chmod o-w`");
+    else if (!sticky && st->st_mode & S_IWGRP && has_acl(fd))
+        snprintf(why, 128, "can be written by its group or by whom its ACL names; its owner can mend that with `chmod g-w`");
     else if (!sticky && st->st_mode & S_IWGRP && !is_own_group(st->st_gid))
         snprintf(why, 128, "can be written by its group; its owner can mend that with `chmod g-w`");
     return why[0];
@@ -85,7 +117,7 @@ static int look_at(const struct sp_walk *walk, const struct stat *st, bool on_th
 {
     char why[128];
 
-    return is_foreign(why, st, on_the_way) ? sp_error(SP_EINVAL, "%s %s", walk->at, why) : 0;
+    return is_foreign(why, walk->fd, st, on_the_way) ? sp_error(SP_EINVAL, "%s %s", walk->at, why) : 0;
 }
 
 static int look(const struct sp_walk *walk, const struct stat *st)
@@ -134,7 +166,7 @@ static int check_entry(int fd, const struct sp_private *folder, const char *name
         return sp_error(SP_EIO, "cannot read %s/%s: %s", folder->path, name, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return sp_error(SP_EINVAL, "%s/%s is not a regular file", folder->path, name);
-    return is_foreign(why, &st, false) ? sp_error(SP_EINVAL, "%s/%s %s", folder->path, name, why) : 0;
+    return is_foreign(why, fd, &st, false) ? sp_error(SP_EINVAL, "%s/%s %s", folder->path, name, why) : 0;
 }
 
 int sp_private_entry(int *fd, const struct sp_private *folder, const char *name)

@@ -5,7 +5,8 @@
  * the way and for each file. A site's cache, root's and read-only for its users, is thereby as good as one's own. Entries are never
  * reached through links, and only regular files are opened: a pipe in an entry's place would block, a link would have its target
  * written to. The user's own group of the user's name, as many systems make one for
- * each, counts as the user while it has no other member. In a user namespace without root, where root's folders look like any stranger's,
+ * each, counts as the user while it has no other member and is nobody else's first group, as far as the system lists its users, and
+ * while no POSIX ACL says who else may write. In a user namespace without root, where root's folders look like any stranger's,
  * those on the way count as root's.
  *
  *     struct sp_private folder;

@@ -20,6 +20,7 @@ TESTS += tests/unit/test_processes tests/unit/test_processes-valgrind
 check_PROGRAMS += tests/unit/test_private
 tests_unit_test_private_SOURCES = tests/unit/test_private.c tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_private_LDADD = $(tests_unit_test_files_LDADD)
+tests_unit_test_private_LDFLAGS = -Wl,--wrap=getpwuid,--wrap=getgrgid,--wrap=getpwent,--wrap=setpwent
 TESTS += tests/unit/test_private tests/unit/test_private-valgrind
 
 check_PROGRAMS += tests/unit/test_locks

@@ -6,12 +6,74 @@
 #include "runtime/base/private.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
+
+#ifdef __linux__
+/* user::rwx, user:12345:rwx, group::rwx, mask::rwx, other::r-x, as the system writes them */
+static const struct {
+    uint32_t version;
+    struct {
+        uint16_t tag, rights;
+        uint32_t number;
+    } entries[5];
+} acl = { 2, { { 1, 7, UINT32_MAX }, { 2, 7, 12345 }, { 4, 7, UINT32_MAX }, { 16, 7, UINT32_MAX }, { 32, 5, UINT32_MAX } } };
+#endif
+
+/* A system on which user 65534 has a group of his own, and on which the group is also `with` other users. */
+static enum { REAL, ALONE, MEMBER, FIRST } with;
+static int listed; /* of the users, how many were told */
+
+struct passwd *__real_getpwuid(uid_t number);
+struct group *__real_getgrgid(gid_t number);
+struct passwd *__real_getpwent(void);
+struct passwd *__wrap_getpwuid(uid_t number);
+struct group *__wrap_getgrgid(gid_t number);
+struct passwd *__wrap_getpwent(void);
+
+static char alice_name[] = "alice", bob_name[] = "bob";
+static struct passwd alice = { .pw_name = alice_name, .pw_uid = 65534, .pw_gid = 65534 };
+
+struct passwd *__wrap_getpwuid(uid_t number)
+{
+    return with == REAL ? __real_getpwuid(number) : number == 65534 ? &alice : NULL;
+}
+
+struct group *__wrap_getgrgid(gid_t number)
+{
+    static char *members[] = { bob_name, NULL };
+    static struct group group = { .gr_name = alice_name, .gr_gid = 65534 };
+
+    group.gr_mem = with == MEMBER ? members : members + 1;
+    return with == REAL ? __real_getgrgid(number) : number == 65534 ? &group : NULL;
+}
+
+struct passwd *__wrap_getpwent(void)
+{
+    static struct passwd bob = { .pw_name = bob_name, .pw_uid = 12345 };
+
+    if (with == REAL)
+        return __real_getpwent();
+    bob.pw_gid = with == FIRST ? 65534 : 12345;
+    listed++;
+    return listed == 1 ? &alice : listed == 2 ? &bob : NULL;
+}
+
+void __wrap_setpwent(void);
+void __wrap_setpwent(void)
+{
+    listed = 0;
+}
 
 static int open_private(const char *name, bool make)
 {
@@ -190,12 +252,55 @@ static void test_private_site(void **state)
     assert_int_equal(as_user(path), SP_EINVAL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
+/* The user's own group, while nobody else can be in it and no list says who else may write. */
+static void test_private_group(void **state)
+{
+    const char *path = io_path("c"), *entry = io_path("c/e");
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    io_assert_ok(chmod(io_path(""), 0755));
+    if (as_user(io_path("")) == SP_EIO)
+        skip(); /* the folder for temporary files is root's alone */
+    store("one");
+    io_assert_ok(chown(path, 65534, 65534));
+    io_assert_ok(chown(entry, 65534, 65534));
+    io_assert_ok(chmod(path, 0775));
+    io_assert_ok(chmod(entry, 0664));
+    assert_int_equal(as_user(path), SP_EINVAL);
+    with = ALONE;
+    io_assert_ok(as_user(path));
+    with = MEMBER;
+    assert_int_equal(as_user(path), SP_EINVAL);
+    with = FIRST;
+    assert_int_equal(as_user(path), SP_EINVAL);
+    with = ALONE;
+#ifdef __linux__
+    for (int i = 0; i < 2; i++) {
+        const char *which = i ? entry : path;
+
+        if (setxattr(which, "system.posix_acl_access", &acl, sizeof acl, 0) < 0)
+            skip(); /* the disk has none */
+        assert_int_equal(as_user(path), SP_EINVAL);
+        io_assert_ok(chmod(which, i ? 0644 : 0755)); /* takes the right from all whom it names */
+        io_assert_ok(as_user(path));
+    }
+#endif
+}
+
+static int reset_group(void **state)
+{
+    with = REAL;
+    return io_teardown(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, reset_group)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_private_folder), TEST(test_private_entries), TEST(test_private_site),
+        TEST(test_private_folder), TEST(test_private_entries), TEST(test_private_site), TEST(test_private_group),
     };
 
     return cmocka_run_group_tests_name("private", tests, NULL, NULL);
