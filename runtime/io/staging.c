@@ -142,12 +142,34 @@ int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *e
 /* Removes the folder; what `heir` lacks moves there. */
 static void dissolve(const char *path, const char *heir)
 {
-    if (sp_process_dissolve(AT_FDCWD, path, heir) < 0)
+    if (sp_process_dissolve(AT_FDCWD, path, heir) < 0 && errno != ENOENT)
         sp_log(SP_LOG_WARNING, "cannot remove the folder %s: %s", path, strerror(errno));
 }
 
+/* Moves what is in the new folder into `dir`, in the place of what has its names there; then the new one is gone. */
+static int move_into(const char *path, const char *dir)
+{
+    DIR *folder = opendir(path);
+    int rc = folder ? 0 : sp_fs_error("read", path);
+
+    for (struct dirent *entry; rc == 0 && (entry = readdir(folder));) {
+        char *old = sp_fs_join(dir, entry->d_name);
+
+        if (!old)
+            rc = SP_ENOMEM;
+        else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlink(old) < 0 && errno != ENOENT)
+            rc = sp_fs_error("replace", old); /* all go before one comes, so that no time shows a mix */
+        free(old);
+    }
+    if (folder)
+        closedir(folder);
+    if (rc == 0 && sp_process_dissolve(AT_FDCWD, path, dir) < 0)
+        rc = sp_fs_error("move what was written to", dir);
+    return rc;
+}
+
 /* Lets the two folders change places. Where the system cannot do that in one step there is a moment
- * without `dir`. */
+ * without `dir`. A folder that lies in an image's layer, in a container, is not moved at all (EXDEV): it gets what is new. */
 static int exchange(const char *path, const char *dir)
 {
     char *aside = NULL;
@@ -156,6 +178,8 @@ static int exchange(const char *path, const char *dir)
 #ifdef RENAME_EXCHANGE
     if (renameat2(AT_FDCWD, path, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
         return 0;
+    if (errno == EXDEV)
+        return move_into(path, dir);
 #endif
     SP_TRY(pick_beside(&aside, dir, "old", false));
     if (rename(dir, aside) < 0) {
@@ -205,7 +229,7 @@ int sp_staging_commit(struct sp_staging *staging)
 
     if (!sp_fs_exists(staging->dir)) {
         if (rename(staging->path, staging->dir) < 0)
-            rc = sp_fs_error("replace", staging->dir);
+            rc = errno != EXDEV || mkdir(staging->dir, 0777) < 0 ? sp_fs_error("replace", staging->dir) : move_into(staging->path, staging->dir);
     } else {
         keep_all_rights(staging);
         rc = exchange(staging->path, staging->dir);

@@ -2,6 +2,7 @@
  * Replacing a folder as a whole (layer 4): files are written to a new folder beside the one meant,
  * which then takes its place, so that a reader sees the old contents or the new ones. Other files
  * that lie in the old folder move to the new one.
+ * A folder that the system does not move, in a layer of a container's image, gets the new files in place of its own.
  */
 #ifndef SP_IO_STAGING_H
 #define SP_IO_STAGING_H

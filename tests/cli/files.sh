@@ -154,6 +154,21 @@ test_that '  nor beside the file that predict writes' test "$status" = 0 -a "$be
 run train "$config" --quiet --device nosuch --output-dir "$folder/mine"
 test_that '  nor when a run fails' test "$status" != 0 -a "$before" = "$(theirs)"
 
+# ---- an earlier run in a container's image: what lies in a layer below cannot be moved
+if [ "$(id -u)" = 0 ] && mkdir "$folder/image" "$folder/above" "$folder/work" "$folder/merged" && unshare -m \
+    mount -t overlay -o "redirect_dir=off,lowerdir=$folder/image,upperdir=$folder/above,workdir=$folder/work" none "$folder/merged" 2>/dev/null; then
+    cp -r "$folder/both" "$folder/image/out"
+    mkdir "$folder/image/out/adapter/mine"
+    echo words >"$folder/image/out/adapter/mine/notes"
+    status=0
+    unshare -m sh -c 'mount -t overlay -o "redirect_dir=off,lowerdir=$1/image,upperdir=$1/above,workdir=$1/work" none "$1/merged" &&
+        ./speft-cl train "$2" --quiet --output-dir "$1/merged/out" && ls "$1/merged/out" && cat "$1/merged/out/adapter/mine/notes" &&
+        exec ./speft-cl eval "$2" --quiet --adapter "$1/merged/out/adapter"' sh "$folder" "$config" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+    test_that "an adapter of a container's image is replaced" test "$status" = 0 -a -s "$folder/above/out/adapter/adapter.safetensors"
+    test_that '  what else is in its folder stays' grep -qx words "$folder/out"
+    test_that '  and nothing lies beside it' not grep -q '^adapter\.' "$folder/out"
+fi
+
 # ---- places that cannot be written are found before the first step, and nothing of an earlier run is taken
 # refused NAME TEXT: a run into $folder/NAME ends with TEXT, without a step, and leaves an earlier result.
 refused() {

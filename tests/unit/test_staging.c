@@ -22,6 +22,7 @@
 static const char *const files[] = { "f", NULL }; /* of a folder that is replaced */
 static char calls[256];       /* since it was emptied: "fsync rename exchange" */
 static bool refuse_exchange;  /* as file systems do that cannot */
+static bool in_image;         /* folders, which an overlay file system then does not move */
 static char said[1024];       /* to another user's process */
 
 static void note(const char *call)
@@ -36,6 +37,10 @@ int __wrap_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to)
 {
     note("rename");
+    if (in_image && sp_fs_is_dir(from)) {
+        errno = EXDEV;
+        return -1;
+    }
     return __real_rename(from, to);
 }
 
@@ -53,8 +58,8 @@ int __wrap_renameat2(int at, const char *from, int to_at, const char *to, unsign
 int __wrap_renameat2(int at, const char *from, int to_at, const char *to, unsigned flags)
 {
     note(flags == RENAME_EXCHANGE ? "exchange" : "renameat2");
-    if (refuse_exchange) {
-        errno = EINVAL;
+    if (refuse_exchange || in_image) {
+        errno = in_image ? EXDEV : EINVAL;
         return -1;
     }
     return __real_renameat2(at, from, to_at, to, flags);
@@ -95,6 +100,35 @@ static void test_exchange(void **state)
     io_assert_file(io_path("d/other"), "kept");
     assert_int_equal(io_entries(io_path("")), 1);
 }
+
+#ifdef RENAME_EXCHANGE
+/* A folder that cannot be moved gets the new files, and keeps what else is in it. */
+static void test_in_image(void **state)
+{
+    const char *dir = io_path("d");
+    struct stat before, after;
+
+    (void)state;
+    in_image = true;
+    stage(dir, "one"); /* where nothing is: the new one may lie in an image, too */
+    io_assert_file(io_path("d/f"), "one");
+    io_write_text("d/other", "kept");
+    io_write_text("d/sub/notes", "kept, too");
+    io_assert_ok(chmod(io_path("d/f"), 0640));
+    io_assert_ok(stat(dir, &before));
+    stage(dir, "two");
+    in_image = false;
+    io_assert_ok(stat(dir, &after));
+    assert_true(before.st_ino == after.st_ino);
+    io_assert_file(io_path("d/f"), "two");
+    io_assert_file(io_path("d/other"), "kept");
+    io_assert_file(io_path("d/sub/notes"), "kept, too");
+    io_assert_ok(stat(io_path("d/f"), &after));
+    assert_int_equal(after.st_mode & 0777, 0640);
+    assert_int_equal(io_entries(dir), 3);
+    assert_int_equal(io_entries(io_path("")), 1);
+}
+#endif
 
 /* What cannot be put in its place is not lost where it is lasting. */
 static void test_staging_lasts(void **state)
@@ -286,6 +320,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_exchange), TEST(test_staging_refuses), TEST(test_staging_of_another), TEST(test_staging_lasts),
         TEST(test_staging_kinds), TEST(test_staging_entries),
+#ifdef RENAME_EXCHANGE
+        TEST(test_in_image),
+#endif
 #ifdef FS_IOC_SETFLAGS
         TEST(test_staging_marked),
 #endif
