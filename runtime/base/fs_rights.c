@@ -30,15 +30,21 @@ static bool keep_acl(int fd, const char *path, const char *name)
 #endif
 }
 
+static mode_t group_as_others(mode_t mode)
+{
+    return (mode & ~(mode_t)0070) | (mode & 07) << 3;
+}
+
 void sp_fs_keep_rights(int fd, const struct stat *old, const char *path)
 {
     mode_t mode = old->st_mode & (S_ISDIR(old->st_mode) ? 07777 : 0777);
     struct stat st;
+    bool same = fstat(fd, &st) == 0 && st.st_gid == old->st_gid; /* by the folder's setgid, be it one that cannot be given */
 
-    if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0)
-        mode &= ~(mode_t)(S_ISGID | 0070); /* the group's rights were not this group's */
+    if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0 && !same)
+        mode = group_as_others(mode) & ~(mode_t)S_ISGID; /* the group's rights were not this group's */
     if (S_ISDIR(old->st_mode))
         (void)keep_acl(fd, path, "system.posix_acl_default");
     if (fchmod(fd, mode) == 0 && !keep_acl(fd, path, "system.posix_acl_access") && fstat(fd, &st) == 0)
-        (void)fchmod(fd, st.st_mode & 07707); /* what the group's bits show of a list are not the group's rights */
+        (void)fchmod(fd, group_as_others(st.st_mode & 07777)); /* what the group's bits show of a list are not the group's rights */
 }

@@ -32,5 +32,5 @@ TESTS += tests/unit/test_locks tests/unit/test_locks-valgrind
 check_PROGRAMS += tests/unit/test_replace
 tests_unit_test_replace_SOURCES = tests/unit/test_replace.c tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_replace_LDADD = $(tests_unit_test_files_LDADD)
-tests_unit_test_replace_LDFLAGS = -Wl,--wrap=lstat,--wrap=fstatat,--wrap=mkdir,--wrap=mkdirat
+tests_unit_test_replace_LDFLAGS = -Wl,--wrap=lstat,--wrap=fstatat,--wrap=mkdir,--wrap=mkdirat,--wrap=fchown
 TESTS += tests/unit/test_replace

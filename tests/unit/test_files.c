@@ -70,6 +70,25 @@ static void test_write(void **state)
     umask(022);
 }
 
+#ifdef __linux__
+/* The system's link to an open pipe is written to, whatever its text says. */
+static void test_handles(void **state)
+{
+    char path[32], text[4] = "";
+    int ends[2];
+
+    (void)state;
+    io_assert_ok(pipe(ends));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
+    io_assert_ok(sp_fs_check_writable(path));
+    io_assert_ok(sp_fs_write(path, "new", 3));
+    assert_int_equal(read(ends[0], text, 3), 3);
+    assert_string_equal(text, "new");
+    close(ends[0]);
+    close(ends[1]);
+}
+#endif
+
 /* A link keeps its place, and the file that it names is replaced. One to nothing is refused. */
 static void test_links(void **state)
 {
@@ -179,8 +198,10 @@ static void test_map_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_write), TEST(test_links), TEST(test_map_changed), TEST(test_log_once), TEST(test_full),
-        TEST(test_map_name),
+        TEST(test_write), TEST(test_links), TEST(test_map_changed), TEST(test_log_once), TEST(test_full), TEST(test_map_name),
+#ifdef __linux__
+        TEST(test_handles),
+#endif
     };
 
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);

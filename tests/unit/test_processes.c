@@ -81,6 +81,20 @@ static void clear(const char *base)
     close(fd);
 }
 
+/* What an heir lacks is not known where it cannot be looked into. */
+static void test_dissolve(void **state)
+{
+    (void)state;
+    io_write_text("d/notes", "mine");
+    io_write_text("heir", "");
+    assert_int_equal(sp_process_dissolve(AT_FDCWD, io_path("d"), io_path("heir")), -1);
+    io_assert_file(io_path("d/notes"), "mine");
+    io_assert_ok(unlink(io_path("heir")));
+    io_write_text("heir/f", "");
+    io_assert_ok(sp_process_dissolve(AT_FDCWD, io_path("d"), io_path("heir")));
+    io_assert_file(io_path("heir/notes"), "mine");
+}
+
 static void test_left(void **state)
 {
 #define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -236,7 +250,7 @@ static void test_long_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_left), TEST(test_left_aside), TEST(test_left_boot), TEST(test_not_left), TEST(test_long_name),
+        TEST(test_dissolve), TEST(test_left), TEST(test_left_aside), TEST(test_left_boot), TEST(test_not_left), TEST(test_long_name),
     };
 
     return cmocka_run_group_tests_name("processes", tests, NULL, NULL);

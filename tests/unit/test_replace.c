@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,10 +77,21 @@ int __wrap_mkdirat(int folder, const char *path, mode_t mode)
     return __real_mkdirat(folder, path, mode);
 }
 
+static bool no_chown; /* as in a user namespace that knows one group alone */
+
+int __real_fchown(int fd, uid_t user, gid_t group);
+int __wrap_fchown(int fd, uid_t user, gid_t group);
+int __wrap_fchown(int fd, uid_t user, gid_t group)
+{
+    errno = EINVAL;
+    return no_chown ? -1 : __real_fchown(fd, user, group);
+}
+
 /* Who could not read the old file, or look into the old folder, still cannot. */
 static void test_modes(void **state)
 {
     static const char *const names[] = { "f", NULL };
+    struct sp_fs_writer writer;
     struct sp_staging staging;
     struct stat st;
 
@@ -89,6 +101,10 @@ static void test_modes(void **state)
     assert_ok(sp_fs_write(io_path("secret"), "new", 3));
     assert_ok(stat(io_path("secret"), &st));
     assert_int_equal(st.st_mode & 0777, 0600);
+    assert_ok(sp_fs_writer_open(&writer, io_path("secret")));
+    assert_ok(fstat(fileno(writer.file), &st)); /* nor meanwhile */
+    assert_int_equal(st.st_mode & 0777, 0600);
+    sp_fs_writer_abandon(&writer);
     assert_ok(chmod(io_path("secret"), 0664));
     assert_ok(sp_fs_write(io_path("secret"), "new", 3));
     assert_ok(stat(io_path("secret"), &st));
@@ -264,6 +280,37 @@ static void test_rights(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* Where the old file's group cannot be given, the new one's may what all others may; where it has that already, nothing is taken. */
+static void test_groups(void **state)
+{
+    const char *file = io_path("all/file");
+    struct stat st;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can give files away */
+    io_write_text("all/file", "old");
+    assert_ok(chmod(io_path(""), 0755));
+    assert_ok(chmod(io_path("all"), 0777));
+    assert_ok(chown(file, 65534, 12345));
+    assert_ok(chmod(file, 0674));
+    if (write_as_user(file) != 0)
+        skip(); /* the folder for temporary files is root's alone */
+    assert_ok(stat(file, &st));
+    assert_int_equal(st.st_gid, 65534);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_ok(chown(io_path("all"), 0, 12345));
+    assert_ok(chmod(io_path("all"), 02775));
+    assert_ok(chown(file, 0, 12345));
+    assert_ok(chmod(file, 0664));
+    no_chown = true;
+    assert_ok(sp_fs_write(file, "new", 3));
+    no_chown = false;
+    assert_ok(stat(file, &st));
+    assert_int_equal(st.st_gid, 12345);
+    assert_int_equal(st.st_mode & 07777, 0664);
+}
+
 #ifdef __linux__
 /* As the system writes a list: version 2, then tag, rights and number of user::rw-, user:12345:rw-, group::---, mask::rw-, other::---. */
 static const struct {
@@ -308,7 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_modes), TEST(test_write_protected),
         TEST(test_planted_links), TEST(test_planted_meanwhile),
-        TEST(test_rights),
+        TEST(test_rights), TEST(test_groups),
 #ifdef __linux__
         TEST(test_lists),
 #endif
