@@ -10,8 +10,6 @@
 #include <string.h>
 
 #define LINE_NAME 256 /* bytes of a line's field that may be a column's name */
-#define RULE_LENGTH 4096
-#define RULES 3       /* lines that are looked at for a rule: the second, or the first and the third */
 #define TITLES 5      /* lines that are looked at for a header that is not the first */
 
 /* The line's next field, between delimiters of any kind, without quotes and blanks around it, and whether it had none
@@ -103,41 +101,6 @@ out:
     return rc;
 }
 
-/* Whether a line is the rule of a table that is drawn with characters: |---|:-:|, |-|-|, +----+----+; no row of words for
- * no value. */
-static bool is_rule(const char *line)
-{
-    const char *first = line + strspn(line, " "), *last = line + strlen(line);
-    bool framed;
-
-    while (last > first && strchr(" \r\n", last[-1]))
-        last--;
-    framed = last > first && *first == '|' && last[-1] == '|';
-    return line[strspn(line, "|+-=: \r\n")] == '\0' && strpbrk(line, "-=") && strpbrk(line, "|+") &&
-           (framed || strstr(line, "---") || strstr(line, "===") || strstr(line, ":-") || strstr(line, "-:"));
-}
-
-/* Refuses such a table: its bars would part it into columns, and its rule would be a row. */
-static int check_drawn(const struct sp_reader *reader)
-{
-    const char *text = (const char *)reader->map.data + reader->start;
-    size_t left = reader->map.size - reader->start, length;
-    char line[RULE_LENGTH];
-
-    for (size_t i = 0; i < RULES && left && !sp_reader_is_jsonl(reader); i++, text += length, left -= length) {
-        const char *end = memchr(text, '\n', left);
-
-        length = end ? (size_t)(end - text) + 1 : left;
-        snprintf(line, sizeof line, "%.*s", length < sizeof line ? (int)length : 0, text);
-        if (is_rule(line))
-            return sp_error(SP_EFORMAT,
-                            "%s:%zu: a rule, as Markdown and terminals draw it below the header of a table; csv or tsv "
-                            "is expected: sed '/^[-+|:= ]*$/d; s/^ *| *//; s/ *| *$//' <OLD >NEW",
-                            sp_reader_path(reader), reader->start_line + i);
-    }
-    return 0;
-}
-
 /* The line of a row that names columns, at least so many, below titles or remarks; 0 where there is none. Leaves the
  * reader anywhere. */
 static size_t find_header_below(const struct sp_chooser *c, struct sp_reader *reader,
@@ -201,7 +164,7 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
     *out = (struct sp_layout){ .text = SP_COLUMN_NONE, .pair = SP_COLUMN_NONE, .label = SP_COLUMN_NONE };
     if (sp_reader_is_lines(reader))
         return choose_lines(out, reader, options);
-    SP_TRY(check_drawn(reader));
+    SP_TRY(sp_drawn_check(reader));
     SP_TRY(sp_quotes_choose(&of_reader.quotes, &out->quotes_guessed, reader, options));
     SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, of_reader.quotes, options));
     SP_TRY(sp_row_names_choose(&out->row_names, reader, &of_reader, options));

@@ -35,6 +35,9 @@ int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const s
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
                         const struct sp_dataset_options *options);
 
+/* drawn.c: SP_EFORMAT for a table that is drawn with characters; by the file's first lines, wherever the reader stands. */
+int sp_drawn_check(const struct sp_reader *reader);
+
 /* row_names.c: whether a header names all columns but the first, that of the rows' names, as R writes it; by the quotes
  * and the delimiter that were chosen. Leaves the reader anywhere. */
 int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_reader_options *by,

@@ -5,6 +5,7 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/chooser.c runtime/data/chooser.h \
 	runtime/data/delimited.c \
 	runtime/data/delimiter.c \
+	runtime/data/drawn.c \
 	runtime/data/format.def \
 	runtime/data/header.c \
 	runtime/data/jsonl.c \

@@ -3,8 +3,8 @@
  * has a field less than every row. The same has a file whose header is whole and whose rows hold one delimiter too many,
  * of a text (good, but long) or a number (3,5): to shift its columns would be to learn from halves of them. Names are
  * passed over where they are numbers, all different, and R's: in quotes, as it writes them where it is not told
- * otherwise, or behind a delimiter that stands in no text or number, or counting from 1. Against them, where they are
- * not in quotes, speak
+ * otherwise, or behind a delimiter that stands in no text or number, or counting from 1. A last field that is empty in
+ * every row is a delimiter at the rows' ends, which the header lacks. Against them, where they are not in quotes, speak
  *  - a header whose first name is that of such numbers ("id"), where the field that it would be for is none;
  *  - a blank before a field of most rows, that behind the comma of a text;
  *  - two whole numbers side by side in every row, the halves of one with a decimal comma, where the header's first name
@@ -26,8 +26,8 @@ struct rows {
     size_t header; /* its fields; */
     bool id, known; /* the first is called as numbers of rows are, as data sets call their columns; */
     bool blank;     /* a blank stands before one of the others */
-    size_t count, bare; /* rows; those whose name is not in quotes, */
-    size_t spaced, ids; /* that have a blank before a field; whose second field may be an id as well */
+    size_t count, bare, filled; /* rows; those whose name is not in quotes, whose last field is not empty, */
+    size_t spaced, ids;         /* that have a blank before a field; whose second field may be an id as well */
     bool counting;      /* their names are 1, 2, 3, ... */
     size_t halves;      /* fields that may be the first half of a decimal number in every row, one bit for each */
     json_t *seen;
@@ -95,6 +95,7 @@ static bool look_at(struct rows *r, const struct sp_row *row)
     r->counting = (r->count == 0 || r->counting) && number == (long long)r->count + 1;
     r->count++;
     r->bare += !name->quoted;
+    r->filled += row->fields[row->count - 1].length > 0;
     r->spaced += has_blank(row);
     r->ids += strpbrk(second->text, "0123456789") && !sp_sample_is_text(second->text, second->length);
     r->halves = r->count == 1 ? halves : r->halves & halves;
@@ -104,8 +105,8 @@ static bool look_at(struct rows *r, const struct sp_row *row)
 /* Whether the numbers are names, not a column's that the header has a name for. */
 static bool are_names(const struct rows *r, char delimiter)
 {
-    if (r->count == 0 || r->bare == 0)
-        return r->count > 0;
+    if (r->filled == 0 || r->bare == 0)
+        return r->filled > 0;
     if (r->id && r->ids < r->count)
         return false;
     if (delimiter != ',')

@@ -292,6 +292,8 @@ static void test_row_names(void **state)
         snprintf(file, sizeof file, "%s,text\n1,a film, of old\n2,a b, b a\n", ids[i]);
         BAD(file, INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
     }
+    BAD("text,label\n\"1\",a film,\n\"2\",a b,\n", PLAIN, "where rows end in a delimiter, the header must, too");
+    BAD("ticket,text\n1,a film,\n2,a b,\n", INPUT(.remembered = &trained), "where rows end in a delimiter, the header must, too");
     BAD("PhraseId,text\n1,a film,of old\n2,a b,b a\n", INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
     BAD("text\n1, a film of old\n2, a b\n", INPUT(.remembered = &trained), LIST);
     BAD("text\na film, of old\nb, a b\n", INPUT(.remembered = &trained), LIST);
@@ -311,6 +313,12 @@ static void test_drawn(void **state)
         " text | label \r\n------+-------\r\n a b | x\r\n c d | y\r\n",
         "+------+-------+\n| text | label |\n+------+-------+\n| a b  | x     |\n| c d | y |\n+------+-------+\n",
     };
+    static const char *const dashed[] = {
+        "text,label\n----,-----\na b,1.5\nc d,2.5\n",
+        "id;text;label\r\n--;----;-----\r\n1;a b;x\r\n2;c d;y\r\n",
+        "text      \tlabel\n----------\t-----\na b\tx\nc d\ty\n",
+        "text , label\n---- , -----\na b , x\nc d , y\n",
+    };
     struct sp_dataset set;
 
     (void)state;
@@ -319,6 +327,14 @@ static void test_drawn(void **state)
             io_assert_error(sp_dataset_load(&set, io_write_text(tsv ? "t.tsv" : "t.csv", drawn[i]), tokenizer, PLAIN), SP_EFORMAT,
                             i < 4 ? "v:2: a rule, as Markdown and terminals draw it" : "v:1: a rule, as Markdown",
                             "sed '/^[-+|:= ]*$/d; s/^ *| *//; s/ *| *$//' <OLD >NEW", NULL);
+    for (size_t i = 0; i < sizeof dashed / sizeof *dashed; i++)
+        io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", dashed[i]), tokenizer, PLAIN), SP_EFORMAT,
+                        "t.csv:2: a rule of dashes, as sqlcmd draws it", "remove it: sed 2d <OLD >NEW", NULL);
+    /* Texts that look so. */
+    finds("t.csv", "text\n:-|\n:-|\n=|\n", INPUT(0), "text - - H, 3");
+    finds("t.csv", "text\nhm, :-|\n:-|\n=|\n", INPUT(.delimiter = '\t'), "text - - H\t 3");
+    finds("t.csv", "text,label\n\"| a | b |\n|---|---|\n| c | d |\",x\na b,y\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "text,label\n-,-\na b,x\n", PLAIN, "text - label H, 2");
     finds("t.csv", "text | label\na b | x\nc d | y\n", PLAIN, "text - label H| 2");
     finds("t.csv", "text|label\n-|x\na b|-\n", PLAIN, "text - label H| 2");
     finds("t.csv", "text|label\n-|-\na b|x\n", PLAIN, "text - label H| 2");
