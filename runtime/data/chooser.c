@@ -210,8 +210,8 @@ static int choose_known(const struct sp_chooser *c)
     for (const char *const(*known)[2] = sp_header_texts; (*known)[0]; known++) {
         size_t text = find_known(c, (*known)[0]), pair = find_known(c, (*known)[1]);
 
-        if (text == SP_COLUMN_NONE || ((*known)[1] && pair == SP_COLUMN_NONE))
-            continue;
+        if (text == SP_COLUMN_NONE || ((*known)[1] && (pair == SP_COLUMN_NONE || !c->sample->columns[pair].filled)))
+            continue; /* a second text that no row has is none */
         c->out->text = text;
         c->out->pair = pair;
         SP_TRY(check_once(c, text));

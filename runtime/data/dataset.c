@@ -217,6 +217,17 @@ static int take_ids(struct loader *loader, const struct sp_row *row, size_t *len
     return 0;
 }
 
+/* Whether the row is the header once more, as where files were joined. */
+static bool repeats_header(const struct loader *loader, const struct sp_row *row)
+{
+    if (!sp_reader_has_header(loader->reader))
+        return false;
+    for (size_t i = 0; i < row->count; i++)
+        if (!sp_header_is(row->fields[i].text, column_name(loader, i)))
+            return false;
+    return true;
+}
+
 static int add_row(struct loader *loader, const struct sp_row *row)
 {
     struct sp_dataset *out = loader->out;
@@ -235,6 +246,8 @@ static int add_row(struct loader *loader, const struct sp_row *row)
         return rc;
     }
     out->lines[row_number] = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
+    if (repeats_header(loader, row) && !out->repeated++)
+        out->first_repeated = out->lines[row_number];
     out->tokens += length;
     out->offsets[++out->count] = out->tokens;
     return 0;

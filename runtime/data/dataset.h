@@ -15,7 +15,7 @@
  * column has it for its name, `instead` says so.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
- * hypothesis, question + sentence, #1 String + #2 String, sentence1, sentence, text that exists, in any case of
+ * hypothesis, question + sentence, #1 String + #2 String, text + text_pair, sentence1, sentence, text that exists, in any case of
  * letters: such a name is an answer, though other columns hold texts as well (id, title, author, text). Else it is the
  * one column that looks like text: not numbers, codes, classes, one value throughout. Where two look so (of which not
  * one is empty in nine rows of ten or more), or none, SP_ECONFIG lists the columns. A second text comes by such a pair of names or by an option only, and a named text
@@ -117,6 +117,8 @@ struct sp_dataset {
     size_t skipped;       /* bad rows left out */
     size_t words, unknown; /* tokens of texts, without special ones, and those that are the unknown token; 0 where rows carry ids */
     uint32_t first_unknown; /* the line of the first */
+    size_t repeated;         /* rows that hold nothing but the columns' names */
+    uint32_t first_repeated; /* the line of the first */
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */
     bool header_guessed, delimiter_guessed, quotes_guessed;

@@ -6,7 +6,7 @@
  * Names that are asked for
  *  1. the configuration's, or those of the columns that training used: a header.
  * Consistency of the labels
- *  2. its label is one that other rows, or the head, have as well: a row; but "text" or "review_text" above longer
+ *  2. its label is one that other rows (not the whole of it once more), or the head, have as well: a row; but "text" or "review_text" above longer
  *     texts is a header though its "spam" is a class. A class's name above numbers, or above anything but classes, is
  *     no label.
  * Types
@@ -136,6 +136,18 @@ static bool has_asked_name(const struct first *f)
     return false;
 }
 
+/* Rows whose field is that of the first: not the few that are the first in every field, where all of these may be names.
+ * A header stands so once more in each file that was joined to the first. */
+static size_t again(const struct first *f, const struct sp_sample_column *c)
+{
+    if (SP_SAMPLE_FEW * f->p->repeated > c->filled)
+        return c->again;
+    for (size_t i = 0; i < f->p->count; i++)
+        if (!f->p->first[i][0] || !is_name(f->p->first[i]) || has_digit(f->p->first[i]))
+            return c->again;
+    return c->again - f->p->repeated;
+}
+
 /* ---- consistency of the labels ----------------------------------------------------------------------------------- */
 
 /* A column of classes: the label's, or where that is not known one that looks so. */
@@ -188,7 +200,7 @@ static bool has_class_of_others(const struct first *f)
 
         if (!is_class_column(f, i) || !c->first[0] || sp_sample_is_numeric(c))
             continue;
-        if (c->again ? !named : is_of_head(f, c))
+        if (again(f, c) ? !named : is_of_head(f, c))
             return true;
     }
     return false;
@@ -298,7 +310,7 @@ static bool breaks_classes(const struct first *f)
     for (size_t i = 0; i < f->p->count && f->p->count > 1; i++) {
         const struct sp_sample_column *c = &f->p->columns[i];
 
-        if (is_class_column(f, i) && !is_no_value(c->first) && c->again == 0 &&
+        if (is_class_column(f, i) && !is_no_value(c->first) && again(f, c) == 0 &&
             (is_surely_of_classes(c, f->options) || (f->options->labels && f->p->rows > 0 && c->filled == 0)))
             return true;
     }
@@ -333,7 +345,7 @@ static bool is_alone(const struct first *f)
 
     json_object_foreach(c->values, value, rows)
         single += json_integer_value(rows) == 1;
-    return !is_no_value(c->first) && c->again == 0 && json_object_size(c->values) >= least &&
+    return !is_no_value(c->first) && again(f, c) == 0 && json_object_size(c->values) >= least &&
            (c->filled >= MANY_ROWS || 2 * single <= json_object_size(c->values));
 }
 

@@ -12,6 +12,7 @@ const char *const sp_header_texts[][2] = {
     { "premise", "hypothesis" },
     { "question", "sentence" },
     { "#1 String", "#2 String" },
+    { "text", "text_pair" },
     { "sentence1", NULL },
     { "sentence", NULL },
     { "text", NULL },

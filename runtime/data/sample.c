@@ -143,11 +143,26 @@ static int take_json(struct sp_sample_column *column, const json_t *value)
     return rc;
 }
 
+/* Whether a row is the first one again. */
+static bool repeats_first(const struct sp_sample *p, const struct sp_row *row)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const char *value = row->fields[i].text;
+        size_t length = strlen(value);
+
+        sp_text_trim_ends(&value, &length);
+        if (strlen(p->first[i]) != length || memcmp(p->first[i], value, length) != 0)
+            return false;
+    }
+    return true;
+}
+
 static int take_row(struct sp_sample *p, const struct sp_reader *reader, const struct sp_row *row)
 {
     for (size_t i = 0; i < p->count; i++)
         SP_TRY(row->object ? take_json(&p->columns[i], json_object_get(row->object, sp_reader_column_name(reader, i)))
                            : take_value(&p->columns[i], row->fields[i].text));
+    p->repeated += p->first && repeats_first(p, row);
     p->rows++;
     return 0;
 }
@@ -216,10 +231,11 @@ int sp_sample_read_on(struct sp_sample *sample, struct sp_reader *reader, size_t
 
     while (!sample->whole) {
         rc = sp_reader_next(reader, &row);
-        if (rc > 0)
+        sample->whole = rc == 0;
+        if (rc > 0) {
+            sample->repeated += sample->first && repeats_first(sample, &row);
             rc = take_value(&sample->columns[column], row.fields[column].text);
-        else
-            sample->whole = rc == 0;
+        }
         SP_TRY(rc == SP_EFORMAT || rc == SP_ELIMIT ? 0 : rc);
     }
     return 0;

@@ -45,6 +45,7 @@ struct sp_sample_column {
 struct sp_sample {
     struct sp_sample_column *columns;
     size_t count, rows, bad; /* bad: rows that were passed over */
+    size_t repeated;         /* rows that are the first one again, in every field */
     bool whole;  /* it is the whole file */
     char **first; /* [count]: the first row's fields without blanks around them, of csv and tsv; the columns do not count it. NULL in an empty file */
 };

@@ -139,22 +139,6 @@ out:
     return rc;
 }
 
-static int warn_of_header(const struct sp_dataset *d, const char *path, const size_t *rows)
-{
-    struct odd odd = { 0, SP_BUF(SP_READER_MAX_ROW) };
-    int rc = 0;
-
-    for (size_t i = 0; i < d->labels.count && d->layout.header; i++)
-        if (strcmp(d->labels.names[i], d->layout.label.name) == 0)
-            SP_GO(add_class(&odd, d->labels.names[i], rows[i]));
-    rc = say_odd(&odd, path, "class ",
-                 " is called as its column is; where files were joined, and a header stands among the rows, remove it "
-                 "there");
-out:
-    sp_buf_free(&odd.list);
-    return rc;
-}
-
 static bool all_numbers(const struct sp_labels *labels)
 {
     long long value;
@@ -195,8 +179,6 @@ void sp_classes_warn(const struct sp_dataset *d, const char *path)
         rc = warn_of_kind(d, path, rows, &kinds[i]);
     if (rc == 0)
         rc = warn_of_case(d, path);
-    if (rc == 0)
-        rc = warn_of_header(d, path, rows);
     if (rc == 0)
         warn_of_single(d, path, rows);
     free(rows);

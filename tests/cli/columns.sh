@@ -173,8 +173,14 @@ test_that 'several of them' says several.csv 'the classes "#DIV/0!" (1 row), "#N
 file spelt.csv 'text,label\na b,TRUE\nc d,False\ne f,FALSE\ntext,label\ne f,"1,000"\na,"-1,000,000.5"\nf,x\n'
 train spelt.csv
 test_that 'classes that differ in case alone' says spelt.csv 'classes "FALSE", "False" differ in upper and lower case alone; where they are the same, write them alike'
-test_that '  the header once more' says spelt.csv 'class "label" (1 row) is called as its column is; where files were joined, and a header stands among the rows, remove it there'
+test_that '  the header once more' says spelt.csv:5 'the names of the columns once more, read as a row; where files were joined, remove the headers of all but the first: sed 5d <OLD >NEW'
 test_that '  commas of thousands' says spelt.csv 'labels "-1,000,000.5", "1,000" have commas of thousands or of decimals, and so are names of classes'
+file toxic.csv 'text,toxic\na b,toxic\nc d,clean\ne f,toxic\na c,clean\n'
+train toxic.csv --set label_column=toxic
+test_that 'a class that is called as its column is the usual thing' silent 'warning: .*toxic.csv.*\(names\|called\)'
+file twice.csv 'text\na b\nc d\ntext\na f\ntext\n'
+predict twice.csv
+test_that 'in predict, too' says twice.csv:4 'the names of the columns once more, read as a row, the first of several such'
 file thousands.csv 'text,label\na b,"1,000"\nc d,2.5\n'
 train thousands.csv --set task=regression
 test_that '  and in regression' fails 1 'thousands.csv:2: label "1,000" is not a number, as regression needs; write no comma between thousands, and a point for a decimal one'

@@ -241,6 +241,27 @@ static void test_options(void **state)
             "2: text, such as \"Wall St. Bears\"\n    3: text, such as \"They are back\"");
 }
 
+/* A header that stands once more among the rows of files that were joined is no class of two rows. */
+static void test_joined(void **state)
+{
+    struct sp_dataset set;
+
+    (void)state;
+    finds("t.csv", "review,sentiment\n" TWICE(REVIEWS) "review,sentiment\n" TWICE(REVIEWS), JUDGED, "review - sentiment H, 17");
+    finds("t.csv", "utterance,klass\n" TWICE(REVIEWS) "utterance,klass\n" TWICE(REVIEWS) "utterance,klass\n" TWICE(REVIEWS), JUDGED,
+          "utterance - klass H, 26");
+    finds("t.csv", "utterance,klass\n" TWICE(REVIEWS) "the film is good,klass\n" REVIEWS, JUDGED, "1 - 2 , 14");
+    finds("t.csv", "the film,pos\n" REVIEWS "the film,pos\n", JUDGED, "1 - 2 , 6");
+    finds("t.csv", TEN("well,yes\nnot well,no\n"), JUDGED, "1 - 2 , 20");
+    load(&set, "t.csv", "review,sentiment\n" REVIEWS "review,sentiment\n" REVIEWS "review,sentiment\n", SET(.label_column = "sentiment"));
+    assert_int_equal(set.repeated, 2);
+    assert_int_equal(set.first_repeated, 6);
+    sp_dataset_free(&set);
+    load(&set, "t.csv", "text,pos\n" REVIEWS "text,neg\n", SET(.label_column = "pos"));
+    assert_int_equal(set.repeated, 0);
+    sp_dataset_free(&set);
+}
+
 /* R's write.table names all columns but that of the rows' names, which are numbers. */
 static void test_row_names(void **state)
 {
@@ -352,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_types, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_joined, setup, teardown),
         cmocka_unit_test_setup_teardown(test_row_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drawn, setup, teardown),
     };

@@ -162,6 +162,14 @@ static void test_text(void **state)
     refuses("t.csv", "code,kind,label\nA1,x,a\nB2,y,b\n", PLAIN, "more than one column could be the text");
 }
 
+/* transformers' own names of two texts; a second one that no row has is none. */
+static void test_text_pair(void **state)
+{
+    (void)state;
+    finds("t.csv", "text,text_pair,label\na b,b a,x\nc,d,y\n", PLAIN, "text text_pair label H, 2");
+    finds("t.jsonl", "{\"text\":\"a\",\"text_pair\":null,\"label\":0}\n{\"text\":\"b\",\"text_pair\":null,\"label\":1}\n", PLAIN, "text - label j 2");
+}
+
 static void test_delimiter(void **state)
 {
     (void)state;
@@ -566,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_text_pair, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delimiter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delimiter_bad_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quotes, setup, teardown),
