@@ -4,8 +4,9 @@
  * Scaled dot-product attention over sequences laid end to end, forward and backward, fp32, in blocks of keys: no T x T
  * matrix exists (the online softmax of Milakov and Gimelshein 2018, arXiv 1805.02867, as in FlashAttention).
  *
- * q, k, v and their gradients are (T x C), C = H D; head h owns columns [h D, h D + D). Sequence s owns the rows
- * [bounds[s], bounds[s + 1]) and sees no others. lse is (T x H): the base-2 logarithm of a query's sum of exponentials.
+ * q, k, v and their gradients have C = H D columns; head h owns columns [h D, h D + D). Sequence s owns the rows
+ * [bounds[s], bounds[s + 1]) of q and out and [key_bounds[s], key_bounds[s + 1]) of k and v, and sees no others; one buffer
+ * may be both bounds. lse is (T x H): the base-2 logarithm of a query's sum of exponentials.
  *
  * For CPUs: one work-item per group. Scores are kept transposed, s[j] being key j against 16 queries in the lanes, so that
  * a query's maximum and sum are found lane by lane; lanes and rows past the end repeat the last one and are not stored. All
@@ -13,8 +14,8 @@
  * first. Functions that hold a product are compiled once, not once a use: drivers build three copies of a kernel.
  *
  * Dropout: the words of counter ((bounds[s] + i) H + h, step, node, SP_RNG_DROPOUT | j / 8 << 8), i and j counted from the
- * sequence's start, decide for query i and eight keys j with 16 bits each: the upper half of word j % 4 when j % 8 < 4, else
- * the lower. Forward and backward draw the same ones.
+ * starts of the sequence's queries and keys, decide for query i and eight keys j with 16 bits each: the upper half of word
+ * j % 4 when j % 8 < 4, else the lower. Forward and backward draw the same ones.
  */
 #include "lib/dropout.h"
 #include "lib/math.h"
@@ -211,22 +212,24 @@ static inline float16 larger(float16 a, float16 b)
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void attention_forward(__global const float *restrict q, __global const float *restrict k,
                        __global const float *restrict v, __global float *restrict out, __global float *restrict lse,
-                       __global const uint *restrict bounds, float scale, DROPOUT_PARAMETERS)
+                       __global const uint *restrict bounds, __global const uint *restrict key_bounds, float scale,
+                       DROPOUT_PARAMETERS)
 {
     struct dropout dropout = DROPOUT_ARGUMENTS;
     int h = (int)get_global_id(1), i0 = (int)get_global_id(0) * QB;
 
     bounds += get_global_id(2);
+    key_bounds += get_global_id(2);
     dropout = dropout_rounded(dropout);
 
-    int first = (int)bounds[0], length = (int)bounds[1] - first, rows = min(QB, length - i0);
-    size_t origin = (size_t)first * C + (size_t)h * D;
+    int first = (int)bounds[0], rows = min(QB, (int)bounds[1] - first - i0), length = (int)(key_bounds[1] - key_bounds[0]);
+    size_t origin = (size_t)first * C + (size_t)h * D, key_origin = (size_t)key_bounds[0] * C + (size_t)h * D;
     float16 kb[KB * DV], vb[KB * DV], qt[QV][W], ot[QV][W], s[KB], largest[QV], total[QV];
 
     if (i0 == 0 && get_global_id(2) + 1 < get_global_size(2)) {
         prefetch_next(q, bounds, h);
-        prefetch_next(k, bounds, h);
-        prefetch_next(v, bounds, h);
+        prefetch_next(k, key_bounds, h);
+        prefetch_next(v, key_bounds, h);
         prefetch_next(out, bounds, h);
     }
     for (int i = 0; 16 * i < rows; i++) {
@@ -238,8 +241,8 @@ void attention_forward(__global const float *restrict q, __global const float *r
     for (int j0 = 0; j0 < length && rows > 0; j0 += KB) {
         int keys = min(KB, length - j0), whole = (keys + 15) / 16 * 16;
 
-        pack(kb, k + origin + (size_t)j0 * C, keys, whole, 1.0f);
-        pack(vb, v + origin + (size_t)j0 * C, keys, whole, 1.0f);
+        pack(kb, k + key_origin + (size_t)j0 * C, keys, whole, 1.0f);
+        pack(vb, v + key_origin + (size_t)j0 * C, keys, whole, 1.0f);
         for (int i = 0; 16 * i < rows; i++) {
             float16 most = largest[i], sum = 0.0f, shrink;
             DRAW(words, first + i0 + 16 * i, j0, keys);
@@ -281,31 +284,33 @@ void attention_backward(__global const float *restrict q, __global const float *
                         __global const float *restrict v, __global const float *restrict out,
                         __global const float *restrict lse, __global const float *restrict dout,
                         __global float *restrict dq, __global float *restrict dk, __global float *restrict dv,
-                        __global const uint *restrict bounds, float scale, DROPOUT_PARAMETERS)
+                        __global const uint *restrict bounds, __global const uint *restrict key_bounds, float scale,
+                        DROPOUT_PARAMETERS)
 {
     struct dropout dropout = DROPOUT_ARGUMENTS;
-    int h = (int)get_global_id(0);
+    int h = (int)get_global_id(0), i0 = 0;
 
     bounds += get_global_id(1);
+    key_bounds += get_global_id(1);
     dropout = dropout_rounded(dropout);
 
-    int first = (int)bounds[0], length = (int)bounds[1] - first;
-    size_t origin = (size_t)first * C + (size_t)h * D;
+    int first = (int)bounds[0], queries = (int)bounds[1] - first, length = (int)(key_bounds[1] - key_bounds[0]);
+    size_t origin = (size_t)first * C + (size_t)h * D, key_origin = (size_t)key_bounds[0] * C + (size_t)h * D;
     float16 kb[KB * DV], vb[KB * DV], qb[QB * DV], gb[QB * DV], qt[QV][W], gt[QV][W], dqt[QV][W];
     float16 p[KB * QV], ds[KB * QV], norm[QV], delta[QV];
 
     if (get_global_id(1) + 1 < get_global_size(1)) {
         prefetch_next(q, bounds, h);
-        prefetch_next(k, bounds, h);
-        prefetch_next(v, bounds, h);
+        prefetch_next(k, key_bounds, h);
+        prefetch_next(v, key_bounds, h);
         prefetch_next(out, bounds, h);
         prefetch_next(dout, bounds, h);
         prefetch_next(dq, bounds, h);
-        prefetch_next(dk, bounds, h);
-        prefetch_next(dv, bounds, h);
+        prefetch_next(dk, key_bounds, h);
+        prefetch_next(dv, key_bounds, h);
     }
-    for (int i0 = 0; i0 < length; i0 += QB) {
-        int rows = min(QB, length - i0);
+    do { /* once without queries, too: keys that nobody sees have gradients of 0 */
+        int rows = min(QB, queries - i0);
 
         for (int i = 0; 16 * i < rows; i++) {
             size_t at = origin + (size_t)(i0 + 16 * i) * C;
@@ -331,8 +336,8 @@ void attention_backward(__global const float *restrict q, __global const float *
         for (int j0 = 0; j0 < length; j0 += KB) {
             int keys = min(KB, length - j0), whole = (keys + 15) / 16 * 16;
 
-            pack(kb, k + origin + (size_t)j0 * C, keys, whole, 1.0f);
-            pack(vb, v + origin + (size_t)j0 * C, keys, whole, 1.0f);
+            pack(kb, k + key_origin + (size_t)j0 * C, keys, whole, 1.0f);
+            pack(vb, v + key_origin + (size_t)j0 * C, keys, whole, 1.0f);
             for (int i = 0; 16 * i < rows; i++) {
                 DRAW(words, first + i0 + 16 * i, j0, keys);
 
@@ -347,13 +352,14 @@ void attention_backward(__global const float *restrict q, __global const float *
                 }
                 weigh(dqt[i], 1.0f, j0 == 0, kb, ds + i, QV, keys);
             }
-            outer(dv + origin + (size_t)j0 * C, i0 == 0, p, gb, rows, keys);
-            outer(dk + origin + (size_t)j0 * C, i0 == 0, ds, qb, rows, keys);
+            outer(dv + key_origin + (size_t)j0 * C, i0 == 0, p, gb, rows, keys);
+            outer(dk + key_origin + (size_t)j0 * C, i0 == 0, ds, qb, rows, keys);
         }
         for (int i = 0; 16 * i < rows; i++) {
             for (int d = 0; d < D; d++)
                 dqt[i][d] *= scale;
             from_lanes(dq + origin + (size_t)(i0 + 16 * i) * C, dqt[i], rows - 16 * i);
         }
-    }
+        i0 += QB;
+    } while (i0 < queries);
 }

@@ -13,6 +13,14 @@
 #define LOG2_E 1.44269504f
 #define FOR_D _Pragma("unroll") for (int d = 0; d < D; d++)
 
+/* The group's sequence: its queries' first row and their number, its keys' number, and where both begin. */
+#define SEQUENCE                                                                                                       \
+    size_t sequence = get_group_id(2);                                                                                 \
+    int first = (int)bounds[sequence], queries = (int)bounds[sequence + 1] - first;                                    \
+    int length = (int)(key_bounds[sequence + 1] - key_bounds[sequence]);                                               \
+    size_t origin = (size_t)first * C + (size_t)h * D;                                                                 \
+    size_t key_origin = (size_t)key_bounds[sequence] * C + (size_t)h * D;
+
 /* This work-item's row of the sequence, and the last one for work-items beyond it, whose results are not stored. */
 #define OWN_ROW(length) min((int)get_global_id(0), (length) - 1)
 
@@ -61,17 +69,19 @@ static inline uint4 draw(const struct dropout *d, uint c0, int j)
 /* Grid: (queries, H, sequences), LANES queries a group. */
 KERNEL void attention_forward(__global const float *restrict q, __global const float *restrict k,
                               __global const float *restrict v, __global float *restrict out, __global float *restrict lse,
-                              __global const uint *restrict bounds, float scale, DROPOUT_PARAMETERS)
+                              __global const uint *restrict bounds, __global const uint *restrict key_bounds, float scale,
+                              DROPOUT_PARAMETERS)
 {
     __local float kt[TILE * D], vt[TILE * D];
     struct dropout dropout = DROPOUT_ARGUMENTS;
-    int h = (int)get_group_id(1), first = (int)bounds[get_group_id(2)], length = (int)bounds[get_group_id(2) + 1] - first;
-    int i = OWN_ROW(length);
-    size_t origin = (size_t)first * C + (size_t)h * D, own = origin + (size_t)i * C;
+    int h = (int)get_group_id(1);
+    SEQUENCE
+    int i = OWN_ROW(queries);
+    size_t own = origin + (size_t)i * C;
     float x[D], sum[D], s[TILE], largest = -INFINITY, total = 0.0f;
     WORDS(words)
 
-    if ((int)get_group_id(0) * LANES >= length)
+    if ((int)get_group_id(0) * LANES >= queries)
         return;
     dropout = dropout_rounded(dropout);
     FOR_D
@@ -84,8 +94,8 @@ KERNEL void attention_forward(__global const float *restrict q, __global const f
         float most = largest, shrink;
 
         barrier(CLK_LOCAL_MEM_FENCE);
-        load_tile(kt, k + origin + (size_t)j0 * C, keys);
-        load_tile(vt, v + origin + (size_t)j0 * C, keys);
+        load_tile(kt, k + key_origin + (size_t)j0 * C, keys);
+        load_tile(vt, v + key_origin + (size_t)j0 * C, keys);
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int j = 0; j < keys; j++) {
             s[j] = dot_tile(x, kt + j * D);
@@ -104,7 +114,7 @@ KERNEL void attention_forward(__global const float *restrict q, __global const f
             FOR_D sum[d] = fma(e, vt[j * D + d], sum[d]);
         }
     }
-    if ((int)get_global_id(0) >= length)
+    if ((int)get_global_id(0) >= queries)
         return;
     FOR_D out[own + d] = sum[d] / total;
     lse[(size_t)(first + i) * H + h] = largest + log2(total);
@@ -114,19 +124,20 @@ KERNEL void attention_forward(__global const float *restrict q, __global const f
 KERNEL void attention_backward_query(__global const float *restrict q, __global const float *restrict k,
                                      __global const float *restrict v, __global const float *restrict out,
                                      __global const float *restrict lse, __global const float *restrict dout,
-                                     __global float *restrict dq, __global const uint *restrict bounds, float scale,
-                                     DROPOUT_PARAMETERS)
+                                     __global float *restrict dq, __global const uint *restrict bounds,
+                                     __global const uint *restrict key_bounds, float scale, DROPOUT_PARAMETERS)
 {
     __local float kt[TILE * D], vt[TILE * D];
     __local float deltas[LANES]; /* Intel's CPU compiler (2026.22) loses the private sum at the loop's barriers */
     struct dropout dropout = DROPOUT_ARGUMENTS;
-    int h = (int)get_group_id(1), first = (int)bounds[get_group_id(2)], length = (int)bounds[get_group_id(2) + 1] - first;
-    int i = OWN_ROW(length);
-    size_t origin = (size_t)first * C + (size_t)h * D, own = origin + (size_t)i * C;
+    int h = (int)get_group_id(1);
+    SEQUENCE
+    int i = OWN_ROW(queries);
+    size_t own = origin + (size_t)i * C;
     float x[D], g[D], sum[D], norm, delta = 0.0f;
     WORDS(words)
 
-    if ((int)get_group_id(0) * LANES >= length)
+    if ((int)get_group_id(0) * LANES >= queries)
         return;
     dropout = dropout_rounded(dropout);
     norm = lse[(size_t)(first + i) * H + h];
@@ -142,8 +153,8 @@ KERNEL void attention_backward_query(__global const float *restrict q, __global 
         int keys = min(TILE, length - j0);
 
         barrier(CLK_LOCAL_MEM_FENCE);
-        load_tile(kt, k + origin + (size_t)j0 * C, keys);
-        load_tile(vt, v + origin + (size_t)j0 * C, keys);
+        load_tile(kt, k + key_origin + (size_t)j0 * C, keys);
+        load_tile(vt, v + key_origin + (size_t)j0 * C, keys);
         barrier(CLK_LOCAL_MEM_FENCE);
         delta = deltas[LANE];
         for (int j = 0; j < keys; j++) {
@@ -154,7 +165,7 @@ KERNEL void attention_backward_query(__global const float *restrict q, __global 
             FOR_D sum[d] = fma(e, kt[j * D + d], sum[d]);
         }
     }
-    if ((int)get_global_id(0) < length)
+    if ((int)get_global_id(0) < queries)
         FOR_D dq[own + d] = sum[d] * scale;
 }
 
@@ -163,13 +174,15 @@ KERNEL void attention_backward_key(__global const float *restrict q, __global co
                                    __global const float *restrict v, __global const float *restrict out,
                                    __global const float *restrict lse, __global const float *restrict dout,
                                    __global float *restrict dk, __global float *restrict dv,
-                                   __global const uint *restrict bounds, float scale, DROPOUT_PARAMETERS)
+                                   __global const uint *restrict bounds, __global const uint *restrict key_bounds,
+                                   float scale, DROPOUT_PARAMETERS)
 {
     __local float qt[TILE * D], gt[TILE * D], norm[TILE], delta[TILE];
     struct dropout dropout = DROPOUT_ARGUMENTS;
-    int h = (int)get_group_id(1), first = (int)bounds[get_group_id(2)], length = (int)bounds[get_group_id(2) + 1] - first;
+    int h = (int)get_group_id(1);
+    SEQUENCE
     int j = OWN_ROW(length);
-    size_t origin = (size_t)first * C + (size_t)h * D, own = origin + (size_t)j * C;
+    size_t own = key_origin + (size_t)j * C;
     float x[D], y[D], sum_k[D], sum_v[D];
 
     if ((int)get_group_id(0) * LANES >= length)
@@ -181,8 +194,8 @@ KERNEL void attention_backward_key(__global const float *restrict q, __global co
         y[d] = v[own + d];
         sum_k[d] = sum_v[d] = 0.0f;
     }
-    for (int i0 = 0; i0 < length; i0 += TILE) {
-        int rows = min(TILE, length - i0);
+    for (int i0 = 0; i0 < queries; i0 += TILE) {
+        int rows = min(TILE, queries - i0);
         size_t tile = origin + (size_t)i0 * C;
 
         barrier(CLK_LOCAL_MEM_FENCE);

@@ -48,8 +48,10 @@ static struct sp_attention arguments(const struct sp_plan *plan, const struct sp
         .heads = node->heads,
         .head_dim = head_dim,
         .longest = plan->longest,
+        .longest_keys = plan->longest,
         .scale = 1.0f / sqrtf((float)head_dim),
         .bounds = sp_plan_read(plan, plan->bounds),
+        .key_bounds = sp_plan_read(plan, plan->bounds),
         .q = sp_plan_buffer(plan, node->input[0]),
         .k = sp_plan_buffer(plan, node->input[1]),
         .v = sp_plan_buffer(plan, node->input[2]),
@@ -65,6 +67,7 @@ static int linear(struct sp_plan *plan, const struct sp_attention *args, struct 
 {
     return sp_linear_attention(plan->device, &(struct sp_linear_attention){ .out = out, .a = a, .b = b, .c = c,
                                                                             .bounds = args->bounds,
+                                                                            .key_bounds = args->key_bounds,
                                                                             .sequences = args->sequences,
                                                                             .heads = args->heads,
                                                                             .head_dim = args->head_dim,

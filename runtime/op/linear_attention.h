@@ -3,8 +3,8 @@
  *
  *     out_i = scale sum_j (a_i . b_j) c_j
  *
- * Forward is out(q, k, v). Its gradients have the same form: dq = out(do, v, k), dk = out(v, do, q), dv = out(k, q, do). Sums run in
- * one fixed order. Threading: as the device.
+ * Forward is out(q, k, v). Its gradients have the same form: dq = out(do, v, k), dk = out(v, do, q), dv = out(k, q, do), for the last two
+ * of which queries and keys change places, bounds and all. Sums run in one fixed order. Threading: as the device.
  */
 #ifndef SP_OP_LINEAR_ATTENTION_H
 #define SP_OP_LINEAR_ATTENTION_H
@@ -13,11 +13,12 @@
 
 /* C = heads * head_dim; head h owns columns [h head_dim, (h + 1) head_dim). */
 struct sp_linear_attention {
-    struct sp_buffer *out;        /* (T x C), written; none of the others */
-    struct sp_buffer *a, *b, *c;  /* (T x C) */
-    struct sp_buffer *bounds;     /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 */
+    struct sp_buffer *out;        /* (rows i x C), written; none of the others */
+    struct sp_buffer *a, *b, *c;  /* (rows i x C), and two of (rows j x C) */
+    struct sp_buffer *bounds;     /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 of out and a */
+    struct sp_buffer *key_bounds; /* likewise of b and c; the same buffer where they are the same */
     int sequences, heads, head_dim;
-    int longest;                  /* no sequence has more tokens */
+    int longest;                  /* no sequence has more rows i */
     float scale;
 };
 int sp_linear_attention(struct sp_device *device, const struct sp_linear_attention *args);

@@ -89,6 +89,10 @@ for file in $(cd "$srcdir/cl" && find . -name '*.cl' -o -name '*.h' | sed 's,^\.
     rest=${entry#*|}
     broken "$file" "${rest%%|*}" "${rest#*|}" expected
 done
+# Keys with bounds of their own.
+broken attn/attention.cl attention 's/ v + key_origin/ v + origin/' expected
+broken attn/attention_lanes.cl '--other attention' 's/ v + key_origin/ v + origin/' expected
+broken attn/linear_attention.cl linear_attention 's/(size_t)key_bounds\[0\]/(size_t)bounds[0]/' expected
 # What is added beyond an output changes the canary there, which is not a number.
 broken norm/layernorm_backward.cl layernorm 's/^    FOR_ROWS(t, T)/    dresidual[T * C] += 1.0f;\
 &/' 'was written at element'
