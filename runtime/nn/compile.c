@@ -22,7 +22,7 @@ static void use(struct sp_plan *plan, int value, int time)
 {
     struct sp_value *v;
 
-    if (value < 0)
+    if (value < 0 || plan->values[value].kept) /* what is kept has memory of its own, for all times */
         return;
     v = &plan->values[value];
     if (v->first > v->last)
@@ -59,8 +59,10 @@ static void add_gradient(struct sp_plan *plan, int value)
         return;
     snprintf(name, sizeof name, "the gradient of %.*s", (int)sizeof name - 17, plan->values[value].name);
     gradient = sp_plan_value(plan, name, plan->values[value].extent, plan->values[value].width);
-    if (gradient >= 0)
-        plan->values[value].gradient = gradient;
+    if (gradient < 0)
+        return;
+    plan->values[gradient].rows = plan->values[value].rows;
+    plan->values[value].gradient = gradient;
 }
 
 static void add_gradients(struct sp_plan *plan)
@@ -81,6 +83,19 @@ static void add_gradients(struct sp_plan *plan)
             plan->values[input].gradient_seen = true;
         }
     }
+}
+
+/* Rows that are not those of tokens or sequences are refused where the node would take them for such. */
+static void check_rows(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->node_count; i++)
+        for (int k = 0; k < SP_NODE_INPUTS; k++) {
+            const struct sp_node *node = &plan->nodes[i];
+
+            if (node->input[k] >= 0 && plan->values[node->input[k]].extent == SP_ROWS && !node->type->any_rows)
+                sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: a node of type %s cannot read it", plan->values[node->input[k]].name,
+                                            node->type->name));
+        }
 }
 
 /* In the order of the backward walk the first node that has a parameter stores its gradient, the others add. */
@@ -171,7 +186,9 @@ static size_t lowest_offset(const struct sp_value *v, struct sp_value *const *pl
 
 static size_t value_bytes(const struct sp_plan *plan, const struct sp_value *value, size_t alignment)
 {
-    size_t rows = value->extent == SP_PER_TOKEN ? (size_t)plan->limits.tokens : (size_t)plan->limits.sequences;
+    size_t rows = value->extent == SP_ROWS        ? value->rows
+                  : value->extent == SP_PER_TOKEN ? (size_t)plan->limits.tokens
+                                                  : (size_t)plan->limits.sequences;
     size_t bytes = value->extent == SP_BYTES ? value->width : rows * value->width * sp_dtype_size(value->dtype);
 
     return (bytes + alignment - 1) / alignment * alignment;
@@ -236,6 +253,12 @@ static int allocate_values(struct sp_plan *plan)
 
         if (v->first <= v->last && v->bytes)
             SP_TRY(sp_buffer_view(&v->buffer, plan->arena, v->offset, v->bytes));
+        if (!v->kept)
+            continue;
+        rc = sp_buffer_create_zeros(&v->buffer, plan->device, v->bytes);
+        if (rc < 0)
+            return sp_error_context(rc, "while allocating %zu rows for %s", v->rows, v->name);
+        plan->memory.kept += v->bytes;
     }
     plan->transposed.xt = sp_plan_buffer(plan, plan->xt);
     plan->transposed.dyt = sp_plan_buffer(plan, plan->dyt);
@@ -302,6 +325,7 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
         add_transposed(plan);
     }
     find_shared(plan);
+    check_rows(plan);
     for (size_t i = 0; i < plan->node_count && !plan->failed; i++)
         if (plan->nodes[i].type->prepare)
             plan->nodes[i].type->prepare(plan, &plan->nodes[i], limits);

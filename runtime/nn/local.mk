@@ -7,6 +7,7 @@ runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/node_dropout.c \
 	runtime/nn/node_embedding.c \
 	runtime/nn/node_first_token.c \
+	runtime/nn/node_keep.c \
 	runtime/nn/node_layernorm.c \
 	runtime/nn/node_linear.c \
 	runtime/nn/node_loss.c \

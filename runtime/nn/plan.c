@@ -16,7 +16,8 @@ int sp_plan_create(struct sp_plan **out)
     *out = sp_calloc(1, sizeof **out);
     if (!*out)
         return SP_ENOMEM;
-    (*out)->logits = (*out)->xt = (*out)->dyt = (*out)->bounds = -1;
+    (*out)->logits = (*out)->xt = (*out)->dyt = -1;
+    (*out)->bounds = (*out)->kept_rows = (*out)->key_bounds = (*out)->query_bounds = -1;
     return 0;
 }
 
@@ -123,10 +124,15 @@ int sp_plan_words(struct sp_plan *plan, size_t count)
     return (int)plan->word_count++;
 }
 
+void sp_plan_share_words(struct sp_plan *plan, int *words, size_t count)
+{
+    if (*words < 0)
+        *words = sp_plan_words(plan, count);
+}
+
 void sp_plan_need_bounds(struct sp_plan *plan)
 {
-    if (plan->bounds < 0)
-        plan->bounds = sp_plan_words(plan, (size_t)plan->limits.sequences + 1);
+    sp_plan_share_words(plan, &plan->bounds, (size_t)plan->limits.sequences + 1);
 }
 
 void *sp_plan_fill(const struct sp_plan *plan, int words)
@@ -185,7 +191,9 @@ bool sp_plan_adds(const struct sp_node *node, int k, const struct sp_plan_pass *
 
 int sp_plan_rows(const struct sp_plan *plan, int value)
 {
-    return plan->values[value].extent == SP_PER_TOKEN ? plan->tokens : plan->sequences;
+    const struct sp_value *v = &plan->values[value];
+
+    return v->extent == SP_ROWS ? (int)v->rows : v->extent == SP_PER_TOKEN ? plan->tokens : plan->sequences;
 }
 
 bool sp_plan_trained(const struct sp_plan *plan, int param)

@@ -97,8 +97,13 @@ int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int be
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
 /* act(x W^T + bias); bias -1 for none */
 int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);
-/* softmax attention of q over k and v within each sequence, dropout on the probabilities */
+/* softmax attention of q over k and v, dropout on the probabilities: within each sequence; or, where k and v have other rows than q,
+ * such as kept ones, of each sequence over the rows that the batch names for it (sp_plan_batch.keys) */
 int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float dropout);
+/* Rows that live from one pass to the next, such as a key/value cache: x's rows go to memory of `rows` rows, zeros at first, each to the
+ * row that the batch names for its token (sp_plan_batch.kept_rows); the others stay as earlier passes left them, and nothing else
+ * writes there. Returns the value of all these rows, which attention alone can read, as keys or values. */
+int sp_nn_keep(struct sp_plan *plan, int x, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
 /* The model's output and its loss: cross-entropy over its columns, or squared error for one column. Last of a builder. */
@@ -126,6 +131,7 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
 /* Bytes that compiling takes on the device, by purpose. */
 struct sp_plan_memory {
     size_t weights, activations, inputs;
+    size_t kept; /* what passes keep for later ones */
     size_t unshared; /* what the activations would take without sharing memory over lifetimes */
 };
 struct sp_plan_memory sp_plan_memory(const struct sp_plan *plan);
@@ -157,8 +163,12 @@ struct sp_plan_batch {
     const uint32_t *bounds;      /* [sequences + 1] */
     const void *targets;         /* [sequences], 4 bytes each: classes (uint32_t) or values (float), as the loss wants them */
     int tokens, sequences;
+    /* Of plans that keep rows, or attend to other rows than the queries'; NULL for others. */
+    const uint32_t *kept_rows; /* [tokens]: the row to which each token's goes (sp_nn_keep), no two the same */
+    const uint32_t *keys;      /* [2 sequences]: sequence s sees rows keys[2 s] .. keys[2 s + 1] - 1 of the keys and values, at least one.
+                                * They may overlap and come in any order, but for a backward pass they ascend */
 };
-/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id outside its table is SP_EINVAL. */
+/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id or row outside its table is SP_EINVAL. */
 int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch);
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);

@@ -8,14 +8,16 @@
 #define SP_NODE_PARAMS 3
 #define SP_NODE_SAVED 2
 
-enum sp_extent { SP_PER_TOKEN, SP_PER_SEQUENCE, SP_BYTES };
+enum sp_extent { SP_PER_TOKEN, SP_PER_SEQUENCE, SP_ROWS, SP_BYTES }; /* SP_ROWS: `rows` of every batch */
 
-/* A tensor in the arena: an activation, a gradient, something saved for backward, or scratch. */
+/* A tensor in the arena: an activation, a gradient, something saved for backward, or scratch; or one that is kept, in its own memory. */
 struct sp_value {
     char name[SP_PARAM_NAME + 32];
     enum sp_extent extent;
     enum sp_dtype dtype; /* of its elements: SP_F32, as a parameter's */
     size_t width;       /* elements in a row, or bytes */
+    size_t rows;        /* of SP_ROWS */
+    bool kept;          /* lives from one pass to the next */
     int producer;       /* the node that writes it; -1 for gradients, saved values and scratch */
     int consumers;      /* nodes that read it */
     bool wants_gradient;
@@ -57,6 +59,7 @@ struct sp_node {
 struct sp_node_type {
     const char *name;
     bool all_inputs; /* backward writes the gradients of all inputs or none */
+    bool any_rows;   /* knows inputs of SP_ROWS */
     bool packs;      /* backward gives the input's gradient by a product with param[0] */
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
@@ -99,6 +102,7 @@ struct sp_plan {
     struct sp_plan_words *words;
     size_t word_count, word_room;
     int bounds; /* the words of batch->bounds; -1 where no node reads them */
+    int kept_rows, key_bounds, query_bounds; /* likewise of batch->kept_rows; and of batch->keys, with the queries' bounds for them */
     struct sp_buffer *batch;
     struct sp_upload *upload;
     unsigned char *filling; /* the batch's copy on the host, while it is filled */
@@ -115,8 +119,10 @@ struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *ty
 /* A new value, or -1. The name is "NODE INDEX" or made from `name`. */
 int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent, size_t width);
 
-/* In prepare: room for `count` words of every batch, or -1; the same for batch->bounds, which nodes share. */
+/* In prepare: room for `count` words of every batch, or -1; the same for words that nodes share, made by the first of them; and for
+ * batch->bounds, which no node fills. */
 int sp_plan_words(struct sp_plan *plan, size_t count);
+void sp_plan_share_words(struct sp_plan *plan, int *words, size_t count);
 void sp_plan_need_bounds(struct sp_plan *plan);
 
 /* Those words: on the host, in take; on the device. NULL for number -1. */

@@ -11,7 +11,7 @@ static const struct sp_kernel rows_gather = { "rows_gather", "embed/rows_gather.
 static const struct sp_kernel rows_scatter = { "rows_scatter", "embed/rows_scatter.cl" };
 
 /* Of a case. */
-enum { ACCUMULATE = 1, GATHER_ONLY = 2, SCATTER_ONLY = 4 };
+enum { ACCUMULATE = 1, GATHER_ONLY = 2, SCATTER_ONLY = 4, KEEP = 8 };
 
 int sp_rows_gather(struct sp_device *device, const struct sp_rows_gather *args)
 {
@@ -31,7 +31,7 @@ int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args
 {
     struct sp_launch launch = { .kernel = &rows_scatter };
 
-    if (!args->accumulate)
+    if (!args->accumulate && !args->keep)
         SP_TRY(sp_buffer_fill(args->out, 0, 0, (size_t)args->T * (size_t)args->C * sizeof(float)));
     sp_geometry_rows(&launch, device, (size_t)args->R, 8);
     sp_launch_define(&launch, "C", args->C);
@@ -51,6 +51,7 @@ static const struct sp_op_case cases[] = {
     { .name = "1 of 1x1", .size = { 1, 1, 1 }, .tolerance = 2e-7 },
     { .name = "9 of 20x17", .size = { 20, 9, 17 }, .tolerance = 2e-7 },
     { .name = "3 of 7x17 accumulate", .size = { 7, 3, 17 }, .flags = ACCUMULATE, .tolerance = 2e-7 },
+    { .name = "3 of 7x17 keep", .size = { 7, 3, 17 }, .flags = KEEP, .tolerance = 2e-7 },
     { .name = "32 of 1000x384", .size = { 1000, 32, 384 }, .tolerance = 2e-7 },
     { .name = "300 of 4300x17", .size = { 4300, 300, 17 }, .flags = ACCUMULATE, .tall = true, .tolerance = 2e-7 },
     { .name = "4250 of 8501x17", .size = { 8501, 4250, 17 }, .tall = true, .tolerance = 2e-7 },
@@ -74,24 +75,25 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
 {
     size_t T = (size_t)c->size[0], R = (size_t)c->size[1], C = (size_t)c->size[2];
     struct sp_rows_gather gather = { .R = (int)R, .C = (int)C };
-    struct sp_rows_scatter scatter = { .T = (int)T, .R = (int)R, .C = (int)C, .accumulate = c->flags & ACCUMULATE };
+    struct sp_rows_scatter scatter = { .T = (int)T, .R = (int)R, .C = (int)C, .accumulate = c->flags & ACCUMULATE,
+                                       .keep = c->flags & KEEP };
     double *in = sp_check_input(t, &gather.in, T * C, -1, 1), *few = sp_check_input(t, &scatter.in, R * C, -1, 1);
     double *gathered = sp_check_double(t, R * C), *scattered = sp_check_double(t, T * C);
 
     if (!in || !few || !gathered || !scattered)
         return SP_ENOMEM;
-    for (size_t i = 0; scatter.accumulate && i < T * C; i++)
+    for (size_t i = 0; (scatter.accumulate || scatter.keep) && i < T * C; i++)
         scattered[i] = in[i];
     for (size_t r = 0; r < R; r++)
         rows[r] = (uint32_t)(T - 1 - r * (T / R));
     for (size_t i = 0; i < R * C; i++) {
         gathered[i] = in[rows[i / C] * C + i % C];
-        scattered[rows[i / C] * C + i % C] += few[i];
+        scattered[rows[i / C] * C + i % C] = few[i] + (scatter.accumulate ? in[rows[i / C] * C + i % C] : 0);
     }
     SP_TRY(sp_check_input_words(t, &gather.rows, rows, R));
     scatter.rows = gather.rows;
     SP_TRY(sp_check_output(t, &gather.out, R * C));
-    if (scatter.accumulate)
+    if (scatter.accumulate || scatter.keep)
         SP_TRY(sp_check_inout(t, &scatter.out, in, T * C));
     else
         SP_TRY(sp_check_output(t, &scatter.out, T * C));

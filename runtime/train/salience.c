@@ -280,7 +280,7 @@ static int score_rows(struct scoring *s)
 static int flow_group(struct scoring *s, size_t first, float scale)
 {
     static const uint32_t zero, bounds[2] = { 0, 1 };
-    const struct sp_plan_batch batch = { &zero, &zero, bounds, NULL, 1, 1 };
+    const struct sp_plan_batch batch = { .ids = &zero, .types = &zero, .bounds = bounds, .tokens = 1, .sequences = 1 };
     const struct sp_plan_pass pass = { .linear = true, .loss_scale = scale, .gradients = s->gradients };
 
     SP_TRY(open_group(s, first));

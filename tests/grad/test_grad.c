@@ -15,7 +15,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { VOCAB = 9, CLASSES = 2, POSITIONS = 6, H = 20, I = 37, HEADS = 5, DIRECTIONS = 6 };
+enum { VOCAB = 9, CLASSES = 2, POSITIONS = 6, H = 20, I = 37, HEADS = 5, DIRECTIONS = 6, EARLIER = 2, KEPT = 10 };
 
 #define RELATIVE 2e-3
 #define NOISE 1.5e-6 /* of the loss, or of the logits where their sum takes its place */
@@ -31,6 +31,7 @@ struct grad_case {
     float smoothing;
     bool regression;
     bool kinks;  /* the activations of the layer `below` are kept away from 0 */
+    bool kept;   /* an earlier batch has left EARLIER rows of each sequence in what is kept */
     bool linear; /* synaptic flow's pass: the gradient of the sum of the logits; word embeddings are ones then */
     float temperature;
     double step; /* h */
@@ -163,6 +164,25 @@ static int attention_dropout(struct sp_plan *plan, int x)
     return attention(plan, x, 0.25f);
 }
 
+static int kept(struct sp_plan *plan, int x, float dropout)
+{
+    int q = linear(plan, x, H, H, SP_ACTIVATION_NONE, "query");
+    int k = sp_nn_keep(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"), KEPT * 4);
+    int v = sp_nn_keep(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), KEPT * 4);
+
+    return sp_nn_attention(plan, q, k, v, HEADS, dropout);
+}
+
+static int attention_kept(struct sp_plan *plan, int x)
+{
+    return kept(plan, x, 0);
+}
+
+static int attention_kept_dropout(struct sp_plan *plan, int x)
+{
+    return kept(plan, x, 0.25f);
+}
+
 static void tables(struct sp_plan *plan, int table[3])
 {
     table[0] = sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, H, "word");
@@ -246,6 +266,9 @@ static const struct grad_case cases[] = {
     { .name = "linear, tanh unfused", .build = unfused_tanh, .step = 0.02 },
     { .name = "attention", .build = attention_alone, .step = 0.02 },
     { .name = "attention, dropout", .build = attention_dropout, .step = 0.02 },
+    { .name = "attention over what is kept", .build = attention_kept, .kept = true, .step = 0.02 },
+    { .name = "attention over what is kept, dropout", .build = attention_kept_dropout, .kept = true, .step = 0.02 },
+    { .name = "attention over what is kept, linear", .build = attention_kept, .kept = true, .linear = true, .step = 0.02 },
     { .name = "pooler", .build_all = build_pooler, .step = 0.02 },
     { .name = "attention, linear", .build = attention_alone, .linear = true, .step = 0.02 },
     { .name = "linear, gelu fused, linear", .build = fused_gelu, .linear = true, .step = 0.02 },
@@ -414,7 +437,14 @@ static void check_case(struct sp_device *device, const struct grad_case *c, cons
     p.gradients = m.gradients;
     if (c->kinks)
         avoid_kinks(&m);
+    if (c->kept) {
+        tokens_draw(&t, 5, (int[]){ EARLIER, EARLIER, EARLIER, EARLIER }, 4, VOCAB, CLASSES);
+        tokens_keep(&t, KEPT, 0);
+        assert_ok(sp_plan_set_batch(m.plan, &t.batch));
+        assert_ok(sp_plan_forward(m.plan, &p));
+    }
     tokens_draw(&t, 6, lengths, 4, VOCAB, CLASSES);
+    tokens_keep(&t, KEPT, EARLIER);
     if (c->regression)
         t.batch.targets = t.values;
     assert_ok(sp_plan_set_batch(m.plan, &t.batch));

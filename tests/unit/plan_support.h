@@ -114,7 +114,7 @@ static inline void model_bert(struct sp_model *out, int vocab, int hidden, int l
 
 /* A batch of sequences of lengths[count], of random tokens and labels. */
 struct tokens {
-    uint32_t ids[256], types[256], bounds[33], classes[32];
+    uint32_t ids[256], types[256], bounds[33], classes[32], rows[256], keys[64];
     float values[32];
     struct sp_plan_batch batch;
 };
@@ -134,7 +134,23 @@ static inline void tokens_draw(struct tokens *t, uint32_t seed, const int *lengt
         }
     }
     t->bounds[count] = (uint32_t)at;
-    t->batch = (struct sp_plan_batch){ t->ids, t->types, t->bounds, t->classes, at, count };
+    t->batch = (struct sp_plan_batch){ .ids = t->ids, .types = t->types, .bounds = t->bounds, .targets = t->classes,
+                                         .tokens = at, .sequences = count };
+}
+
+/* Where its tokens are kept: `each` rows for a sequence, this batch's after the `earlier` first ones, and all of them are seen but row 0. */
+static inline void tokens_keep(struct tokens *t, uint32_t each, uint32_t earlier)
+{
+    for (uint32_t s = 0; s < (uint32_t)t->batch.sequences; s++) {
+        uint32_t length = t->bounds[s + 1] - t->bounds[s], first = each * s + 1 + earlier;
+
+        for (uint32_t i = 0; i < length; i++)
+            t->rows[t->bounds[s] + i] = first + i;
+        t->keys[2 * s] = each * s + 1;
+        t->keys[2 * s + 1] = first + length;
+    }
+    t->batch.kept_rows = t->rows;
+    t->batch.keys = t->keys;
 }
 
 #endif

@@ -330,7 +330,7 @@ static void test_positions(void **state)
 {
     static const uint32_t bounds[] = { 0, 3, 7, 10 }, ids[] = { 5, 1, 6, 1, 1, 7, 8, 2, 3, 1 }, types[10] = { 0 },
                           expected[2][10] = { { 0, 1, 2, 0, 1, 2, 3, 0, 1, 2 }, { 2, 1, 3, 1, 1, 2, 3, 2, 3, 1 } };
-    const struct sp_plan_batch batch = { ids, types, bounds, NULL, 10, 3 };
+    const struct sp_plan_batch batch = { .ids = ids, .types = types, .bounds = bounds, .tokens = 10, .sequences = 3 };
 
     for (int padding = -1; padding <= 1; padding += 2) {
         struct sp_plan *plan;
@@ -350,6 +350,153 @@ static void test_positions(void **state)
             assert_memory_equal(found, expected[padding > 0], sizeof found);
         }
         model_release(&m);
+    }
+}
+
+/* ---- what passes keep ---------------------------------------------------------------------------------------------------- */
+
+enum { KEPT = 16, WIDTH = 20 };
+
+static int layer(struct sp_plan *plan, int x, const char *name)
+{
+    return sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, WIDTH, WIDTH, "%s", name), -1, SP_ACTIVATION_NONE);
+}
+
+/* The first tokens' attention over their own sequences, or, `rows` of them being kept, over those that the batch names. */
+static struct sp_plan *build_kept(int rows)
+{
+    struct sp_plan *plan;
+    int x, q, k, v;
+
+    assert_ok(sp_plan_create(&plan));
+    x = layer(plan, sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1), "below");
+    q = layer(plan, x, "query");
+    k = layer(plan, x, "key");
+    v = layer(plan, x, "value");
+    if (rows) {
+        k = sp_nn_keep(plan, k, rows);
+        v = sp_nn_keep(plan, v, rows);
+    }
+    sp_nn_cross_entropy(plan, sp_nn_first_token(plan, sp_nn_attention(plan, q, k, v, 5, 0)), 0);
+    return plan;
+}
+
+static void forward_kept(float *logits, struct model *m, const uint32_t *ids, const uint32_t *bounds, const uint32_t *rows,
+                         const uint32_t *keys)
+{
+    const struct sp_plan_pass pass = { .loss_scale = 1 };
+
+    assert_ok(sp_buffer_fill(m->plan->arena, 0, 0x7fc00000, sp_buffer_size(m->plan->arena)));
+    assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ .ids = ids, .bounds = bounds, .tokens = (int)bounds[2],
+                                                                  .sequences = 2, .kept_rows = rows, .keys = keys }));
+    assert_ok(sp_plan_forward(m->plan, &pass));
+    assert_ok(sp_plan_logits(m->plan, logits));
+}
+
+/* Keys and values of one pass are read in the next: the rest of two sequences, and then their first tokens, which see it all, give the bits
+ * that both give at once. What is kept lies outside the arena, which is full of NaNs before each pass, and only the named rows change. */
+static void test_kept(void **state)
+{
+    static const uint32_t ids[] = { 7, 1, 29, 4, 12, 3, 8 }, bounds[] = { 0, 4, 7 };
+    static const uint32_t rest[] = { 1, 29, 4, 3, 8 }, rest_bounds[] = { 0, 3, 5 }, rest_rows[] = { 11, 12, 13, 3, 4 },
+                          rest_keys[] = { 11, 14, 3, 5 };
+    static const uint32_t first[] = { 7, 12 }, first_bounds[] = { 0, 1, 2 }, first_rows[] = { 10, 2 }, first_keys[] = { 10, 14, 2, 5 };
+    struct sp_plan_limits l = limits;
+    float whole[2 * WIDTH], rests[2 * WIDTH], parts[2 * WIDTH], rows[3][KEPT * WIDTH];
+    struct model m[2];
+    struct sp_value *keys = NULL;
+
+    l.training = false;
+    for (int i = 0; i < 2; i++)
+        model_compile(&m[i], *state, build_kept(i ? KEPT : 0), "auto", &l);
+    for (size_t i = 0; i < m[1].plan->value_count && !keys; i++)
+        keys = m[1].plan->values[i].kept ? &m[1].plan->values[i] : NULL;
+    assert_non_null(keys);
+    forward_kept(whole, &m[0], ids, bounds, NULL, NULL);
+    assert_ok(sp_buffer_read(rows[0], keys->buffer, 0, sizeof rows[0]));
+    forward_kept(rests, &m[1], rest, rest_bounds, rest_rows, rest_keys);
+    assert_ok(sp_buffer_read(rows[1], keys->buffer, 0, sizeof rows[1]));
+    forward_kept(parts, &m[1], first, first_bounds, first_rows, first_keys);
+    assert_ok(sp_buffer_read(rows[2], keys->buffer, 0, sizeof rows[2]));
+    assert_memory_equal(parts, whole, sizeof whole);
+    assert_memory_not_equal(rests, whole, sizeof whole);
+    for (uint32_t r = 0; r < KEPT; r++)
+        for (uint32_t c = 0; c < WIDTH; c++) {
+            bool in_rest = r == 3 || r == 4 || (r >= 11 && r <= 13), in_first = r == 2 || r == 10;
+            const float x[] = { rows[0][r * WIDTH + c], rows[1][r * WIDTH + c], rows[2][r * WIDTH + c] };
+
+            assert_true(x[0] == 0 && (x[1] != 0) == in_rest && (x[2] != 0) == (in_rest || in_first));
+            assert_true(x[1] == x[2] || in_first);
+        }
+    check_overlaps(m[1].plan);
+    assert_true(sp_plan_memory(m[1].plan).activations < sp_plan_memory(m[1].plan).unshared);
+    assert_int_equal(sp_plan_memory(m[0].plan).kept, 0);
+    for (int i = 0; i < 2; i++)
+        model_release(&m[i]);
+}
+
+/* Two of KEPT rows, beside what a plan takes that keeps nothing. */
+static void test_kept_bytes(void **state)
+{
+    const struct sp_gemm_family *family;
+    size_t before = sp_device_memory(*state);
+    struct sp_plan *plan = build_kept(KEPT);
+    struct sp_plan_memory planned;
+
+    assert_ok(sp_gemm_choose(&family, *state, "auto"));
+    assert_ok(sp_plan_compile(plan, *state, family, &limits));
+    planned = sp_plan_memory(plan);
+    assert_int_equal(planned.kept, 2 * KEPT * WIDTH * sizeof(float));
+    assert_int_equal(sp_device_memory(*state) - before, planned.weights + planned.activations + planned.inputs + planned.kept);
+    sp_plan_free(plan);
+    assert_int_equal(sp_device_memory(*state), before);
+}
+
+static void test_kept_refused(void **state)
+{
+    struct bad {
+        uint32_t rows[2], keys[4];
+        const char *message;
+    };
+    static const struct bad bad[] = {
+        { { 3, KEPT }, { 0, 1, 1, 2 }, "row 16 is outside what is kept of the output of key, which has 16" },
+        { { 3, 4 }, { 0, 1, 2, 2 }, "sequence 1 cannot see rows 2 to 2 of what is kept of the output of key" },
+        { { 3, 4 }, { 0, 1, 2, KEPT + 1 }, "sequence 1 cannot see rows 2 to 17" },
+        { { 3, 4 }, { 4, 5, 3, 4 }, "beyond those of the sequence before" },
+    };
+    static const uint32_t ids[] = { 7, 12 }, bounds[] = { 0, 1, 2 };
+    struct sp_plan_batch batch = { .ids = ids, .bounds = bounds, .tokens = 2, .sequences = 2 };
+    const struct sp_gemm_family *family;
+    struct sp_plan *plan = build_kept(KEPT);
+    int x;
+
+    assert_ok(sp_gemm_choose(&family, *state, "auto"));
+    for (size_t i = 0; i < sp_plan_param_count(plan); i++)
+        sp_plan_param_at(plan, i)->role = SP_PARAM_DENSE;
+    assert_ok(sp_plan_compile(plan, *state, family, &limits));
+    assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL, "does not say to which rows its tokens go");
+    batch.kept_rows = bad[1].rows;
+    assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL, "does not say which rows of what is kept of the output of key");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        batch.kept_rows = bad[i].rows;
+        batch.keys = bad[i].keys;
+        assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL, bad[i].message);
+    }
+    sp_plan_free(plan);
+
+    /* What would be taken for tokens, and rows that do not belong together. */
+    for (int k = 0; k < 3; k++) {
+        assert_ok(sp_plan_create(&plan));
+        x = sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1);
+        x = k == 0   ? layer(plan, sp_nn_keep(plan, x, KEPT), "above")
+            : k == 1 ? sp_nn_attention(plan, x, sp_nn_keep(plan, x, KEPT), sp_nn_keep(plan, x, KEPT + 1), 5, 0)
+                     : sp_nn_keep(plan, sp_nn_first_token(plan, x), KEPT);
+        sp_nn_cross_entropy(plan, x, 0);
+        assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL,
+                     k == 0   ? "what is kept of embeddings: a node of type linear cannot read it"
+                     : k == 1 ? "a value has its key's row"
+                              : "first tokens cannot be kept in 16 rows");
+        sp_plan_free(plan);
     }
 }
 
@@ -462,7 +609,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lifetimes),  cmocka_unit_test(test_sharing),    cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_active),     cmocka_unit_test(test_arena),      cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_kept_bytes), cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_builders),
     };
 
