@@ -435,21 +435,28 @@ static void test_kept(void **state)
         model_release(&m[i]);
 }
 
-/* Two of KEPT rows, beside what a plan takes that keeps nothing. */
+/* Two of so many rows, beside what the passes share. */
 static void test_kept_bytes(void **state)
 {
     const struct sp_gemm_family *family;
-    size_t before = sp_device_memory(*state);
-    struct sp_plan *plan = build_kept(KEPT);
-    struct sp_plan_memory planned;
+    size_t before = sp_device_memory(*state), activations[2];
 
     assert_ok(sp_gemm_choose(&family, *state, "auto"));
-    assert_ok(sp_plan_compile(plan, *state, family, &limits));
-    planned = sp_plan_memory(plan);
-    assert_int_equal(planned.kept, 2 * KEPT * WIDTH * sizeof(float));
-    assert_int_equal(sp_device_memory(*state) - before, planned.weights + planned.activations + planned.inputs + planned.kept);
-    sp_plan_free(plan);
-    assert_int_equal(sp_device_memory(*state), before);
+    for (int i = 0; i < 2; i++) {
+        int rows = i ? 100 * KEPT : KEPT;
+        struct sp_plan *plan = build_kept(rows);
+        struct sp_plan_memory planned;
+
+        assert_ok(sp_plan_compile(plan, *state, family, &limits));
+        planned = sp_plan_memory(plan);
+        activations[i] = planned.activations;
+        assert_int_equal(planned.kept, 2 * (size_t)rows * WIDTH * sizeof(float));
+        assert_int_equal(sp_device_memory(*state) - before,
+                         planned.weights + planned.activations + planned.inputs + planned.kept);
+        sp_plan_free(plan);
+        assert_int_equal(sp_device_memory(*state), before);
+    }
+    assert_int_equal(activations[0], activations[1]);
 }
 
 static void test_kept_refused(void **state)
