@@ -5,10 +5,12 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -255,6 +257,25 @@ int sp_fs_read_fd(char **out, size_t *length, int fd, const char *path, size_t l
     if (length)
         *length = buf.length;
     return 0;
+}
+
+bool sp_fs_is_unexpanded(char *why, size_t size, const char *path)
+{
+    const char *home = getenv("HOME"), *variable = strchr(path, '$');
+    size_t scheme = strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789+");
+
+    if (strcmp(path, "~") == 0 || strncmp(path, "~/", 2) == 0)
+        snprintf(why, size, "in which only a shell reads ~ as the home folder; write %s%s, or ./%s for a folder of that name",
+                 home ? home : "the whole path: /home/...", home ? path + 1 : "", path);
+    else if (variable && (isalpha((unsigned char)variable[1]) || strchr("_{", variable[1])) && variable[1] &&
+             !sp_fs_exists(path))
+        snprintf(why, size, "in which only a shell replaces %.*s by its value; write the whole path",
+                 (int)strcspn(variable, "/.-"), variable);
+    else if (scheme && strncmp(path + scheme, "://", 3) == 0)
+        snprintf(why, size, "an address, where one on this machine is expected; download it and give its path");
+    else
+        return false;
+    return true;
 }
 
 bool sp_fs_exists(const char *path)

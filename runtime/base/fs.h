@@ -104,6 +104,10 @@ int sp_fs_check_way(const char *path);
 int sp_fs_mkdirs(const char *path); /* as mkdir -p */
 bool sp_fs_exists(const char *path);
 
+/* Whether a path holds what a shell would have replaced, "~/" in front or the $NAME of none that exists, or is an address on
+ * the net: *why is then what to say behind the path. */
+bool sp_fs_is_unexpanded(char *why, size_t size, const char *path);
+
 /* Whether anything has that name, be it a link to nothing: opening that then says what is missing. For files that may be absent, which
  * a link without its target is not. */
 bool sp_fs_has_name(const char *path);

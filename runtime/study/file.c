@@ -198,6 +198,7 @@ static int take_output_dir(struct sp_study_reading *r)
 {
     struct sp_study_part part = *sp_study_part(r, "output_dir");
     const char *dir;
+    char why[1024];
 
     if (!r->study->output_dir && part.node) {
         if (part.node->kind != SP_YAML_SCALAR || !part.node->text[0] || sp_yaml_is_none(part.node))
@@ -208,6 +209,8 @@ static int take_output_dir(struct sp_study_reading *r)
     if (!dir || !dir[0])
         return sp_error(SP_ECONFIG, "%s: output_dir is missing: add a line \"output_dir: ...\" or give --output-dir",
                         r->study->path);
+    if (sp_fs_is_unexpanded(why, sizeof why, dir))
+        return sp_error(SP_ECONFIG, "%s: output_dir: found \"%s\", %s", r->study->path, dir, why);
     return sp_text_utf8_prefix(dir, strlen(dir)) == strlen(dir) ? 0 : sp_error(SP_ECONFIG, "%s: output_dir is not UTF-8", r->study->path);
 }
 

@@ -300,7 +300,7 @@ static int find_beside(struct sp_config_load *load, const char *key, char **path
     return 0;
 }
 
-/* A path or a name of blanks alone is an empty variable of a script. */
+/* A path or a name of blanks alone is an empty variable of a script, and one with a variable in it was never a shell's. */
 static int check_texts(const struct sp_config_load *load)
 {
     const struct sp_config *c = load->config;
@@ -317,6 +317,7 @@ static int check_texts(const struct sp_config_load *load)
         { "label_column", c->label_column, "a column's name or number", false },
         { "device", c->device, "a device (speft-cl devices lists them)", false },
     };
+    char why[1024];
 
     for (size_t i = 0; i < COUNT(texts); i++) {
         const struct sp_option_given *given = sp_config_given(load, texts[i].key);
@@ -328,6 +329,9 @@ static int check_texts(const struct sp_config_load *load)
         if (texts[i].text && sp_text_is_blank(texts[i].text, strlen(texts[i].text)))
             return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found the text \"%s\", expected %s",
                                    texts[i].key, texts[i].text, texts[i].expected);
+        if (texts[i].path && texts[i].text && sp_fs_is_unexpanded(why, sizeof why, texts[i].text))
+            return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found \"%s\", %s", texts[i].key,
+                                   texts[i].text, why);
     }
     return 0;
 }

@@ -35,6 +35,7 @@ bad "${good}" 'train has no flag --output_dir; did you mean --output-dir?' --out
 bad "${good}" 'train has no flag --gpu=0; did you mean --device?' --gpu=0
 bad "${good}" '--device: found an empty text, expected --device SPEC' --device ''
 bad "${good}" '--output-dir: found an empty text' --output-dir=
+bad "${good}" '--set: output_dir: found "~/o", in which only a shell reads ~ as the home folder' --output-dir '~/o'
 bad "${good}" '--set: output_dir: found "None", expected a text; write null for nothing' --output-dir None
 bad 'methods: {a: {}}\ndata: {b: {}}\n' "$config:1:1: this is a study, expected the configuration of one run: speft-cl study $config"
 bad 'seed: 1\n' "$config: model_name_or_path is missing"
@@ -64,6 +65,9 @@ run study "$folder/study.yaml"
 test_that "a study's folder called None" fails_with 2 "$folder/study.yaml:5:13: output_dir: found \"None\", expected the name of a folder"
 run study "$folder/study.yaml" --output-dir None
 test_that "  or so after a flag" fails_with 2 '--set: output_dir: found "None", expected the name of a folder'
+printf 'base: ~\nbudgets: NULL\ndata: {b: {metric: Null}}\nmethods: {a: {}}\noutput_dir: ~/s\n' >"$folder/study.yaml"
+run study "$folder/study.yaml"
+test_that "  or by the shell's ~" fails_with 2 "$folder/study.yaml: output_dir: found \"~/s\", in which only a shell reads ~ as the home folder; write $HOME/s"
 run study "$folder/study.yaml" --output-dir "$folder/x"
 test_that "  and what else says nothing" fails_with 2 'b, a: '"$folder/study.yaml: model_name_or_path is missing"
 for flag in model input output adapter; do

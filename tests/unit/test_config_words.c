@@ -98,9 +98,14 @@ static void test_files(void **state)
         { "label_column: '\xC2\xA0'\n", "label_column: found the text \"\xC2\xA0\", expected a column's name or number" },
         { "device: ' '\n", "device: found the text \" \", expected a device (speft-cl devices lists them)" },
         { "validation_file: ''\n", "validation_file: found an empty text" },
+        { "output_dir: ~/o\n", "output_dir: found \"~/o\", in which only a shell reads ~ as the home folder; write /home/me/o, or ./~/o" },
+        { "train_file: $DATA/a.csv\n", "train_file: found \"$DATA/a.csv\", in which only a shell replaces $DATA by its value" },
+        { "model_name_or_path: a/${M}\n", "in which only a shell replaces ${M} by its value; write the whole path" },
+        { "train_file: https://x.org/a.csv\n", "an address, where one on this machine is expected; download it" },
     };
 
     (void)state;
+    setenv("HOME", "/home/me", 1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         refuse(cases[i][0], NULL, cases[i][1]);
 }
