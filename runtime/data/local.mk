@@ -14,6 +14,7 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/layout.c runtime/data/layout.h \
 	runtime/data/lines.c \
 	runtime/data/names.c \
+	runtime/data/not_text.c \
 	runtime/data/quotes.c \
 	runtime/data/remembered.c \
 	runtime/data/row_names.c \

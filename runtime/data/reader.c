@@ -343,6 +343,7 @@ int sp_reader_open(struct sp_reader **out, const char *path,
     SP_GO(read_mark(reader));
     if (standard)
         reader->format = recognize(reader);
+    SP_GO(sp_reader_refuse_other(reader));
     SP_GO(check_line_ends(reader));
     reader->start_line = 1;
     read_declared(reader);

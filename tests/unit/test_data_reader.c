@@ -183,6 +183,30 @@ static void test_jsonl(void **state)
     refuses("t.jsonl", "{\"a\":1}\n{\"a\":x}\n", 16, SP_EFORMAT, ".jsonl:2:");
 }
 
+/* Files of another kind than their name says. */
+static void test_other_kinds(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *part;
+    } files[] = {
+        { "\x1F\x8B\x08\0\0\0", 6, "is compressed by gzip, whatever its name; unpack it: gzip -dc <OLD >NEW" },
+        { "PK\x03\x04\x14\0", 6, "is a zip archive" },
+        { "PAR1\x15\0\x15PAR1", 11, "is in the format Parquet, whatever its name; write its rows as jsonl" },
+        { "BZh91AY&SY\x01", 11, "is compressed by bzip2" },
+        { "\xFD" "7zXZ\0", 6, "is compressed by xz" },
+        { "\x28\xB5\x2F\xFD\x04", 5, "is compressed by zstd" },
+        { "\n<!DOCTYPE html>\n<html>\n", 24, "is a page in HTML or XML" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        refuses("t.csv", files[i].bytes, files[i].length, SP_EFORMAT, files[i].part);
+    refuses("t.jsonl", files[0].bytes, files[0].length, SP_EFORMAT, files[0].part);
+    reads("t.csv", "PAR1,BZh9\n<b>,PK\n", &plain, "1:PAR1|BZh9;2:<b>|PK;"); /* text */
+}
+
 static void test_jsonl_depth(void **state)
 {
     size_t depth = MEGABYTE;
@@ -476,6 +500,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_csv_bad, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_tsv, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_jsonl, io_setup, io_teardown),
+        cmocka_unit_test_setup_teardown(test_other_kinds, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_jsonl_depth, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_encodings, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_limits, io_setup, io_teardown),
