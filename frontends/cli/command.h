@@ -96,8 +96,14 @@ const struct sp_command *sp_command_find(size_t *used, const struct sp_command *
 /* Whether it is a subcommand of `group`. */
 bool sp_command_is_in(const struct sp_command *command, const char *group);
 
-/* One command's help, or, with NULL, the list of commands: all, or those of a group. */
+/* Whether some command of the list is one. */
+bool sp_command_is_group(const struct sp_command *const *list, const char *word);
+
+/* One command's help, its subcommands' names with it, or, with NULL, the list of commands: all, or those of a group. */
 int sp_help_print(const struct sp_command *command, const char *group);
+
+/* The help of the command or group that the words name; with none, the list of all. */
+int sp_help_of(char *const *words, size_t count);
 
 /* Flags that every command has. */
 extern const struct sp_flag sp_flags_common[];

@@ -15,6 +15,13 @@ bool sp_command_is_in(const struct sp_command *command, const char *group)
     return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
 }
 
+bool sp_command_is_group(const struct sp_command *const *list, const char *word)
+{
+    while (*list && !sp_command_is_in(*list, word))
+        list++;
+    return *list != NULL;
+}
+
 /* The command of that name: that subcommand of `group`, where it is not NULL. */
 static const struct sp_command *find(const struct sp_command *const *list, const char *group, const char *name)
 {
@@ -68,11 +75,8 @@ static void not_found(const struct sp_command *const *list, const char *group, c
 const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words, size_t count)
 {
     const struct sp_command *found = count ? find(list, NULL, words[0]) : NULL;
-    const char *group = NULL;
+    const char *group = count && sp_command_is_group(list, words[0]) ? words[0] : NULL;
 
-    for (size_t i = 0; count && list[i] && !group; i++)
-        if (sp_command_is_in(list[i], words[0]))
-            group = words[0];
     *used = 1;
     if (group && count > 1 && find(list, group, words[1])) {
         *used = 2;

@@ -83,8 +83,10 @@ int sp_completion_write(struct sp_buf *out, const struct sp_command *const *list
     SP_TRY(sp_buf_puts(out, beginning));
     SP_TRY(write_options(out));
     SP_TRY(sp_buf_puts(out, line));
-    for (size_t i = 0; list[i]; i++)
-        SP_TRY(write_command(out, list[i]));
+    for (int subcommands = 1; subcommands >= 0; subcommands--) /* first, as "tune run" begins with "tune", too */
+        for (size_t i = 0; list[i]; i++)
+            if ((strchr(list[i]->name, ' ') != NULL) == subcommands)
+                SP_TRY(write_command(out, list[i]));
     SP_TRY(sp_buf_puts(out, "    esac\n"));
     SP_TRY(sp_buf_puts(out, line));
     SP_TRY(sp_buf_puts(out, "    '  ' | ' help ') words='"));

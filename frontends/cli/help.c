@@ -44,11 +44,32 @@ static int print_options(void)
     return rc;
 }
 
+static bool is_command(const char *name)
+{
+    const struct sp_command *const *c = sp_commands;
+
+    while (*c && strcmp((*c)->name, name) != 0)
+        c++;
+    return *c != NULL;
+}
+
+/* Of all commands, or of a group's. */
+static void print_names(const char *group)
+{
+    for (const struct sp_command *const *c = sp_commands; *c; c++)
+        if (!group || sp_command_is_in(*c, group))
+            printf("  %-12s %s\n", (*c)->name, (*c)->summary);
+}
+
 static int print_command(const struct sp_command *command)
 {
     printf("usage: speft-cl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
     print_flags(command->flags);
     print_flags(sp_flags_common);
+    if (sp_command_is_group(sp_commands, command->name)) {
+        printf("\n");
+        print_names(command->name);
+    }
     if (command->status)
         printf("\nExit status: %s.\n", command->status);
     return has_options(command) ? print_options() : 0;
@@ -59,9 +80,7 @@ static void print_commands(const char *group)
     printf("usage: speft-cl %s%sCOMMAND ...\n\n", group ? group : "", group ? " " : "");
     if (!group)
         printf("Fine-tunes pretrained transformers through a sparse delta, on any OpenCL device.\n\n");
-    for (const struct sp_command *const *c = sp_commands; *c; c++)
-        if (!group || sp_command_is_in(*c, group))
-            printf("  %-12s %s\n", (*c)->name, (*c)->summary);
+    print_names(group);
     printf("\nspeft-cl COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage or\n"
            "configuration, 130 interrupted.\n");
 }
@@ -72,6 +91,20 @@ int sp_help_print(const struct sp_command *command, const char *group)
         return print_command(command);
     print_commands(group);
     return 0;
+}
+
+int sp_help_of(char *const *words, size_t count)
+{
+    const struct sp_command *command = NULL;
+    size_t used = 0;
+
+    if (count == 1 && sp_command_is_group(sp_commands, words[0]) && !is_command(words[0]))
+        return sp_help_print(NULL, words[0]);
+    if (count && !(command = sp_command_find(&used, sp_commands, words, count)))
+        return SP_ECONFIG;
+    if (used < count)
+        return sp_error(SP_ECONFIG, "help has no use for \"%s\": speft-cl help [COMMAND]", words[used]);
+    return sp_help_print(command, NULL);
 }
 
 /* Text of ours in roff: hyphens that must stay hyphens. */
@@ -187,10 +220,7 @@ static int write_manual(struct sp_buf *out)
 
 static int run_help(const struct sp_arguments *arguments)
 {
-    char *const *words = (char *const *)arguments->positional;
     struct sp_buf text = SP_BUF(TEXT_LIMIT);
-    const struct sp_command *command = NULL;
-    size_t used = 0, count = arguments->positional_count;
     int rc;
 
     if (sp_argument(arguments, "man") || sp_argument(arguments, "completion")) {
@@ -200,11 +230,7 @@ static int run_help(const struct sp_arguments *arguments)
         sp_buf_free(&text);
         return rc;
     }
-    if (count && !(command = sp_command_find(&used, sp_commands, words, count)))
-        return SP_ECONFIG;
-    if (used < count)
-        return sp_error(SP_ECONFIG, "help has no use for \"%s\": speft-cl help [COMMAND]", words[used]);
-    return sp_help_print(command, NULL);
+    return sp_help_of((char *const *)arguments->positional, arguments->positional_count);
 }
 
 static const struct sp_flag flags[] = {

@@ -91,15 +91,6 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static bool is_group(const char *word)
-{
-    const struct sp_command *const *command = sp_commands;
-
-    while (*command && !sp_command_is_in(*command, word))
-        command++;
-    return *command != NULL;
-}
-
 static int dispatch(int argc, char **argv)
 {
     static char help[] = "help", version[] = "version";
@@ -112,8 +103,8 @@ static int dispatch(int argc, char **argv)
         argv[1] = help;
     else if (strcmp(argv[1], "--version") == 0)
         argv[1] = version;
-    else if (argc > 2 && is_help(argv[2]) && is_group(argv[1]))
-        return sp_help_print(NULL, argv[1]);
+    if (argc == 3 && is_help(argv[2]) && sp_command_is_group(sp_commands, argv[1]))
+        return sp_help_of(argv + 1, 1); /* of a group, which may do nothing by itself */
     command = sp_command_find(&used, sp_commands, argv + 1, (size_t)argc - 1);
     return command ? run_command(command, argc - 1 - (int)used, argv + 1 + used) : SP_ECONFIG;
 }

@@ -30,7 +30,7 @@ struct sp_method {
     void (*free)(void *state); /* NULL is fine */
     /* Before the first step: records (sp_plan_record, sp_device_set_recording) what its steps launch and an ordinary step does not. */
     int (*record)(void *state, struct sp_trained *trained, struct sp_run *run);
-    /* Before a step's first micro-batch: may change the plan's sinks. */
+    /* Before a step's first micro-batch: may change where its gradients go. */
     int (*before_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done);
     /* After the step and its sp_trained_apply: moves the mask when it is time. */
     int (*after_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);

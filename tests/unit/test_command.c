@@ -14,7 +14,7 @@ const struct sp_flag sp_flags_common[] = { { "quiet", NULL, "", NULL }, SP_FLAG_
 
 static const struct sp_flag flags[] = { { "output", "FILE", "", NULL }, SP_FLAG_SET, SP_FLAG_END };
 static const struct sp_command train = { .name = "train", .flags = flags }, tune = { .name = "tune" }, show = { .name = "cache show" },
-                               merge = { .name = "cache merge", .flags = flags }, run_of_tune = { .name = "tune run" };
+                               merge = { .name = "cache merge", .flags = flags }, run_of_tune = { .name = "tune run", .flags = flags };
 static const struct sp_command *const list[] = { &train, &show, &merge, &tune, &run_of_tune, NULL };
 
 /* The command that the words, parted by blanks, begin with, and how many of them name it. */
@@ -96,6 +96,8 @@ static void test_completion(void **state)
     check_completed(path, "help ca", "cache");
     check_completed(path, "cache merge --", "--output --set --quiet");
     check_completed(path, "cache show --", "--quiet");
+    check_completed(path, "tune --", "--quiet");
+    check_completed(path, "tune run --", "--output --set --quiet");
     check_completed(path, "train x.yaml --set learning", "learning_rate=");
     check_completed(path, "train --output \"\"", "");
     remove(path);
