@@ -88,8 +88,9 @@ int sp_fs_open_in_place(FILE **out, const char *path);
 int sp_fs_check_protected(const char *path);
 
 /* Whether a file could be written at `path`, before work whose result is to go there. Devices are taken at their word; a pipe needs a
- * reader, and is held open for it from then on. */
+ * reader, and is held open for it from then on. The second: whether the file itself could be written. */
 int sp_fs_check_writable(const char *path);
+int sp_fs_check_in_place(const char *path);
 
 /* Whether what is at `path`, a link itself too, could be replaced or moved by a rename, as far as that can be seen: not on a read-only
  * file system, marked as immutable or append-only, a mount point, or another user's in a sticky folder. */

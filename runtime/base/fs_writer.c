@@ -155,6 +155,9 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
     }
     free(writer->temporary); /* it is not this writer's to remove */
     writer->temporary = NULL;
+    if (writer->replaces && errno == EACCES)
+        return sp_error(SP_EIO, "cannot write %s: the new file that is to take its place cannot be made beside it: %s", writer->path,
+                        strerror(errno));
     return sp_fs_error("write", writer->path);
 }
 
@@ -213,10 +216,11 @@ static const char *obstacle(const char *path)
 #ifdef STATX_ATTR_MOUNT_ROOT
     struct statx st;
 
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &st) < 0)
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) < 0)
         return NULL;
     if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
-        return "something is mounted there; name a folder in it instead";
+        return S_ISDIR(st.stx_mode) ? "something is mounted there; name a folder in it instead"
+                                    : "the file is mounted by itself, so that no new one can take its place; mount its folder instead";
     if (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
         return "it is marked as immutable or append-only; `chattr -i -a` takes that off";
 #else
@@ -251,7 +255,7 @@ int sp_fs_check_replaceable(const char *path)
     return 0;
 }
 
-int sp_fs_check_writable(const char *path)
+static int check(const char *path, bool in_place)
 {
     struct sp_fs_writer writer;
     struct stat st;
@@ -260,12 +264,27 @@ int sp_fs_check_writable(const char *path)
     if (rc == 0 && S_ISFIFO(st.st_mode)) {
         rc = open_at_once(&fd, &writer, &st); /* and stays open: the reader would take the last writer's close for the end */
     } else if (rc == 0 && (st.st_mode == 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
-        rc = open_reached(&writer, &st);
-        if (rc == 0 && st.st_mode != 0)
+        bool itself = in_place && S_ISREG(st.st_mode);
+
+        if (itself && faccessat(writer.folder, writer.name, W_OK, AT_EACCESS) < 0)
+            rc = sp_fs_error("write", writer.path);
+        if (!itself)
+            rc = open_reached(&writer, &st);
+        if (rc == 0 && st.st_mode != 0 && !itself)
             rc = sp_fs_check_replaceable(writer.path);
     }
     sp_fs_writer_abandon(&writer);
     return rc;
+}
+
+int sp_fs_check_writable(const char *path)
+{
+    return check(path, false);
+}
+
+int sp_fs_check_in_place(const char *path)
+{
+    return check(path, true);
 }
 
 int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length)

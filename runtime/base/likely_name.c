@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #define RENAME "if that is the file, give it this name"
 #define UNPACK "it is packed: unpack it"
@@ -63,6 +64,13 @@ static int kind_of(const char *entry, const char *name)
     return all > length + 1 && strchr("-_.", entry[all - length - 1]) && same(entry + all - length, name, length) ? BEFORE : NONE;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode); /* reading a pipe would wait */
+}
+
 /* What the folder's entry is for `name`; *relative, when it is something, is its name below the folder, to be freed. */
 static int look_at(char **relative, const char *dir, const char *entry, const char *name, bool (*is)(const char *path))
 {
@@ -70,9 +78,9 @@ static int look_at(char **relative, const char *dir, const char *entry, const ch
     int kind = NONE;
 
     if (inside && sp_fs_is_dir(path)) {
-        if (entry[0] != '.' && sp_fs_exists(inside) && !sp_fs_is_dir(inside) && (!is || is(inside)))
+        if (entry[0] != '.' && is_file(inside) && (!is || is(inside)))
             kind = BELOW;
-    } else if (inside && sp_fs_exists(path)) {
+    } else if (inside && is_file(path)) {
         kind = kind_of(entry, name);
         if (kind == BEFORE && is && !is(path))
             kind = NONE;

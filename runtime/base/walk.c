@@ -23,7 +23,7 @@
 
 static int fail(const struct sp_walk *w)
 {
-    return w->writing ? sp_fs_error("write", w->writing) : sp_fs_error(w->make ? "make the folder" : "open", w->at);
+    return w->writing ? sp_fs_error("write", w->writing) : sp_fs_error(w->make ? "make the folder" : "open", w->at[0] ? w->at : "the working folder");
 }
 
 static int look_at(const struct sp_walk *w, int fd)

@@ -11,12 +11,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ADAPTER "adapter"
 #define RESOLVED "config.resolved.yaml"
+#define METRICS "metrics.jsonl"
 #define CONFIG_MAX ((size_t)1 << 20)
 
-static const char *const files[] = { RESOLVED, "metrics.jsonl", "predictions.jsonl", "result.json" };
+static const char *const files[] = { RESOLVED, METRICS, "predictions.jsonl", "result.json" };
 
 static int check_folder(const char *output_dir, const char *name)
 {
@@ -32,7 +34,8 @@ static int check_folder(const char *output_dir, const char *name)
 static int check_file(const char *output_dir, const char *name)
 {
     char *path = sp_fs_join(output_dir, name);
-    int rc = path ? sp_fs_check_writable(path) : SP_ENOMEM;
+    bool in_place = strcmp(name, METRICS) == 0;
+    int rc = !path ? SP_ENOMEM : in_place ? sp_fs_check_in_place(path) : sp_fs_check_writable(path);
 
     free(path);
     return rc;
@@ -92,8 +95,22 @@ int sp_output_spare_inputs(const struct sp_run *run)
     return spare(run, SP_TRAIN_LOCK);
 }
 
+/* What is trained lies there as a folder, which then is renamed: a link would be, and not what it leads to. */
+static int refuse_link(const char *output_dir)
+{
+    char *path = sp_fs_join(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED);
+    struct stat st;
+    int rc = path ? 0 : SP_ENOMEM;
+
+    if (path && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        rc = sp_error(SP_EIO, "%s is a link, and a folder of that name is to be written and moved: remove it", path);
+    free(path);
+    return rc;
+}
+
 static int check_places(const char *output_dir)
 {
+    SP_TRY(refuse_link(output_dir));
     SP_TRY(check_folder(output_dir, ADAPTER));
     SP_TRY(check_folder(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
@@ -147,13 +164,17 @@ static void tell_gone(const char *output_dir)
 int sp_output_save(struct sp_staging *adapter, struct sp_trained *trained, struct sp_run *run)
 {
     char *path = sp_fs_join(run->config->output_dir, ADAPTER);
+    mode_t mask = umask(0077);
     bool written = false;
     int rc = path ? sp_staging_beside(adapter, path, SP_ADAPTER_UNEVALUATED) : SP_ENOMEM;
+    struct stat st;
 
-    free(path);
     tell_gone(run->config->output_dir);
+    (void)umask(rc == 0 && stat(path, &st) == 0 ? mask | (~st.st_mode & 0777) : mask); /* as closed as what it will replace, from the start */
     if (rc == 0)
         rc = sp_trained_save(&written, trained, run, adapter->path);
+    (void)umask(mask);
+    free(path);
     if (!written) { /* a folder of that name is an earlier run's */
         free(adapter->path);
         adapter->path = NULL;

@@ -186,6 +186,26 @@ for file in adapter predictions.jsonl result.json metrics.jsonl config.resolved.
     test_that "$file is of another kind" refused "other-$file" "$file"
     test_that '  an earlier result stays' test -e "$folder/other-$file/result.json" -a -e "$folder/other-$file/predictions.jsonl"
 done
+mkdir "$folder/linked"
+ln -s ../both "$folder/linked/adapter.unevaluated"
+test_that 'adapter.unevaluated is a link' refused linked "$folder/linked/adapter.unevaluated is a link"
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+    # with_mounted FILE: a run into a folder of which the file is mounted by itself
+    with_mounted() {
+        rm -rf "$folder/mounted"
+        mkdir "$folder/mounted"
+        echo old >"$folder/mounted/$1"
+        echo old >"$folder/of-mount"
+        status=0
+        unshare -m sh -c 'mount --bind "$1/of-mount" "$1/mounted/$2" && exec ./speft-cl train "$3" --quiet --output-dir "$1/mounted"' \
+            sh "$folder" "$1" "$config" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+    }
+    with_mounted metrics.jsonl
+    test_that 'a metrics.jsonl that is mounted is written' test "$status" = 0 -a "$(grep -c grad_norm "$folder/of-mount")" = 2
+    with_mounted result.json
+    test_that '  and a result.json is called what it is' fails_with 1 \
+        "cannot replace $folder/mounted/result.json: the file is mounted by itself, so that no new one can take its place; mount its folder"
+fi
 for file in metrics.jsonl config.resolved.yaml result.json; do
     mkdir "$folder/pipe-$file"
     cp "$folder/both/predictions.jsonl" "$folder/pipe-$file"

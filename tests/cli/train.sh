@@ -177,6 +177,19 @@ wait $pid || true
 test_that 'killed in the last evaluation: no adapter' gone "$folder/killed/adapter"
 test_that '  and no result' gone "$folder/killed/result.json"
 test_that '  the log says where it is' grep -qF "step 1: what was trained is in $waiting until it is evaluated" "$folder/err"
+mkdir -p "$folder/closed"
+mkdir -m 700 "$folder/closed/adapter"
+./speft-cl train "$config" --set max_steps=1 --set "validation_file=$folder/long.jsonl" --set per_device_eval_batch_size=1 \
+    --output-dir "$folder/closed" >"$folder/out" 2>&1 </dev/null &
+pid=$!
+for _ in $(seq 600); do
+    [ -e "$folder/closed/adapter.unevaluated" ] && break
+    sleep 0.1
+done
+kill -KILL $pid
+wait $pid || true
+test_that '  as closed as the adapter before it' test -e "$folder/closed/adapter.unevaluated/adapter.json" -a \
+    -z "$(find "$folder/closed/adapter.unevaluated" -perm /077)"
 run eval "$config" --quiet --adapter "$folder/killed"
 test_that '  and so does its folder, given as an adapter' fails_with 1 "what it had trained is $waiting: give that"
 run eval "$config" --quiet --adapter "$folder/killed/adapter/"

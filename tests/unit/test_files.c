@@ -4,10 +4,12 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/likely_name.h"
 #include "runtime/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +70,22 @@ static void test_write(void **state)
     io_assert_file(path, "two");
     assert_int_equal(io_entries(io_path("")), 1);
     umask(022);
+}
+
+static bool never(const char *path)
+{
+    fail_msg("%s was looked into", path);
+    return false;
+}
+
+/* A pipe is no file that might be meant, and reading it would wait. */
+static void test_likely_pipe(void **state)
+{
+    (void)state;
+    io_assert_ok(mkdir(io_path("x"), 0777));
+    io_assert_ok(mkfifo(io_path("x/config.json"), 0666));
+    io_assert_ok(mkfifo(io_path("bert_config.json"), 0666));
+    io_assert_ok(sp_likely_name_refuse(io_path(""), "config.json", never));
 }
 
 #ifdef __linux__
@@ -199,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_write), TEST(test_links), TEST(test_map_changed), TEST(test_log_once), TEST(test_full), TEST(test_map_name),
+        TEST(test_likely_pipe),
 #ifdef __linux__
         TEST(test_handles),
 #endif
