@@ -164,12 +164,12 @@ static bool is_kept(const char *name, const char *point)
     return kind - name == SP_HASH_HEX - 1 && *kind == '.' && kind + 1 + strspn(kind + 1, "abcdefghijklmnopqrstuvwxyz") == point;
 }
 
-/* Whether all names in the folder begin as `base` and a point do. */
+/* Whether all names in the folder begin as `base` does up to its first point, and with that: adapter.json for adapter.unevaluated. */
 static bool has_only(int at, const char *name, const char *base)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    size_t length = strlen(base);
+    size_t length = strcspn(base, ".");
     bool only = folder != NULL;
 
     for (struct dirent *entry; only && (entry = readdir(folder));)
@@ -271,12 +271,17 @@ int sp_process_dissolve(int at, const char *name, const char *heir)
 }
 
 /* A file, or a folder and the files in it. A process that was killed after its folder had changed places with `base` left in it what a
- * person had put there. */
+ * person had put there, which stays where there is no `base` that it could move to. */
 static void remove_entry(int at, const char *name, const char *base)
 {
     struct stat st;
     bool is_folder = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 
+    if (is_folder && base && faccessat(at, base, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && !has_only(at, name, base)) {
+        sp_log(SP_LOG_WARNING, "%s, which a process that is gone left, holds more than this program writes: move that where it is to stay, and "
+                               "remove the folder", name);
+        return;
+    }
     if ((is_folder ? sp_process_dissolve(at, name, base) : unlinkat(at, name, 0)) == 0)
         sp_log(SP_LOG_INFO, "removed %s, which a process that is gone left", name);
 }

@@ -32,7 +32,8 @@ char *sp_process_beside(const char *path, const char *purpose, int attempt);
  * programs or scores, beside anything: files, and folders of files, of this user, whose names end in exactly such a mark. Of another host, whose
  * processes are not known here, what is a day old; so it is with what this host's left before it was booted anew. Of the names that
  * earlier versions gave, those that can be nothing else. What was only moved aside from `base` goes back where nothing came in its place,
- * and a folder's files that the folder `base` lacks move there. Faults are no matter. */
+ * and a folder's files that the folder `base` lacks move there; without such a folder, one stays that holds other names than `base` up
+ * to its first point and what follows. Faults are no matter. */
 void sp_process_clear(int folder, const char *base);
 
 /* The same beside `path`, a folder and a name, or a name. Fails with SP_ENOMEM only. */

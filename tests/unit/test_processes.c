@@ -49,7 +49,7 @@ static void leave_behind(void)
 
         if (sp_fs_writer_open(&writer, io_path("f.json")) < 0 || sp_staging_open(&staging, io_path("adapter"), files) < 0)
             _exit(1);
-        snprintf(part, sizeof part, "%s/part", staging.path);
+        snprintf(part, sizeof part, "%s/adapter.part", staging.path);
         fclose(fopen(part, "w"));
         raise(SIGKILL);
     }
@@ -162,6 +162,21 @@ static void write_in(const char *folder, const char *name, const char *text)
     free(path);
 }
 
+/* What a person had put into a folder whose place is empty now can move nowhere, and stays. */
+static void test_left_alone(void **state)
+{
+    const char *path = left_name("lost.new", "tmp", dead_process());
+
+    (void)state;
+    write_in(path, "lost.json", "x");
+    clear("lost.new");
+    assert_false(sp_fs_exists(io_path(path)));
+    write_in(path, "lost.json", "x");
+    write_in(path, "notes", "a person's");
+    clear("lost.new");
+    assert_int_equal(io_entries(io_path(path)), 2);
+}
+
 /* An old folder that was moved aside, with nothing in its place yet, then with; and a new one that had changed places with the old. */
 static void test_left_aside(void **state)
 {
@@ -250,7 +265,8 @@ static void test_long_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_dissolve), TEST(test_left), TEST(test_left_aside), TEST(test_left_boot), TEST(test_not_left), TEST(test_long_name),
+        TEST(test_dissolve), TEST(test_left), TEST(test_left_alone), TEST(test_left_aside), TEST(test_left_boot),
+        TEST(test_not_left), TEST(test_long_name),
     };
 
     return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
