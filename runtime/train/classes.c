@@ -8,6 +8,7 @@
 #include "runtime/data/label_reader.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,34 @@ out:
     return rc;
 }
 
+/* Rows without a label are -1 in files that the `datasets` library wrote. -1 is a class like any other beside 1 alone, or beside 0 and 1
+ * where it is not much rarer than both. */
+static bool stands_for_none(const struct sp_dataset *d, const size_t *rows, size_t minus_one)
+{
+    size_t least = SIZE_MAX;
+    long long value, most = -1;
+
+    for (size_t i = 0; i < d->labels.count; i++) {
+        if (i == minus_one)
+            continue;
+        if (!sp_text_int(d->labels.names[i], &value) || value < 0)
+            return true;
+        least = rows[i] < least ? rows[i] : least;
+        most = value > most ? value : most;
+    }
+    if (most + 2 != (long long)d->labels.count) /* not 0, 1, 2, ... */
+        return false;
+    return most > 1 || 2 * rows[minus_one] <= least;
+}
+
+static void warn_of_minus_one(const struct sp_dataset *d, const char *path, const size_t *rows)
+{
+    for (size_t i = 0; i < d->labels.count; i++)
+        if (strcmp(d->labels.names[i], "-1") == 0 && stands_for_none(d, rows, i))
+            sp_log(SP_LOG_WARNING, "%s: the class \"-1\" (%zu row%s) is what the datasets library writes for a row without a label; if "
+                   "these have none, remove them", path, rows[i], rows[i] == 1 ? "" : "s");
+}
+
 static bool all_numbers(const struct sp_labels *labels)
 {
     long long value;
@@ -179,6 +208,8 @@ void sp_classes_warn(const struct sp_dataset *d, const char *path)
         rc = warn_of_kind(d, path, rows, &kinds[i]);
     if (rc == 0)
         rc = warn_of_case(d, path);
+    if (rc == 0)
+        warn_of_minus_one(d, path, rows);
     if (rc == 0)
         warn_of_single(d, path, rows);
     free(rows);

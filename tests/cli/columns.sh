@@ -178,6 +178,20 @@ test_that '  commas of thousands' says spelt.csv 'labels "-1,000,000.5", "1,000"
 file toxic.csv 'text,toxic\na b,toxic\nc d,clean\ne f,toxic\na c,clean\n'
 train toxic.csv --set label_column=toxic
 test_that 'a class that is called as its column is the usual thing' silent 'warning: .*toxic.csv.*\(names\|called\)'
+file nli.csv 'text,label\na,0\nb,1\nc,2\nd,-1\ne,0\nf,1\ng,2\n'
+train nli.csv
+test_that 'what the datasets library writes for no label' says nli.csv 'the class "-1" (1 row) is what the datasets library writes for a row without a label;'
+file words.csv 'text,label\na,pos\nb,neg\nd,-1\ne,-1\n'
+train words.csv
+test_that '  beside words' says words.csv 'the class "-1" (2 rows) is what the datasets library writes'
+file rare.csv 'text,label\na,0\nb,1\nc,0\nd,1\ne,-1\n'
+train rare.csv
+test_that '  beside two classes, much rarer' says rare.csv 'the class "-1" (1 row) is what the datasets library writes'
+for classes in '-1 0 1' '-1 1'; do
+    { echo text,label; for class in $classes $classes; do echo "a b,$class"; done; } >"$folder/feelings.csv"
+    train feelings.csv
+    test_that "a class of its own among $classes" silent 'datasets library'
+done
 file twice.csv 'text\na b\nc d\ntext\na f\ntext\n'
 predict twice.csv
 test_that 'in predict, too' says twice.csv:4 'the names of the columns once more, read as a row, the first of several such'
