@@ -85,7 +85,9 @@ static int unknown_format(const char *path)
         for (const char *const *extension = formats[i]->extensions; *extension; extension++)
             snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
                      known[0] ? ", " : "", *extension);
-    return sp_error(SP_EINVAL, "cannot tell the format of %s: a data file's name ends in one of %s",
+    return sp_error(SP_EINVAL,
+                    "cannot tell the format of %s: a data file's name ends in one of %s; if it holds such rows, give it such a "
+                    "name, or a link that has one (ln -s FILE FILE.csv)",
                     path, known);
 }
 

@@ -108,6 +108,9 @@ rm -rf "$model"
 refused 1 "$model"
 
 # ---- the data
+cp "$data" "$folder/rows.txt"
+refused 1 "cannot tell the format of $folder/rows.txt: a data file's name ends in one of .jsonl, .json, .csv, .tsv; if it holds such rows, give it such a name" \
+    --set "train_file=$folder/rows.txt"
 : >"$data"
 refused 1 "$data"
 sed -i 's/"label": "[a-z]*"/"label": "accepted"/' "$data"
