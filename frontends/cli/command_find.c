@@ -40,10 +40,14 @@ static size_t words_of(const char *names[NAMES], char text[NAMES][SP_COMMAND_WOR
     size_t count = 0;
 
     for (; *list && count < NAMES; list++) {
-        const char *word = (*list)->name + (group ? strlen(group) + 1 : 0);
-        size_t length = group ? strlen(word) : strcspn(word, " "), same = 0;
+        const char *word = (*list)->name;
+        size_t length, same = 0;
 
-        if ((group && !sp_command_is_in(*list, group)) || length >= SP_COMMAND_WORD)
+        if (group && !sp_command_is_in(*list, group))
+            continue;
+        word += group ? strlen(group) + 1 : 0;
+        length = group ? strlen(word) : strcspn(word, " ");
+        if (length >= SP_COMMAND_WORD)
             continue;
         memcpy(text[count], word, length);
         text[count][length] = '\0';

@@ -151,15 +151,24 @@ static size_t find_text(const struct sp_chooser *c, const char *name, size_t fro
     return SP_COLUMN_NONE;
 }
 
-/* The column of a known name: of that very name or, where none is, the only one that differs in case alone. */
-static size_t find_known(const struct sp_chooser *c, const char *name)
+/* A key of jsonl that most rows lack is no column that is meant without being named, where there are others. */
+static bool is_rare(const struct sp_chooser *c, size_t i)
+{
+    size_t filled = c->sample->columns[i].filled;
+
+    return sp_reader_is_jsonl(c->reader) && filled && 2 * filled < c->sample->rows;
+}
+
+/* The column of a known name: of that very name or, where none is, the only one that differs in case alone. `rare` ones, too? */
+static size_t find_known(const struct sp_chooser *c, const char *name, bool rare)
 {
     size_t found = find_text(c, name, 0);
 
-    if (found != SP_COLUMN_NONE)
+    if (found != SP_COLUMN_NONE && (rare || !is_rare(c, found)))
         return found;
+    found = SP_COLUMN_NONE;
     for (size_t i = 0; name && i < count(c); i++) {
-        if (i == c->out->label || !sp_header_is(name_of(c, i), name))
+        if (i == c->out->label || !sp_header_is(name_of(c, i), name) || (!rare && is_rare(c, i)))
             continue;
         if (found != SP_COLUMN_NONE)
             return SP_COLUMN_NONE;
@@ -180,7 +189,7 @@ static int choose_label(const struct sp_chooser *c)
         if (c->out->label != SP_COLUMN_NONE)
             return 0;
     }
-    found = c->options->label_column ? SP_COLUMN_NONE : find_known(c, name);
+    found = c->options->label_column ? SP_COLUMN_NONE : find_known(c, name, false);
     name = found == SP_COLUMN_NONE ? name : name_of(c, found);
     rc = find_column(&c->out->label, c, name, c->options->label_column ? "label_column" : "label_column is not set",
                      trained ? &trained->label : NULL);
@@ -205,10 +214,10 @@ static int check_once(const struct sp_chooser *c, size_t column)
 }
 
 /* The pairs and single texts that data sets of the GLUE kind use. */
-static int choose_known(const struct sp_chooser *c)
+static int choose_known(const struct sp_chooser *c, bool rare)
 {
     for (const char *const(*known)[2] = sp_header_texts; (*known)[0]; known++) {
-        size_t text = find_known(c, (*known)[0]), pair = find_known(c, (*known)[1]);
+        size_t text = find_known(c, (*known)[0], rare), pair = find_known(c, (*known)[1], rare);
 
         if (text == SP_COLUMN_NONE || ((*known)[1] && (pair == SP_COLUMN_NONE || !c->sample->columns[pair].filled)))
             continue; /* a second text that no row has is none */
@@ -378,6 +387,7 @@ int sp_chooser_check_numbers(const struct sp_chooser *c)
 int sp_chooser_choose(const struct sp_chooser *c)
 {
     struct sp_layout *out = c->out;
+    size_t first;
 
     SP_TRY(choose_label(c));
     if (c->options->text_pair_column && !c->options->text_column)
@@ -390,7 +400,9 @@ int sp_chooser_choose(const struct sp_chooser *c)
         out->ids = out->ids && c->options->remembered->ids;
         return sp_remembered_check(c);
     }
-    SP_TRY(choose_known(c));
+    SP_TRY(choose_known(c, false));
+    if (out->text == SP_COLUMN_NONE && candidates(c, SP_LOOKS_WORDS, &first) == 0)
+        SP_TRY(choose_known(c, true));
     if (out->text == SP_COLUMN_NONE)
         SP_TRY(choose_looking(c));
     return sp_remembered_check(c);

@@ -92,6 +92,10 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
     value = json_object_get(row->object, column_name(loader, column));
     if (!value)
         return sp_reader_fail(loader->reader, SP_EFORMAT, "no \"%s\"", column_name(loader, column));
+    if (json_is_null(value) && column == loader->layout.pair) { /* as an empty field of a .csv */
+        *out = (struct sp_field){ .text = "" };
+        return 0;
+    }
     if (sp_json_cut_text(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" " SP_JSON_CUT, column_name(loader, column));
     if (!json_is_string(value))

@@ -114,7 +114,7 @@ static int try_delimiter(struct trial *t, struct sp_reader *reader, bool quotes,
             t->columns = row.count;
         t->unparted += row.count == 1;
         if (row.count != t->columns) {
-            t->longer += row.count == t->columns + 1;
+            t->longer += row.count == t->columns + 1 && sp_row_names_is_number(&row.fields[0]);
             count_bad(t, reader, row.count);
             continue;
         }

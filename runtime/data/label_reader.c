@@ -48,7 +48,9 @@ static enum kind kind_of(const char *text)
         return INTEGER;
     if (!strpbrk(text, ".eE") || !sp_text_double(text, &number))
         return WORD;
-    return sp_label_is_whole(number) ? WHOLE : REAL;
+    if (!sp_label_is_whole(number))
+        return REAL;
+    return !strpbrk(text, "eE") || strpbrk(text + 1, "+-") ? WHOLE : WORD; /* 1E1 is a code as well; programs write 1e+01 */
 }
 
 /* Blanks at both ends mean nothing. */

@@ -38,6 +38,9 @@ int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool
 /* drawn.c: SP_EFORMAT for a table that is drawn with characters; by the file's first lines, wherever the reader stands. */
 int sp_drawn_check(const struct sp_reader *reader);
 
+/* Whether a field, its quotes aside, is a whole number, as names of rows are. */
+bool sp_row_names_is_number(const struct sp_field *field);
+
 /* row_names.c: whether a header names all columns but the first, that of the rows' names, as R writes it; by the quotes
  * and the delimiter that were chosen. Leaves the reader anywhere. */
 int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_reader_options *by,

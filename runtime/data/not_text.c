@@ -58,7 +58,9 @@ int sp_reader_refuse_other(const struct sp_reader *reader)
     }
     while (size && strchr(" \t\r\n", *bytes) && *bytes)
         bytes++, size--;
-    if (reader->format->delimiter && is_page(bytes, size))
+    while (size && strchr(" \t\r\n", bytes[size - 1]) && bytes[size - 1])
+        size--;
+    if (reader->format->delimiter && size && bytes[size - 1] == '>' && is_page(bytes, size)) /* not a text in the first row */
         return sp_error(SP_EFORMAT,
                         "%s is a page in HTML or XML, such as a site's answer in place of the file, whatever its name; "
                         "download the file itself",

@@ -26,6 +26,7 @@ struct look {
     size_t bad;           /* rows with other columns, or that cannot be read; */
     size_t longer;        /* those with one more */
     size_t quoted;        /* fields in quotes */
+    bool shifted;         /* all rows behind the first are such */
     bool stray;           /* a quote stands outside of those, */
     bool doubled, held;   /* inside one; a tab or a line end does */
     struct column column[SP_READER_MAX_COLUMNS];
@@ -79,13 +80,13 @@ static int look(struct look *l, struct sp_reader *reader, bool quotes)
         if (l->rows == 1)
             l->columns = row.count;
         l->bad += row.count != l->columns;
-        l->longer += row.count == l->columns + 1;
+        l->longer += row.count == l->columns + 1 && sp_row_names_is_number(&row.fields[0]);
         for (size_t i = 0; i < row.count; i++)
             look_at_field(l, &l->column[i], &row.fields[i], quotes);
     }
     reader->any_width = false;
-    if (l->longer + 1 == l->rows) /* behind a header without a name for those of the rows */
-        l->bad = 0;
+    l->shifted = l->longer + 1 == l->rows; /* behind a header without a name for those of the rows */
+    l->bad = l->shifted ? 0 : l->bad;
     return rc == SP_EFORMAT || rc == SP_ELIMIT || rc > 0 ? 0 : rc;
 }
 
@@ -105,6 +106,8 @@ static bool decide(const struct look *plain, const struct look *quoted)
 
     if (SP_SAMPLE_FEW * plain->bad <= plain->rows && plain->rows > SP_SAMPLE_SEVERAL && has_quoted_column(plain, true))
         return true; /* though it be badly quoted: its rows will be told of */
+    if (plain->shifted && !quoted->shifted && quoted->columns > 1 && !quoted->bad && !quoted->stray)
+        return true; /* the field too many in each row is the second half of a quoted one */
     if (quoted->stray || SP_SAMPLE_FEW * quoted->bad > quoted->rows || (split && quoted->held))
         return false;
     return has_quoted_column(quoted, false) || quoted->doubled ||

@@ -65,6 +65,14 @@ size_t sp_row_names_halves(const struct sp_field *fields, size_t count)
     return halves;
 }
 
+bool sp_row_names_is_number(const struct sp_field *field)
+{
+    const char *text = field->text + strspn(field->text, "\"");
+    size_t digits = strspn(text, "0123456789");
+
+    return digits > 0 && !text[digits + strspn(text + digits, "\"")];
+}
+
 static bool has_blank(const struct sp_row *row)
 {
     for (size_t i = 1; i < row->count; i++)

@@ -140,8 +140,8 @@ out:
     return rc;
 }
 
-/* Rows without a label are -1 in files that the `datasets` library wrote. -1 is a class like any other beside 1 alone, or beside 0 and 1
- * where it is not much rarer than both. */
+/* Rows without a label are -1 in files that the `datasets` library wrote. -1 is a class like any other among numbers, unless those are
+ * 0, 1, 2 and so on and it is much rarer than each of them. */
 static bool stands_for_none(const struct sp_dataset *d, const size_t *rows, size_t minus_one)
 {
     size_t least = SIZE_MAX;
@@ -150,14 +150,12 @@ static bool stands_for_none(const struct sp_dataset *d, const size_t *rows, size
     for (size_t i = 0; i < d->labels.count; i++) {
         if (i == minus_one)
             continue;
-        if (!sp_text_int(d->labels.names[i], &value) || value < 0)
+        if (!sp_text_int(d->labels.names[i], &value))
             return true;
         least = rows[i] < least ? rows[i] : least;
         most = value > most ? value : most;
     }
-    if (most + 2 != (long long)d->labels.count) /* not 0, 1, 2, ... */
-        return false;
-    return most > 1 || 2 * rows[minus_one] <= least;
+    return most + 2 == (long long)d->labels.count && 2 * rows[minus_one] <= least; /* the others are 0, 1, 2, ... */
 }
 
 static void warn_of_minus_one(const struct sp_dataset *d, const char *path, const size_t *rows)

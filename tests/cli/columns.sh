@@ -192,6 +192,30 @@ for classes in '-1 0 1' '-1 1'; do
     train feelings.csv
     test_that "a class of its own among $classes" silent 'datasets library'
 done
+{ echo text,label; for class in -2 -1 0 1 2 -2 -1 0 1 2; do echo "a b,$class"; done; } >"$folder/scale.csv"
+train scale.csv
+test_that 'nor in a scale' silent 'datasets library'
+file codes.csv 'text,label\na,1A1\nb,1E1\nc,1C1\nd,1E1\ne,1A1\n'
+train codes.csv
+test_that 'a code such as 1E1 is no number' says codes.csv 'classification, 3 classes: 1A1 (2), 1C1 (1), 1E1 (2);'
+
+# ---- a key, a delimiter or a tag that a few rows have
+{ for i in 1 2 3 4 5; do echo "{\"text\": \"a $i b\", \"label\": $((i % 2))}"; done; echo '{"text": "a", "label": 1, "sentence": "kept"}'; } >"$folder/stray.jsonl"
+train stray.jsonl
+test_that 'a stray key that has a known name' says stray.jsonl 'classification, 2 classes: 0 (2), 1 (4); text: "text"; second text: none; label: "label"'
+printf '{"text":"a b c","text_pair":"b c d","label":1}\n{"text":"b c d","text_pair":null,"label":0}\n' >"$folder/null.jsonl"
+train null.jsonl
+test_that 'a second text that is null is empty' says null.jsonl 'classification, 2 classes: 0 (1), 1 (1); text: "text"; second text: "text_pair"'
+file held.tsv 'label\ttext\n1\t"a\tb c"\n0\t"c\td e"\n1\t"a\tb d"\n'
+train held.tsv
+test_that 'a tab in every quoted text' says held.tsv 'classification, 2 classes: 0 (1), 1 (2); text: column 2 "text"'
+file bars.csv 'a b|c d,1\nb c|d|e f,0\nc 1|2|3 d,1\n'
+train bars.csv --set label_column=2
+test_that 'bars in texts are no delimiter' says bars.csv 'classification, 2 classes: 0 (1), 1 (2); text: column 1;'
+file tags.tsv '<html>a b</html>\tham\n<p>c d</p>\tspam\n'
+train tags.tsv --set label_column=2
+test_that 'a text that is a page is no page' says tags.tsv 'classification, 2 classes: ham (1), spam (1); text: column 1;'
+
 file twice.csv 'text\na b\nc d\ntext\na f\ntext\n'
 predict twice.csv
 test_that 'in predict, too' says twice.csv:4 'the names of the columns once more, read as a row, the first of several such'

@@ -308,7 +308,7 @@ static void test_labels_json(void **state)
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":[\"x\"]}\n", PLAIN, SP_EFORMAT, "t.jsonl:1: the label (\"label\") is neither a string nor "
             "a number but a list; where each row has one label, take that: jq -c '.label |= .[0]'");
     refuses("t.jsonl", "{\"text\":\"a\",\"it's\":[\"x\"]}\n", SET(.label_column = "it's"), SP_EFORMAT, "but a list");
-    assert_null(strstr(sp_error_message(), "jq"));
+    assert_null(strstr(sp_error_message(), "jq -c")); /* the folder's name may hold two letters of its own */
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":{\"(number)\":\"5\"}}\n", PLAIN, SP_EFORMAT, "neither a string nor a number but an object");
 }
 

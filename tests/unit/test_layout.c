@@ -522,12 +522,12 @@ static void test_whole_labels(void **state)
     load(&set, "t.csv", "text,label\na,1.0\nb,0.5\n", PLAIN);
     assert_true(set.targets == SP_TARGETS_VALUES && !set.whole_labels && set.values[0] == 1);
     sp_dataset_free(&set);
-    load(&set, "t.csv", "text,label\na,1.000e+00\nb,0E0\nc,1\nd,2e+1\n", PLAIN); /* as numpy and pandas write them */
+    load(&set, "t.csv", "text,label\na,1.000e+00\nb,0E+0\nc,1\nd,2e+1\n", PLAIN); /* as numpy and pandas write them */
     assert_true(set.targets == SP_TARGETS_CLASSES && set.whole_labels && set.labels.count == 3);
     assert_string_equal(set.labels.names[2], "20");
     assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0, 1, 2 }), 16);
     sp_dataset_free(&set);
-    load(&set, "t.csv", "text,label\na,1e-3\nb,0e0\n", PLAIN);
+    load(&set, "t.csv", "text,label\na,1e-3\nb,0e+0\n", PLAIN);
     assert_true(set.targets == SP_TARGETS_VALUES && !set.label_doubt);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,x\n", PLAIN);
