@@ -85,7 +85,8 @@ int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *comman
                        char **argv);
 void sp_arguments_release(struct sp_arguments *arguments);
 
-#define SP_COMMAND_WORD 64 /* room for a word of a command's name */
+#define SP_COMMAND_WORD 64  /* room for a word of a command's name */
+#define SP_COMMAND_WORDS 64 /* and how many different ones are told of */
 
 /* Every command in the order of command.def, ended by NULL. */
 extern const struct sp_command *const sp_commands[];
@@ -98,6 +99,9 @@ bool sp_command_is_in(const struct sp_command *command, const char *group);
 
 /* Whether some command of the list is one. */
 bool sp_command_is_group(const struct sp_command *const *list, const char *word);
+
+/* The words that a command line may go on with, and how many: the names' first words, each once, or what follows those of the group. */
+size_t sp_command_words(char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], const struct sp_command *const *list, const char *group);
 
 /* One command's help, its subcommands' names with it, or, with NULL, the list of commands: all, or those of a group. */
 int sp_help_print(const struct sp_command *command, const char *group);

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAMES 64
-
 bool sp_command_is_in(const struct sp_command *command, const char *group)
 {
     size_t length = strlen(group);
@@ -34,12 +32,11 @@ static const struct sp_command *find(const struct sp_command *const *list, const
     return NULL;
 }
 
-/* The words that could stand where `name` does: first words, each once, or what follows those of the group. */
-static size_t words_of(const char *names[NAMES], char text[NAMES][SP_COMMAND_WORD], const struct sp_command *const *list, const char *group)
+size_t sp_command_words(char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], const struct sp_command *const *list, const char *group)
 {
     size_t count = 0;
 
-    for (; *list && count < NAMES; list++) {
+    for (; *list && count < SP_COMMAND_WORDS; list++) {
         const char *word = (*list)->name;
         size_t length, same = 0;
 
@@ -49,11 +46,10 @@ static size_t words_of(const char *names[NAMES], char text[NAMES][SP_COMMAND_WOR
         length = group ? strlen(word) : strcspn(word, " ");
         if (length >= SP_COMMAND_WORD)
             continue;
-        memcpy(text[count], word, length);
-        text[count][length] = '\0';
-        while (strcmp(text[same], text[count]) != 0)
+        memcpy(words[count], word, length);
+        words[count][length] = '\0';
+        while (strcmp(words[same], words[count]) != 0)
             same++;
-        names[count] = text[count];
         count += same == count;
     }
     return count;
@@ -61,12 +57,14 @@ static size_t words_of(const char *names[NAMES], char text[NAMES][SP_COMMAND_WOR
 
 static void not_found(const struct sp_command *const *list, const char *group, const char *name)
 {
-    char text[NAMES][SP_COMMAND_WORD], all[256] = "";
-    const char *names[NAMES], *nearest;
-    size_t count = words_of(names, text, list, group);
+    char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], all[256] = "";
+    const char *names[SP_COMMAND_WORDS], *nearest;
+    size_t count = sp_command_words(words, list, group);
 
-    for (size_t i = 0; i < count && group; i++)
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", names[i]);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = words[i];
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", words[i]);
+    }
     if (!name) {
         sp_error(SP_ECONFIG, "what should %s do? It has: %s (see speft-cl %s --help)", group, all, group);
         return;

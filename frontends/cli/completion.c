@@ -33,29 +33,16 @@ static int write_flags(struct sp_buf *out, const struct sp_flag *flags, bool val
     return 0;
 }
 
-/* Whether a command before list[i] begins with the same word. */
-static bool is_said(const struct sp_command *const *list, size_t i)
+/* Before a command's name is whole: the words that come next, behind `before`. */
+static int write_words(struct sp_buf *out, const struct sp_command *const *list, const char *group, const char *before)
 {
-    size_t length = strcspn(list[i]->name, " ");
+    char words[SP_COMMAND_WORDS][SP_COMMAND_WORD];
+    size_t count = sp_command_words(words, list, group);
 
-    for (size_t k = 0; k < i; k++)
-        if (strcspn(list[k]->name, " ") == length && strncmp(list[k]->name, list[i]->name, length) == 0)
-            return true;
-    return false;
-}
-
-/* Before a command's name is whole: the words that come next, after its first word or none. */
-static int write_names(struct sp_buf *out, const struct sp_command *const *list, const char *group)
-{
-    for (size_t i = 0; list[i]; i++) {
-        const char *name = list[i]->name, *blank = strchr(name, ' ');
-
-        if (group && sp_command_is_in(list[i], group))
-            SP_TRY(sp_buf_printf(out, " %s", blank + 1));
-        else if (!group && !is_said(list, i))
-            SP_TRY(sp_buf_printf(out, " %.*s", (int)strcspn(name, " "), name));
-    }
-    return 0;
+    SP_TRY(sp_buf_printf(out, "    %s) words='", before));
+    for (size_t i = 0; i < count; i++)
+        SP_TRY(sp_buf_printf(out, " %s", words[i]));
+    return sp_buf_puts(out, "' ;;\n");
 }
 
 static int write_options(struct sp_buf *out)
@@ -80,6 +67,9 @@ static int write_command(struct sp_buf *out, const struct sp_command *command)
 
 int sp_completion_write(struct sp_buf *out, const struct sp_command *const *list)
 {
+    char words[SP_COMMAND_WORDS][SP_COMMAND_WORD];
+    size_t count;
+
     SP_TRY(sp_buf_puts(out, beginning));
     SP_TRY(write_options(out));
     SP_TRY(sp_buf_puts(out, line));
@@ -89,19 +79,14 @@ int sp_completion_write(struct sp_buf *out, const struct sp_command *const *list
                 SP_TRY(write_command(out, list[i]));
     SP_TRY(sp_buf_puts(out, "    esac\n"));
     SP_TRY(sp_buf_puts(out, line));
-    SP_TRY(sp_buf_puts(out, "    '  ' | ' help ') words='"));
-    SP_TRY(write_names(out, list, NULL));
-    SP_TRY(sp_buf_puts(out, "' ;;\n"));
-    for (size_t i = 0; list[i]; i++) { /* once for each subcommand: bash takes the first of the same lines */
-        const char *blank = strchr(list[i]->name, ' ');
-        char group[SP_COMMAND_WORD];
+    SP_TRY(write_words(out, list, NULL, "'  ' | ' help '"));
+    count = sp_command_words(words, list, NULL);
+    for (size_t i = 0; i < count; i++) {
+        char before[SP_COMMAND_WORD + 4];
 
-        if (!blank)
-            continue;
-        snprintf(group, sizeof group, "%.*s", (int)(blank - list[i]->name), list[i]->name);
-        SP_TRY(sp_buf_printf(out, "    ' %s ') words='", group));
-        SP_TRY(write_names(out, list, group));
-        SP_TRY(sp_buf_puts(out, "' ;;\n"));
+        snprintf(before, sizeof before, "' %s '", words[i]);
+        if (sp_command_is_group(list, words[i]))
+            SP_TRY(write_words(out, list, words[i], before));
     }
     return sp_buf_puts(out, ending);
 }
