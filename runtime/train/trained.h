@@ -23,7 +23,8 @@ struct sp_trained {
     void *state;           /* the method's own */
     void *parts[SP_PARTS]; /* each part's state; NULL: the run trains nothing of the kind */
     struct sp_param_gradient *gradients; /* [parameters of the plan]: where a step's passes put them */
-    struct sp_buffer *gradient;  /* the gradients of everything, one vector: the places of the views' in it are padded by zeros */
+    struct sp_buffer *gradient;  /* the gradients of everything, one vector; between the places of the views' stand zeros, and behind one
+                                    that a moving mask has made shorter what it held before */
     struct sp_optim_view *views; /* the optimizer's; their gradients are views of that vector, and owned here */
     size_t view_count, view_room;
     struct sp_optim *optim;
