@@ -3,7 +3,7 @@
  * has a field less than every row. The same has a file whose header is whole and whose rows hold one delimiter too many,
  * of a text (good, but long) or a number (3,5): to shift its columns would be to learn from halves of them. Names are
  * passed over where they are numbers, all different, and R's: in quotes, as it writes them where it is not told
- * otherwise, or behind a delimiter that stands in no text or number, or counting from 1. A last field that is empty in
+ * otherwise, or behind a tab, which stands in no text or number, or counting from 1. A last field that is empty in
  * every row is a delimiter at the rows' ends, which the header lacks. Against them, where they are not in quotes, speak
  *  - a header whose first name is that of such numbers ("id"), where the field that it would be for is none;
  *  - a blank before a field of most rows, that behind the comma of a text;
@@ -117,7 +117,7 @@ static bool are_names(const struct rows *r, char delimiter)
         return r->filled > 0;
     if (r->id && r->ids < r->count)
         return false;
-    if (delimiter != ',')
+    if (delimiter == '\t')
         return true;
     return r->counting && (r->blank || 2 * r->spaced <= r->count) && (!r->halves || (r->known && !r->id));
 }

@@ -276,6 +276,7 @@ static void test_row_names(void **state)
     finds("t.csv", "\"text\" \"label\"\n\"1\" \"the film\" \"pos\"\n\"2\" \"bad film\" \"neg\"\n", SET(.delimiter = ' '),
           "text - label H  2");
     finds("t.csv", "text;label\n1;the film was good;pos\n2;bad film;neg\n", PLAIN, "text - label H; 2");
+    finds("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN, "text - label H\t 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(.remembered = &trained), "said - - H, 2");
     finds("t.csv", "label,text\n\"5\",pos,the film was good\n\"6\",neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
@@ -297,6 +298,7 @@ static void test_row_names(void **state)
 #define BAD(content, options, part) \
     io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, part, NULL)
     BAD("text,label\nwell, a film,pos\nno, film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    BAD("stars;review\n5;great; but pricey\n3;good; but loud\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("text,label\n1,a film,pos\n1,film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("text,label\n1,a film,pos\nfilm,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("label,text\n5,pos,a film\n6,neg,a b\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
