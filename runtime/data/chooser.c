@@ -90,9 +90,34 @@ int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column
     return sp_data_column_say(out, column + 1, sp_chooser_has_names(c) ? name_of(c, column) : NULL);
 }
 
+/* The first column of that name that is not the label's, from a number on. */
+static size_t find_text(const struct sp_chooser *c, const char *name, size_t from)
+{
+    for (size_t i = from; name && i < count(c); i++)
+        if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
+            return i;
+    return SP_COLUMN_NONE;
+}
+
+/* Whether a jsonl file is a table that pandas wrote as one object: of rows by their numbers ("index"), or of the names and
+ * the rows apart ("split"). */
+static bool is_one_table(const struct sp_chooser *c)
+{
+    size_t names = find_text(c, "columns", 0), rows = find_text(c, "data", 0);
+    const struct sp_sample_column *columns = c->sample->columns;
+
+    if (!sp_reader_is_jsonl(c->reader) || c->sample->rows != 1)
+        return false;
+    return names != SP_COLUMN_NONE && rows != SP_COLUMN_NONE
+               ? columns[names].others && columns[rows].others
+               : strcmp(name_of(c, 0), "0") == 0 && columns[0].example && columns[0].example[0] == '{';
+}
+
 /* What to do where what is missed stands inside an object or a list of jsonl. */
 static int advise(struct sp_buf *out, const struct sp_chooser *c)
 {
+    if (is_one_table(c))
+        return sp_buf_puts(out, "; it is one object for the whole table, as pandas writes it; " SP_READER_PANDAS);
     for (size_t i = 0; i < count(c) && sp_reader_is_jsonl(c->reader); i++) {
         const char *example = c->sample->columns[i].example, *name = name_of(c, i);
 
@@ -141,15 +166,6 @@ static int find_column(size_t *column, const struct sp_chooser *c, const char *n
 }
 
 /* ---- the label --------------------------------------------------------------------------------------------------- */
-
-/* The first column of that name that is not the label's, from a number on. */
-static size_t find_text(const struct sp_chooser *c, const char *name, size_t from)
-{
-    for (size_t i = from; name && i < count(c); i++)
-        if (i != c->out->label && strcmp(name_of(c, i), name) == 0)
-            return i;
-    return SP_COLUMN_NONE;
-}
 
 /* A key of jsonl that most rows lack is no column that is meant without being named, where there are others. */
 static bool is_rare(const struct sp_chooser *c, size_t i)

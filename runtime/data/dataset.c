@@ -7,6 +7,7 @@
 #include "runtime/base/text.h"
 #include "runtime/data/label_reader.h"
 #include "runtime/data/layout.h"
+#include "runtime/data/reader_priv.h"
 #include "runtime/text/tokenizer.h"
 
 #include <stdlib.h>
@@ -100,8 +101,7 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" " SP_JSON_CUT, column_name(loader, column));
     if (!json_is_string(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string%s", column_name(loader, column),
-                              json_object_get(value, "0") ? " but a whole column, as pandas writes one; write rows: "
-                                                            "to_json(PATH, orient=\"records\", lines=True)"
+                              json_object_get(value, "0") ? " but a whole column, as pandas writes one; " SP_READER_PANDAS
                               : json_is_array(value) ? " but a list"
                               : sp_json_is_object(value) ? " but an object" : "");
     *out = (struct sp_field){ .text = json_string_value(value), .length = json_string_length(value) };

@@ -20,6 +20,10 @@ static int not_json(const struct sp_reader *reader, const char *text, size_t len
     bool begins = !value && text[0] == '{' && json_error_code(&error) == json_error_premature_end_of_input;
 
     json_decref(value);
+    if (!value && text[0] == '{' && text[1 + strspn(text + 1, " ")] == '\'')
+        return sp_reader_fail(reader, SP_EFORMAT,
+                              "not JSON but what Python prints of a dict, with '...' in place of \"...\"; write the rows "
+                              "with json.dumps");
     if (!begins)
         return SP_EFORMAT;
     return sp_reader_fail(reader, SP_EFORMAT,

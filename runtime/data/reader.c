@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#define CTRL_Z 0x1A
 #define FORGET_EVERY ((size_t)64 << 20)
 #define MAX_STREAM ((size_t)1 << 30) /* bytes of standard input that are kept in memory */
 
@@ -91,6 +92,17 @@ static int unknown_format(const char *path)
                     path, known);
 }
 
+/* Whether nothing stands there but the mark of a text's end that DOS' tools put behind it. */
+static bool is_end_mark(const struct sp_reader *reader, size_t at)
+{
+    if (at == reader->map.size || reader->map.data[at] != CTRL_Z)
+        return false;
+    do
+        at++;
+    while (at < reader->map.size && memchr("\r\n", reader->map.data[at], 2));
+    return at == reader->map.size;
+}
+
 /* Puts the cursor on the next row; false at the end of the file. */
 static bool skip_blank_lines(struct sp_reader *reader)
 {
@@ -103,6 +115,8 @@ static bool skip_blank_lines(struct sp_reader *reader)
 
         while (p < reader->map.size && data[p] && strchr(reader->format->blank, data[p]))
             p++;
+        if (is_end_mark(reader, p))
+            p = reader->map.size;
         if (p < reader->map.size && data[p] != '\n')
             return true;
         reader->at = p + (p < reader->map.size);

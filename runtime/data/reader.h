@@ -6,7 +6,7 @@
  * jsonl strings may hold NUL, written as \u0000; keys may not.
  *
  * Text is UTF-8 with or without a byte order mark, lines end in LF or CRLF, the last one may end
- * in nothing, and empty lines are passed over. jsonl: one object a line. csv: RFC 4180, quoted
+ * in nothing, and empty lines are passed over, as is a Ctrl-Z alone at the end. jsonl: one object a line. csv: RFC 4180, quoted
  * fields may hold line ends, and may have blanks around them; a quote inside a field that does not begin with one is
  * an ordinary character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
  * is no tab. A first line "sep=;" of csv or tsv, as Excel writes it, is no row.

@@ -56,6 +56,9 @@ int sp_reader_refuse_other(const struct sp_reader *reader);
  * bit for each. */
 size_t sp_row_names_halves(const struct sp_field *fields, size_t count);
 
+/* What to write in place of pandas' other forms of JSON. */
+#define SP_READER_PANDAS "write rows: to_json(PATH, orient=\"records\", lines=True)"
+
 /* Whether jq takes a key as .key: messages show what can be pasted. */
 bool sp_reader_is_key(const char *key);
 

@@ -335,6 +335,11 @@ static void test_other_exports(void **state)
     /* Rows, texts and labels inside of others. */
     refuses("t.json", "{\"data\":[{\"text\":\"a\",\"label\":1}]}\n", PLAIN, SP_ECONFIG,
             "the file has: data; if the rows are those of \"data\", jq -c '.data[]' makes a file of them");
+    refuses("t.jsonl", "{'text': 'a', 'label': 1}\n", PLAIN, SP_EFORMAT, "t.jsonl:1: not JSON but what Python prints of a dict");
+    refuses("t.json", "{\"0\":{\"text\":\"a\",\"label\":1},\"1\":{\"text\":\"b\",\"label\":0}}", PLAIN, SP_ECONFIG,
+            "one object for the whole table, as pandas writes it; write rows: to_json(PATH, orient=\"records\", lines=True)");
+    refuses("t.json", "{\"columns\":[\"text\",\"label\"],\"index\":[0],\"data\":[[\"a\",1]]}", PLAIN, SP_ECONFIG,
+            "one object for the whole table");
     refuses("t.jsonl", "{\"row_idx\":0,\"row\":{\"text\":\"a\",\"label\":1}}\n", PLAIN, SP_ECONFIG,
             "the file has: row_idx, row; if it is inside \"row\", jq -c '. + .row' takes it out");
     refuses("t.jsonl", "{\"data\":{\"text\":\"a\"},\"label\":1}\n", PLAIN, SP_ECONFIG,

@@ -207,6 +207,16 @@ static void test_other_kinds(void **state)
     reads("t.csv", "PAR1,BZh9\n<b>,PK\n", &plain, "1:PAR1|BZh9;2:<b>|PK;"); /* text */
 }
 
+/* The Ctrl-Z that old Windows tools put at a text's end; elsewhere it is a character. */
+static void test_end_mark(void **state)
+{
+    (void)state;
+    reads("t.jsonl", "{\"a\":1}\r\n\x1A", &plain, "1:{\"a\":1};");
+    reads("t.csv", "a\nb\r\n\x1A\r\n", &plain, "1:a;2:b;");
+    reads("t.tsv", "a\n\x1A\nb", &plain, "1:a;2:\x1A;3:b;");
+    reads("t.csv", "a\n\x1A", &headed, "{a}");
+}
+
 static void test_jsonl_depth(void **state)
 {
     size_t depth = MEGABYTE;
@@ -501,6 +511,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tsv, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_jsonl, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_other_kinds, io_setup, io_teardown),
+        cmocka_unit_test_setup_teardown(test_end_mark, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_jsonl_depth, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_encodings, io_setup, io_teardown),
         cmocka_unit_test_setup_teardown(test_limits, io_setup, io_teardown),
