@@ -108,6 +108,12 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
     return 0;
 }
 
+/* Whether a text is in single quotes, which are no quotes of any format that is read. */
+static bool is_in_single_quotes(const struct sp_field *text)
+{
+    return text->length > 1 && text->text[0] == '\'' && text->text[text->length - 1] == '\'';
+}
+
 /* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
 static int tokenize(struct loader *loader, const struct sp_row *row, size_t *length)
 {
@@ -148,6 +154,7 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
     }
     *length = encoding->length;
     out->truncated += encoding->truncated;
+    out->single_quoted += is_in_single_quotes(&text);
     return 0;
 }
 
@@ -221,14 +228,19 @@ static int take_ids(struct loader *loader, const struct sp_row *row, size_t *len
     return 0;
 }
 
-/* Whether the row is the header once more, as where files were joined. */
+/* Whether the row is the header once more, as where files were joined. Of one column it may as well be a text: "Comment". */
 static bool repeats_header(const struct loader *loader, const struct sp_row *row)
 {
-    if (!sp_reader_has_header(loader->reader))
+    if (!sp_reader_has_header(loader->reader) || row->count < 2)
         return false;
-    for (size_t i = 0; i < row->count; i++)
-        if (!sp_header_is(row->fields[i].text, column_name(loader, i)))
+    for (size_t i = 0; i < row->count; i++) {
+        const char *name = column_name(loader, i), *text = row->fields[i].text;
+        size_t length = row->fields[i].length;
+
+        sp_text_trim_ends(&text, &length); /* as the names were */
+        if (strlen(name) != length || memcmp(name, text, length) != 0)
             return false;
+    }
     return true;
 }
 

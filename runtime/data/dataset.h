@@ -117,8 +117,9 @@ struct sp_dataset {
     size_t skipped;       /* bad rows left out */
     size_t words, unknown; /* tokens of texts, without special ones, and those that are the unknown token; 0 where rows carry ids */
     uint32_t first_unknown; /* the line of the first */
-    size_t repeated;         /* rows that hold nothing but the columns' names */
+    size_t repeated;         /* rows of several columns that hold nothing but the columns' names */
     uint32_t first_repeated; /* the line of the first */
+    size_t single_quoted; /* rows whose text is in single quotes, which are part of it */
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */
     bool header_guessed, delimiter_guessed, quotes_guessed;
@@ -126,7 +127,8 @@ struct sp_dataset {
     char *instead;     /* what was read in place of the columns that training used or that may be meant, and what else of the first
                           row is in doubt; NULL: nothing is */
     bool whole_labels; /* they are whole numbers written as 1.0 or 1e+00, which task auto takes for classes */
-    char *label_doubt; /* why the labels may be no numbers to predict, though task auto took them for such; NULL: nothing */
+    char *label_doubt; /* why the labels may be no numbers to predict, though task auto took them for such, or other numbers; NULL:
+                          nothing */
 };
 
 /* Reads and tokenizes a whole file; `tokenizer` may be NULL where all rows carry input_ids.

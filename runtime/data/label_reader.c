@@ -53,8 +53,24 @@ static enum kind kind_of(const char *text)
     return !strpbrk(text, "eE") || strpbrk(text + 1, "+-") ? WHOLE : WORD; /* 1E1 is a code as well; programs write 1e+01 */
 }
 
+/* What the texts of labels say of whether their points part thousands. */
+static void look_for_thousands(struct sp_label_reader *labels, const struct label *label)
+{
+    double number;
+
+    labels->has_comma |= sp_label_has_decimal_comma(label->text) && !sp_label_has_thousands(label->text);
+    if (!sp_text_double(label->text, &number))
+        return;
+    if (!sp_label_has_points_of_thousands(label->text)) {
+        labels->no_thousands |= label->kind != INTEGER || fabs(number) >= 1000;
+    } else if (!labels->pointed_line) {
+        labels->pointed_line = labels->reader->line;
+        memcpy(labels->pointed, label->text, sizeof label->text);
+    }
+}
+
 /* Blanks at both ends mean nothing. */
-static int take_text(const struct sp_label_reader *labels, struct label *out, const char *text,
+static int take_text(struct sp_label_reader *labels, struct label *out, const char *text,
                      size_t length)
 {
     if (memchr(text, '\0', length))
@@ -71,6 +87,7 @@ static int take_text(const struct sp_label_reader *labels, struct label *out, co
     memcpy(out->text, text, length);
     out->text[length] = '\0';
     out->kind = kind_of(out->text);
+    look_for_thousands(labels, out);
     return 0;
 }
 
@@ -100,7 +117,7 @@ static int not_one_value(const struct sp_label_reader *labels, const json_t *val
                           labels->name, json_is_array(value) ? "a list" : "an object", advice);
 }
 
-static int take_json(const struct sp_label_reader *labels, struct label *out, const json_t *value)
+static int take_json(struct sp_label_reader *labels, struct label *out, const json_t *value)
 {
     switch (value ? json_typeof(value) : JSON_NULL) {
     case JSON_STRING:
@@ -131,15 +148,19 @@ static int take_json(const struct sp_label_reader *labels, struct label *out, co
     }
 }
 
+#define COMMA_ADVICE "write a point for a decimal comma, and none between thousands"
+
 /* One column cannot hold both words and fractions unless the task is given. */
 static int mixed(const struct sp_label_reader *labels, const struct label *label)
 {
+    bool is_comma = sp_label_has_decimal_comma(label->text) || sp_label_has_decimal_comma(labels->settled_by);
+
     return sp_reader_fail(labels->reader, SP_EFORMAT,
-                          "label \"%s\" is %s, but \"%s\" in line %zu made this a %s; set task if "
-                          "that is wrong",
+                          "label \"%s\" is %s, but \"%s\" in line %zu made this a %s; %s",
                           label->text, label->kind == WORD ? "not a number" : "a fraction",
                           labels->settled_by, labels->settled_line,
-                          labels->targets == SP_TARGETS_VALUES ? "regression" : "classification");
+                          labels->targets == SP_TARGETS_VALUES ? "regression" : "classification",
+                          is_comma ? COMMA_ADVICE : "set task if that is wrong");
 }
 
 static int read_value(const struct sp_label_reader *labels, const struct label *label, float *value)
@@ -153,7 +174,8 @@ static int read_value(const struct sp_label_reader *labels, const struct label *
                               "label \"%s\" is not a number, as regression needs%s", label->text,
                               sp_label_has_thousands(label->text)
                                   ? "; write no comma between thousands, and a point for a decimal one"
-                              : sp_label_has_decimal_comma(label->text) ? "; write a point for its decimal comma"
+                              : sp_label_has_decimal_comma(label->text) ? "; " COMMA_ADVICE
+                              : sp_label_has_points_of_thousands(label->text) ? "; write no point between thousands"
                                                                         : "");
     }
     if (fabs(number) > FLT_MAX)
@@ -336,6 +358,21 @@ static int doubt_regression(const struct sp_label_reader *labels, struct sp_data
     return dataset->label_doubt ? 0 : SP_ENOMEM;
 }
 
+/* "2.500" is two and a half, or, as Germans write, two thousand and five hundred. */
+static int doubt_points(const struct sp_label_reader *labels, struct sp_dataset *dataset)
+{
+    double number;
+
+    if (dataset->label_doubt || !labels->pointed_line || (labels->no_thousands && !labels->has_comma) ||
+        !sp_text_double(labels->pointed, &number))
+        return 0;
+    dataset->label_doubt =
+        sp_asprintf("label \"%s\" in line %zu is read as %g, and %s; if the point parts thousands, remove it in all labels",
+                    labels->pointed, labels->pointed_line, number,
+                    labels->has_comma ? "others have a decimal comma" : "all others that have a point have three digits behind it, too");
+    return dataset->label_doubt ? 0 : SP_ENOMEM;
+}
+
 int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset)
 {
     dataset->whole_labels = labels->targets == SP_TARGETS_AUTO && labels->whole;
@@ -344,8 +381,10 @@ int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *da
     if (dataset->targets == SP_TARGETS_VALUES) {
         free(dataset->classes);
         dataset->classes = NULL;
-        return doubt_regression(labels, dataset);
+        SP_TRY(doubt_regression(labels, dataset));
+        return doubt_points(labels, dataset);
     }
+    SP_TRY(doubt_points(labels, dataset));
     free(dataset->values);
     dataset->values = NULL;
     if (labels->known)

@@ -20,6 +20,10 @@ struct sp_label_reader {
     size_t settled_line; /* 0: the task was given */
     bool whole;          /* a label is a whole number written as "1.0" or "1e+00" */
     size_t fractions;    /* labels that are numbers, but not whole ones */
+    char pointed[SP_LABEL_MAX_LENGTH + 1]; /* the first one whose point may be one of thousands, "2.500"; */
+    size_t pointed_line;                   /* 0: there is none */
+    bool has_comma;      /* a label has a decimal comma, "3,5" */
+    bool no_thousands;   /* a label is a number that nobody writes who parts thousands by points: "0.5", "2500" */
     json_t *classes;     /* label as written -> class */
     struct sp_labels made;
     size_t capacity;

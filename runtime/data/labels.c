@@ -126,24 +126,43 @@ bool sp_label_is_missing(const char *label)
     return false;
 }
 
-bool sp_label_has_thousands(const char *label)
+/* Behind the groups of three digits of a number, 1,000,000, that `mark` parts; NULL where there are none. */
+static const char *behind_thousands(const char *label, char mark)
 {
     size_t sign = strspn(label, "+-") == 1, whole = strspn(label + sign, "0123456789");
     const char *at = label + sign + whole;
 
-    if (whole < 1 || whole > 3 || label[sign] == '0' || *at != ',')
-        return false;
-    while (*at == ',' && strspn(at + 1, "0123456789") == 3)
+    if (whole < 1 || whole > 3 || label[sign] == '0' || *at != mark)
+        return NULL;
+    while (*at == mark && strspn(at + 1, "0123456789") == 3)
         at += 4;
-    return *at == '\0' || (*at == '.' && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1));
+    return *at == mark ? NULL : at;
+}
+
+/* Whether it is `point` and digits behind it. */
+static bool is_fraction(const char *at, char point)
+{
+    return *at == point && at[1] && strspn(at + 1, "0123456789") == strlen(at + 1);
+}
+
+bool sp_label_has_thousands(const char *label)
+{
+    const char *at = behind_thousands(label, ',');
+
+    return at && (*at == '\0' || is_fraction(at, '.'));
+}
+
+bool sp_label_has_points_of_thousands(const char *label)
+{
+    const char *at = behind_thousands(label, '.');
+
+    return at && *at == '\0';
 }
 
 bool sp_label_has_decimal_comma(const char *label)
 {
-    size_t sign = strspn(label, "+-") == 1, whole = strspn(label + sign, "0123456789"), part;
+    size_t sign = strspn(label, "+-") == 1, whole = strspn(label + sign, "0123456789");
+    const char *at = behind_thousands(label, '.');
 
-    if (whole == 0 || label[sign + whole] != ',')
-        return false;
-    part = strspn(label + sign + whole + 1, "0123456789");
-    return part > 0 && label[sign + whole + 1 + part] == '\0';
+    return (at && is_fraction(at, ',')) || (whole > 0 && is_fraction(label + sign + whole, ','));
 }

@@ -123,6 +123,15 @@ static void warn_of_unknown(const struct sp_dataset *d, const char *path)
                path, 100. * (double)d->unknown / (double)d->words, d->unknown, d->words, (unsigned)d->first_unknown);
 }
 
+/* As MySQL and Weka (ARFF) write texts. Citations are in single quotes as well, but not all of a column. */
+static void warn_of_single_quotes(const struct sp_dataset *d, const char *path)
+{
+    if (d->single_quoted >= 3 && d->single_quoted + d->count / 10 >= d->count)
+        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are in single quotes ('...'), which no format takes for quotes: they are read as part of "
+               "the text; write the fields in double quotes, or in none",
+               path, d->single_quoted, d->count);
+}
+
 void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const char *path)
 {
     struct sp_buf use = SP_BUF((size_t)1 << 16);
@@ -152,6 +161,7 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
         sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated,
                d->count, run->max_seq_length);
     warn_of_unknown(d, path);
+    warn_of_single_quotes(d, path);
     if (d->skipped)
         sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);
     sp_buf_free(&use);

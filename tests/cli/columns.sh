@@ -216,9 +216,15 @@ file tags.tsv '<html>a b</html>\tham\n<p>c d</p>\tspam\n'
 train tags.tsv --set label_column=2
 test_that 'a text that is a page is no page' says tags.tsv 'classification, 2 classes: ham (1), spam (1); text: column 1;'
 
-file twice.csv 'text\na b\nc d\ntext\na f\ntext\n'
+file twice.csv 'id,text\n1,a b\n2,c d\nid,text\n3,a f\nid,text\n'
 predict twice.csv
 test_that 'in predict, too' says twice.csv:4 'the names of the columns once more, read as a row, the first of several such'
+file talk.csv 'comment\na b\nc d\nComment\na f\ncomment\n'
+predict talk.csv
+test_that '  but a text may be as its only column is called' silent 'once more'
+file talks.csv 'comment,id\na b,1\nc d,2\nComment,ID\n'
+predict talks.csv
+test_that '  and differ in case' silent 'once more'
 file thousands.csv 'text,label\na b,"1,000"\nc d,2.5\n'
 train thousands.csv --set task=regression
 test_that '  and in regression' fails 1 'thousands.csv:2: label "1,000" is not a number, as regression needs; write no comma between thousands, and a point for a decimal one'
@@ -229,6 +235,32 @@ test_that '  is no number' fails 1 "$folder/odd.csv:2: label \"pos\" is not a nu
 file comma.csv 'text,label\na,"3,5"\n'
 train comma.csv --set task=regression
 test_that '  and what to do' fails 1 "$folder/comma.csv:2: label \"3,5\" is not a number, as regression needs; write a point"
+file german.csv 'text;label\na b;2.500\nc d;900\na c;1.000\nb;1.234.567\n'
+train german.csv --set delimiter=semicolon --set task=regression
+test_that 'points of thousands are no number' fails 1 'german.csv:5: label "1.234.567" is not a number, as regression needs; write no point between thousands'
+file points.csv 'text;label\na b;2.500\nc d;900\na c;1.000\n'
+train points.csv
+test_that '  or may be' says points.csv 'label "2.500" in line 2 is read as 2.5, and all others that have a point have three digits behind it, too; if the point parts thousands, remove it in all labels'
+for label in 0.750 1250 3.50; do
+    file points.csv "text;label\na b;2.500\nc d;900\na c;$label\n"
+    train points.csv
+    test_that "  but not beside $label" silent 'thousands'
+done
+file mixed.csv 'text;label\na b;2.500\nc d;3,5\n'
+train mixed.csv
+test_that '  beside a decimal comma' fails 1 'mixed.csv:3: label "3,5" is not a number, but "2.500" in line 2 made this a regression; write a point for a decimal comma, and none between thousands'
+file whole.csv 'text;label\na b;1.234,5\nc d;1.000\n'
+train whole.csv
+test_that '  beside which whole numbers are told of' says whole.csv 'label "1.000" in line 3 is read as 1, and others have a decimal comma;'
+test_that '    as is such a number' says whole.csv 'label "1.234,5" has a decimal comma'
+
+# ---- quotes that no format takes for such
+file weka.csv "text,label\n'a b',pos\n'c d',neg\n'a c',pos\n"
+train weka.csv
+test_that 'texts in single quotes' says weka.csv "3 of 3 texts are in single quotes ('...'), which no format takes for quotes: they are read as part of the text; write the fields in double quotes, or in none"
+file cites.csv "text,label\n'a b',pos\n'c d',neg\n'a c',pos\n'tis a b,neg\n"
+train cites.csv
+test_that '  but not a few that are citations' silent 'single quotes'
 
 # ---- delimiters
 file excel.csv 'text;label\na, b and c;pos\nd;neg\n'
