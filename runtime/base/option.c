@@ -1,6 +1,7 @@
 #include "runtime/base/option.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 
@@ -12,6 +13,7 @@
 
 #define KEY_MAX 128
 #define LIST_MAX ((size_t)1000)
+#define COMMENT_SHOWN 64 /* bytes of a comment in a message */
 
 /* A value on its way from a text into a struct. */
 struct reading {
@@ -216,12 +218,46 @@ static int write_nothing(struct sp_buf *text, const struct reading *r, const str
     return quotes ? sp_buf_printf(text, ", or \"%s\" in quotes for that text", node->text) : 0;
 }
 
+/* The comment that stands where a value would, as "#1 String" without quotes is one; empty where there is none. */
+static void find_comment(char *out, size_t size, const struct reading *r, const struct sp_yaml_node *node)
+{
+    bool empty = node->kind == SP_YAML_SCALAR && !node->quoted && !node->text[0] && r->rank != SP_OPTION_OVERRIDE;
+    size_t length;
+    const char *at = sp_source_line(r->source, node->place.line, &length), *end = at + length;
+
+    out[0] = '\0';
+    for (size_t column = 1; at < end && column < node->place.column; column++)
+        do
+            at++;
+        while (at < end && ((unsigned char)*at & 0xC0) == 0x80);
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    while (end > at && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    if (empty && at < end && *at == '#')
+        snprintf(out, size, "%.*s", (int)sp_text_utf8_prefix(at, (size_t)(end - at) < size ? (size_t)(end - at) : size - 1), at);
+}
+
+#define COMMENT "# begins a comment; a name that begins with it wants quotes: \"%s\""
+
+/* An option that is left unset by what may be no comment: most begin with a blank. */
+static void tell_comment(const struct reading *r, const struct sp_option *option, const struct sp_yaml_node *node)
+{
+    char comment[COMMENT_SHOWN];
+
+    find_comment(comment, sizeof comment, r, node);
+    if (comment[0] && option->type == SP_OPTION_STRING)
+        sp_log_once(comment[1] == ' ' ? SP_LOG_INFO : SP_LOG_WARNING, "%s:%zu: %s: nothing is given, as " COMMENT, r->source->name,
+                    node->place.line, option->key, comment);
+}
+
 /* "found ..., expected ..." about the value of an option. */
 static int wrong_value(const struct reading *r, const struct sp_option *option,
                        const struct sp_yaml_node *node, const char *range)
 {
     struct sp_buf text = SP_BUF(4096);
     const char *nearest = NULL;
+    char comment[COMMENT_SHOWN];
     size_t count = 0;
     int rc = SP_ECONFIG;
 
@@ -241,6 +277,9 @@ static int wrong_value(const struct reading *r, const struct sp_option *option,
         SP_GO(sp_buf_printf(&text, "; did you mean %s?", nearest));
     else if (says_nothing(option, node))
         SP_GO(write_nothing(&text, r, option, node));
+    find_comment(comment, sizeof comment, r, node);
+    if (comment[0])
+        SP_GO(sp_buf_printf(&text, "; " COMMENT, comment));
     rc = SP_ECONFIG;
     sp_source_error(rc, r->source, node->place, "%s: %s", option->key, text.data);
 out:
@@ -285,6 +324,7 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
     const struct sp_option *option = sp_option_at(r->table, index);
 
     if (sp_yaml_is_null(node) && !option->initial) {
+        tell_comment(r, option, node);
         clear(option, r->target);
         r->given[index].rank = SP_OPTION_DEFAULT; /* unset contradicts nothing */
         return 0;

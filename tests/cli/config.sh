@@ -82,5 +82,17 @@ run train "$config" "$config"
 test_that 'two files' fails_with 2 'train has no use for'
 run train "$config" --ouput-dir "$output"
 test_that 'a flag misspelt' fails_with 2 'did you mean --output-dir?'
+said() { grep -q -e "$1" "$folder/err"; }
+not_said() { ! said "$1"; }
+printf '%btext_column:  #1 String \n' "$good" >"$config"
+run train "$config" --output-dir "$output"
+test_that 'a name that is a comment' said \
+    "warning: $config:3: text_column: nothing is given, as # begins a comment; a name that begins with it wants quotes: \"#1 String\"\$"
+printf '%btext_column:  # optional\n' "$good" >"$config"
+run train "$config" --output-dir "$output"
+test_that '  or a comment that is one' said "speft-cl: $config:3: text_column: nothing is given, as # begins a comment"
+printf '%btext_column: null #1\nlabel_column: "#1 String" #1\nvalidation_file:\n' "$good" >"$config"
+run train "$config" --output-dir "$output" --set 'text_pair_column=#1 String'
+test_that '  and nothing where nothing is hidden' not_said 'begins a comment'
 test_that 'nothing was written' test ! -e "$output"
 finish
