@@ -191,7 +191,8 @@ static const struct sp_option options[] = {
       "The best positions over all targets together, or the same share or number of each, rounded "
       "down.", NULL },
     { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL,
-      NULL, sparse, "Names at the end of the linear layers whose weights get a delta.", NULL },
+      NULL, sparse,
+      "Names at the end of the linear layers whose weights get a delta; all-linear: of all but those of the head.", NULL },
     { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)",
       NULL, sparse, "Training rows whose gradients are averaged for the score.", NULL },
     { "sparse.scoring_memory", SP_OPTION_INT, FIELD(sparse.scoring_memory), "1024",

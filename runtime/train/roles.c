@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 int sp_roles_of_head(struct sp_run *run)
 {
@@ -25,11 +26,13 @@ int sp_roles_of_all(struct sp_run *run)
     return 0;
 }
 
-/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot. */
-static bool ends_in(const struct sp_param *p, const char *target)
+/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot, or all modules are meant. */
+static bool is_named(const struct sp_param *p, const char *target)
 {
     size_t length = strlen(p->name) - strlen(".weight"), n = strlen(target);
 
+    if (strcasecmp(target, "all-linear") == 0) /* PEFT's word, in any case of letters as there */
+        return true;
     return n <= length && memcmp(p->name + length - n, target, n) == 0 && (n == length || p->name[length - n - 1] == '.');
 }
 
@@ -77,7 +80,7 @@ static int no_target(const struct sp_run *run, const char *wanted)
     }
     nearest = sp_text_nearest(wanted, list, count);
     if (rc == 0)
-        rc = sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s",
+        rc = sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s (all-linear means all)",
                       wanted, nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "",
                       text.data ? text.data : "none");
     sp_buf_free(&text);
@@ -93,7 +96,7 @@ static int check_targets(const struct sp_run *run)
         bool found = false;
 
         for (size_t i = 0; i < sp_plan_param_count(run->plan) && !found; i++)
-            found = can_be_target(sp_plan_param_at(run->plan, i)) && ends_in(sp_plan_param_at(run->plan, i), targets->items[t]);
+            found = can_be_target(sp_plan_param_at(run->plan, i)) && is_named(sp_plan_param_at(run->plan, i), targets->items[t]);
         if (!found)
             return no_target(run, targets->items[t]);
     }
@@ -110,7 +113,7 @@ int sp_roles_of_targets(struct sp_run *run)
         struct sp_param *p = sp_plan_param_at(run->plan, i);
 
         for (size_t t = 0; t < targets->count; t++)
-            if (can_be_target(p) && ends_in(p, targets->items[t]))
+            if (can_be_target(p) && is_named(p, targets->items[t]))
                 p->role = SP_PARAM_SPARSE;
     }
     return 0;
