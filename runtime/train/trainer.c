@@ -538,10 +538,8 @@ static int end_early(struct sp_train_loop *l, int rc)
 
     if (!why)
         return SP_ENOMEM;
-    if (end(l, rc) == 0)
-        sp_error(rc, "the adapter as of step %zu is saved in %s/adapter: %s", l->result->steps, l->run->config->output_dir, why);
-    else
-        sp_error(rc, "%s", why);
+    (void)end(l, rc);
+    sp_error(rc, "%s", why);
     free(why);
     return rc;
 }
@@ -580,6 +578,8 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     out->total_seconds = sp_clock_now() - l.started;
     if (rc == 0)
         rc = sp_train_result_save(out, run);
+    if (rc < 0 && l.saved && !out->interrupted) /* which says so itself */
+        sp_error_context(rc, "the adapter as of step %zu is saved in %s/adapter", out->steps, run->config->output_dir);
     sp_output_discard(&l.adapter);
     sp_lock_release(&l.lock);
     sp_trained_release(&l.trained);

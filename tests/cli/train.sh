@@ -213,6 +213,22 @@ test_that '  and takes not what was trained' grep -q "the adapter as of step [0-
 run eval "$config" --quiet --adapter "$folder/too-large/adapter"
 test_that '  which is whole' test "$status" = 0
 
+# ---- and after the last step, when the adapter is there already
+awk '{ line[NR] = $0 } END { for (i = 0; i < 100; i++) for (k = 1; k <= NR; k++) print line[k] }' "$source/eval.jsonl" >"$folder/held-out.jsonl"
+status=0
+(trap '' XFSZ && ulimit -f 32 && exec ./speft-cl train "$config" --quiet --set max_steps=1 --set sparse.metric=magnitude \
+    --set "validation_file=$folder/held-out.jsonl" --output-dir "$folder/too-many") >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+test_that 'predictions that cannot be written' fails_with 1 \
+    "the adapter as of step 1 is saved in $folder/too-many/adapter: cannot write $folder/too-many/predictions.jsonl: File too large"
+run eval "$config" --quiet --adapter "$folder/too-many/adapter"
+test_that '  and it is' test "$status" = 0
+
+# ---- the word of PEFT for all targets
+train linear --set max_steps=1 --set sparse.metric=magnitude --set sparse.target_modules=all-linear
+test_that 'all-linear is taken' test "$status" = 0
+train by-name --set max_steps=1 --set sparse.metric=magnitude --set 'sparse.target_modules=[query, key, value, dense]'
+test_that '  and means all linear layers but the head' same linear by-name
+
 # ---- a model that is written to while it is trained: what was trained is kept
 mkdir "$folder/model"
 cp "$source"/*.json "$source"/vocab.txt "$source"/*.safetensors "$folder/model"
