@@ -1,14 +1,16 @@
 /*
- * The training step's speed, memory and where its time goes: speft-cl's own training on random token ids of full length.
+ * The training step's speed, memory and where its time goes: speft-cl's own training on random token ids of full
+ * length.
  *
- *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static] [--set KEY=VALUE]...
+ *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static] [--set
+ * KEY=VALUE]...
  *          [--profile]
  *
- * Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line: step_seconds of every
- * step, tokens_per_second_best and _median over the steps after two, peak_mib of the process, ready_seconds from the start of
- * training to the first step, first_step_seconds to its end. --profile turns event profiling on after two steps and prints the
- * device time of a step by op to standard error, with the host's share as what remains of the wall clock. bench/compare.py and
- * bench/moving.py read the line.
+ * Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line:
+ * step_seconds of every step, tokens_per_second_best and _median over the steps after two, peak_mib of the process,
+ * ready_seconds from the start of training to the first step, first_step_seconds to its end. --profile turns event
+ * profiling on after two steps and prints the device time of a step by op to standard error, with the host's share as
+ * what remains of the wall clock. bench/compare.py and bench/moving.py read the line.
  */
 #include "models/models.h"
 #include "runtime/base/child.h"
@@ -57,7 +59,8 @@ static void observe(void *user, const char *phase, size_t step, size_t total, do
     b->last = sp_clock_now();
 }
 
-/* Rows of random ids, all of full length, for `steps` batches; ids below 1000 are special or unused in BERT vocabularies. */
+/* Rows of random ids, all of full length, for `steps` batches; ids below 1000 are special or unused in BERT
+ * vocabularies. */
 static int write_data(const struct bench *b, const char *path)
 {
     FILE *file = fopen(path, "w");
@@ -67,7 +70,8 @@ static int write_data(const struct bench *b, const char *path)
     for (int row = 0; row < b->batch * b->steps; row++) {
         fprintf(file, "{\"label\": %d, \"input_ids\": [", row % CLASSES);
         for (int t = 0; t < b->length; t++)
-            fprintf(file, "%s%u", t ? ", " : "", 1000 + sp_rng_u32(7, SP_RNG_SHUFFLE, (uint32_t)row, (uint64_t)t) % 20000);
+            fprintf(file, "%s%u", t ? ", " : "",
+                    1000 + sp_rng_u32(7, SP_RNG_SHUFFLE, (uint32_t)row, (uint64_t)t) % 20000);
         fprintf(file, "]}\n");
     }
     return fclose(file) == 0 ? 0 : sp_error(SP_EIO, "cannot write %s", path);
@@ -95,8 +99,8 @@ static void print_profile(const struct bench *b)
         double ms = (double)entries[i].nanoseconds * 1e-6 / b->profiled_steps;
 
         total += ms;
-        fprintf(stderr, "%-28s %8.1f %9.3f %6.1f %%\n", entries[i].label, (double)entries[i].count / b->profiled_steps, ms,
-                100 * ms / step);
+        fprintf(stderr, "%-28s %8.1f %9.3f %6.1f %%\n", entries[i].label, (double)entries[i].count / b->profiled_steps,
+                ms, 100 * ms / step);
     }
     fprintf(stderr, "%-28s %8s %9.3f %6.1f %%\n", "host and waiting", "", step - total, 100 * (step - total) / step);
     fprintf(stderr, "%-28s %8s %9.3f\n", "step", "", step);
@@ -114,8 +118,8 @@ static void print_result(struct bench *b, const struct sp_train_result *r)
     qsort(b->seconds + WARM_UP + 1, (size_t)count, sizeof *b->seconds, by_time);
     printf("], \"tokens_per_second_best\": %.1f, \"tokens_per_second_median\": %.1f, \"peak_mib\": %.1f, "
            "\"ready_seconds\": %.3f, \"first_step_seconds\": %.3f, \"device_peak_mib\": %.1f}\n",
-           tokens / b->seconds[WARM_UP + 1], tokens / b->seconds[WARM_UP + 1 + count / 2], (double)r->host_peak / 1048576,
-           r->ready_seconds, r->first_step_seconds, (double)r->device_peak / 1048576);
+           tokens / b->seconds[WARM_UP + 1], tokens / b->seconds[WARM_UP + 1 + count / 2],
+           (double)r->host_peak / 1048576, r->ready_seconds, r->first_step_seconds, (double)r->device_peak / 1048576);
 }
 
 /* Trains in the folder `dir` with the bench's options, then those of the command line. */
@@ -160,8 +164,8 @@ static int train(struct bench *b, const char *dir, char **overrides, size_t coun
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: step --model DIR [--batch N] [--length N] [--rank-equivalent N] [--steps N] [--method NAME] [--set KEY=VALUE]... "
-                    "[--profile]\n");
+    fprintf(stderr, "usage: step --model DIR [--batch N] [--length N] [--rank-equivalent N] [--steps N] [--method "
+                    "NAME] [--set KEY=VALUE]... [--profile]\n");
     return 2;
 }
 

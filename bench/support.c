@@ -1,10 +1,12 @@
 /*
- * Updating supports: a reselection's work on the host for 40 million entries over 200 matrices, a fifth of them replaced.
+ * Updating supports: a reselection's work on the host for 40 million entries over 200 matrices, a fifth of them
+ * replaced.
  *
  *     support [--entries 40000000] [--matrices 200] [--share 0.2]
  *
- * Each matrix has 32 times as many places as entries. Timed: the merge pass that takes positions out and puts others in, and moving
- * four words of state of each entry along (value, AdamW's two moments, birth). Prints one JSON line, seconds.
+ * Each matrix has 32 times as many places as entries. Timed: the merge pass that takes positions out and puts others
+ * in, and moving four words of state of each entry along (value, AdamW's two moments, birth). Prints one JSON line,
+ * seconds.
  */
 #include "runtime/base/clock.h"
 #include "runtime/base/rng.h"
@@ -99,7 +101,8 @@ int main(int argc, char **argv)
 
         fill(&m, i, share);
         began = sp_clock_now();
-        count = sp_support_update(m.next, m.from, m.positions, m.count, m.dropped, m.dropped_count, m.added, m.added_count);
+        count = sp_support_update(m.next, m.from, m.positions, m.count, m.dropped, m.dropped_count, m.added,
+                                  m.added_count);
         merged = sp_clock_now();
         for (int s = 0; s < STATES; s++)
             sp_remap_words(m.moved, m.state[s], m.from, count, 0);
@@ -108,7 +111,8 @@ int main(int argc, char **argv)
         after += count;
     }
     release(&m);
-    printf("{\"entries\": %zu, \"entries_after\": %zu, \"matrices\": %zu, \"merge_seconds\": %.3f, \"state_seconds\": %.3f, "
-           "\"seconds\": %.3f}\n", entries / matrices * matrices, after, matrices, merge, state, merge + state);
+    printf("{\"entries\": %zu, \"entries_after\": %zu, \"matrices\": %zu, \"merge_seconds\": %.3f, \"state_seconds\": "
+           "%.3f, \"seconds\": %.3f}\n",
+           entries / matrices * matrices, after, matrices, merge, state, merge + state);
     return 0;
 }

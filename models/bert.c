@@ -1,6 +1,6 @@
 /*
- * BERT (Devlin et al. 2019) with a sequence classification or regression head, as Hugging Face's BertForSequenceClassification:
- * the encoder, a tanh pooler over the first token, dropout, a linear classifier.
+ * BERT (Devlin et al. 2019) with a sequence classification or regression head, as Hugging Face's
+ * BertForSequenceClassification: the encoder, a tanh pooler over the first token, dropout, a linear classifier.
  */
 #include "models/encoder.h"
 #include "models/models.h"
@@ -18,7 +18,8 @@ static int build(struct sp_plan *plan, const struct sp_model *model, int outputs
 
 static const char *const model_types[] = { "bert", NULL };
 static const char *const prefixes[] = { "bert.", "", NULL };
-static const char *const renames[] = { "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta", NULL };
+static const char *const renames[] = { "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta",
+                                       NULL };
 static const char *const ignored[] = { "*position_ids", "cls.*", NULL };
 
 const struct sp_model_family sp_model_bert = {

@@ -68,8 +68,8 @@ static int refuse_variants(const json_t *config, const char *file)
     }
     SP_TRY(sp_json_get_string(&position, config, "position_embedding_type", file));
     if (strcmp(position, "absolute") != 0)
-        return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported", file,
-                        position);
+        return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported",
+                        file, position);
     return 0;
 }
 
@@ -115,7 +115,8 @@ void sp_encoder_set_dropout(struct sp_model *model, float rate)
     c->hidden_dropout = c->attention_dropout = c->classifier_dropout = rate;
 }
 
-int sp_encoder_linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, unsigned flags, const char *name)
+int sp_encoder_linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, unsigned flags,
+                      const char *name)
 {
     int weight = sp_plan_param(plan, SP_PARAM_LINEAR, out, in, "%s.weight", name);
     int bias = sp_plan_param(plan, SP_PARAM_VECTOR, out, 1, "%s.bias", name);
@@ -143,7 +144,8 @@ static int layernorm(struct sp_plan *plan, const struct sp_model *model, int x, 
 
     sp_plan_mark(plan, gamma, SP_PARAM_NO_DECAY);
     sp_plan_mark(plan, beta, SP_PARAM_NO_DECAY);
-    return sp_nn_layernorm(plan, x, residual, gamma, beta, ((const struct sp_encoder_config *)model->config)->layer_norm_eps, dropout);
+    return sp_nn_layernorm(plan, x, residual, gamma, beta,
+                           ((const struct sp_encoder_config *)model->config)->layer_norm_eps, dropout);
 }
 
 static int encoder_layer(struct sp_plan *plan, const struct sp_model *model, int x, int i)
@@ -171,7 +173,8 @@ int sp_encoder_build(struct sp_plan *plan, const struct sp_model *model, int pad
     int H = model->hidden_size, word, position, type, x;
 
     word = sp_plan_param(plan, SP_PARAM_TABLE, model->vocab_size, H, "embeddings.word_embeddings.weight");
-    position = sp_plan_param(plan, SP_PARAM_TABLE, c->max_position_embeddings, H, "embeddings.position_embeddings.weight");
+    position = sp_plan_param(plan, SP_PARAM_TABLE, c->max_position_embeddings, H,
+                             "embeddings.position_embeddings.weight");
     type = sp_plan_param(plan, SP_PARAM_TABLE, model->type_vocab_size, H, "embeddings.token_type_embeddings.weight");
     x = sp_nn_embedding(plan, word, position, type, padding);
     x = layernorm(plan, model, x, -1, 0, "embeddings");

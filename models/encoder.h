@@ -1,6 +1,6 @@
 /*
- * BERT's encoder (Devlin et al. 2019), which the families that descend from it share (layer 5): its part of config.json, embeddings, and
- * post-norm layers. The head above and the tensors' prefixes are each family's own.
+ * BERT's encoder (Devlin et al. 2019), which the families that descend from it share (layer 5): its part of
+ * config.json, embeddings, and post-norm layers. The head above and the tensors' prefixes are each family's own.
  */
 #ifndef SP_MODELS_ENCODER_H
 #define SP_MODELS_ENCODER_H
@@ -22,10 +22,12 @@ int sp_encoder_read_dropout(struct sp_model *model, const json_t *config, const 
 int sp_encoder_read_initializer(float *deviation, const json_t *config, const char *file);
 void sp_encoder_set_dropout(struct sp_model *model, float rate);
 
-/* Embeddings and every layer: (T x hidden_size). Tensors are called embeddings.* and encoder.layer.N.*; `padding` as sp_nn_embedding. */
+/* Embeddings and every layer: (T x hidden_size). Tensors are called embeddings.* and encoder.layer.N.*; `padding` as
+ * sp_nn_embedding. */
 int sp_encoder_build(struct sp_plan *plan, const struct sp_model *model, int padding);
 
 /* A linear layer NAME.weight (out x in) and NAME.bias over x; `flags` of enum sp_param_flag for both. */
-int sp_encoder_linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, unsigned flags, const char *name);
+int sp_encoder_linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, unsigned flags,
+                      const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * RoBERTa (Liu et al. 2019) and XLM-RoBERTa (Conneau et al. 2020), which is the same model, with a sequence classification or regression
- * head, as Hugging Face's RobertaForSequenceClassification: BERT's encoder with positions that count from the padding token's id, no
- * pooler, and a head of two layers over the first token.
+ * RoBERTa (Liu et al. 2019) and XLM-RoBERTa (Conneau et al. 2020), which is the same model, with a sequence
+ * classification or regression head, as Hugging Face's RobertaForSequenceClassification: BERT's encoder with positions
+ * that count from the padding token's id, no pooler, and a head of two layers over the first token.
  */
 #include "models/encoder.h"
 #include "models/models.h"
@@ -22,8 +22,10 @@ static int read_config(struct sp_model *model, const json_t *config, const char 
     SP_TRY(sp_encoder_read_config(model, config, file));
     SP_TRY(sp_json_get_int(&padding, config, "pad_token_id", file));
     if (padding < 0 || padding >= model->vocab_size || padding >= c->encoder.max_position_embeddings - 1)
-        return sp_error(SP_EFORMAT, "%s: \"pad_token_id\" is %lld; expected a token's id that leaves positions behind it: there are %d, "
-                        "which begin at pad_token_id + 1", file, padding, c->encoder.max_position_embeddings);
+        return sp_error(SP_EFORMAT,
+                        "%s: \"pad_token_id\" is %lld; expected a token's id that leaves positions behind it: there "
+                        "are %d, which begin at pad_token_id + 1",
+                        file, padding, c->encoder.max_position_embeddings);
     c->padding = (int)padding;
     model->max_positions = c->encoder.max_position_embeddings - c->padding - 1;
     return 0;
@@ -42,7 +44,8 @@ static int build(struct sp_plan *plan, const struct sp_model *model, int outputs
 
 static const char *const model_types[] = { "roberta", "xlm-roberta", NULL };
 static const char *const prefixes[] = { "roberta.", "", NULL };
-static const char *const renames[] = { "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta", NULL };
+static const char *const renames[] = { "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta",
+                                       NULL };
 static const char *const ignored[] = { "*position_ids", "lm_head.*", "*pooler.*", NULL };
 
 const struct sp_model_family sp_model_roberta = {

@@ -1,6 +1,7 @@
 /*
- * Activations and their derivatives at the pre-activation x, for elementwise kernels and GEMM epilogues: activation_v16(x)
- * and activation_gradient_v16(x) (v1, v4, v8, v16) are those of -DACTIVATION, whose values are enum sp_activation's.
+ * Activations and their derivatives at the pre-activation x, for elementwise kernels and GEMM epilogues:
+ * activation_v16(x) and activation_gradient_v16(x) (v1, v4, v8, v16) are those of -DACTIVATION, whose values are enum
+ * sp_activation's.
  */
 #ifndef ACTIVATION_H
 #define ACTIVATION_H

@@ -5,17 +5,18 @@
  * matrix exists (the online softmax of Milakov and Gimelshein 2018, arXiv 1805.02867, as in FlashAttention).
  *
  * q, k, v and their gradients have C = H D columns; head h owns columns [h D, h D + D). Sequence s owns the rows
- * [bounds[s], bounds[s + 1]) of q and out and [key_bounds[s], key_bounds[s + 1]) of k and v, and sees no others; one buffer
- * may be both bounds. lse is (T x H): the base-2 logarithm of a query's sum of exponentials.
+ * [bounds[s], bounds[s + 1]) of q and out and [key_bounds[s], key_bounds[s + 1]) of k and v, and sees no others; one
+ * buffer may be both bounds. lse is (T x H): the base-2 logarithm of a query's sum of exponentials.
  *
- * For CPUs: one work-item per group. Scores are kept transposed, s[j] being key j against 16 queries in the lanes, so that
- * a query's maximum and sum are found lane by lane; lanes and rows past the end repeat the last one and are not stored. All
- * five products have one form, product_1 or product_2. Their operands are packed into private arrays of whole vectors
- * first. Functions that hold a product are compiled once, not once a use: drivers build three copies of a kernel.
+ * For CPUs: one work-item per group. Scores are kept transposed, s[j] being key j against 16 queries in the lanes, so
+ * that a query's maximum and sum are found lane by lane; lanes and rows past the end repeat the last one and are not
+ * stored. All five products have one form, product_1 or product_2. Their operands are packed into private arrays of
+ * whole vectors first. Functions that hold a product are compiled once, not once a use: drivers build three copies of a
+ * kernel.
  *
- * Dropout: the words of counter ((bounds[s] + i) H + h, step, node, SP_RNG_DROPOUT | j / 8 << 8), i and j counted from the
- * starts of the sequence's queries and keys, decide for query i and eight keys j with 16 bits each: the upper half of word
- * j % 4 when j % 8 < 4, else the lower. Forward and backward draw the same ones.
+ * Dropout: the words of counter ((bounds[s] + i) H + h, step, node, SP_RNG_DROPOUT | j / 8 << 8), i and j counted from
+ * the starts of the sequence's queries and keys, decide for query i and eight keys j with 16 bits each: the upper half
+ * of word j % 4 when j % 8 < 4, else the lower. Forward and backward draw the same ones.
  */
 #include "lib/dropout.h"
 #include "lib/math.h"
@@ -90,8 +91,8 @@ static inline void from_lanes(__global float *p, const float16 t[W], int rows)
 }
 
 /*
- * s[m N + n] += sum over k < depth of a[m across + k along] * b[k stride + n], for n < N and m < TILE / N. N = 2 loads fewer
- * scalars; N = 1 wastes no vector when there is but one.
+ * s[m N + n] += sum over k < depth of a[m across + k along] * b[k stride + n], for n < N and m < TILE / N. N = 2 loads
+ * fewer scalars; N = 1 wastes no vector when there is but one.
  */
 #define PRODUCT(N)                                                                                                     \
     static inline void product_##N(float16 s[TILE], const float *a, int across, int along, const float16 *b,           \
@@ -162,8 +163,8 @@ ONCE void outer(__global float *p, bool first, const float16 *s, const float16 *
 #define PREFETCH_MOST (1 << 16) /* numbers: beyond, the second-level cache would lose them again */
 
 /*
- * Asks for head h's share of the next sequence's rows, [bounds[1], bounds[2]): whole rows in their order, which hardware
- * follows at full speed, where a head's own columns are short pieces far apart.
+ * Asks for head h's share of the next sequence's rows, [bounds[1], bounds[2]): whole rows in their order, which
+ * hardware follows at full speed, where a head's own columns are short pieces far apart.
  */
 ONCE void prefetch_next(__global const float *x, __global const uint *bounds, int h)
 {
@@ -175,7 +176,8 @@ ONCE void prefetch_next(__global const float *x, __global const uint *bounds, in
 }
 
 #if DROPOUT
-/* words[j] < threshold drops key j0 + j, for j < count, of 16 queries in the lanes: those of c0, the counter's first word. */
+/* words[j] < threshold drops key j0 + j, for j < count, of 16 queries in the lanes: those of c0, the counter's first
+ * word. */
 ONCE void draw(uint16 *words, uint16 c0, const struct dropout *d, int j0, int count)
 {
     for (int j = 0; j < count; j += 8) {
@@ -222,7 +224,8 @@ void attention_forward(__global const float *restrict q, __global const float *r
     key_bounds += get_global_id(2);
     dropout = dropout_rounded(dropout);
 
-    int first = (int)bounds[0], rows = min(QB, (int)bounds[1] - first - i0), length = (int)(key_bounds[1] - key_bounds[0]);
+    int first = (int)bounds[0], rows = min(QB, (int)bounds[1] - first - i0),
+        length = (int)(key_bounds[1] - key_bounds[0]);
     size_t origin = (size_t)first * C + (size_t)h * D, key_origin = (size_t)key_bounds[0] * C + (size_t)h * D;
     float16 kb[KB * DV], vb[KB * DV], qt[QV][W], ot[QV][W], s[KB], largest[QV], total[QV];
 

@@ -1,9 +1,10 @@
 // lint: -DD=32 -DH=12 -DDROPOUT=0 -DLANES=64
 // lint: -DD=20 -DH=3 -DDROPOUT=1 -DLANES=64
 /*
- * attention.cl for GPUs: what the two read, write and draw is the same. A work-item owns a query (forward, and dQ of backward) or
- * a key (dK and dV of backward) and holds its rows in registers; the others come by in tiles in local memory, which all
- * work-items of a group read at the same place at the same time. Every sum has one owner and one order.
+ * attention.cl for GPUs: what the two read, write and draw is the same. A work-item owns a query (forward, and dQ of
+ * backward) or a key (dK and dV of backward) and holds its rows in registers; the others come by in tiles in local
+ * memory, which all work-items of a group read at the same place at the same time. Every sum has one owner and one
+ * order.
  */
 #include "lib/dropout.h"
 #include "lib/lanes.h"
@@ -68,9 +69,9 @@ static inline uint4 draw(const struct dropout *d, uint c0, int j)
 
 /* Grid: (queries, H, sequences), LANES queries a group. */
 KERNEL void attention_forward(__global const float *restrict q, __global const float *restrict k,
-                              __global const float *restrict v, __global float *restrict out, __global float *restrict lse,
-                              __global const uint *restrict bounds, __global const uint *restrict key_bounds, float scale,
-                              DROPOUT_PARAMETERS)
+                              __global const float *restrict v, __global float *restrict out,
+                              __global float *restrict lse, __global const uint *restrict bounds,
+                              __global const uint *restrict key_bounds, float scale, DROPOUT_PARAMETERS)
 {
     __local float kt[TILE * D], vt[TILE * D];
     struct dropout dropout = DROPOUT_ARGUMENTS;

@@ -1,9 +1,9 @@
 // lint: -DD=32 -DH=12
 /*
- * Attention without softmax, out_i = scale sum_j (a_i . b_j) c_j within each sequence, which owns rows by bounds in out and a,
- * by key_bounds in b and c; runtime/op/linear_attention.h has its use. Rows have C = H D columns; head h owns [h D, h D + D).
- * Grid: (longest, H, sequences): a work-item owns a row and head, so sums have one fixed order. Synaptic flow runs it on a
- * single token, once: it is written to be read, not to be fast.
+ * Attention without softmax, out_i = scale sum_j (a_i . b_j) c_j within each sequence, which owns rows by bounds in out
+ * and a, by key_bounds in b and c; runtime/op/linear_attention.h has its use. Rows have C = H D columns; head h owns [h
+ * D, h D + D). Grid: (longest, H, sequences): a work-item owns a row and head, so sums have one fixed order. Synaptic
+ * flow runs it on a single token, once: it is written to be read, not to be fast.
  */
 #define C (H * D)
 
@@ -16,7 +16,8 @@ __kernel void linear_attention(__global float *restrict out, __global const floa
     bounds += get_global_id(2);
     key_bounds += get_global_id(2);
 
-    size_t row = ((size_t)bounds[0] + (size_t)i) * C + (size_t)h * D, origin = (size_t)key_bounds[0] * C + (size_t)h * D;
+    size_t row = ((size_t)bounds[0] + (size_t)i) * C + (size_t)h * D,
+           origin = (size_t)key_bounds[0] * C + (size_t)h * D;
     int length = (int)(key_bounds[1] - key_bounds[0]);
     float sum[D];
 

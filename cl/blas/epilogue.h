@@ -1,11 +1,12 @@
-/* What becomes of a finished sum x of a product, element `at` of C (m x N) in column `column`: -DBIAS, -DACCUMULATE, -DSAVE_PRE, and
- * -DACTIVATE or -DACTIVATION_BACKWARD say what. */
+/* What becomes of a finished sum x of a product, element `at` of C (m x N) in column `column`: -DBIAS, -DACCUMULATE,
+ * -DSAVE_PRE, and -DACTIVATE or -DACTIVATION_BACKWARD say what. */
 #ifndef EPILOGUE_H
 #define EPILOGUE_H
 
 #include "act/activation.h"
 
-static inline void epilogue(float x, __global float *C, size_t at, __global const float *bias, int column, __global float *pre)
+static inline void epilogue(float x, __global float *C, size_t at, __global const float *bias, int column,
+                            __global float *pre)
 {
 #ifdef BIAS
     x += bias[column];

@@ -4,7 +4,8 @@
 #include "blas/epilogue.h"
 
 /* Grid: m x N work-items, flat. */
-__kernel void gemm_epilogue(__global float *restrict C, __global const float *restrict bias, __global float *restrict pre)
+__kernel void gemm_epilogue(__global float *restrict C, __global const float *restrict bias,
+                            __global float *restrict pre)
 {
     size_t at = get_global_id(0);
 

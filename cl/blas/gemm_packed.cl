@@ -4,16 +4,16 @@
 /*
  * C (m x N) = epilogue(A (m x k) B (k x N)), fp32, for CPUs: one work-item per group, no local memory, no barrier.
  *
- * A work-item owns MB rows and one panel of NR = 16 NV columns of C. It walks k in blocks of KC, so that the panel's block
- * (KC x NR floats) stays in the first-level cache while MR rows at a time are accumulated in registers: MR x NV float16
- * accumulators, each step NV vector loads of B and MR broadcasts of A. A is read where it lies; its leading dimension is a
- * compile-time constant, which turns the MR row addresses into displacements of one pointer.
+ * A work-item owns MB rows and one panel of NR = 16 NV columns of C. It walks k in blocks of KC, so that the panel's
+ * block (KC x NR floats) stays in the first-level cache while MR rows at a time are accumulated in registers: MR x NV
+ * float16 accumulators, each step NV vector loads of B and MR broadcasts of A. A is read where it lies; its leading
+ * dimension is a compile-time constant, which turns the MR row addresses into displacements of one pointer.
  *
  * B is in panels [N / NR][k][NR], the last one padded with zeros, or row-major (B_ROWS).
  * A is row-major, or with A_K_MAJOR stored as (k x m). K is the compile-time k, or RUNTIME_K takes the argument.
- * The last block of rows is moved back to end at row m, so that it is full and reads no row that does not exist; it stores
- * only rows that are its own. Where there are fewer than MR rows, and in a last panel that is not full, rows are done one by
- * one: a register tile with partial vectors would take seconds to compile.
+ * The last block of rows is moved back to end at row m, so that it is full and reads no row that does not exist; it
+ * stores only rows that are its own. Where there are fewer than MR rows, and in a last panel that is not full, rows are
+ * done one by one: a register tile with partial vectors would take seconds to compile.
  */
 #include "act/activation.h"
 #include "lib/vector.h"
@@ -57,8 +57,8 @@ static inline float16 start(__global const float *c, __global const float *bias,
 #endif
 }
 
-/* The activation over the tile's finished rows, read back from the first-level cache: a loop of its own keeps the polynomials
- * from being unrolled with the register tile. With SAVE_PRE `pre` keeps what C held before. */
+/* The activation over the tile's finished rows, read back from the first-level cache: a loop of its own keeps the
+ * polynomials from being unrolled with the register tile. With SAVE_PRE `pre` keeps what C held before. */
 static inline void activate(__global float *c, __global float *pre, int own, int rows, int left)
 {
 #if defined(ACTIVATE) || defined(ACTIVATION_BACKWARD)

@@ -2,11 +2,11 @@
 // lint: -DN=384 -DK=384 -DACTIVATION=1 -DACTIVATION_BACKWARD=1 -DB_ROWS=1 -DTM=64 -DTN=64 -DTK=16 -DWM=4 -DWN=4
 // lint: -DN=37 -DRUNTIME_K=1 -DA_K_MAJOR=1 -DB_ROWS=1 -DACTIVATION=0 -DACCUMULATE=1 -DTM=64 -DTN=64 -DTK=16 -DWM=4 -DWN=4
 /*
- * C (m x N) = epilogue(A (m x k) B (k x N)), fp32, for GPUs: a work-group of (TM / WM) x (TN / WN) work-items computes a
- * TM x TN tile of C through tiles of A and B in local memory, each work-item a WM x WN part of it in registers.
+ * C (m x N) = epilogue(A (m x k) B (k x N)), fp32, for GPUs: a work-group of (TM / WM) x (TN / WN) work-items computes
+ * a TM x TN tile of C through tiles of A and B in local memory, each work-item a WM x WN part of it in registers.
  *
- * B is the weight as it lies: W (N x k) row-major, B(k, j) = W[j][k], or with B_ROWS (k x N) row-major. A is row-major, or
- * with A_K_MAJOR stored as (k x m). Work-items step through a tile with stride (TM / WM), so that neighbours touch
+ * B is the weight as it lies: W (N x k) row-major, B(k, j) = W[j][k], or with B_ROWS (k x N) row-major. A is row-major,
+ * or with A_K_MAJOR stored as (k x m). Work-items step through a tile with stride (TM / WM), so that neighbours touch
  * neighbouring banks; a padding column keeps the transposing writes free of conflicts.
  */
 #include "blas/epilogue.h"

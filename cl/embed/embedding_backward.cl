@@ -1,8 +1,8 @@
 // lint: -DLANES=1 -DC=384 -DACCUMULATE=1
 // lint: -DLANES=64 -DC=384 -DACCUMULATE=0
 /*
- * The gradient of one table of rows of C columns: tokens come in groups with the same row. A work-group has a group of tokens and
- * 64 columns; its sums run in the order of the tokens.
+ * The gradient of one table of rows of C columns: tokens come in groups with the same row. A work-group has a group of
+ * tokens and 64 columns; its sums run in the order of the tokens.
  */
 #include "lib/lanes.h"
 

@@ -1,6 +1,7 @@
 // lint: -DLANES=1 -DROWS=8 -DC=384 -DPOSITION=1 -DTYPE=1
 // lint: -DLANES=64 -DROWS=1 -DC=384 -DPOSITION=0 -DTYPE=0
-/* Embedding look-up: a row of the words' table, and of the positions' and the types' where there are such; C columns each. */
+/* Embedding look-up: a row of the words' table, and of the positions' and the types' where there are such; C columns
+ * each. */
 #include "lib/lanes.h"
 
 #if POSITION

@@ -1,6 +1,6 @@
 /*
- * Dropout factors: 0 or 1 / (1 - p) for each element, from philox.h. Kernels take DROPOUT_PARAMETERS (runtime/op/dropout.h
- * fills them) and are compiled with -DDROPOUT=0 or 1.
+ * Dropout factors: 0 or 1 / (1 - p) for each element, from philox.h. Kernels take DROPOUT_PARAMETERS
+ * (runtime/op/dropout.h fills them) and are compiled with -DDROPOUT=0 or 1.
  */
 #ifndef DROPOUT_H
 #define DROPOUT_H
@@ -15,7 +15,8 @@ struct dropout {
     uint k0, k1, step, node;
 };
 
-#define DROPOUT_PARAMETERS uint dropout_threshold, float dropout_scale, ulong dropout_seed, uint dropout_step, uint dropout_node
+#define DROPOUT_PARAMETERS                                                                                             \
+    uint dropout_threshold, float dropout_scale, ulong dropout_seed, uint dropout_step, uint dropout_node
 #define DROPOUT_ARGUMENTS                                                                                              \
     {                                                                                                                  \
         dropout_threshold, dropout_scale, (uint)dropout_seed, (uint)(dropout_seed >> 32), dropout_step, dropout_node   \
@@ -67,8 +68,8 @@ static inline int dropout_factors(float *out, const struct dropout *d, uint e, i
 }
 
 /*
- * In a kernel that walks rows of C columns c from element `base` on, with a `struct dropout dropout`: DROPOUT_ROW goes before
- * the walk, and DROPPED(V, x) is x with column c's factor.
+ * In a kernel that walks rows of C columns c from element `base` on, with a `struct dropout dropout`: DROPOUT_ROW goes
+ * before the walk, and DROPPED(V, x) is x with column c's factor.
  */
 #if !DROPOUT
 #define DROPOUT_ROW

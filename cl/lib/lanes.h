@@ -1,8 +1,8 @@
 /*
- * One source for CPUs and GPUs. With LANES = 1 a work-item is a group of its own and walks its rows or elements in float16
- * vectors, then the rest one by one; with LANES > 1 the work-items of a group share a row column by column, or take an element
- * each. A loop's body is a macro BODY(V, F) that is expanded for (v16, float16) and (v1, float): load_##V(p, i) reads, F is
- * its type. Sums are in a fixed order either way.
+ * One source for CPUs and GPUs. With LANES = 1 a work-item is a group of its own and walks its rows or elements in
+ * float16 vectors, then the rest one by one; with LANES > 1 the work-items of a group share a row column by column, or
+ * take an element each. A loop's body is a macro BODY(V, F) that is expanded for (v16, float16) and (v1, float):
+ * load_##V(p, i) reads, F is its type. Sums are in a fixed order either way.
  */
 #ifndef LANES_H
 #define LANES_H
@@ -61,7 +61,8 @@ static inline float sum_v16(float16 x)
 
 #else
 
-/* As many groups as rows are launched: no condition, under which PoCL would run barriers wrong (SP_AVOID in quirk.def). */
+/* As many groups as rows are launched: no condition, under which PoCL would run barriers wrong (SP_AVOID in
+ * quirk.def). */
 #define FOR_ROWS(t, T) for (int t = (int)get_group_id(0), t##_end = t + 1; t < t##_end; t++)
 
 #define LANE ((int)get_local_id(0))
@@ -76,7 +77,8 @@ static inline float sum_v16(float16 x)
     FOR_ELEMENTS_SCALAR(i, n)                                                                                          \
         BODY(v1, float)
 
-/* In two levels: eight work-items take an eighth each, then each work-item takes the eight. LANES is a multiple of 8. */
+/* In two levels: eight work-items take an eighth each, then each work-item takes the eight. LANES is a multiple of
+ * 8. */
 #define LANES_REDUCE(name, COMBINE)                                                                                    \
     static inline float name(float x, __local float *scratch)                                                          \
     {                                                                                                                  \

@@ -1,7 +1,7 @@
 /*
- * exp, exp2, log, tanh and the normal distribution for float and its vectors: exp_v1(float) ... exp_v16(float16). CPU drivers
- * scalarise the built-in ones; these are straight-line arithmetic that stays in vector registers. NaN propagates, nothing
- * traps; a result below the normal range is 0. Coefficients and errors: tests/tools/fit_math.py.
+ * exp, exp2, log, tanh and the normal distribution for float and its vectors: exp_v1(float) ... exp_v16(float16). CPU
+ * drivers scalarise the built-in ones; these are straight-line arithmetic that stays in vector registers. NaN
+ * propagates, nothing traps; a result below the normal range is 0. Coefficients and errors: tests/tools/fit_math.py.
  *
  *     exp         1 ulp
  *     exp2        1.2 ulp, for x <= 128

@@ -1,6 +1,6 @@
 /*
- * Philox4x32-10 (Salmon et al., SC 2011), the same function as runtime/base/rng.c. Dropout draws the word of element e of
- * node n in step s from counter (e / 4, s, n, SP_RNG_DROPOUT), word e % 4, under the run's seed: no state, no order.
+ * Philox4x32-10 (Salmon et al., SC 2011), the same function as runtime/base/rng.c. Dropout draws the word of element e
+ * of node n in step s from counter (e / 4, s, n, SP_RNG_DROPOUT), word e % 4, under the run's seed: no state, no order.
  */
 #ifndef PHILOX_H
 #define PHILOX_H
@@ -19,8 +19,8 @@ static inline uint4 philox4x32(uint4 c, uint k0, uint k1)
     return c;
 }
 
-/* A round of eight blocks in the low halves of ulong8s, where a CPU has a whole product in one instruction. The high halves do
- * not matter, and are left as anything. */
+/* A round of eight blocks in the low halves of ulong8s, where a CPU has a whole product in one instruction. The high
+ * halves do not matter, and are left as anything. */
 #define PHILOX_ROUND(a, b, c, d, k0, k1)                                                                               \
     {                                                                                                                  \
         ulong8 p0 = (a & 0xFFFFFFFFul) * 0xD2511F53ul, p1 = (c & 0xFFFFFFFFul) * 0xCD9E8D57ul;                         \
@@ -40,8 +40,8 @@ static inline void philox4x32_8(ulong8 *c0, ulong8 *c1, ulong8 *c2, ulong8 *c3, 
     *c0 = a, *c1 = b, *c2 = c, *c3 = d;
 }
 
-/* Sixteen blocks at once, in the lanes of uint16s: the counter's words in, four words a lane out. The rounds of even and odd
- * lanes alternate, for each alone waits on its products. */
+/* Sixteen blocks at once, in the lanes of uint16s: the counter's words in, four words a lane out. The rounds of even
+ * and odd lanes alternate, for each alone waits on its products. */
 static inline void philox4x32_16(uint16 *c0, uint16 *c1, uint16 *c2, uint16 *c3, uint k0, uint k1)
 {
     ulong8 a = as_ulong8(*c0), b = as_ulong8(*c1), c = as_ulong8(*c2), d = as_ulong8(*c3);

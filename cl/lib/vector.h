@@ -1,4 +1,5 @@
-/* Vectors of 16 floats: anywhere in memory, at the ends of rows whose length is not a multiple of 16, and transposed. */
+/* Vectors of 16 floats: anywhere in memory, at the ends of rows whose length is not a multiple of 16, and
+ * transposed. */
 #ifndef VECTOR_H
 #define VECTOR_H
 
@@ -35,9 +36,9 @@ static inline void store_tail(float16 x, __global float *p, int count)
         p[i] = t[i];
 }
 
-#define VECTOR_ZIP_LOW(a, b)                                                                                                  \
+#define VECTOR_ZIP_LOW(a, b)                                                                                           \
     (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#define VECTOR_ZIP_HIGH(a, b)                                                                                                 \
+#define VECTOR_ZIP_HIGH(a, b)                                                                                          \
     (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
 
 /* Zips rows i and i + 8, which rotates the bits of (row, column) by one: four times transposes. */

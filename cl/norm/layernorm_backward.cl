@@ -36,8 +36,8 @@
     }
 
 KERNEL void layernorm_backward(__global float *dresidual, __global float *dx, __global const float *dy,
-                               __global const float *xhat, __global const float *rstd, __global const float *gamma, int T,
-                               DROPOUT_PARAMETERS)
+                               __global const float *xhat, __global const float *rstd, __global const float *gamma,
+                               int T, DROPOUT_PARAMETERS)
 {
     struct dropout dropout = DROPOUT_ARGUMENTS;
     LANES_SCRATCH(scratch)

@@ -1,8 +1,8 @@
 // lint: -DLANES=1 -DROWS=8 -DC=384 -DRESIDUAL=1 -DDROPOUT=1
 // lint: -DLANES=64 -DROWS=1 -DC=384 -DRESIDUAL=1 -DDROPOUT=1
 /*
- * Layer normalisation of rows of C columns; runtime/op/layernorm.h has the equations. Mean, then variance about it, then the
- * result: three walks over a row that lies in the first-level cache. s is kept in xhat between them.
+ * Layer normalisation of rows of C columns; runtime/op/layernorm.h has the equations. Mean, then variance about it,
+ * then the result: three walks over a row that lies in the first-level cache. s is kept in xhat between them.
  */
 #include "lib/lanes.h"
 #include "lib/dropout.h"

@@ -2,9 +2,9 @@
 // lint: -DLANES=1 -DCHUNK=4096 -DAGED=1
 // lint: -DLANES=64 -DCHUNK=1 -DAGED=1
 /*
- * One AdamW step over n values; runtime/op/adamw.h has the equations. keep = 1 - lr * decay, rate = lr / (1 - beta1^step) and
- * root = 1 / sqrt(1 - beta2^step) come from the host in double precision. AGED: rate = lr, and the rest of it and root by the
- * entry's own age from a table.
+ * One AdamW step over n values; runtime/op/adamw.h has the equations. keep = 1 - lr * decay, rate = lr / (1 -
+ * beta1^step) and root = 1 / sqrt(1 - beta2^step) come from the host in double precision. AGED: rate = lr, and the rest
+ * of it and root by the entry's own age from a table.
  */
 #include "lib/lanes.h"
 

@@ -1,9 +1,9 @@
 // lint: -DLANES=1 -DCHUNK=4096 -DSPARSE=1
 // lint: -DLANES=64 -DCHUNK=1 -DSPARSE=0
 /*
- * One SM3 step over n entries of a (rows x cols) matrix; runtime/op/sm3.h has the equations. `old` holds the rows' and then the
- * columns' accumulators as they were, `now` starts as a copy. Accumulators are not negative, so that their bits are ordered as
- * they are, and an integer maximum gives the same result in every order.
+ * One SM3 step over n entries of a (rows x cols) matrix; runtime/op/sm3.h has the equations. `old` holds the rows' and
+ * then the columns' accumulators as they were, `now` starts as a copy. Accumulators are not negative, so that their
+ * bits are ordered as they are, and an integer maximum gives the same result in every order.
  */
 #include "lib/lanes.h"
 

@@ -2,8 +2,8 @@
 // lint: -DLANES=64 -DACCUMULATE=0
 /*
  * gradient[k] = scale * sum over tokens of dY[token][row_k] * X[token][column_k]; dY and X come in panels of 64 tokens
- * (transpose.cl). CPUs: `share` entries a work-item (at most BLOCK), whatever rows they lie in; panels in groups that stay in the
- * second-level cache, the entries' partial sums in vectors meanwhile. GPUs: a work-group an entry.
+ * (transpose.cl). CPUs: `share` entries a work-item (at most BLOCK), whatever rows they lie in; panels in groups that
+ * stay in the second-level cache, the entries' partial sums in vectors meanwhile. GPUs: a work-group an entry.
  */
 #include "lib/lanes.h"
 
@@ -36,8 +36,8 @@ static inline uint row_of(__global const uint *row_starts, uint rows, uint k)
 #define TOGETHER 4u /* panels of a group */
 
 KERNEL void sddmm(__global float *gradient, __global const float *dy, __global const float *x,
-                  __global const uint *positions, __global const uint *row_starts, uint panels, uint in, uint out, uint K,
-                  float scale, uint share)
+                  __global const uint *positions, __global const uint *row_starts, uint panels, uint in, uint out,
+                  uint K, float scale, uint share)
 {
     uint first = get_group_id(0) * share, count = min(share, K - first);
     uint row_of_entry[BLOCK], column_of_entry[BLOCK];
@@ -75,8 +75,8 @@ KERNEL void sddmm(__global float *gradient, __global const float *dy, __global c
 #else
 
 KERNEL void sddmm(__global float *gradient, __global const float *dy, __global const float *x,
-                  __global const uint *positions, __global const uint *row_starts, uint panels, uint in, uint out, uint K,
-                  float scale, uint share)
+                  __global const uint *positions, __global const uint *row_starts, uint panels, uint in, uint out,
+                  uint K, float scale, uint share)
 {
     __local float scratch[LANES];
     uint k = get_group_id(0);

@@ -1,9 +1,9 @@
 // lint: -DLANES=1
 // lint: -DLANES=64
 /*
- * out[p][c][i] = in[p * 64 + i][c]: panels of 64 tokens, zeros past T. A panel is written while it lies in the cache, and a
- * column's tokens are contiguous. CPUs: a panel a work-item, 16 x 16 numbers at a time in registers; GPUs: 64 x 16 through local
- * memory.
+ * out[p][c][i] = in[p * 64 + i][c]: panels of 64 tokens, zeros past T. A panel is written while it lies in the cache,
+ * and a column's tokens are contiguous. CPUs: a panel a work-item, 16 x 16 numbers at a time in registers; GPUs: 64 x
+ * 16 through local memory.
  */
 #include "lib/lanes.h"
 #include "lib/vector.h"

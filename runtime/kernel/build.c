@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Not -cl-fast-relaxed-math: the kernels compare with NaN and infinity. -w: PoCL counts warnings on standard error, of vectors
- * that are wider than the CPU's; what we want to be warned of the lint finds. */
+/* Not -cl-fast-relaxed-math: the kernels compare with NaN and infinity. -w: PoCL counts warnings on standard error, of
+ * vectors that are wider than the CPU's; what we want to be warned of the lint finds. */
 #define OPTIONS "-cl-std=CL1.2 -cl-mad-enable -w"
 
 /* What a program is made from. */

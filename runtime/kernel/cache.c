@@ -73,7 +73,8 @@ static bool is_verdict(const char *suffix)
     return strcmp(suffix, VERDICT) == 0;
 }
 
-/* The message at hand without the entry's name, in a new string: what is the same of every entry of a folder is told of one. */
+/* The message at hand without the entry's name, in a new string: what is the same of every entry of a folder is told of
+ * one. */
 static char *kind_of_trouble(const char *entry)
 {
     const char *message = sp_error_message(), *at = strstr(message, entry);
@@ -87,7 +88,8 @@ static void tell_not_kept(const char *entry, const char *suffix)
     char *kind = kind_of_trouble(entry);
 
     if (kind)
-        sp_log_once_of(kind, SP_LOG_WARNING, "%s are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
+        sp_log_once_of(kind, SP_LOG_WARNING,
+                       "%s are not kept for the next run: %s (SPEFT_CACHE_DIR names another cache folder)",
                        is_verdict(suffix) ? "verdicts of the self-test" : "compiled programs", sp_error_message());
     free(kind);
 }
@@ -105,7 +107,8 @@ static void tell_not_used(const char *entry, const char *suffix)
 /* Opens a folder of programs. One that there is no use of is told of once; one that is not there is nothing to tell. */
 static bool open_at(struct sp_private *out, char *path, bool make)
 {
-    int rc = path ? sp_private_open(out, path, make) : sp_error(SP_EINVAL, "neither HOME nor XDG_CACHE_HOME names a folder");
+    int rc = path ? sp_private_open(out, path, make)
+                  : sp_error(SP_EINVAL, "neither HOME nor XDG_CACHE_HOME names a folder");
 
     if (rc < 0 && rc != SP_ENOTFOUND)
         tell_not_kept("", SUFFIX);

@@ -11,7 +11,8 @@
 
 #define SIZES (sizeof(((struct sp_launch_check *)0)->size) / sizeof(int))
 
-/* One name for the verdict on a kernel of a binary; false where the driver gives no binary that could be known again. */
+/* One name for the verdict on a kernel of a binary; false where the driver gives no binary that could be known
+ * again. */
 static bool verdict_key(char key[SP_HASH_HEX], const struct sp_table *table, const struct sp_function_entry *entry)
 {
     const struct sp_program_entry *program = &table->programs[entry->program];
@@ -71,11 +72,14 @@ static int failed(int rc, struct sp_device *device, const struct sp_table *table
     bool wrong = rc == SP_ENUMERIC;
 
     if (!wrong && rc != SP_EDEVICE && rc != SP_ELIMIT && rc != SP_EBUILD)
-        return sp_error_context(rc, "checking kernel %s (%s%s)", entry->kernel, table->programs[entry->program].source, defines);
-    return sp_error(rc, "%s (%s %s) %s: kernel %s (%s%s): %s. Update the driver or take another device with --device (speft-cl doctor "
-                    "checks them all)", info->name, info->platform, info->driver,
-                    wrong ? "computes wrong numbers" : "fails in the self-test", entry->kernel, table->programs[entry->program].source,
-                    defines, sp_error_message());
+        return sp_error_context(rc, "checking kernel %s (%s%s)", entry->kernel, table->programs[entry->program].source,
+                                defines);
+    return sp_error(rc,
+                    "%s (%s %s) %s: kernel %s (%s%s): %s. Update the driver or take another device with --device "
+                    "(speft-cl doctor checks them all)",
+                    info->name, info->platform, info->driver,
+                    wrong ? "computes wrong numbers" : "fails in the self-test", entry->kernel,
+                    table->programs[entry->program].source, defines, sp_error_message());
 }
 
 static int check_kernel(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
@@ -95,8 +99,9 @@ static int check_kernel(struct sp_device *device, struct sp_table *table, struct
     if (rc < 0)
         return failed(rc, device, table, entry);
     if (!entry->ran)
-        return sp_error(SP_EINVAL, "internal error: the case of %s that checks kernel %s (%s%s) does not launch it", entry->check.name,
-                        entry->kernel, table->programs[entry->program].source, table->programs[entry->program].defines);
+        return sp_error(SP_EINVAL, "internal error: the case of %s that checks kernel %s (%s%s) does not launch it",
+                        entry->check.name, entry->kernel, table->programs[entry->program].source,
+                        table->programs[entry->program].defines);
     pass(table, &entry->check);
     return 0;
 }

@@ -109,7 +109,8 @@ static int set_argument(struct sp_function *function, const struct sp_launch *la
 }
 
 /* The launch's entry in the device's table. */
-static int find(struct sp_function_entry **out, struct sp_table **table, struct sp_device *device, const struct sp_launch *launch)
+static int find(struct sp_function_entry **out, struct sp_table **table, struct sp_device *device,
+                const struct sp_launch *launch)
 {
     *table = sp_table_of(device);
     if (launch->overflow)

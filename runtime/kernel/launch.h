@@ -1,10 +1,10 @@
 /*
- * Kernel launches (layer 2). An op fills a `struct sp_launch` and runs it; the program for (source, defines) is found in the
- * device's table, else in the binary cache, else built. Nothing is created ahead: a walk in recording mode (device.h) followed
- * by sp_kernel_build_recorded compiles all that a plan needs side by side.
+ * Kernel launches (layer 2). An op fills a `struct sp_launch` and runs it; the program for (source, defines) is found
+ * in the device's table, else in the binary cache, else built. Nothing is created ahead: a walk in recording mode
+ * (device.h) followed by sp_kernel_build_recorded compiles all that a plan needs side by side.
  *
- * With checking on, a kernel is checked before its first use, those that were noted right after they are built: a launch names the
- * case of its op that launches the very same kernel on data of its own (runtime/op/check.h).
+ * With checking on, a kernel is checked before its first use, those that were noted right after they are built: a
+ * launch names the case of its op that launches the very same kernel on data of its own (runtime/op/check.h).
  *
  *     struct sp_launch launch = { .kernel = &layernorm_forward, .global = { T }, .local = { 1 } };
  *     sp_launch_define(&launch, "C", C);
@@ -69,13 +69,13 @@ void sp_launch_float(struct sp_launch *launch, float value);
 /* Builds the program if need be and enqueues the kernel; in recording mode only notes the program. */
 int sp_launch_run(struct sp_device *device, struct sp_launch *launch);
 
-/* For a library's kernels, which it builds and launches by itself: `kernel` and the defines are but a name, under which the check runs as
- * for any other. Called before the library is; in recording mode the library is not called. `version` tells the library's code from any
- * other, for the verdict to be kept; with NULL it is found anew in each process. */
+/* For a library's kernels, which it builds and launches by itself: `kernel` and the defines are but a name, under which
+ * the check runs as for any other. Called before the library is; in recording mode the library is not called. `version`
+ * tells the library's code from any other, for the verdict to be kept; with NULL it is found anew in each process. */
 int sp_launch_foreign(struct sp_device *device, struct sp_launch *launch, const char *version);
 
-/* The values of a kernel of the list on the device, as sp_tuning_find; the file is read on the first call (sp_tuning_load). `list` is the
- * same at every call. */
+/* The values of a kernel of the list on the device, as sp_tuning_find; the file is read on the first call
+ * (sp_tuning_load). `list` is the same at every call. */
 int sp_kernel_tuned(int values[SP_TUNABLES], struct sp_device *device, const struct sp_tuned *const *list,
                     const struct sp_tuned *kernel);
 
@@ -85,8 +85,9 @@ int sp_kernel_set_checking(struct sp_device *device, bool on);
 /* The names of the kernels that were launched since the last call, parted by blanks. */
 void sp_kernel_take_launched(struct sp_device *device, char *names, size_t size);
 
-/* Compiles every noted program that is not built, several at a time, then checks what is to be checked; the first failure is
- * reported, with the driver's log. A kernel that computes wrong numbers is SP_ENUMERIC naming device, driver, kernel and number. */
+/* Compiles every noted program that is not built, several at a time, then checks what is to be checked; the first
+ * failure is reported, with the driver's log. A kernel that computes wrong numbers is SP_ENUMERIC naming device,
+ * driver, kernel and number. */
 int sp_kernel_build_recorded(struct sp_device *device);
 
 /* How many programs came from the binary cache and how many were compiled since the device was opened. */

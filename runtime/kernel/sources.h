@@ -1,6 +1,6 @@
 /*
- * The files under cl/, embedded byte for byte (layer 2). The table is made at build time by autotools/embed.sh from the list in
- * cl/local.mk and lives as long as the program; safe to read from any thread.
+ * The files under cl/, embedded byte for byte (layer 2). The table is made at build time by autotools/embed.sh from the
+ * list in cl/local.mk and lives as long as the program; safe to read from any thread.
  */
 #ifndef SP_KERNEL_SOURCES_H
 #define SP_KERNEL_SOURCES_H

@@ -123,7 +123,8 @@ static struct sp_function_entry **find_function(struct sp_table *table,
     }
 }
 
-static int add_function(struct sp_function_entry **slot, struct sp_table *table, const struct sp_launch *launch, uint64_t hash)
+static int add_function(struct sp_function_entry **slot, struct sp_table *table, const struct sp_launch *launch,
+                        uint64_t hash)
 {
     struct sp_function_entry *entry = sp_calloc(1, sizeof *entry);
     int rc;

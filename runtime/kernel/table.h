@@ -20,8 +20,8 @@ struct sp_program_entry {
     char *source, *defines;
     struct sp_program *program; /* NULL: noted, not built */
     bool foreign;               /* a library's: never built here */
-    char key[SP_HASH_HEX], sum[SP_HASH_HEX]; /* of a program that is built: in the cache, and of its binary ("": it has none); of a
-                                                library's: of the device, and of the library */
+    char key[SP_HASH_HEX], sum[SP_HASH_HEX]; /* of a program that is built: in the cache, and of its binary ("": it has
+                                                none); of a library's: of the device, and of the library */
 };
 
 struct sp_function_entry {

@@ -1,12 +1,12 @@
 /*
- * Tuned values of kernels (layer 2). A kernel that can be shaped declares its tunables: name, default, allowed values. A text
- * file (doc/tuning.md) gives other values by kernel and device type, one record a line; what no record says is the default, so
- * there need be no file:
+ * Tuned values of kernels (layer 2). A kernel that can be shaped declares its tunables: name, default, allowed values.
+ * A text file (doc/tuning.md) gives other values by kernel and device type, one record a line; what no record says is
+ * the default, so there need be no file:
  *
  *     gemm_packed cpu DEPTH=256 ROWS=12 ROW_BLOCK=96
  *
- * Which kernels exist is known above this layer: their list, ended by NULL, is passed down, and a name outside it is an error.
- * Values are arrays in the order of the kernel's tunables. Threading: as the device.
+ * Which kernels exist is known above this layer: their list, ended by NULL, is passed down, and a name outside it is an
+ * error. Values are arrays in the order of the kernel's tunables. Threading: as the device.
  */
 #ifndef SP_KERNEL_TUNING_H
 #define SP_KERNEL_TUNING_H

@@ -47,7 +47,8 @@ static bool serve(int fd, struct sp_device *device, const char *name)
     struct sp_program *program = NULL;
     void *options = NULL, *text = NULL, *binary = NULL;
     size_t size = 0;
-    bool alive = sp_child_receive_block(fd, &options, &size, BLOCK_MAX) && sp_child_receive_block(fd, &text, &size, BLOCK_MAX);
+    bool alive = sp_child_receive_block(fd, &options, &size, BLOCK_MAX) &&
+                 sp_child_receive_block(fd, &text, &size, BLOCK_MAX);
 
     if (alive) {
         int32_t rc = sp_program_build(&program, device, text, options, name);
@@ -135,8 +136,8 @@ static void fail_job(struct sp_worker_job *job, int number, const struct sp_devi
                               info->name, info->platform, info->driver, number, job->name);
 }
 
-/* Closes the connection, which ends a worker that is alive and well, and waits. `job` stays undone unless the worker was killed at it;
- * one that dies before it has a job is told of, and its work is done by others. */
+/* Closes the connection, which ends a worker that is alive and well, and waits. `job` stays undone unless the worker
+ * was killed at it; one that dies before it has a job is told of, and its work is done by others. */
 static void stop(struct worker *worker, const struct sp_device_info *info)
 {
     bool ended;
@@ -150,8 +151,10 @@ static void stop(struct worker *worker, const struct sp_device_info *info)
     else if (WIFSIGNALED(status) && worker->job)
         fail_job(worker->job, WTERMSIG(status), info);
     else if (WIFSIGNALED(status) && !worker->ready && !sp_interrupted())
-        sp_log_once(SP_LOG_WARNING, "%s crashed (signal %d) when it was asked for its devices by a process that was to compile; "
-                    "compiling without that%s", sp_listing_drivers(), WTERMSIG(status), sp_listing_advice());
+        sp_log_once(SP_LOG_WARNING,
+                    "%s crashed (signal %d) when it was asked for its devices by a process that was to compile; "
+                    "compiling without that%s",
+                    sp_listing_drivers(), WTERMSIG(status), sp_listing_advice());
     worker->job = NULL;
 }
 
@@ -202,14 +205,16 @@ static void end_unready(struct crew *crew, bool needed)
 
     if (needed && !crew->said && seconds > 0 && waited > seconds / 10.0) {
         crew->said = true;
-        sp_log(SP_LOG_WARNING, "%s has not listed its devices yet in a process that was started to compile%s", sp_listing_drivers(),
-               sp_listing_advice());
+        sp_log(SP_LOG_WARNING, "%s has not listed its devices yet in a process that was started to compile%s",
+               sp_listing_drivers(), sp_listing_advice());
     }
     if (needed && !late)
         return;
     if (needed)
-        sp_log(SP_LOG_WARNING, "%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE ") in a process that was started "
-               "to compile; compiling without that%s", sp_listing_drivers(), seconds, seconds > 1 ? "s" : "", sp_listing_advice());
+        sp_log(SP_LOG_WARNING,
+               "%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE
+               ") in a process that was started to compile; compiling without that%s",
+               sp_listing_drivers(), seconds, seconds > 1 ? "s" : "", sp_listing_advice());
     for (size_t w = 0; w < crew->size; w++) {
         int status;
 

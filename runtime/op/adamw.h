@@ -4,8 +4,9 @@
  *     p *= 1 - lr * decay;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *     p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
  *
- * with g = gradient * coefficient. Where entries come and go each has its own age instead of `step`: step - births[i], and the
- * factors on lr and sqrt(v) for every age come in a table. A non-finite gradient reaches p, m and v: the caller looks at the norm first.
+ * with g = gradient * coefficient. Where entries come and go each has its own age instead of `step`: step - births[i],
+ * and the factors on lr and sqrt(v) for every age come in a table. A non-finite gradient reaches p, m and v: the caller
+ * looks at the norm first.
  */
 #ifndef SP_OP_ADAMW_H
 #define SP_OP_ADAMW_H
@@ -24,7 +25,8 @@ struct sp_adamw {
 };
 int sp_adamw(struct sp_device *device, const struct sp_adamw *args);
 
-/* out[2 a] = 1 / (1 - beta1^a), out[2 a + 1] = 1 / sqrt(1 - beta2^a) for the ages below `ages`; age 0 has none and gets 1. */
+/* out[2 a] = 1 / (1 - beta1^a), out[2 a + 1] = 1 / sqrt(1 - beta2^a) for the ages below `ages`; age 0 has none and
+ * gets 1. */
 void sp_adamw_corrections(float *out, size_t ages, double beta1, double beta2);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What is added to a linear layer's output (layer 3): y = act(x W^T + b + f(x)). The plan's linear node calls the weight's
- * addition, which travels in the pass, and knows nothing of f; the addition knows nothing of the plan. So a method can train
- * beside a weight that it cannot, or does not, change.
+ * What is added to a linear layer's output (layer 3): y = act(x W^T + b + f(x)). The plan's linear node calls the
+ * weight's addition, which travels in the pass, and knows nothing of f; the addition knows nothing of the plan. So a
+ * method can train beside a weight that it cannot, or does not, change.
  */
 #ifndef SP_OP_ADDITION_H
 #define SP_OP_ADDITION_H
@@ -14,7 +14,8 @@ struct sp_addition_input {
     struct sp_buffer *x, *y;   /* (tokens x in), (tokens x out); y in forward alone */
     struct sp_buffer *dy, *dx; /* likewise, in backward; dx is NULL where nobody wants it */
     int tokens, out, in;
-    bool accumulate; /* backward: add to its gradients of earlier micro-batches, or of another layer of the same weight */
+    /* backward: add to its gradients of earlier micro-batches, or of another layer of the same weight */
+    bool accumulate;
 };
 
 /* A weight's addition: embed it first in a struct with the addition's own state. */

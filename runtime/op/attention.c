@@ -33,14 +33,15 @@ static const struct sp_kernel forward_gpu = { "attention_forward", GPU };
 static const struct sp_kernel backward_query_gpu = { "attention_backward_query", GPU };
 static const struct sp_kernel backward_key_gpu = { "attention_backward_key", GPU };
 
-/* Runs with `count` buffers, then what all kernels have in common; `part` is the part of a case that checks the kernel. */
+/* Runs with `count` buffers, then what all kernels have in common; `part` is the part of a case that checks the
+ * kernel. */
 static int run_kernel(struct sp_device *device, struct sp_launch *launch, const struct sp_attention *a, unsigned part,
                       struct sp_buffer *const buffers[], size_t count)
 {
     sp_launch_define(launch, "H", a->heads);
     sp_launch_define(launch, "D", a->head_dim);
-    launch->check = SP_CHECK(attention, part | OTHER_KEYS | (a->dropout.p > 0 ? DROPOUT : 0), a->heads, a->head_dim, QUERIES + 6,
-                             QUERIES + 7, 3, 2);
+    launch->check = SP_CHECK(attention, part | OTHER_KEYS | (a->dropout.p > 0 ? DROPOUT : 0), a->heads, a->head_dim,
+                             QUERIES + 6, QUERIES + 7, 3, 2);
     for (size_t i = 0; i < count; i++)
         sp_launch_buffer(launch, buffers[i]);
     sp_launch_buffer(launch, a->bounds);
@@ -51,8 +52,8 @@ static int run_kernel(struct sp_device *device, struct sp_launch *launch, const 
 }
 
 /* A work-item for each query, or KEY_ONLY key, of the longest sequence, for each head and sequence. */
-static int run_lanes(struct sp_device *device, const struct sp_kernel *kernel, const char *label, const struct sp_attention *a,
-                     unsigned part, struct sp_buffer *const buffers[], size_t count)
+static int run_lanes(struct sp_device *device, const struct sp_kernel *kernel, const char *label,
+                     const struct sp_attention *a, unsigned part, struct sp_buffer *const buffers[], size_t count)
 {
     size_t lanes = (size_t)sp_device_lanes(device), longest = (size_t)(part & KEY_ONLY ? a->longest_keys : a->longest);
     struct sp_launch launch = {
@@ -96,7 +97,8 @@ int sp_attention_backward(struct sp_device *device, const struct sp_attention *a
 
     if (sp_device_lanes(device) == 1)
         return run_kernel(device, &launch, a, BACKWARD_ONLY, buffers, 9);
-    SP_TRY(run_lanes(device, &backward_query_gpu, label, a, BACKWARD_ONLY | QUERY_ONLY, buffers, 7)); /* without dk and dv */
+    /* without dk and dv */
+    SP_TRY(run_lanes(device, &backward_query_gpu, label, a, BACKWARD_ONLY | QUERY_ONLY, buffers, 7));
     return run_lanes(device, &backward_key_gpu, label, a, BACKWARD_ONLY | KEY_ONLY, for_key, 8);
 }
 
@@ -109,21 +111,46 @@ static const struct sp_op_case cases[] = {
     { .name = "3x20, lengths 17 64 1 65", .size = { 3, 20, 17, 64, 1, 65 }, .tolerance = 5e-6 },
     { .name = "3x20, length 513, steep", .size = { 3, 20, 513 }, .flags = STEEP, .tolerance = 3e-5 },
     { .name = "2x32, lengths 130 1 31", .size = { 2, 32, 130, 1, 31 }, .tolerance = 5e-6 },
-    { .name = "2x32, lengths 5 12 1 25 16, many", .size = { 2, 32, 5, 12, 1, 25, 16 }, .flags = MANY, .tolerance = 5e-6 },
-    { .name = "5x4, lengths 5 12 1 25 16, many", .size = { 5, 4, 5, 12, 1, 25, 16 }, .flags = MANY, .tall = true, .tolerance = 5e-6 },
+    { .name = "2x32, lengths 5 12 1 25 16, many",
+      .size = { 2, 32, 5, 12, 1, 25, 16 },
+      .flags = MANY,
+      .tolerance = 5e-6 },
+    { .name = "5x4, lengths 5 12 1 25 16, many",
+      .size = { 5, 4, 5, 12, 1, 25, 16 },
+      .flags = MANY,
+      .tall = true,
+      .tolerance = 5e-6 },
     { .name = "5x4, length 1100", .size = { 5, 4, 1100 }, .tall = true, .tolerance = 5e-6 },
     { .name = "2x64, lengths 33 200, dropout", .size = { 2, 64, 33, 200 }, .flags = DROPOUT, .tolerance = 5e-6 },
     { .name = "1x128, lengths 129 16, dropout", .size = { 1, 128, 129, 16 }, .flags = DROPOUT, .tolerance = 5e-6 },
-    { .name = "5x4, 3 of 7, 1 of 1, 9 of 2", .size = { 5, 4, 3, 7, 1, 1, 9, 2 }, .flags = OTHER_KEYS, .tolerance = 5e-6 },
-    { .name = "5x4, 1 of 9, none of 5, 7 of 2", .size = { 5, 4, 1, 9, 0, 5, 7, 2 }, .flags = OTHER_KEYS, .tolerance = 5e-6 },
+    { .name = "5x4, 3 of 7, 1 of 1, 9 of 2",
+      .size = { 5, 4, 3, 7, 1, 1, 9, 2 },
+      .flags = OTHER_KEYS,
+      .tolerance = 5e-6 },
+    { .name = "5x4, 1 of 9, none of 5, 7 of 2",
+      .size = { 5, 4, 1, 9, 0, 5, 7, 2 },
+      .flags = OTHER_KEYS,
+      .tolerance = 5e-6 },
     { .name = "3x16, 5 of 70, dropout", .size = { 3, 16, 5, 70 }, .flags = OTHER_KEYS | DROPOUT, .tolerance = 5e-6 },
     { .name = "3x16, 70 of 5, dropout", .size = { 3, 16, 70, 5 }, .flags = OTHER_KEYS | DROPOUT, .tolerance = 5e-6 },
     { .name = "3x20, 1 of 513", .size = { 3, 20, 1, 513 }, .flags = OTHER_KEYS, .tolerance = 3e-5 },
-    { .name = "2x32, 65 of 17, 130 of 129", .size = { 2, 32, 65, 17, 130, 129 }, .flags = OTHER_KEYS, .tolerance = 5e-6 },
-    { .name = "5x4, 3 of 7, 5 of 2, 1 of 9, many", .size = { 5, 4, 3, 7, 5, 2, 1, 9 }, .flags = OTHER_KEYS | MANY, .tall = true,
+    { .name = "2x32, 65 of 17, 130 of 129",
+      .size = { 2, 32, 65, 17, 130, 129 },
+      .flags = OTHER_KEYS,
       .tolerance = 5e-6 },
-    { .name = "5x4, 1100 of 3, 2 of 1100", .size = { 5, 4, 1100, 3, 2, 1100 }, .flags = OTHER_KEYS, .tall = true, .tolerance = 5e-6 },
-    { .name = "2x64, 33 of 200, 97 of 66, dropout", .size = { 2, 64, 33, 200, 97, 66 }, .flags = OTHER_KEYS | DROPOUT,
+    { .name = "5x4, 3 of 7, 5 of 2, 1 of 9, many",
+      .size = { 5, 4, 3, 7, 5, 2, 1, 9 },
+      .flags = OTHER_KEYS | MANY,
+      .tall = true,
+      .tolerance = 5e-6 },
+    { .name = "5x4, 1100 of 3, 2 of 1100",
+      .size = { 5, 4, 1100, 3, 2, 1100 },
+      .flags = OTHER_KEYS,
+      .tall = true,
+      .tolerance = 5e-6 },
+    { .name = "2x64, 33 of 200, 97 of 66, dropout",
+      .size = { 2, 64, 33, 200, 97, 66 },
+      .flags = OTHER_KEYS | DROPOUT,
       .tolerance = 5e-6 },
 };
 
@@ -232,7 +259,8 @@ static int check_attention(struct sp_check *t, const struct sp_op_case *c)
     struct sp_buffer **in_buffer[4] = { &a->q, &a->k, &a->v, &a->dout };
     struct sp_buffer **out_buffer[4] = { &a->out, &a->dq, &a->dk, &a->dv };
     static const char *const names[4] = { "out", "dq", "dk", "dv" };
-    static const unsigned apart[4] = { BACKWARD_ONLY, FORWARD_ONLY | KEY_ONLY, FORWARD_ONLY | QUERY_ONLY, FORWARD_ONLY | QUERY_ONLY };
+    static const unsigned apart[4] = { BACKWARD_ONLY, FORWARD_ONLY | KEY_ONLY, FORWARD_ONLY | QUERY_ONLY,
+                                       FORWARD_ONLY | QUERY_ONLY };
     size_t C = (size_t)(a->heads * a->head_dim), T, all[4]; /* numbers of out, dq, dk and dv */
     double *p, *lse;
 
@@ -256,8 +284,16 @@ static int check_attention(struct sp_check *t, const struct sp_op_case *c)
         for (int h = 0; h < a->heads; h++) {
             uint32_t first = bounds[0][s], key = bounds[1][s];
             size_t at = first * C + (size_t)(h * a->head_dim), at_key = key * C + (size_t)(h * a->head_dim);
-            struct head x = { in[0] + at,  in[1] + at_key,  in[2] + at_key,  in[3] + at, out[0] + at,
-                              out[1] + at, out[2] + at_key, out[3] + at_key, lse + first * (size_t)a->heads + (size_t)h, p };
+            struct head x = { in[0] + at,
+                              in[1] + at_key,
+                              in[2] + at_key,
+                              in[3] + at,
+                              out[0] + at,
+                              out[1] + at,
+                              out[2] + at_key,
+                              out[3] + at_key,
+                              lse + first * (size_t)a->heads + (size_t)h,
+                              p };
 
             reference(&x, a, (int)first, (int)(bounds[0][s + 1] - first), (int)(bounds[1][s + 1] - key), h);
         }

@@ -151,7 +151,8 @@ static int run_once(struct sp_check *check, int (*run)(void *user), void *user)
         return run(user);
     for (size_t i = 0; i < check->block_count; i++)
         if (check->blocks[i].written)
-            SP_TRY(sp_buffer_write(check->blocks[i].root, 0, check->blocks[i].before, root_words(&check->blocks[i]) * 4));
+            SP_TRY(
+                sp_buffer_write(check->blocks[i].root, 0, check->blocks[i].before, root_words(&check->blocks[i]) * 4));
     SP_TRY(run(user));
     SP_TRY(sp_device_finish(check->device));
     for (size_t i = 0; i < check->block_count; i++) {
@@ -188,7 +189,8 @@ static bool agrees(double got, double expected, double room)
     return got == expected || fabs(got - expected) <= room;
 }
 
-/* The output's own scale: the largest number that is expected in it. Far ones, which test a kernel's limits, are left out. */
+/* The output's own scale: the largest number that is expected in it. Far ones, which test a kernel's limits, are left
+ * out. */
 static double scale_of(const double *expected, size_t count)
 {
     double largest = 0;
@@ -216,7 +218,8 @@ static double room(const struct comparison *c, size_t i)
     return c->tolerance * (isfinite(expected) ? fmax(fabs(expected), c->scale) : c->scale);
 }
 
-/* Notes whether a result that is 5 % too large would be noticed. Zeros, NaN and infinities have no size to be wrong in. */
+/* Notes whether a result that is 5 % too large would be noticed. Zeros, NaN and infinities have no size to be wrong
+ * in. */
 static void look(struct sp_check *check, const char *name, const struct comparison *c)
 {
     bool sized = false, finite = false;
@@ -250,22 +253,24 @@ static int compare(struct sp_check *check, const char *name, struct sp_buffer *b
 
         memcpy(&got, &block->after[GUARD_WORDS + i], sizeof got);
         if (!agrees(got, c->expected[i], room(c, i)))
-            return sp_error(SP_ENUMERIC, "%s[%zu] is %.9g, expected %.9g (within %.1e; %zu elements of at most %.3g)", name, i,
-                            (double)got, c->expected[i], room(c, i), c->count, c->scale);
+            return sp_error(SP_ENUMERIC, "%s[%zu] is %.9g, expected %.9g (within %.1e; %zu elements of at most %.3g)",
+                            name, i, (double)got, c->expected[i], room(c, i), c->count, c->scale);
     }
     return 0;
 }
 
-int sp_check_compare(struct sp_check *check, const char *name, struct sp_buffer *buffer, const double *expected, size_t count,
-                     double tolerance)
+int sp_check_compare(struct sp_check *check, const char *name, struct sp_buffer *buffer, const double *expected,
+                     size_t count, double tolerance)
 {
-    return compare(check, name, buffer, &(struct comparison){ expected, NULL, count, scale_of(expected, count), tolerance });
+    return compare(check, name, buffer,
+                   &(struct comparison){ expected, NULL, count, scale_of(expected, count), tolerance });
 }
 
 int sp_check_compare_each(struct sp_check *check, const char *name, struct sp_buffer *buffer, const double *expected,
                           const double *sizes, size_t count, double tolerance)
 {
-    return compare(check, name, buffer, &(struct comparison){ expected, sizes, count, scale_of(expected, count), tolerance });
+    return compare(check, name, buffer,
+                   &(struct comparison){ expected, sizes, count, scale_of(expected, count), tolerance });
 }
 
 static int run_case(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c, bool must_see)

@@ -36,7 +36,8 @@ static int sum(struct sp_device *device, const struct sp_column_sum *args, struc
     sp_launch_define(&launch, "C", args->C);
     sp_launch_define(&launch, "FACTOR", factor != NULL);
     sp_launch_define(&launch, "ACCUMULATE", accumulate);
-    launch.check = SP_CHECK(column_sum, (args->factor ? FACTOR : 0) | (args->accumulate ? ACCUMULATE : 0), 2 * BLOCK + 5, args->C);
+    launch.check = SP_CHECK(column_sum, (args->factor ? FACTOR : 0) | (args->accumulate ? ACCUMULATE : 0),
+                            2 * BLOCK + 5, args->C);
     sp_launch_buffer(&launch, out);
     sp_launch_buffer(&launch, in);
     sp_launch_buffer(&launch, factor);
@@ -62,7 +63,11 @@ static const struct sp_op_case cases[] = {
     { .name = "1x40037 factor accumulate", .size = { 1, 40037 }, .flags = FACTOR | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "64x384", .size = { 64, 384 }, .tolerance = 1e-6 },
     { .name = "4099x387", .size = { 4099, 387 }, .tolerance = 2e-6 },
-    { .name = "8300x17 factor accumulate", .size = { 8300, 17 }, .flags = FACTOR | ACCUMULATE, .tall = true, .tolerance = 2e-6 },
+    { .name = "8300x17 factor accumulate",
+      .size = { 8300, 17 },
+      .flags = FACTOR | ACCUMULATE,
+      .tall = true,
+      .tolerance = 2e-6 },
 };
 
 static int launch_column_sum(void *user)

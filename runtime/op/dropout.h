@@ -1,7 +1,7 @@
 /*
- * Dropout (layer 3): each element is kept with probability 1 - p and scaled by 1 / (1 - p), else 0. The random word of an
- * element is a pure function of (seed, step, node, element): cl/lib/philox.h; forward and backward are the same function and
- * nothing is stored. Buffers belong to the caller.
+ * Dropout (layer 3): each element is kept with probability 1 - p and scaled by 1 / (1 - p), else 0. The random word of
+ * an element is a pure function of (seed, step, node, element): cl/lib/philox.h; forward and backward are the same
+ * function and nothing is stored. Buffers belong to the caller.
  */
 #ifndef SP_OP_DROPOUT_H
 #define SP_OP_DROPOUT_H
@@ -23,7 +23,8 @@ struct sp_dropout_apply {
 };
 int sp_dropout_apply(struct sp_device *device, const struct sp_dropout_apply *args);
 
-/* For ops with dropout inside: adds -DDROPOUT and, after the kernel's other arguments, cl/lib/dropout.h's DROPOUT_PARAMETERS. */
+/* For ops with dropout inside: adds -DDROPOUT and, after the kernel's other arguments, cl/lib/dropout.h's
+ * DROPOUT_PARAMETERS. */
 struct sp_launch;
 void sp_dropout_launch(struct sp_launch *launch, const struct sp_dropout *dropout);
 

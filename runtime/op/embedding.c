@@ -50,7 +50,8 @@ int sp_embedding_backward(struct sp_device *device, const struct sp_embedding_ba
     sp_launch_define(&launch, "LANES", (long)lanes);
     sp_launch_define(&launch, "C", args->C);
     sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
-    launch.check = SP_CHECK(embedding, BACKWARD_ONLY | (args->accumulate ? ACCUMULATE : 0), SP_GEOMETRY_ROWS, args->C, 23);
+    launch.check = SP_CHECK(embedding, BACKWARD_ONLY | (args->accumulate ? ACCUMULATE : 0), SP_GEOMETRY_ROWS, args->C,
+                            23);
     sp_launch_buffer(&launch, args->dtable);
     sp_launch_buffer(&launch, args->dy);
     sp_launch_buffer(&launch, args->order);
@@ -94,9 +95,18 @@ static const struct sp_op_case cases[] = {
     { .name = "1x1 of 1", .size = { 1, 1, 1 }, .tolerance = 1e-6 },
     { .name = "5x17 of 4", .size = { 5, 17, 4 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
     { .name = "70x17 of 1000", .size = { 70, 17, 1000 }, .flags = ACCUMULATE, .tolerance = 1e-6 },
-    { .name = "5x17 of 4, words and positions", .size = { 5, 17, 4 }, .flags = FORWARD_ONLY | NO_TYPE, .tolerance = 1e-6 },
-    { .name = "70x17 of 9, words and types", .size = { 70, 17, 9 }, .flags = FORWARD_ONLY | NO_POSITION, .tolerance = 1e-6 },
-    { .name = "70x33 of 9, words", .size = { 70, 33, 9 }, .flags = FORWARD_ONLY | NO_POSITION | NO_TYPE, .tolerance = 1e-6 },
+    { .name = "5x17 of 4, words and positions",
+      .size = { 5, 17, 4 },
+      .flags = FORWARD_ONLY | NO_TYPE,
+      .tolerance = 1e-6 },
+    { .name = "70x17 of 9, words and types",
+      .size = { 70, 17, 9 },
+      .flags = FORWARD_ONLY | NO_POSITION,
+      .tolerance = 1e-6 },
+    { .name = "70x33 of 9, words",
+      .size = { 70, 33, 9 },
+      .flags = FORWARD_ONLY | NO_POSITION | NO_TYPE,
+      .tolerance = 1e-6 },
     { .name = "600x384 of 900", .size = { 600, 384, 900 }, .tolerance = 1e-6 },
     { .name = "4201x17 of 1000", .size = { 4201, 17, 1000 }, .flags = ACCUMULATE, .tall = true, .tolerance = 1e-6 },
     { .name = "4201x17 of 1", .size = { 4201, 17, 1 }, .flags = ACCUMULATE, .tall = true, .tolerance = 5e-6 },
@@ -120,7 +130,8 @@ static int check_forward(struct sp_check *t, const struct sp_op_case *c, uint32_
 {
     const size_t T = (size_t)c->size[0], C = (size_t)c->size[1], rows = (size_t)c->size[2];
     struct sp_embedding args = { .T = (int)T, .C = (int)C };
-    double *word = sp_check_input(t, &args.word, rows * C, -1, 1), *position = sp_check_input(t, &args.position, T * C, -1, 1);
+    double *word = sp_check_input(t, &args.word, rows * C, -1, 1),
+           *position = sp_check_input(t, &args.position, T * C, -1, 1);
     double *type = sp_check_input(t, &args.type, 2 * C, -1, 1), *expected = sp_check_double(t, T * C);
 
     if (!word || !position || !type || !expected)

@@ -36,8 +36,8 @@ static size_t plain_bytes(int out, int in)
     return (size_t)out * (size_t)in * sizeof(float);
 }
 
-int sp_gemm_weight_create(struct sp_gemm_weight *weight, struct sp_device *device, const struct sp_gemm_family *family, int out,
-                          int in, bool backward)
+int sp_gemm_weight_create(struct sp_gemm_weight *weight, struct sp_device *device, const struct sp_gemm_family *family,
+                          int out, int in, bool backward)
 {
     *weight = (struct sp_gemm_weight){ .family = family, .out = out, .in = in };
     if (!family->bytes) {
@@ -98,26 +98,48 @@ void sp_gemm_weight_positions(uint32_t *out, const struct sp_gemm_weight *weight
     }
 }
 
-int sp_gemm_forward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *y, struct sp_buffer *x,
-                    int tokens, struct sp_buffer *bias, enum sp_activation activation, struct sp_buffer *pre)
+int sp_gemm_forward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *y,
+                    struct sp_buffer *x, int tokens, struct sp_buffer *bias, enum sp_activation activation,
+                    struct sp_buffer *pre)
 {
-    return weight->family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_FORWARD, .m = tokens, .n = weight->out, .k = weight->in,
-                                                          .a = x, .b = weight->forward, .c = y, .bias = bias,
-                                                          .activation = activation, .pre = pre });
+    return weight->family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_FORWARD,
+                                                          .m = tokens,
+                                                          .n = weight->out,
+                                                          .k = weight->in,
+                                                          .a = x,
+                                                          .b = weight->forward,
+                                                          .c = y,
+                                                          .bias = bias,
+                                                          .activation = activation,
+                                                          .pre = pre });
 }
 
-int sp_gemm_backward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *dx, struct sp_buffer *dy,
-                     int tokens, enum sp_activation activation, struct sp_buffer *pre, bool accumulate)
+int sp_gemm_backward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *dx,
+                     struct sp_buffer *dy, int tokens, enum sp_activation activation, struct sp_buffer *pre,
+                     bool accumulate)
 {
-    return weight->family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_BACKWARD, .m = tokens, .n = weight->in,
-                                                          .k = weight->out, .a = dy, .b = weight->backward, .c = dx,
-                                                          .activation = activation, .pre = pre, .accumulate = accumulate });
+    return weight->family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_BACKWARD,
+                                                          .m = tokens,
+                                                          .n = weight->in,
+                                                          .k = weight->out,
+                                                          .a = dy,
+                                                          .b = weight->backward,
+                                                          .c = dx,
+                                                          .activation = activation,
+                                                          .pre = pre,
+                                                          .accumulate = accumulate });
 }
 
 int sp_gemm_weight_gradient(struct sp_device *device, const struct sp_gemm_family *family, struct sp_buffer *dw,
                             struct sp_buffer *dy, struct sp_buffer *x, int tokens, int out, int in, bool accumulate)
 {
-    return family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_WEIGHT, .m = out, .n = in, .k = tokens, .a = dy, .b = x, .c = dw,
+    return family->run(device, &(struct sp_gemm){ .kind = SP_GEMM_WEIGHT,
+                                                  .m = out,
+                                                  .n = in,
+                                                  .k = tokens,
+                                                  .a = dy,
+                                                  .b = x,
+                                                  .c = dw,
                                                   .accumulate = accumulate });
 }
 

@@ -7,17 +7,30 @@
 #include <math.h>
 
 /*
- * size: m, n, k. For SP_GEMM_WEIGHT m = out, n = in, k = T; else m = T and the weight is what remains. With PERIODIC tokens repeat each
- * other after PERIOD but for a factor, a power of two, so that the reference of many tokens costs that of a few.
+ * size: m, n, k. For SP_GEMM_WEIGHT m = out, n = in, k = T; else m = T and the weight is what remains. With PERIODIC
+ * tokens repeat each other after PERIOD but for a factor, a power of two, so that the reference of many tokens costs
+ * that of a few.
  */
-enum { BACKWARD = 1, WEIGHT = 2, BIAS = 4, GELU = 8, KEEP = 16, ACCUMULATE = 32, RELU = 64, TANH = 128, PERIODIC = 256 };
+enum {
+    BACKWARD = 1,
+    WEIGHT = 2,
+    BIAS = 4,
+    GELU = 8,
+    KEEP = 16,
+    ACCUMULATE = 32,
+    RELU = 64,
+    TANH = 128,
+    PERIODIC = 256
+};
 
 #define PERIOD 7
 
 struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gemm *gemm, int tokens)
 {
     static const unsigned kinds[] = { [SP_GEMM_FORWARD] = 0, [SP_GEMM_BACKWARD] = BACKWARD, [SP_GEMM_WEIGHT] = WEIGHT };
-    static const unsigned activations[] = { [SP_ACTIVATION_GELU] = GELU, [SP_ACTIVATION_RELU] = RELU, [SP_ACTIVATION_TANH] = TANH };
+    static const unsigned activations[] = {
+        [SP_ACTIVATION_GELU] = GELU, [SP_ACTIVATION_RELU] = RELU, [SP_ACTIVATION_TANH] = TANH
+    };
     bool activated = gemm->activation != SP_ACTIVATION_NONE, weight = gemm->kind == SP_GEMM_WEIGHT;
     unsigned flags = PERIODIC | kinds[gemm->kind] | activations[gemm->activation];
 
@@ -34,26 +47,44 @@ static const struct sp_op_case cases[] = {
     { .name = "forward 12x32x16 gelu kept", .size = { 12, 32, 16 }, .flags = BIAS | GELU | KEEP, .tolerance = 1e-6 },
     { .name = "forward 13x37x20 gelu", .size = { 13, 37, 20 }, .flags = BIAS | GELU, .tolerance = 1e-6 },
     { .name = "forward 13x37x20 tanh", .size = { 13, 37, 20 }, .flags = BIAS | TANH | KEEP, .tolerance = 1e-6 },
-    { .name = "forward 97x100x300 relu kept", .size = { 97, 100, 300 }, .flags = BIAS | RELU | KEEP, .tolerance = 5e-6 },
+    { .name = "forward 97x100x300 relu kept",
+      .size = { 97, 100, 300 },
+      .flags = BIAS | RELU | KEEP,
+      .tolerance = 5e-6 },
     { .name = "forward 203x384x768", .size = { 203, 384, 768 }, .flags = BIAS, .tolerance = 1e-5 },
     { .name = "forward 4201x33x17 bias", .size = { 4201, 33, 17 }, .flags = BIAS, .tolerance = 1e-6 },
     { .name = "backward 1x1x1", .size = { 1, 1, 1 }, .flags = BACKWARD, .tolerance = 1e-6 },
     { .name = "backward 5x20x37", .size = { 5, 20, 37 }, .flags = BACKWARD, .tolerance = 1e-6 },
-    { .name = "backward 13x37x20 accumulate", .size = { 13, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-6 },
+    { .name = "backward 13x37x20 accumulate",
+      .size = { 13, 37, 20 },
+      .flags = BACKWARD | ACCUMULATE,
+      .tolerance = 1e-6 },
     { .name = "backward 29x31x65 gelu", .size = { 29, 31, 65 }, .flags = BACKWARD | GELU, .tolerance = 1e-6 },
     { .name = "backward 29x31x65 relu", .size = { 29, 31, 65 }, .flags = BACKWARD | RELU, .tolerance = 1e-6 },
     { .name = "backward 29x31x65 tanh", .size = { 29, 31, 65 }, .flags = BACKWARD | TANH, .tolerance = 1e-6 },
     { .name = "forward 40x33x20 periodic", .size = { 40, 33, 20 }, .flags = BIAS | GELU | PERIODIC, .tolerance = 1e-6 },
-    { .name = "backward 40x33x20 periodic", .size = { 40, 33, 20 }, .flags = BACKWARD | ACCUMULATE | PERIODIC, .tolerance = 1e-6 },
+    { .name = "backward 40x33x20 periodic",
+      .size = { 40, 33, 20 },
+      .flags = BACKWARD | ACCUMULATE | PERIODIC,
+      .tolerance = 1e-6 },
     { .name = "weight 20x33x40 periodic", .size = { 20, 33, 40 }, .flags = WEIGHT | PERIODIC, .tolerance = 1e-6 },
-    { .name = "backward 100x300x600 accumulate", .size = { 100, 300, 600 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "backward 100x300x600 accumulate",
+      .size = { 100, 300, 600 },
+      .flags = BACKWARD | ACCUMULATE,
+      .tolerance = 1e-5 },
     { .name = "backward 130x384x384 gelu", .size = { 130, 384, 384 }, .flags = BACKWARD | GELU, .tolerance = 1e-5 },
-    { .name = "backward 4201x37x20 accumulate", .size = { 4201, 37, 20 }, .flags = BACKWARD | ACCUMULATE, .tolerance = 1e-6 },
+    { .name = "backward 4201x37x20 accumulate",
+      .size = { 4201, 37, 20 },
+      .flags = BACKWARD | ACCUMULATE,
+      .tolerance = 1e-6 },
     { .name = "weight 1x1x1", .size = { 1, 1, 1 }, .flags = WEIGHT, .tolerance = 1e-6 },
     { .name = "weight 3x384x9", .size = { 3, 384, 9 }, .flags = WEIGHT, .tolerance = 1e-6 },
     { .name = "weight 37x20x65 accumulate", .size = { 37, 20, 65 }, .flags = WEIGHT | ACCUMULATE, .tolerance = 1e-6 },
     { .name = "weight 100x97x700", .size = { 100, 97, 700 }, .flags = WEIGHT, .tolerance = 1e-5 },
-    { .name = "weight 37x20x4201 accumulate", .size = { 37, 20, 4201 }, .flags = WEIGHT | ACCUMULATE, .tolerance = 1e-5 },
+    { .name = "weight 37x20x4201 accumulate",
+      .size = { 37, 20, 4201 },
+      .flags = WEIGHT | ACCUMULATE,
+      .tolerance = 1e-5 },
 };
 
 static double activate(unsigned flags, double x)
@@ -99,7 +130,8 @@ static size_t distinct(const struct sp_op_case *c, size_t tokens)
 }
 
 /* count x width random numbers, a row for each token. */
-static const double *tokens(struct sp_check *t, struct sp_buffer **out, const struct sp_op_case *c, size_t count, size_t width)
+static const double *tokens(struct sp_check *t, struct sp_buffer **out, const struct sp_op_case *c, size_t count,
+                            size_t width)
 {
     size_t period = distinct(c, count) * width;
     double *values = sp_check_input(t, out, period, -1, 1), *all = sp_check_double(t, count * width);
@@ -136,8 +168,8 @@ static void product(double *out, const struct sp_op_case *c, const double *a, co
 }
 
 /* C in double; `pre` receives the value before the activation, or has it, in a backward product. */
-static void reference(double *out, double *pre, const struct sp_op_case *c, const double *a, const double *b, const double *bias,
-                      const double *old)
+static void reference(double *out, double *pre, const struct sp_op_case *c, const double *a, const double *b,
+                      const double *bias, const double *old)
 {
     size_t n = (size_t)c->size[1];
 

@@ -16,13 +16,22 @@ enum { FEW = 67, MANY = 1029 };
 
 int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
 {
-    struct sp_launch launch = { .kernel = &gemm_epilogue, .global = { (size_t)gemm->m * (size_t)gemm->n }, .local = { 1 } };
+    struct sp_launch launch = { .kernel = &gemm_epilogue,
+                                .global = { (size_t)gemm->m * (size_t)gemm->n },
+                                .local = { 1 } };
 
     if (!gemm->bias && !gemm->pre && gemm->activation == SP_ACTIVATION_NONE)
         return 0;
     /* The product before it may be of any depth. */
-    launch.check = sp_gemm_check(&sp_op_gemm_clblast, &(struct sp_gemm){ .kind = gemm->kind, .m = gemm->m, .n = gemm->n, .k = 9,
-                                     .bias = gemm->bias, .activation = gemm->activation, .pre = gemm->pre }, 13);
+    launch.check = sp_gemm_check(&sp_op_gemm_clblast,
+                                 &(struct sp_gemm){ .kind = gemm->kind,
+                                                    .m = gemm->m,
+                                                    .n = gemm->n,
+                                                    .k = 9,
+                                                    .bias = gemm->bias,
+                                                    .activation = gemm->activation,
+                                                    .pre = gemm->pre },
+                                 13);
     sp_launch_define(&launch, "N", gemm->n);
     sp_gemm_define_epilogue(&launch, gemm);
     sp_launch_buffer(&launch, gemm->c);
@@ -37,7 +46,8 @@ static const char *version(void)
     static char hash[SP_HASH_HEX];
     Dl_info library;
 
-    if (!hash[0] && (!dladdr(dlsym(RTLD_DEFAULT, "CLBlastSgemm"), &library) || sp_hash_file(hash, library.dli_fname) < 0))
+    if (!hash[0] &&
+        (!dladdr(dlsym(RTLD_DEFAULT, "CLBlastSgemm"), &library) || sp_hash_file(hash, library.dli_fname) < 0))
         hash[0] = '\0';
     return hash[0] ? hash : NULL;
 }
@@ -51,8 +61,13 @@ static int note(struct sp_device *device, const struct sp_gemm *gemm, int tokens
     sp_launch_define(&launch, "OUT", gemm->kind == SP_GEMM_WEIGHT ? gemm->m : gemm->n);
     sp_launch_define(&launch, "IN", gemm->kind == SP_GEMM_WEIGHT ? gemm->n : gemm->k);
     sp_launch_define(&launch, "ACCUMULATE", gemm->accumulate);
-    launch.check = sp_gemm_check(&sp_op_gemm_clblast, &(struct sp_gemm){ .kind = gemm->kind, .m = gemm->m, .n = gemm->n, .k = gemm->k,
-                                     .accumulate = gemm->accumulate }, tokens);
+    launch.check = sp_gemm_check(&sp_op_gemm_clblast,
+                                 &(struct sp_gemm){ .kind = gemm->kind,
+                                                    .m = gemm->m,
+                                                    .n = gemm->n,
+                                                    .k = gemm->k,
+                                                    .accumulate = gemm->accumulate },
+                                 tokens);
     return sp_launch_foreign(device, &launch, version());
 }
 
@@ -79,9 +94,10 @@ static int run_clblast(struct sp_device *device, const struct sp_gemm *gemm)
         return sp_gemm_epilogue(device, gemm);
     queue = sp_native_begin(device, sp_gemm_label(gemm));
     status = CLBlastSgemm(CLBlastLayoutRowMajor, weight ? CLBlastTransposeYes : CLBlastTransposeNo,
-                          forward ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, sp_native_buffer(gemm->a), 0,
-                          weight ? m : k, sp_native_buffer(gemm->b), 0, forward ? k : n, gemm->accumulate ? 1.0f : 0.0f,
-                          sp_native_buffer(gemm->c), 0, n, &queue, sp_native_profiling(device) ? &event : NULL);
+                          forward ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, sp_native_buffer(gemm->a),
+                          0, weight ? m : k, sp_native_buffer(gemm->b), 0, forward ? k : n,
+                          gemm->accumulate ? 1.0f : 0.0f, sp_native_buffer(gemm->c), 0, n, &queue,
+                          sp_native_profiling(device) ? &event : NULL);
     SP_TRY(sp_native_end(device, event));
     if (status != CLBlastSuccess)
         return sp_error(SP_EDEVICE, "CLBlast failed with status %d on %s in a product of %zu x %zu x %zu", (int)status,

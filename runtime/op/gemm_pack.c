@@ -38,7 +38,8 @@ size_t sp_gemm_pack_position(enum sp_gemm_kind kind, int out, int in, int o, int
     return ((size_t)(j / COLUMNS) * (size_t)depth(kind, out, in) + (size_t)k) * COLUMNS + (size_t)(j % COLUMNS);
 }
 
-int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain, int out, int in)
+int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain,
+                 int out, int in)
 {
     struct sp_launch launch = {
         .kernel = &gemm_pack,
@@ -81,7 +82,9 @@ static int launch_gemm_pack(void *user)
 
 static int check_gemm_pack(struct sp_check *t, const struct sp_op_case *c)
 {
-    struct run r = { .kind = c->flags & TRANSPOSED ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD, .out = c->size[0], .in = c->size[1] };
+    struct run r = { .kind = c->flags & TRANSPOSED ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD,
+                     .out = c->size[0],
+                     .in = c->size[1] };
     size_t count = sp_gemm_pack_bytes(r.kind, r.out, r.in) / sizeof(float);
     const double *plain = sp_check_input(t, &r.plain, (size_t)r.out * (size_t)r.in, -1, 1);
     double *expected = sp_check_double(t, count);

@@ -54,6 +54,10 @@ static int run_packed(struct sp_device *device, const struct sp_gemm *gemm)
 }
 
 const struct sp_gemm_family sp_gemm_packed = {
-    .name = "packed", .tuned = &sp_tuned_gemm_packed, .run = run_packed, .bytes = sp_gemm_pack_bytes, .pack = sp_gemm_pack,
+    .name = "packed",
+    .tuned = &sp_tuned_gemm_packed,
+    .run = run_packed,
+    .bytes = sp_gemm_pack_bytes,
+    .pack = sp_gemm_pack,
     .position = sp_gemm_pack_position,
 };

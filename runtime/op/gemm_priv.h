@@ -16,7 +16,8 @@ enum { SP_GEMM_VECTORS = 2 };
 int sp_gemm_panels(int n);
 size_t sp_gemm_pack_bytes(enum sp_gemm_kind kind, int out, int in);
 size_t sp_gemm_pack_position(enum sp_gemm_kind kind, int out, int in, int o, int i);
-int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain, int out, int in);
+int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain,
+                 int out, int in);
 
 /* The case of `op` (gemm_check.c) that runs the product's kernel on so many tokens. */
 struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gemm *gemm, int tokens);
@@ -24,7 +25,8 @@ struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gem
 /* Adds the defines of the epilogue (BIAS, ACTIVATION, ACTIVATE, SAVE_PRE, ACTIVATION_BACKWARD), all families' alike. */
 void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gemm);
 
-/* Runs a kernel of the parameters (A, B, C, bias, pre, m, k), as gemm_packed and gemm_tiled are, the launch's own defines set. */
+/* Runs a kernel of the parameters (A, B, C, bias, pre, m, k), as gemm_packed and gemm_tiled are, the launch's own
+ * defines set. */
 int sp_gemm_launch(struct sp_device *device, struct sp_launch *launch, const struct sp_gemm *gemm);
 
 /* Bias, activation and what it keeps or reads, as a pass of its own over C. */

@@ -12,15 +12,16 @@ static int valid(const int *v, const struct sp_device_info *info)
     size_t group, bytes;
 
     if (v[TM] % v[WM] != 0 || v[TN] % v[WN] != 0)
-        return sp_error(SP_EDEVICE, "a tile of TM=%d x TN=%d cannot be parted into WM=%d x WN=%d", v[TM], v[TN], v[WM], v[WN]);
+        return sp_error(SP_EDEVICE, "a tile of TM=%d x TN=%d cannot be parted into WM=%d x WN=%d", v[TM], v[TN], v[WM],
+                        v[WN]);
     group = (size_t)(v[TM] / v[WM]) * (size_t)(v[TN] / v[WN]);
     bytes = (size_t)v[TK] * (size_t)(v[TM] + 1 + v[TN] + 1) * sizeof(float);
     if (group > info->max_work_group)
-        return sp_error(SP_EDEVICE, "TM=%d TN=%d WM=%d WN=%d need work-groups of %zu items, and %s runs at most %zu", v[TM],
-                        v[TN], v[WM], v[WN], group, info->name, info->max_work_group);
+        return sp_error(SP_EDEVICE, "TM=%d TN=%d WM=%d WN=%d need work-groups of %zu items, and %s runs at most %zu",
+                        v[TM], v[TN], v[WM], v[WN], group, info->name, info->max_work_group);
     if (bytes > info->local_memory)
-        return sp_error(SP_EDEVICE, "TM=%d TN=%d TK=%d need %zu bytes of local memory, and %s has %llu", v[TM], v[TN], v[TK],
-                        bytes, info->name, (unsigned long long)info->local_memory);
+        return sp_error(SP_EDEVICE, "TM=%d TN=%d TK=%d need %zu bytes of local memory, and %s has %llu", v[TM], v[TN],
+                        v[TK], bytes, info->name, (unsigned long long)info->local_memory);
     return 0;
 }
 

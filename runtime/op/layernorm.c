@@ -53,8 +53,10 @@ int sp_layernorm_backward(struct sp_device *device, const struct sp_layernorm_ba
     sp_launch_define(&launch, "C", args->C);
     sp_launch_define(&launch, "DRESIDUAL", args->dresidual ? 1 + args->accumulate : 0);
     sp_launch_define(&launch, "DX", args->dx != NULL);
-    launch.check = SP_CHECK(layernorm, BACKWARD_ONLY | (args->dresidual ? args->accumulate ? ACCUMULATE : 0 : NO_DRESIDUAL) |
-                                           (args->dx ? 0 : NO_DX), SP_GEOMETRY_ROWS, args->C, args->dropout.p > 0 ? 50 : 0);
+    launch.check = SP_CHECK(layernorm,
+                            BACKWARD_ONLY | (args->dresidual ? args->accumulate ? ACCUMULATE : 0 : NO_DRESIDUAL) |
+                                (args->dx ? 0 : NO_DX),
+                            SP_GEOMETRY_ROWS, args->C, args->dropout.p > 0 ? 50 : 0);
     sp_launch_buffer(&launch, args->dresidual);
     sp_launch_buffer(&launch, args->dx);
     sp_launch_buffer(&launch, args->dy);
@@ -94,7 +96,8 @@ static void reference_row(const struct reference *r, int t, int C, const struct 
     double mean = 0, square = 0, total = 0, product = 0;
 
     for (int c = 0; c < C; c++) {
-        r->xhat[base + c] = r->x[base + c] * sp_dropout_factor(dropout, base + c) + (r->residual ? r->residual[base + c] : 0);
+        r->xhat[base + c] = r->x[base + c] * sp_dropout_factor(dropout, base + c) +
+                            (r->residual ? r->residual[base + c] : 0);
         mean += r->xhat[base + c] / C;
     }
     for (int c = 0; c < C; c++) {
@@ -128,7 +131,8 @@ static int run_backward(void *user)
     return sp_layernorm_backward(sp_buffer_device(args->dy), args);
 }
 
-static int check_forward(struct sp_check *t, const struct sp_op_case *c, struct sp_layernorm *args, const struct reference *r)
+static int check_forward(struct sp_check *t, const struct sp_op_case *c, struct sp_layernorm *args,
+                         const struct reference *r)
 {
     size_t T = (size_t)c->size[0], count = T * (size_t)c->size[1];
 
@@ -196,8 +200,8 @@ static int check_layernorm(struct sp_check *t, const struct sp_op_case *c)
         .ds = sp_check_double(t, count), .dx = sp_check_double(t, count),
     };
 
-    if (!x || (c->flags & RESIDUAL && !r.residual) || !r.gamma || !r.beta || !r.dy || !r.y || !r.xhat || !r.rstd || !r.ds ||
-        !r.dx)
+    if (!x || (c->flags & RESIDUAL && !r.residual) || !r.gamma || !r.beta || !r.dy || !r.y || !r.xhat || !r.rstd ||
+        !r.ds || !r.dx)
         return SP_ENOMEM;
     if (c->flags & POISON) {
         x[columns + 1] = NAN;

@@ -1,7 +1,8 @@
 /*
  * Layer normalisation with the residual addition and the dropout before it (layer 3), as in BERT's sublayers:
  *
- *     s = residual + dropout(x),  xhat = (s - mean(s)) * rstd,  y = gamma * xhat + beta,  rstd = 1 / sqrt(var(s) + epsilon)
+ *     s = residual + dropout(x),  xhat = (s - mean(s)) * rstd,  y = gamma * xhat + beta,  rstd = 1 / sqrt(var(s) +
+ * epsilon)
  *
  * with mean and (biased) variance over the C columns of a row. Buffers are fp32, row-major, and belong to the caller.
  */
@@ -23,8 +24,8 @@ struct sp_layernorm {
 int sp_layernorm(struct sp_device *device, const struct sp_layernorm *args);
 
 /* ds from dy; dresidual = ds (added to it with `accumulate`), dx = dropout(ds). Either may be NULL; either may be dy.
- * Without dropout dx may be left NULL, being equal to dresidual. The parameters' gradients are column sums of dy * xhat and
- * dy: sp_column_sum. */
+ * Without dropout dx may be left NULL, being equal to dresidual. The parameters' gradients are column sums of dy * xhat
+ * and dy: sp_column_sum. */
 struct sp_layernorm_backward {
     struct sp_buffer *dresidual, *dx;   /* T x C, written */
     struct sp_buffer *dy, *xhat, *rstd; /* T x C, T x C, T */

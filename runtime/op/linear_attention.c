@@ -37,7 +37,10 @@ static const struct sp_op_case cases[] = {
     { .name = "5x4, lengths 3 1 7", .size = { 5, 4, 3, 1, 7 }, .tolerance = 2e-6 },
     { .name = "3x17, lengths 9 33", .size = { 3, 17, 9, 33 }, .tolerance = 2e-6 },
     { .name = "12x32, lengths 1 65", .size = { 12, 32, 1, 65 }, .tolerance = 2e-6 },
-    { .name = "5x4, 3 of 8, 1 of 1, 9 of 2", .size = { 5, 4, 3, 8, 1, 1, 9, 2 }, .flags = OTHER_KEYS, .tolerance = 2e-6 },
+    { .name = "5x4, 3 of 8, 1 of 1, 9 of 2",
+      .size = { 5, 4, 3, 8, 1, 1, 9, 2 },
+      .flags = OTHER_KEYS,
+      .tolerance = 2e-6 },
     { .name = "3x17, none of 3, 1 of 33", .size = { 3, 17, 0, 3, 1, 33 }, .flags = OTHER_KEYS, .tolerance = 2e-6 },
 };
 
@@ -89,16 +92,20 @@ static int check_linear_attention(struct sp_check *t, const struct sp_op_case *c
     SP_TRY(sp_check_output(t, &args.out, T * C));
     for (int s = 0; s < args.sequences; s++)
         for (int h = 0; h < args.heads; h++) {
-            size_t at = bounds[s] * C + (size_t)(h * args.head_dim), key = key_bounds[s] * C + (size_t)(h * args.head_dim);
+            size_t at = bounds[s] * C + (size_t)(h * args.head_dim),
+                   key = key_bounds[s] * C + (size_t)(h * args.head_dim);
 
-            reference((double *const[]){ x[0] + at, x[1] + key, x[2] + key, x[3] + at }, &args, (int)(bounds[s + 1] - bounds[s]),
-                      (int)(key_bounds[s + 1] - key_bounds[s]));
+            reference((double *const[]){ x[0] + at, x[1] + key, x[2] + key, x[3] + at }, &args,
+                      (int)(bounds[s + 1] - bounds[s]), (int)(key_bounds[s + 1] - key_bounds[s]));
         }
     SP_TRY(sp_check_run(t, launch_linear_attention, &args));
     return sp_check_compare(t, "out", args.out, x[3], T * C, c->tolerance);
 }
 
 const struct sp_op sp_op_linear_attention = {
-    .name = "linear_attention", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_linear_attention,
+    .name = "linear_attention",
+    .cases = cases,
+    .case_count = sizeof cases / sizeof *cases,
+    .check = check_linear_attention,
     .laneless = true,
 };

@@ -1,10 +1,12 @@
 /*
- * Attention without softmax over sequences laid end to end (layer 3), as synaptic flow runs a model: within each sequence and head
+ * Attention without softmax over sequences laid end to end (layer 3), as synaptic flow runs a model: within each
+ * sequence and head
  *
  *     out_i = scale sum_j (a_i . b_j) c_j
  *
- * Forward is out(q, k, v). Its gradients have the same form: dq = out(do, v, k), dk = out(v, do, q), dv = out(k, q, do), for the last two
- * of which queries and keys change places, bounds and all. Sums run in one fixed order. Threading: as the device.
+ * Forward is out(q, k, v). Its gradients have the same form: dq = out(do, v, k), dk = out(v, do, q), dv = out(k, q,
+ * do), for the last two of which queries and keys change places, bounds and all. Sums run in one fixed order.
+ * Threading: as the device.
  */
 #ifndef SP_OP_LINEAR_ATTENTION_H
 #define SP_OP_LINEAR_ATTENTION_H
@@ -15,7 +17,8 @@
 struct sp_linear_attention {
     struct sp_buffer *out;        /* (rows i x C), written; none of the others */
     struct sp_buffer *a, *b, *c;  /* (rows i x C), and two of (rows j x C) */
-    struct sp_buffer *bounds;     /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 of out and a */
+    /* (sequences + 1) uint32: sequence s owns rows bounds[s] .. bounds[s + 1] - 1 of out and a */
+    struct sp_buffer *bounds;
     struct sp_buffer *key_bounds; /* likewise of b and c; the same buffer where they are the same */
     int sequences, heads, head_dim;
     int longest;                  /* no sequence has more rows i */

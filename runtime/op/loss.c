@@ -19,7 +19,8 @@ enum { EVALUATE = 1, POISON = 2, ROWS_ONLY = 4, TOTAL_ONLY = 8 };
 /* The case for a kernel's classes; 0: the squared error. */
 static struct sp_launch_check check_for(int classes, bool gradient)
 {
-    return SP_CHECK(loss, ROWS_ONLY | (gradient ? 0 : EVALUATE), classes ? SP_GEOMETRY_ROWS : SP_GEOMETRY_ELEMENTS, classes, 10, 3, 2);
+    return SP_CHECK(loss, ROWS_ONLY | (gradient ? 0 : EVALUATE), classes ? SP_GEOMETRY_ROWS : SP_GEOMETRY_ELEMENTS,
+                    classes, 10, 3, 2);
 }
 
 static int total(struct sp_device *device, struct sp_buffer *out, struct sp_buffer *rows, int B, float scale)
@@ -95,8 +96,10 @@ static const struct sp_op_case cases[] = {
     { .name = "squares 5003", .size = { 5003, 0, 0, 3 }, .tolerance = 5e-6 },
 };
 
-/* One row of cross-entropy: the loss, and scale * (softmax - q) / temperature in `gradient`, whose larger term goes to `sizes`. */
-static double row_loss(double *gradient, double *sizes, const double *logits, uint32_t label, const struct sp_cross_entropy *args)
+/* One row of cross-entropy: the loss, and scale * (softmax - q) / temperature in `gradient`, whose larger term goes to
+ * `sizes`. */
+static double row_loss(double *gradient, double *sizes, const double *logits, uint32_t label,
+                       const struct sp_cross_entropy *args)
 {
     double largest = -INFINITY, sum = 0, loss = 0, smoothing = (double)args->smoothing;
     double temperature = args->temperature > 0 ? (double)args->temperature : 1;
@@ -136,7 +139,8 @@ struct reference {
 };
 
 /* Inputs, `count` of them, and room for the results. */
-static int prepare(struct sp_check *t, const struct sp_op_case *c, struct reference *r, struct sp_buffer **in, size_t count)
+static int prepare(struct sp_check *t, const struct sp_op_case *c, struct reference *r, struct sp_buffer **in,
+                   size_t count)
 {
     r->in = sp_check_input(t, in, count, -c->size[3], c->size[3]);
     r->gradient = sp_check_double(t, count);
@@ -177,7 +181,8 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
     if (!args.dlogits)
         return 0;
     SP_TRY(sp_check_compare(t, "dlogits", args.dlogits, r.gradient, B * classes, c->tolerance));
-    return sp_check_compare_each(t, "dlogits", args.dlogits, r.gradient, r.sizes, B * classes, SP_CHECK_WIDE); /* of many, most are small */
+    /* of many, most are small */
+    return sp_check_compare_each(t, "dlogits", args.dlogits, r.gradient, r.sizes, B * classes, SP_CHECK_WIDE);
 }
 
 static int check_squares(struct sp_check *t, const struct sp_op_case *c)

@@ -1,6 +1,6 @@
 /*
- * The global gradient norm and the clipping coefficient (layer 3). Each buffer's sums of squares go to slots of their own; the
- * finishing step adds the slots in order:
+ * The global gradient norm and the clipping coefficient (layer 3). Each buffer's sums of squares go to slots of their
+ * own; the finishing step adds the slots in order:
  *
  *     out[0] = sqrt(sum of squares),  out[1] = min(1, max_norm / (out[0] + 1e-6)), or 1 when max_norm is 0
  *

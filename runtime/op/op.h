@@ -1,6 +1,6 @@
 /*
- * What the layers above ops use of the layers below (layer 3): devices, buffers and the building of recorded kernels. They see
- * no OpenCL and launch nothing themselves.
+ * What the layers above ops use of the layers below (layer 3): devices, buffers and the building of recorded kernels.
+ * They see no OpenCL and launch nothing themselves.
  */
 #ifndef SP_OP_OP_H
 #define SP_OP_OP_H

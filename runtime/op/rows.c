@@ -36,8 +36,8 @@ int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args
     sp_geometry_rows(&launch, device, (size_t)args->R, 8);
     sp_launch_define(&launch, "C", args->C);
     sp_launch_define(&launch, "ACCUMULATE", args->accumulate);
-    launch.check = SP_CHECK(rows, SCATTER_ONLY | (args->accumulate ? ACCUMULATE : 0), 3 * SP_GEOMETRY_ROWS + 1, SP_GEOMETRY_ROWS,
-                            args->C);
+    launch.check = SP_CHECK(rows, SCATTER_ONLY | (args->accumulate ? ACCUMULATE : 0), 3 * SP_GEOMETRY_ROWS + 1,
+                            SP_GEOMETRY_ROWS, args->C);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->in);
     sp_launch_buffer(&launch, args->rows);

@@ -16,8 +16,8 @@ struct sp_rows_gather {
 };
 int sp_rows_gather(struct sp_device *device, const struct sp_rows_gather *args);
 
-/* out[rows[r]] = in[r] and 0 in the other rows, which stay as they are with `keep`; with `accumulate` out[rows[r]] += in[r] and
- * nothing else. */
+/* out[rows[r]] = in[r] and 0 in the other rows, which stay as they are with `keep`; with `accumulate` out[rows[r]] +=
+ * in[r] and nothing else. */
 struct sp_rows_scatter {
     struct sp_buffer *out;  /* T x C, written */
     struct sp_buffer *in;   /* R x C */

@@ -74,7 +74,10 @@ static const struct sp_op_case cases[] = {
     { .name = "T 40, 70 of 40x33", .size = { 40, 40, 33, 70 }, .flags = FEW_ROWS, .tolerance = 1e-6 },
     { .name = "T 300, all of 20x10", .size = { 300, 20, 10, 200 }, .tolerance = 1e-6 },
     { .name = "T 517, 1000 of 384x384", .size = { 517, 384, 384, 1000 }, .tolerance = 1e-6 },
-    { .name = "T 1025, 1475 of 100x200", .size = { 1025, 100, 200, 1475 }, .flags = FEW_ROWS | ACCUMULATE, .tolerance = 1e-6 },
+    { .name = "T 1025, 1475 of 100x200",
+      .size = { 1025, 100, 200, 1475 },
+      .flags = FEW_ROWS | ACCUMULATE,
+      .tolerance = 1e-6 },
     { .name = "T 4201, 60 of 9x7", .size = { 4201, 9, 7, 60 }, .flags = ACCUMULATE, .tall = true, .tolerance = 2e-6 },
 };
 

@@ -1,5 +1,6 @@
 /*
- * The masked weight gradient (layer 3), a sampled dense-dense matrix product: for K positions of a weight matrix (out x in)
+ * The masked weight gradient (layer 3), a sampled dense-dense matrix product: for K positions of a weight matrix (out x
+ * in)
  *
  *     gradient[k] = scale * sum over t of dY[t][row_k] * X[t][column_k],    position_k = row_k * in + column_k
  *

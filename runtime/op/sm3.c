@@ -19,7 +19,8 @@ int sp_sm3(struct sp_device *device, const struct sp_sm3 *args)
 
     if (args->count == 0)
         return 0;
-    SP_TRY(sp_buffer_copy(args->scratch, 0, args->accumulators, 0, ((size_t)args->rows + (size_t)args->cols) * sizeof(float)));
+    SP_TRY(sp_buffer_copy(args->scratch, 0, args->accumulators, 0,
+                          ((size_t)args->rows + (size_t)args->cols) * sizeof(float)));
     sp_geometry_elements(&launch, device, args->count);
     sp_launch_define(&launch, "SPARSE", args->positions != NULL);
     launch.check = SP_CHECK(sm3, SCALED | DECAY | (args->positions ? 0 : DENSE), 97, 101,
@@ -28,7 +29,8 @@ int sp_sm3(struct sp_device *device, const struct sp_sm3 *args)
     sp_launch_buffer(&launch, args->accumulators);
     sp_launch_buffer(&launch, args->scratch);
     sp_launch_buffer(&launch, args->gradient);
-    sp_launch_buffer(&launch, args->positions ? args->positions : args->gradient); /* unread; some drivers refuse null */
+    /* unread; some drivers refuse null */
+    sp_launch_buffer(&launch, args->positions ? args->positions : args->gradient);
     sp_launch_buffer(&launch, args->norm);
     sp_launch_uint(&launch, (uint32_t)args->count);
     sp_launch_uint(&launch, (uint32_t)args->rows);
@@ -58,8 +60,8 @@ static int launch_sm3(void *user)
 }
 
 /* `acc` and `p` become what they are after the step. */
-static int reference(double *p, double *acc, const double *gradient, const uint32_t *positions, const struct sp_sm3 *args,
-                     double coefficient)
+static int reference(double *p, double *acc, const double *gradient, const uint32_t *positions,
+                     const struct sp_sm3 *args, double coefficient)
 {
     size_t rows = (size_t)args->rows, cols = (size_t)args->cols;
     double *old = sp_calloc(rows + cols, sizeof *old);
@@ -87,7 +89,8 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     struct sp_sm3 args = { .count = count, .rows = c->size[0], .cols = c->size[1], .lr = 1e-2, .epsilon = 1e-8,
                            .decay = c->flags & DECAY ? 0.1 : 0 };
     double *acc = sp_check_input(t, &args.accumulators, rows + cols, 0, 0.5);
-    double *p = sp_check_input(t, &args.value, count, -1, 1), *gradient = sp_check_input(t, &args.gradient, count, -1, 1);
+    double *p = sp_check_input(t, &args.value, count, -1, 1),
+           *gradient = sp_check_input(t, &args.gradient, count, -1, 1);
 
     if (!acc || !p || !gradient)
         return SP_ENOMEM;

@@ -75,7 +75,8 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
 {
     size_t places = (size_t)c->size[0], count = (size_t)c->size[1];
     struct run r = { .flags = c->flags, .apply = { .count = count }, .gather = { .count = count } };
-    double *base = sp_check_input(t, &r.apply.base, count, -1, 1), *delta = sp_check_input(t, &r.apply.delta, count, -1, 1);
+    double *base = sp_check_input(t, &r.apply.base, count, -1, 1),
+           *delta = sp_check_input(t, &r.apply.delta, count, -1, 1);
     double *weight = sp_check_double(t, places), *gathered = sp_check_double(t, count);
 
     if (!base || !delta || !weight || !gathered)

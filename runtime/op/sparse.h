@@ -1,6 +1,6 @@
 /*
- * Reading and writing a weight at given places (layer 3). Positions are uint32 float offsets in the buffer as it lies on the
- * device (packed order included), unique, and must lie in it: the kernels do not check them.
+ * Reading and writing a weight at given places (layer 3). Positions are uint32 float offsets in the buffer as it lies
+ * on the device (packed order included), unique, and must lie in it: the kernels do not check them.
  */
 #ifndef SP_OP_SPARSE_H
 #define SP_OP_SPARSE_H

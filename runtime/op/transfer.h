@@ -1,6 +1,6 @@
 /*
- * The driver's own commands on buffers (layer 3), which plans rely on as they do on kernels: writing and reading, filling, copying,
- * mapping.
+ * The driver's own commands on buffers (layer 3), which plans rely on as they do on kernels: writing and reading,
+ * filling, copying, mapping.
  */
 #ifndef SP_OP_TRANSFER_H
 #define SP_OP_TRANSFER_H

@@ -1,5 +1,6 @@
 /*
- * Activations in panels of 64 tokens, transposed (layer 3): what the masked gradient reads. With tokens past T as zeros,
+ * Activations in panels of 64 tokens, transposed (layer 3): what the masked gradient reads. With tokens past T as
+ * zeros,
  *
  *     out[p][c][i] = in[p * 64 + i][c]
  *

@@ -1,6 +1,7 @@
 /*
- * Gradient sinks (layer 3): what becomes of a linear layer's weight gradient dW = dY^T X (out x in). The plan's backward walk
- * calls the weight's sink and knows nothing of what it keeps; a sink knows nothing of the plan. Sinks are runtime/sparse's.
+ * Gradient sinks (layer 3): what becomes of a linear layer's weight gradient dW = dY^T X (out x in). The plan's
+ * backward walk calls the weight's sink and knows nothing of what it keeps; a sink knows nothing of the plan. Sinks are
+ * runtime/sparse's.
  */
 #ifndef SP_OP_WGRAD_H
 #define SP_OP_WGRAD_H

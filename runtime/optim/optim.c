@@ -129,9 +129,10 @@ int sp_optim_norm(double *out, struct sp_optim *optim)
     for (size_t i = 0; i < optim->count; i++) {
         const struct sp_optim_state *s = &optim->states[i];
 
-        SP_TRY(sp_norm_squares(optim->device, &(struct sp_norm_squares){ .slots = optim->slot_buffer, .in = s->view.gradient,
-                                                                        .count = s->view.count,
-                                                                        .first_slot = s->first_slot }));
+        SP_TRY(sp_norm_squares(optim->device, &(struct sp_norm_squares){ .slots = optim->slot_buffer,
+                                                                         .in = s->view.gradient,
+                                                                         .count = s->view.count,
+                                                                         .first_slot = s->first_slot }));
     }
     SP_TRY(sp_norm_finish(optim->device, &(struct sp_norm_finish){ .out = optim->norm, .slots = optim->slot_buffer,
                                                                   .slot_count = optim->slots,

@@ -1,7 +1,7 @@
 /*
- * The optimizer over everything that a run trains (layer 4): one of optimizer.def on a list of views (a tensor's delta, the head's
- * tensors, every tensor in full fine-tuning), with clipping by their common gradient norm. State is fp32 and lies beside them.
- * Threading: as the device.
+ * The optimizer over everything that a run trains (layer 4): one of optimizer.def on a list of views (a tensor's delta,
+ * the head's tensors, every tensor in full fine-tuning), with clipping by their common gradient norm. State is fp32 and
+ * lies beside them. Threading: as the device.
  */
 #ifndef SP_OPTIM_OPTIM_H
 #define SP_OPTIM_OPTIM_H
@@ -40,11 +40,12 @@ int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struc
                     const struct sp_optim_view *views, size_t count, const struct sp_optim_options *options);
 void sp_optim_free(struct sp_optim *optim); /* NULL is fine */
 
-/* The gradients' common norm before clipping, not finite when a gradient is not. Waits for the device. Comes before each step. */
+/* The gradients' common norm before clipping, not finite when a gradient is not. Waits for the device. Comes before
+ * each step. */
 int sp_optim_norm(double *out, struct sp_optim *optim);
 
-/* After a norm that is not finite: the first view whose squares are not, or NULL where only their sum is too large, and whether its
- * gradient is finite all the same. */
+/* After a norm that is not finite: the first view whose squares are not, or NULL where only their sum is too large, and
+ * whether its gradient is finite all the same. */
 int sp_optim_find_not_finite(const char **name, bool *finite, struct sp_optim *optim);
 
 /* That norm and the clipping coefficient on the device, as sp_norm_finish leaves them. */
@@ -57,8 +58,8 @@ int sp_optim_step(struct sp_optim *optim, double lr);
 struct sp_optim_move {
     struct sp_optim_view view; /* as it is now; rows and cols as before */
     const uint32_t *from;      /* [view.count]: the entry that each was before, or SP_REMAP_NEW */
-    /* The gradients' mean and mean square over the last `age` steps for the new entries in their order: bias correction then gives
-     * these means. NULL: new entries start from nothing. */
+    /* The gradients' mean and mean square over the last `age` steps for the new entries in their order: bias correction
+     * then gives these means. NULL: new entries start from nothing. */
     const float *mean, *square;
     uint32_t age;
     bool anew; /* everything starts from nothing, and so does what belongs to no entry; `from` is all SP_REMAP_NEW */
@@ -70,8 +71,9 @@ int sp_optim_move(struct sp_optim *optim, size_t i, const struct sp_optim_move *
 /* SM3's accumulators of view i, to the host: rows, then cols. SP_EINVAL for another optimizer. Waits for the device. */
 int sp_optim_accumulators(float *out, struct sp_optim *optim, size_t i);
 
-/* The first view whose state is no longer finite, so that its entries stand still; NULL where there is none. Only sums of squares, SM3's,
- * can become so while each step's norm is finite: AdamW's moments are means of what the norm has seen. */
+/* The first view whose state is no longer finite, so that its entries stand still; NULL where there is none. Only sums
+ * of squares, SM3's, can become so while each step's norm is finite: AdamW's moments are means of what the norm has
+ * seen. */
 int sp_optim_find_stuck(const char **name, struct sp_optim *optim);
 
 /* The state: the steps done, and what is kept of each view. The views' counts must be those of when it was kept. */

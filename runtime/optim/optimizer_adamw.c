@@ -1,6 +1,7 @@
 /*
- * AdamW. kept: the mean gradient m, the mean squared gradient v and, for views whose entries come and go, the number of the step
- * after which each entry was born: its age is what has passed since. The scratch is the table of bias corrections by age.
+ * AdamW. kept: the mean gradient m, the mean squared gradient v and, for views whose entries come and go, the number of
+ * the step after which each entry was born: its age is what has passed since. The scratch is the table of bias
+ * corrections by age.
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
@@ -69,8 +70,8 @@ static int step_view(struct sp_optim_state *state, const struct sp_optim_step *s
 }
 
 /* Old entries keep their words; `seeds` are the new ones' in order, NULL for `fresh`. */
-static int move_words(struct sp_optim_state *state, size_t i, const struct sp_optim_move *move, const struct sp_optim_step *step,
-                      const float *seeds, double factor, uint32_t fresh)
+static int move_words(struct sp_optim_state *state, size_t i, const struct sp_optim_move *move,
+                      const struct sp_optim_step *step, const float *seeds, double factor, uint32_t fresh)
 {
     size_t old = state->view.count, count = move->view.count, next = 0;
     uint32_t *words = sp_calloc(old + count, sizeof *words), *moved = words + old;
@@ -102,6 +103,10 @@ static int move(struct sp_optim_state *state, const struct sp_optim_move *move, 
 }
 
 const struct sp_optimizer sp_optimizer_adamw = {
-    .name = "adamw", .summary = "AdamW: two floats of state for each value, and its age where the mask moves", .create = create,
-    .begin = begin, .step = step_view, .move = move,
+    .name = "adamw",
+    .summary = "AdamW: two floats of state for each value, and its age where the mask moves",
+    .create = create,
+    .begin = begin,
+    .step = step_view,
+    .move = move,
 };

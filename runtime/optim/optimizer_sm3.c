@@ -1,7 +1,7 @@
 /*
- * SM3. kept: the rows' and the columns' accumulators of the whole tensor, m + n floats whatever is trained of it; a vector's
- * entries have one each. They belong to rows and columns, so that entries come and go without them; they
- * are cleared only when all starts anew. The scratch is a copy of one tensor's.
+ * SM3. kept: the rows' and the columns' accumulators of the whole tensor, m + n floats whatever is trained of it; a
+ * vector's entries have one each. They belong to rows and columns, so that entries come and go without them; they are
+ * cleared only when all starts anew. The scratch is a copy of one tensor's.
  */
 #include "runtime/base/error.h"
 #include "runtime/op/sm3.h"
@@ -51,6 +51,10 @@ static int accumulators(float *out, const struct sp_optim_state *state)
 }
 
 const struct sp_optimizer sp_optimizer_sm3 = {
-    .name = "sm3", .summary = "SM3: a float of state for each row and column", .create = create, .step = step_view, .move = move,
+    .name = "sm3",
+    .summary = "SM3: a float of state for each row and column",
+    .create = create,
+    .step = step_view,
+    .move = move,
     .accumulators = accumulators,
 };

@@ -1,6 +1,6 @@
 /*
- * Learning-rate schedules (layer 4), with linear warm-up before each. The t-th of N steps, t from 0, with w warm-up steps uses
- * lr times
+ * Learning-rate schedules (layer 4), with linear warm-up before each. The t-th of N steps, t from 0, with w warm-up
+ * steps uses lr times
  *
  *     t < w:      t / w
  *     linear:     (N - t) / (N - w)

@@ -36,10 +36,12 @@ static int add(struct sp_wgrad_sink *sink, struct sp_device *device, const struc
     if (!t->count)
         return 0;
     if (transposed->x_in_xt != in->x) {
-        SP_TRY(sp_transpose(device, &(struct sp_transpose){ .out = transposed->xt, .in = in->x, .T = in->tokens, .C = in->in }));
+        SP_TRY(sp_transpose(device, &(struct sp_transpose){
+                                        .out = transposed->xt, .in = in->x, .T = in->tokens, .C = in->in }));
         transposed->x_in_xt = in->x;
     }
-    SP_TRY(sp_transpose(device, &(struct sp_transpose){ .out = transposed->dyt, .in = in->dy, .T = in->tokens, .C = in->out }));
+    SP_TRY(sp_transpose(device,
+                        &(struct sp_transpose){ .out = transposed->dyt, .in = in->dy, .T = in->tokens, .C = in->out }));
     return sp_sddmm(device, &(struct sp_sddmm){
                                 .gradient = t->gradients,
                                 .dyt = transposed->dyt,
@@ -125,7 +127,8 @@ static int create(struct sp_delta *delta, const struct sp_delta_target *targets)
     return 0;
 }
 
-int sp_delta_create(struct sp_delta **out, struct sp_device *device, const struct sp_delta_target *targets, size_t count)
+int sp_delta_create(struct sp_delta **out, struct sp_device *device, const struct sp_delta_target *targets,
+                    size_t count)
 {
     struct sp_delta *delta = sp_calloc(1, sizeof *delta);
     int rc;
@@ -149,7 +152,8 @@ static void release(struct sp_delta *delta)
 {
     for (size_t i = 0; delta->tensors && i < delta->count; i++) {
         struct tensor *t = &delta->tensors[i];
-        struct sp_buffer *const own[] = { t->values, t->own_gradients, t->base, t->positions, t->row_starts, t->forward, t->backward };
+        struct sp_buffer *const own[] = { t->values,     t->own_gradients, t->base,    t->positions,
+                                          t->row_starts, t->forward,       t->backward };
 
         for (size_t k = 0; k < sizeof own / sizeof *own; k++)
             sp_buffer_free(own[k]);
@@ -196,8 +200,11 @@ struct sp_delta_part sp_delta_part(const struct sp_delta *delta, size_t i)
 
 static int apply(struct sp_delta *delta, const struct tensor *t, struct sp_buffer *weight, struct sp_buffer *positions)
 {
-    return sp_sparse_apply(delta->device, &(struct sp_sparse_apply){ .weight = weight, .positions = positions, .base = t->base,
-                                                                    .delta = t->values, .count = t->count });
+    return sp_sparse_apply(delta->device, &(struct sp_sparse_apply){ .weight = weight,
+                                                                     .positions = positions,
+                                                                     .base = t->base,
+                                                                     .delta = t->values,
+                                                                     .count = t->count });
 }
 
 int sp_delta_apply(struct sp_delta *delta)

@@ -1,7 +1,7 @@
 /*
- * The sparse delta (layer 4): for each target weight a sorted list of flat positions and a trainable fp32 value for each, on the
- * device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor after tensor; each tensor's
- * part is padded with entries that stay zero. Positions may change (sp_delta_move).
+ * The sparse delta (layer 4): for each target weight a sorted list of flat positions and a trainable fp32 value for
+ * each, on the device with their gradient and the original weights. All tensors' entries lie in one buffer, tensor
+ * after tensor; each tensor's part is padded with entries that stay zero. Positions may change (sp_delta_move).
  *
  * Applying is in place: W[position] = w0 + value in every layout of the weight, exact for fp32 weights; forward costs
  * nothing. Threading: as the device.
@@ -27,20 +27,22 @@ struct sp_delta_target {
 struct sp_delta;
 
 /* Copies the positions to the device and keeps the weights' originals there. Values are zero. */
-int sp_delta_create(struct sp_delta **out, struct sp_device *device, const struct sp_delta_target *targets, size_t count);
+int sp_delta_create(struct sp_delta **out, struct sp_device *device, const struct sp_delta_target *targets,
+                    size_t count);
 void sp_delta_free(struct sp_delta *delta); /* NULL is fine */
 
 /* The gradient sink of target i: the masked gradient (SDDMM) at its positions. */
 struct sp_wgrad_sink *sp_delta_sink(struct sp_delta *delta, size_t i);
 
-/* Target i's values, gradients and flat positions, NULL where it has no entries; borrowed, until the positions change. */
+/* Target i's values, gradients and flat positions, NULL where it has no entries; borrowed, until the positions
+ * change. */
 struct sp_delta_part {
     struct sp_buffer *values, *gradients, *positions;
 };
 struct sp_delta_part sp_delta_part(const struct sp_delta *delta, size_t i);
 
-/* The positions change: everything is made anew as sp_delta_create does, with the weights as they are now as the originals. The
- * sinks stay where they are. After a failure the delta can only be freed. */
+/* The positions change: everything is made anew as sp_delta_create does, with the weights as they are now as the
+ * originals. The sinks stay where they are. After a failure the delta can only be freed. */
 int sp_delta_move(struct sp_delta *delta, const struct sp_delta_target *targets);
 
 /* Puts the original weights back, bit for bit; values are then no longer what they were. */

@@ -1,6 +1,6 @@
 /*
- * The dense gradient sink (layer 4): dW (out x in) row-major, stored or added to. Full fine-tuning trains with it, heads do, and
- * salience scoring sums gradients over batches in it.
+ * The dense gradient sink (layer 4): dW (out x in) row-major, stored or added to. Full fine-tuning trains with it,
+ * heads do, and salience scoring sums gradients over batches in it.
  */
 #ifndef SP_SPARSE_DENSE_H
 #define SP_SPARSE_DENSE_H

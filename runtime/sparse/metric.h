@@ -1,8 +1,8 @@
 /*
  * Salience metrics (layer 4): which entries of a weight are worth training. "Refining Salience-Aware Sparse Fine-Tuning
- * Strategies for Language Models" (SPEFT, arXiv 2412.13488), table 1, and some beyond. A metric turns what it needs of one tensor
- * into a score for each entry; the largest scores are kept, and only their order counts. A metric is one metric_NAME.c and one line
- * of metric.def; what fills its inputs is runtime/train/salience.h.
+ * Strategies for Language Models" (SPEFT, arXiv 2412.13488), table 1, and some beyond. A metric turns what it needs of
+ * one tensor into a score for each entry; the largest scores are kept, and only their order counts. A metric is one
+ * metric_NAME.c and one line of metric.def; what fills its inputs is runtime/train/salience.h.
  */
 #ifndef SP_SPARSE_METRIC_H
 #define SP_SPARSE_METRIC_H
@@ -37,7 +37,8 @@ struct sp_metric_input {
     uint64_t seed;
     size_t rows, cols, count; /* out, in, out * in */
     const float *weight;   /* [count] */
-    const float *gradient; /* [count]: the mean gradient, or with SP_NEED_FLOW that of synaptic flow, to a common factor */
+    /* [count]: the mean gradient, or with SP_NEED_FLOW that of synaptic flow, to a common factor */
+    const float *gradient;
     const float *squares;  /* [count] */
     const float *hessian;  /* [count]: H g */
     const float *norms;    /* [cols]: the Euclidean norm of input column j over all tokens of the scoring batches */

@@ -1,5 +1,5 @@
-/* grasp: -W (H g), how much removing the entry lowers the gradient's flow (GraSP, arXiv 2002.07376, equation 8), on logits / 200.
- * SPEFT's released code keeps the entries with the largest +W (H g): sparse.sign chooses. */
+/* grasp: -W (H g), how much removing the entry lowers the gradient's flow (GraSP, arXiv 2002.07376, equation 8), on
+ * logits / 200. SPEFT's released code keeps the entries with the largest +W (H g): sparse.sign chooses. */
 #include "runtime/sparse/metric.h"
 
 static int score(float *out, const struct sp_metric_input *in)

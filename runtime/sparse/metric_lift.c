@@ -1,10 +1,11 @@
 /*
- * lift: |A|, A the best approximation of W of rank r (LIFT, "Principal Weights Emerge after Rank Reduction", arXiv 2506.00772).
+ * lift: |A|, A the best approximation of W of rank r (LIFT, "Principal Weights Emerge after Rank Reduction", arXiv
+ * 2506.00772).
  *
- * The approximation is by subspace iteration from a random start (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4) in
- * double precision: an orthonormal basis Q of l = 2 r + 8 columns, Q <- orth(W orth(W^T Q)) until the energy in its first r
- * directions stands still, at most ROUNDS times; then A = Q U_r U_r^T Q^T W, U the eigenvectors of Q^T W W^T Q. The start is a
- * function of the seed and the tensor. At a rank of the smaller side or more A is W.
+ * The approximation is by subspace iteration from a random start (Halko, Martinsson and Tropp, arXiv 0909.4061,
+ * algorithm 4.4) in double precision: an orthonormal basis Q of l = 2 r + 8 columns, Q <- orth(W orth(W^T Q)) until the
+ * energy in its first r directions stands still, at most ROUNDS times; then A = Q U_r U_r^T Q^T W, U the eigenvectors
+ * of Q^T W W^T Q. The start is a function of the seed and the tensor. At a rank of the smaller side or more A is W.
  */
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
@@ -48,7 +49,8 @@ static void axpy(double *y, double a, const double *x, size_t n)
         y[i] += a * x[i];
 }
 
-/* Rows of x (l x n) made orthonormal by Gram and Schmidt, twice for the sake of rounding; a row that is spent becomes zero. */
+/* Rows of x (l x n) made orthonormal by Gram and Schmidt, twice for the sake of rounding; a row that is spent becomes
+ * zero. */
 static void orthonormalise(double *x, size_t l, size_t n)
 {
     for (size_t k = 0; k < l; k++) {

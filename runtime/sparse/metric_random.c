@@ -12,5 +12,9 @@ static int score(float *out, const struct sp_metric_input *in)
 }
 
 const struct sp_metric sp_metric_random = {
-    .name = "random", .summary = "uniformly random entries: the baseline", .cost = "nothing", .cheap = true, .score = score,
+    .name = "random",
+    .summary = "uniformly random entries: the baseline",
+    .cost = "nothing",
+    .cheap = true,
+    .score = score,
 };

@@ -1,5 +1,6 @@
-/* synflow: |W dR/dW| of the linearised model with absolute parameters (SynFlow, arXiv 2006.05467). The gradient comes with a factor
- * of its own choosing, the same for all tensors, so that deep models' products stay inside fp32's range: only the order counts. */
+/* synflow: |W dR/dW| of the linearised model with absolute parameters (SynFlow, arXiv 2006.05467). The gradient comes
+ * with a factor of its own choosing, the same for all tensors, so that deep models' products stay inside fp32's range:
+ * only the order counts. */
 #include "runtime/sparse/metric.h"
 
 const struct sp_metric sp_metric_synflow = {

@@ -1,6 +1,6 @@
 /*
- * taylor_fo: (W g)^2, the squared first-order change of the loss. Its order is snip's by construction, so the score is |W g|: in
- * fp32 a square would make small products zero and large ones infinite, and ties where there are none.
+ * taylor_fo: (W g)^2, the squared first-order change of the loss. Its order is snip's by construction, so the score is
+ * |W g|: in fp32 a square would make small products zero and large ones infinite, and ties where there are none.
  */
 #include "runtime/sparse/metric.h"
 

@@ -42,7 +42,8 @@ void sp_select_free(struct sp_select *select)
     free(select);
 }
 
-/* a before b: the higher score, then the lower tensor, then the lower position. A total order, as scores are not NaN. */
+/* a before b: the higher score, then the lower tensor, then the lower position. A total order, as scores are not
+ * NaN. */
 static int before(const struct candidate *a, const struct candidate *b)
 {
     if (a->score != b->score)

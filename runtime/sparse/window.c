@@ -42,7 +42,8 @@ static int choose(struct tensor *t, struct sp_device *device, const struct sp_wg
     void *dw;
     int rc;
 
-    SP_TRY(sp_gemm_weight_gradient(device, t->weight->family, dense, in->dy, in->x, in->tokens, in->out, in->in, false));
+    SP_TRY(
+        sp_gemm_weight_gradient(device, t->weight->family, dense, in->dy, in->x, in->tokens, in->out, in->in, false));
     if (sp_device_recording(device))
         return 0;
     SP_TRY(sp_buffer_map(&dw, dense, false));
@@ -117,7 +118,8 @@ static int create(struct sp_window *w, const struct sp_window_target *targets)
     return 0;
 }
 
-int sp_window_create(struct sp_window **out, struct sp_device *device, const struct sp_window_target *targets, size_t count)
+int sp_window_create(struct sp_window **out, struct sp_device *device, const struct sp_window_target *targets,
+                     size_t count)
 {
     struct sp_window *w = sp_calloc(1, sizeof *w);
     int rc;

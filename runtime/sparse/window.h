@@ -1,8 +1,8 @@
 /*
- * SpIEL's growth by accumulated gradients (layer 4; "Scaling Sparse Fine-Tuning to Large Language Models", arXiv 2401.16405,
- * section 3.2, and its released code): in the first micro-batch of a window each tensor's `count` entries with the largest |dW|
- * become its candidates; over the window's steps their gradients and squared gradients are summed. Only one tensor's dense dW
- * exists at a time, in a buffer that all share.
+ * SpIEL's growth by accumulated gradients (layer 4; "Scaling Sparse Fine-Tuning to Large Language Models", arXiv
+ * 2401.16405, section 3.2, and its released code): in the first micro-batch of a window each tensor's `count` entries
+ * with the largest |dW| become its candidates; over the window's steps their gradients and squared gradients are
+ * summed. Only one tensor's dense dW exists at a time, in a buffer that all share.
  *
  * A window's sinks stand in front of the delta's: they pass each gradient on first. Threading: as the device.
  */
@@ -23,7 +23,8 @@ struct sp_window_target {
 
 struct sp_window;
 
-int sp_window_create(struct sp_window **out, struct sp_device *device, const struct sp_window_target *targets, size_t count);
+int sp_window_create(struct sp_window **out, struct sp_device *device, const struct sp_window_target *targets,
+                     size_t count);
 void sp_window_free(struct sp_window *window); /* NULL is fine */
 
 /* Starts a window: sums are zero, and the next gradient of each tensor chooses its candidates. */
@@ -38,7 +39,8 @@ int sp_window_add_step(struct sp_window *window, struct sp_buffer *norm);
 /* The state of a window that is open, between two steps. */
 int sp_window_visit(struct sp_window *window, struct sp_state *state);
 
-/* Target i's candidates (borrowed, sorted) and the sums of their gradients and squared gradients, to the host: [count] each. */
+/* Target i's candidates (borrowed, sorted) and the sums of their gradients and squared gradients, to the host: [count]
+ * each. */
 int sp_window_read(const uint32_t **positions, float *sum, float *squares, struct sp_window *window, size_t i);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Which differences between the methods of a study are beyond noise. Two entries are compared seed by seed: the same seed gives
- * both the same order of rows, dropout and start of the head, so their difference holds less noise than either. The mean
- * difference is judged by Student's t over the seeds, corrected by Holm for the comparisons of one table, and by the standard
- * error that an evaluation set of so many rows has.
+ * Which differences between the methods of a study are beyond noise. Two entries are compared seed by seed: the same
+ * seed gives both the same order of rows, dropout and start of the head, so their difference holds less noise than
+ * either. The mean difference is judged by Student's t over the seeds, corrected by Holm for the comparisons of one
+ * table, and by the standard error that an evaluation set of so many rows has.
  */
 #include "runtime/study/report_priv.h"
 
@@ -142,7 +142,8 @@ static double rows_error(const struct sp_study_report *r, size_t data, size_t me
         size_t pairs = 0;
 
         for (size_t s = 0; s < r->seed_count; s++) {
-            const struct sp_study_run *a = sp_study_run_at(r, e, r->seeds[s]), *b = sp_study_run_at(r, reference, r->seeds[s]);
+            const struct sp_study_run *a = sp_study_run_at(r, e, r->seeds[s]),
+                                      *b = sp_study_run_at(r, reference, r->seeds[s]);
 
             if (!a || !b || !a->result || !b->result)
                 continue;
@@ -170,8 +171,8 @@ static void write_differences(struct sp_study_report *r, const struct difference
 {
     struct sp_document *d = &r->d;
 
-    sp_document_header(d, (const char *const[]){ "method", "seeds", "difference", "95 % interval", "p", "p by Holm", "rows' error",
-                                     "beyond noise", NULL });
+    sp_document_header(d, (const char *const[]){ "method", "seeds", "difference", "95 % interval", "p", "p by Holm",
+                                                 "rows' error", "beyond noise", NULL });
     for (size_t i = 0; i < count; i++) {
         const struct difference *x = &list[i];
 
@@ -195,8 +196,8 @@ static void write_differences(struct sp_study_report *r, const struct difference
 }
 
 /* One method at that budget, or without one, against the reference's series. */
-static int compare_method(struct difference *out, const struct sp_study_report *r, const struct series *reference, size_t data,
-                          size_t method, size_t budget)
+static int compare_method(struct difference *out, const struct sp_study_report *r, const struct series *reference,
+                          size_t data, size_t method, size_t budget)
 {
     struct series series;
     double error;
@@ -238,7 +239,8 @@ static int differences_at(struct sp_study_report *r, size_t data, size_t budget)
     int rc;
 
     SP_GO(list ? 0 : SP_ENOMEM);
-    snprintf(title, sizeof title, "%s%s%s", data == AVERAGE ? "Mean over the data sets" : sp_study_data_name(study, data),
+    snprintf(title, sizeof title, "%s%s%s",
+             data == AVERAGE ? "Mean over the data sets" : sp_study_data_name(study, data),
              budget == SP_STUDY_NONE ? "" : ", ", budget == SP_STUDY_NONE ? "" : study->budgets[budget].label);
     if (!sp_study_find_entry(r, there, study->reference, budget)) {
         sp_document_text(&r->d, "%s: %s has no run with this budget, so that nothing is compared with it.", title,
@@ -268,14 +270,13 @@ int sp_study_report_differences(struct sp_study_report *r)
     if (study->method_count < 2)
         return 0;
     sp_document_heading(&r->d, "Differences beyond noise");
-    sp_document_text(
-        &r->d,
-        "Each method against %s, at the same budget and seed by seed. p: Student's t of the differences over the seeds; "
-        "p by Holm: corrected for the comparisons of its table; the interval is not. rows' error: the standard error of "
-        "the difference that comes of judging by so few rows. beyond noise: yes, where p by Holm is below %.2f and the "
-        "difference is more than "
-        "%.2f such errors; on these rows only, where the seeds agree but another sample of rows could say otherwise.",
-        sp_study_method_name(study, study->reference), LEVEL, NORMAL_POINT);
+    sp_document_text(&r->d,
+                     "Each method against %s, at the same budget and seed by seed. p: Student's t of the differences "
+                     "over the seeds; p by Holm: corrected for the comparisons of its table; the interval is not. "
+                     "rows' error: the standard error of the difference that comes of judging by so few rows. beyond "
+                     "noise: yes, where p by Holm is below %.2f and the difference is more than %.2f such errors; on "
+                     "these rows only, where the seeds agree but another sample of rows could say otherwise.",
+                     sp_study_method_name(study, study->reference), LEVEL, NORMAL_POINT);
     if (r->seed_count > 1)
         sp_document_text(
             &r->d,

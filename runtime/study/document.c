@@ -78,8 +78,8 @@ int sp_document_pad(struct sp_buf *out, const char *text, int width)
 }
 
 /* The text between what goes before and after it in each form. */
-static int write_both(struct sp_document *d, const char *markdown, const char *open, const char *text, const char *after,
-                      const char *close)
+static int write_both(struct sp_document *d, const char *markdown, const char *open, const char *text,
+                      const char *after, const char *close)
 {
     SP_TRY(sp_buf_puts(&d->markdown, markdown));
     SP_TRY(escape_markdown(&d->markdown, text));
@@ -114,9 +114,9 @@ void sp_document_heading(struct sp_document *d, const char *text)
 }
 
 /* A line of its own in both documents. */
-__attribute__((format(printf, 5, 0)))
-static void write_line(struct sp_document *d, const char *markdown, const char *html, const char *html_end, const char *format,
-                       va_list args)
+__attribute__((format(printf, 5, 0))) static void write_line(struct sp_document *d, const char *markdown,
+                                                             const char *html, const char *html_end, const char *format,
+                                                             va_list args)
 {
     char text[TEXT_MAX];
 

@@ -1,6 +1,6 @@
 /*
- * A report in two forms at once (layer 6): Markdown, and one HTML file that needs no other. Text is given plain; each form
- * escapes it. The first failure is kept in `rc` and ends all writing, so that only sp_document_save need be asked.
+ * A report in two forms at once (layer 6): Markdown, and one HTML file that needs no other. Text is given plain; each
+ * form escapes it. The first failure is kept in `rc` and ends all writing, so that only sp_document_save need be asked.
  *
  *     struct sp_document d;
  *     sp_document_open(&d, "Title");
@@ -35,7 +35,8 @@ void sp_document_table(struct sp_document *document);
 void sp_document_cell(struct sp_document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sp_document_number(struct sp_document *document, int digits, double value); /* NaN is "-" */
 void sp_document_row(struct sp_document *document);
-void sp_document_header(struct sp_document *document, const char *const *names); /* opens one with that row; NULL ends them */
+/* opens one with that row; NULL ends them */
+void sp_document_header(struct sp_document *document, const char *const *names);
 void sp_document_table_end(struct sp_document *document);
 
 /* A picture; Markdown has none. */
@@ -47,7 +48,8 @@ int sp_document_end(struct sp_document *document);
 /* Ends and writes the forms whose path is not NULL. */
 int sp_document_save(struct sp_document *document, const char *markdown, const char *html);
 
-/* Characters of `text` as it is shown, and the text itself, filled with blanks to `width`: before it, or, where that is negative, after it. */
+/* Characters of `text` as it is shown, and the text itself, filled with blanks to `width`: before it, or, where that is
+ * negative, after it. */
 size_t sp_document_width(const char *text);
 int sp_document_pad(struct sp_buf *out, const char *text, int width);
 

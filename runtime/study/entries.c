@@ -1,4 +1,5 @@
-/* What a report compares: the cells of a study, each method at its best learning rate, and how sure their scores are. */
+/* What a report compares: the cells of a study, each method at its best learning rate, and how sure their scores
+ * are. */
 #include "runtime/study/report_priv.h"
 
 #include "runtime/base/error.h"
@@ -72,7 +73,8 @@ int sp_study_make_entries(struct sp_study_report *r)
     return 0;
 }
 
-const struct sp_study_entry *sp_study_find_entry(const struct sp_study_report *r, size_t data, size_t method, size_t budget)
+const struct sp_study_entry *sp_study_find_entry(const struct sp_study_report *r, size_t data, size_t method,
+                                                 size_t budget)
 {
     for (size_t i = 0; i < r->entry_count; i++) {
         const struct sp_study_entry *e = &r->entries[i];
@@ -83,7 +85,8 @@ const struct sp_study_entry *sp_study_find_entry(const struct sp_study_report *r
     return NULL;
 }
 
-const struct sp_study_run *sp_study_run_at(const struct sp_study_report *r, const struct sp_study_entry *e, long long seed)
+const struct sp_study_run *sp_study_run_at(const struct sp_study_report *r, const struct sp_study_entry *e,
+                                           long long seed)
 {
     for (size_t i = 0; e && i < e->cell->count; i++)
         if (r->study->runs[e->cell->first + i].config.seed == seed)

@@ -1,4 +1,5 @@
-/* STUDY.yaml: its keys, and the blocks and files that it names. override.c changes them by --set, grid.c makes runs of them. */
+/* STUDY.yaml: its keys, and the blocks and files that it names. override.c changes them by --set, grid.c makes runs of
+ * them. */
 #include "runtime/study/file_priv.h"
 
 #include "runtime/base/buf.h"
@@ -23,7 +24,8 @@ struct own {
 };
 
 /* A shallow copy of a mapping without the keys that are the study's, which are taken; `own` ends with a NULL. */
-static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts, struct sp_study_part block, const struct own *own)
+static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts, struct sp_study_part block,
+                        const struct own *own)
 {
     const struct sp_yaml_node *map = block.node;
     struct sp_yaml_node *copy;
@@ -50,14 +52,15 @@ static int copy_without(struct sp_yaml_node **out, struct sp_study_texts *texts,
 
 static int add_layer(struct sp_study_item *item, const struct sp_yaml_node *block, const struct sp_source *source)
 {
-    SP_TRY(sp_grow(&item->layers, item->layer_count, &item->layer_capacity, sizeof *item->layers, SP_STUDY_LAYERS_MAX / 4,
-                   "blocks laid over each other"));
+    SP_TRY(sp_grow(&item->layers, item->layer_count, &item->layer_capacity, sizeof *item->layers,
+                   SP_STUDY_LAYERS_MAX / 4, "blocks laid over each other"));
     item->layers[item->layer_count++] = (struct sp_config_layer){ block, source };
     return 0;
 }
 
 /* A block of options, the name of a file of them, or a list of both. */
-static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts, struct sp_study_part part, const struct own *own)
+static int take_layers(struct sp_study_item *item, struct sp_study_texts *texts, struct sp_study_part part,
+                       const struct own *own)
 {
     const struct sp_yaml_node *node = part.node;
     struct sp_yaml_node *block;
@@ -90,8 +93,8 @@ static int check_name(const struct sp_yaml_node *node, const struct sp_source *s
         strlen(node->key) < SP_STUDY_NAME_MAX)
         return 0;
     return sp_source_error(SP_ECONFIG, source, node->key_place,
-                           "found \"%.80s\" as the name of a %s, expected letters, digits, -, _ and ., no . first: it becomes a "
-                           "folder",
+                           "found \"%.80s\" as the name of a %s, expected letters, digits, -, _ and ., no . first: it "
+                           "becomes a folder",
                            node->key, what);
 }
 
@@ -191,7 +194,8 @@ static int take_reference(struct sp_study_reading *r)
     /* The file's reference need not be among those that --set chooses. */
     return r->selected[1].node && part.source == sp_study_part(r, "methods")->source
                ? 0
-               : sp_study_unknown_item(part.node->place, part.source, "method", part.node->text, r->study->methods, r->study->method_count);
+               : sp_study_unknown_item(part.node->place, part.source, "method", part.node->text, r->study->methods,
+                                       r->study->method_count);
 }
 
 static int take_output_dir(struct sp_study_reading *r)
@@ -211,7 +215,9 @@ static int take_output_dir(struct sp_study_reading *r)
                         r->study->path);
     if (sp_fs_is_unexpanded(why, sizeof why, dir))
         return sp_error(SP_ECONFIG, "%s: output_dir: found \"%s\", %s", r->study->path, dir, why);
-    return sp_text_utf8_prefix(dir, strlen(dir)) == strlen(dir) ? 0 : sp_error(SP_ECONFIG, "%s: output_dir is not UTF-8", r->study->path);
+    return sp_text_utf8_prefix(dir, strlen(dir)) == strlen(dir)
+               ? 0
+               : sp_error(SP_ECONFIG, "%s: output_dir is not UTF-8", r->study->path);
 }
 
 /* An option of the runs, or another tool's name for one. */
@@ -223,7 +229,8 @@ static bool is_option(const char *key)
 }
 
 /* An option of the runs stands in a block of a study; where there is none, the file is no study. */
-static int unknown_key(const struct sp_study_reading *r, const struct sp_study_text *file, const struct sp_yaml_node *node)
+static int unknown_key(const struct sp_study_reading *r, const struct sp_study_text *file,
+                       const struct sp_yaml_node *node)
 {
     const char *path = r->study->path, *meant = sp_option_meant(sp_config_options(), node->key, false);
     const char *nearest = sp_text_nearest(node->key, sp_study_keys, SP_STUDY_KEYS);
@@ -231,8 +238,8 @@ static int unknown_key(const struct sp_study_reading *r, const struct sp_study_t
 
     if (is_run && is_option(node->key))
         return sp_source_error(SP_ECONFIG, &file->source, node->key_place,
-                               "this is the configuration of one run, expected a study: speft-cl train %s makes the run; a study "
-                               "names it (base: %s) and has blocks data and methods",
+                               "this is the configuration of one run, expected a study: speft-cl train %s makes the "
+                               "run; a study names it (base: %s) and has blocks data and methods",
                                path, path);
     if (!nearest && meant) /* lr: learning_rates */
         nearest = sp_text_nearest(meant, sp_study_keys, SP_STUDY_KEYS);
@@ -275,7 +282,8 @@ static int load(struct sp_study_reading *r, const char *const *overrides, size_t
         return SP_ENOMEM;
     r->texts->base.name = "base";
     if (sp_study_part(r, "base")->node)
-        SP_TRY(take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), (const struct own[]){ { .key = NULL } }));
+        SP_TRY(
+            take_layers(&r->texts->base, r->texts, *sp_study_part(r, "base"), (const struct own[]){ { .key = NULL } }));
     SP_TRY(take_items(r, "data", &study->data, &study->data_count));
     SP_TRY(take_items(r, "methods", &study->methods, &study->method_count));
     SP_TRY(sp_study_take_item_overrides(r, overrides, count));
@@ -376,8 +384,8 @@ int sp_study_check_metric(const struct sp_study *study, const struct sp_study_ru
     rc = list_metrics(&fitting, task);
     if (rc == 0)
         rc = sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
-                             "metric: found \"%s\", but the task of data set %s is %s: expected one of %s", metric.node->text,
-                             study->data[run->data].name, task->name, fitting.data);
+                             "metric: found \"%s\", but the task of data set %s is %s: expected one of %s",
+                             metric.node->text, study->data[run->data].name, task->name, fitting.data);
     sp_buf_free(&fitting);
     return rc;
 }

@@ -63,8 +63,8 @@ const struct sp_yaml_node *sp_study_child(const struct sp_yaml_node *map, const 
 
 bool sp_study_is_one_of(const char *name, const char *const *names, size_t count);
 
-/* "found ..., expected ..." about a part; "there is no ...; did you mean ...?" about a name that is not among `names`. Both
- * SP_ECONFIG with the place. */
+/* "found ..., expected ..." about a part; "there is no ...; did you mean ...?" about a name that is not among `names`.
+ * Both SP_ECONFIG with the place. */
 int sp_study_wrong(struct sp_study_part part, const char *what, const char *expected);
 int sp_study_unknown(struct sp_place place, const struct sp_source *source, const char *what, const char *name,
                      const char *const *names, size_t count);
@@ -76,12 +76,13 @@ int sp_study_unknown_item(struct sp_place place, const struct sp_source *source,
 /* Parses a text and keeps it. Takes `path` and `bytes`, which may be NULL when out of memory. */
 int sp_study_add_text(struct sp_study_text **out, struct sp_study_texts *texts, char *path, char *bytes, size_t length);
 
-/* The same of a file; and of a configuration file that is named in a text: in the current directory, or beside that text. */
+/* The same of a file; and of a configuration file that is named in a text: in the current directory, or beside that
+ * text. */
 int sp_study_read_text(struct sp_study_text **out, struct sp_study_texts *texts, const char *path);
 int sp_study_read_beside(struct sp_study_text **out, struct sp_study_texts *texts, struct sp_study_part name);
 
-/* override.c: takes those of the overrides that change the grid, once the file is read, and keeps those for every run; then,
- * once the items are known, those for one of them. */
+/* override.c: takes those of the overrides that change the grid, once the file is read, and keeps those for every run;
+ * then, once the items are known, those for one of them. */
 int sp_study_take_overrides(struct sp_study_reading *reading, const char *const *overrides, size_t count);
 int sp_study_take_item_overrides(struct sp_study_reading *reading, const char *const *overrides, size_t count);
 

@@ -1,7 +1,7 @@
 /*
- * The grid of a study. A run's configuration is the blocks base, data set, method, budget, learning rate and seed laid over
- * each other (sp_config_load_layers), then --set. The values of the lists become blocks of one key, so that the option table
- * checks them and a mistake is shown where it stands.
+ * The grid of a study. A run's configuration is the blocks base, data set, method, budget, learning rate and seed laid
+ * over each other (sp_config_load_layers), then --set. The values of the lists become blocks of one key, so that the
+ * option table checks them and a mistake is shown where it stands.
  */
 #include "runtime/study/file_priv.h"
 
@@ -43,7 +43,9 @@ static size_t layers_of(struct sp_config_layer layers[SP_STUDY_LAYERS_MAX], stru
                         const struct sp_study_reading *r, const struct choice *c)
 {
     const struct sp_study_item *items[3] = { &r->texts->base, &r->study->data[c->data], &r->study->methods[c->method] };
-    const struct sp_yaml_node cache = { .kind = SP_YAML_SCALAR, .place = { 1, 1 }, .text = r->score_cache, .quoted = true };
+    const struct sp_yaml_node cache = {
+        .kind = SP_YAML_SCALAR, .place = { 1, 1 }, .text = r->score_cache, .quoted = true
+    };
     size_t count = 0;
 
     if (c->sparse) { /* below all that the study says */
@@ -108,8 +110,8 @@ static int budget_index(size_t *out, struct sp_study *study, const char *key, co
     for (*out = 0; *out < study->budget_count; ++*out)
         if (strcmp(study->budgets[*out].key, key) == 0 && study->budgets[*out].value == value)
             return 0;
-    SP_TRY(sp_grow(&study->budgets, study->budget_count, &study->budget_capacity, sizeof *study->budgets, SP_STUDY_ITEMS_MAX,
-                   "budgets"));
+    SP_TRY(sp_grow(&study->budgets, study->budget_count, &study->budget_capacity, sizeof *study->budgets,
+                   SP_STUDY_ITEMS_MAX, "budgets"));
     b = &study->budgets[study->budget_count++];
     *b = (struct sp_study_budget){ .key = key, .value = value };
     snprintf(b->label, sizeof b->label, "%s %s", key, number_text(number, value));
@@ -152,8 +154,8 @@ static int add_run(struct sp_study_reading *r, struct choice *c)
     for (size_t i = 0; i + 1 < study->run_count; i++)
         if (strcmp(study->runs[i].config.output_dir, config.output_dir) == 0)
             return sp_error(SP_ECONFIG,
-                            "%s: two runs would be the same, %s: a value stands twice in a list, or --set gives one that the "
-                            "study varies",
+                            "%s: two runs would be the same, %s: a value stands twice in a list, or --set gives one "
+                            "that the study varies",
                             study->path, config.output_dir);
     return 0;
 }
@@ -166,7 +168,8 @@ static size_t list_count(struct sp_study_part list)
 
 static struct sp_study_part list_item(struct sp_study_part list, size_t i)
 {
-    return list.node && list.node->kind == SP_YAML_LIST ? (struct sp_study_part){ &list.node->children[i], list.source } : list;
+    return list.node && list.node->kind == SP_YAML_LIST ? (struct sp_study_part){ &list.node->children[i], list.source }
+                                                        : list;
 }
 
 static int check_list(struct sp_study_part list, const char *key)
@@ -176,9 +179,9 @@ static int check_list(struct sp_study_part list, const char *key)
     return 0;
 }
 
-/* What the study itself decides must not stand in one of its blocks, where it would be without effect: folders, seeds where it
- * lists them, and in a method's block budgets and rates where a list has them: base and data sets may have those for methods
- * without one. A preset's give way. */
+/* What the study itself decides must not stand in one of its blocks, where it would be without effect: folders, seeds
+ * where it lists them, and in a method's block budgets and rates where a list has them: base and data sets may have
+ * those for methods without one. A preset's give way. */
 static int check_block(const struct sp_study_item *item, struct sp_study_reading *r, bool budgets, bool rates)
 {
     const struct sp_source *file = &r->texts->list[0]->source;
@@ -187,18 +190,21 @@ static int check_block(const struct sp_study_item *item, struct sp_study_reading
 
     for (size_t i = 0; i < item->layer_count; i++) {
         const struct sp_yaml_node *block = item->layers[i].block, *seed = sp_study_child(block, "seed"),
-                                  *output = sp_study_child(block, "output_dir"), *rate = sp_study_child(block, "learning_rate"),
+                                  *output = sp_study_child(block, "output_dir"),
+                                  *rate = sp_study_child(block, "learning_rate"),
                                   *sparse = sp_study_child(block, "sparse");
 
         if (item->layers[i].source != file)
             continue;
         if (seed && seeds)
-            return sp_source_error(SP_ECONFIG, file, seed->key_place, "seed would give way to the study's seeds: name it there");
+            return sp_source_error(SP_ECONFIG, file, seed->key_place,
+                                   "seed would give way to the study's seeds: name it there");
         if (output)
             return sp_source_error(SP_ECONFIG, file, output->key_place, SP_STUDY_NO_OUTPUT_DIR);
         if (rate && rates)
             return sp_source_error(SP_ECONFIG, file, rate->key_place,
-                                   "learning_rate would give way to the study's learning_rates: write learning_rates: [...] for %s",
+                                   "learning_rate would give way to the study's learning_rates: write learning_rates: "
+                                   "[...] for %s",
                                    item->name);
         for (size_t k = 0; k < COUNT(budget_keys) && budgets; k++)
             if (sp_study_child(sparse, budget_keys[k]))
@@ -209,8 +215,8 @@ static int check_block(const struct sp_study_item *item, struct sp_study_reading
     return 0;
 }
 
-/* A budget that --set gives would go before those of the study's lists, and make sparse runs of full and head. `prefix` and `name`
- * are what stood before the option. */
+/* A budget that --set gives would go before those of the study's lists, and make sparse runs of full and head. `prefix`
+ * and `name` are what stood before the option. */
 static int check_overrides(const char *prefix, const char *name, const char *const *overrides, size_t count)
 {
     static const char sparse[] = "sparse.";
@@ -222,8 +228,8 @@ static int check_overrides(const char *prefix, const char *name, const char *con
 
             if (strncmp(key, budget_keys[k], length) == 0 && key[length] == '=')
                 return sp_error(SP_ECONFIG,
-                                "--set %s%s%s%s: a study's runs have the budgets of its lists: write --set 'budgets={%s: [%s]}', or "
-                                "budgets in a method's block",
+                                "--set %s%s%s%s: a study's runs have the budgets of its lists: write --set "
+                                "'budgets={%s: [%s]}', or budgets in a method's block",
                                 prefix, name, name[0] ? "." : "", overrides[i], budget_keys[k], key + length + 1);
         }
     return 0;
@@ -253,8 +259,8 @@ static int add_rates(struct sp_study_reading *r, struct choice c)
     for (size_t i = 0; i < list_count(rates); i++) {
         struct sp_study_cell *cell;
 
-        SP_TRY(sp_grow(&r->study->cells, r->study->cell_count, &r->study->cell_capacity, sizeof *cell, SP_STUDY_RUNS_MAX,
-                       "cells of a study"));
+        SP_TRY(sp_grow(&r->study->cells, r->study->cell_count, &r->study->cell_capacity, sizeof *cell,
+                       SP_STUDY_RUNS_MAX, "cells of a study"));
         cell = &r->study->cells[r->study->cell_count++];
         *cell = (struct sp_study_cell){ r->study->run_count, list_count(seeds) };
         for (size_t s = 0; s < list_count(seeds); s++) {
@@ -287,7 +293,8 @@ static int add_budgets(struct sp_study_reading *r, size_t data, size_t method)
         struct sp_study_part values = { node, budgets.source };
 
         if (!sp_study_is_one_of(node->key, budget_keys, COUNT(budget_keys)))
-            return sp_study_unknown(node->key_place, budgets.source, "budget", node->key, budget_keys, COUNT(budget_keys));
+            return sp_study_unknown(node->key_place, budgets.source, "budget", node->key, budget_keys,
+                                    COUNT(budget_keys));
         SP_TRY(check_list(values, node->key));
         for (size_t i = 0; i < list_count(values); i++) {
             c.budget_key = node->key;

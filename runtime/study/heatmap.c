@@ -31,7 +31,8 @@ static int write_name(struct sp_buf *out, const char *name, double x, double y, 
 static int write_cell(struct sp_buf *out, double value, double x, double y)
 {
     double part = fmin(1, fmax(0, value));
-    int red = (int)lround(255 - part * 247), green = (int)lround(255 - part * 207), blue = (int)lround(255 - part * 148);
+    int red = (int)lround(255 - part * 247), green = (int)lround(255 - part * 207),
+        blue = (int)lround(255 - part * 148);
 
     if (isnan(value))
         return sp_buf_printf(out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%d\" height=\"%d\" fill=\"#eee\"/>\n", x, y,
@@ -48,12 +49,13 @@ int sp_heatmap_svg(struct sp_buf *out, const struct sp_heatmap *map)
     double left = 12 + LETTER * (double)longest(map->row_names, map->rows);
     double slant = LETTER * 0.71 * (double)longest(map->column_names, map->columns); /* names lean at 45 degrees */
     double top = 44 + slant, grid = left + (double)map->columns * CELL_WIDTH + slant;
-    double width = fmax(grid, LETTER * (double)strlen(map->title) + 12), height = top + (double)map->rows * CELL_HEIGHT + 8;
+    double width = fmax(grid, LETTER * (double)strlen(map->title) + 12),
+           height = top + (double)map->rows * CELL_HEIGHT + 8;
     char turn[96];
 
     SP_TRY(sp_buf_printf(out,
-                         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" "
-                         "font-family=\"sans-serif\" font-size=\"12\">\n",
+                         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+                         "height=\"%.0f\" font-family=\"sans-serif\" font-size=\"12\">\n",
                          width, height, width, height));
     SP_TRY(write_name(out, map->title, 6, 18, " font-weight=\"bold\""));
     for (size_t c = 0; c < map->columns; c++) {

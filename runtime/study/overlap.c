@@ -16,7 +16,8 @@ static int open_adapter(struct sp_positions *p)
 {
     SP_TRY(sp_adapter_load(&p->adapter, p->path));
     if (p->adapter.sparse_count == 0)
-        return sp_error(SP_EINVAL, "%s: an adapter of method %s has no sparse delta, so there are no positions to compare",
+        return sp_error(SP_EINVAL,
+                        "%s: an adapter of method %s has no sparse delta, so there are no positions to compare",
                         p->path, p->adapter.method);
     p->checksum = strcmp(p->adapter.base_checksum, SP_ADAPTER_UNKNOWN_BASE) == 0 ? NULL : p->adapter.base_checksum;
     p->tensors = p->adapter.sparse;
@@ -44,7 +45,8 @@ static int take_shape(struct sp_positions *p, struct sp_adapter_sparse *entry)
     entry->rows = (size_t)rows;
     entry->cols = (size_t)cols;
     if (!good || rows < 1 || cols < 1 || !sp_mul(entry->rows, entry->cols, &size))
-        return sp_error(SP_EFORMAT, "%s: the shape of %s is \"%.40s\", expected [rows, columns]", p->path, entry->name, text);
+        return sp_error(SP_EFORMAT, "%s: the shape of %s is \"%.40s\", expected [rows, columns]", p->path, entry->name,
+                        text);
     if (entry->count && entry->indices[entry->count - 1] >= size)
         return sp_error(SP_EFORMAT, "%s: %s: position %u is outside a weight of %zu x %zu", p->path, entry->name,
                         (unsigned)entry->indices[entry->count - 1], entry->rows, entry->cols);
@@ -59,7 +61,8 @@ static int take(struct sp_positions *p, size_t i)
     const uint32_t *indices = tensor->data;
     char shape[SP_SHAPE_TEXT];
 
-    if (length <= suffix || strcmp(tensor->name + length - suffix, SUFFIX) != 0 || tensor->dtype != SP_U32 || tensor->rank != 1)
+    if (length <= suffix || strcmp(tensor->name + length - suffix, SUFFIX) != 0 || tensor->dtype != SP_U32 ||
+        tensor->rank != 1)
         return sp_error(SP_EFORMAT,
                         "%s: tensor %s is %s; a mask file has only lists <weight>" SUFFIX
                         " of U32, as speft-cl mask writes them",
@@ -68,8 +71,8 @@ static int take(struct sp_positions *p, size_t i)
         return sp_error(SP_EFORMAT, "%s: the data of tensor %s is not aligned", p->path, tensor->name);
     for (size_t k = 1; k < tensor->count; k++)
         if (indices[k] <= indices[k - 1])
-            return sp_error(SP_EFORMAT, "%s: %s: entry %zu is %u after %u; positions must be sorted and unique", p->path,
-                            tensor->name, k, (unsigned)indices[k], (unsigned)indices[k - 1]);
+            return sp_error(SP_EFORMAT, "%s: %s: entry %zu is %u after %u; positions must be sorted and unique",
+                            p->path, tensor->name, k, (unsigned)indices[k], (unsigned)indices[k - 1]);
     p->names[i] = sp_strndup(tensor->name, length - suffix);
     p->own[i] = (struct sp_adapter_sparse){ .name = p->names[i], .count = tensor->count, .indices = indices };
     return p->names[i] ? take_shape(p, &p->own[i]) : SP_ENOMEM;
@@ -138,11 +141,11 @@ static int check_tensor(const struct sp_positions *pa, const struct sp_adapter_s
                         const struct sp_adapter_sparse *b)
 {
     if (a->rows && b->rows && (a->rows != b->rows || a->cols != b->cols))
-        return sp_error(SP_EINVAL, "%s is %zu x %zu in %s and %zu x %zu in %s: these are not of one model", a->name, a->rows,
-                        a->cols, pa->path, b->rows, b->cols, pb->path);
+        return sp_error(SP_EINVAL, "%s is %zu x %zu in %s and %zu x %zu in %s: these are not of one model", a->name,
+                        a->rows, a->cols, pa->path, b->rows, b->cols, pb->path);
     if (a->rows && b->count && b->indices[b->count - 1] >= a->rows * a->cols)
-        return sp_error(SP_EINVAL, "%s is %zu x %zu in %s, and %s has position %u in it: these are not of one model", a->name,
-                        a->rows, a->cols, pa->path, pb->path, (unsigned)b->indices[b->count - 1]);
+        return sp_error(SP_EINVAL, "%s is %zu x %zu in %s, and %s has position %u in it: these are not of one model",
+                        a->name, a->rows, a->cols, pa->path, pb->path, (unsigned)b->indices[b->count - 1]);
     return 0;
 }
 
@@ -152,9 +155,9 @@ int sp_positions_check(const struct sp_positions *a, const struct sp_positions *
     size_t common = 0;
 
     if (a->checksum && b->checksum && strcmp(a->checksum, b->checksum) != 0)
-        return sp_error(SP_EINVAL, "%s and %s are of different models: %s%s%s%sSHA-256 %.12s and %.12s", a->path, b->path,
-                        named ? a->adapter.base_name : "", named ? " and " : "", named ? b->adapter.base_name : "", named ? ", " : "",
-                        a->checksum, b->checksum);
+        return sp_error(SP_EINVAL, "%s and %s are of different models: %s%s%s%sSHA-256 %.12s and %.12s", a->path,
+                        b->path, named ? a->adapter.base_name : "", named ? " and " : "",
+                        named ? b->adapter.base_name : "", named ? ", " : "", a->checksum, b->checksum);
     for (size_t i = 0; i < a->count; i++) {
         const struct sp_adapter_sparse *tensor = sp_positions_find(b, a->tensors[i].name);
 
@@ -165,8 +168,8 @@ int sp_positions_check(const struct sp_positions *a, const struct sp_positions *
         SP_TRY(check_tensor(b, tensor, a, &a->tensors[i]));
     }
     if (common == 0 && !same)
-        return sp_error(SP_EINVAL, "%s and %s have no weight in common (%s, %s): these are not of one model", a->path, b->path,
-                        a->tensors[0].name, b->tensors[0].name);
+        return sp_error(SP_EINVAL, "%s and %s have no weight in common (%s, %s): these are not of one model", a->path,
+                        b->path, a->tensors[0].name, b->tensors[0].name);
     return 0;
 }
 

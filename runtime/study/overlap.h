@@ -1,6 +1,6 @@
 /*
- * How much masks have in common (layer 6). A mask is a mask file (`<weight>.indices`) or the sparse part of an adapter folder.
- * A weight that one of two masks does not name counts as one without positions there.
+ * How much masks have in common (layer 6). A mask is a mask file (`<weight>.indices`) or the sparse part of an adapter
+ * folder. A weight that one of two masks does not name counts as one without positions there.
  *
  * Ownership: what sp_positions_open fills lives until sp_positions_close. Threading: read-only after that.
  */
@@ -32,8 +32,8 @@ void sp_positions_close(struct sp_positions *positions); /* safe on a zeroed one
 /* The tensor of that name, or NULL. */
 const struct sp_adapter_sparse *sp_positions_find(const struct sp_positions *positions, const char *name);
 
-/* Refuses two that cannot be of one model: other checksums, shapes, positions outside the other's shape, or, where a checksum is not
- * known, no weight in common. */
+/* Refuses two that cannot be of one model: other checksums, shapes, positions outside the other's shape, or, where a
+ * checksum is not known, no weight in common. */
 int sp_positions_check(const struct sp_positions *a, const struct sp_positions *b);
 
 struct sp_overlap {

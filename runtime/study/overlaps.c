@@ -74,7 +74,8 @@ static double mean_overlap(const struct masks *m, size_t a, size_t b)
     return count ? sum / (double)count : NAN;
 }
 
-static void write_overlaps(struct sp_study_report *r, const char *title, const char *const *names, const double *values, size_t count)
+static void write_overlaps(struct sp_study_report *r, const char *title, const char *const *names, const double *values,
+                           size_t count)
 {
     struct sp_heatmap map = { title, count, count, names, names, values };
     struct sp_buf svg = SP_BUF(SVG_LIMIT);
@@ -144,10 +145,8 @@ out:
 int sp_study_report_overlaps(struct sp_study_report *r)
 {
     sp_document_heading(&r->d, "Overlap of the masks");
-    sp_document_text(
-        &r->d,
-        "Jaccard: positions that two adapters of the same seed both have, among those that either has; the mean over the "
-        "seeds. On the diagonal: between the seeds of one method.");
+    sp_document_text(&r->d, "Jaccard: positions that two adapters of the same seed both have, among those that either "
+                            "has; the mean over the seeds. On the diagonal: between the seeds of one method.");
     for (size_t data = 0; data < r->study->data_count; data++) {
         for (size_t b = 0; b < r->study->budget_count; b++)
             SP_TRY(overlap_at(r, data, b));

@@ -30,14 +30,16 @@ static int take_override(struct sp_study_item *item, const char *text, const str
     for (size_t i = 0; i < COUNT(own); i++)
         if (has_key(text, own[i]))
             return sp_source_error(SP_ECONFIG, source, (struct sp_place){ 1, 1 },
-                                   "%s is no option of the runs: write it into the study's block %s", own[i], item->name);
+                                   "%s is no option of the runs: write it into the study's block %s", own[i],
+                                   item->name);
     SP_TRY(sp_grow(&item->overrides, item->override_count, &item->override_capacity, sizeof *item->overrides,
                    SP_STUDY_ITEMS_MAX, "overrides"));
     item->overrides[item->override_count++] = text;
     return 0;
 }
 
-/* data.NAME.key=value: an override for that data set's runs alone. A name may have dots: the longest that fits is meant. */
+/* data.NAME.key=value: an override for that data set's runs alone. A name may have dots: the longest that fits is
+ * meant. */
 static int take_item_override(struct sp_study_item *items, size_t count, const char *text, const char *what)
 {
     const char *name = strchr(text, '.') + 1;
@@ -63,8 +65,8 @@ static int take_item_override(struct sp_study_item *items, size_t count, const c
     return sp_study_unknown_item(start, &source, what, wanted, items, count);
 }
 
-/* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files, so that the file's own report stays. What is too long
- * for that ends in a hash of it. */
+/* "-seeds-1-2" for seeds=1,2: what becomes of the names of the report's files, so that the file's own report stays.
+ * What is too long for that ends in a hash of it. */
 static void add_suffix(struct sp_study *study, const char *text)
 {
     enum { HASH = 8 }; /* digits */
@@ -125,7 +127,9 @@ static int take_folder(struct sp_study *study, const char *text)
 {
     const struct sp_source source = { "--set", text, strlen(text) };
     char *value = (char *)(size_t)strchr(text, '=') + 1;
-    const struct sp_yaml_node node = { .kind = SP_YAML_SCALAR, .place = { 1, (size_t)(value - text) + 1 }, .text = value };
+    const struct sp_yaml_node node = { .kind = SP_YAML_SCALAR,
+                                       .place = { 1, (size_t)(value - text) + 1 },
+                                       .text = value };
 
     if (!value[0] || sp_yaml_is_none(&node))
         return sp_study_wrong((struct sp_study_part){ &node, &source }, "output_dir", "the name of a folder");

@@ -1,4 +1,5 @@
-/* What a study is read from: its texts, the parts of them that its keys stand for, and what is said of a part that is wrong. */
+/* What a study is read from: its texts, the parts of them that its keys stand for, and what is said of a part that is
+ * wrong. */
 #include "runtime/study/file_priv.h"
 
 #include "runtime/base/error.h"
@@ -59,7 +60,8 @@ int sp_study_add_text(struct sp_study_text **out, struct sp_study_texts *texts, 
     int rc = text && path && bytes ? 0 : SP_ENOMEM;
 
     if (rc == 0)
-        rc = sp_grow(&texts->list, texts->count, &texts->capacity, sizeof *texts->list, SP_STUDY_ITEMS_MAX, "files of a study");
+        rc = sp_grow(&texts->list, texts->count, &texts->capacity, sizeof *texts->list, SP_STUDY_ITEMS_MAX,
+                     "files of a study");
     if (rc == 0) {
         *text = (struct sp_study_text){ .source = { path, bytes, length }, .path = path, .bytes = bytes };
         rc = sp_yaml_parse(&text->root, &text->source);

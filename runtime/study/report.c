@@ -26,8 +26,8 @@ static void results(struct sp_study_report *r, size_t data)
 
     snprintf(title, sizeof title, "%s: %s", sp_study_data_name(r->study, data), metric);
     sp_document_heading(d, title);
-    sp_document_header(d, (const char *const[]){ "method", "budget", "learning rate", "seeds", "mean", "deviation", "rows' error",
-                                     "trained", "seconds", "tokens/s", "peak MiB", NULL });
+    sp_document_header(d, (const char *const[]){ "method", "budget", "learning rate", "seeds", "mean", "deviation",
+                                                 "rows' error", "trained", "seconds", "tokens/s", "peak MiB", NULL });
     for (size_t i = 0; i < r->entry_count; i++) {
         const struct sp_study_entry *e = &r->entries[i];
         const struct sp_study_run *run = &r->study->runs[e->cell->first];
@@ -63,11 +63,11 @@ static void learning_rates(struct sp_study_report *r)
     if (!several)
         return;
     sp_document_heading(&r->d, "Learning rates");
-    sp_document_text(&r->d,
-                     "The best rate of each method was chosen by the same validation rows that it is judged by here, so the "
-                     "figures of methods with several rates flatter them a little, and more the more rates there are.");
-    sp_document_header(&r->d, (const char *const[]){ "data set", "method", "budget", "learning rate", "seeds", "mean", "deviation",
-                                                     NULL });
+    sp_document_text(&r->d, "The best rate of each method was chosen by the same validation rows that it is judged by "
+                            "here, so the figures of methods with several rates flatter them a little, and more the "
+                            "more rates there are.");
+    sp_document_header(&r->d, (const char *const[]){ "data set", "method", "budget", "learning rate", "seeds", "mean",
+                                                     "deviation", NULL });
     for (size_t i = 0; i < r->study->cell_count; i++) {
         const struct sp_study_cell *cell = &r->study->cells[i];
         const struct sp_study_run *run = &r->study->runs[cell->first];
@@ -122,14 +122,13 @@ static void introduce(struct sp_study_report *r)
     for (size_t i = 0; i < study->run_count; i++)
         done += study->runs[i].result != NULL;
     sp_document_text(&r->d, "%s%s%s: %zu of %zu runs are done, by speft-cl %s:", study->path,
-                     study->suffix[0] ? ", the part of it called " : "", study->suffix + (study->suffix[0] == '-'), done,
-                     study->run_count, PACKAGE_VERSION);
+                     study->suffix[0] ? ", the part of it called " : "", study->suffix + (study->suffix[0] == '-'),
+                     done, study->run_count, PACKAGE_VERSION);
     devices(r);
-    sp_document_text(
-        &r->d,
-        "Scores are of the validation file after training. deviation: the standard deviation over the seeds. rows' error: the "
-        "standard error that a score has from so few rows. seconds: of the whole run, start and evaluation included; tokens/s: of "
-        "the training loop. Peak memory is the process's.");
+    sp_document_text(&r->d, "Scores are of the validation file after training. deviation: the standard deviation over "
+                            "the seeds. rows' error: the standard error that a score has from so few rows. seconds: of "
+                            "the whole run, start and evaluation included; tokens/s: of the training loop. Peak memory "
+                            "is the process's.");
     for (size_t i = 0; i < study->run_count; i++) {
         if (!study->runs[i].error)
             continue;
@@ -144,12 +143,12 @@ static int add_line(struct sp_buf *out, const struct sp_study *study, const stru
 {
     const struct sp_study_budget *b = run->budget == SP_STUDY_NONE ? NULL : &study->budgets[run->budget];
     double score = sp_study_score(study, run);
-    json_t *line = json_pack(
-        "{s:s, s:s, s:o, s:f, s:I, s:s, s:s, s:o, s:s?, s:O?}", "data", sp_study_data_name(study, run->data), "method",
-        sp_study_method_name(study, run->method), "budget", b ? json_pack("{s:f}", b->key, b->value) : json_null(),
-        "learning_rate", run->config.learning_rate, "seed", (json_int_t)run->config.seed, "output_dir", run->config.output_dir,
-        "metric", sp_study_score_name(study, run), "score", isnan(score) ? json_null() : json_real(score),
-        "error", run->error, "result", run->result);
+    json_t *line = json_pack("{s:s, s:s, s:o, s:f, s:I, s:s, s:s, s:o, s:s?, s:O?}", "data",
+                             sp_study_data_name(study, run->data), "method", sp_study_method_name(study, run->method),
+                             "budget", b ? json_pack("{s:f}", b->key, b->value) : json_null(), "learning_rate",
+                             run->config.learning_rate, "seed", (json_int_t)run->config.seed, "output_dir",
+                             run->config.output_dir, "metric", sp_study_score_name(study, run), "score",
+                             isnan(score) ? json_null() : json_real(score), "error", run->error, "result", run->result);
     char *text = line ? sp_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     int rc = text ? sp_buf_printf(out, "%s\n", text) : sp_error(SP_EINVAL, "a result cannot be written as JSON");
 

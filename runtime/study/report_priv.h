@@ -1,5 +1,6 @@
 /*
- * What the parts of a study's report share (layer 6). An *entry* is a data set, method and budget at its best learning rate.
+ * What the parts of a study's report share (layer 6). An *entry* is a data set, method and budget at its best learning
+ * rate.
  *
  *     report.c       the tables of results, and the files
  *     differences.c  means over the data sets, and which differences are beyond noise
@@ -40,14 +41,15 @@ const char *sp_study_budget_label(const struct sp_study *study, size_t budget);
 const char *sp_study_report_metric(const struct sp_study_report *report, size_t data);
 
 /* A method's entry with that budget, or with none of the study's; NULL when there is none. */
-const struct sp_study_entry *sp_study_find_entry(const struct sp_study_report *report, size_t data, size_t method, size_t budget);
+const struct sp_study_entry *sp_study_find_entry(const struct sp_study_report *report, size_t data, size_t method,
+                                                 size_t budget);
 
 /* An entry's run with that seed; NULL when there is none, or no entry. */
 const struct sp_study_run *sp_study_run_at(const struct sp_study_report *report, const struct sp_study_entry *entry,
                                            long long seed);
 
-/* The standard error of a score that comes from `rows` rows: binomial for an accuracy, the large-sample one of a correlation;
- * NaN for metrics without a simple one. */
+/* The standard error of a score that comes from `rows` rows: binomial for an accuracy, the large-sample one of a
+ * correlation; NaN for metrics without a simple one. */
 double sp_study_sampling_error(const char *metric, double score, double rows);
 
 /* The rows that a done run was evaluated on. */

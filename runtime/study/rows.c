@@ -1,9 +1,9 @@
 /*
- * The noise of a validation set, row by row. Each row's part in a run's score is read from predictions.jsonl: right or wrong
- * for an accuracy; for Pearson's r its influence zx zy - r (zx^2 + zy^2) / 2 (S. J. Devlin, R. Gnanadesikan and J. R.
- * Kettenring, "Robust estimation and outlier detection with correlation coefficients", Biometrika 62, 1975). The difference of
- * two methods, averaged over the seeds, has then a value for each row, and the standard error of their mean is that of the
- * difference of the scores.
+ * The noise of a validation set, row by row. Each row's part in a run's score is read from predictions.jsonl: right or
+ * wrong for an accuracy; for Pearson's r its influence zx zy - r (zx^2 + zy^2) / 2 (S. J. Devlin, R. Gnanadesikan and
+ * J. R. Kettenring, "Robust estimation and outlier detection with correlation coefficients", Biometrika 62, 1975). The
+ * difference of two methods, averaged over the seeds, has then a value for each row, and the standard error of their
+ * mean is that of the difference of the scores.
  */
 #include "runtime/study/study.h"
 
@@ -30,7 +30,8 @@ static bool read_line(double *x, double *y, const char *line, size_t length, boo
         return false;
     label = json_object_get(object, "label");
     prediction = json_object_get(object, "prediction");
-    good = values ? json_is_number(label) && json_is_number(prediction) : json_is_string(label) && json_is_string(prediction);
+    good = values ? json_is_number(label) && json_is_number(prediction)
+                  : json_is_string(label) && json_is_string(prediction);
     *x = values ? json_number_value(label) : json_equal(label, prediction);
     *y = json_number_value(prediction);
     json_decref(object);
@@ -57,13 +58,16 @@ static bool influences(double *x, const double *y, size_t n)
     return true;
 }
 
-/* Adds `sign` times each row's part to sums[rows]; false when the run's rows cannot be read, or its metric has no such parts.
- */
-static bool add_rows(double *sums, size_t rows, double sign, const struct sp_study *study, const struct sp_study_run *run)
+/* Adds `sign` times each row's part to sums[rows]; false when the run's rows cannot be read, or its metric has no such
+ *
+ * parts. */
+static bool add_rows(double *sums, size_t rows, double sign, const struct sp_study *study,
+                     const struct sp_study_run *run)
 {
     const struct sp_score *score = sp_task_score(NULL, sp_study_score_name(study, run));
     char *path = sp_fs_join(run->config.output_dir, "predictions.jsonl"), *text = NULL;
-    bool values = score && score->kind == SP_SCORE_CORRELATION, good = values || (score && score->kind == SP_SCORE_SHARE);
+    bool values = score && score->kind == SP_SCORE_CORRELATION,
+         good = values || (score && score->kind == SP_SCORE_SHARE);
     double *x = sp_calloc(rows, sizeof *x), *y = sp_calloc(rows, sizeof *y);
     size_t length, n = 0;
 
@@ -89,12 +93,14 @@ static bool add_rows(double *sums, size_t rows, double sign, const struct sp_stu
 double sp_study_rows_error(const struct sp_study *study, const struct sp_study_run *const *a,
                            const struct sp_study_run *const *b, size_t pairs)
 {
-    size_t rows = pairs ? (size_t)json_integer_value(json_object_get(json_object_get(a[0]->result, "after"), "rows")) : 0;
+    size_t rows = pairs ? (size_t)json_integer_value(json_object_get(json_object_get(a[0]->result, "after"), "rows"))
+                        : 0;
     double *sums = rows > 1 ? sp_calloc(rows, sizeof *sums) : NULL, error = NAN;
     bool good = sums != NULL;
 
     for (size_t i = 0; good && i < pairs; i++)
-        good = add_rows(sums, rows, 1 / (double)pairs, study, a[i]) && add_rows(sums, rows, -1 / (double)pairs, study, b[i]);
+        good = add_rows(sums, rows, 1 / (double)pairs, study, a[i]) &&
+               add_rows(sums, rows, -1 / (double)pairs, study, b[i]);
     if (good)
         error = sp_statistics_deviation(sums, rows) / sqrt((double)rows);
     free(sums);

@@ -1,6 +1,6 @@
 /*
- * One run of a study: whether it is done, and doing it. The parent never touches OpenCL: a run is this very program started
- * anew, so that its peak memory, and a driver's crash, are its own.
+ * One run of a study: whether it is done, and doing it. The parent never touches OpenCL: a run is this very program
+ * started anew, so that its peak memory, and a driver's crash, are its own.
  */
 #include "runtime/study/study.h"
 
@@ -41,8 +41,8 @@ static int paths_of(struct paths *out, const struct sp_study_run *run)
 {
     const char *dir = run->config.output_dir;
 
-    *out = (struct paths){ sp_fs_join(dir, "config.resolved.yaml"), sp_fs_join(dir, "result.json"), sp_fs_join(dir, "error.txt"),
-                           sp_fs_join(dir, "log.txt") };
+    *out = (struct paths){ sp_fs_join(dir, "config.resolved.yaml"), sp_fs_join(dir, "result.json"),
+                           sp_fs_join(dir, "error.txt"), sp_fs_join(dir, "log.txt") };
     return out->config && out->result && out->error && out->log ? 0 : SP_ENOMEM;
 }
 
@@ -120,9 +120,10 @@ void sp_study_forget_inputs(struct sp_study *study)
     study->input_count = 0;
 }
 
-/* Sets *why to `name`, a model or data file, which may be NULL, when the result's checksum under `key` is not that of what it is now;
- * each is read once for all runs. One that cannot be read now cannot speak against the result. */
-static int hold_against(const char **why, struct sp_study *study, const struct sp_study_run *run, const char *name, const char *key)
+/* Sets *why to `name`, a model or data file, which may be NULL, when the result's checksum under `key` is not that of
+ * what it is now; each is read once for all runs. One that cannot be read now cannot speak against the result. */
+static int hold_against(const char **why, struct sp_study *study, const struct sp_study_run *run, const char *name,
+                        const char *key)
 {
     const char *then = text_at(run->result, key);
     struct sp_study_input *input = NULL;
@@ -136,7 +137,8 @@ static int hold_against(const char **why, struct sp_study *study, const struct s
         if (study->inputs[i].is_model == is_model && strcmp(study->inputs[i].name, name) == 0)
             input = &study->inputs[i];
     if (!input) {
-        SP_TRY(sp_grow(&study->inputs, study->input_count, &study->input_capacity, sizeof *input, INPUTS_MAX, "inputs"));
+        SP_TRY(
+            sp_grow(&study->inputs, study->input_count, &study->input_capacity, sizeof *input, INPUTS_MAX, "inputs"));
         input = &study->inputs[study->input_count];
         *input = (struct sp_study_input){ .name = sp_strdup(name), .is_model = is_model };
         if (!input->name)
@@ -144,7 +146,8 @@ static int hold_against(const char **why, struct sp_study *study, const struct s
         study->input_count++;
         input->checksum = is_model ? model_checksum(name) : file_checksum(name);
         if (!input->checksum)
-            sp_log(SP_LOG_WARNING, "%s cannot be read, so that it is not known whether results are of what it holds now", name);
+            sp_log(SP_LOG_WARNING,
+                   "%s cannot be read, so that it is not known whether results are of what it holds now", name);
     }
     if (input->checksum && (!then || strcmp(then, input->checksum) != 0))
         *why = name;
@@ -312,7 +315,8 @@ static int prepare(struct sp_study_run *run, const struct paths *paths)
 {
     const char *const files[] = { paths->config, paths->result, paths->error, paths->log, NULL };
     struct sp_buf text = SP_BUF((size_t)1 << 20);
-    struct sp_lock lock; /* a train that somebody started there keeps its files; the run that is started next takes it itself */
+    /* a train that somebody started there keeps its files; the run that is started next takes it itself */
+    struct sp_lock lock;
     int rc;
 
     for (size_t i = 0; files[i]; i++)
@@ -354,13 +358,14 @@ static int judge(struct sp_study *study, struct sp_study_run *run, int status, c
         char how[64];
 
         sp_child_describe(how, sizeof how, status);
-        run->error = sp_asprintf("the process %s%s%s%s", how, WIFSIGNALED(status) ? "" : "; ", WIFSIGNALED(status) ? "" : paths->log,
-                                 WIFSIGNALED(status) ? "" : " says more");
+        run->error = sp_asprintf("the process %s%s%s%s", how, WIFSIGNALED(status) ? "" : "; ",
+                                 WIFSIGNALED(status) ? "" : paths->log, WIFSIGNALED(status) ? "" : " says more");
     }
     return run->error ? sp_fs_write(paths->error, run->error, strlen(run->error)) : SP_ENOMEM;
 }
 
-int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick)(void *user, const char *line), void *user)
+int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick)(void *user, const char *line),
+                   void *user)
 {
     struct paths paths;
     int rc = paths_of(&paths, run);

@@ -22,7 +22,8 @@ bool sp_dtype_find(enum sp_dtype *out, const char *name);
 size_t sp_dtype_size(enum sp_dtype dtype); /* bytes of an element */
 bool sp_dtype_is_float(enum sp_dtype dtype);
 
-/* Bytes of `count` numbers in fp32, in which gradients and optimizers' states are kept whatever the type of a model's own. */
+/* Bytes of `count` numbers in fp32, in which gradients and optimizers' states are kept whatever the type of a model's
+ * own. */
 static inline size_t sp_f32_bytes(size_t count)
 {
     return count * sizeof(float);

@@ -30,8 +30,8 @@ static bool same_flag(const char *a, const char *b, const char *a_otherwise, con
     return strcmp(a, b) == 0;
 }
 
-/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. What the configuration leaves out is for
- * transformers what its class for BERT has (the last word of three). */
+/* transformers follows the configuration, the tokenizers library tokenizer.json, and so do we. What the configuration
+ * leaves out is for transformers what its class for BERT has (the last word of three). */
 static void warn_of_flags(const json_t *json, const json_t *config, bool is_bert, const char *path)
 {
     static const char *const pairs[][3] = { { "lowercase", "do_lower_case", "true" },
@@ -56,7 +56,8 @@ static void warn_of_flags(const json_t *json, const json_t *config, bool is_bert
         if (!has || !wanted || (accents && strcmp(has, "null") == 0 && strcmp(wanted, "null") == 0) ||
             same_flag(has, wanted, accents && lowers ? lowers : "true", accents && asked ? asked : "true"))
             continue;
-        sp_log(SP_LOG_WARNING, "%s has %s\"%s\": %s%s and is followed; tokenizer_config.json beside it has %s\"%s\": %s", path,
+        sp_log(SP_LOG_WARNING,
+               "%s has %s\"%s\": %s%s and is followed; tokenizer_config.json beside it has %s\"%s\": %s", path,
                none ? "no \"normalizer\", which is as " : "", pairs[i][0], has, none ? "," : "",
                left_out ? "nothing of it, for which transformers takes " : "", pairs[i][1], wanted);
     }
@@ -79,8 +80,10 @@ static int warn_of_tokens(const json_t *json, const struct sp_tokenizer_config *
         if (!json_object_get(known, name) && !json_object_get(token, "implied") && missing.length < LIST_FULL)
             (void)sp_buf_printf(&missing, "%s\"%.100s\"", missing.length ? ", " : "", name);
     if (rc == 0 && missing.length)
-        sp_log(SP_LOG_WARNING, "%s is followed and takes %s apart like any text; the configuration beside it names what is no token "
-               "there", path, missing.data);
+        sp_log(SP_LOG_WARNING,
+               "%s is followed and takes %s apart like any text; the configuration beside it names what is no token "
+               "there",
+               path, missing.data);
     json_decref(known);
     sp_buf_free(&missing);
     return rc;
@@ -111,7 +114,8 @@ static const char *owner_of(json_t *owners, json_int_t id, const char *name)
 /* Added tokens that the vocabulary has with another id, which counts, and two tokens with one id. */
 static int warn_of_ids(const json_t *json, const char *path, const char *ids_path)
 {
-    json_t *list = json_object_get(json, "added_tokens"), *vocab = json_object_get(json_object_get(json, "model"), "vocab");
+    json_t *list = json_object_get(json, "added_tokens"),
+           *vocab = json_object_get(json_object_get(json, "model"), "vocab");
     json_t *owners = json_object(), *value;
     struct sp_buf moved = SP_BUF(LIST_MAX), shared = SP_BUF(LIST_MAX);
     const char *name, *owner;
@@ -135,9 +139,11 @@ static int warn_of_ids(const json_t *json, const char *path, const char *ids_pat
         if ((owner = owner_of(owners, json_integer_value(value), NULL)))
             add_pair(&shared, owner, name, json_integer_value(value));
     if (moved.length)
-        sp_log(SP_LOG_WARNING, "%s gives \"added_tokens\" other ids than its vocabulary, which is followed: %s", path, moved.data);
+        sp_log(SP_LOG_WARNING, "%s gives \"added_tokens\" other ids than its vocabulary, which is followed: %s", path,
+               moved.data);
     if (shared.length)
-        sp_log(SP_LOG_WARNING, "%s gives a token the id of another, so that the model cannot tell them apart: %s", ids_path, shared.data);
+        sp_log(SP_LOG_WARNING, "%s gives a token the id of another, so that the model cannot tell them apart: %s",
+               ids_path, shared.data);
     json_decref(owners);
     sp_buf_free(&moved);
     sp_buf_free(&shared);
@@ -171,8 +177,9 @@ static int warn_of_words(json_t *vocab, const char *path)
         if (json_integer_value(value) != twice)
             continue;
         if (first) {
-            sp_log(SP_LOG_WARNING, "%s: \"vocab\" gives \"%.60s\" and \"%.60s\" one id, %lld, so that the model cannot tell them apart", path,
-                   first, name, (long long)twice);
+            sp_log(SP_LOG_WARNING,
+                   "%s: \"vocab\" gives \"%.60s\" and \"%.60s\" one id, %lld, so that the model cannot tell them apart",
+                   path, first, name, (long long)twice);
             break;
         }
         first = name;
@@ -185,11 +192,14 @@ static void warn_of_special(const json_t *vocab, const char *name, const json_t 
     const json_t *known = name ? json_object_get(vocab, name) : NULL;
 
     if (json_is_integer(id) && json_is_integer(known) && json_integer_value(known) != json_integer_value(id))
-        sp_log(SP_LOG_WARNING, "%s: \"post_processor\" gives \"%.60s\" the id %lld, and \"vocab\" %lld; in sequences the first is followed, in "
-               "texts the second", path, name, (long long)json_integer_value(id), (long long)json_integer_value(known));
+        sp_log(SP_LOG_WARNING,
+               "%s: \"post_processor\" gives \"%.60s\" the id %lld, and \"vocab\" %lld; in sequences the first is "
+               "followed, in texts the second",
+               path, name, (long long)json_integer_value(id), (long long)json_integer_value(known));
 }
 
-/* The post-processor has ids of its own: {"cls": ["[CLS]", 101]}, or {"special_tokens": {"[CLS]": {"ids": [101], "tokens": ["[CLS]"]}}}. */
+/* The post-processor has ids of its own: {"cls": ["[CLS]", 101]}, or
+ * {"special_tokens": {"[CLS]": {"ids": [101], "tokens": ["[CLS]"]}}}. */
 static void warn_of_specials(const json_t *json, const json_t *vocab, const char *path)
 {
     static const char *const keys[] = { "cls", "sep" };
@@ -215,14 +225,16 @@ static const char *token_around(const json_t *post, const char *key, bool last)
     size_t count = json_array_size(single);
     const json_t *piece = json_array_get(single, last && count ? count - 1 : 0);
 
-    return json_string_value(pair ? json_array_get(pair, 0) : json_object_get(json_object_get(piece, "SpecialToken"), "id"));
+    return json_string_value(pair ? json_array_get(pair, 0)
+                                  : json_object_get(json_object_get(piece, "SpecialToken"), "id"));
 }
 
 /* transformers 5 takes the tokens that the configuration names, transformers 4 those of tokenizer.json. */
 static void warn_of_named(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
 {
     const json_t *post = json_object_get(json, "post_processor"), *model = json_object_get(json, "model");
-    const char *unk = json_object_get(model, "unk_token") ? json_string_value(json_object_get(model, "unk_token")) : "[UNK]";
+    const char *unk = json_object_get(model, "unk_token") ? json_string_value(json_object_get(model, "unk_token"))
+                                                          : "[UNK]";
     const struct {
         const char *key, *has, *does, *where;
         enum sp_special_token which;
@@ -237,7 +249,8 @@ static void warn_of_named(const json_t *json, const struct sp_tokenizer_config *
         bool given = json_object_get(config->config, named[i].key) || json_object_get(config->map, named[i].key);
 
         if (named[i].has && wanted && given && strcmp(named[i].has, wanted) != 0)
-            sp_log(SP_LOG_WARNING, "%s %s \"%.60s\"%s and is followed; the configuration beside it has \"%s\": \"%.60s\"", path,
+            sp_log(SP_LOG_WARNING,
+                   "%s %s \"%.60s\"%s and is followed; the configuration beside it has \"%s\": \"%.60s\"", path,
                    named[i].does, named[i].has, named[i].where, named[i].key, wanted);
     }
 }

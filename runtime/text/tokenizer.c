@@ -47,15 +47,17 @@ static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *p
                                 t->normalizer, t->normalizer_state, path);
 }
 
-/* A classifier reads the first token's place, which transformers 5 gives to [CLS] where a class such as BertTokenizer is named, and
- * transformers 4 and the tokenizers library as tokenizer.json says. */
+/* A classifier reads the first token's place, which transformers 5 gives to [CLS] where a class such as BertTokenizer
+ * is named, and transformers 4 and the tokenizers library as tokenizer.json says. */
 static void warn_of_templates(const struct sp_tokenizer *t, const char *path)
 {
     bool none = t->templates[0].count == 0 || t->templates[0].pieces[0].text >= 0;
 
     if (none || t->templates[1].count == 0 || t->templates[1].pieces[0].text >= 0)
-        sp_log(SP_LOG_WARNING, "%s puts no token such as [CLS] before %s (\"post_processor\") and is followed: a classifier of BERT's then reads the "
-               "first word in its place", path, none ? "a text" : "a pair of texts");
+        sp_log(SP_LOG_WARNING,
+               "%s puts no token such as [CLS] before %s (\"post_processor\") and is followed: a classifier of BERT's "
+               "then reads the first word in its place",
+               path, none ? "a text" : "a pair of texts");
 }
 
 static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
@@ -68,7 +70,8 @@ static uint32_t find_token(const struct sp_tokenizer *t, const char *token)
     return id;
 }
 
-/* "truncation": {"direction": "Left"} stays from the tokenizer's last use, and counts where the configuration names no side. */
+/* "truncation": {"direction": "Left"} stays from the tokenizer's last use, and counts where the configuration names no
+ * side. */
 static bool truncates_left(const json_t *json, const struct sp_tokenizer_config *config)
 {
     const char *side = json_string_value(json_object_get(json_object_get(json, "truncation"), "direction"));
@@ -103,8 +106,10 @@ static int no_tokenizer(const char *model_dir)
 
         free(path);
         if (there)
-            return sp_error(SP_ENOTFOUND, "%s has no tokenizer that is supported: %s is of %s; BERT's WordPiece, in tokenizer.json or "
-                            "vocab.txt, is expected", model_dir, others[i][0], others[i][1]);
+            return sp_error(SP_ENOTFOUND,
+                            "%s has no tokenizer that is supported: %s is of %s; BERT's WordPiece, in tokenizer.json "
+                            "or vocab.txt, is expected",
+                            model_dir, others[i][0], others[i][1]);
     }
     SP_TRY(sp_likely_name_refuse(model_dir, "vocab.txt", NULL));
     SP_TRY(sp_likely_name_refuse(model_dir, "tokenizer.json", NULL));
@@ -187,15 +192,17 @@ size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *t)
     return size;
 }
 
-/* A vocabulary that a download left cut looks like any other, and its words are unknown. Models have some rows more than words, so
- * that their number is a round one. */
+/* A vocabulary that a download left cut looks like any other, and its words are unknown. Models have some rows more
+ * than words, so that their number is a round one. */
 void sp_tokenizer_warn_short(const struct sp_tokenizer *t, size_t rows, const char *model_dir)
 {
     size_t words = sp_tokenizer_vocab_size(t);
 
     if (rows > words + 128 && rows - words > rows / 20)
-        sp_log(SP_LOG_WARNING, "the tokenizer in %s has %zu tokens, and the model's vocab_size is %zu: words that it lacks are unknown to it; "
-               "compare its vocab.txt or tokenizer.json with the model's, as a download may have been cut", model_dir, words, rows);
+        sp_log(SP_LOG_WARNING,
+               "the tokenizer in %s has %zu tokens, and the model's vocab_size is %zu: words that it lacks are unknown "
+               "to it; compare its vocab.txt or tokenizer.json with the model's, as a download may have been cut",
+               model_dir, words, rows);
 }
 
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *t)

@@ -39,8 +39,8 @@ struct sp_encoding {
     struct sp_scratch *scratch;
 };
 
-/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt. SP_ENOTFOUND: there is neither, or it is
- * of a kind that is not supported. */
+/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt. SP_ENOTFOUND: there is
+ * neither, or it is of a kind that is not supported. */
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir);
 void sp_tokenizer_free(struct sp_tokenizer *tokenizer);
 
@@ -51,8 +51,8 @@ extern const char *const sp_tokenizer_files[];
  * Encodes text[length] and, where pair is not NULL, pair[pair_length]. Bytes that are no UTF-8
  * count as U+FFFD, one for each maximal ill-formed part (Python's errors="replace"); NUL bytes are
  * allowed. max_length > 0 truncates to that many tokens, special tokens included, on the right (or
- * on the side that the tokenizer's files name), a pair by the strategy longest_first; less than the special tokens alone is SP_EINVAL. The texts
- * must not overlap the encoding's memory.
+ * on the side that the tokenizer's files name), a pair by the strategy longest_first; less than the special tokens
+ * alone is SP_EINVAL. The texts must not overlap the encoding's memory.
  */
 int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *tokenizer,
                         const char *text, size_t length, const char *pair, size_t pair_length,
@@ -62,11 +62,12 @@ void sp_encoding_free(struct sp_encoding *encoding);
 /* One more than the largest id. */
 size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *tokenizer);
 
-/* Warns where the vocabulary is far shorter than the model's embedding, which has `rows`: a download may have been cut. */
+/* Warns where the vocabulary is far shorter than the model's embedding, which has `rows`: a download may have been
+ * cut. */
 void sp_tokenizer_warn_short(const struct sp_tokenizer *tokenizer, size_t rows, const char *model_dir);
 
-/* The longest sequence that the tokenizer's files allow ("model_max_length"), special tokens included; 0 for no limit. The caller
- * is to mind it. */
+/* The longest sequence that the tokenizer's files allow ("model_max_length"), special tokens included; 0 for no limit.
+ * The caller is to mind it. */
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *tokenizer);
 
 /* How many tokens are put around one text, or two. */

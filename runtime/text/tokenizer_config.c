@@ -46,9 +46,9 @@ static void show(char out[VALUE_SHOWN], const json_t *value)
 
 /* Classes of transformers whose vocab.txt BERT's normalizer, pre-tokenizer and WordPiece take apart, without "Fast". */
 static const char *const classes[] = {
-    "BertTokenizer",        "ConvBertTokenizer", "DistilBertTokenizer", "DPRContextEncoderTokenizer", "DPRQuestionEncoderTokenizer",
-    "ElectraTokenizer",     "LayoutLMTokenizer", "LxmertTokenizer",     "MobileBertTokenizer",        "RealmTokenizer",
-    "RetriBertTokenizer",   "SqueezeBertTokenizer",
+    "BertTokenizer",       "ConvBertTokenizer",          "DistilBertTokenizer", "DPRContextEncoderTokenizer",
+    "ElectraTokenizer",    "DPRQuestionEncoderTokenizer", "LayoutLMTokenizer",  "LxmertTokenizer",
+    "MobileBertTokenizer", "RealmTokenizer",             "RetriBertTokenizer",  "SqueezeBertTokenizer",
 };
 
 static bool is_class(const char *name, const char *class)
@@ -58,11 +58,12 @@ static bool is_class(const char *name, const char *class)
     return strncmp(name, class, length) == 0 && (name[length] == '\0' || strcmp(name + length, "Fast") == 0);
 }
 
-/* {"auto_map": {"AutoTokenizer": ["file.Slow", "file.Fast"]}}, or the pair alone in old files: code of the model's own, which its
- * tokenizer is. NULL where there is none. */
+/* {"auto_map": {"AutoTokenizer": ["file.Slow", "file.Fast"]}}, or the pair alone in old files: code of the model's own,
+ * which its tokenizer is. NULL where there is none. */
 static const char *custom_class(const json_t *config)
 {
-    const json_t *map = json_object_get(config, "auto_map"), *pair = sp_json_is_object(map) ? json_object_get(map, "AutoTokenizer") : map;
+    const json_t *map = json_object_get(config, "auto_map"),
+                 *pair = sp_json_is_object(map) ? json_object_get(map, "AutoTokenizer") : map;
 
     for (size_t i = 0; i < json_array_size(pair); i++)
         if (json_is_string(json_array_get(pair, i)))
@@ -74,17 +75,21 @@ static const char *custom_class(const json_t *config)
 static int check_custom(const char *class, const char *path, bool has_definition)
 {
     if (class && !has_definition)
-        return sp_error(SP_EFORMAT, "%s: \"auto_map\" names the tokenizer \"%.*s\", Python code of the model's own, which is not run. A vocab.txt is "
-                        "read as BertTokenizer does it: remove \"AutoTokenizer\" there if it is BERT's WordPiece, or add the tokenizer.json of "
-                        "the same model", path, VALUE_SHOWN, class);
+        return sp_error(SP_EFORMAT,
+                        "%s: \"auto_map\" names the tokenizer \"%.*s\", Python code of the model's own, which is not "
+                        "run. A vocab.txt is read as BertTokenizer does it: remove \"AutoTokenizer\" there if it is "
+                        "BERT's WordPiece, or add the tokenizer.json of the same model",
+                        path, VALUE_SHOWN, class);
     if (class)
-        sp_log(SP_LOG_WARNING, "%s: \"auto_map\" names the tokenizer \"%.*s\", Python code of the model's own, which is not run: tokenizer.json "
-               "beside it is followed", path, VALUE_SHOWN, class);
+        sp_log(SP_LOG_WARNING,
+               "%s: \"auto_map\" names the tokenizer \"%.*s\", Python code of the model's own, which is not run: "
+               "tokenizer.json beside it is followed",
+               path, VALUE_SHOWN, class);
     return 0;
 }
 
-/* The class, of tokenizer_config.json or else of config.json, must be one that is taken apart as this program does it. Beside a
- * tokenizer.json that file says how, but for the class that never reads it. */
+/* The class, of tokenizer_config.json or else of config.json, must be one that is taken apart as this program does it.
+ * Beside a tokenizer.json that file says how, but for the class that never reads it. */
 static int check_class(struct sp_tokenizer_config *c, const char *model_dir, bool has_definition)
 {
     char *other = sp_fs_join(model_dir, "config.json");
@@ -113,11 +118,11 @@ static int check_class(struct sp_tokenizer_config *c, const char *model_dir, boo
     known = known || c->is_bert;
     if (!known || strcmp(name, "BertJapaneseTokenizer") == 0)
         rc = sp_error(SP_EFORMAT,
-                      "%s: \"tokenizer_class\" is \"%.*s\", which takes texts apart in a way that is not supported. %s", path,
-                      VALUE_SHOWN, name,
+                      "%s: \"tokenizer_class\" is \"%.*s\", which takes texts apart in a way that is not supported. %s",
+                      path, VALUE_SHOWN, name,
                       has_definition ? "Remove the key if tokenizer.json is what the model was trained with"
-                                     : "A vocab.txt is read as BertTokenizer does it: write that if it is BERT's WordPiece, or add "
-                                       "the tokenizer.json of the same model");
+                                     : "A vocab.txt is read as BertTokenizer does it: write that if it is BERT's "
+                                       "WordPiece, or add the tokenizer.json of the same model");
 out:
     json_decref(model);
     free(other);
@@ -148,8 +153,9 @@ static int check_keys(const struct sp_tokenizer_config *c, bool has_definition)
         show(shown, value);
         if (strcmp(shown, keys[i].value) != 0)
             return sp_error(SP_EFORMAT,
-                            "%s: \"%s\" is %s, and only %s is supported: texts would become other tokens than those that the model "
-                            "knows. %s", c->path, keys[i].key, shown, keys[i].value,
+                            "%s: \"%s\" is %s, and only %s is supported: texts would become other tokens than those "
+                            "that the model knows. %s",
+                            c->path, keys[i].key, shown, keys[i].value,
                             has_definition ? "Remove the key if tokenizer.json is what the model was trained with"
                                            : "Use a model with BERT's own tokenizer");
     }
@@ -158,7 +164,8 @@ static int check_keys(const struct sp_tokenizer_config *c, bool has_definition)
     return 0;
 }
 
-/* Words that are never taken apart are a list of the slow tokenizers; those that are special tokens are not taken apart anyway. */
+/* Words that are never taken apart are a list of the slow tokenizers; those that are special tokens are not taken apart
+ * anyway. */
 static int check_never_split(const struct sp_tokenizer_config *c)
 {
     const json_t *list = sp_json_member(c->config, "never_split");
@@ -170,15 +177,17 @@ static int check_never_split(const struct sp_tokenizer_config *c)
 
         if (!word || !json_object_get(c->tokens, word))
             return sp_error(SP_EFORMAT,
-                            "%s: \"never_split\" is supported for special tokens only, and \"%.*s\" is none: list such words "
-                            "under \"additional_special_tokens\"", c->path, VALUE_SHOWN, word ? word : "(not a string)");
+                            "%s: \"never_split\" is supported for special tokens only, and \"%.*s\" is none: list such "
+                            "words under \"additional_special_tokens\"",
+                            c->path, VALUE_SHOWN, word ? word : "(not a string)");
     }
     return 0;
 }
 
 /* ---- lengths and sides ---- */
 
-/* "model_max_length", or "max_len" of old files. transformers writes int(1e30) for "no limit"; what is no length limits nothing. */
+/* "model_max_length", or "max_len" of old files. transformers writes int(1e30) for "no limit"; what is no length limits
+ * nothing. */
 static void read_max_length(struct sp_tokenizer_config *c)
 {
     const char *key = sp_json_member(c->config, "model_max_length") ? "model_max_length" : "max_len";
@@ -204,7 +213,8 @@ static int read_sides(struct sp_tokenizer_config *c)
     c->side_given = side != NULL;
     c->truncates_left = side && strcmp(side, "left") == 0;
     if (side && !c->truncates_left && strcmp(side, "right") != 0)
-        return sp_error(SP_EFORMAT, "%s: \"truncation_side\" is \"%.*s\"; expected \"right\" or \"left\"", c->path, VALUE_SHOWN, side);
+        return sp_error(SP_EFORMAT, "%s: \"truncation_side\" is \"%.*s\"; expected \"right\" or \"left\"", c->path,
+                        VALUE_SHOWN, side);
     if (inputs && !json_is_array(inputs))
         return sp_error(SP_EFORMAT, "%s: \"model_input_names\" is not a list", c->path);
     if (inputs)
@@ -218,9 +228,10 @@ static int read_sides(struct sp_tokenizer_config *c)
 
 /* ---- tokens ---- */
 
-/* Adds a token, unless it is there; `given` is its object in the file `path`, or anything else for one without flags. Beside a
- * tokenizer.json, which has its own, flags do not count. */
-static int add_text(struct sp_tokenizer_config *c, const char *text, const json_t *given, bool special, const char *path)
+/* Adds a token, unless it is there; `given` is its object in the file `path`, or anything else for one without flags.
+ * Beside a tokenizer.json, which has its own, flags do not count. */
+static int add_text(struct sp_tokenizer_config *c, const char *text, const json_t *given, bool special,
+                    const char *path)
 {
     static const char *const flags[] = { "normalized", "single_word", "lstrip", "rstrip" };
     json_t *token;
@@ -251,12 +262,13 @@ static const char *text_of(const json_t *value)
 }
 
 /* Adds a token as a file gives it; its text goes to *text, borrowed. */
-static int add_token(const char **text, struct sp_tokenizer_config *c, const json_t *value, bool special, const char *key,
-                     const char *path)
+static int add_token(const char **text, struct sp_tokenizer_config *c, const json_t *value, bool special,
+                     const char *key, const char *path)
 {
     *text = text_of(value);
     if (!*text)
-        return sp_error(SP_EFORMAT, "%s: \"%s\" holds something that is neither a token's text nor an object with its \"content\"",
+        return sp_error(SP_EFORMAT,
+                        "%s: \"%s\" holds something that is neither a token's text nor an object with its \"content\"",
                         path, key);
     return add_text(c, *text, value, special, path);
 }
@@ -268,11 +280,13 @@ static int give_id(struct sp_tokenizer_config *c, const char *text, long long id
     if (c->has_definition)
         return 0;
     if (id < 0 || id > SP_VOCAB_ID_MAX)
-        return sp_error(SP_EFORMAT, "%s: the id of the token \"%.*s\" is not an integer from 0 to %lld", c->ids_path, VALUE_SHOWN,
-                        text, SP_VOCAB_ID_MAX);
+        return sp_error(SP_EFORMAT, "%s: the id of the token \"%.*s\" is not an integer from 0 to %lld", c->ids_path,
+                        VALUE_SHOWN, text, SP_VOCAB_ID_MAX);
     other = json_object_get(json_object_get(c->tokens, text), "id");
     if (other && json_integer_value(other) != id)
-        return sp_error(SP_EFORMAT, "%s: the token \"%.*s\" has two ids, %lld and %lld: remove the one that the model was not trained with",
+        return sp_error(SP_EFORMAT,
+                        "%s: the token \"%.*s\" has two ids, %lld and %lld: remove the one that the model was not "
+                        "trained with",
                         c->ids_path, VALUE_SHOWN, text, (long long)json_integer_value(other), id);
     return json_object_set_new(json_object_get(c->tokens, text), "id", json_integer(id)) < 0 && text[0] ? SP_ENOMEM : 0;
 }
@@ -328,14 +342,17 @@ static const struct {
 static int add_named(struct sp_tokenizer_config *c, size_t i)
 {
     const char *key = named[i].key, *text;
-    const json_t *in_map = sp_json_member(c->map, key), *other = sp_json_member(c->config, key), *value = in_map ? in_map : other;
+    const json_t *in_map = sp_json_member(c->map, key), *other = sp_json_member(c->config, key),
+                 *value = in_map ? in_map : other;
     bool given = json_object_get(c->config, key) || json_object_get(c->map, key);
 
     text = given ? NULL : named[i].otherwise;
     if (value)
         SP_TRY(add_token(&text, c, value, true, key, in_map ? c->map_path : c->path));
     if (in_map && text_of(other) && strcmp(text, text_of(other)) != 0)
-        sp_log(SP_LOG_WARNING, "%s has \"%s\": \"%s\" and is followed, as transformers does; tokenizer_config.json beside it has \"%s\"",
+        sp_log(SP_LOG_WARNING,
+               "%s has \"%s\": \"%s\" and is followed, as transformers does; tokenizer_config.json beside it has "
+               "\"%s\"",
                c->map_path, key, text, text_of(other));
     if (text && !given) {
         SP_TRY(add_text(c, text, NULL, true, c->path));
@@ -371,12 +388,14 @@ static bool names_token(const char *key, const json_t *value)
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (strcmp(key, named[i].key) == 0)
             return false;
-    return length > end && strcmp(key + length - end, ending) == 0 && (json_is_string(value) || json_object_get(value, "content"));
+    return length > end && strcmp(key + length - end, ending) == 0 &&
+           (json_is_string(value) || json_object_get(value, "content"));
 }
 
 static int add_further(struct sp_tokenizer_config *c)
 {
-    static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens" };
+    static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens",
+                                         "model_specific_special_tokens" };
     const char *key, *text;
     json_t *value;
 

@@ -32,8 +32,10 @@ static size_t trimmed(const char *line, size_t length)
 static void warn_of_blanks(size_t count, size_t line, const char *path)
 {
     if (count)
-        sp_log(SP_LOG_WARNING, "%s has white space behind %zu tokens, first in line %zu: it is not taken for part of them, as in transformers 5; "
-               "transformers 4 finds such tokens in no text", path, count, line);
+        sp_log(SP_LOG_WARNING,
+               "%s has white space behind %zu tokens, first in line %zu: it is not taken for part of them, as in "
+               "transformers 5; transformers 4 finds such tokens in no text",
+               path, count, line);
 }
 
 /* One token a line, its number the id; of equal lines the last one counts. *lines: how many. */
@@ -50,7 +52,10 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
     SP_GO(sp_text_refuse_utf16(path, text, length));
     end = text + length;
     if (sp_text_mark(text, length))
-        sp_log(SP_LOG_WARNING, "%s begins with a byte order mark, which is not taken for part of its first token; transformers takes it for that", path);
+        sp_log(SP_LOG_WARNING,
+               "%s begins with a byte order mark, which is not taken for part of its first token; transformers takes "
+               "it for that",
+               path);
     for (line = begin; line < end; number++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         size_t bytes = (size_t)((stop ? stop : end) - line);
@@ -68,7 +73,9 @@ static int read_vocab(json_t *vocab, size_t *lines, const char *path)
     *lines = number;
     warn_of_blanks(blanks, first, path);
     if (twice)
-        sp_log(SP_LOG_WARNING, "%s:%zu: the token of this line stands in an earlier one, too; the last counts, as in transformers", path, twice);
+        sp_log(SP_LOG_WARNING,
+               "%s:%zu: the token of this line stands in an earlier one, too; the last counts, as in transformers",
+               path, twice);
 out:
     free(text);
     return rc;
@@ -89,8 +96,10 @@ static int check_vocab(json_t *vocab, const char *path)
     }
     if (!marked)
         return 0;
-    return sp_error(SP_EFORMAT, "%s is a vocabulary of SentencePiece (\"%.60s\", and no token that begins with \"##\"); only BERT's "
-                    "WordPiece is supported", path, marked);
+    return sp_error(SP_EFORMAT,
+                    "%s is a vocabulary of SentencePiece (\"%.60s\", and no token that begins with \"##\"); only "
+                    "BERT's WordPiece is supported",
+                    path, marked);
 }
 
 static bool has_capital(const char *token)
@@ -98,7 +107,8 @@ static bool has_capital(const char *token)
     return strpbrk(token, "[<") != token && strpbrk(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
-/* Where no file says whether texts are lower-cased, they are, as transformers does it: a cased vocabulary then hardly fits. */
+/* Where no file says whether texts are lower-cased, they are, as transformers does it: a cased vocabulary then hardly
+ * fits. */
 static void warn_of_case(const struct sp_tokenizer_config *config, json_t *vocab, const char *path)
 {
     const char *token, *example = NULL;
@@ -114,8 +124,10 @@ static void warn_of_case(const struct sp_tokenizer_config *config, json_t *vocab
         }
     }
     if (capitals > json_object_size(vocab) / 20)
-        sp_log(SP_LOG_WARNING, "%s has %zu tokens with capital letters (\"%.60s\"), but texts are lower-cased, as nothing says otherwise; "
-               "for a cased model write \"do_lower_case\": false into %s", path, capitals, example, config->path);
+        sp_log(SP_LOG_WARNING,
+               "%s has %zu tokens with capital letters (\"%.60s\"), but texts are lower-cased, as nothing says "
+               "otherwise; for a cased model write \"do_lower_case\": false into %s",
+               path, capitals, example, config->path);
 }
 
 /* transformers gives added tokens the ids right behind the vocabulary's, whatever a file says. */
@@ -137,12 +149,15 @@ static void warn_of_gap(const struct sp_tokenizer_config *config, const json_t *
         }
     }
     if (largest >= (json_int_t)lines + count)
-        sp_log(SP_LOG_WARNING, "%s gives \"%.60s\" the id %lld and is followed; behind the vocabulary's %zu tokens that leaves ids without a token, "
-               "and transformers leaves none", config->ids_path, example, (long long)largest, lines);
+        sp_log(SP_LOG_WARNING,
+               "%s gives \"%.60s\" the id %lld and is followed; behind the vocabulary's %zu tokens that leaves ids "
+               "without a token, and transformers leaves none",
+               config->ids_path, example, (long long)largest, lines);
 }
 
 /* The tokens with their ids as a list: the vocabulary's id, else the one that is given, else the next free one. */
-static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines, const char *path)
+static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines,
+                       const char *path)
 {
     json_int_t next = (json_int_t)lines;
     const char *name;
@@ -156,8 +171,10 @@ static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, c
 
         /* which of the two counts is not for us to guess: transformers' slow and fast tokenizers differ */
         if (known && given && json_integer_value(known) != json_integer_value(given))
-            return sp_error(SP_EFORMAT, "%s gives the token \"%.60s\" the id %lld, but it is line %lld of %s, whose id is %lld: mend the "
-                            "file that is not the model's", config->ids_path, name, (long long)json_integer_value(given),
+            return sp_error(SP_EFORMAT,
+                            "%s gives the token \"%.60s\" the id %lld, but it is line %lld of %s, whose id is %lld: "
+                            "mend the file that is not the model's",
+                            config->ids_path, name, (long long)json_integer_value(given),
                             (long long)json_integer_value(known) + 1, path, (long long)json_integer_value(known));
         if (!given)
             json_object_set_new(token, "id", json_integer(known ? json_integer_value(known) : next++));
@@ -167,22 +184,27 @@ static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, c
     return 0;
 }
 
-/* What stands in every sequence must be a token that the model was trained with: one that is only made up has no such row. */
+/* What stands in every sequence must be a token that the model was trained with: one that is only made up has no such
+ * row. */
 static int check_specials(const struct sp_tokenizer_config *config, const json_t *vocab, const char *path)
 {
     static const struct {
         const char *key, *bert;
         enum sp_special_token which;
     } needed[] = {
-        { "unk_token", "[UNK]", SP_TOKEN_UNK }, { "cls_token", "[CLS]", SP_TOKEN_CLS }, { "sep_token", "[SEP]", SP_TOKEN_SEP },
+        { "unk_token", "[UNK]", SP_TOKEN_UNK },
+        { "cls_token", "[CLS]", SP_TOKEN_CLS },
+        { "sep_token", "[SEP]", SP_TOKEN_SEP },
     };
 
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         const char *name = config->names[needed[i].which];
 
         if (!name || !name[0])
-            return sp_error(SP_EFORMAT, "%s: \"%s\" is %s, and no text can be given to the model without that token: name it, or remove "
-                            "the key if it is BERT's %s", json_object_get(config->config, needed[i].key) ? config->path : config->map_path,
+            return sp_error(SP_EFORMAT,
+                            "%s: \"%s\" is %s, and no text can be given to the model without that token: name it, or "
+                            "remove the key if it is BERT's %s",
+                            json_object_get(config->config, needed[i].key) ? config->path : config->map_path,
                             needed[i].key, name ? "empty" : "null", needed[i].bert);
         if (!json_object_get(vocab, name) && !json_object_get(json_object_get(config->tokens, name), "id"))
             return sp_error(SP_EFORMAT, "%s: the special token \"%s\" is not in the vocabulary",
@@ -201,7 +223,8 @@ static json_t *option(const json_t *config, const char *key)
 
 int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, const char *path)
 {
-    const char *unk = config->names[SP_TOKEN_UNK], *cls = config->names[SP_TOKEN_CLS], *sep = config->names[SP_TOKEN_SEP];
+    const char *unk = config->names[SP_TOKEN_UNK], *cls = config->names[SP_TOKEN_CLS],
+               *sep = config->names[SP_TOKEN_SEP];
     json_t *vocab = json_object(), *added = json_array();
     size_t lines;
     int rc = 0;
@@ -258,8 +281,8 @@ static char **split_lines(size_t *count, char *text, size_t length)
     return lines;
 }
 
-/* Whether tokenizer.json, by its vocabulary or its added tokens, gives the line's token the line's id; of equal lines the last counts, and
- * an empty one is no token. */
+/* Whether tokenizer.json, by its vocabulary or its added tokens, gives the line's token the line's id; of equal lines
+ * the last counts, and an empty one is no token. */
 static bool is_same(const json_t *vocab, const json_t *added, char *const *lines, size_t count, size_t i)
 {
     const json_t *known = json_object_get(vocab, lines[i]);
@@ -316,9 +339,11 @@ void sp_vocab_txt_compare(const json_t *definition, const char *path, const char
     if (lines && i == count)
         behind = first_behind(vocab, count);
     if (behind || (lines && i < count))
-        sp_log(SP_LOG_WARNING, "%s has %zu tokens and is followed; %s beside it has %zu, is not used, and %s %zu is \"%.60s\"", path,
+        sp_log(SP_LOG_WARNING,
+               "%s has %zu tokens and is followed; %s beside it has %zu, is not used, and %s %zu is \"%.60s\"", path,
                json_object_size(vocab), vocab_path, count,
-               behind ? "lacks the others, of which the first," : "differs from it: line", behind ? count : i + 1, behind ? behind : lines[i]);
+               behind ? "lacks the others, of which the first," : "differs from it: line", behind ? count : i + 1,
+               behind ? behind : lines[i]);
     json_decref(added);
     free(lines);
     free(text);

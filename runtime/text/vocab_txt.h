@@ -1,6 +1,6 @@
 /*
- * Model directories from before tokenizer.json (layer 4, text): vocab.txt and what the folder says beside it, put into the form
- * of a tokenizer.json, as BERT's tokenizer does it.
+ * Model directories from before tokenizer.json (layer 4, text): vocab.txt and what the folder says beside it, put into
+ * the form of a tokenizer.json, as BERT's tokenizer does it.
  */
 #ifndef SP_TEXT_VOCAB_TXT_H
 #define SP_TEXT_VOCAB_TXT_H
@@ -10,8 +10,8 @@
 /* What the folder's tokenizer.json would hold. `path` is its vocab.txt. Gives each of config's tokens its "id". */
 int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, const char *path);
 
-/* Warns where the vocabulary of the tokenizer.json `definition`, whose path is `path`, is another than the vocab.txt's beside it, which
- * is then not used. A vocab.txt that cannot be read is no matter. */
+/* Warns where the vocabulary of the tokenizer.json `definition`, whose path is `path`, is another than the vocab.txt's
+ * beside it, which is then not used. A vocab.txt that cannot be read is no matter. */
 void sp_vocab_txt_compare(const json_t *definition, const char *path, const char *vocab_path);
 
 #endif

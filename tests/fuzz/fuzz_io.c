@@ -222,9 +222,16 @@ static void test_adapter(void **state)
 {
     struct sp_adapter_sparse sparse = { "w", 2, 3, 4, words, floats };
     struct sp_adapter_dense dense = { "h", 2, { 2, 2 }, floats };
-    struct sp_adapter adapter = { .sparse = &sparse, .sparse_count = 1, .dense = &dense, .dense_count = 1, .base_name = "base",
-                                  .base_checksum = "0", .method = "static", .task = "classification",
-                                  .labels = json_pack("[s, s]", "no", "yes"), .config = json_object() };
+    struct sp_adapter adapter = { .sparse = &sparse,
+                                  .sparse_count = 1,
+                                  .dense = &dense,
+                                  .dense_count = 1,
+                                  .base_name = "base",
+                                  .base_checksum = "0",
+                                  .method = "static",
+                                  .task = "classification",
+                                  .labels = json_pack("[s, s]", "no", "yes"),
+                                  .config = json_object() };
     const char *dir = io_path("a"), *paths[2] = { io_path("a/adapter.json"),
                                                   io_path("a/adapter.safetensors") };
     struct tally tally = { 0, 0 };

@@ -1,8 +1,9 @@
 /*
- * What is added to a linear layer's output (runtime/op/addition.h): a product of low rank, y += (x A^T) B^T, computed on the host in
- * double precision and hung beside some layers of a small model whose weights are trained at some positions by a sparse delta. Each
- * linear node's output is compared with the formula in double precision, from the node's own input; the gradients of A and B, of the
- * weights' positions, and of everything else, which they reach through dX, with differences of the loss (tests/grad/test_grad.c).
+ * What is added to a linear layer's output (runtime/op/addition.h): a product of low rank, y += (x A^T) B^T, computed
+ * on the host in double precision and hung beside some layers of a small model whose weights are trained at some
+ * positions by a sparse delta. Each linear node's output is compared with the formula in double precision, from the
+ * node's own input; the gradients of A and B, of the weights' positions, and of everything else, which they reach
+ * through dX, with differences of the loss (tests/grad/test_grad.c).
  */
 #include "tests/unit/plan_support.h"
 
@@ -11,7 +12,18 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { VOCAB = 9, CLASSES = 2, POSITIONS = 6, H = 20, I = 37, HEADS = 5, RANK = 3, EVERY = 7, DIRECTIONS = 4, LAYERS = 2 };
+enum {
+    VOCAB = 9,
+    CLASSES = 2,
+    POSITIONS = 6,
+    H = 20,
+    I = 37,
+    HEADS = 5,
+    RANK = 3,
+    EVERY = 7,
+    DIRECTIONS = 4,
+    LAYERS = 2
+};
 
 #define STEP 0.02
 #define RELATIVE 2e-3
@@ -59,11 +71,16 @@ static const struct addition_case cases[] = {
     { .name = "below, gelu", .activation = SP_ACTIVATION_GELU, .below = true },
     { .name = "above a fused gelu", .activation = SP_ACTIVATION_GELU, .above = true },
     { .name = "above a fused tanh, and there", .activation = SP_ACTIVATION_TANH, .below = true, .above = true },
-    { .name = "gelu that is read twice", .activation = SP_ACTIVATION_GELU, .read_twice = true, .below = true, .above = true },
+    { .name = "gelu that is read twice",
+      .activation = SP_ACTIVATION_GELU,
+      .read_twice = true,
+      .below = true,
+      .above = true },
     { .name = "one weight for two layers", .activation = SP_ACTIVATION_TANH, .tied = true, .below = true },
 };
 
-/* ---- the addition -------------------------------------------------------------------------------------------------------- */
+/* ---- the addition
+ * -------------------------------------------------------------------------------------------------------- */
 
 static float *read_rows(struct sp_buffer *buffer, size_t count)
 {
@@ -148,7 +165,8 @@ static int add_backward(struct sp_addition *addition, struct sp_device *device, 
     return 0;
 }
 
-/* ---- the model ----------------------------------------------------------------------------------------------------------- */
+/* ---- the model
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static int linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, const char *name)
 {
@@ -177,9 +195,11 @@ static struct sp_plan *build(const struct addition_case *c, int params[LAYERS])
     } else {
         x = sp_nn_linear(plan, x, c->tied ? params[0] : params[1], -1, SP_ACTIVATION_NONE);
     }
-    x = sp_nn_attention(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "query"), linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"),
+    x = sp_nn_attention(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "query"),
+                        linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"),
                         linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), HEADS, 0);
-    sp_nn_cross_entropy(plan, linear(plan, sp_nn_first_token(plan, x), CLASSES, H, SP_ACTIVATION_NONE, "classifier"), 0);
+    sp_nn_cross_entropy(plan, linear(plan, sp_nn_first_token(plan, x), CLASSES, H, SP_ACTIVATION_NONE, "classifier"),
+                        0);
     return plan;
 }
 
@@ -226,11 +246,14 @@ static void close_fixture(struct fixture *f)
     model_release(&f->model);
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------- */
+/* ---- forward
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static double activate(enum sp_activation activation, double x)
 {
-    return activation == SP_ACTIVATION_GELU ? x * 0.5 * erfc(-x / sqrt(2)) : activation == SP_ACTIVATION_TANH ? tanh(x) : x;
+    return activation == SP_ACTIVATION_GELU   ? x * 0.5 * erfc(-x / sqrt(2))
+           : activation == SP_ACTIVATION_TANH ? tanh(x)
+                                              : x;
 }
 
 /* The linear node's output, from its input as it is. */
@@ -239,7 +262,8 @@ static void check_node(const struct fixture *f, const struct sp_node *node, cons
     const struct sp_plan *plan = f->model.plan;
     const struct sp_param *w = &plan->params[node->param[0]];
     const struct low_rank *l = (const struct low_rank *)f->additions[node->param[0]];
-    const float *weight = f->model.value[node->param[0]], *bias = node->param[1] < 0 ? NULL : f->model.value[node->param[1]];
+    const float *weight = f->model.value[node->param[0]],
+                *bias = node->param[1] < 0 ? NULL : f->model.value[node->param[1]];
     int rows = sp_plan_rows(plan, node->output);
     float *x = read_rows(sp_plan_buffer(plan, node->input[0]), (size_t)(rows * w->cols));
     float *y = read_rows(sp_plan_buffer(plan, node->output), (size_t)(rows * w->rows));
@@ -258,7 +282,8 @@ static void check_node(const struct fixture *f, const struct sp_node *node, cons
             }
             expected = activate(node->activation, sum + (l ? added(l, u, o) : 0));
             if (!(fabs((double)y[t * w->rows + o] - expected) <= 1e-6 * size))
-                fail_msg("%s: %s, row %d, column %d: %.8g, expected %.8g", name, w->name, t, o, (double)y[t * w->rows + o], expected);
+                fail_msg("%s: %s, row %d, column %d: %.8g, expected %.8g", name, w->name, t, o,
+                         (double)y[t * w->rows + o], expected);
         }
     }
     free(y);
@@ -280,7 +305,8 @@ static void check_forward(struct fixture *f, const char *name)
     }
 }
 
-/* ---- gradients ----------------------------------------------------------------------------------------------------------- */
+/* ---- gradients
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static double loss_of(struct fixture *f)
 {
@@ -297,7 +323,8 @@ static double loss_of(struct fixture *f)
     return sum / f->tokens.batch.sequences;
 }
 
-/* `count` numbers that are trained: `values`, which parameter `param` (-1: the host alone) holds at `positions` (NULL: all). */
+/* `count` numbers that are trained: `values`, which parameter `param` (-1: the host alone) holds at `positions` (NULL:
+ * all). */
 struct trained {
     const char *name;
     float *values;
@@ -351,8 +378,8 @@ static void check_gradient(struct fixture *f, const struct trained *n, const flo
         }
         expected = (4 * slope(f, n, d, STEP / 2) - slope(f, n, d, STEP)) / 3;
         if (!(fabs(got - expected) <= RELATIVE * norm + NOISE / STEP))
-            fail_msg("%s: %s, direction %u: %.6g by backward, %.6g by differences, norm %.3g", name, n->name, direction, got, expected,
-                     norm);
+            fail_msg("%s: %s, direction %u: %.6g by backward, %.6g by differences, norm %.3g", name, n->name, direction,
+                     got, expected, norm);
     }
     free(d);
 }
@@ -362,13 +389,16 @@ static void check_layer(struct fixture *f, struct layer *l, const char *name)
     struct low_rank *r = &l->low_rank;
     float *gradient = read_rows(sp_delta_part(l->delta, 0).gradients, l->count);
 
-    check_gradient(f, &(struct trained){ "positions of a weight", f->model.value[l->param], l->positions, l->count, l->param }, gradient,
-                   name);
+    check_gradient(f,
+                   &(struct trained){ "positions of a weight", f->model.value[l->param], l->positions, l->count,
+                                      l->param },
+                   gradient, name);
     free(gradient);
     if (!f->additions[l->param])
         return;
     assert_true(r->calls > 0);
-    check_gradient(f, &(struct trained){ "the addition", r->factors, NULL, (size_t)(RANK * (r->in + r->out)), -1 }, r->gradients, name);
+    check_gradient(f, &(struct trained){ "the addition", r->factors, NULL, (size_t)(RANK * (r->in + r->out)), -1 },
+                   r->gradients, name);
 }
 
 static void test_additions(void **state)
@@ -388,16 +418,18 @@ static void test_additions(void **state)
             const struct sp_param *p = sp_plan_param_at(f.model.plan, i);
             float *gradient = p->role == SP_PARAM_DENSE ? model_gradient(&f.model, i) : NULL;
 
-            if (gradient && strcmp(p->name, "key.bias") != 0) /* softmax takes no notice of it: its gradient is rounding alone */
-                check_gradient(&f, &(struct trained){ p->name, f.model.value[i], NULL, f.model.size[i], (int)i }, gradient,
-                               c->name);
+            /* softmax takes no notice of it: its gradient is rounding alone */
+            if (gradient && strcmp(p->name, "key.bias") != 0)
+                check_gradient(&f, &(struct trained){ p->name, f.model.value[i], NULL, f.model.size[i], (int)i },
+                               gradient, c->name);
             free(gradient);
         }
         close_fixture(&f);
     }
 }
 
-/* Without training no pre-activation is kept: the addition and the activation work in the output itself, with the same bits. */
+/* Without training no pre-activation is kept: the addition and the activation work in the output itself, with the same
+ * bits. */
 static void test_evaluation(void **state)
 {
     const struct addition_case *c = &cases[4];

@@ -1,12 +1,12 @@
 /*
- * Every node's backward by finite differences. A case is a small plan with the node in it, everything trained; its loss is
- * computed on the host, in double precision, from the logits. For random directions d of each parameter
+ * Every node's backward by finite differences. A case is a small plan with the node in it, everything trained; its loss
+ * is computed on the host, in double precision, from the logits. For random directions d of each parameter
  *
  *     <gradient, d>  is compared with  (4 D(h / 2) - D(h)) / 3,   D(h) = (L(p + h d) - L(p - h d)) / 2 h.
  *
- * d has entries of +1 and -1, so <gradient, d> is as large as the gradient's norm; that is the scale of the tolerance, beside
- * what fp32 logits leave of a difference. Dropout masks are functions of the pass and stay as they are. Sizes: those of
- * tests/data/reference/binary, for the sake of compiled kernels.
+ * d has entries of +1 and -1, so <gradient, d> is as large as the gradient's norm; that is the scale of the tolerance,
+ * beside what fp32 logits leave of a difference. Dropout masks are functions of the pass and stay as they are. Sizes:
+ * those of tests/data/reference/binary, for the sake of compiled kernels.
  */
 #include "tests/unit/plan_support.h"
 
@@ -37,7 +37,8 @@ struct grad_case {
     double step; /* h */
 };
 
-/* ---- builders ------------------------------------------------------------------------------------------------------------ */
+/* ---- builders
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, const char *name)
 {
@@ -127,8 +128,8 @@ static int fused_tanh(struct sp_plan *plan, int x)
 /* Three in a row: a layer that is fused into the one above and has one fused below. */
 static int fused_chain(struct sp_plan *plan, int x)
 {
-    return linear(plan, linear(plan, linear(plan, x, I, H, SP_ACTIVATION_GELU, "a"), I, I, SP_ACTIVATION_TANH, "b"), H, I,
-                  SP_ACTIVATION_NONE, "c");
+    return linear(plan, linear(plan, linear(plan, x, I, H, SP_ACTIVATION_GELU, "a"), I, I, SP_ACTIVATION_TANH, "b"), H,
+                  I, SP_ACTIVATION_NONE, "c");
 }
 
 /* The derivative in a pass of its own, for two layers read the value. */
@@ -211,7 +212,8 @@ static int linear_unbiased(struct sp_plan *plan, int x)
 /* One weight and bias for two layers, the lower one with an activation. */
 static int linear_shared(struct sp_plan *plan, int x)
 {
-    int weight = sp_plan_param(plan, SP_PARAM_LINEAR, H, H, "a.weight"), bias = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "a.bias");
+    int weight = sp_plan_param(plan, SP_PARAM_LINEAR, H, H, "a.weight"),
+        bias = sp_plan_param(plan, SP_PARAM_VECTOR, H, 1, "a.bias");
 
     x = sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_TANH);
     return sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_NONE);
@@ -268,7 +270,11 @@ static const struct grad_case cases[] = {
     { .name = "attention, dropout", .build = attention_dropout, .step = 0.02 },
     { .name = "attention over what is kept", .build = attention_kept, .kept = true, .step = 0.02 },
     { .name = "attention over what is kept, dropout", .build = attention_kept_dropout, .kept = true, .step = 0.02 },
-    { .name = "attention over what is kept, linear", .build = attention_kept, .kept = true, .linear = true, .step = 0.02 },
+    { .name = "attention over what is kept, linear",
+      .build = attention_kept,
+      .kept = true,
+      .linear = true,
+      .step = 0.02 },
     { .name = "pooler", .build_all = build_pooler, .step = 0.02 },
     { .name = "attention, linear", .build = attention_alone, .linear = true, .step = 0.02 },
     { .name = "linear, gelu fused, linear", .build = fused_gelu, .linear = true, .step = 0.02 },
@@ -282,7 +288,8 @@ static const struct grad_case cases[] = {
     { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.004 },
 };
 
-/* Unless the case builds it all: embeddings, the node, and above it an attention, so that every token has a gradient. */
+/* Unless the case builds it all: embeddings, the node, and above it an attention, so that every token has a
+ * gradient. */
 static struct sp_plan *build(const struct grad_case *c)
 {
     int table[3], x;
@@ -306,7 +313,8 @@ static struct sp_plan *build(const struct grad_case *c)
     return plan;
 }
 
-/* ---- the loss ------------------------------------------------------------------------------------------------------------ */
+/* ---- the loss
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static double cross_entropy(const float *logits, uint32_t label, double smoothing)
 {
@@ -351,7 +359,8 @@ static double loss_of(struct model *m, const struct grad_case *c, const struct t
 }
 
 /* L(p + h d) for parameter i. */
-static double loss_at(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, const float *d, double h)
+static double loss_at(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, const float *d,
+                      double h)
 {
     float *saved = m->value[i], *moved = calloc(m->size[i], sizeof *moved);
     double loss;
@@ -367,7 +376,8 @@ static double loss_at(struct model *m, const struct grad_case *c, const struct t
     return loss;
 }
 
-static double slope(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, const float *d, double h)
+static double slope(struct model *m, const struct grad_case *c, const struct tokens *t, size_t i, const float *d,
+                    double h)
 {
     return (loss_at(m, c, t, i, d, h) - loss_at(m, c, t, i, d, -h)) / (2 * h);
 }
@@ -486,7 +496,8 @@ static void test_parts(void **state)
         struct model m;
 
         for (size_t i = 0; i < sp_plan_param_count(plan); i++)
-            sp_plan_param_at(plan, i)->role = strstr(sp_plan_param_at(plan, i)->name, parts[k]) ? SP_PARAM_DENSE : SP_PARAM_FROZEN;
+            sp_plan_param_at(plan, i)->role = strstr(sp_plan_param_at(plan, i)->name, parts[k]) ? SP_PARAM_DENSE
+                                                                                                : SP_PARAM_FROZEN;
         model_compile(&m, *state, plan, "auto", &limits);
         assert_ok(sp_plan_set_batch(plan, &t.batch));
         p.gradients = m.gradients;

@@ -1,9 +1,10 @@
 /*
- * Conformance of every op on the device at hand: every case of every op in op.def against its double-precision reference, in
- * the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets kernels, and on
- * rusticl's llvmpipe, which compiles them very slowly, only the small cases run.
+ * Conformance of every op on the device at hand: every case of every op in op.def against its double-precision
+ * reference, in the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets
+ * kernels, and on rusticl's llvmpipe, which compiles them very slowly, only the small cases run.
  *
- *     conformance [--quick | --other] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first failure;
+ *     conformance [--quick | --other] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first
+ * failure;
  *                                                 --other: the same in the other geometry
  */
 #include "runtime/base/error.h"
@@ -57,7 +58,8 @@ static void run_case(struct sp_device *device, const struct sp_op *op, const str
     sp_device_set_lanes(device, lanes);
     rc = sp_check_case(device, op, c);
     sp_device_set_lanes(device, 0);
-    printf("%sok %d - %s, %s, %d lane%s\n", rc < 0 ? "not " : "", ++tests, op->name, c->name, lanes, lanes > 1 ? "s" : "");
+    printf("%sok %d - %s, %s, %d lane%s\n", rc < 0 ? "not " : "", ++tests, op->name, c->name, lanes,
+           lanes > 1 ? "s" : "");
     if (rc < 0) {
         failures++;
         diagnose(sp_error_message());
@@ -65,8 +67,9 @@ static void run_case(struct sp_device *device, const struct sp_op *op, const str
     fflush(stdout);
 }
 
-/* What a driver is spared: CLBlast's own kernels under Oclgrind 21.10, which corrupts its heap in releasing them, and on
- * rusticl's llvmpipe the kernels with large register tiles, which it compiles for up to two minutes each and does not use. */
+/* What a driver is spared: CLBlast's own kernels under Oclgrind 21.10, which corrupts its heap in releasing them, and
+ * on rusticl's llvmpipe the kernels with large register tiles, which it compiles for up to two minutes each and does
+ * not use. */
 static bool spared(const char *op, int lanes)
 {
     const char *driver = getenv("SPEFT_TEST_DRIVER");
@@ -78,13 +81,15 @@ static bool spared(const char *op, int lanes)
            (clblast || strcmp(op, "gemm_packed") == 0 || (strcmp(op, "attention") == 0 && lanes == 1));
 }
 
-/* Large cases only in the device's own geometry, unless they are tall: they add sizes, and drivers take long to build the other. */
+/* Large cases only in the device's own geometry, unless they are tall: they add sizes, and drivers take long to build
+ * the other. */
 static void run_geometries(struct sp_device *device, const struct sp_op *op, const struct sp_op_case *c)
 {
     int own_lanes = sp_device_lanes(device);
 
     for (int lanes = 1; lanes <= (op->laneless ? 1 : 64); lanes *= 64) {
-        bool own = lanes == own_lanes || op->laneless, runs = small(c) ? !quick || own != other : large && (own || c->tall);
+        bool own = lanes == own_lanes || op->laneless,
+             runs = small(c) ? !quick || own != other : large && (own || c->tall);
 
         if (runs && !spared(op->name, lanes))
             run_case(device, op, c, lanes);

@@ -1,6 +1,7 @@
 /*
- * The conformance harness itself: what it must notice, it does. The op under test is the addition of two vectors; the reference is made
- * wrong instead of the kernel. And self-tests of kernels whose results differ in size, made a little wrong where they are small.
+ * The conformance harness itself: what it must notice, it does. The op under test is the addition of two vectors; the
+ * reference is made wrong instead of the kernel. And self-tests of kernels whose results differ in size, made a little
+ * wrong where they are small.
  */
 #include "tests/unit/device_support.h"
 
@@ -104,13 +105,21 @@ static void test_blind(void **state)
 static int launch(struct sp_device *device, struct sp_buffer *buffer, const char *kernel)
 {
     if (strcmp(kernel, "norm_finish") == 0)
-        return sp_norm_finish(device, &(struct sp_norm_finish){ .out = buffer, .slots = buffer, .slot_count = 1, .max_norm = 1 });
+        return sp_norm_finish(device, &(struct sp_norm_finish){
+                                          .out = buffer, .slots = buffer, .slot_count = 1, .max_norm = 1 });
     if (strcmp(kernel, "norm_squares") == 0)
         return sp_norm_squares(device, &(struct sp_norm_squares){ .slots = buffer, .in = buffer, .count = 1 });
     if (strcmp(kernel, "adamw") == 0)
-        return sp_adamw(device, &(struct sp_adamw){ .value = buffer, .m = buffer, .v = buffer, .gradient = buffer, .count = 1, .step = 1 });
-    return sp_cross_entropy(device, &(struct sp_cross_entropy){ .dlogits = buffer, .rows = buffer, .logits = buffer, .labels = buffer,
-                                                                 .B = 1, .classes = 10000, .scale = 1 });
+        return sp_adamw(device,
+                        &(struct sp_adamw){
+                            .value = buffer, .m = buffer, .v = buffer, .gradient = buffer, .count = 1, .step = 1 });
+    return sp_cross_entropy(device, &(struct sp_cross_entropy){ .dlogits = buffer,
+                                                                .rows = buffer,
+                                                                .logits = buffer,
+                                                                .labels = buffer,
+                                                                .B = 1,
+                                                                .classes = 10000,
+                                                                .scale = 1 });
 }
 
 /* Writes the kernel's file into `folder`, `from` replaced by `to`. */
@@ -139,10 +148,12 @@ static void test_small_results(void **state)
     static const struct {
         const char *kernel, *file, *from, *to;
     } cases[] = {
-        { "norm_finish", "optim/norm_finish.cl", "(norm + 1e-6f)", "(1.05f * norm)" }, /* the coefficient beside the norm */
+        /* the coefficient beside the norm */
+        { "norm_finish", "optim/norm_finish.cl", "(norm + 1e-6f)", "(1.05f * norm)" },
         { "norm_squares", "optim/norm_squares.cl", "= sum;", "= n < 40 ? 1.01f * sum : sum;" }, /* of a small tensor */
         { "adamw", "optim/adamw.cl", "* rest2;", "* (1.05f * rest2);" }, /* of which v gets a thousandth */
-        { "cross_entropy", "loss/cross_entropy.cl", "(softmax - even)", "(1.05f * softmax - even)" }, /* of the many other classes */
+        /* of the many other classes */
+        { "cross_entropy", "loss/cross_entropy.cl", "(softmax - even)", "(1.05f * softmax - even)" },
     };
     char folder[] = "/tmp/speft-check-XXXXXX", words[100];
 

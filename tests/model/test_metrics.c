@@ -1,6 +1,6 @@
 /*
- * Every metric against PyTorch (tests/data/reference: metrics.json, scores.safetensors): masks position by position, through the
- * program; scores, as sparse.score_cache keeps them, within bounds; and what holds between metrics.
+ * Every metric against PyTorch (tests/data/reference: metrics.json, scores.safetensors): masks position by position,
+ * through the program; scores, as sparse.score_cache keeps them, within bounds; and what holds between metrics.
  */
 #include "tests/model/program.h"
 
@@ -53,9 +53,11 @@ static struct sp_safetensors *open_file(const char *path)
 static void test_mask(void **state)
 {
     const struct subject *s = *state;
-    json_t *expected = expected_of(s->model), *mask = json_object_get(json_object_get(expected, "masks"), s->item), *list;
+    json_t *expected = expected_of(s->model), *mask = json_object_get(json_object_get(expected, "masks"), s->item),
+           *list;
     long long batch = json_integer_value(json_object_get(expected, "batch_size"));
-    struct sp_safetensors *file = open_file(make_mask(s->model, json_object_get(mask, "sparse"), batch, "mask.safetensors"));
+    struct sp_safetensors *file = open_file(
+        make_mask(s->model, json_object_get(mask, "sparse"), batch, "mask.safetensors"));
     const char *name;
 
     json_object_foreach(json_object_get(mask, "indices"), name, list) {
@@ -76,7 +78,8 @@ static void test_mask(void **state)
     sp_safetensors_close(file);
 }
 
-/* ---- scores -------------------------------------------------------------------------------------------------------------- */
+/* ---- scores
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* The one file in the folder `name` of the scratch folder. */
 static struct sp_safetensors *open_cached(const char *name)
@@ -100,8 +103,8 @@ static struct sp_safetensors *open_cached(const char *name)
 static struct sp_safetensors *score(const char *metric, long long examples, long long batch)
 {
     const char *folder = program_path("scores-%s-%lld-%lld", metric, examples, batch);
-    json_t *sparse = json_pack("{s:s, s:I, s:s, s:i}", "metric", metric, "scoring_examples", (json_int_t)examples, "score_cache",
-                               folder, "count", 90);
+    json_t *sparse = json_pack("{s:s, s:I, s:s, s:i}", "metric", metric, "scoring_examples", (json_int_t)examples,
+                               "score_cache", folder, "count", 90);
 
     make_mask("binary", sparse, batch, "scored.safetensors");
     json_decref(sparse);
@@ -116,7 +119,8 @@ static float at(const struct sp_tensor_info *tensor, size_t i)
     return value;
 }
 
-/* The Euclidean distance to PyTorch's scores over their norm. grasp's product is a central difference, the one of PyTorch exact. */
+/* The Euclidean distance to PyTorch's scores over their norm. grasp's product is a central difference, the one of
+ * PyTorch exact. */
 static void test_scores(void **state)
 {
     const struct subject *s = *state;
@@ -145,7 +149,8 @@ static void test_scores(void **state)
     sp_safetensors_close(file);
 }
 
-/* Scores are means over rows, however they fall into batches: 20 in one, or 9, 9 and 2. grasp's are a difference of such means. */
+/* Scores are means over rows, however they fall into batches: 20 in one, or 9, 9 and 2. grasp's are a difference of
+ * such means. */
 static void test_batches(void **state)
 {
     static const char *const metrics[] = { "gradient", "snip", "fisher", "wanda", "grasp" };
@@ -177,11 +182,13 @@ static void test_fisher_of_one(void **state)
 
     (void)state;
     for (size_t t = 0; t + 1 < sp_safetensors_count(fisher); t++) {
-        const struct sp_tensor_info *squares = sp_safetensors_at(fisher, t), *g = sp_safetensors_find(gradient, squares->name);
+        const struct sp_tensor_info *squares = sp_safetensors_at(fisher, t),
+                                    *g = sp_safetensors_find(gradient, squares->name);
 
         for (size_t i = 0; i < squares->count; i++)
             if (at(squares, i) != at(g, i) * at(g, i))
-                fail_msg("%s at %zu: %g is not the square of %g", squares->name, i, (double)at(squares, i), (double)at(g, i));
+                fail_msg("%s at %zu: %g is not the square of %g", squares->name, i, (double)at(squares, i),
+                         (double)at(g, i));
     }
     sp_safetensors_close(fisher);
     sp_safetensors_close(gradient);
@@ -194,7 +201,8 @@ static void test_taylor_is_snip(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        json_t *sparse = json_pack("{s:s, s:i, s:s}", "metric", i ? "snip" : "taylor_fo", "count", 333, "scope", "tensor");
+        json_t *sparse = json_pack("{s:s, s:i, s:s}", "metric", i ? "snip" : "taylor_fo", "count", 333, "scope",
+                                   "tensor");
 
         files[i] = open_file(make_mask("multiclass", sparse, 12, i ? "snip" : "taylor_fo"));
         json_decref(sparse);
@@ -212,7 +220,8 @@ static void test_taylor_is_snip(void **state)
         sp_safetensors_close(files[i]);
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------ */
+/* ---- the list
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static struct CMUnitTest tests[TESTS_MAX];
 static struct subject subjects[TESTS_MAX];
@@ -223,7 +232,9 @@ static void add(CMUnitTestFunction function, const char *kind, const char *model
 {
     subjects[count] = (struct subject){ model, item };
     snprintf(names[count], sizeof names[count], "%s, %s of %s", item, kind, model);
-    tests[count] = (struct CMUnitTest){ .name = names[count], .test_func = function, .initial_state = &subjects[count] };
+    tests[count] = (struct CMUnitTest){ .name = names[count],
+                                        .test_func = function,
+                                        .initial_state = &subjects[count] };
     count++;
 }
 

@@ -1,7 +1,7 @@
 /*
- * An OpenCL driver that computes wrong numbers: a shared library for the ICD loader, which passes everything on to the driver in
- * $FAKE_CL_LIBRARY but the launches of the kernel that $FAKE_CL_KERNEL names ("*" at its end: all that begin so). $FAKE_CL_MODE says what
- * becomes of them:
+ * An OpenCL driver that computes wrong numbers: a shared library for the ICD loader, which passes everything on to the
+ * driver in $FAKE_CL_LIBRARY but the launches of the kernel that $FAKE_CL_KERNEL names ("*" at its end: all that begin
+ * so). $FAKE_CL_MODE says what becomes of them:
  *
  *     skip    nothing runs
  *     cut     half of the work-groups run; where there is but one, none
@@ -11,13 +11,15 @@
  *     hang    the launch never returns
  *     exit    the driver ends the process as one that has done its work
  *     fail    nothing runs, and the driver says so: CL_OUT_OF_RESOURCES
- *     none    the driver has no platform (clIcdGetPlatformIDsKHR), as one whose hardware is not there: CL_PLATFORM_NOT_FOUND_KHR
+ *     none    the driver has no platform (clIcdGetPlatformIDsKHR), as one whose hardware is not there:
+ * CL_PLATFORM_NOT_FOUND_KHR
  *
  * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clBuildProgram,
- * clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clEnqueueMapBuffer, clIcdGetPlatformIDsKHR. Both
- * are read at each call. Where $FAKE_CL_PROCESS is set, only processes are disturbed whose arguments, with blanks between them, begin with
- * it, the program's name aside. One that hangs leaves its number in the file $FAKE_CL_HANGS. $FAKE_CL_LOADED is what becomes of
- * each process that loads the library: "crash", "exit" or "hang". The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
+ * clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clEnqueueMapBuffer,
+ * clIcdGetPlatformIDsKHR. Both are read at each call. Where $FAKE_CL_PROCESS is set, only processes are disturbed whose
+ * arguments, with blanks between them, begin with it, the program's name aside. One that hangs leaves its number in the
+ * file $FAKE_CL_HANGS. $FAKE_CL_LOADED is what becomes of each process that loads the library: "crash", "exit" or
+ * "hang". The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
  */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -154,7 +156,8 @@ static cl_int launch_and_spoil(cl_command_queue queue, cl_kernel kernel, cl_uint
             continue;
         real.clGetMemObjectInfo(arguments[i], CL_MEM_SIZE, sizeof size[i], &size[i], NULL);
         before[i] = malloc(size[i]);
-        if (!before[i] || real.clEnqueueReadBuffer(queue, arguments[i], CL_TRUE, 0, size[i], before[i], 0, NULL, NULL) != 0)
+        if (!before[i] ||
+            real.clEnqueueReadBuffer(queue, arguments[i], CL_TRUE, 0, size[i], before[i], 0, NULL, NULL) != 0)
             die("a buffer cannot be read");
     }
     rc = real.clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, 0, NULL, event);
@@ -262,7 +265,9 @@ static bool disturb(cl_int *status, const char *name)
         exit(0);
     if (strcmp(mode, "hang") == 0)
         hang();
-    *status = strcmp(mode, "fail") == 0 ? CL_OUT_OF_RESOURCES : strcmp(mode, "none") == 0 ? CL_PLATFORM_NOT_FOUND_KHR : CL_SUCCESS;
+    *status = strcmp(mode, "fail") == 0   ? CL_OUT_OF_RESOURCES
+              : strcmp(mode, "none") == 0 ? CL_PLATFORM_NOT_FOUND_KHR
+                                          : CL_SUCCESS;
     return true;
 }
 
@@ -273,7 +278,8 @@ static cl_int give_event(cl_int status, cl_command_queue queue, cl_uint waits, c
 }
 
 static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset,
-                                 const size_t *global, const size_t *local, cl_uint waits, const cl_event *wait, cl_event *event)
+                                 const size_t *global, const size_t *local, cl_uint waits, const cl_event *wait,
+                                 cl_event *event)
 {
     const char *mode = getenv("FAKE_CL_MODE");
     size_t half[3];
@@ -291,8 +297,8 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
     return real.clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, waits, wait, event);
 }
 
-static cl_int CL_API_CALL fill(cl_command_queue queue, cl_mem buffer, const void *pattern, size_t length, size_t offset, size_t size,
-                               cl_uint waits, const cl_event *wait, cl_event *event)
+static cl_int CL_API_CALL fill(cl_command_queue queue, cl_mem buffer, const void *pattern, size_t length, size_t offset,
+                               size_t size, cl_uint waits, const cl_event *wait, cl_event *event)
 {
     cl_int status;
 
@@ -301,8 +307,8 @@ static cl_int CL_API_CALL fill(cl_command_queue queue, cl_mem buffer, const void
     return real.clEnqueueFillBuffer(queue, buffer, pattern, length, offset, size, waits, wait, event);
 }
 
-static cl_int CL_API_CALL copy(cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset, size_t to_offset, size_t size,
-                               cl_uint waits, const cl_event *wait, cl_event *event)
+static cl_int CL_API_CALL copy(cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset, size_t to_offset,
+                               size_t size, cl_uint waits, const cl_event *wait, cl_event *event)
 {
     cl_int status;
 
@@ -311,8 +317,8 @@ static cl_int CL_API_CALL copy(cl_command_queue queue, cl_mem from, cl_mem to, s
     return real.clEnqueueCopyBuffer(queue, from, to, from_offset, to_offset, size, waits, wait, event);
 }
 
-static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size, void *out,
-                                      cl_uint waits, const cl_event *wait, cl_event *event)
+static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
+                                      size_t size, void *out, cl_uint waits, const cl_event *wait, cl_event *event)
 {
     cl_int status;
 
@@ -321,8 +327,9 @@ static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_
     return real.clEnqueueReadBuffer(queue, buffer, blocking, offset, size, out, waits, wait, event);
 }
 
-static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size,
-                                       const void *data, cl_uint waits, const cl_event *wait, cl_event *event)
+static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
+                                       size_t size, const void *data, cl_uint waits, const cl_event *wait,
+                                       cl_event *event)
 {
     cl_int status;
 
@@ -342,8 +349,9 @@ static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_devi
 }
 
 /* What is left out is what the memory should show. */
-static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, cl_map_flags flags, size_t offset,
-                                    size_t size, cl_uint waits, const cl_event *wait, cl_event *event, cl_int *status)
+static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, cl_map_flags flags,
+                                    size_t offset, size_t size, cl_uint waits, const cl_event *wait, cl_event *event,
+                                    cl_int *status)
 {
     cl_int rc;
     void *out;
@@ -358,7 +366,8 @@ static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bo
     return out;
 }
 
-static cl_int CL_API_CALL unmap(cl_command_queue queue, cl_mem buffer, void *memory, cl_uint waits, const cl_event *wait, cl_event *event)
+static cl_int CL_API_CALL unmap(cl_command_queue queue, cl_mem buffer, void *memory, cl_uint waits,
+                                const cl_event *wait, cl_event *event)
 {
     for (size_t i = 0; i < mapped_count; i++) {
         if (mapped[i] == memory) {
@@ -436,8 +445,8 @@ CL_API_ENTRY cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint count, cl_platfor
     return rc;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform_info what, size_t size, void *value,
-                                                  size_t *needed)
+CL_API_ENTRY cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform_info what, size_t size,
+                                                  void *value, size_t *needed)
 {
     cl_int(CL_API_CALL * get)(cl_platform_id, cl_platform_info, size_t, void *, size_t *);
 

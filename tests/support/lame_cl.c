@@ -1,6 +1,6 @@
 /*
- * An OpenCL driver that lacks a function: a shared library for the ICD loader, which passes everything on to the driver in
- * $FAKE_CL_LIBRARY, and with $LAME_CL_CALLS set first calls a function that is nowhere.
+ * An OpenCL driver that lacks a function: a shared library for the ICD loader, which passes everything on to the driver
+ * in $FAKE_CL_LIBRARY, and with $LAME_CL_CALLS set first calls a function that is nowhere.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
