@@ -56,8 +56,9 @@ static bool reads(const struct sp_plan *plan, const struct sp_node *node, int k)
     return true;
 }
 
-/* The op's sequences own rows one after the other, but those of batch->keys lie anywhere: between each two of the batch's
- * sequences the op gets one without queries, whose keys are the rows from the one's end to the other's beginning. */
+/* The op's sequences own rows one after the other, but those of batch->keys lie anywhere: between each two of the
+ * batch's sequences the op gets one without queries, whose keys are the rows from the one's end to the other's
+ * beginning. */
 static int take(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch)
 {
     const struct sp_value *k = &plan->values[node->input[1]];
@@ -73,8 +74,9 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
         const uint32_t *own = batch->keys + 2 * (size_t)s;
 
         if (own[0] >= own[1] || own[1] > rows || (node->active && own[0] < end))
-            return sp_error(SP_EINVAL, "sequence %d cannot see rows %u to %u of %s: of its %zu rows it sees at least one%s", s, own[0],
-                            own[1], k->name, rows, node->active ? ", beyond those of the sequence before" : "");
+            return sp_error(SP_EINVAL,
+                            "sequence %d cannot see rows %u to %u of %s: of its %zu rows it sees at least one%s", s,
+                            own[0], own[1], k->name, rows, node->active ? ", beyond those of the sequence before" : "");
         end = own[1];
         bounds[2 * s] = batch->bounds[s];
         bounds[2 * s + 1] = batch->bounds[s + 1];
@@ -83,7 +85,8 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
     return 0;
 }
 
-static struct sp_attention arguments(const struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+static struct sp_attention arguments(const struct sp_plan *plan, const struct sp_node *node,
+                                     const struct sp_plan_pass *pass)
 {
     int head_dim = (int)plan->values[node->output].width / node->heads;
     bool other = other_keys(plan, node);
@@ -102,33 +105,46 @@ static struct sp_attention arguments(const struct sp_plan *plan, const struct sp
         .v = sp_plan_buffer(plan, node->input[2]),
         .out = sp_plan_buffer(plan, node->output),
         .lse = sp_plan_buffer(plan, node->saved[0]),
-        .dropout = { pass->dropout ? node->p : 0, pass->seed, pass->step, (uint32_t)node->index },
+        .dropout = sp_plan_dropout(node, pass),
     };
 }
 
-/* out_i = scale sum_j (a_i . b_j) c_j: attention without softmax, and each of its gradients; i being a query, or with `of_keys` a key. */
-static int linear(struct sp_plan *plan, const struct sp_attention *args, bool of_keys, struct sp_buffer *out, struct sp_buffer *a,
-                  struct sp_buffer *b, struct sp_buffer *c)
+/* out_i = scale sum_j (a_i . b_j) c_j: attention without softmax, and each of its gradients; i being a query, or with
+ * `of_keys` a key. */
+static int linear(struct sp_plan *plan, const struct sp_attention *args, bool of_keys, struct sp_buffer *out,
+                  struct sp_buffer *a, struct sp_buffer *b, struct sp_buffer *c)
 {
-    return sp_linear_attention(plan->device, &(struct sp_linear_attention){ .out = out, .a = a, .b = b, .c = c,
-                                                                            .bounds = of_keys ? args->key_bounds : args->bounds,
-                                                                            .key_bounds = of_keys ? args->bounds : args->key_bounds,
-                                                                            .sequences = args->sequences,
-                                                                            .heads = args->heads,
-                                                                            .head_dim = args->head_dim,
-                                                                            .longest = of_keys ? args->longest_keys
-                                                                                               : args->longest,
-                                                                            .scale = args->scale });
+    return sp_linear_attention(plan->device,
+                               &(struct sp_linear_attention){ .out = out,
+                                                              .a = a,
+                                                              .b = b,
+                                                              .c = c,
+                                                              .bounds = of_keys ? args->key_bounds : args->bounds,
+                                                              .key_bounds = of_keys ? args->bounds : args->key_bounds,
+                                                              .sequences = args->sequences,
+                                                              .heads = args->heads,
+                                                              .head_dim = args->head_dim,
+                                                              .longest = of_keys ? args->longest_keys : args->longest,
+                                                              .scale = args->scale });
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     struct sp_attention args = arguments(plan, node, pass);
 
-    return pass->linear ? linear(plan, &args, false, args.out, args.q, args.k, args.v) : sp_attention_forward(plan->device, &args);
+    return sp_attention_forward(plan->device, &args);
 }
 
-static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+static int linear_forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_attention args = arguments(plan, node, pass);
+
+    return linear(plan, &args, false, args.out, args.q, args.k, args.v);
+}
+
+/* The arguments with the gradients, those of rows that no sequence sees being zeros. */
+static int gradients(struct sp_attention *out, struct sp_plan *plan, const struct sp_node *node,
+                     const struct sp_plan_pass *pass)
 {
     struct sp_attention args = arguments(plan, node, pass);
 
@@ -136,18 +152,41 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     args.dq = sp_plan_gradient(plan, node->input[0]);
     args.dk = sp_plan_gradient(plan, node->input[1]);
     args.dv = sp_plan_gradient(plan, node->input[2]);
-    for (int k = 1; k <= 2 && other_keys(plan, node); k++) /* rows that no sequence sees */
+    for (int k = 1; k <= 2 && other_keys(plan, node); k++)
         SP_TRY(sp_buffer_fill(sp_plan_gradient(plan, node->input[k]), 0, 0,
-                              sp_f32_bytes((size_t)sp_plan_rows(plan, node->input[k]) * plan->values[node->input[k]].width)));
-    if (pass->linear) {
-        SP_TRY(linear(plan, &args, false, args.dq, args.dout, args.v, args.k));
-        SP_TRY(linear(plan, &args, true, args.dk, args.v, args.dout, args.q));
-        return linear(plan, &args, true, args.dv, args.k, args.q, args.dout);
-    }
+                              sp_f32_bytes((size_t)sp_plan_rows(plan, node->input[k]) *
+                                           plan->values[node->input[k]].width)));
+    *out = args;
+    return 0;
+}
+
+static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_attention args;
+
+    SP_TRY(gradients(&args, plan, node, pass));
     return sp_attention_backward(plan->device, &args);
 }
 
+static int linear_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_attention args;
+
+    SP_TRY(gradients(&args, plan, node, pass));
+    SP_TRY(linear(plan, &args, false, args.dq, args.dout, args.v, args.k));
+    SP_TRY(linear(plan, &args, true, args.dk, args.v, args.dout, args.q));
+    return linear(plan, &args, true, args.dv, args.k, args.q, args.dout);
+}
+
 const struct sp_node_type sp_node_attention = {
-    .name = "attention", .all_inputs = true, .any_rows = true, .prepare = prepare, .reads = reads, .take = take, .forward = forward,
+    .name = "attention",
+    .all_inputs = true,
+    .any_rows = true,
+    .prepare = prepare,
+    .reads = reads,
+    .take = take,
+    .forward = forward,
     .backward = backward,
+    .linear_forward = linear_forward,
+    .linear_backward = linear_backward,
 };

@@ -25,16 +25,15 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
         sp_plan_fail(plan, sp_error(SP_EINVAL, "dropout of a value that feeds another node too"));
 }
 
-static int apply(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass, struct sp_buffer *out,
-                 struct sp_buffer *in)
+static int apply(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
+                 struct sp_buffer *out, struct sp_buffer *in)
 {
     return sp_dropout_apply(plan->device, &(struct sp_dropout_apply){
                                               .out = out,
                                               .in = in,
                                               .count = (size_t)sp_plan_rows(plan, node->output) *
                                                        plan->values[node->output].width,
-                                              .dropout = { pass->dropout && !pass->linear ? node->p : 0, pass->seed, pass->step,
-                                                           (uint32_t)node->index },
+                                              .dropout = sp_plan_dropout(node, pass),
                                           });
 }
 

@@ -1,4 +1,5 @@
-/* Embeddings: the sum of a word's, a position's and a token type's row. Backward gives trained tables dense gradients. */
+/* Embeddings: the sum of a word's, a position's and a token type's row. Backward gives trained tables dense
+ * gradients. */
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"
@@ -8,7 +9,8 @@
 
 #define FLOAT_ONE 0x3f800000u
 
-/* Of the node's words: the rows of each table, and of one that is trained its tokens by row, as sp_embedding_group makes them. */
+/* Of the node's words: the rows of each table, and of one that is trained its tokens by row, as sp_embedding_group
+ * makes them. */
 enum { ROWS, ORDER = 3, STARTS = 6, USED = 9 };
 
 int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding)
@@ -70,39 +72,22 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
             find_positions(rows, node, batch);
         for (int t = 0; t < batch->tokens; t++)
             if (rows[t] >= (uint32_t)table->rows)
-                return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %d rows", what[k], rows[t], table->name,
-                                table->rows);
+                return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %d rows", what[k], rows[t],
+                                table->name, table->rows);
         if (node->words[ORDER + k] >= 0)
-            SP_TRY(sp_embedding_group(sp_plan_fill(plan, node->words[ORDER + k]), sp_plan_fill(plan, node->words[STARTS + k]),
-                                      sp_plan_fill(plan, node->words[USED + k]), &node->groups[k], rows, batch->tokens));
+            SP_TRY(sp_embedding_group(sp_plan_fill(plan, node->words[ORDER + k]),
+                                      sp_plan_fill(plan, node->words[STARTS + k]),
+                                      sp_plan_fill(plan, node->words[USED + k]), &node->groups[k], rows,
+                                      batch->tokens));
     }
     return 0;
 }
 
-/* Every word's row is all ones: word 0 of a table of one row, for the one pass that asks for it. */
-static int of_ones(struct sp_plan *plan, struct sp_embedding *args)
-{
-    size_t row = sp_f32_bytes((size_t)args->C), words = (size_t)args->T * sizeof(uint32_t);
-    struct sp_buffer *ones = NULL, *zeros = NULL;
-    int rc;
-
-    SP_GO(sp_buffer_create(&ones, plan->device, row));
-    SP_GO(sp_buffer_fill(ones, 0, FLOAT_ONE, row));
-    SP_GO(sp_buffer_create_zeros(&zeros, plan->device, words));
-    args->word = ones;
-    args->ids = zeros;
-    rc = sp_embedding(plan->device, args);
-out:
-    sp_buffer_free(ones);
-    sp_buffer_free(zeros);
-    return rc;
-}
-
-static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+static struct sp_embedding arguments(const struct sp_plan *plan, const struct sp_node *node)
 {
     const struct sp_param *word = &plan->params[node->param[0]];
 
-    struct sp_embedding args = {
+    return (struct sp_embedding){
         .y = sp_plan_buffer(plan, node->output),
         .word = word->value,
         .position = sp_plan_values(plan, node->param[1]),
@@ -113,8 +98,35 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
         .T = plan->tokens,
         .C = word->cols,
     };
+}
 
-    return pass->linear ? of_ones(plan, &args) : sp_embedding(plan->device, &args);
+static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_embedding args = arguments(plan, node);
+
+    (void)pass;
+    return sp_embedding(plan->device, &args);
+}
+
+/* Every word's row is all ones: word 0 of a table of one row, for the one pass that asks for it. */
+static int linear_forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    struct sp_embedding args = arguments(plan, node);
+    size_t row = sp_f32_bytes((size_t)args.C), words = (size_t)args.T * sizeof(uint32_t);
+    struct sp_buffer *ones = NULL, *zeros = NULL;
+    int rc;
+
+    (void)pass;
+    SP_GO(sp_buffer_create(&ones, plan->device, row));
+    SP_GO(sp_buffer_fill(ones, 0, FLOAT_ONE, row));
+    SP_GO(sp_buffer_create_zeros(&zeros, plan->device, words));
+    args.word = ones;
+    args.ids = zeros;
+    rc = sp_embedding(plan->device, &args);
+out:
+    sp_buffer_free(ones);
+    sp_buffer_free(zeros);
+    return rc;
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -140,4 +152,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 
 const struct sp_node_type sp_node_embedding = {
     .name = "embedding", .prepare = prepare, .take = take, .forward = forward, .backward = backward,
+    .linear_forward = linear_forward,
 };

@@ -30,12 +30,8 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
         sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: the normalised branch feeds another node too",
                                     plan->values[node->output].name));
     if (sp_plan_trained(plan, node->param[0]) || sp_plan_trained(plan, node->param[1]))
-        node->scratch = sp_plan_value(plan, "column sums", SP_BYTES, sp_column_sum_workspace(limits->tokens, (int)width));
-}
-
-static struct sp_dropout dropout(const struct sp_node *node, const struct sp_plan_pass *pass)
-{
-    return (struct sp_dropout){ pass->dropout && !pass->linear ? node->p : 0, pass->seed, pass->step, (uint32_t)node->index };
+        node->scratch = sp_plan_value(plan, "column sums", SP_BYTES,
+                                      sp_column_sum_workspace(limits->tokens, (int)width));
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -53,7 +49,7 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
                                           .T = sp_plan_rows(plan, node->output),
                                           .C = (int)plan->values[node->output].width,
                                           .epsilon = node->epsilon,
-                                          .dropout = dropout(node, pass),
+                                          .dropout = sp_plan_dropout(node, pass),
                                       });
 }
 
@@ -95,7 +91,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
                                                    .T = sp_plan_rows(plan, node->output),
                                                    .C = (int)plan->values[node->output].width,
                                                    .accumulate = node->accumulate[1],
-                                                   .dropout = dropout(node, pass),
+                                                   .dropout = sp_plan_dropout(node, pass),
                                                });
 }
 

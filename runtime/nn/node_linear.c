@@ -52,12 +52,6 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
         node->fused = below->index;
 }
 
-/* The activation of this pass. */
-static enum sp_activation activation(const struct sp_node *node, const struct sp_plan_pass *pass)
-{
-    return pass->linear ? SP_ACTIVATION_NONE : node->activation;
-}
-
 /* Whether another node's epilogue already applies this node's activation to its dy. */
 static bool is_fused(const struct sp_plan *plan, const struct sp_node *node)
 {
@@ -99,10 +93,10 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
     struct sp_addition *addition = addition_of(node, pass);
 
     if (addition)
-        return forward_with(addition, plan, node, activation(node, pass));
+        return forward_with(addition, plan, node, sp_plan_activation(node, pass));
     return sp_gemm_forward(plan->device, &plan->params[node->param[0]].weight, sp_plan_buffer(plan, node->output),
                            sp_plan_buffer(plan, node->input[0]), sp_plan_rows(plan, node->output),
-                           sp_plan_values(plan, node->param[1]), activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
+                           sp_plan_values(plan, node->param[1]), sp_plan_activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
 }
 
 /* dy, the gradient of the node's output, becomes that of its pre-activation. */
@@ -110,7 +104,7 @@ static int differentiate(struct sp_plan *plan, const struct sp_node *node, const
 {
     size_t count = (size_t)sp_plan_rows(plan, node->output) * plan->values[node->output].width;
 
-    if (activation(node, pass) == SP_ACTIVATION_NONE)
+    if (sp_plan_activation(node, pass) == SP_ACTIVATION_NONE)
         return 0;
     return sp_activation_backward(plan->device, &(struct sp_activation_backward){ .dx = dy, .dy = dy, .count = count,
                                                                                   .x = sp_plan_buffer(plan, node->saved[0]),
@@ -163,7 +157,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     if (!sp_plan_wants(plan, node->input[0]))
         return 0;
     return sp_gemm_backward(plan->device, &w->weight, sp_plan_gradient(plan, node->input[0]), dy, rows,
-                            below ? activation(below, pass) : SP_ACTIVATION_NONE,
+                            below ? sp_plan_activation(below, pass) : SP_ACTIVATION_NONE,
                             below ? sp_plan_buffer(plan, below->saved[0]) : NULL, node->accumulate[0]);
 }
 

@@ -74,13 +74,19 @@ static int loss(struct sp_plan *plan, const struct sp_node *node)
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
-    struct sp_buffer *gradient = sp_plan_gradient(plan, node->input[0]);
-    uint32_t one; /* d (loss_scale sum of the logits) / d logit */
-
-    if (!pass->linear)
-        return run_loss(plan, node, gradient, plan->scaled_loss, pass->loss_scale, pass->temperature);
-    memcpy(&one, &pass->loss_scale, sizeof one);
-    return sp_buffer_fill(gradient, 0, one, sp_f32_bytes((size_t)plan->sequences * (size_t)sp_plan_outputs(plan)));
+    return run_loss(plan, node, sp_plan_gradient(plan, node->input[0]), plan->scaled_loss, pass->loss_scale, pass->temperature);
 }
 
-const struct sp_node_type sp_node_loss = { .name = "loss", .prepare = prepare, .take = take, .backward = backward, .loss = loss };
+/* Of loss_scale times the sum of the logits. */
+static int linear_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    uint32_t scale;
+
+    memcpy(&scale, &pass->loss_scale, sizeof scale);
+    return sp_buffer_fill(sp_plan_gradient(plan, node->input[0]), 0, scale,
+                          sp_f32_bytes((size_t)plan->sequences * (size_t)sp_plan_outputs(plan)));
+}
+
+const struct sp_node_type sp_node_loss = {
+    .name = "loss", .prepare = prepare, .take = take, .backward = backward, .linear_backward = linear_backward, .loss = loss,
+};

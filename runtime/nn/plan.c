@@ -109,7 +109,9 @@ int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent,
     if (rc < 0 || plan->failed)
         return sp_plan_fail(plan, rc);
     value = &plan->values[plan->value_count];
-    *value = (struct sp_value){ .extent = extent, .dtype = SP_F32, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0 };
+    *value = (struct sp_value){
+        .extent = extent, .dtype = SP_F32, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0
+    };
     snprintf(value->name, sizeof value->name, "%s", name);
     return (int)plan->value_count++;
 }
@@ -181,12 +183,24 @@ struct sp_buffer *sp_plan_values(const struct sp_plan *plan, int param)
 
 struct sp_param_gradient sp_plan_param_gradient(const struct sp_node *node, int k, const struct sp_plan_pass *pass)
 {
-    return node->param[k] < 0 || !pass->gradients ? (struct sp_param_gradient){ NULL, NULL } : pass->gradients[node->param[k]];
+    return node->param[k] < 0 || !pass->gradients ? (struct sp_param_gradient){ NULL, NULL }
+                                                  : pass->gradients[node->param[k]];
 }
 
 bool sp_plan_adds(const struct sp_node *node, int k, const struct sp_plan_pass *pass)
 {
     return pass->accumulate || node->shared[k];
+}
+
+struct sp_dropout sp_plan_dropout(const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return (struct sp_dropout){ pass->dropout && !pass->linear ? node->p : 0, pass->seed, pass->step,
+                                (uint32_t)node->index };
+}
+
+enum sp_activation sp_plan_activation(const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return pass->linear ? SP_ACTIVATION_NONE : node->activation;
 }
 
 int sp_plan_rows(const struct sp_plan *plan, int value)

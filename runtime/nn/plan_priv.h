@@ -3,6 +3,7 @@
 #define SP_NN_PLAN_PRIV_H
 
 #include "runtime/nn/plan.h"
+#include "runtime/op/dropout.h"
 
 #define SP_NODE_INPUTS 3
 #define SP_NODE_PARAMS 3
@@ -70,6 +71,9 @@ struct sp_node_type {
     /* NULL for a loss's node, which does nothing where there are no labels. */
     int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+    /* The same of a pass that is `linear`, where that takes other operations; NULL: it takes none. */
+    int (*linear_forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+    int (*linear_backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. NULL for others. */
     int (*loss)(struct sp_plan *plan, const struct sp_node *node);
 };
@@ -148,6 +152,12 @@ struct sp_buffer *sp_plan_values(const struct sp_plan *plan, int param);
 /* Where the pass puts the gradient of the node's parameter k, and whether it is added to what is there. */
 struct sp_param_gradient sp_plan_param_gradient(const struct sp_node *node, int k, const struct sp_plan_pass *pass);
 bool sp_plan_adds(const struct sp_node *node, int k, const struct sp_plan_pass *pass);
+
+/* The node's dropout, with probability p, in the pass. */
+struct sp_dropout sp_plan_dropout(const struct sp_node *node, const struct sp_plan_pass *pass);
+
+/* The activation of a linear node in the pass. */
+enum sp_activation sp_plan_activation(const struct sp_node *node, const struct sp_plan_pass *pass);
 
 /* Whether the parameter (or -1) is trained, and whether the value (or -1) wants a gradient. */
 bool sp_plan_trained(const struct sp_plan *plan, int param);

@@ -34,11 +34,26 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
     return sp_upload_end(plan->upload);
 }
 
+static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    const struct sp_node_type *type = node->type;
+
+    if (!type->forward)
+        return 0;
+    return pass->linear && type->linear_forward ? type->linear_forward(plan, node, pass) : type->forward(plan, node, pass);
+}
+
+static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    const struct sp_node_type *type = node->type;
+
+    return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass) : type->backward(plan, node, pass);
+}
+
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
     for (size_t i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].type->forward)
-            SP_TRY(plan->nodes[i].type->forward(plan, &plan->nodes[i], pass));
+        SP_TRY(forward(plan, &plan->nodes[i], pass));
     return 0;
 }
 
@@ -47,7 +62,7 @@ int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass)
     plan->transposed.x_in_xt = NULL;
     for (size_t i = plan->node_count; i-- > 0;)
         if (plan->nodes[i].active)
-            SP_TRY(plan->nodes[i].type->backward(plan, &plan->nodes[i], pass));
+            SP_TRY(backward(plan, &plan->nodes[i], pass));
     return 0;
 }
 
@@ -180,7 +195,7 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
         SP_TRY(found = find_in_params(name, plan, &plan->nodes[i]));
         if (found)
             return 0;
-        SP_TRY(plan->nodes[i].type->forward(plan, &plan->nodes[i], pass));
+        SP_TRY(forward(plan, &plan->nodes[i], pass));
         value = plan->nodes[i].output;
         SP_TRY(found = not_finite(plan, value));
     }
@@ -190,7 +205,7 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
 
         if (!node->active)
             continue;
-        SP_TRY(node->type->backward(plan, node, pass));
+        SP_TRY(backward(plan, node, pass));
         for (int k = 0; k < SP_NODE_INPUTS && found == 0; k++) {
             value = node->input[k] < 0 ? -1 : plan->values[node->input[k]].gradient;
             SP_TRY(found = not_finite(plan, value));
