@@ -79,7 +79,8 @@ static size_t sums_of(const struct scoring *s, size_t t)
     return s->needs & SP_NEED_INPUTS ? (size_t)target(s, t)->cols : size_of(s, t);
 }
 
-/* ---- groups -------------------------------------------------------------------------------------------------------------- */
+/* ---- groups
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* As many targets from `first` on as fit the scoring memory, at least one. */
 static size_t group_size(const struct scoring *s, size_t first)
@@ -131,7 +132,8 @@ static int open_group(struct scoring *s, size_t first)
     return 0;
 }
 
-/* ---- passes over rows ---------------------------------------------------------------------------------------------------- */
+/* ---- passes over rows
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* The batch that is set, through the plan. */
 static int run_pass(struct scoring *s, const struct sp_plan_pass *pass)
@@ -146,8 +148,8 @@ static int build_kernels(struct scoring *s, const struct sp_plan_pass *pass)
     return sp_kernel_build_recorded(s->run->device);
 }
 
-/* What backward of a batch begins with, so that gradients add up to `scale` times their mean over all rows; squares are of single
- * rows as they are. */
+/* What backward of a batch begins with, so that gradients add up to `scale` times their mean over all rows; squares are
+ * of single rows as they are. */
 static float batch_scale(const struct scoring *s, size_t count, double scale)
 {
     return s->needs & SP_NEED_SQUARES ? 1 : (float)(scale * (double)count / (double)s->rows);
@@ -202,7 +204,8 @@ static int read_sums(float *out, const struct scoring *s, size_t i, float factor
     return 0;
 }
 
-/* ---- scores -------------------------------------------------------------------------------------------------------------- */
+/* ---- scores
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* Scores target t from what was put into s->weight, s->gradient and s->norms, and hands the scores over. */
 static int score_target(struct scoring *s, size_t t)
@@ -274,7 +277,8 @@ static int score_rows(struct scoring *s)
     return 0;
 }
 
-/* ---- synaptic flow ------------------------------------------------------------------------------------------------------- */
+/* ---- synaptic flow
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* One group's gradient of `scale` times the sum of the logits, from a single token; parameters are absolute already. */
 static int flow_group(struct scoring *s, size_t first, float scale)
@@ -308,8 +312,9 @@ static int flow_largest(float *out, struct scoring *s, float scale)
 }
 
 /*
- * The flow through a deep model may leave fp32's range either way. Only the ranking counts, and the gradients are linear in the
- * scale with which backward begins: a power of two under which the largest lies well inside the range is looked for first.
+ * The flow through a deep model may leave fp32's range either way. Only the ranking counts, and the gradients are
+ * linear in the scale with which backward begins: a power of two under which the largest lies well inside the range is
+ * looked for first.
  */
 static int flow_scale(float *scale, struct scoring *s)
 {
@@ -340,7 +345,8 @@ static int score_flow(struct scoring *s)
     return 0;
 }
 
-/* ---- Hessian times gradient ---------------------------------------------------------------------------------------------- */
+/* ---- Hessian times gradient
+ * ---------------------------------------------------------------------------------------------- */
 
 /* A direction that is not finite would spoil the scores of every target: it is told where it comes from. */
 static int check_gradient(struct scoring *s, size_t t)
@@ -372,7 +378,8 @@ static int find_direction(struct scoring *s)
     return 0;
 }
 
-/* (g(W + e v) - g(W - e v)) / (2 e) of a group: both sums in one buffer, backward beginning with a factor of +- 1 / (2 e). */
+/* (g(W + e v) - g(W - e v)) / (2 e) of a group: both sums in one buffer, backward beginning with a factor of +- 1 / (2
+ * e). */
 static int difference(struct scoring *s, double step)
 {
     struct sp_plan_pass pass = { .temperature = SP_SALIENCE_TEMPERATURE };
@@ -400,25 +407,28 @@ static int score_hessian(struct scoring *s)
     return 0;
 }
 
-/* ---- a scoring ----------------------------------------------------------------------------------------------------------- */
+/* ---- a scoring
+ * ----------------------------------------------------------------------------------------------------------- */
 
-/* The rows in the order of the scoring's epoch, those of grasp's second set after the first. */
-static int make_order(struct scoring *s)
+int sp_salience_order(uint32_t **out, size_t *count, const struct sp_run *run, const struct sp_salience *what)
 {
-    struct sp_run *run = s->run;
-    size_t count = run->train.count;
-    uint32_t *epoch = sp_calloc(count, sizeof *epoch);
+    size_t rows = sp_salience_rows(run);
+    uint32_t *epoch = sp_calloc(run->train.count, sizeof *epoch);
+    int rc;
 
-    s->order = sp_calloc(2 * s->rows, sizeof *s->order);
-    if (!epoch || !s->order) {
-        free(epoch);
-        return SP_ENOMEM;
-    }
-    sp_data_order(epoch, count, (uint64_t)run->config->seed, s->what->round, run->config->shuffle);
-    for (size_t i = 0; i < 2 * s->rows; i++)
-        s->order[i] = epoch[i % count];
+    *count = what->metric->needs & SP_NEED_HESSIAN ? 2 * rows : rows;
+    *out = sp_calloc(*count, sizeof **out);
+    rc = epoch && *out ? 0 : SP_ENOMEM;
+    if (rc == 0)
+        sp_data_order(epoch, run->train.count, (uint64_t)run->config->seed, what->round, run->config->shuffle);
+    for (size_t i = 0; rc == 0 && i < *count; i++)
+        (*out)[i] = epoch[i % run->train.count];
     free(epoch);
-    return 0;
+    if (rc < 0) {
+        free(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 static int allocate(struct scoring *s)
@@ -448,8 +458,8 @@ static int allocate(struct scoring *s)
     return 0;
 }
 
-/* The pass that gave a number that is not finite, again, batch by batch: adds to the error where that began. A sum or a product of what
- * is finite everywhere begins in no tensor: then the error stays as it is. */
+/* The pass that gave a number that is not finite, again, batch by batch: adds to the error where that began. A sum or a
+ * product of what is finite everywhere begins in no tensor: then the error stays as it is. */
 static int explain(struct scoring *s, int rc)
 {
     char name[SP_WEIGHT_NAME + 64] = "";
@@ -467,17 +477,20 @@ static int explain(struct scoring *s, int rc)
         SP_TRY(sp_run_find_not_finite(name, sizeof name, s->run, &s->pass));
     }
     if (name[0])
-        sp_error_context(rc, "while scoring by %s; the first tensor that is not finite: %s", s->what->metric->name, name);
+        sp_error_context(rc, "while scoring by %s; the first tensor that is not finite: %s", s->what->metric->name,
+                         name);
     return rc;
 }
 
 static int score_all(struct scoring *s)
 {
+    size_t count;
+
     if (s->needs & SP_NEED_FLOW)
         return score_flow(s);
     if (!s->needs)
         return score_weights(s);
-    SP_TRY(make_order(s));
+    SP_TRY(sp_salience_order(&s->order, &count, s->run, s->what));
     for (size_t first = 0; first < s->what->count; first += group_size(s, first))
         s->groups++;
     s->steps = s->groups * batches(s) * (s->needs & SP_NEED_HESSIAN ? 3 : 1);
@@ -506,9 +519,10 @@ int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_sal
     int rc, restored;
 
     if (what->metric->needs & SP_NEED_LABELS && run->train.targets == SP_TARGETS_AUTO)
-        return sp_error(SP_ECONFIG, "sparse.metric: %s needs labels, and %s has none; name their column with label_column, or take a "
-                                    "metric that needs none (speft-cl metrics lists them)", what->metric->name,
-                        run->config->train_file);
+        return sp_error(SP_ECONFIG,
+                        "sparse.metric: %s needs labels, and %s has none; name their column with label_column, or take "
+                        "a metric that needs none (speft-cl metrics lists them)",
+                        what->metric->name, run->config->train_file);
     SP_GO(allocate(&s));
     if (s.needs & (SP_NEED_FLOW | SP_NEED_HESSIAN))
         SP_GO(sp_rewrite_create(&s.rewrite, run->plan, run->device, what->count));

@@ -7,13 +7,14 @@
 #include "runtime/base/private.h"
 #include "runtime/base/process.h"
 #include "runtime/train/load.h"
+#include "runtime/train/result.h"
 #include "runtime/train/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "speft-cl " PACKAGE_VERSION " scores 2" /* 2: gradients are means over rows, no longer over batches */
+#define FORMAT "speft-cl " PACKAGE_VERSION " scores 3" /* 2: gradients are means over rows; 3: the name is made otherwise */
 #define SUFFIX ".safetensors"
 #define DIGEST "digest"
 #define DIGEST_SIZE (SP_HASH_HEX - 1)
@@ -31,27 +32,26 @@ struct cache {
     bool writing;
 };
 
-/* ---- the name ------------------------------------------------------------------------------------------------------------ */
+/* ---- the name
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void hash_number(struct sp_hash *hash, double number)
 {
     sp_hash_update(hash, &number, sizeof number);
 }
 
-/* The rows that scoring reads: grasp's second set follows the first. */
+/* The rows that scoring reads. */
 static int hash_rows(struct sp_hash *hash, const struct sp_run *run, const struct sp_salience *what)
 {
     const struct sp_dataset *d = &run->train;
-    size_t rows = sp_salience_rows(run), read = what->metric->needs & SP_NEED_HESSIAN ? 2 * rows : rows;
-    uint32_t *order = sp_calloc(d->count, sizeof *order);
+    uint32_t *order;
+    size_t count;
 
-    if (!order)
-        return SP_ENOMEM;
-    sp_data_order(order, d->count, (uint64_t)run->config->seed, what->round, run->config->shuffle);
-    hash_number(hash, (double)rows);
+    SP_TRY(sp_salience_order(&order, &count, run, what));
+    hash_number(hash, (double)count);
     hash_number(hash, (double)run->config->per_device_train_batch_size);
-    for (size_t i = 0; i < read; i++) {
-        size_t row = order[i % d->count], first = d->offsets[row], length = d->offsets[row + 1] - first;
+    for (size_t i = 0; i < count; i++) {
+        size_t row = order[i], first = d->offsets[row], length = d->offsets[row + 1] - first;
 
         hash_number(hash, (double)length);
         sp_hash_update(hash, d->ids + first, length * sizeof *d->ids);
@@ -67,16 +67,10 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
 {
     const struct sp_device_info *device = sp_device_info(run->device);
     const struct sp_config *c = run->config;
-    const char *weights;
-    char *config;
+    char model[SP_HASH_HEX];
 
-    SP_TRY(sp_checkpoint_checksum(&weights, run->checkpoint));
-    config = json_dumps(sp_checkpoint_config(run->checkpoint), JSON_COMPACT | JSON_SORT_KEYS);
-    if (!config)
-        return SP_ENOMEM;
-    sp_hash_update_string(hash, weights);
-    sp_hash_update_string(hash, config);
-    free(config);
+    SP_TRY(sp_train_model_checksum(model, run->checkpoint, "")); /* the rows' ids are what a tokenizer made */
+    sp_hash_update_string(hash, model);
     sp_hash_update_string(hash, device->name);
     sp_hash_update_string(hash, device->driver);
     sp_hash_update_string(hash, device->version);
@@ -124,8 +118,10 @@ static int prepare(struct cache *cache)
     for (size_t t = 0; t < cache->what->count; t++) {
         const struct sp_param *p = sp_plan_param_at(run->plan, cache->what->params[t]);
 
-        cache->tensors[t] = (struct sp_tensor_info){ .name = sp_run_param_name(run, cache->what->params[t]), .dtype = SP_F32,
-                                                     .rank = 2, .shape = { (size_t)p->rows, (size_t)p->cols } };
+        cache->tensors[t] = (struct sp_tensor_info){ .name = sp_run_param_name(run, cache->what->params[t]),
+                                                     .dtype = SP_F32,
+                                                     .rank = 2,
+                                                     .shape = { (size_t)p->rows, (size_t)p->cols } };
     }
     cache->tensors[cache->what->count] =
         (struct sp_tensor_info){ .name = DIGEST, .dtype = SP_U8, .rank = 1, .shape = { DIGEST_SIZE } };
@@ -134,7 +130,8 @@ static int prepare(struct cache *cache)
     return 0;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Whether the file holds what it should, all of it. */
 static bool is_whole(const struct cache *cache, const struct sp_safetensors *file)
@@ -209,7 +206,8 @@ static int try_reading(const struct cache *cache)
     return rc;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void stop_writing(struct cache *cache)
 {
