@@ -1,12 +1,16 @@
 /*
- * Libraries that end the process as they are loaded. Of those that lack a function loaders that bind late, as ocl-icd does, load even these,
- * and the system's linker ends the process where it is first called: no call says so, and nothing can catch it. So all are loaded in a
- * process of its own first, bound at once; one that cannot be bound so is asked there for its platforms, as a function that is never
- * called may be missing. Where that is the process's end, or loading it takes too long, the loader is shown a folder of the other
- * drivers' .icd files while it loads them.
+ * Libraries that end or hold the process as they are loaded or asked for their platforms. Of those that lack a function
+ * loaders that bind late, as ocl-icd does, load even these, and the system's linker ends the process where it is first
+ * called: no call says so, and nothing can catch it. So all are loaded in a process of its own first, bound at once;
+ * one that cannot be bound so is asked there for its platforms, as a function that is never called may be missing, and
+ * so is each of several: the loader asks one after another, and what one does there costs the devices of all. (One that
+ * is alone has no other to go on with, and who waits without end waits for all: listing.h tells of it.) Where that is
+ * the process's end, or takes too long, the loader is shown a folder of the other drivers' .icd files while it loads
+ * them. Processes that this one starts find the fault in their environment, so that they need not wait for it again.
  */
 #include "runtime/device/icd.h"
 
+#include "runtime/base/buf.h"
 #include "runtime/base/child.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/fs.h"
@@ -24,6 +28,7 @@
 #include <sys/wait.h>
 
 #define VARIABLE "OCL_ICD_VENDORS"
+#define FAULTS "SPEFT_DRIVER_FAULTS" /* for processes that this one starts: lines of a driver's path, a tab, its fault */
 
 enum { DRIVERS_MAX = 256 };
 
@@ -38,6 +43,7 @@ static size_t count, capacity;
 /* What the process that tries them says. */
 struct progress {
     size_t at;       /* the driver in hand */
+    bool asks;       /* which is loaded, and asked for its platforms */
     char fault[512]; /* why that cannot be bound; "" where it can, or was not tried yet */
 };
 
@@ -82,11 +88,18 @@ static void try_drivers(void *user)
 
     for (; progress->at < count; progress->at++) {
         const char *library = drivers[progress->at].library;
+        bool bound;
 
-        if (!library || dlopen(library, RTLD_NOW | RTLD_LOCAL))
+        if (!library || drivers[progress->at].fault)
             continue;
-        snprintf(progress->fault, sizeof progress->fault, "%s", dlerror());
+        bound = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+        if (bound && (count == 1 || sp_listing_seconds() == 0))
+            continue;
+        if (!bound)
+            snprintf(progress->fault, sizeof progress->fault, "%s", dlerror());
+        progress->asks = true;
         ask(library);
+        progress->asks = false;
         progress->fault[0] = '\0';
     }
 }
@@ -97,26 +110,31 @@ static void follow(struct sp_child *child, struct progress *progress)
     int seconds = sp_listing_seconds(), status = 0;
     double began = sp_clock_now(), waited = 0;
     bool over = false, said = seconds == 0;
+    const char *when;
 
     while (!over && !sp_interrupted() && (seconds == 0 || waited < seconds)) {
         over = sp_child_wait(child, 0.1, &status);
         waited = sp_clock_now() - began;
         if (!over && !said && waited > seconds / 10.0 && progress->at < count) {
             said = true;
-            sp_log(SP_LOG_WARNING, "the OpenCL driver %s has not been loaded yet", drivers[progress->at].path);
+            sp_log(SP_LOG_WARNING, "the OpenCL driver %s has not %s yet", drivers[progress->at].path,
+                   progress->asks ? "listed its platforms" : "been loaded");
         }
     }
     if (!over)
         sp_child_kill(child, &status);
     if (progress->at == count || progress->fault[0])
         return;
+    when = progress->asks ? "when it is asked for its platforms" : "as it is loaded";
     if (!over)
-        snprintf(progress->fault, sizeof progress->fault, "it is not loaded after %d second%s (" SP_LISTING_VARIABLE ")", seconds,
-                 seconds > 1 ? "s" : "");
+        snprintf(progress->fault, sizeof progress->fault, "it %s after %d second%s (" SP_LISTING_VARIABLE ")",
+                 progress->asks ? "has not listed its platforms" : "is not loaded", seconds, seconds > 1 ? "s" : "");
     else if (WIFSIGNALED(status))
-        snprintf(progress->fault, sizeof progress->fault, "it crashes (signal %d) as it is loaded", WTERMSIG(status));
+        snprintf(progress->fault, sizeof progress->fault, "it crashes (signal %d) %s", WTERMSIG(status), when);
     else
-        snprintf(progress->fault, sizeof progress->fault, "it ends the process as it is loaded");
+        snprintf(progress->fault, sizeof progress->fault, "it ends the process %s", when);
+    if ((progress->asks || !over) && !sp_interrupted())
+        sp_log(SP_LOG_WARNING, "the OpenCL driver %s is left out: %s", drivers[progress->at].path, progress->fault);
 }
 
 /* Anew behind each driver that is the process's end. */
@@ -126,10 +144,12 @@ static int try_all(struct progress *progress)
 
     for (*progress = (struct progress){ .at = 0 }; progress->at < count; progress->at++) {
         progress->fault[0] = '\0';
+        progress->asks = false;
         SP_TRY(sp_child_fork(&child, try_drivers, progress));
         follow(&child, progress);
-        if (sp_interrupted())
-            return sp_error(SP_EINTR, "interrupted");
+        if (sp_interrupted() && progress->at < count)
+            return sp_error(SP_EINTR, "interrupted; the OpenCL driver %s has not %s", drivers[progress->at].path,
+                            progress->asks ? "listed its platforms" : "been loaded");
         if (progress->at == count)
             break;
         drivers[progress->at].fault = sp_strdup(progress->fault);
@@ -165,12 +185,43 @@ static int restrict_loader(const struct driver *culprit)
     if (rc == 0)
         rc = fill_folder();
     if (rc < 0)
-        return sp_error_context(rc, "the OpenCL driver %s cannot be loaded (%s), and would end the program; remove it", culprit->path, culprit->fault);
+        return sp_error_context(rc, "the OpenCL driver %s cannot be used (%s), and would end or hold the program; remove it",
+                                culprit->path, culprit->fault);
     vendors = getenv(VARIABLE) ? sp_strdup(getenv(VARIABLE)) : NULL;
     libraries = getenv(SP_DEVICE_LIBRARIES) ? sp_strdup(getenv(SP_DEVICE_LIBRARIES)) : NULL;
     setenv(VARIABLE, folder, 1);
     unsetenv(SP_DEVICE_LIBRARIES);
     return 0;
+}
+
+/* What a process that started this one found out. */
+static int inherit_faults(void)
+{
+    const char *text = getenv(FAULTS);
+
+    for (size_t i = 0; text && i < count; i++) {
+        size_t length = strlen(drivers[i].path);
+        const char *line = text;
+
+        while (line && (strncmp(line, drivers[i].path, length) != 0 || line[length] != '\t'))
+            line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL;
+        if (line)
+            drivers[i].fault = sp_strndup(line + length + 1, strcspn(line + length + 1, "\n"));
+        SP_TRY(!line || drivers[i].fault ? 0 : SP_ENOMEM);
+    }
+    return 0;
+}
+
+static void hand_on_faults(void)
+{
+    struct sp_buf text = SP_BUF((size_t)1 << 17);
+
+    for (size_t i = 0; i < count; i++)
+        if (drivers[i].fault && sp_buf_printf(&text, "%s\t%s\n", drivers[i].path, drivers[i].fault) < 0)
+            break;
+    if (text.length)
+        setenv(FAULTS, text.data, 1);
+    sp_buf_free(&text);
 }
 
 int sp_trial_begin(void)
@@ -183,11 +234,13 @@ int sp_trial_begin(void)
         return 0;
     done = true;
     SP_TRY(sp_device_each_driver(add_driver, NULL));
+    SP_TRY(inherit_faults());
     progress = count ? mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
     if (progress == MAP_FAILED)
         return 0;
     rc = try_all(progress);
     munmap(progress, sizeof *progress);
+    hand_on_faults();
     for (size_t i = 0; i < count && rc == 0 && !folder; i++)
         if (drivers[i].fault)
             rc = restrict_loader(&drivers[i]);

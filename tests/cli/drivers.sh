@@ -24,7 +24,35 @@ finds() { [ "$status" = 1 ] && grep -qF -e "   WRONG   $folder/icd/mad.icd: $1" 
 clears() { grep -qxF -e "   good    $folder/icd/sane.icd" "$folder/out"; }
 stops() { [ "$status" = 1 ] && says "$1" && [ ! -e "$folder/run/adapter" ]; }
 
+model=${srcdir:-.}/tests/data/reference/binary
+printf '{"model_name_or_path": "%s", "train_file": "%s/train.jsonl", "output_dir": "%s/run", "max_steps": 2, "max_seq_length": 40}\n' \
+    "$model" "$model" "$folder" >"$folder/config.yaml"
+
+# ---- one that does so where it is asked for its platforms is left out, and the others are used
 FAKE_CL_KERNEL=clIcdGetPlatformIDsKHR
+SPEFT_DRIVER_TIMEOUT=3
+leaves_out() {
+    [ "$status" = 0 ] && says "warning: the OpenCL driver $folder/icd/mad.icd is left out: $1" && [ "$(grep -c 'left out' "$folder/err")" = 1 ] &&
+        [ $(($(date +%s) - began)) -lt 60 ] && [ -z "$(ls "$TMPDIR")" ]
+}
+for fault in 'hang:it has not listed its platforms after 3 seconds (SPEFT_DRIVER_TIMEOUT)' \
+    'crash:it crashes (signal 11) when it is asked for its platforms' 'exit:it ends the process when it is asked for its platforms'; do
+    FAKE_CL_MODE=${fault%%:*}
+    began=$(date +%s)
+    run devices
+    test_that "a driver that does so when it is asked for its platforms ($FAKE_CL_MODE) is left out" leaves_out "${fault#*:}"
+    test_that '  the devices of the other are listed, and it is named' \
+        [ "$(grep -c -e '^0: ' -e "$folder/icd/mad.icd (${fault#*:})" "$folder/out")" = 2 ]
+done
+FAKE_CL_MODE=hang
+began=$(date +%s)
+run train "$folder/config.yaml"
+test_that '  and train goes on, too' leaves_out 'it has not listed its platforms after 3 seconds'
+test_that '  to its end' [ -e "$folder/run/adapter" ]
+rm -rf "$folder/run"
+
+# ---- what holds or ends the program afterwards
+FAKE_CL_KERNEL=clGetDeviceIDs
 FAKE_CL_MODE=hang
 SPEFT_DRIVER_TIMEOUT=2
 run devices
@@ -122,7 +150,7 @@ for process in '--devices-worker 0:devices' '--doctor-worker 0:doctor --timeout 
     SPEFT_CACHE_DIR=$folder/none test_that "while a worker is in a driver (${process#*:})" stopped ${process#*:}
 done
 FAKE_CL_PROCESS=
-FAKE_CL_KERNEL=clIcdGetPlatformIDsKHR
+FAKE_CL_KERNEL=clGetDeviceIDs
 unset FAKE_CL_HANGS
 FAKE_CL_MODE=exit
 run devices
@@ -132,9 +160,6 @@ test_that 'nor for doctor' finds 'ends the process'
 rm "$folder/icd/sane.icd"
 
 # Runs.
-model=${srcdir:-.}/tests/data/reference/binary
-printf '{"model_name_or_path": "%s", "train_file": "%s/train.jsonl", "output_dir": "%s/run", "max_steps": 2, "max_seq_length": 40}\n' \
-    "$model" "$model" "$folder" >"$folder/config.yaml"
 mkdir -p "$folder/cache/programs"
 cp -l "$SPEFT_CACHE_DIR"/programs/*.program "$folder/cache/programs" 2>/dev/null || true
 SPEFT_CACHE_DIR=$folder/cache

@@ -14,12 +14,13 @@
  *     none    the driver has no platform (clIcdGetPlatformIDsKHR), as one whose hardware is not there:
  * CL_PLATFORM_NOT_FOUND_KHR
  *
- * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil: clBuildProgram,
- * clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer, clEnqueueMapBuffer,
- * clIcdGetPlatformIDsKHR. Both are read at each call. Where $FAKE_CL_PROCESS is set, only processes are disturbed whose
- * arguments, with blanks between them, begin with it, the program's name aside. One that hangs leaves its number in the
- * file $FAKE_CL_HANGS. $FAKE_CL_LOADED is what becomes of each process that loads the library: "crash", "exit" or
- * "hang". The kernels' names that were launched are appended to $FAKE_CL_LOG, each once.
+ * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil:
+ * clBuildProgram, clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer,
+ * clEnqueueMapBuffer, clIcdGetPlatformIDsKHR, clGetDeviceIDs. Both are read at each call. Where $FAKE_CL_PROCESS is
+ * set, only processes are disturbed whose arguments, with blanks between them, begin with it, the program's name
+ * aside. One that hangs leaves its number in the file $FAKE_CL_HANGS. $FAKE_CL_LOADED is what becomes of each process
+ * that loads the library: "crash", "exit" or "hang". The kernels' names that were launched are appended to
+ * $FAKE_CL_LOG, each once.
  */
 #define CL_TARGET_OPENCL_VERSION 300
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -379,6 +380,14 @@ static cl_int CL_API_CALL unmap(cl_command_queue queue, cl_mem buffer, void *mem
     return real.clEnqueueUnmapMemObject(queue, buffer, memory, waits, wait, event);
 }
 
+static cl_int CL_API_CALL get_devices(cl_platform_id platform, cl_device_type type, cl_uint count, cl_device_id *devices,
+                                      cl_uint *found)
+{
+    cl_int status;
+
+    return disturb(&status, "clGetDeviceIDs") ? status : real.clGetDeviceIDs(platform, type, count, devices, found);
+}
+
 /* The table may lie where nothing is written after loading. */
 static void open_pages(void *start, size_t length)
 {
@@ -442,6 +451,7 @@ CL_API_ENTRY cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint count, cl_platfor
     table->clEnqueueMapBuffer = map_buffer;
     table->clEnqueueUnmapMemObject = unmap;
     table->clBuildProgram = build;
+    table->clGetDeviceIDs = get_devices;
     return rc;
 }
 
