@@ -16,8 +16,10 @@
 #include <sys/vfs.h>
 #endif
 
-#ifndef O_PATH
-#define O_PATH O_RDONLY /* where there is none, folders on the way must be readable, and links are refused */
+#ifdef O_PATH
+enum { FOLDER = O_PATH, LINK = AT_EMPTY_PATH };
+#else
+enum { FOLDER = O_RDONLY, LINK = 0 }; /* folders on the way must be readable */
 #endif
 #define LINKS_MAX 40
 
@@ -38,8 +40,10 @@ static int append(struct sp_walk *w, const char *name)
     size_t used = strlen(w->at);
     int length = snprintf(w->at + used, sizeof w->at - used, "%s%s", used && w->at[used - 1] != '/' ? "/" : "", name);
 
+    if ((size_t)length < sizeof w->at - used)
+        return 0;
     errno = ENAMETOOLONG;
-    return (size_t)length < sizeof w->at - used ? 0 : fail(w);
+    return fail(w);
 }
 
 static int enter(struct sp_walk *w, int fd, const char *name)
@@ -60,16 +64,37 @@ static int refuse_file(const struct sp_walk *w)
                    : sp_error(SP_EIO, "%s is not a folder", w->at);
 }
 
+/* The link `name` itself, which then is *rest from the descriptor; where none can be had, by its name in the folder. */
+static int open_link(const struct sp_walk *w, const char *name, const char **rest)
+{
+#ifdef O_PATH
+    *rest = "";
+    return openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+#else
+    *rest = name;
+    return fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+#endif
+}
+
 /* What the link `name` in the folder at hand says. */
 static int read_link(struct sp_walk *w, const char *name, char target[SP_WALK_PATH])
 {
     size_t used = strlen(w->at);
-    int fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
-    ssize_t length = fd >= 0 ? readlinkat(fd, "", target, SP_WALK_PATH - 1) : -1;
+    ssize_t length = 0;
+    const char *rest;
+    struct stat st;
+    int fd, rc;
 
-    rc = append(w, name);
-    if (rc == 0)
-        rc = fd < 0 ? fail(w) : length < 0 ? refuse_file(w) : look_at(w, fd);
+    SP_TRY(append(w, name));
+    fd = open_link(w, name, &rest);
+    if (fd < 0 || fstatat(fd, rest, &st, LINK | AT_SYMLINK_NOFOLLOW) < 0)
+        rc = fail(w);
+    else if (!S_ISLNK(st.st_mode))
+        rc = refuse_file(w);
+    else if ((length = readlinkat(fd, rest, target, SP_WALK_PATH - 1)) < 0)
+        rc = fail(w);
+    else
+        rc = w->look(w, &st);
     if (fd >= 0)
         close(fd);
     SP_TRY(rc);
@@ -99,7 +124,7 @@ static int pass_link(struct sp_walk *w, const char *name)
 
 static int step(struct sp_walk *w, const char *name)
 {
-    enum { FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+    enum { FLAGS = FOLDER | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
     int fd = openat(w->fd, name, FLAGS), reason;
 
     if (fd < 0 && errno == ENOENT && w->make && (mkdirat(w->fd, name, w->make) == 0 || errno == EEXIST))
@@ -114,7 +139,7 @@ static int step(struct sp_walk *w, const char *name)
 
 static int start(struct sp_walk *w, const char *folder)
 {
-    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(folder, FOLDER | O_DIRECTORY | O_CLOEXEC);
 
     w->at[0] = '\0';
     return fd < 0 ? fail(w) : enter(w, fd, folder[0] == '/' ? folder : "");

@@ -34,3 +34,13 @@ tests_unit_test_replace_SOURCES = tests/unit/test_replace.c tests/unit/io_files.
 tests_unit_test_replace_LDADD = $(tests_unit_test_files_LDADD)
 tests_unit_test_replace_LDFLAGS = -Wl,--wrap=lstat,--wrap=fstatat,--wrap=mkdir,--wrap=mkdirat,--wrap=fchown
 TESTS += tests/unit/test_replace
+
+# The same where a link has no descriptor of its own, as on macOS.
+check_PROGRAMS += tests/unit/test_files_by_name tests/unit/test_private_by_name
+tests_unit_test_files_by_name_SOURCES = $(tests_unit_test_files_SOURCES) tests/unit/walk_by_name.c
+tests_unit_test_files_by_name_LDADD = $(tests_unit_test_files_LDADD)
+tests_unit_test_files_by_name_LDFLAGS = $(tests_unit_test_files_LDFLAGS)
+tests_unit_test_private_by_name_SOURCES = $(tests_unit_test_private_SOURCES) tests/unit/walk_by_name.c
+tests_unit_test_private_by_name_LDADD = $(tests_unit_test_private_LDADD)
+tests_unit_test_private_by_name_LDFLAGS = $(tests_unit_test_private_LDFLAGS)
+TESTS += tests/unit/test_files_by_name tests/unit/test_private_by_name
