@@ -20,6 +20,7 @@ struct work {
     const char *name; /* of the input, for messages */
     size_t line;
     bool pair;
+    size_t tokens, unknown, first_unknown; /* without special ones; of those; the line of the first */
 };
 
 static void print(const struct sp_encoding *encoding, bool pair)
@@ -33,6 +34,17 @@ static void print(const struct sp_encoding *encoding, bool pair)
             printf("%s%u", i ? ", " : "", (unsigned)encoding->types[i]);
     }
     fputs("]}\n", stdout);
+}
+
+static void count_unknown(struct work *work)
+{
+    uint32_t unknown = sp_tokenizer_special(work->tokenizer, SP_TOKEN_UNK);
+    size_t specials = sp_tokenizer_specials(work->tokenizer, work->pair);
+
+    work->tokens += work->encoding.length > specials ? work->encoding.length - specials : 0;
+    for (size_t i = 0; i < work->encoding.length; i++)
+        if (work->encoding.ids[i] == unknown && !work->unknown++)
+            work->first_unknown = work->line;
 }
 
 /* A line as it was read, without its newline. */
@@ -56,6 +68,7 @@ static int tokenize(struct work *work, const char *text, size_t length)
     SP_TRY(sp_tokenizer_encode(&work->encoding, work->tokenizer, text, length, tab ? tab + 1 : NULL,
                                pair_length, 0));
     print(&work->encoding, work->pair);
+    count_unknown(work);
     return sp_interrupted() ? sp_error(SP_EINTR, "interrupted") : 0;
 }
 
@@ -101,6 +114,8 @@ static int tokenize_file(struct work *work, FILE *file)
         SP_GO(sp_text_check_line_ends(line.data, line.length, work->name));
     if (line.length)
         rc = tokenize(work, line.data, line.length);
+    if (rc == 0)
+        sp_tokenizer_warn_unknown(work->unknown, work->tokens, work->first_unknown, work->name);
 out:
     sp_buf_free(&line);
     return rc;

@@ -66,6 +66,9 @@ size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *tokenizer);
  * cut. */
 void sp_tokenizer_warn_short(const struct sp_tokenizer *tokenizer, size_t rows, const char *model_dir);
 
+/* Warns where many of the texts' tokens, special ones aside, are the unknown one, the first in that line. */
+void sp_tokenizer_warn_unknown(size_t unknown, size_t tokens, size_t line, const char *path);
+
 /* The longest sequence that the tokenizer's files allow ("model_max_length"), special tokens included; 0 for no limit.
  * The caller is to mind it. */
 size_t sp_tokenizer_max_length(const struct sp_tokenizer *tokenizer);

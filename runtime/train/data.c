@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/text/tokenizer.h"
 #include "runtime/train/task.h"
 
 #include <stdlib.h>
@@ -111,18 +112,6 @@ static void warn_of_options(const struct sp_config *c, const struct sp_dataset *
     sp_buf_free(&list);
 }
 
-/* English texts (SST-2, RTE, STS-B, GSM8K) have not one unknown token in 130,000 with BERT's uncased vocabulary, and where it is said
- * not to lower-case, 9 to 17 % (SST-2, which is lower case already, 0.02 %); of texts in other languages, Chinese have 67 %, Korean 7 %,
- * and those in letters that the vocabulary has (German, Russian, Hindi) none. Of a few names or emoji in a small file there is no need
- * to speak. */
-static void warn_of_unknown(const struct sp_dataset *d, const char *path)
-{
-    if (d->unknown > d->words / 20 + 3)
-        sp_log(SP_LOG_WARNING, "%s: %.0f %% of its texts' tokens (%zu of %zu, first in line %u) are unknown to the model's tokenizer, and read "
-               "all alike: it may be one for another language, or for other capital letters (\"do_lower_case\" in tokenizer_config.json)",
-               path, 100. * (double)d->unknown / (double)d->words, d->unknown, d->words, (unsigned)d->first_unknown);
-}
-
 /* As MySQL and Weka (ARFF) write texts. Citations are in single quotes as well, but not all of a column. */
 static void warn_of_single_quotes(const struct sp_dataset *d, const char *path)
 {
@@ -160,7 +149,7 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
     if (d->truncated)
         sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated,
                d->count, run->max_seq_length);
-    warn_of_unknown(d, path);
+    sp_tokenizer_warn_unknown(d->unknown, d->words, d->first_unknown, path);
     warn_of_single_quotes(d, path);
     if (d->skipped)
         sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);

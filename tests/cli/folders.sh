@@ -155,6 +155,10 @@ for lacking in 13 12; do
     [ $lacking = 12 ] || test_that '  train says so, too' said "$unknown"
     [ $lacking = 13 ] || test_that '  nor does train' not grep -qF unknown "$folder/err"
     rm -rf "$folder/result"
+    sed 's/,.*//' "$words" | sed 1d >"$folder/lines"
+    run tokenize --model "$model" --input "$folder/lines"
+    [ $lacking = 12 ] || test_that '  and tokenize' said "warning: $folder/lines: 7 % of its texts' tokens (13 of 180, first in line 168) are unknown to"
+    [ $lacking = 13 ] || test_that '  which does not either' test "$status" = 0 -a ! -s "$folder/err"
 done
 
 # ---- names of weights that a trainer has left a beginning before: all of them, or some, or a head by another name
