@@ -76,10 +76,21 @@ static int write_row(FILE *file, const struct sp_run *run, const float *logits, 
 
 /* Where the rows go as their batches come. */
 struct output {
-    const struct sp_run *run;
+    struct sp_run *run;
     const char *input;
     FILE *file;
 };
+
+/* The batch that holds the row is the one that is set. Weights are finite: they were checked when they were read. */
+static int not_finite(const struct output *o, size_t row)
+{
+    char name[SP_WEIGHT_NAME + 64];
+
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, o->run,
+                                  &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
+    return sp_error(SP_ENUMERIC, "%s: the prediction for row %zu is not a finite number; the first tensor that is not: "
+                    "%s, which is too large for fp32", o->input, row, name[0] ? name : "the logits");
+}
 
 static int write_rows(void *user, const float *logits, size_t from, size_t rows, size_t outputs)
 {
@@ -87,8 +98,7 @@ static int write_rows(void *user, const float *logits, size_t from, size_t rows,
 
     for (size_t i = 0; i < rows * outputs; i++)
         if (!isfinite(logits[i]))
-            return sp_error(SP_ENUMERIC, "%s: the prediction for row %zu is not a finite number; is a weight of the model or the "
-                            "adapter not finite?", o->input, from + i / outputs + 1);
+            return not_finite(o, from + i / outputs + 1);
     for (size_t i = 0; i < rows; i++)
         SP_TRY(write_row(o->file, o->run, logits + i * outputs, outputs));
     return 0;

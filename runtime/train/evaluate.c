@@ -90,7 +90,8 @@ static int not_finite(struct sp_run *run)
 {
     char name[SP_WEIGHT_NAME + 64];
 
-    SP_TRY(sp_run_find_not_finite(name, sizeof name, run, &(struct sp_plan_pass){ .loss_scale = 1 }));
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, run,
+                                  &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
     return sp_error(SP_ENUMERIC, "the loss on %s is not finite; the first tensor that is not: %s", run->config->validation_file,
                     name[0] ? name : run->task->overflow);
 }

@@ -244,6 +244,21 @@ static void test_output(void **state)
                   "bert.encoder.layer.0.intermediate.dense.weight. No step was taken yet");
 }
 
+/* The same of the head's, whose weights are finite, in predict. */
+static void test_predict(void **state)
+{
+    const struct edit edits[] = { { "classifier.weight", 0, 2 * WIDTH, 1, 3e38f } };
+    const char *model = edited("far-head", "binary", edits, 1);
+
+    (void)state;
+    assert_int_equal(program_run("predict", "--model", model, "--input",
+                                 program_source("tests/data/reference/binary/eval.jsonl"), "--output",
+                                 program_path("far-rows"), NULL), 1);
+    check_said("eval.jsonl: the prediction for row 1 is not a finite number; the first tensor that is not: the output "
+               "of classifier.weight, which is too large for fp32");
+    assert_int_not_equal(access(program_path("far-rows"), F_OK), 0);
+}
+
 /* While scoring, too, where it began, not the matrix that was to be scored: in an activation, in a gradient, by metrics whose passes
  * differ, and in another batch than the last. */
 static void test_scoring(void **state)
@@ -507,8 +522,8 @@ int main(void)
         cmocka_unit_test(test_gradient),  cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
         cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight), cmocka_unit_test(test_micro_batch),
         cmocka_unit_test(test_evaluation), cmocka_unit_test(test_window),       cmocka_unit_test(test_explosion),
-        cmocka_unit_test(test_guessing),
-        cmocka_unit_test(test_output),    cmocka_unit_test(test_scoring),       cmocka_unit_test(test_accumulators),
+        cmocka_unit_test(test_guessing),   cmocka_unit_test(test_output),       cmocka_unit_test(test_predict),
+        cmocka_unit_test(test_scoring),    cmocka_unit_test(test_accumulators),
     };
 
     return cmocka_run_group_tests_name("not finite", tests, program_setup, program_teardown);
