@@ -28,6 +28,8 @@ KERNEL void adamw(__global float *value, __global float *m, __global float *v, _
 {
     float coefficient = norm ? norm[1] : 1.0f;
 
+    if (isnan(coefficient)) /* the step is left out (norm_finish.cl) */
+        return;
     FOR_ELEMENTS_SCALAR(i, n)
     {
         uint age = step - births[i];
@@ -45,6 +47,8 @@ KERNEL void adamw(__global float *value, __global float *m, __global float *v, _
 {
     float coefficient = norm ? norm[1] : 1.0f;
 
+    if (isnan(coefficient)) /* the step is left out (norm_finish.cl) */
+        return;
     FOR_ELEMENTS(i, n, STEP)
 }
 

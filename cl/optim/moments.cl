@@ -15,5 +15,7 @@ KERNEL void moments(__global float *sum, __global float *squares, __global const
 {
     float coefficient = norm ? norm[1] : 1.0f;
 
+    if (isnan(coefficient)) /* the step is left out (norm_finish.cl) */
+        return;
     FOR_ELEMENTS(i, n, ADD)
 }

@@ -19,6 +19,8 @@ KERNEL void sm3(__global float *value, __global uint *now, __global const float 
 {
     float coefficient = norm ? norm[1] : 1.0f;
 
+    if (isnan(coefficient)) /* the step is left out (norm_finish.cl) */
+        return;
     FOR_ELEMENTS_SCALAR(i, n)
     {
 #if SPARSE

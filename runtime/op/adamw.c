@@ -10,8 +10,8 @@
 
 static const struct sp_kernel adamw = { "adamw", "optim/adamw.cl" };
 
-/* Of a case: SCALED has a norm's coefficient; AGED gives entry i the age step - i % step. */
-enum { SCALED = 1, DECAY = 2, POISON = 4, AGED = 8 };
+/* Of a case: SCALED has a norm's coefficient, SHUT one that is NaN; AGED gives entry i the age step - i % step. */
+enum { SCALED = 1, DECAY = 2, POISON = 4, AGED = 8, SHUT = 16 };
 
 int sp_adamw(struct sp_device *device, const struct sp_adamw *args)
 {
@@ -63,6 +63,8 @@ static const struct sp_op_case cases[] = {
     { .name = "70001 decay", .size = { 70001, 100000 }, .flags = DECAY, .tolerance = 1e-6 },
     { .name = "1 aged", .size = { 1, 1 }, .flags = AGED, .tolerance = 1e-6 },
     { .name = "33 aged scaled decay", .size = { 33, 9 }, .flags = AGED | SCALED | DECAY, .tolerance = 1e-6 },
+    { .name = "33 shut", .size = { 33, 7 }, .flags = SHUT | DECAY | POISON, .tolerance = 1e-6 },
+    { .name = "33 aged, shut", .size = { 33, 9 }, .flags = AGED | SHUT | DECAY, .tolerance = 1e-6 },
     { .name = "70001 aged", .size = { 70001, 3000 }, .flags = AGED, .tolerance = 1e-6 },
 };
 
@@ -124,7 +126,7 @@ static int make_ages(struct sp_check *t, struct sp_adamw *args)
 
 static int check_adamw(struct sp_check *t, const struct sp_op_case *c)
 {
-    static const double norm[2] = { 4, 0.25 };
+    const double norm[2] = { 4, c->flags & SHUT ? NAN : 0.25 };
     size_t count = (size_t)c->size[0];
     struct sp_adamw args = { .count = count, .lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8,
                              .decay = c->flags & DECAY ? 0.1 : 0, .step = (uint32_t)c->size[1] };
@@ -138,11 +140,12 @@ static int check_adamw(struct sp_check *t, const struct sp_op_case *c)
         r.gradient[count / 2] = NAN;
         SP_TRY(sp_check_input_values(t, &args.gradient, r.gradient, count));
     }
-    if (c->flags & SCALED)
+    if (c->flags & (SCALED | SHUT))
         SP_TRY(sp_check_input_values(t, &args.norm, norm, 2));
     if (c->flags & AGED)
         SP_TRY(make_ages(t, &args));
-    reference(&r, &args, c->flags & SCALED ? norm[1] : 1, c->flags & AGED);
+    if (!(c->flags & SHUT))
+        reference(&r, &args, c->flags & SCALED ? norm[1] : 1, c->flags & AGED);
     SP_TRY(sp_check_run(t, launch_adamw, &args));
     SP_TRY(sp_check_compare(t, "m", args.m, r.m, count, c->tolerance));
     SP_TRY(sp_check_compare_each(t, "v", args.v, r.v, r.v, count, c->tolerance));

@@ -5,8 +5,8 @@
  *     p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
  *
  * with g = gradient * coefficient. Where entries come and go each has its own age instead of `step`: step - births[i],
- * and the factors on lr and sqrt(v) for every age come in a table. A non-finite gradient reaches p, m and v: the caller
- * looks at the norm first.
+ * and the factors on lr and sqrt(v) for every age come in a table. A non-finite gradient reaches p, m and v, unless the
+ * coefficient is NaN: then all of them stay as they are.
  */
 #ifndef SP_OP_ADAMW_H
 #define SP_OP_ADAMW_H

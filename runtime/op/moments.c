@@ -4,10 +4,12 @@
 #include "runtime/op/check.h"
 #include "runtime/op/geometry.h"
 
+#include <math.h>
+
 static const struct sp_kernel moments = { "moments", "optim/moments.cl" };
 
-/* Of a case: SCALED has a norm's coefficient. */
-enum { SCALED = 1 };
+/* Of a case: SCALED has a norm's coefficient, SHUT one that is NaN. */
+enum { SCALED = 1, SHUT = 2 };
 
 int sp_moments(struct sp_device *device, const struct sp_moments *args)
 {
@@ -31,6 +33,7 @@ static const struct sp_op_case cases[] = {
     { .name = "1", .size = { 1 }, .tolerance = 1e-6 },
     { .name = "3 scaled", .size = { 3 }, .flags = SCALED, .tolerance = 1e-6 },
     { .name = "33", .size = { 33 }, .tolerance = 1e-6 },
+    { .name = "33 shut", .size = { 33 }, .flags = SHUT, .tolerance = 1e-6 },
     { .name = "70001 scaled", .size = { 70001 }, .flags = SCALED, .tolerance = 1e-6 },
 };
 
@@ -43,7 +46,7 @@ static int launch_moments(void *user)
 
 static int check_moments(struct sp_check *t, const struct sp_op_case *c)
 {
-    static const double norm[2] = { 4, 0.25 };
+    const double norm[2] = { 4, c->flags & SHUT ? NAN : 0.25 };
     size_t count = (size_t)c->size[0];
     struct sp_moments args = { .count = count };
     double *sum = sp_check_input(t, &args.sum, count, -1, 1), *squares = sp_check_input(t, &args.squares, count, 0, 1);
@@ -53,9 +56,9 @@ static int check_moments(struct sp_check *t, const struct sp_op_case *c)
         return SP_ENOMEM;
     SP_TRY(sp_check_inout(t, &args.sum, sum, count));
     SP_TRY(sp_check_inout(t, &args.squares, squares, count));
-    if (c->flags & SCALED)
+    if (c->flags & (SCALED | SHUT))
         SP_TRY(sp_check_input_values(t, &args.norm, norm, 2));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !(c->flags & SHUT); i++) {
         double g = gradient[i] * coefficient;
 
         sum[i] += g;

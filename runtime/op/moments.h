@@ -2,6 +2,8 @@
  * Sums of gradients and of their squares over steps (layer 3), in one launch:
  *
  *     sum[i] += g,  squares[i] += g^2,  g = gradient[i] * coefficient
+ *
+ * or, where the coefficient is NaN, nothing.
  */
 #ifndef SP_OP_MOMENTS_H
 #define SP_OP_MOMENTS_H

@@ -4,12 +4,16 @@
 #include "runtime/op/check.h"
 #include "runtime/op/geometry.h"
 
+#include <float.h>
 #include <math.h>
 
 #define CHUNK 4096 /* elements to a slot, on every device */
 
-/* Of a case. SMALL: values and max_norm times 1e-6, where the 1e-6 in the coefficient counts. */
-enum { POISON = 1, SMALL = 2, SQUARES_ONLY = 4, FINISH_ONLY = 8 };
+/*
+ * Of a case. POISON: a value is NaN. SMALL: values and max_norm times 1e-6, where the 1e-6 in the coefficient counts.
+ * FAR: times 1e20, beyond which squares are infinite. LOST: a loss is infinite. SHUT: the coefficient was NaN before.
+ */
+enum { POISON = 1, SMALL = 2, SQUARES_ONLY = 4, FINISH_ONLY = 8, FAR = 16, LOST = 32, SHUT = 64 };
 
 static const struct sp_kernel norm_squares = { "norm_squares", "optim/norm_squares.cl" };
 static const struct sp_kernel norm_finish = { "norm_finish", "optim/norm_finish.cl" };
@@ -41,20 +45,29 @@ int sp_norm_finish(struct sp_device *device, const struct sp_norm_finish *args)
 
     sp_geometry_rows(&launch, device, 1, 1);
     sp_launch_define(&launch, "CHUNK", CHUNK);
-    launch.check = SP_CHECK(norm, FINISH_ONLY, 70 * CHUNK, 33, 10);
+    launch.check = SP_CHECK(norm, FINISH_ONLY, 70 * CHUNK, 33, 10, 3);
     sp_launch_buffer(&launch, args->out);
     sp_launch_buffer(&launch, args->slots);
     sp_launch_int(&launch, (int)args->slot_count);
+    sp_launch_buffer(&launch, args->loss_count ? args->losses : args->slots); /* unread; some drivers refuse null */
+    sp_launch_int(&launch, (int)args->loss_count);
     sp_launch_float(&launch, args->max_norm);
     return sp_launch_run(device, &launch);
 }
 
-/* size: counts of two buffers, max_norm */
+/* size: counts of two buffers, max_norm, losses */
 
 static const struct sp_op_case cases[] = {
     { .name = "1 and 3, no clipping", .size = { 1, 3, 0 }, .tolerance = 1e-6 },
     { .name = "17 and 1, clipped", .size = { 17, 1, 1 }, .tolerance = 1e-6 },
-    { .name = "17 and 33, below the limit", .size = { 17, 33, 20 }, .tolerance = 1e-6 },
+    { .name = "17 and 33, below the limit", .size = { 17, 33, 20, 3 }, .tolerance = 1e-6 },
+    { .name = "17 and 33, infinite", .size = { 17, 33, 1, 1 }, .flags = FAR, .tolerance = 1e-6 },
+    { .name = "17 and 33, infinite, no clipping", .size = { 17, 33, 0 }, .flags = FAR, .tolerance = 1e-6 },
+    { .name = "17 and 33, a loss is infinite", .size = { 17, 33, 1, 3 }, .flags = LOST, .tolerance = 1e-6 },
+    { .name = "17 and 33, the only loss is infinite, no clipping", .size = { 17, 33, 0, 1 }, .flags = LOST,
+      .tolerance = 1e-6 },
+    { .name = "17 and 33, after a step that was not finite", .size = { 17, 33, 1, 2 }, .flags = SHUT,
+      .tolerance = 1e-6 },
     { .name = "384 and 33, NaN", .size = { 384, 33, 1 }, .flags = POISON, .tolerance = 1e-6 },
     { .name = "17 and 33, small, clipped", .size = { 17, 33, 1 }, .flags = SMALL, .tolerance = 1e-6 },
     { .name = "17 and 33, small, below the limit", .size = { 17, 33, 20 }, .flags = SMALL, .tolerance = 1e-6 },
@@ -79,10 +92,34 @@ static int launch_norm(void *user)
     return r->flags & SQUARES_ONLY ? 0 : sp_norm_finish(device, &r->finish);
 }
 
+/* Into out[2], of what the squares add up to; the gate aside. */
+static void expect(double *out, double sum, double max_norm)
+{
+    out[0] = sum > FLT_MAX ? INFINITY : sqrt(sum);
+    out[1] = max_norm > 0 ? fmin(1, max_norm / (out[0] + 1e-6)) : 1;
+}
+
+/* The step's losses, and what an earlier step has left in the output. */
+static int make_gate(struct sp_check *t, struct sp_norm_finish *finish, unsigned flags)
+{
+    double before[2] = { 0, flags & SHUT ? NAN : 0 }, *losses;
+
+    SP_TRY(sp_check_inout(t, &finish->out, before, 2));
+    if (!finish->loss_count)
+        return 0;
+    losses = sp_check_input(t, &finish->losses, finish->loss_count, -1, 1);
+    if (!losses)
+        return SP_ENOMEM;
+    if (flags & LOST)
+        losses[finish->loss_count - 1] = INFINITY;
+    return sp_check_input_values(t, &finish->losses, losses, finish->loss_count);
+}
+
 static int check_norm(struct sp_check *t, const struct sp_op_case *c)
 {
-    double scale = c->flags & SMALL ? 1e-6 : 1;
-    struct run r = { .flags = c->flags, .finish = { .max_norm = (float)(c->size[2] * scale) } };
+    double scale = c->flags & SMALL ? 1e-6 : c->flags & FAR ? 1e20 : 1;
+    struct run r = { .flags = c->flags, .finish = { .max_norm = (float)(c->size[2] * scale),
+                                                    .loss_count = (size_t)c->size[3] } };
     double *slots = sp_check_double(t, sp_norm_slots((size_t)c->size[0]) + sp_norm_slots((size_t)c->size[1]));
     double sum = 0, expected[2];
 
@@ -106,15 +143,16 @@ static int check_norm(struct sp_check *t, const struct sp_op_case *c)
         r.part[i].first_slot = r.finish.slot_count;
         r.finish.slot_count += sp_norm_slots(count);
     }
-    expected[0] = sqrt(sum);
-    expected[1] = r.finish.max_norm > 0 ? (double)r.finish.max_norm / (expected[0] + 1e-6) : 1;
-    if (expected[1] > 1)
-        expected[1] = 1;
+    for (size_t i = 0; i < r.finish.slot_count; i++)
+        slots[i] = slots[i] > FLT_MAX ? INFINITY : slots[i];
+    expect(expected, sum, (double)r.finish.max_norm);
+    if (!isfinite(expected[0]) || c->flags & (LOST | SHUT))
+        expected[1] = NAN;
     if (c->flags & FINISH_ONLY)
         SP_TRY(sp_check_input_values(t, &r.finish.slots, slots, r.finish.slot_count));
     else
         SP_TRY(sp_check_output(t, &r.finish.slots, r.finish.slot_count));
-    SP_TRY(sp_check_output(t, &r.finish.out, 2));
+    SP_TRY(make_gate(t, &r.finish, c->flags));
     r.part[0].slots = r.part[1].slots = r.finish.slots;
     SP_TRY(sp_check_run(t, launch_norm, &r));
     if (!(c->flags & FINISH_ONLY))

@@ -10,8 +10,8 @@
 
 static const struct sp_kernel sm3 = { "sm3", "optim/sm3.cl" };
 
-/* Of a case: DENSE has every entry; else they are spread evenly. */
-enum { SCALED = 1, DECAY = 2, DENSE = 4 };
+/* Of a case: DENSE has every entry; else they are spread evenly. SHUT: the norm's coefficient is NaN. */
+enum { SCALED = 1, DECAY = 2, DENSE = 4, SHUT = 8 };
 
 int sp_sm3(struct sp_device *device, const struct sp_sm3 *args)
 {
@@ -49,6 +49,8 @@ static const struct sp_op_case cases[] = {
     { .name = "vector of 17, decay", .size = { 17, 1, 17 }, .flags = DENSE | DECAY, .tolerance = 1e-6 },
     { .name = "70 of 40x33, scaled, decay", .size = { 40, 33, 70 }, .flags = SCALED | DECAY, .tolerance = 1e-6 },
     { .name = "all of 37x20", .size = { 37, 20, 740 }, .flags = DENSE, .tolerance = 1e-6 },
+    { .name = "70 of 40x33, shut", .size = { 40, 33, 70 }, .flags = SHUT | DECAY, .tolerance = 1e-6 },
+    { .name = "vector of 17, shut", .size = { 17, 1, 17 }, .flags = SHUT | DECAY | DENSE, .tolerance = 1e-6 },
     { .name = "9001 of 384x391", .size = { 384, 391, 9001 }, .tolerance = 1e-6 },
 };
 
@@ -84,7 +86,7 @@ static int reference(double *p, double *acc, const double *gradient, const uint3
 
 static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *positions)
 {
-    static const double norm[2] = { 4, 0.25 };
+    const double norm[2] = { 4, c->flags & SHUT ? NAN : 0.25 };
     size_t rows = (size_t)c->size[0], cols = (size_t)c->size[1], count = (size_t)c->size[2];
     struct sp_sm3 args = { .count = count, .rows = c->size[0], .cols = c->size[1], .lr = 1e-2, .epsilon = 1e-8,
                            .decay = c->flags & DECAY ? 0.1 : 0 };
@@ -102,9 +104,10 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
         positions[k] = (uint32_t)(k * (rows * cols) / count);
     if (!(c->flags & DENSE))
         SP_TRY(sp_check_input_words(t, &args.positions, positions, count));
-    if (c->flags & SCALED)
+    if (c->flags & (SCALED | SHUT))
         SP_TRY(sp_check_input_values(t, &args.norm, norm, 2));
-    SP_TRY(reference(p, acc, gradient, positions, &args, c->flags & SCALED ? norm[1] : 1));
+    if (!(c->flags & SHUT))
+        SP_TRY(reference(p, acc, gradient, positions, &args, c->flags & SCALED ? norm[1] : 1));
     SP_TRY(sp_check_run(t, launch_sm3, &args));
     SP_TRY(sp_check_compare(t, "accumulators", args.accumulators, acc, rows + cols, c->tolerance));
     return sp_check_compare(t, "value", args.value, p, count, c->tolerance);

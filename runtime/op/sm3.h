@@ -6,7 +6,8 @@
  * decay
  *
  * with g = gradient * coefficient and every u made from R and C as they were. A vector is a matrix with one column:
- * each entry then has its own accumulator. A NaN would pass R and C by: the caller looks at the norm first.
+ * each entry then has its own accumulator. A NaN would pass R and C by; where the coefficient is NaN, p, R and C
+ * stay as they are.
  */
 #ifndef SP_OP_SM3_H
 #define SP_OP_SM3_H

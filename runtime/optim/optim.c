@@ -85,7 +85,7 @@ static int create(struct sp_optim *optim, const struct sp_optim_view *views)
         SP_TRY(optim->optimizer->create(&optim->states[i], &step));
     }
     SP_TRY(place_slots(optim));
-    return sp_buffer_create(&optim->norm, optim->device, sp_f32_bytes(2));
+    return sp_buffer_create_zeros(&optim->norm, optim->device, sp_f32_bytes(2));
 }
 
 int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optimizer *optimizer,
@@ -122,10 +122,8 @@ void sp_optim_free(struct sp_optim *optim)
     free(optim);
 }
 
-int sp_optim_norm(double *out, struct sp_optim *optim)
+int sp_optim_norm(struct sp_optim *optim, struct sp_buffer *losses, size_t loss_count)
 {
-    float norm = 0;
-
     for (size_t i = 0; i < optim->count; i++) {
         const struct sp_optim_state *s = &optim->states[i];
 
@@ -134,12 +132,10 @@ int sp_optim_norm(double *out, struct sp_optim *optim)
                                                                          .count = s->view.count,
                                                                          .first_slot = s->first_slot }));
     }
-    SP_TRY(sp_norm_finish(optim->device, &(struct sp_norm_finish){ .out = optim->norm, .slots = optim->slot_buffer,
-                                                                  .slot_count = optim->slots,
-                                                                  .max_norm = (float)optim->options.max_grad_norm }));
-    SP_TRY(sp_buffer_read(&norm, optim->norm, 0, sizeof norm));
-    *out = (double)norm;
-    return 0;
+    return sp_norm_finish(optim->device, &(struct sp_norm_finish){ .out = optim->norm, .slots = optim->slot_buffer,
+                                                                  .slot_count = optim->slots, .losses = losses,
+                                                                  .loss_count = loss_count,
+                                                                  .max_norm = (float)optim->options.max_grad_norm });
 }
 
 /* Whether `count` floats from element `first` of the buffer on are finite. */

@@ -40,15 +40,16 @@ int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struc
                     const struct sp_optim_view *views, size_t count, const struct sp_optim_options *options);
 void sp_optim_free(struct sp_optim *optim); /* NULL is fine */
 
-/* The gradients' common norm before clipping, not finite when a gradient is not. Waits for the device. Comes before
- * each step. */
-int sp_optim_norm(double *out, struct sp_optim *optim);
+/* Before each step: the gradients' common norm before clipping, not finite when a gradient is not, and the coefficient,
+ * on the device (sp_optim_norm_buffer). Where the norm or one of the step's losses is not finite, this step and those
+ * after it leave values and state as they are, to the bit (norm.h). */
+int sp_optim_norm(struct sp_optim *optim, struct sp_buffer *losses, size_t loss_count);
 
 /* After a norm that is not finite: the first view whose squares are not, or NULL where only their sum is too large, and
  * whether its gradient is finite all the same. */
 int sp_optim_find_not_finite(const char **name, bool *finite, struct sp_optim *optim);
 
-/* That norm and the clipping coefficient on the device, as sp_norm_finish leaves them. */
+/* The norm and the coefficient, as sp_norm_finish leaves them. */
 struct sp_buffer *sp_optim_norm_buffer(const struct sp_optim *optim);
 
 /* One update at rate `lr` with the gradients clipped as the last sp_optim_norm found. */

@@ -109,7 +109,6 @@ static int build_kernels(struct sp_train_loop *l)
 {
     const struct sp_config *c = l->run->config;
     struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1, .gradients = l->trained.gradients };
-    double norm;
     int rc;
 
     SP_TRY(sp_plan_record(l->run->plan, &pass));
@@ -120,7 +119,7 @@ static int build_kernels(struct sp_train_loop *l)
     if (l->run->validation.count)
         SP_TRY(sp_plan_record(l->run->plan, &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
     sp_device_set_recording(l->run->device, true);
-    rc = sp_optim_norm(&norm, l->trained.optim);
+    rc = sp_optim_norm(l->trained.optim, l->losses, 1);
     if (rc == 0)
         rc = sp_optim_step(l->trained.optim, 0);
     if (rc == 0)
@@ -342,7 +341,8 @@ static int watch_end(struct sp_train_loop *l, double last)
 static int train_step(struct sp_train_loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
-    double loss, norm, factor, began = sp_clock_now();
+    double loss, factor, began = sp_clock_now();
+    float norm;
     struct sp_mask_change change = { 0 };
     size_t tokens = 0;
 
@@ -351,7 +351,8 @@ static int train_step(struct sp_train_loop *l, size_t step)
         l->result->ready_seconds = began - l->started;
     SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
     SP_TRY(gradients(l, step, &tokens));
-    SP_TRY(sp_optim_norm(&norm, l->trained.optim)); /* the step's one wait for the device */
+    SP_TRY(sp_optim_norm(l->trained.optim, l->losses, micro_batch_of(l, step, 0).count));
+    SP_TRY(sp_buffer_read(&norm, sp_optim_norm_buffer(l->trained.optim), 0, sizeof norm)); /* the step's one wait for the device */
     SP_TRY(read_loss(l, step, &loss));
     if (!isfinite(norm))
         return gradient_not_finite(l, step);
@@ -371,7 +372,7 @@ static int train_step(struct sp_train_loop *l, size_t step)
     l->window_loss += loss;
     l->window_tokens += tokens;
     l->window_steps++;
-    SP_TRY(log_step(l, step, c->learning_rate * factor, norm));
+    SP_TRY(log_step(l, step, c->learning_rate * factor, (double)norm));
     return change.moved ? log_mask(l, step, &change) : 0;
 }
 

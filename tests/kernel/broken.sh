@@ -93,6 +93,14 @@ done
 broken attn/attention.cl attention 's/ v + key_origin/ v + origin/' expected
 broken attn/attention_lanes.cl '--other attention' 's/ v + key_origin/ v + origin/' expected
 broken attn/linear_attention.cl linear_attention 's/(size_t)key_bounds\[0\]/(size_t)bounds[0]/' expected
+# The gate of a step: a norm, a loss, an earlier step that were not finite; and who must leave all as it is.
+broken optim/norm_finish.cl norm 's/isfinite(norm) \&\& //' expected
+broken optim/norm_finish.cl norm 's/open \&\& isfinite(losses\[i\])/open/' expected
+broken optim/norm_finish.cl norm 's/i < loss_count/i + 1 < loss_count/' expected
+broken optim/norm_finish.cl norm 's/ \&\& !isnan(out\[1\])//' expected
+broken optim/adamw.cl adamw 's/if (isnan(coefficient))/if (0)/' expected
+broken optim/moments.cl moments 's/if (isnan(coefficient))/if (0)/' expected
+broken optim/sm3.cl sm3 's/if (isnan(coefficient))/if (0)/' expected
 # What is added beyond an output changes the canary there, which is not a number.
 broken norm/layernorm_backward.cl layernorm 's/^    FOR_ROWS(t, T)/    dresidual[T * C] += 1.0f;\
 &/' 'was written at element'

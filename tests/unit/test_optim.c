@@ -56,6 +56,15 @@ static void test_warmup(void **state)
     assert_int_equal(sp_schedule_warmup(1e-9, 3), 1);
 }
 
+static double norm_of(struct sp_optim *optim)
+{
+    float norm;
+
+    assert_ok(sp_optim_norm(optim, NULL, 0));
+    assert_ok(sp_buffer_read(&norm, sp_optim_norm_buffer(optim), 0, sizeof norm));
+    return (double)norm;
+}
+
 /* The vectors on the device and, in double precision, on the host. */
 struct vectors {
     struct sp_device *device;
@@ -159,7 +168,7 @@ static void check_optim(struct sp_device *device, const struct sp_optim_options 
     for (uint32_t step = 1; step <= STEPS; step++) {
         double expected = set_gradients(&x, step), norm, lr = 0.02 / step;
 
-        assert_ok(sp_optim_norm(&norm, x.optim));
+        norm = norm_of(x.optim);
         assert_near(norm, expected, 1e-5 * expected); /* before clipping */
         assert_ok(sp_optim_step(x.optim, lr));
         step_host(&x, options, lr, expected, step);
@@ -199,7 +208,7 @@ static void test_sm3_by_hand(void **state)
 
     /* u = 9, 1, 4: each value moves by lr; R = 9, 4 and C = 9, 0, 4 */
     assert_ok(sp_buffer_write(view.gradient, 0, first, sizeof first));
-    assert_ok(sp_optim_norm(&norm, optim));
+    norm = norm_of(optim);
     assert_near(norm, sqrt(14), 1e-6);
     assert_ok(sp_optim_step(optim, 0.1));
     assert_ok(sp_buffer_read(value, view.value, 0, sizeof value));
@@ -210,7 +219,7 @@ static void test_sm3_by_hand(void **state)
 
     /* u = min(9, 9) + 1 = 10, min(9, 4) + 4 = 8, min(4, 4) + 1 = 5; R = 10, 5 and C = 10, 0, 8 */
     assert_ok(sp_buffer_write(view.gradient, 0, second, sizeof second));
-    assert_ok(sp_optim_norm(&norm, optim));
+    norm_of(optim);
     assert_ok(sp_optim_step(optim, 0.1));
     assert_ok(sp_buffer_read(value, view.value, 0, sizeof value));
     assert_near((double)value[0], (-0.095 - 0.1 / sqrt(10)) * 0.95, 1e-7);
@@ -269,7 +278,7 @@ static void test_seed_by_hand(void **state)
     for (int step = 0; step < 2; step++) {
         assert_ok(sp_buffer_write(old.gradient, 0, one, sizeof *one));
         assert_ok(sp_buffer_write(bare.gradient, 0, one, sizeof *one));
-        assert_ok(sp_optim_norm(&norm, optim));
+        norm_of(optim);
         assert_ok(sp_optim_step(optim, 0.1));
     }
     assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, seeded, &mean, &square, 2, false }));
@@ -277,7 +286,7 @@ static void test_seed_by_hand(void **state)
     assert_ok(sp_buffer_fill(bare.value, 0, 0, sizeof(float)));
     assert_ok(sp_buffer_write(now.gradient, 0, gradient, sizeof gradient));
     assert_ok(sp_buffer_write(bare.gradient, 0, gradient, sizeof *gradient));
-    assert_ok(sp_optim_norm(&norm, optim));
+    norm = norm_of(optim);
     assert_near(norm, sqrt(2 * 0.04 + 49), 1e-6);
     assert_ok(sp_optim_step(optim, 0.1));
     assert_ok(sp_buffer_read(value, now.value, 0, sizeof value));
@@ -305,7 +314,6 @@ static void test_state_follows(void **state)
     uint32_t from[MOST];
     struct sp_optim_view view = make_view(*state, 100);
     struct sp_optim *optim;
-    double norm;
 
     assert_ok(sp_optim_create(&optim, *state, sp_optimizer_find("adamw"), &view, 1, &options));
     for (uint32_t t = 1; t <= 5 * MOVES; t++) {
@@ -319,7 +327,7 @@ static void test_state_follows(void **state)
             e->value -= 0.01 * e->m / (1 - pow(0.9, e->age)) / (sqrt(e->v / (1 - pow(0.99, e->age))) + 1e-8);
         }
         assert_ok(sp_buffer_write(view.gradient, 0, gradient, view.count * sizeof *gradient));
-        assert_ok(sp_optim_norm(&norm, optim));
+        norm_of(optim);
         assert_ok(sp_optim_step(optim, 0.01));
         assert_ok(sp_buffer_read(values, view.value, 0, view.count * sizeof *values));
         for (size_t k = 0; k < view.count; k++)
@@ -356,26 +364,56 @@ static void test_state_follows(void **state)
     free_view(&view);
 }
 
+/* A gradient that is not finite, or one of the losses, holds up its own step and those behind it. */
+static void test_gate(void **state)
+{
+    static const struct sp_optim_options options = { 0.9, 0.999, 1e-8, 0.1, 1 };
+    const float values[] = { 1, NAN, -INFINITY };
+    struct sp_buffer *losses;
+    struct vectors x;
+
+    assert_ok(sp_buffer_create(&losses, *state, sizeof values));
+    assert_ok(sp_buffer_write(losses, 0, values, sizeof values));
+    for (size_t i = 0; i < 4; i++) { /* how many of the losses; with the first alone all is well */
+        create(&x, *state, &options);
+        double norm = set_gradients(&x, 1);
+
+        if (i == 0)
+            assert_ok(sp_buffer_write(x.views[2].gradient, 0, &values[1], sizeof *values));
+        assert_ok(sp_optim_norm(x.optim, losses, i));
+        assert_ok(sp_optim_step(x.optim, 1));
+        if (i == 1)
+            step_host(&x, &options, 1, norm, 1);
+        check_values(&x);
+        if (i != 1) {
+            set_gradients(&x, 2);
+            assert_ok(sp_optim_norm(x.optim, losses, 1));
+            assert_ok(sp_optim_step(x.optim, 1));
+            check_values(&x);
+        }
+        release(&x);
+    }
+    sp_buffer_free(losses);
+}
+
 static void test_not_finite(void **state)
 {
     const float values[] = { NAN, INFINITY, -INFINITY, 1e30f };
     struct vectors x;
     const char *name;
     bool finite;
-    double norm;
 
     create(&x, *state, &(struct sp_optim_options){ 0.9, 0.999, 1e-8, 0, 1 });
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         set_gradients(&x, 1);
         assert_ok(sp_buffer_write(x.views[2].gradient, 4999 * sizeof(float), &values[i], sizeof(float)));
-        assert_ok(sp_optim_norm(&norm, x.optim));
-        assert_false(isfinite(norm)); /* 1e30 squared is more than a float holds */
+        assert_false(isfinite(norm_of(x.optim))); /* 1e30 squared is more than a float holds */
         assert_ok(sp_optim_find_not_finite(&name, &finite, x.optim));
         assert_string_equal(name, x.views[2].name);
         assert_int_equal(finite, i == 3);
     }
     set_gradients(&x, 1);
-    assert_ok(sp_optim_norm(&norm, x.optim));
+    norm_of(x.optim);
     assert_ok(sp_optim_find_not_finite(&name, &finite, x.optim));
     assert_null(name);
     assert_true(finite);
@@ -401,8 +439,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schedules),  cmocka_unit_test(test_warmup), cmocka_unit_test(test_adamw),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_memory), cmocka_unit_test(test_sm3_by_hand),
-        cmocka_unit_test(test_seed_by_hand), cmocka_unit_test(test_state_follows),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_gate),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_sm3_by_hand), cmocka_unit_test(test_seed_by_hand), cmocka_unit_test(test_state_follows),
     };
 
     return cmocka_run_group_tests_name("optim", tests, open_device, close_device);
