@@ -84,10 +84,10 @@ struct output {
 /* The batch that holds the row is the one that is set. Weights are finite: they were checked when they were read. */
 static int not_finite(const struct output *o, size_t row)
 {
+    const struct sp_plan_pass pass = sp_run_evaluation_pass(o->run);
     char name[SP_WEIGHT_NAME + 64];
 
-    SP_TRY(sp_run_find_not_finite(name, sizeof name, o->run,
-                                  &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, o->run, &pass));
     return sp_error(SP_ENUMERIC, "%s: the prediction for row %zu is not a finite number; the first tensor that is not: "
                     "%s, which is too large for fp32", o->input, row, name[0] ? name : "the logits");
 }

@@ -111,7 +111,7 @@ static int differentiate(struct sp_plan *plan, const struct sp_node *node, const
                                                                                   .activation = node->activation });
 }
 
-/* The input's gradient, where it is wanted, and the addition's own. */
+/* The input's gradient and the addition's own, where they are wanted. */
 static int backward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node,
                          const struct sp_plan_pass *pass)
 {
@@ -119,15 +119,17 @@ static int backward_with(struct sp_addition *addition, struct sp_plan *plan, con
     struct sp_buffer *dy = sp_plan_gradient(plan, node->output);
     struct sp_buffer *dx = sp_plan_wants(plan, node->input[0]) ? sp_plan_gradient(plan, node->input[0]) : NULL;
     int rows = sp_plan_rows(plan, node->output);
+    bool kept = w->role != SP_PARAM_FROZEN;
 
-    if (w->role == SP_PARAM_FROZEN)
+    if (!kept && !pass->fixed_additions)
         return sp_error(SP_EINVAL, "%s is frozen, so that the input of its layer is not kept for what is added there", w->name);
     if (dx)
         SP_TRY(sp_gemm_backward(plan->device, &w->weight, dx, dy, rows, SP_ACTIVATION_NONE, NULL, node->accumulate[0]));
     SP_TRY(addition->backward(addition, plan->device,
-                              &(struct sp_addition_input){ .x = sp_plan_buffer(plan, node->input[0]), .dy = dy, .dx = dx,
-                                                           .tokens = rows, .out = w->rows, .in = w->cols,
-                                                           .accumulate = sp_plan_adds(node, 0, pass) }));
+                              &(struct sp_addition_input){ .x = kept ? sp_plan_buffer(plan, node->input[0]) : NULL, .dy = dy,
+                                                           .dx = dx, .tokens = rows, .out = w->rows, .in = w->cols,
+                                                           .accumulate = sp_plan_adds(node, 0, pass),
+                                                           .fixed = pass->fixed_additions }));
     return node->fused < 0 ? 0 : differentiate(plan, &plan->nodes[node->fused], pass, dx);
 }
 

@@ -146,6 +146,7 @@ struct sp_plan_pass {
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
     struct sp_addition *const *additions; /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the
                                              weight's role must not be frozen: the layer's input is kept for what is trained */
+    bool fixed_additions; /* backward: they are not trained, so that their layers' weights may be frozen */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
     /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the identity,

@@ -11,11 +11,12 @@
 #include <stdbool.h>
 
 struct sp_addition_input {
-    struct sp_buffer *x, *y;   /* (tokens x in), (tokens x out); y in forward alone */
+    struct sp_buffer *x, *y;   /* (tokens x in), (tokens x out); y in forward alone; x is NULL in a `fixed` backward where it is not kept */
     struct sp_buffer *dy, *dx; /* likewise, in backward; dx is NULL where nobody wants it */
     int tokens, out, in;
     /* backward: add to its gradients of earlier micro-batches, or of another layer of the same weight */
     bool accumulate;
+    bool fixed; /* backward: its own gradients are not wanted, and stay as they are */
 };
 
 /* A weight's addition: embed it first in a struct with the addition's own state. */

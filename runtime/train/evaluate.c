@@ -24,7 +24,7 @@ uint32_t sp_argmax(const float *logits, size_t count)
 static int forward(float *logits, double *sum, struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from,
                    size_t count)
 {
-    const struct sp_plan_pass pass = { .loss_scale = 1 };
+    const struct sp_plan_pass pass = sp_run_evaluation_pass(run);
     double mean;
 
     SP_TRY(sp_run_set_batch(run, dataset, order, from, count));
@@ -88,10 +88,10 @@ static int score_rows(void *user, const float *logits, size_t from, size_t rows,
 /* The batch whose loss is not finite is the one that is set. */
 static int not_finite(struct sp_run *run)
 {
+    const struct sp_plan_pass pass = sp_run_evaluation_pass(run);
     char name[SP_WEIGHT_NAME + 64];
 
-    SP_TRY(sp_run_find_not_finite(name, sizeof name, run,
-                                  &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, run, &pass));
     return sp_error(SP_ENUMERIC, "the loss on %s is not finite; the first tensor that is not: %s", run->config->validation_file,
                     name[0] ? name : run->task->overflow);
 }

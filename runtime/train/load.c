@@ -224,3 +224,23 @@ out:
     free(host);
     return rc;
 }
+
+int sp_load_attach(struct sp_run *run)
+{
+    run->attached = sp_calloc(SP_PARTS, sizeof *run->attached);
+    if (!run->attached)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < SP_PARTS && run->adapter; i++)
+        if (sp_parts[i]->attach)
+            SP_TRY(sp_parts[i]->attach(&run->attached[i], run));
+    return 0;
+}
+
+void sp_load_detach(struct sp_run *run)
+{
+    for (size_t i = 0; i < SP_PARTS && run->attached; i++)
+        if (sp_parts[i]->attach)
+            sp_parts[i]->detach(run->attached[i]);
+    free(run->attached);
+    run->attached = NULL;
+}

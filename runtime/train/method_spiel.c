@@ -218,27 +218,28 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     return is(c->growth, "ag") ? create_window(s, mask, run) : 0;
 }
 
-static void hang_window(struct spiel *s, struct sp_trained *trained)
+static void hang_window(struct spiel *s, struct sp_run *run)
 {
     const struct sp_mask *mask = &s->part->mask;
 
     for (size_t i = 0; i < mask->count; i++)
         if (mask->tensors[i].count)
-            trained->gradients[mask->tensors[i].param].sink = sp_window_sink(s->window, i, sp_delta_sink(s->part->delta, i));
+            run->gradients[mask->tensors[i].param].sink = sp_window_sink(s->window, i, sp_delta_sink(s->part->delta, i));
 }
 
 /* A window's steps form dense gradients and the candidates' masked ones. */
 static int record(void *state, struct sp_trained *trained, struct sp_run *run)
 {
+    struct sp_plan_pass pass = sp_run_training_pass(run);
     struct spiel *s = state;
     int rc;
 
     if (!s->window || window_of(run) >= trained->total)
         return 0;
     SP_TRY(sp_window_open(s->window));
-    hang_window(s, trained);
-    rc = sp_plan_record(run->plan, &(struct sp_plan_pass){ .dropout = true, .loss_scale = 1, .gradients = trained->gradients });
-    sp_sparse_hang(trained);
+    hang_window(s, run);
+    rc = sp_plan_record(run->plan, &pass);
+    sp_sparse_hang(trained, run);
     SP_TRY(rc);
     sp_device_set_recording(run->device, true);
     rc = sp_window_add_step(s->window, sp_optim_norm_buffer(trained->optim));
@@ -255,7 +256,7 @@ static int before_step(void *state, struct sp_trained *trained, struct sp_run *r
         return 0;
     SP_TRY(sp_window_open(s->window));
     s->is_open = true;
-    hang_window(s, trained);
+    hang_window(s, run);
     return 0;
 }
 
@@ -436,13 +437,13 @@ static int visit(void *state, struct sp_trained *trained, struct sp_run *run, st
 {
     struct spiel *s = state;
 
-    (void)run;
+    (void)trained;
     SP_TRY(sp_state_host(visitor, &s->is_open, sizeof s->is_open, "spiel.is_open"));
     for (size_t i = 0; s->before && i < s->count; i++)
         SP_TRY(sp_state_host(visitor, s->before[i], s->part->mask.tensors[i].count * sizeof **s->before, "spiel.%zu.before", i));
     if (!s->is_open)
         return 0;
-    hang_window(s, trained);
+    hang_window(s, run);
     return sp_window_visit(s->window, visitor);
 }
 

@@ -19,7 +19,8 @@ struct sp_part {
     /* Begins the state of the run's parameters of this role, at least one, and adds the optimizer's views (sp_trained_add_view),
      * complete but for the buffers. What was made before a failure is in *state. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
-    /* Now that the views' gradients have their places: the rest of the views, and where a pass puts the gradients. */
+    /* Now that the views' gradients have their places: the rest of the views, where a step puts the gradients (run->gradients), and
+     * what is added to layers (run->additions). */
     int (*hang)(void *state, struct sp_trained *trained, struct sp_run *run);
     void (*free)(void *state); /* NULL is fine */
     /* After the optimizer's step: brings the weights' layouts up to date. */
@@ -37,6 +38,10 @@ struct sp_part {
      * then. *done: there was such a section. Either may be NULL. */
     int (*replace)(bool *done, float *values, const struct sp_run *run, size_t param);
     int (*change)(bool *done, float *values, const struct sp_run *run, size_t param);
+    /* What they add to layers beside the weights, hung among run->additions: for every run with an adapter. *state is the run's, until
+     * it closes. NULL: nothing, and detach, too. */
+    int (*attach)(void **state, struct sp_run *run);
+    void (*detach)(void *state); /* NULL is fine */
 };
 
 #define SP_PART(name) extern const struct sp_part sp_part_##name;

@@ -35,7 +35,7 @@ static int hang(void *state, struct sp_trained *t, struct sp_run *run)
     for (size_t i = 0; i < part->count; i++) {
         struct sp_dense_tensor *d = &part->tensors[i];
         const struct sp_param *p = sp_plan_param_at(run->plan, d->param);
-        struct sp_param_gradient *gradient = &t->gradients[d->param];
+        struct sp_param_gradient *gradient = &run->gradients[d->param];
 
         gradient->buffer = d->gradient = t->views[d->view].gradient;
         if (p->kind != SP_PARAM_LINEAR)

@@ -39,12 +39,12 @@ static struct sp_optim_view view_of(const struct sp_sparse_part *part, struct sp
                                    .cols = p->cols, .positions = d.positions, .decay = true, .moving = part->moves };
 }
 
-void sp_sparse_hang(struct sp_trained *t)
+void sp_sparse_hang(struct sp_trained *t, struct sp_run *run)
 {
     struct sp_sparse_part *part = sp_sparse_of(t);
 
     for (size_t i = 0; i < part->mask.count; i++)
-        t->gradients[part->mask.tensors[i].param].sink = part->mask.tensors[i].count ? sp_delta_sink(part->delta, i) : NULL;
+        run->gradients[part->mask.tensors[i].param].sink = part->mask.tensors[i].count ? sp_delta_sink(part->delta, i) : NULL;
 }
 
 /* ---- a mask that stays --------------------------------------------------------------------------------------------------- */
@@ -76,7 +76,7 @@ static int hang(void *state, struct sp_trained *t, struct sp_run *run)
     SP_TRY(rc);
     for (size_t i = 0; i < part->mask.count; i++)
         views[i] = view_of(part, run, i);
-    sp_sparse_hang(t);
+    sp_sparse_hang(t, run);
     return 0;
 }
 
@@ -237,7 +237,7 @@ static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struc
     *next = (struct sp_mask){ 0 };
     for (size_t i = 0; rc == 0 && trains && i < part->mask.count; i++)
         views[i] = view_of(part, run, i);
-    sp_sparse_hang(t);
+    sp_sparse_hang(t, run);
     return rc;
 }
 

@@ -26,8 +26,8 @@ struct sp_sparse_part {
 /* A run's, or NULL where it has none. */
 struct sp_sparse_part *sp_sparse_of(const struct sp_trained *trained);
 
-/* Puts the delta's sinks among the gradients. */
-void sp_sparse_hang(struct sp_trained *trained);
+/* Puts the delta's sinks among the run's gradients. */
+void sp_sparse_hang(struct sp_trained *trained, struct sp_run *run);
 
 /* A new mask of the same targets. */
 struct sp_sparse_seed {

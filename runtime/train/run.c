@@ -145,6 +145,9 @@ int sp_run_read_dropout(struct sp_run *run)
 
 void sp_run_close(struct sp_run *run)
 {
+    sp_load_detach(run);
+    free(run->additions);
+    free(run->gradients);
     sp_batch_free(&run->batch);
     free(run->weights);
     sp_plan_free(run->plan);
@@ -290,5 +293,10 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
         SP_TRY(method->assign(run));
     SP_TRY(sp_plan_compile(run->plan, run->device, family, &limits));
     SP_TRY(sp_load_params(run));
+    run->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->gradients);
+    run->additions = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->additions);
+    if (!run->gradients || !run->additions)
+        return SP_ENOMEM;
+    SP_TRY(sp_load_attach(run));
     return sp_batch_init(&run->batch, (size_t)limits.sequences, (size_t)limits.tokens);
 }

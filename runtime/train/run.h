@@ -63,6 +63,11 @@ struct sp_run {
     struct sp_plan *plan;
     struct sp_weight *weights; /* [parameters]: where each was found; tensor NULL: initialised from the seed */
     struct sp_batch batch;
+
+    /* Of its passes, [parameters] both; parts hang theirs here (part.h). */
+    struct sp_param_gradient *gradients; /* where a step puts them */
+    struct sp_addition **additions;      /* to linear layers' outputs */
+    void **attached;                     /* [SP_PARTS]: what parts made of the adapter for it */
 };
 
 int sp_run_open(struct sp_run *run);
@@ -90,6 +95,13 @@ const char *sp_run_param_name(const struct sp_run *run, size_t param);
 
 /* The plan's or the optimizer's name of something, the parameter's name in it as files spell it, cut to `size`. */
 void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *name);
+
+/* The passes over the run's plan: whoever makes one begins with one of these and sets the rest, so that what is added to the model's
+ * layers is added in all. A step's, of all its rows; a forward pass without dropout; and one with gradients of the
+ * caller's, [parameters], that leaves the run's own as they are. */
+struct sp_plan_pass sp_run_training_pass(const struct sp_run *run);
+struct sp_plan_pass sp_run_evaluation_pass(const struct sp_run *run);
+struct sp_plan_pass sp_run_scoring_pass(const struct sp_run *run, const struct sp_param_gradient *gradients);
 
 /* Where the numbers of the batch that is set stop being finite: a weight, an activation or a gradient, spelt so; else "". As
  * sp_plan_find_not_finite. */

@@ -161,7 +161,6 @@ static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struc
     struct sp_run *run = s->run;
 
     pass.forward_only = s->needs & SP_NEED_INPUTS;
-    pass.gradients = s->gradients;
     s->pass = pass;
     s->at = order;
     s->scale = scale;
@@ -270,7 +269,7 @@ static int score_rows(struct scoring *s)
 {
     for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
         SP_TRY(open_group(s, first));
-        SP_TRY(run_rows(s, s->order, batch_size(s), (struct sp_plan_pass){ .step = 0 }, 1));
+        SP_TRY(run_rows(s, s->order, batch_size(s), sp_run_scoring_pass(s->run, s->gradients), 1));
         SP_TRY(score_group(s));
         close_group(s);
     }
@@ -285,8 +284,11 @@ static int flow_group(struct scoring *s, size_t first, float scale)
 {
     static const uint32_t zero, bounds[2] = { 0, 1 };
     const struct sp_plan_batch batch = { .ids = &zero, .types = &zero, .bounds = bounds, .tokens = 1, .sequences = 1 };
-    const struct sp_plan_pass pass = { .linear = true, .loss_scale = scale, .gradients = s->gradients };
+    struct sp_plan_pass pass = sp_run_scoring_pass(s->run, s->gradients);
 
+    pass.linear = true;
+    pass.additions = NULL; /* the flow is of absolute weights, which what is added beside them is not */
+    pass.loss_scale = scale;
     SP_TRY(open_group(s, first));
     if (first == 0)
         SP_TRY(build_kernels(s, &pass));
@@ -363,8 +365,9 @@ static int check_gradient(struct scoring *s, size_t t)
 /* The mean gradient g at the weights as they are becomes the direction in which they are moved. */
 static int find_direction(struct scoring *s)
 {
-    const struct sp_plan_pass pass = { .temperature = SP_SALIENCE_TEMPERATURE };
+    struct sp_plan_pass pass = sp_run_scoring_pass(s->run, s->gradients);
 
+    pass.temperature = SP_SALIENCE_TEMPERATURE;
     for (size_t first = 0; first < s->what->count; first += group_size(s, first)) {
         SP_TRY(open_group(s, first));
         SP_TRY(run_rows(s, s->order, batch_size(s), pass, 1));
@@ -382,8 +385,9 @@ static int find_direction(struct scoring *s)
  * e). */
 static int difference(struct scoring *s, double step)
 {
-    struct sp_plan_pass pass = { .temperature = SP_SALIENCE_TEMPERATURE };
+    struct sp_plan_pass pass = sp_run_scoring_pass(s->run, s->gradients);
 
+    pass.temperature = SP_SALIENCE_TEMPERATURE;
     for (int sign = 1; sign >= -1; sign -= 2) {
         SP_TRY(sp_rewrite_move(s->rewrite, sign * step));
         SP_TRY(run_rows(s, s->order + s->rows, batch_size(s), pass, sign / (2 * step)));

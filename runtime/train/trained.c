@@ -131,9 +131,6 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
     size_t ends[SP_PARTS];
 
     *out = (struct sp_trained){ .method = sp_config_method(run->config), .total = total };
-    out->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *out->gradients);
-    if (!out->gradients)
-        return SP_ENOMEM;
     for (size_t i = 0; i < SP_PARTS; i++) {
         if (has_role(run, sp_parts[i]->role))
             SP_TRY(sp_parts[i]->create(&out->parts[i], out, run));
@@ -150,8 +147,12 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
     return 0;
 }
 
-void sp_trained_release(struct sp_trained *t)
+void sp_trained_release(struct sp_trained *t, struct sp_run *run)
 {
+    for (size_t i = 0; t->method && i < sp_plan_param_count(run->plan); i++) {
+        run->gradients[i] = (struct sp_param_gradient){ .sink = NULL };
+        run->additions[i] = NULL;
+    }
     if (t->method && t->method->free)
         t->method->free(t->state);
     sp_optim_free(t->optim);
@@ -161,7 +162,6 @@ void sp_trained_release(struct sp_trained *t)
         sp_buffer_free(t->views[i].gradient);
     free(t->views);
     sp_buffer_free(t->gradient);
-    free(t->gradients);
     *t = (struct sp_trained){ 0 };
 }
 

@@ -22,7 +22,6 @@ struct sp_trained {
     const struct sp_method *method;
     void *state;           /* the method's own */
     void *parts[SP_PARTS]; /* each part's state; NULL: the run trains nothing of the kind */
-    struct sp_param_gradient *gradients; /* [parameters of the plan]: where a step's passes put them */
     struct sp_buffer *gradient;  /* the gradients of everything, one vector; between the places of the views' stand zeros, and behind one
                                     that a moving mask has made shorter what it held before */
     struct sp_optim_view *views; /* the optimizer's; their gradients are views of that vector, and owned here */
@@ -35,9 +34,9 @@ struct sp_trained {
 /* Before the long work: SP_ECONFIG where the configuration leaves a part nothing to train. The plan is built. */
 int sp_trained_check(const struct sp_run *run);
 
-/* Makes the parts, their gradients and the optimizer for a run of `total` steps. */
+/* Makes the parts, their gradients and the optimizer for a run of `total` steps, and hangs them into its passes. */
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total);
-void sp_trained_release(struct sp_trained *trained); /* safe on a zeroed one; before the plan is freed */
+void sp_trained_release(struct sp_trained *trained, struct sp_run *run); /* safe on a zeroed one; before the run is closed */
 
 /* After the optimizer's step: brings the weights' layouts up to date. */
 int sp_trained_apply(struct sp_trained *trained, struct sp_run *run);

@@ -108,7 +108,7 @@ static void plan_steps(struct sp_train_loop *l)
 static int build_kernels(struct sp_train_loop *l)
 {
     const struct sp_config *c = l->run->config;
-    struct sp_plan_pass pass = { .dropout = true, .loss_scale = 1, .gradients = l->trained.gradients };
+    struct sp_plan_pass pass = sp_run_training_pass(l->run), evaluation = sp_run_evaluation_pass(l->run);
     int rc;
 
     SP_TRY(sp_plan_record(l->run->plan, &pass));
@@ -117,7 +117,7 @@ static int build_kernels(struct sp_train_loop *l)
         SP_TRY(sp_plan_record(l->run->plan, &pass));
     }
     if (l->run->validation.count)
-        SP_TRY(sp_plan_record(l->run->plan, &(struct sp_plan_pass){ .loss_scale = 1, .forward_only = true }));
+        SP_TRY(sp_plan_record(l->run->plan, &evaluation));
     sp_device_set_recording(l->run->device, true);
     rc = sp_optim_norm(l->trained.optim, l->losses, 1);
     if (rc == 0)
@@ -208,9 +208,10 @@ static int set_micro_batch(struct sp_train_loop *l, size_t step, size_t k)
 {
     struct micro_batch m = micro_batch_of(l, step, k);
 
-    l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)l->run->config->seed,
-                                     .step = (uint32_t)(l->micro_batches + k), .loss_scale = (float)m.share, .accumulate = k > 0,
-                                     .gradients = l->trained.gradients };
+    l->pass = sp_run_training_pass(l->run);
+    l->pass.step = (uint32_t)(l->micro_batches + k);
+    l->pass.loss_scale = (float)m.share;
+    l->pass.accumulate = k > 0;
     return sp_run_set_batch(l->run, &l->run->train, l->order, m.from, m.rows);
 }
 
@@ -328,8 +329,7 @@ static int watch_end(struct sp_train_loop *l, double last)
 
     sp_data_order(l->order, count, (uint64_t)c->seed, 0, c->shuffle);
     SP_TRY(sp_run_set_batch(l->run, &l->run->train, l->order, 0, count < batch ? count : batch));
-    l->pass = (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)c->seed, .loss_scale = 1,
-                                     .gradients = l->trained.gradients };
+    l->pass = sp_run_training_pass(l->run);
     SP_TRY(sp_plan_forward(l->run->plan, &l->pass));
     SP_TRY(sp_plan_loss(l->run->plan, &first));
     if (!isfinite(first))
@@ -583,7 +583,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
         sp_error_context(rc, "the adapter as of step %zu is saved in %s/adapter", out->steps, run->config->output_dir);
     sp_output_discard(&l.adapter);
     sp_lock_release(&l.lock);
-    sp_trained_release(&l.trained);
+    sp_trained_release(&l.trained, run);
     sp_buffer_free(l.losses);
     free(l.host_losses);
     free(l.order);

@@ -20,4 +20,10 @@ check 'no strcpy, strcat, sprintf, gets, strtok, atoi, alloca and their kin: unb
     "$(calls 'strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strtok|ato[ifl]|atoll|alloca|scanf|[sf]scanf|tmpnam|mktemp|rand|srand')"
 check 'no printf, exit or abort below the frontends' \
     "$(calls 'printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|abort|assert' 'runtime/|models/')"
+
+# A pass that is made elsewhere would lack what the run's parts add to the model's layers.
+# shellcheck disable=SC2086
+check "passes over a run's plan begin in runtime/train/run_plan.c" "$(printf '%s\n' "$code" | grep -E \
+    '^(runtime/(train|study)|frontends)/.*(\(struct sp_plan_pass\) *\{|struct sp_plan_pass [a-z_]+ = \{)' |
+    grep -v '^runtime/train/run_plan\.c:' || true)"
 finish

@@ -4,7 +4,7 @@
 
 bad=$(mktemp -d)
 trap 'rm -rf "$bad"' EXIT
-mkdir -p "$bad/runtime/base" "$bad/runtime/nn" "$bad/runtime/op" "$bad/cl/op" "$bad/tests" "$bad/autotools"
+mkdir -p "$bad/runtime/base" "$bad/runtime/train" "$bad/runtime/nn" "$bad/runtime/op" "$bad/cl/op" "$bad/tests" "$bad/autotools"
 ln -s "$lint" "$bad/tests/lint"
 for name in Makefile.am configure.ac dev README.md HACKING.md NEWS.md runtime/local.mk; do
     : >"$bad/$name"
@@ -18,6 +18,7 @@ done
     printf '}\n/* no end of line */'
 } >"$bad/runtime/base/bad.c"
 printf 'enum { BYTES = sizeof(float) };\n' >"$bad/runtime/nn/bad.c"
+printf 'void f(void);\nvoid f(void)\n{\n    struct sp_plan_pass pass = { .dropout = 1 };\n}\n' >"$bad/runtime/train/bad.c"
 printf 'size_t needs_stddef(void);\n' >"$bad/runtime/base/bad.h"
 printf 'SP_OP(missing)\n' >"$bad/runtime/op/op.def"
 printf 'const struct sp_op sp_op_unlisted = { 0 };\n' >"$bad/runtime/op/unlisted.c"

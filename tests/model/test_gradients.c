@@ -62,7 +62,7 @@ static void test_gradients(void **state)
 {
     const char *model = *state;
     char *path = path_of(model, "gradients.safetensors");
-    struct sp_plan_pass pass = { .loss_scale = 1 };
+    struct sp_plan_pass pass;
     struct sp_config config;
     struct sp_run run;
     struct sp_trained trained;
@@ -76,7 +76,7 @@ static void test_gradients(void **state)
     assert_ok(sp_run_load_data(&run, true, false));
     assert_ok(sp_run_build(&run, true, 0, 0));
     assert_ok(sp_trained_create(&trained, &run, 1));
-    pass.gradients = trained.gradients;
+    pass = sp_run_scoring_pass(&run, run.gradients);
     sp_data_order(order, 9, 0, 0, false);
     assert_ok(sp_run_set_batch(&run, &run.train, order, 0, 9));
     assert_ok(sp_plan_forward(run.plan, &pass));
@@ -87,7 +87,7 @@ static void test_gradients(void **state)
     for (size_t i = 0; i < dense->count; i++)
         check(&run, &dense->tensors[i], file);
     sp_safetensors_close(file);
-    sp_trained_release(&trained);
+    sp_trained_release(&trained, &run);
     sp_run_close(&run);
     sp_config_release(&config);
     free(path);

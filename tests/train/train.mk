@@ -36,6 +36,13 @@ tests_train_test_state_SOURCES = tests/train/test_state.c tests/model/program.c 
 tests_train_test_state_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/train/test_state
 
+# Additions to linear layers, by a part of the test's own in the list of parts.
+check_PROGRAMS += tests/train/test_additions
+tests_train_test_additions_SOURCES = tests/train/test_additions.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
+tests_train_test_additions_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+tests_train_test_additions_LDFLAGS = -Wl,--wrap=sp_part_dense
+TESTS += tests/train/test_additions
+
 check_PROGRAMS += tests/train/test_waits
 tests_train_test_waits_SOURCES = tests/train/test_waits.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
 tests_train_test_waits_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
