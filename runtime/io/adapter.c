@@ -6,6 +6,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/io/adapter_folder_priv.h"
+#include "runtime/io/section_priv.h"
 #include "runtime/io/staging.h"
 
 #include <stdbool.h>
@@ -16,32 +17,56 @@
 #define DOCUMENT_FILE "adapter.json"
 #define DOCUMENT_LIMIT (4u << 20)
 #define FORMAT_VERSION 1
+#define TENSORS_MAX ((size_t)1 << 24) /* far above any model's */
 
 const char *const sp_adapter_files[] = { WEIGHTS_FILE, DOCUMENT_FILE, NULL };
 
-/* ---- checks that saving and loading share; `where` is the folder or file ---- */
+static const struct sp_section_kind *const kinds[SP_SECTION_KINDS] = {
+#define SP_SECTION(kind) &sp_section_##kind,
+#include "runtime/io/section.def"
+#undef SP_SECTION
+};
 
-static int check_positions(const struct sp_adapter_sparse *entry, const char *where)
+/* ---- sections, of whatever kind ---- */
+
+static const void *entry_at(const struct sp_adapter *adapter, size_t kind, size_t i)
 {
-    size_t size;
-
-    if (!sp_mul(entry->rows, entry->cols, &size) || size == 0 || size - 1 > UINT32_MAX)
-        return sp_error(SP_EFORMAT,
-                        "%s: %s: a shape of %zu x %zu is empty or too large for 32-bit positions",
-                        where, entry->name, entry->rows, entry->cols);
-    for (size_t i = 0; i < entry->count; i++) {
-        if (entry->indices[i] >= size)
-            return sp_error(SP_EFORMAT,
-                            "%s: %s.indices: entry %zu is %u, outside a weight of %zu x %zu", where,
-                            entry->name, i, entry->indices[i], entry->rows, entry->cols);
-        if (i > 0 && entry->indices[i] <= entry->indices[i - 1])
-            return sp_error(SP_EFORMAT,
-                            "%s: %s.indices: entry %zu is %u after %u; positions must be sorted "
-                            "and unique",
-                            where, entry->name, i, entry->indices[i], entry->indices[i - 1]);
-    }
-    return 0;
+    return (const char *)adapter->sections[kind].entries + i * kinds[kind]->size;
 }
+
+/* Every entry begins with it. */
+static const char *name_of(const void *entry)
+{
+    return *(const char *const *)entry;
+}
+
+static const void *find(const struct sp_adapter *adapter, size_t kind, const char *name)
+{
+    for (size_t i = 0; i < adapter->sections[kind].count; i++)
+        if (strcmp(name_of(entry_at(adapter, kind, i)), name) == 0)
+            return entry_at(adapter, kind, i);
+    return NULL;
+}
+
+#define SP_SECTION(kind)                                                                                               \
+    const struct sp_adapter_##kind *sp_adapter_find_##kind(const struct sp_adapter *adapter, const char *name)         \
+    {                                                                                                                  \
+        return find(adapter, SP_SECTION_##kind, name);                                                                 \
+    }
+#include "runtime/io/section.def"
+#undef SP_SECTION
+
+const char *sp_adapter_name(const struct sp_adapter *adapter, size_t i)
+{
+    for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++) {
+        if (i < adapter->sections[kind].count)
+            return name_of(entry_at(adapter, kind, i));
+        i -= adapter->sections[kind].count;
+    }
+    return NULL;
+}
+
+/* ---- checks that saving and loading share; `where` is the folder or file ---- */
 
 static int check_finite(const float *values, size_t count, const char *name, const char *where)
 {
@@ -81,111 +106,120 @@ static int check_labels(const json_t *labels, const char *where)
 
 /* ---- saving ---- */
 
-/* The file's tensors for `tensors`, which has room for them; the names of those that belong to
- * sparse entries are new strings. */
-static int list_sparse(struct sp_tensor_info *tensors, char **names,
-                       const struct sp_adapter_sparse *entries, size_t count, bool with_values)
+/* The entry's tensors but for their names. */
+static void lay_out(struct sp_tensor_info *tensors, const struct sp_section_kind *kind, const void *entry)
 {
-    size_t n = 0;
+    memset(tensors, 0, kind->tensor_count * sizeof *tensors);
+    for (size_t k = 0; k < kind->tensor_count; k++)
+        tensors[k].dtype = kind->tensors[k].dtype;
+    kind->lay_out(tensors, entry);
+}
 
-    for (size_t i = 0; i < count; i++) {
-        const struct sp_adapter_sparse *entry = &entries[i];
+static int check_entry(const struct sp_section_kind *kind, const void *entry, const char *dir)
+{
+    struct sp_tensor_info tensors[SP_SECTION_TENSORS];
 
-        if (!(names[n] = sp_asprintf("%s.indices", entry->name)))
-            return SP_ENOMEM;
-        tensors[n] = (struct sp_tensor_info){ .name = names[n], .dtype = SP_U32, .rank = 1,
-                                              .shape = { entry->count }, .data = entry->indices };
-        n++;
-        if (!with_values)
-            continue;
-        if (!(names[n] = sp_asprintf("%s.values", entry->name)))
-            return SP_ENOMEM;
-        tensors[n] = (struct sp_tensor_info){ .name = names[n], .dtype = SP_F32, .rank = 1,
-                                              .shape = { entry->count }, .data = entry->values };
-        n++;
+    if (kind->check)
+        SP_TRY(kind->check(entry, dir));
+    lay_out(tensors, kind, entry);
+    for (size_t k = 0; k < kind->tensor_count; k++) {
+        size_t count = 1;
+
+        for (size_t d = 0; d < tensors[k].rank; d++)
+            count *= tensors[k].shape[d];
+        if (tensors[k].dtype == SP_F32)
+            SP_TRY(check_finite(tensors[k].data, count, name_of(entry), dir));
     }
     return 0;
-}
-
-static int write_tensors(const char *path, const struct sp_adapter_sparse *sparse,
-                         size_t sparse_count, const struct sp_adapter_dense *dense,
-                         size_t dense_count, bool with_values, const char *const (*metadata)[2], size_t entries)
-{
-    size_t named = sparse_count * (with_values ? 2 : 1);
-    struct sp_tensor_info *tensors = sp_calloc(named + dense_count, sizeof *tensors);
-    char **names = sp_calloc(named, sizeof *names);
-    int rc = SP_ENOMEM;
-
-    if (!tensors || !names)
-        goto out;
-    SP_GO(list_sparse(tensors, names, sparse, sparse_count, with_values));
-    for (size_t i = 0; i < dense_count; i++) {
-        struct sp_tensor_info *tensor = &tensors[named + i];
-
-        *tensor = (struct sp_tensor_info){ .name = dense[i].name, .dtype = SP_F32,
-                                           .rank = dense[i].rank, .data = dense[i].data };
-        memcpy(tensor->shape, dense[i].shape, sizeof tensor->shape);
-    }
-    SP_GO(sp_safetensors_write_metadata(path, tensors, named + dense_count, metadata, entries));
-out:
-    for (size_t i = 0; names && i < named; i++)
-        free(names[i]);
-    free(names);
-    free(tensors);
-    return rc;
-}
-
-static size_t dense_size(const struct sp_adapter_dense *entry)
-{
-    size_t size = 1;
-
-    for (size_t d = 0; d < entry->rank; d++)
-        size *= entry->shape[d];
-    return size;
 }
 
 /* A program fault or a run that went wrong is seen here, before it is on disk. */
 static int check_contents(const struct sp_adapter *adapter, const char *dir)
 {
-    for (size_t i = 0; i < adapter->sparse_count; i++) {
-        const struct sp_adapter_sparse *entry = &adapter->sparse[i];
-
-        SP_TRY(check_positions(entry, dir));
-        SP_TRY(check_finite(entry->values, entry->count, entry->name, dir));
-    }
-    for (size_t i = 0; i < adapter->dense_count; i++) {
-        const struct sp_adapter_dense *entry = &adapter->dense[i];
-
-        SP_TRY(check_finite(entry->data, dense_size(entry), entry->name, dir));
-    }
+    for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++)
+        for (size_t i = 0; i < adapter->sections[kind].count; i++)
+            SP_TRY(check_entry(kinds[kind], entry_at(adapter, kind, i), dir));
     return adapter->labels ? check_labels(adapter->labels, dir) : 0;
+}
+
+/* A file's tensors; the names are its own. */
+struct tensor_list {
+    struct sp_tensor_info *tensors;
+    size_t count, room;
+};
+
+/* Adds the first `kept` tensors of each section of a kind. */
+static int list_sections(struct tensor_list *list, const struct sp_section_kind *kind, const void *entries, size_t count, size_t kept)
+{
+    struct sp_tensor_info tensors[SP_SECTION_TENSORS];
+
+    for (size_t i = 0; i < count; i++) {
+        const void *entry = (const char *)entries + i * kind->size;
+
+        lay_out(tensors, kind, entry);
+        for (size_t k = 0; k < kept; k++) {
+            SP_TRY(sp_grow(&list->tensors, list->count, &list->room, sizeof *list->tensors, TENSORS_MAX, "an adapter's tensors"));
+            if (!(tensors[k].name = sp_asprintf("%s%s", name_of(entry), kind->tensors[k].suffix)))
+                return SP_ENOMEM;
+            list->tensors[list->count++] = tensors[k];
+        }
+    }
+    return 0;
+}
+
+static void free_list(struct tensor_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free((char *)(uintptr_t)list->tensors[i].name);
+    free(list->tensors);
+}
+
+static int write_tensors(const char *path, const struct sp_adapter *adapter)
+{
+    struct tensor_list list = { .count = 0 };
+    int rc = 0;
+
+    for (size_t kind = 0; rc == 0 && kind < SP_SECTION_KINDS; kind++)
+        rc = list_sections(&list, kinds[kind], adapter->sections[kind].entries, adapter->sections[kind].count, kinds[kind]->tensor_count);
+    if (rc == 0)
+        rc = sp_safetensors_write(path, list.tensors, list.count);
+    free_list(&list);
+    return rc;
+}
+
+/* What adapter.json says of a kind's sections. */
+static json_t *describe(const struct sp_adapter *adapter, size_t kind)
+{
+    const struct sp_section_kind *k = kinds[kind];
+    json_t *all = k->describe ? json_object() : json_array();
+    int failed = !all;
+
+    for (size_t i = 0; i < adapter->sections[kind].count; i++) {
+        const void *entry = entry_at(adapter, kind, i);
+
+        failed |= k->describe ? json_object_set_new(all, name_of(entry), k->describe(entry))
+                              : json_array_append_new(all, json_string(name_of(entry)));
+    }
+    if (failed)
+        json_decref(all);
+    return failed ? NULL : all;
 }
 
 /* adapter.json; NULL when out of memory or a string is not UTF-8. */
 static json_t *make_document(const struct sp_adapter *adapter)
 {
-    json_t *sparse = json_object(), *dense = json_array();
-    int failed = 0;
+    json_t *document = json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:O?}", "format", "speft-cl adapter",
+                                 "format_version", FORMAT_VERSION, "base_model", "name", adapter->base_name, "sha256",
+                                 adapter->base_checksum, "method", adapter->method, "task", adapter->task, "labels", adapter->labels,
+                                 "head", adapter->head, "config", adapter->config, "data", adapter->data);
+    int failed = !document;
 
-    for (size_t i = 0; i < adapter->sparse_count; i++) {
-        const struct sp_adapter_sparse *entry = &adapter->sparse[i];
-
-        failed |= json_object_set_new(sparse, entry->name,
-                                      json_pack("{s:[I, I]}", "shape", (json_int_t)entry->rows,
-                                                (json_int_t)entry->cols));
-    }
-    for (size_t i = 0; i < adapter->dense_count; i++)
-        failed |= json_array_append_new(dense, json_string(adapter->dense[i].name));
-    if (failed) {
-        json_decref(sparse);
-        json_decref(dense);
-        return NULL;
-    }
-    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:O?, s:o, s:o}", "format",
-                     "speft-cl adapter", "format_version", FORMAT_VERSION, "base_model", "name",
-                     adapter->base_name, "sha256", adapter->base_checksum, "method",
-                     adapter->method, "task", adapter->task, "labels", adapter->labels, "head", adapter->head, "config",
-                     adapter->config, "data", adapter->data, "sparse", sparse, "dense", dense);
+    for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++)
+        if (kinds[kind]->always || adapter->sections[kind].count)
+            failed |= json_object_set_new(document, kinds[kind]->key, describe(adapter, kind));
+    if (failed)
+        json_decref(document);
+    return failed ? NULL : document;
 }
 
 int sp_adapter_save(const char *dir, const struct sp_adapter *adapter)
@@ -202,8 +236,7 @@ int sp_adapter_save(const char *dir, const struct sp_adapter *adapter)
     SP_GO(sp_staging_open(&staging, dir, sp_adapter_files));
     if (!(path = sp_fs_join(staging.path, WEIGHTS_FILE)))
         SP_GO(SP_ENOMEM);
-    SP_GO(write_tensors(path, adapter->sparse, adapter->sparse_count, adapter->dense,
-                        adapter->dense_count, true, NULL, 0));
+    SP_GO(write_tensors(path, adapter));
     free(path);
     if (!(path = sp_fs_join(staging.path, DOCUMENT_FILE)))
         SP_GO(SP_ENOMEM);
@@ -221,22 +254,24 @@ int sp_adapter_save_mask(const char *path, const char *base_checksum, const stru
 {
     const char *(*metadata)[2] = sp_calloc(count + 1, sizeof *metadata);
     char **texts = sp_calloc(2 * count, sizeof *texts);
+    struct tensor_list list = { .count = 0 };
     int rc = metadata && texts ? 0 : SP_ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        SP_GO(check_positions(&masks[i], path));
+        SP_GO(sp_section_sparse.check(&masks[i], path));
         texts[2 * i] = sp_asprintf("%s.shape", masks[i].name);
         texts[2 * i + 1] = sp_asprintf("[%zu, %zu]", masks[i].rows, masks[i].cols);
         SP_GO(texts[2 * i] && texts[2 * i + 1] ? 0 : SP_ENOMEM);
         metadata[i + 1][0] = texts[2 * i];
         metadata[i + 1][1] = texts[2 * i + 1];
     }
-    if (rc == 0) {
-        metadata[0][0] = "base_model.sha256";
-        metadata[0][1] = base_checksum;
-        rc = write_tensors(path, masks, count, NULL, 0, false, (const char *const(*)[2])metadata, count + 1);
-    }
+    SP_GO(rc);
+    metadata[0][0] = "base_model.sha256";
+    metadata[0][1] = base_checksum;
+    SP_GO(list_sections(&list, &sp_section_sparse, masks, count, 1)); /* the positions */
+    rc = sp_safetensors_write_metadata(path, list.tensors, list.count, (const char *const(*)[2])metadata, count + 1);
 out:
+    free_list(&list);
     for (size_t i = 0; texts && i < 2 * count; i++)
         free(texts[i]);
     free(texts);
@@ -251,6 +286,7 @@ struct loader {
     const char *document; /* adapter.json's path, for messages */
     const char *weights;  /* adapter.safetensors' path */
     bool *used;           /* by a tensor's number in the file */
+    json_t *seen;         /* each section's name, with its kind's key */
 };
 
 static int need_string(const char **out, const json_t *object, const char *key, const char *path)
@@ -329,83 +365,64 @@ out:
     return rc;
 }
 
-static int parse_sparse(struct sp_adapter_sparse *entry, struct loader *l, const char *name,
-                        const json_t *value)
+/* A name stands in the sections of one kind. */
+static int check_seen(struct loader *l, const char *name, const struct sp_section_kind *kind)
 {
-    const json_t *shape = json_object_get(value, "shape");
-    const json_t *rows = json_array_get(shape, 0), *cols = json_array_get(shape, 1);
-    const struct sp_tensor_info *indices, *values;
-    char found[SP_SHAPE_TEXT], other[SP_SHAPE_TEXT];
+    const char *other = json_string_value(json_object_get(l->seen, name));
 
-    if (json_array_size(shape) != 2 || !json_is_integer(rows) || !json_is_integer(cols) ||
-        json_integer_value(rows) < 1 || json_integer_value(cols) < 1)
-        return sp_error(SP_EFORMAT, "%s: \"shape\" of %s is not a pair [rows, columns]",
-                        l->document, name);
-    SP_TRY(take_tensor(&indices, l, name, ".indices", SP_U32));
-    SP_TRY(take_tensor(&values, l, name, ".values", SP_F32));
-    if (indices->rank != 1 || !sp_tensor_has_shape(values, 1, indices->shape))
-        return sp_error(SP_EFORMAT,
-                        "%s: %s.indices is %s and .values is %s; expected two lists of the same "
-                        "length",
-                        l->weights, name, sp_tensor_describe(found, indices),
-                        sp_tensor_describe(other, values));
-    *entry = (struct sp_adapter_sparse){
-        .name = name,
-        .rows = (size_t)json_integer_value(rows),
-        .cols = (size_t)json_integer_value(cols),
-        .count = indices->count,
-        .indices = indices->data,
-        .values = values->data,
-    };
-    SP_TRY(check_positions(entry, l->weights));
-    return check_finite(entry->values, entry->count, values->name, l->weights);
+    if (other && strcmp(other, kind->key) != 0)
+        return sp_error(SP_EFORMAT, "%s: %s is both %s and %s", l->document, name, other, kind->key);
+    return json_object_set_new(l->seen, name, json_string(kind->key)) < 0 ? sp_error(SP_ENOMEM, "out of memory") : 0;
 }
 
-static int parse_all_sparse(struct loader *l)
+/* The next section of a kind; `description` is NULL where its name says all. */
+static int parse_section(struct loader *l, size_t kind, const char *name, const json_t *description)
 {
-    struct sp_adapter *adapter = l->adapter;
-    json_t *sparse = json_object_get(adapter->document, "sparse"), *value;
-    const char *name;
+    const struct sp_section_kind *k = kinds[kind];
+    struct sp_sections *sections = &l->adapter->sections[kind];
+    const struct sp_tensor_info *tensors[SP_SECTION_TENSORS];
+    void *entry = (char *)sections->entries + sections->count * k->size;
 
-    if (!sp_json_is_object(sparse))
-        return sp_error(SP_EFORMAT, "%s: \"sparse\" is missing or not an object", l->document);
-    adapter->sparse = sp_calloc(json_object_size(sparse), sizeof *adapter->sparse);
-    if (!adapter->sparse)
-        return SP_ENOMEM;
-    json_object_foreach(sparse, name, value) {
-        SP_TRY(parse_sparse(&adapter->sparse[adapter->sparse_count], l, name, value));
-        adapter->sparse_count++;
-    }
+    *(const char **)entry = name;
+    SP_TRY(check_seen(l, name, k));
+    if (k->parse)
+        SP_TRY(k->parse(entry, description, l->document));
+    for (size_t t = 0; t < k->tensor_count; t++)
+        SP_TRY(take_tensor(&tensors[t], l, name, k->tensors[t].suffix, k->tensors[t].dtype));
+    SP_TRY(k->take(entry, tensors, l->weights));
+    if (k->check)
+        SP_TRY(k->check(entry, l->weights));
+    for (size_t t = 0; t < k->tensor_count; t++)
+        if (k->tensors[t].dtype == SP_F32)
+            SP_TRY(check_finite(tensors[t]->data, tensors[t]->count, tensors[t]->name, l->weights));
+    sections->count++;
     return 0;
 }
 
-static int parse_all_dense(struct loader *l)
+static int parse_sections(struct loader *l, size_t kind)
 {
-    struct sp_adapter *adapter = l->adapter;
-    const json_t *dense = json_object_get(adapter->document, "dense");
-    const json_t *sparse = json_object_get(adapter->document, "sparse");
+    const struct sp_section_kind *k = kinds[kind];
+    json_t *all = json_object_get(l->adapter->document, k->key), *value;
+    size_t count = k->describe ? json_object_size(all) : json_array_size(all);
+    const char *name;
 
-    if (!json_is_array(dense))
-        return sp_error(SP_EFORMAT, "%s: \"dense\" is missing or not an array", l->document);
-    adapter->dense = sp_calloc(json_array_size(dense), sizeof *adapter->dense);
-    if (!adapter->dense)
+    if (!all && !k->always)
+        return 0;
+    if (k->describe ? !sp_json_is_object(all) : !json_is_array(all))
+        return sp_error(SP_EFORMAT, "%s: \"%s\" is missing or not an %s", l->document, k->key, k->describe ? "object" : "array");
+    l->adapter->sections[kind].entries = sp_calloc(count, k->size);
+    if (!l->adapter->sections[kind].entries)
         return SP_ENOMEM;
-    for (size_t i = 0; i < json_array_size(dense); i++) {
-        const char *name = json_string_value(json_array_get(dense, i));
-        struct sp_adapter_dense *entry = &adapter->dense[i];
-        const struct sp_tensor_info *tensor;
-
+    if (k->describe) {
+        json_object_foreach(all, name, value)
+            SP_TRY(parse_section(l, kind, name, value));
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        name = json_string_value(json_array_get(all, i));
         if (!name)
-            return sp_error(SP_EFORMAT, "%s: entry %zu of \"dense\" is not a string", l->document,
-                            i);
-        if (json_object_get(sparse, name))
-            return sp_error(SP_EFORMAT, "%s: %s is both sparse and dense", l->document, name);
-        SP_TRY(take_tensor(&tensor, l, name, "", SP_F32));
-        *entry = (struct sp_adapter_dense){ .name = name, .rank = tensor->rank,
-                                            .data = tensor->data };
-        memcpy(entry->shape, tensor->shape, sizeof entry->shape);
-        SP_TRY(check_finite(entry->data, tensor->count, name, l->weights));
-        adapter->dense_count++;
+            return sp_error(SP_EFORMAT, "%s: entry %zu of \"%s\" is not a string", l->document, i, k->key);
+        SP_TRY(parse_section(l, kind, name, NULL));
     }
     return 0;
 }
@@ -415,10 +432,11 @@ static int parse_tensors(struct loader *l)
     size_t count = sp_safetensors_count(l->adapter->file);
 
     l->used = sp_calloc(count, sizeof *l->used);
-    if (!l->used)
+    l->seen = json_object();
+    if (!l->used || !l->seen)
         return SP_ENOMEM;
-    SP_TRY(parse_all_sparse(l));
-    SP_TRY(parse_all_dense(l));
+    for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++)
+        SP_TRY(parse_sections(l, kind));
     for (size_t i = 0; i < count; i++)
         if (!l->used[i])
             return sp_error(SP_EFORMAT, "%s: tensor %s is not named in %s", l->weights,
@@ -446,6 +464,7 @@ out:
     if (rc < 0)
         sp_adapter_release(out);
     free(l.used);
+    json_decref(l.seen);
     free(weights);
     free(document);
     return rc < 0 && present ? sp_error_context(rc, "while loading the adapter %s", dir) : rc;
@@ -453,8 +472,8 @@ out:
 
 void sp_adapter_release(struct sp_adapter *adapter)
 {
-    free(adapter->sparse);
-    free(adapter->dense);
+    for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++)
+        free(adapter->sections[kind].entries);
     sp_safetensors_close(adapter->file);
     json_decref(adapter->document);
     free(adapter->dir);
@@ -462,6 +481,23 @@ void sp_adapter_release(struct sp_adapter *adapter)
 }
 
 /* ---- use ---- */
+
+static int check_shape(const struct sp_adapter *adapter, const struct sp_section_kind *kind, const void *entry,
+                       const struct sp_checkpoint *base)
+{
+    const struct sp_tensor_info *tensor = sp_checkpoint_find(base, name_of(entry));
+    const char *dir = sp_checkpoint_dir(base);
+    size_t shape[2];
+    char found[SP_SHAPE_TEXT];
+
+    if (!tensor)
+        return sp_error(SP_EFORMAT, "the adapter %s changes %s, which the model %s does not have", adapter->dir, name_of(entry), dir);
+    kind->shape(shape, entry);
+    if (!sp_tensor_has_shape(tensor, 2, shape))
+        return sp_error(SP_EFORMAT, "the adapter %s says that %s has the shape [%zu, %zu]; in %s it is %s", adapter->dir,
+                        name_of(entry), shape[0], shape[1], tensor->file, sp_tensor_describe(found, tensor));
+    return 0;
+}
 
 int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint *base)
 {
@@ -473,39 +509,8 @@ int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint
                         "the adapter %s was trained on another base model: its base is \"%s\" with "
                         "the checksum %s, the model %s has %s",
                         adapter->dir, adapter->base_name, adapter->base_checksum, dir, checksum);
-    for (size_t i = 0; i < adapter->sparse_count; i++) {
-        const struct sp_adapter_sparse *entry = &adapter->sparse[i];
-        const size_t shape[2] = { entry->rows, entry->cols };
-        const struct sp_tensor_info *tensor = sp_checkpoint_find(base, entry->name);
-        char found[SP_SHAPE_TEXT];
-
-        if (!tensor)
-            return sp_error(SP_EFORMAT,
-                            "the adapter %s changes %s, which the model %s does not have",
-                            adapter->dir, entry->name, dir);
-        if (!sp_tensor_has_shape(tensor, 2, shape))
-            return sp_error(SP_EFORMAT,
-                            "the adapter %s says that %s has the shape [%zu, %zu]; in %s it is %s",
-                            adapter->dir, entry->name, entry->rows, entry->cols, tensor->file,
-                            sp_tensor_describe(found, tensor));
-    }
+    for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++)
+        for (size_t i = 0; i < adapter->sections[kind].count && kinds[kind]->shape; i++)
+            SP_TRY(check_shape(adapter, kinds[kind], entry_at(adapter, kind, i), base));
     return 0;
-}
-
-const struct sp_adapter_dense *sp_adapter_find_dense(const struct sp_adapter *adapter,
-                                                     const char *name)
-{
-    for (size_t i = 0; i < adapter->dense_count; i++)
-        if (strcmp(adapter->dense[i].name, name) == 0)
-            return &adapter->dense[i];
-    return NULL;
-}
-
-const struct sp_adapter_sparse *sp_adapter_find_sparse(const struct sp_adapter *adapter,
-                                                       const char *name)
-{
-    for (size_t i = 0; i < adapter->sparse_count; i++)
-        if (strcmp(adapter->sparse[i].name, name) == 0)
-            return &adapter->sparse[i];
-    return NULL;
 }

@@ -37,11 +37,30 @@ struct sp_adapter_dense {
 /* What an adapter's folder holds; ends in NULL. */
 extern const char *const sp_adapter_files[];
 
+/* The kinds of sections, each with an entry of its own as those above; further ones have theirs in section_<kind>.h. */
+enum {
+#define SP_SECTION(kind) SP_SECTION_##kind,
+#include "runtime/io/section.def"
+#undef SP_SECTION
+    SP_SECTION_KINDS
+};
+
+struct sp_sections {
+    void *entries;
+    size_t count;
+};
+
 struct sp_adapter {
-    struct sp_adapter_sparse *sparse;
-    size_t sparse_count;
-    struct sp_adapter_dense *dense;
-    size_t dense_count;
+    union {
+        struct { /* by name: sparse, sparse_count, dense, ... */
+#define SP_SECTION(kind)            \
+    struct sp_adapter_##kind *kind; \
+    size_t kind##_count;
+#include "runtime/io/section.def"
+#undef SP_SECTION
+        };
+        struct sp_sections sections[SP_SECTION_KINDS]; /* the same, for who goes over all kinds */
+    };
     const char *base_name;     /* what the user called the base model; for people, never followed */
     const char *base_checksum; /* sp_checkpoint_checksum of the base model, or SP_ADAPTER_UNKNOWN_BASE */
     const char *method;        /* "static", "full", "head" ... */
@@ -77,11 +96,13 @@ void sp_adapter_release(struct sp_adapter *adapter); /* a loaded or zeroed one *
  */
 int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint *base);
 
-/* The dense tensor, or the sparse one, of that name; NULL when there is none. */
-const struct sp_adapter_dense *sp_adapter_find_dense(const struct sp_adapter *adapter,
-                                                     const char *name);
-const struct sp_adapter_sparse *sp_adapter_find_sparse(const struct sp_adapter *adapter,
-                                                       const char *name);
+/* sp_adapter_find_sparse, _dense, ...: the section of that kind and name; NULL when there is none. */
+#define SP_SECTION(kind) const struct sp_adapter_##kind *sp_adapter_find_##kind(const struct sp_adapter *adapter, const char *name);
+#include "runtime/io/section.def"
+#undef SP_SECTION
+
+/* The name of section i, all kinds counted together; NULL after the last. */
+const char *sp_adapter_name(const struct sp_adapter *adapter, size_t i);
 
 /* Writes the positions alone: one U32 tensor `<name>.indices` for each entry; base_checksum and shapes as metadata. */
 int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks, size_t count);

@@ -6,6 +6,7 @@ runtime_io_libio_a_SOURCES = \
 	runtime/io/foreign.c runtime/io/foreign_priv.h \
 	runtime/io/other_files.c \
 	runtime/io/safetensors.c runtime/io/safetensors.h \
+	runtime/io/section.def runtime/io/section_priv.h runtime/io/section_dense.c runtime/io/section_sparse.c \
 	runtime/io/staging.c runtime/io/staging.h \
 	runtime/io/subfolder.c \
 	runtime/io/weights.c runtime/io/weights.h

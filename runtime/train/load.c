@@ -168,12 +168,11 @@ static int check_adapter_names(const struct sp_run *run)
 {
     const struct sp_adapter *a = run->adapter;
 
-    for (size_t i = 0; a && i < a->dense_count + a->sparse_count; i++) {
-        const char *name = i < a->dense_count ? a->dense[i].name : a->sparse[i - a->dense_count].name;
+    const char *name;
 
+    for (size_t i = 0; a && (name = sp_adapter_name(a, i)); i++)
         if (!is_param(run, name))
             return sp_error(SP_EFORMAT, "%s/adapter.safetensors: the model has no tensor %s", a->dir, name);
-    }
     return 0;
 }
 

@@ -32,8 +32,9 @@ struct sp_part {
      * again. */
     int (*visit)(void *state, struct sp_trained *trained, struct sp_run *run, struct sp_state *visitor);
 
-    /* Adds its sections to the adapter, whose arrays and values are new (sp_trained_save frees them). */
+    /* Adds its sections to the adapter, and frees what it allocated for them, a failure's, too. */
     int (*collect)(struct sp_adapter *out, void *state, struct sp_run *run);
+    void (*discard)(struct sp_adapter *out);
     /* What an adapter's sections make of a parameter's values: instead of the checkpoint's, or of those, which are in `values`
      * then. *done: there was such a section. Either may be NULL. */
     int (*replace)(bool *done, float *values, const struct sp_run *run, size_t param);

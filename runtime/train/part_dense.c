@@ -103,6 +103,13 @@ static int collect(struct sp_adapter *out, void *state, struct sp_run *run)
     return 0;
 }
 
+static void discard(struct sp_adapter *out)
+{
+    for (size_t i = 0; i < out->dense_count; i++)
+        free((float *)(uintptr_t)out->dense[i].data);
+    free(out->dense);
+}
+
 /* A wrong shape is an error. */
 static int replace(bool *done, float *values, const struct sp_run *run, size_t param)
 {
@@ -134,5 +141,6 @@ const struct sp_part sp_part_dense = {
     .apply = apply,
     .visit = visit,
     .collect = collect,
+    .discard = discard,
     .replace = replace,
 };

@@ -130,6 +130,13 @@ static int collect(struct sp_adapter *out, void *state, struct sp_run *run)
     return 0;
 }
 
+static void discard(struct sp_adapter *out)
+{
+    for (size_t i = 0; i < out->sparse_count; i++)
+        free((float *)(uintptr_t)out->sparse[i].values);
+    free(out->sparse);
+}
+
 static int change(bool *done, float *values, const struct sp_run *run, size_t param)
 {
     const struct sp_adapter_sparse *sparse = sp_adapter_find_sparse(run->adapter, sp_run_param_name(run, param));
@@ -502,5 +509,6 @@ const struct sp_part sp_part_sparse = {
     .visit = visit,
     .finish = finish,
     .collect = collect,
+    .discard = discard,
     .change = change,
 };

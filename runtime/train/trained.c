@@ -245,12 +245,9 @@ int sp_trained_save(bool *written, struct sp_trained *t, struct sp_run *run, con
     *written = true;
     rc = base;
 out:
-    for (size_t i = 0; i < a.sparse_count; i++)
-        free((float *)(uintptr_t)a.sparse[i].values);
-    for (size_t i = 0; i < a.dense_count; i++)
-        free((float *)(uintptr_t)a.dense[i].data);
-    free(a.sparse);
-    free(a.dense);
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (t->parts[i])
+            sp_parts[i]->discard(&a);
     json_decref(labels);
     json_decref(config);
     json_decref(layout);

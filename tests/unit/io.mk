@@ -12,6 +12,12 @@ tests_unit_test_adapter_LDADD = $(io_test_libs)
 tests_fuzz_fuzz_io_SOURCES = tests/fuzz/fuzz_io.c $(io_test_files)
 tests_fuzz_fuzz_io_LDADD = $(io_test_libs)
 
+# The adapter's reader and writer with a list of kinds of its own.
+check_PROGRAMS += tests/unit/test_section
+tests_unit_test_section_CPPFLAGS = -iquote $(srcdir)/tests/unit/section $(AM_CPPFLAGS)
+tests_unit_test_section_SOURCES = tests/unit/test_section.c tests/unit/section/runtime/io/section.def runtime/io/adapter.c $(io_test_files)
+tests_unit_test_section_LDADD = $(io_test_libs)
+
 dist_check_SCRIPTS += tests/unit/io_python.sh
-TESTS += tests/unit/test_io tests/unit/test_checkpoint tests/unit/test_adapter tests/unit/io_python.sh \
+TESTS += tests/unit/test_io tests/unit/test_checkpoint tests/unit/test_adapter tests/unit/test_section tests/unit/io_python.sh \
 	tests/fuzz/fuzz_io
