@@ -26,13 +26,14 @@ int sp_roles_of_all(struct sp_run *run)
     return 0;
 }
 
-/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot, or all modules are meant. */
+/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot, or all modules are meant that can be
+ * targets. */
 static bool is_named(const struct sp_param *p, const char *target)
 {
     size_t length = strlen(p->name) - strlen(".weight"), n = strlen(target);
 
     if (strcasecmp(target, "all-linear") == 0) /* PEFT's word, in any case of letters as there */
-        return true;
+        return !(p->flags & SP_PARAM_ROWS);
     return n <= length && memcmp(p->name + length - n, target, n) == 0 && (n == length || p->name[length - n - 1] == '.');
 }
 
@@ -103,6 +104,15 @@ static int check_targets(const struct sp_run *run)
     return 0;
 }
 
+/* A delta's gradient is that of products, and it is written where products read: of rows that are looked up it would know nothing. */
+static int check_untied(const struct sp_run *run, size_t param, const char *target)
+{
+    if (!(sp_plan_param_at(run->plan, param)->flags & SP_PARAM_ROWS))
+        return 0;
+    return sp_error(SP_ECONFIG, "sparse.target_modules: '%s' is %s, whose rows are the model's embeddings, too (a tied weight), which a "
+                    "sparse delta cannot train: remove it, or take sparse.method: full", target, sp_run_param_name(run, param));
+}
+
 int sp_roles_of_targets(struct sp_run *run)
 {
     const struct sp_string_list *targets = &run->config->sparse.target_modules;
@@ -113,8 +123,10 @@ int sp_roles_of_targets(struct sp_run *run)
         struct sp_param *p = sp_plan_param_at(run->plan, i);
 
         for (size_t t = 0; t < targets->count; t++)
-            if (can_be_target(p) && is_named(p, targets->items[t]))
+            if (can_be_target(p) && is_named(p, targets->items[t])) {
+                SP_TRY(check_untied(run, i, targets->items[t]));
                 p->role = SP_PARAM_SPARSE;
+            }
     }
     return 0;
 }

@@ -10,8 +10,8 @@ int sp_roles_of_head(struct sp_run *run);
 /* Everything densely. */
 int sp_roles_of_all(struct sp_run *run);
 
-/* As sp_roles_of_head, and the linear layers of sparse.target_modules sparsely ("all-linear": all of them). A target that names no layer is
- * SP_ECONFIG. */
+/* As sp_roles_of_head, and the linear layers of sparse.target_modules sparsely ("all-linear": all of them but one whose weight is a table
+ * of embeddings, too). A target that names no layer, or such a one, is SP_ECONFIG. */
 int sp_roles_of_targets(struct sp_run *run);
 
 #endif

@@ -9,6 +9,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/sparse/metric.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/roles.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -557,12 +558,40 @@ static void test_unknown_family(void **state)
     free(file);
 }
 
+/* ---- what can be a target ------------------------------------------------------------------------------------------------ */
+
+/* Of a weight that is a table, too, a delta would train and write but the half. */
+static void test_tied(void **state)
+{
+    char first[] = "all-linear", second[] = "decoder", *targets[] = { first, second };
+    struct sp_config config = { .sparse.target_modules = { targets, 1 } };
+    struct sp_run run = { .config = &config };
+    int words, above;
+
+    (void)state;
+    assert_ok(sp_plan_create(&run.plan));
+    words = sp_plan_param(run.plan, SP_PARAM_LINEAR, 9, 4, "lm.decoder.weight");
+    above = sp_plan_param(run.plan, SP_PARAM_LINEAR, 4, 4, "lm.above.weight");
+    sp_nn_cross_entropy(run.plan, sp_nn_linear(run.plan, sp_nn_linear(run.plan, sp_nn_embedding(run.plan, words, -1, -1, -1), above, -1,
+                                                                      SP_ACTIVATION_NONE),
+                                               words, -1, SP_ACTIVATION_NONE), 0);
+    run.weights = calloc(2, sizeof *run.weights);
+    assert_ok(sp_roles_of_targets(&run));
+    assert_int_equal(sp_plan_param_at(run.plan, (size_t)above)->role, SP_PARAM_SPARSE);
+    assert_int_equal(sp_plan_param_at(run.plan, (size_t)words)->role, SP_PARAM_FROZEN);
+    config.sparse.target_modules.count = 2;
+    assert_error(sp_roles_of_targets(&run), SP_ECONFIG, "'decoder' is lm.decoder.weight, whose rows are the model's embeddings, too");
+    assert_ok(sp_roles_of_all(&run)); /* whole it can be trained */
+    free(run.weights);
+    sp_plan_free(run.plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_metric), cmocka_unit_test(test_rounds), cmocka_unit_test(test_uniform_count),
         cmocka_unit_test(test_zeros),        cmocka_unit_test(test_flow_range), cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_cache_key),    cmocka_unit_test(test_unknown_family),
+        cmocka_unit_test(test_cache_key),    cmocka_unit_test(test_unknown_family), cmocka_unit_test(test_tied),
     };
 
     return cmocka_run_group_tests_name("mask", tests, NULL, NULL);
