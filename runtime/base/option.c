@@ -267,7 +267,7 @@ static int wrong_value(const struct reading *r, const struct sp_option *option,
     if (range)
         SP_GO(sp_buf_printf(&text, " (as %s, in %s)", node->key, range));
     if (node->kind == SP_YAML_SCALAR && node->quoted && option->type != SP_OPTION_STRING &&
-        option->type != SP_OPTION_LIST)
+        option->type != SP_OPTION_CHOICE && option->type != SP_OPTION_LIST)
         SP_GO(sp_buf_puts(&text, " without quotes"));
     while (option->choices && option->choices[count])
         count++;

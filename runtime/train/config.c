@@ -127,14 +127,14 @@ static int check_budget(struct sp_config_load *load)
 }
 
 /* `key` may only be given with the method: a command line that changes the method leaves it out. */
-static int only_with(struct sp_config_load *load, const char *key, const char *method)
+static int only_with(struct sp_config_load *load, const char *key, const struct sp_method *method)
 {
     const struct sp_option_given *option = sp_config_given(load, key);
     char why[128];
 
-    if (strcmp(load->config->sparse.method, method) == 0 || !option->rank)
+    if (sp_config_method(load->config) == method || !option->rank)
         return 0;
-    snprintf(why, sizeof why, "%s means nothing without sparse.method: %s", key, method);
+    snprintf(why, sizeof why, "%s means nothing without sparse.method: %s", key, method->name);
     if (sp_config_given(load, "sparse.method")->rank > option->rank)
         return sp_config_contradiction(load, "sparse.method", key, why);
     return sp_source_error(SP_ECONFIG, option->source, option->place, "%s", why);
@@ -147,7 +147,7 @@ static int check_method(struct sp_config_load *load)
 
     for (size_t m = 0; sp_methods[m]; m++)
         for (size_t i = 0; i < sp_methods[m]->options.count; i++)
-            SP_TRY(only_with(load, sp_methods[m]->options.rows[i].key, sp_methods[m]->name));
+            SP_TRY(only_with(load, sp_methods[m]->options.rows[i].key, sp_methods[m]));
     if (method->check)
         SP_TRY(method->check(load));
     return sp_config_fill(&load->config->optimizer, SP_CONFIG_OPTIMIZER);

@@ -34,7 +34,7 @@ extern const char *const sp_config_evals[], *const sp_config_scopes[]; /* their 
 enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };
 
 struct sp_config_sparse {
-    char *method; /* sp_config_method (method.h) has it */
+    int method;   /* sp_config_method (method.h) has it */
     char *metric; /* a metric's name */
     char *sign;   /* of grasp: paper or code */
     long long lift_rank;

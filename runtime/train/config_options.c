@@ -167,7 +167,7 @@ static const struct sp_option options[] = {
     { "gemm", SP_OPTION_STRING, FIELD(gemm), "auto", NULL, gemms, devices,
       "The kernels for matrix products; auto picks by device.", NULL },
 
-    { "sparse.method", SP_OPTION_STRING, FIELD(sparse.method), "static", NULL, methods, sparse,
+    { "sparse.method", SP_OPTION_CHOICE, FIELD(sparse.method), "static", NULL, methods, sparse,
       "What is trained besides the head: a sparse delta with a fixed mask, one whose mask is made "
       "anew every interval (dynamic), one that drops and grows entries (spiel), all weights, or "
       "nothing.",

@@ -44,7 +44,7 @@ struct sp_method {
 
 extern const struct sp_method *const sp_methods[]; /* NULL at the end */
 
-/* The configuration's; it has one once it is loaded. */
+/* The configuration's. */
 const struct sp_method *sp_config_method(const struct sp_config *config);
 
 #endif

@@ -16,6 +16,7 @@
 #include "runtime/kernel/build.h"
 #include "runtime/kernel/launch.h"
 #include "runtime/optim/optimizer.h"
+#include "runtime/train/method.h"
 #include "runtime/train/part_sparse.h"
 #include "runtime/train/trainer.h"
 
@@ -61,7 +62,7 @@ int __wrap_sp_kernel_build_recorded(struct sp_device *device)
 
 int __wrap_sp_build_program(struct sp_device *device, struct sp_table *table, size_t position)
 {
-    if (watch.ready && strcmp(watch.config.sparse.method, "spiel") == 0)
+    if (watch.ready && sp_config_method(&watch.config) == &sp_method_spiel)
         assert_non_null(table->programs[position].program);
     return __real_sp_build_program(device, table, position);
 }

@@ -2,6 +2,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/method.h"
 #include "runtime/train/task.h"
 
 #include <math.h>
@@ -96,7 +97,7 @@ static void test_defaults(void **state)
     assert_true(c.shuffle);
     assert_int_equal(c.eval_strategy, SP_CONFIG_EVAL_NO);
     assert_int_equal(c.eval_steps, -1);
-    assert_string_equal(c.sparse.method, "static");
+    assert_string_equal(sp_config_method(&c)->name, "static");
     assert_string_equal(c.sparse.metric, "gradient");
     assert_int_equal(c.sparse.rank_equivalent, 8);
     assert_true(isnan(c.sparse.density) && c.sparse.count == -1);
@@ -130,7 +131,7 @@ static void test_values(void **state)
     sp_config_release(&c);
 
     load(&c, "\xEF\xBB\xBFsparse: {method: full}\r\n" NEEDED "seed: 9223372036854775807\r\n", NULL);
-    assert_string_equal(c.sparse.method, "full");
+    assert_string_equal(sp_config_method(&c)->name, "full");
     assert_true(c.learning_rate == 5e-5 && c.seed == INT64_MAX);
     assert_int_equal(c.sparse.rank_equivalent, -1);
     sp_config_release(&c);
@@ -164,7 +165,7 @@ static void test_methods(void **state)
     sp_config_release(&c);
     load(&c, NEEDED "optimizer: sm3\nsparse: {method: dynamic, interval: 7, metric: gradient}\n",
          (const char *const[]){ "sparse.method=spiel", NULL });
-    assert_string_equal(c.sparse.method, "spiel");
+    assert_string_equal(sp_config_method(&c)->name, "spiel");
     assert_string_equal(c.sparse.metric, "random");
     assert_string_equal(c.optimizer, "sm3");
     assert_int_equal(c.sparse.interval, -1);
@@ -251,6 +252,7 @@ static void test_mistakes(void **state)
         { "seed: {a: 1}\n", "found a block of keys, expected a whole number" },
         { "shuffle: 1\n", "found \"1\", expected true or false" },
         { "shuffle: \"true\"\n", "expected true or false without quotes" },
+        { "task: \"classify\"\n", "found the text \"classify\", expected one of auto, classification, regression\n" },
         { "task: classify\n", "found \"classify\", expected one of auto, classification, "
                               "regression" },
         { "sparse: {metric: gradeint}\n", "did you mean gradient?" },
@@ -538,7 +540,7 @@ static void test_layers(void **state)
     assert_string_equal(c.source, "all");
     sp_config_release(&c);
     assert_int_equal(sp_config_load_layers(&c, "all", layers, 3, NULL, 0), 0);
-    assert_string_equal(c.sparse.method, "head");
+    assert_string_equal(sp_config_method(&c)->name, "head");
     assert_int_equal(c.sparse.count, -1);
     sp_config_release(&c);
     assert_int_equal(sp_config_load_layers(&c, "all", layers, 4, NULL, 0), SP_ECONFIG);
