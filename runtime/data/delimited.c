@@ -126,10 +126,10 @@ static const char *advise(const struct sp_reader *reader, size_t count)
         return "; where a number has a decimal comma, write a point, or the number in quotes; a column of row names has a "
                "name in the header";
     if (one_more && reader->columns > 1)
-        return "; a field that holds the delimiter is written in quotes, and a column of row names has a name in the "
+        return "; a field that holds the delimiter is written in double quotes, and a column of row names has a name in the "
                "header";
     if (reader->quotes && count > reader->columns && reader->columns > 1)
-        return "; a field that holds the delimiter is written in quotes";
+        return "; a field that holds the delimiter is written in double quotes";
     if (reader->quotes && count > reader->columns && reader->delimiter == ',')
         return "; where each line is one text, write it in quotes, set delimiter: tab, or give the lines on standard input "
                "to predict";

@@ -258,6 +258,9 @@ test_that '    as is such a number' says whole.csv 'label "1.234,5" has a decima
 file weka.csv "text,label\n'a b',pos\n'c d',neg\n'a c',pos\n"
 train weka.csv
 test_that 'texts in single quotes' says weka.csv "3 of 3 texts are in single quotes ('...'), which no format takes for quotes: they are read as part of the text; write the fields in double quotes, or in none"
+file commas.csv "text,label\n'a, b',pos\n'c d',neg\n"
+train commas.csv
+test_that '  which hold no comma' fails 1 'commas.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in double quotes'
 file cites.csv "text,label\n'a b',pos\n'c d',neg\n'a c',pos\n'tis a b,neg\n"
 train cites.csv
 test_that '  but not a few that are citations' silent 'single quotes'

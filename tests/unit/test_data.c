@@ -365,7 +365,7 @@ static void test_bad_columns(void **state)
 {
     (void)state;
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars"), SP_EFORMAT,
-            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in quotes, and a column of row "
+            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in double quotes, and a column of row "
             "names has a name in the header");
     refuses("t.csv", "review,label\na b,x,\nb,y,\n", PLAIN, SP_EFORMAT,
             "t.csv:2: 3 columns, where the header has 2; where rows end in a delimiter, the header must, too");

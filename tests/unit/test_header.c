@@ -311,7 +311,7 @@ static void test_row_names(void **state)
         snprintf(file, sizeof file, "%s,label,text\n1,3,5,a film\n2,-2,1,a b\n3,0,4,b a\n", ids[i]);
         BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; where a number has a decimal comma");
         snprintf(file, sizeof file, "%s,text,label\n1,a film, of old,x\n2,a b, b a,y\n3,b, a,y\n", ids[i]);
-        BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; a field that holds the delimiter is written in quotes");
+        BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; a field that holds the delimiter is written in double quotes");
         snprintf(file, sizeof file, "%s,text\n1,a film, of old\n2,a b, b a\n", ids[i]);
         BAD(file, INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
     }
