@@ -229,6 +229,18 @@ static int check_once(const struct sp_chooser *c, size_t column)
     return sp_reader_find_column(&column, c->reader, name, "text_column is not set");
 }
 
+/* Whether the column of a known name holds numbers, or nothing, where another holds texts: a sentence's number, a
+ * mark. */
+static bool is_no_text(const struct sp_chooser *c, size_t i)
+{
+    if (i == SP_COLUMN_NONE || sp_sample_kind(&c->sample->columns[i]) > SP_KIND_OTHER)
+        return false;
+    for (size_t k = 0; k < count(c); k++)
+        if (sp_chooser_looks(c, k) >= SP_LOOKS_FEW_TEXTS)
+            return true;
+    return false;
+}
+
 /* The pairs and single texts that data sets of the GLUE kind use. */
 static int choose_known(const struct sp_chooser *c, bool rare)
 {
@@ -237,6 +249,8 @@ static int choose_known(const struct sp_chooser *c, bool rare)
 
         if (text == SP_COLUMN_NONE || ((*known)[1] && (pair == SP_COLUMN_NONE || !c->sample->columns[pair].filled)))
             continue; /* a second text that no row has is none */
+        if (is_no_text(c, text) || is_no_text(c, pair))
+            continue;
         c->out->text = text;
         c->out->pair = pair;
         SP_TRY(check_once(c, text));

@@ -91,12 +91,14 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
         return 0;
     }
     value = json_object_get(row->object, column_name(loader, column));
-    if (!value)
-        return sp_reader_fail(loader->reader, SP_EFORMAT, "no \"%s\"", column_name(loader, column));
-    if (json_is_null(value) && column == loader->layout.pair) { /* as an empty field of a .csv */
+    /* as an empty field of a .csv */
+    if (json_is_null(value) && (column == loader->layout.pair || loader->options->empty_texts)) {
         *out = (struct sp_field){ .text = "" };
         return 0;
     }
+    if (!value || json_is_null(value))
+        return sp_reader_fail(loader->reader, SP_EFORMAT, "no \"%s\"%s", column_name(loader, column),
+                              value ? ": it is null" : "");
     if (sp_json_cut_text(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" " SP_JSON_CUT, column_name(loader, column));
     if (!json_is_string(value))
@@ -112,6 +114,20 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
 static bool is_in_single_quotes(const struct sp_field *text)
 {
     return text->length > 1 && text->text[0] == '\'' && text->text[text->length - 1] == '\'';
+}
+
+/* Whether a field that was read without quotes is written as csv quotes one that has quotes inside: "he said
+ * ""no""". */
+static bool is_quoted_as_csv(const struct sp_field *field)
+{
+    size_t end = field->length - 1;
+
+    if (field->quoted || field->length < 4 || field->text[0] != '"' || field->text[end] != '"')
+        return false;
+    for (size_t i = 1; i + 1 < end; i++)
+        if (field->text[i] == '"' && field->text[i + 1] == '"')
+            return true;
+    return false;
 }
 
 /* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
@@ -155,6 +171,8 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
     *length = encoding->length;
     out->truncated += encoding->truncated;
     out->single_quoted += is_in_single_quotes(&text);
+    if (!row->object && is_quoted_as_csv(&text) && !out->csv_quoted++)
+        out->first_csv_quoted = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
     return 0;
 }
 
@@ -269,6 +287,15 @@ static int add_row(struct loader *loader, const struct sp_row *row)
     return 0;
 }
 
+/* A table's row of delimiters alone: an empty line, to a spreadsheet. */
+static bool is_empty(const struct sp_row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (row->fields[i].length > 0)
+            return false;
+    return !row->object && row->count > 1;
+}
+
 static int skip_row(struct sp_dataset *out)
 {
     out->skipped++;
@@ -305,6 +332,10 @@ static int add_rows(struct loader *loader)
         rc = sp_reader_next(loader->reader, &row);
         if (rc == 0)
             break;
+        if (rc > 0 && is_empty(&row)) {
+            out->empty++;
+            continue;
+        }
         if (rc > 0)
             rc = add_row(loader, &row);
         if (options->skip_bad_rows && (rc == SP_EFORMAT || rc == SP_ELIMIT))

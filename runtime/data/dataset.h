@@ -34,9 +34,10 @@
  * `label_doubt` tells where nine in ten are whole; whole numbers (also 1.0 and 1e+00: the class 1), words, true and false are classes. Blanks around a label, no-break spaces among them, mean
  * nothing.
  *
- * A bad row (wrong number of columns, a missing or empty text or label, a text without a token, a label not known, an id
- * outside the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file,
- * line, what was found and what was expected; with skip_bad_rows it is left out and counted.
+ * Empty lines, and rows with nothing in any of several columns, are no rows. A bad row (wrong number of columns, a
+ * missing or empty text or label, a text without a token, a label not known, an id outside the vocabulary, broken
+ * UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file, line, what was found and what was expected; with
+ * skip_bad_rows it is left out and counted.
  *
  * Ownership: a data set is the caller's; options and tokenizer are borrowed during the load
  * only.
@@ -119,6 +120,10 @@ struct sp_dataset {
     uint32_t first_unknown; /* the line of the first */
     size_t repeated;         /* rows of several columns that hold nothing but the columns' names */
     uint32_t first_repeated; /* the line of the first */
+    size_t empty;         /* rows with nothing in any column, as spreadsheets leave them, which were passed over */
+    /* rows of a tsv file read without quotes whose text is written as csv quotes one with quotes inside; */
+    size_t csv_quoted;
+    uint32_t first_csv_quoted; /* the line of the first */
     size_t single_quoted; /* rows whose text is in single quotes, which are part of it */
     char *first_skipped;  /* why the first one was; NULL when none was */
     struct sp_data_layout layout; /* how the file was read */

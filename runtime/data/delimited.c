@@ -116,16 +116,19 @@ static bool begins_with_quote(const struct sp_reader *reader, size_t count)
 /* What to do about a row of so many columns. */
 static const char *advise(const struct sp_reader *reader, size_t count)
 {
-    bool one_more = reader->header && !reader->row_names && count == reader->columns + 1;
+    bool one_more = reader->header && !reader->row_names && count == reader->columns + 1, first = reader->line <= 2;
 
     if (!reader->quotes && begins_with_quote(reader, count))
         return "; where its fields are quoted, set quotes: true";
     if (one_more && !reader->fields[count - 1].length)
         return "; where rows end in a delimiter, the header must, too";
     if (one_more && reader->delimiter == ',' && sp_row_names_halves(reader->fields, count))
-        return "; where a number has a decimal comma, write a point, or the number in quotes; a column of row names has a "
-               "name in the header";
-    if (one_more && reader->columns > 1)
+        return "; where a number has a decimal comma, write a point, or the number in quotes; a column of row names "
+               "has a name in the header";
+    if (count > reader->columns && !reader->quotes && reader->delimiter == '\t')
+        return one_more && first ? "; a column of row names has a name in the header"
+                                 : "; a text in it may hold no tab";
+    if (one_more && first && reader->columns > 1)
         return "; a field that holds the delimiter is written in double quotes, and a column of row names has a name in the "
                "header";
     if (reader->quotes && count > reader->columns && reader->columns > 1)

@@ -31,6 +31,7 @@ struct trial {
     bool comma_numbers;           /* its fields hold commas, all of them between digits */
     bool named;                   /* a field of the first row is a column's name that is asked for or known */
     bool spaced;                  /* a blank begins every field but the first ones: punctuation of a text stands so */
+    bool marks;                   /* a field is nothing but marks: halves of ";)" */
     size_t of_head;               /* rows with a field that is one of the head's classes */
 };
 
@@ -66,6 +67,14 @@ static void count_commas(const struct sp_field *field, size_t *commas, size_t *b
     }
 }
 
+static bool is_of_marks(const struct sp_field *field)
+{
+    for (size_t i = 0; i < field->length; i++)
+        if (isalnum((unsigned char)field->text[i]) || (unsigned char)field->text[i] >= 0x80)
+            return false;
+    return field->length > 0;
+}
+
 static void look_at(struct trial *t, const struct sp_row *row, const struct sp_dataset_options *options)
 {
     bool of_head = false;
@@ -73,6 +82,7 @@ static void look_at(struct trial *t, const struct sp_row *row, const struct sp_d
     for (size_t i = 0; i < row->count; i++) {
         t->named |= t->rows == 1 && sp_header_is_named(row->fields[i].text, options);
         t->spaced &= i == 0 || row->fields[i].spaced;
+        t->marks |= is_of_marks(&row->fields[i]);
         of_head = of_head || sp_labels_has(options->labels, row->fields[i].text);
     }
     t->of_head += of_head;
@@ -180,7 +190,7 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
         return false;
     if (other->named || classes || !options->no_labels)
         return true;
-    if (other->spaced || !agrees(other))
+    if (other->spaced || other->marks || !agrees(other))
         return false;
     return own->bad || (other->rows >= SP_SAMPLE_SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
 }

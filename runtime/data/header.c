@@ -6,9 +6,9 @@
  * Names that are asked for
  *  1. the configuration's, or those of the columns that training used: a header.
  * Consistency of the labels
- *  2. its label is one that other rows (not the whole of it once more), or the head, have as well: a row; but "text" or "review_text" above longer
- *     texts is a header though its "spam" is a class. A class's name above numbers, or above anything but classes, is
- *     no label.
+ *  2. its label is one that other rows (not the whole of it once more), or the head, have as well: a row; but "text" or
+ *     "review_text" above longer texts, or "message" above many, is a header though its "spam" is a class. A class's
+ *     name above numbers, or above anything but classes, is no label.
  * Types
  *  3. 0, 1, 2, ... above a column without numbers (pandas without names), V1, V2, ... (R): a header;
  *  4. a word above many numbers, or above dates: a header. Above few numbers also, unless a sentence stands beside it:
@@ -17,7 +17,8 @@
  * Form
  *  5. something that no column is called, a sentence: a row;
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
- *  7. above the head's classes, or classes that return again and again, a word that is none of them: a header;
+ *  7. above the head's classes, or classes that return again and again, a word that is none of them: a header; so is
+ *     what is a question, or longer than any of them, even beside a sentence (surveys);
  *  8. names of which one is above texts that have more words than it: a header where its label is one that no other row
  *     has (of labels that return, or of many rows), and where there is no label to go by: few texts are as short. The
  *     name of a list, one column of texts, must be one word unless training's file had names, and is none where that
@@ -170,15 +171,16 @@ static bool is_above_texts(const struct first *f, size_t column)
            SP_SAMPLE_FEW * (c->filled - c->texts) <= c->filled && SP_SAMPLE_FEW * c->brief <= c->filled;
 }
 
-/* A name that nobody writes as a text, "review_text" or "sentence", above texts. */
-static bool names_texts(const struct first *f)
+/* A name that nobody writes as a text, "review_text" or "sentence", above texts; where these are `many`, also
+ * "message". */
+static bool names_texts(const struct first *f, bool many)
 {
     for (size_t i = 0; i < f->p->count; i++) {
         bool name = is_one_word(f->p->first[i]) && strchr(f->p->first[i], '_');
 
         for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
             name |= sp_header_is(f->p->first[i], (*k)[0]) || ((*k)[1] && sp_header_is(f->p->first[i], (*k)[1]));
-        if (name && is_above_texts(f, i))
+        if ((name || (many && sp_header_is_known(f->p->first[i]))) && is_above_texts(f, i))
             return true;
     }
     return false;
@@ -193,10 +195,9 @@ static bool is_of_head(const struct first *f, const struct sp_sample_column *c)
 
 static bool has_class_of_others(const struct first *f)
 {
-    bool named = names_texts(f);
-
     for (size_t i = 0; i < f->p->count; i++) {
         const struct sp_sample_column *c = &f->p->columns[i];
+        bool named = names_texts(f, c->filled >= MANY_ROWS && again(f, c) >= MANY_TIMES);
 
         if (!is_class_column(f, i) || !c->first[0] || sp_sample_is_numeric(c))
             continue;
@@ -367,6 +368,26 @@ static bool is_list_as_trainings(const struct first *f)
     return f->p->count == 1 && r && r->delimiter && !r->header;
 }
 
+/* Whether the label's field is a question or a phrase of more words than any class has, all of which return: a survey's
+ * "How do you rate us?" */
+static bool asks_for_classes(const struct first *f)
+{
+    const struct sp_sample_column *c = f->label == SP_COLUMN_NONE ? NULL : &f->p->columns[f->label];
+    size_t words, least = f->p->rows;
+    const char *value;
+    json_t *rows;
+
+    if (!c || f->p->count < 2 || is_no_value(c->first) || again(f, c) > 0 || !is_surely_of_classes(c, f->options))
+        return false;
+    words = sp_sample_words(c->first, strlen(c->first));
+    json_object_foreach(c->values, value, rows) {
+        if (sp_sample_words(value, strlen(value)) >= words || strchr(value, '?'))
+            return false;
+        least = (size_t)json_integer_value(rows) < least ? (size_t)json_integer_value(rows) : least;
+    }
+    return least >= MANY_TIMES && words >= NAME_WORDS && (words > NAME_WORDS || strchr(c->first, '?'));
+}
+
 /* Signs 7 and 8. */
 static bool is_named_by_form(const struct first *f)
 {
@@ -427,7 +448,7 @@ static int guess(struct sp_header_choice *out, const struct first *f)
     for (size_t i = 0; i < f->p->count; i++)
         names = names && is_name(f->p->first[i]);
     sign = is_range(f->p) ? 1 : by_types(f, names);
-    out->header = sign > 0 || (sign == 0 && names && has_known(f));
+    out->header = sign > 0 || (sign == 0 && ((names && has_known(f)) || asks_for_classes(f)));
     return out->header || sign < 0 || !names ? 0 : guess_by_form(out, f);
 }
 

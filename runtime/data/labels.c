@@ -43,6 +43,7 @@ static int unknown_label(const struct sp_labels *labels, const char *label)
 {
     char known[400] = "";
     size_t shown = 0, used = 0;
+    bool alike = false;
 
     for (; shown < labels->count; shown++) {
         int wrote = snprintf(known + used, sizeof known - used, "%s%s", shown ? ", " : "",
@@ -54,8 +55,10 @@ static int unknown_label(const struct sp_labels *labels, const char *label)
         }
         used += (size_t)wrote;
     }
-    return sp_error(SP_EFORMAT, "label \"%s\" is not one of the %zu known: %s%s", label,
-                    labels->count, known, shown < labels->count ? ", ..." : "");
+    for (size_t i = 0; i < labels->count && !alike; i++)
+        alike = strcasecmp(labels->names[i], label) == 0;
+    return sp_error(SP_EFORMAT, "label \"%s\" is not one of the %zu known: %s%s%s", label, labels->count, known,
+                    shown < labels->count ? ", ..." : "", alike ? "; capital letters count" : "");
 }
 
 bool sp_label_is_whole(double number)

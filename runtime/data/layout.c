@@ -159,6 +159,7 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
     struct sp_chooser chooser = { out, reader, &sample, options };
     char *message = NULL;
     struct sp_row row;
+    bool sure;
     int rc;
 
     *out = (struct sp_layout){ .text = SP_COLUMN_NONE, .pair = SP_COLUMN_NONE, .label = SP_COLUMN_NONE };
@@ -167,7 +168,7 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
     SP_TRY(sp_drawn_check(reader));
     SP_TRY(sp_quotes_choose(&of_reader.quotes, &out->quotes_guessed, reader, options));
     SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, of_reader.quotes, options));
-    SP_TRY(sp_row_names_choose(&out->row_names, reader, &of_reader, options));
+    SP_TRY(sp_row_names_choose(&out->row_names, &sure, reader, &of_reader, options));
     of_reader.header = of_reader.row_names = out->row_names;
     SP_TRY(sp_reader_restart(reader, &of_reader));
     if (sp_reader_column_count(reader) == 0) {
@@ -195,6 +196,10 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
         rc = explain(&chooser, reader, &of_reader, &header, message, sp_error_sentence());
     if (rc == 0)
         rc = sp_chooser_check_numbers(&chooser);
+    if (rc == 0 && out->row_names && !sure)
+        rc = sp_layout_remark(out, "its rows have a field more than its header, and the first one of each was passed "
+                                   "over as the row's name; where it is none, and a text or number was cut at a "
+                                   "delimiter, write that in quotes");
     if (rc == 0 && header.doubt)
         rc = remark_doubt(out, &header);
 out:

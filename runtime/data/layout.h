@@ -42,8 +42,8 @@ int sp_drawn_check(const struct sp_reader *reader);
 bool sp_row_names_is_number(const struct sp_field *field);
 
 /* row_names.c: whether a header names all columns but the first, that of the rows' names, as R writes it; by the quotes
- * and the delimiter that were chosen. Leaves the reader anywhere. */
-int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_reader_options *by,
+ * and the delimiter that were chosen. *sure: these names are in quotes. Leaves the reader anywhere. */
+int sp_row_names_choose(bool *out, bool *sure, struct sp_reader *reader, const struct sp_reader_options *by,
                         const struct sp_dataset_options *options);
 
 struct sp_header_choice {

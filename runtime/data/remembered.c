@@ -15,6 +15,21 @@
 
 /* ---- where they are ---------------------------------------------------------------------------------------------- */
 
+/* The only column of that name in any case of letters. */
+static size_t find_alike(const struct sp_chooser *c, const char *name)
+{
+    size_t found = SP_COLUMN_NONE;
+
+    for (size_t i = 0; i < c->sample->count; i++) {
+        if (!sp_header_is(sp_reader_column_name(c->reader, i), name))
+            continue;
+        if (found != SP_COLUMN_NONE)
+            return SP_COLUMN_NONE;
+        found = i;
+    }
+    return found;
+}
+
 static size_t find_name(const struct sp_chooser *c, const struct sp_data_column *wanted)
 {
     size_t columns = c->sample->count, found = SP_COLUMN_NONE;
@@ -28,7 +43,7 @@ static size_t find_name(const struct sp_chooser *c, const struct sp_data_column 
             return SP_COLUMN_NONE; /* which of the two is not known */
         found = i;
     }
-    return found;
+    return found == SP_COLUMN_NONE ? find_alike(c, wanted->name) : found;
 }
 
 /* By number, where the label may be left out, whatever stands there. */

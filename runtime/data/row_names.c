@@ -1,10 +1,11 @@
 /*
  * Row names. R's write.table puts the rows' names in front of them and gives that column no name, so that the header
- * has a field less than every row. The same has a file whose header is whole and whose rows hold one delimiter too many,
- * of a text (good, but long) or a number (3,5): to shift its columns would be to learn from halves of them. Names are
- * passed over where they are numbers, all different, and R's: in quotes, as it writes them where it is not told
- * otherwise, or behind a tab, which stands in no text or number, or counting from 1. A last field that is empty in
- * every row is a delimiter at the rows' ends, which the header lacks. Against them, where they are not in quotes, speak
+ * has a field less than every row. The same has a file whose header is whole and whose rows hold one delimiter too
+ * many, of a text (good, but long) or a number (3,5): to shift its columns would be to learn from halves of them. Names
+ * are passed over where they are numbers, all different, and R's: in quotes, as it writes them where it is not told
+ * otherwise, or counting from 1, or behind a tab, which stands in no text or number, in a file as training's was. A
+ * last field that is empty in every row is a delimiter at the rows' ends, which the header lacks. Against them, where
+ * they are not in quotes, speak
  *  - a header whose first name is that of such numbers ("id"), where the field that it would be for is none;
  *  - a blank before a field of most rows, that behind the comma of a text;
  *  - two whole numbers side by side in every row, the halves of one with a decimal comma, where the header's first name
@@ -111,18 +112,18 @@ static bool look_at(struct rows *r, const struct sp_row *row)
 }
 
 /* Whether the numbers are names, not a column's that the header has a name for. */
-static bool are_names(const struct rows *r, char delimiter)
+static bool are_names(const struct rows *r, char delimiter, const struct sp_data_layout *trained)
 {
     if (r->filled == 0 || r->bare == 0)
         return r->filled > 0;
     if (r->id && r->ids < r->count)
         return false;
     if (delimiter == '\t')
-        return true;
+        return r->counting || (trained && trained->header && trained->columns == r->header + 1);
     return r->counting && (r->blank || 2 * r->spaced <= r->count) && (!r->halves || (r->known && !r->id));
 }
 
-int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_reader_options *by,
+int sp_row_names_choose(bool *out, bool *sure, struct sp_reader *reader, const struct sp_reader_options *by,
                         const struct sp_dataset_options *options)
 {
     struct rows r = { .seen = NULL };
@@ -130,7 +131,7 @@ int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_rea
     struct sp_row row;
     int rc = 0;
 
-    *out = false;
+    *out = *sure = false;
     if (!reader->format->delimiter || options->has_header == SP_HEADER_NO)
         return 0;
     r.seen = json_object();
@@ -151,7 +152,8 @@ int sp_row_names_choose(bool *out, struct sp_reader *reader, const struct sp_rea
         if (named && json_object_set_new(r.seen, row.fields[0].text, json_true()) < 0)
             SP_GO(sp_error(SP_ENOMEM, "out of memory"));
     }
-    *out = named && are_names(&r, reader->delimiter);
+    *out = named && are_names(&r, reader->delimiter, options->remembered);
+    *sure = r.bare == 0;
 out:
     reader->any_width = false;
     json_decref(r.seen);

@@ -121,6 +121,16 @@ static void warn_of_single_quotes(const struct sp_dataset *d, const char *path)
                path, d->single_quoted, d->count);
 }
 
+static void warn_of_csv_quotes(const struct sp_dataset *d, const char *path)
+{
+    if (d->csv_quoted)
+        sp_log(SP_LOG_WARNING,
+               "%s: %zu texts (first in line %u) are written as quoted fields with quotes inside (\"\"), which are "
+               "read as part of the text, as the first rows are not quoted so; `quotes: true` reads the file's fields "
+               "without them",
+               path, d->csv_quoted, (unsigned)d->first_csv_quoted);
+}
+
 void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const char *path)
 {
     struct sp_buf use = SP_BUF((size_t)1 << 16);
@@ -133,6 +143,9 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
                "%s: its labels are whole numbers with a point (1.0) or an exponent (1e+00), which are taken for classes; for numbers to "
                "predict set task: regression",
                path);
+    if (d->empty)
+        sp_log(SP_LOG_INFO, "%s: %zu rows with nothing in any column were passed over, as empty lines are", path,
+               d->empty);
     if (d->instead)
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
     if (d->label_doubt)
@@ -151,6 +164,7 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
                d->count, run->max_seq_length);
     sp_tokenizer_warn_unknown(d->unknown, d->words, d->first_unknown, path);
     warn_of_single_quotes(d, path);
+    warn_of_csv_quotes(d, path);
     if (d->skipped)
         sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);
     sp_buf_free(&use);

@@ -265,6 +265,21 @@ file cites.csv "text,label\n'a b',pos\n'c d',neg\n'a c',pos\n'tis a b,neg\n"
 train cites.csv
 test_that '  but not a few that are citations' silent 'single quotes'
 
+# ---- rows that are none, and names of rows
+file sheet.csv 'text,label\na b,pos\n,\nc d,neg\n,\n,\n'
+train sheet.csv
+test_that 'a spreadsheet'"'"'s empty rows' says sheet.csv '3 rows with nothing in any column were passed over, as empty lines are'
+test_that '  which leaves the others' says sheet.csv 'classification, 2 classes: neg (1), pos (1)'
+file half.csv 'text,label\na b,pos\n,neg\n'
+train half.csv
+test_that '  but not a row that has a label' fails 1 'half.csv:3: the text (column text) is empty'
+file write.csv 'chapter,title,stars\n1,The Good 1,the Bad,0\n2,The Ugly,a film,1\n'
+train write.csv --set label_column=stars --set text_column=title
+test_that 'names of rows without quotes are told of' says write.csv 'its rows have a field more than its header, and the first one of each was passed over as the row'"'"'s name; where it is none, and a text or number was cut at a delimiter, write that in quotes'
+file write.csv '"text","label"\n"1","a b","pos"\n"2","c d","neg"\n'
+train write.csv
+test_that '  in quotes they are sure' silent 'a field more than'
+
 # ---- delimiters
 file excel.csv 'text;label\na, b and c;pos\nd;neg\n'
 train excel.csv
@@ -290,6 +305,13 @@ file punctuated.jsonl '{"text":"a b c | CNN"}\n{"text":"d e f | BBC"}\n{"text":"
 predict punctuated.csv
 test_that 'no text is cut' says punctuated.csv 'classification, 2 classes: neg, pos; text: column 1; second text: none; label: none;'
 test_that '  which is the whole texts' same punctuated.jsonl
+file faces.csv 'a b c ;)\nd e f ;)\na c e ;)\nb d f ;)\n'
+file faces.jsonl '{"text":"a b c ;)"}\n{"text":"d e f ;)"}\n{"text":"a c e ;)"}\n{"text":"b d f ;)"}\n'
+file trained.jsonl '{"text":"a b","label":"x"}\n{"text":"c d","label":"y"}\n'
+train trained.jsonl
+predict faces.csv
+test_that '  nor a face' same faces.jsonl
+train named.csv --set label_column=sentiment
 predict texts.jsonl --set has_header=true --set 'delimiter=;'
 test_that 'options that jsonl has no use for' says texts.jsonl 'without effect here: has_header, delimiter; jsonl has neither'
 file long.csv "$(printf %6000s | tr ' ' x),label\na b,pos\nc d,neg\n"
@@ -309,6 +331,10 @@ test_that '  without a guess' silent 'quotes: '
 file cited.tsv 'text\tlabel\n"a b."\tpos\nd e f\tneg\n'
 train cited.tsv
 test_that 'a text that is a citation' grep -qF 'delimiter: tab; quotes: characters of the texts (guessed; quotes decides)' "$folder/err"
+rows=$(for i in 1 2 3 4 5 6 7 8 9 10; do printf '%s' 'a b\tpos\nc d\tneg\na c\tpos\nb d\tneg\ne f\tpos\nf g\tneg\na g\tpos\na f\tneg\nc f\tpos\nc g\tneg\n'; done)
+file late.tsv "text\tlabel\n$rows$rows$rows$rows$rows$rows$rows$rows$rows$rows$rows"'"a ""b"" c"\tpos\n'
+train late.tsv
+test_that 'quotes behind the rows that were looked at' says late.tsv '1 texts (first in line 1102) are written as quoted fields with quotes inside (""), which are read as part of the text, as the first rows are not quoted so; `quotes: true` reads'
 file latin.csv 'text;label\nsch\366n;pos\nb c;neg\n'
 train latin.csv
 test_that 'a spreadsheet in another encoding' fails 1 "$folder/latin.csv:2: not UTF-8: byte 4 of the row is 0xF6; save the file as UTF-8"

@@ -262,6 +262,8 @@ static void test_labels_known(void **state)
     labels("3.5/1", SET(.labels = &by_word, .targets = SP_TARGETS_VALUES), " 3.5 1");
     refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
             "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
+    refuses("t.csv", "text,label\na,POSITIVE\n", SET(.labels = &by_word), SP_EFORMAT,
+            "label \"POSITIVE\" is not one of the 2 known: negative, positive; capital letters count");
     refuses("t.csv", "text,label\na,0\n", SET(.labels = &by_number), SP_EFORMAT,
             "label \"0\" is not one of the 2 known: 1, 2");
     refuses("t.csv", "text,label\na,0.5\n", SET(.labels = &by_number), SP_EFORMAT,

@@ -262,6 +262,23 @@ static void test_joined(void **state)
     sp_dataset_free(&set);
 }
 
+/* A survey's question above classes, though a sentence stands beside it; and a known name of texts whose label is a
+ * class. */
+static void test_questions(void **state)
+{
+#define SURVEY "very content,it was good\nnot content,the film was bad\n"
+#define SPAM "the film was good,ham\nit was bad film,spam\n"
+    (void)state;
+    finds("t.csv", "How do you rate us?,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
+          "Please say why, in your own words. - How do you rate us? H, 20");
+    finds("t.csv", "Your rating of us,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
+          "Please say why, in your own words. - Your rating of us H, 20");
+    finds("t.csv", "very very content,\"It was good, in my own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
+          "2 - 1 , 21");
+    finds("t.csv", "message,spam\n" TEN(SPAM), SET(.label_column = "2"), "message - spam H, 20");
+    finds("t.csv", "shout,spam\n" TEN(SPAM), SET(.label_column = "2"), "1 - 2 , 21");
+}
+
 /* R's write.table names all columns but that of the rows' names, which are numbers. */
 static void test_row_names(void **state)
 {
@@ -276,7 +293,6 @@ static void test_row_names(void **state)
     finds("t.csv", "\"text\" \"label\"\n\"1\" \"the film\" \"pos\"\n\"2\" \"bad film\" \"neg\"\n", SET(.delimiter = ' '),
           "text - label H  2");
     finds("t.csv", "text;label\n1;the film was good;pos\n2;bad film;neg\n", PLAIN, "text - label H; 2");
-    finds("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN, "text - label H\t 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(.remembered = &trained), "said - - H, 2");
     finds("t.csv", "label,text\n\"5\",pos,the film was good\n\"6\",neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
@@ -298,6 +314,13 @@ static void test_row_names(void **state)
 #define BAD(content, options, part) \
     io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, part, NULL)
     BAD("text,label\nwell, a film,pos\nno, film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
+    io_assert_error(sp_dataset_load(&set,
+                                    io_write_text("t.tsv", "rating\treview\n100\tthe film was good\tseen\n40\tbad "
+                                                           "film\tseen\n"),
+                                    tokenizer, SET(.label_column = "rating")),
+                    SP_EFORMAT, "t.tsv:2: 3 columns, where the header has 2", NULL);
+    BAD("text,label\na b,pos\nb c,neg\na, well, c,pos\n", PLAIN,
+        "the header has 2; a field that holds the delimiter is written in double quotes");
     BAD("stars;review\n5;great; but pricey\n3;good; but loud\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("text,label\n1,a film,pos\n1,film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
     BAD("text,label\n1,a film,pos\nfilm,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
@@ -376,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_options, setup, teardown),
         cmocka_unit_test_setup_teardown(test_joined, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_questions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_row_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drawn, setup, teardown),
     };

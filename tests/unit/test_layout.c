@@ -88,6 +88,42 @@ static void test_missing_keys(void **state)
     sp_buf_free(&rare);
 }
 
+/* A known name above numbers, or nothing, is no text where there is one. */
+static void test_known_without_text(void **state)
+{
+    (void)state;
+    finds("t.csv", "sentence,text,label\n1,the film was good,0\n2,bad film,1\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "document,sentence,body,label\n7,1,the film was good,0\n7,2,bad film,1\n", PLAIN,
+          "body - label H, 2");
+    finds("t.csv", "text,full_text,label\n,the film was good,0\n,bad film,1\n", PLAIN, "full_text - label H, 2");
+    finds("t.csv", "question,sentence,label\n1,the film was good,0\n2,bad film,1\n", PLAIN, "sentence - label H, 2");
+    finds("t.jsonl", "{\"sentence\":1,\"body\":\"a b\",\"label\":0}\n{\"sentence\":2,\"body\":\"b c\",\"label\":1}\n",
+          PLAIN, "body - label j 2");
+    finds("t.csv", "text,label\n12,0\n17,1\n", PLAIN, "text - label H, 2");
+    finds("t.csv", "text,code,label\n12,a1,0\n17,b2,1\n", PLAIN, "text - label H, 2");
+}
+
+/* A name of training's in another case of letters is the column, where it is the only such one. */
+static void test_trained_name_in_capitals(void **state)
+{
+    const struct sp_data_layout trained = used("review", 1, NULL, 0, "label", 2, 2);
+
+    (void)state;
+    finds("t.csv", "Review,other text\na b,c d\nb c,d e\n", INPUT(.remembered = &trained), "Review - - H, 2");
+    finds("t.csv", "REVIEW,review\na b,c d\nb c,d e\n", INPUT(.remembered = &trained), "review - - H, 2");
+    refuses("t.csv", "REVIEW,Review\na b,c d\nb c,d e\n", INPUT(.remembered = &trained),
+            "more than one column could be the text");
+}
+
+/* null is what an empty field of a .csv becomes in jsonl. */
+static void test_null_text(void **state)
+{
+    (void)state;
+    refuses_row("t.jsonl", "{\"text\":\"a\",\"label\":0}\n{\"text\":null,\"label\":1}\n",
+                "t.jsonl:2: no \"text\": it is null");
+    finds("t.jsonl", "{\"text\":\"a\"}\n{\"text\":null}\n", INPUT(0), "text - - j 2");
+}
+
 /* First rows that look like names. */
 static void test_no_header(void **state)
 {
@@ -572,6 +608,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_missing_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known_without_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_null_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trained_name_in_capitals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_header, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text_pair, setup, teardown),
