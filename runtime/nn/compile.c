@@ -184,12 +184,11 @@ static size_t lowest_offset(const struct sp_value *v, struct sp_value *const *pl
     return offset;
 }
 
-static size_t value_bytes(const struct sp_plan *plan, const struct sp_value *value, size_t alignment)
+static size_t value_bytes(const struct sp_plan *plan, size_t i, size_t alignment)
 {
-    size_t rows = value->extent == SP_ROWS        ? value->rows
-                  : value->extent == SP_PER_TOKEN ? (size_t)plan->limits.tokens
-                                                  : (size_t)plan->limits.sequences;
-    size_t bytes = value->extent == SP_BYTES ? value->width : rows * value->width * sp_dtype_size(value->dtype);
+    const struct sp_value *value = &plan->values[i];
+    size_t row = value->width * sp_dtype_size(value->dtype);
+    size_t bytes = value->extent == SP_BYTES ? value->width : sp_plan_most_rows(plan, (int)i) * row;
 
     return (bytes + alignment - 1) / alignment * alignment;
 }
@@ -205,7 +204,7 @@ static int place(struct sp_plan *plan)
     for (size_t i = 0; i < plan->value_count; i++) {
         struct sp_value *v = &plan->values[i];
 
-        v->bytes = value_bytes(plan, v, alignment);
+        v->bytes = value_bytes(plan, i, alignment);
         if (v->first <= v->last && v->bytes)
             order[count++] = v;
     }
@@ -278,10 +277,8 @@ static int allocate_batch(struct sp_plan *plan)
     for (size_t i = 0; i < plan->word_count; i++)
         SP_TRY(sp_buffer_view(&plan->words[i].buffer, plan->batch, plan->words[i].offset, plan->words[i].count * 4));
     SP_TRY(sp_upload_create(&plan->upload, plan->batch));
-    SP_TRY(sp_buffer_create(&plan->loss, plan->device, sp_f32_bytes(1)));
-    SP_TRY(sp_buffer_create(&plan->scaled_loss, plan->device, sp_f32_bytes(1)));
-    plan->memory.inputs = bytes + sp_f32_bytes(2);
-    return 0;
+    plan->memory.inputs = bytes + sp_f32_bytes(1);
+    return sp_buffer_create(&plan->loss, plan->device, sp_f32_bytes(1));
 }
 
 /* Whether some node's backward multiplies by this weight to give its input a gradient. */

@@ -1,15 +1,17 @@
 noinst_LIBRARIES += runtime/nn/libnn.a
 runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/compile.c \
+	runtime/nn/loss.c \
 	runtime/nn/model.c runtime/nn/model.h \
 	runtime/nn/node.def \
 	runtime/nn/node_attention.c \
+	runtime/nn/node_cross_entropy.c \
 	runtime/nn/node_dropout.c \
 	runtime/nn/node_embedding.c \
 	runtime/nn/node_first_token.c \
 	runtime/nn/node_keep.c \
 	runtime/nn/node_layernorm.c \
 	runtime/nn/node_linear.c \
-	runtime/nn/node_loss.c \
+	runtime/nn/node_squared_error.c \
 	runtime/nn/plan.c runtime/nn/plan.h runtime/nn/plan_priv.h \
 	runtime/nn/run.c

@@ -37,7 +37,6 @@ void sp_plan_free(struct sp_plan *plan)
     sp_buffer_free(plan->batch);
     sp_buffer_free(plan->arena);
     sp_buffer_free(plan->loss);
-    sp_buffer_free(plan->scaled_loss);
     free(plan->words);
     free(plan->values);
     free(plan->nodes);
@@ -210,6 +209,13 @@ int sp_plan_rows(const struct sp_plan *plan, int value)
     return v->extent == SP_ROWS ? (int)v->rows : v->extent == SP_PER_TOKEN ? plan->tokens : plan->sequences;
 }
 
+size_t sp_plan_most_rows(const struct sp_plan *plan, int value)
+{
+    const struct sp_value *v = &plan->values[value];
+
+    return v->extent == SP_ROWS ? v->rows : (size_t)(v->extent == SP_PER_TOKEN ? plan->limits.tokens : plan->limits.sequences);
+}
+
 bool sp_plan_trained(const struct sp_plan *plan, int param)
 {
     return param >= 0 && plan->params[param].role != SP_PARAM_FROZEN;
@@ -246,6 +252,11 @@ struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i)
 int sp_plan_outputs(const struct sp_plan *plan)
 {
     return (int)plan->values[plan->logits].width;
+}
+
+bool sp_plan_outputs_tokens(const struct sp_plan *plan)
+{
+    return plan->values[plan->logits].extent == SP_PER_TOKEN;
 }
 
 struct sp_plan_memory sp_plan_memory(const struct sp_plan *plan)

@@ -106,7 +106,8 @@ int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float 
 int sp_nn_keep(struct sp_plan *plan, int x, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
-/* The model's output and its loss: cross-entropy over its columns, or squared error for one column. Last of a builder. */
+/* The model's output and its loss, a mean over the output's rows, each of which has a target: cross-entropy over its columns, or squared
+ * error for one column. Last of a builder. */
 int sp_nn_cross_entropy(struct sp_plan *plan, int logits, float label_smoothing);
 int sp_nn_squared_error(struct sp_plan *plan, int output);
 
@@ -141,7 +142,7 @@ struct sp_plan_pass {
     bool dropout;       /* off: dropout does nothing */
     uint64_t seed;      /* of dropout, with the number of the micro-batch */
     uint32_t step;
-    float loss_scale;   /* of the gradients: the batch's share of its step's rows */
+    float loss_scale;   /* of the gradients: the batch's share of its step's terms */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
     struct sp_addition *const *additions; /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the
@@ -158,33 +159,37 @@ struct sp_plan_pass {
  * sp_kernel_build_recorded compiles them side by side. */
 int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
-/* One batch of host arrays. targets may be NULL where no loss is wanted. */
+/* One batch of host arrays. targets may be NULL, and target_count 0, where no loss is wanted. */
 struct sp_plan_batch {
     const uint32_t *ids, *types; /* [tokens] */
     const uint32_t *bounds;      /* [sequences + 1] */
-    const void *targets;         /* [sequences], 4 bytes each: classes (uint32_t) or values (float), as the loss wants them */
-    int tokens, sequences;
+    const void *targets;         /* [target_count], 4 bytes each, as the loss wants them: classes, values, ... of each of its rows */
+    int tokens, sequences, target_count;
+    int terms;                   /* how many the loss is the mean of, where not each of its rows is one; 0: its rows */
     /* Of plans that keep rows, or attend to other rows than the queries'; NULL for others. */
     const uint32_t *kept_rows; /* [tokens]: the row to which each token's goes (sp_nn_keep), no two the same */
     const uint32_t *keys;      /* [2 sequences]: sequence s sees rows keys[2 s] .. keys[2 s + 1] - 1 of the keys and values, at least one.
                                 * They may overlap and come in any order, but for a backward pass they ascend */
 };
-/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id or row outside its table is SP_EINVAL. */
+/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id or row outside its table is SP_EINVAL, and
+ * so are as many targets as the loss has no rows. */
 int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch);
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);
-/* Needs the loss's labels in the batch, and the forward pass of the same batch and pass before it. */
+/* Needs the loss's targets in the batch, and the forward pass of the same batch and pass before it. */
 int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
 /* After forward, instead of backward: calls every linear weight's sink with its layer's input and no gradient (dy NULL). */
 int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
-/* The loss's node runs by itself, after forward: the mean loss of the batch, unscaled, as element i of `out` (floats). */
+/* After forward: the mean loss of the batch, unscaled, as element i of `out` (floats). What backward has left of it is not computed again. */
 int sp_plan_loss_into(struct sp_plan *plan, struct sp_buffer *out, size_t i);
 int sp_plan_loss(struct sp_plan *plan, double *loss); /* the same to the host. Waits for the device */
-/* logits (sequences x outputs) of the batch, to the host. Waits for the device. */
+/* The model's output for the batch, the logits, to the host: outputs columns, a row for each sequence, or for each token where the model's
+ * head gives those. Waits for the device. */
 int sp_plan_logits(struct sp_plan *plan, float *out);
-int sp_plan_outputs(const struct sp_plan *plan); /* columns of the logits */
+int sp_plan_outputs(const struct sp_plan *plan);
+bool sp_plan_outputs_tokens(const struct sp_plan *plan);
 
 /* Where numbers stopped being finite: repeats the batch's forward and backward pass (forward_only: that alone) node by node and names the first parameter, value
  * or gradient that holds a NaN or an infinity, a parameter by its own name; "" when all are finite. Parameters' gradients are overwritten. */

@@ -52,7 +52,6 @@ struct sp_node {
     float p, epsilon;
     int heads, padding;
     int groups[SP_NODE_PARAMS]; /* embedding: of the batch's tokens by the row of each table */
-    bool squared_error;
     enum sp_activation activation;
     int fused; /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */
 };
@@ -68,13 +67,14 @@ struct sp_node_type {
     bool (*reads)(const struct sp_plan *plan, const struct sp_node *node, int k);
     /* Fills the node's words from the batch, whose sizes fit; SP_EINVAL where it cannot be run: the kernels do not check. NULL: it has none. */
     int (*take)(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
-    /* NULL for a loss's node, which does nothing where there are no labels. */
+    /* May be NULL for a loss's node, which is run where there are targets alone. */
     int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     /* The same of a pass that is `linear`, where that takes other operations; NULL: it takes none. */
     int (*linear_forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*linear_backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
-    /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. NULL for others. */
+    /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. Its backward may have done so, and said it by plan->has_loss:
+     * then this is not called. NULL for others. */
     int (*loss)(struct sp_plan *plan, const struct sp_node *node);
 };
 
@@ -91,7 +91,7 @@ struct sp_plan {
     size_t node_count, node_room;
     struct sp_param *params;
     size_t param_count, param_room;
-    int logits; /* the loss's input; -1 before it was built */
+    int logits; /* the model's output, which the host reads; -1 before the loss was built */
 
     /* after compiling */
     struct sp_device *device;
@@ -110,8 +110,10 @@ struct sp_plan {
     struct sp_buffer *batch;
     struct sp_upload *upload;
     unsigned char *filling; /* the batch's copy on the host, while it is filled */
-    struct sp_buffer *loss, *scaled_loss; /* 1 float each */
+    struct sp_buffer *loss; /* 1 float */
+    bool has_loss;          /* it is that of the batch and its last forward pass */
     int tokens, sequences, longest;
+    int terms; /* of the loss; 0: its rows */
 };
 
 /* Keeps the first error for sp_plan_compile; returns -1. */
@@ -133,6 +135,23 @@ void sp_plan_need_bounds(struct sp_plan *plan);
 void *sp_plan_fill(const struct sp_plan *plan, int words);
 struct sp_buffer *sp_plan_read(const struct sp_plan *plan, int words);
 
+/* loss.c, for nodes that are a loss, of which each row of input[0] has a term, held to a target of its own. Adds one over value x, `logits`
+ * being what the host reads of the model, often x itself; NULL after an error. Its prepare and take: words[0] are the targets (zeros where
+ * the batch has none), saved[0] is for the rows' terms. */
+struct sp_node *sp_plan_loss_node(struct sp_plan *plan, const struct sp_node_type *type, int x, int logits);
+void sp_plan_prepare_loss(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
+int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
+
+/* Its loss and backward, by what writes the rows' terms of the batch and, where that is not NULL, the gradient of `scale` times their sum;
+ * both at logits / temperature (0 for 1). */
+typedef int sp_loss_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale, float temperature);
+int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node, sp_loss_rows *rows);
+int sp_plan_run_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
+                              sp_loss_rows *rows);
+
+/* Its linear_backward: the gradient of loss_scale times the sum of input[0]. */
+int sp_plan_sum_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+
 /* A new value that is the node's output; returns its number. */
 int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width);
 
@@ -143,8 +162,9 @@ int sp_plan_output_of(struct sp_plan *plan, struct sp_node *node, int param, enu
 struct sp_buffer *sp_plan_buffer(const struct sp_plan *plan, int value);
 struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value);
 
-/* Rows of a value in the current batch. */
+/* Rows of a value in the current batch; in the largest one. */
 int sp_plan_rows(const struct sp_plan *plan, int value);
+size_t sp_plan_most_rows(const struct sp_plan *plan, int value);
 
 /* The device memory of a parameter's values; NULL for number -1. */
 struct sp_buffer *sp_plan_values(const struct sp_plan *plan, int param);

@@ -13,6 +13,7 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
 {
     void *host;
 
+    plan->has_loss = false;
     if (batch->tokens > plan->limits.tokens || batch->sequences > plan->limits.sequences)
         return sp_error(SP_EINVAL, "a batch of %d tokens in %d sequences does not fit a plan for %d in %d", batch->tokens,
                         batch->sequences, plan->limits.tokens, plan->limits.sequences);
@@ -25,6 +26,7 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
             SP_TRY(plan->nodes[i].type->take(plan, &plan->nodes[i], batch));
     plan->tokens = batch->tokens;
     plan->sequences = batch->sequences;
+    plan->terms = batch->terms;
     plan->longest = 0;
     for (int s = 0; s < batch->sequences; s++) {
         int length = (int)(batch->bounds[s + 1] - batch->bounds[s]);
@@ -52,6 +54,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
+    plan->has_loss = false;
     for (size_t i = 0; i < plan->node_count; i++)
         SP_TRY(forward(plan, &plan->nodes[i], pass));
     return 0;
@@ -91,6 +94,7 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     sp_device_set_recording(plan->device, true);
     plan->tokens = plan->limits.tokens;
     plan->sequences = plan->limits.sequences;
+    plan->terms = 0;
     plan->longest = plan->limits.longest;
     rc = sp_plan_forward(plan, pass);
     if (rc == 0)
@@ -98,12 +102,13 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     if (rc == 0 && plan->limits.training && !pass->forward_only)
         rc = sp_plan_backward(plan, pass);
     sp_device_set_recording(plan->device, before);
+    plan->has_loss = false; /* nothing ran */
     return rc;
 }
 
 static int run_loss(struct sp_plan *plan)
 {
-    for (size_t i = 0; i < plan->node_count; i++)
+    for (size_t i = 0; i < plan->node_count && !plan->has_loss; i++)
         if (plan->nodes[i].type->loss)
             SP_TRY(plan->nodes[i].type->loss(plan, &plan->nodes[i]));
     return 0;
@@ -127,7 +132,7 @@ int sp_plan_loss(struct sp_plan *plan, double *loss)
 
 int sp_plan_logits(struct sp_plan *plan, float *out)
 {
-    size_t count = (size_t)plan->sequences * (size_t)sp_plan_outputs(plan);
+    size_t count = (size_t)sp_plan_rows(plan, plan->logits) * (size_t)sp_plan_outputs(plan);
 
     return sp_buffer_read(out, sp_plan_buffer(plan, plan->logits), 0, count * sizeof *out);
 }
@@ -188,6 +193,7 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
 {
     int found = 0, value = -1;
 
+    plan->has_loss = false;
     name[0] = '\0';
     for (size_t i = 0; i < plan->node_count && found == 0; i++) {
         if (!plan->nodes[i].type->forward)

@@ -14,24 +14,24 @@ static const struct sp_kernel squared_error = { "squared_error", "loss/squared_e
 static const struct sp_kernel loss_total = { "loss_total", "loss/loss_total.cl" };
 
 /* Of a case. */
-enum { EVALUATE = 1, POISON = 2, ROWS_ONLY = 4, TOTAL_ONLY = 8 };
+enum { EVALUATE = 1, POISON = 2, TOTAL = 4 };
 
 /* The case for a kernel's classes; 0: the squared error. */
 static struct sp_launch_check check_for(int classes, bool gradient)
 {
-    return SP_CHECK(loss, ROWS_ONLY | (gradient ? 0 : EVALUATE), classes ? SP_GEOMETRY_ROWS : SP_GEOMETRY_ELEMENTS,
-                    classes, 10, 3, 2);
+    return SP_CHECK(loss, gradient ? 0 : EVALUATE, classes ? SP_GEOMETRY_ROWS : SP_GEOMETRY_ELEMENTS, classes, 10, 3,
+                    2);
 }
 
-static int total(struct sp_device *device, struct sp_buffer *out, struct sp_buffer *rows, int B, float scale)
+int sp_loss_total(struct sp_device *device, const struct sp_loss_total *args)
 {
-    struct sp_launch launch = { .kernel = &loss_total, .check = SP_CHECK(loss, TOTAL_ONLY, 197, 0, 0, 3) };
+    struct sp_launch launch = { .kernel = &loss_total, .check = SP_CHECK(loss, TOTAL, 197, 0, 0, 3) };
 
     sp_geometry_rows(&launch, device, 1, 1);
-    sp_launch_buffer(&launch, out);
-    sp_launch_buffer(&launch, rows);
-    sp_launch_int(&launch, B);
-    sp_launch_float(&launch, scale);
+    sp_launch_buffer(&launch, args->total);
+    sp_launch_buffer(&launch, args->rows);
+    sp_launch_int(&launch, args->B);
+    sp_launch_float(&launch, args->scale);
     return sp_launch_run(device, &launch);
 }
 
@@ -56,8 +56,7 @@ int sp_cross_entropy(struct sp_device *device, const struct sp_cross_entropy *ar
     sp_launch_float(&launch, args->smoothing);
     sp_launch_float(&launch, args->scale);
     sp_launch_float(&launch, shrink(args->temperature));
-    SP_TRY(sp_launch_run(device, &launch));
-    return args->total ? total(device, args->total, args->rows, args->B, args->scale) : 0;
+    return sp_launch_run(device, &launch);
 }
 
 int sp_squared_error(struct sp_device *device, const struct sp_squared_error *args)
@@ -73,8 +72,7 @@ int sp_squared_error(struct sp_device *device, const struct sp_squared_error *ar
     sp_launch_uint(&launch, (uint32_t)args->B);
     sp_launch_float(&launch, args->scale);
     sp_launch_float(&launch, shrink(args->temperature));
-    SP_TRY(sp_launch_run(device, &launch));
-    return args->total ? total(device, args->total, args->rows, args->B, args->scale) : 0;
+    return sp_launch_run(device, &launch);
 }
 
 /* size: B, classes (0 is the squared error), smoothing in percent, largest |logit|, temperature (0: none) */
@@ -94,6 +92,9 @@ static const struct sp_op_case cases[] = {
     { .name = "squares 17 NaN", .size = { 17, 0, 0, 3 }, .flags = POISON, .tolerance = 2e-6 },
     { .name = "squares 5003 evaluation", .size = { 5003, 0, 0, 3 }, .flags = EVALUATE, .tolerance = 5e-6 },
     { .name = "squares 5003", .size = { 5003, 0, 0, 3 }, .tolerance = 5e-6 },
+    { .name = "total 1", .size = { 1, 0, 0, 3 }, .flags = TOTAL, .tolerance = 1e-6 },
+    { .name = "total 17 NaN", .size = { 17, 0, 0, 3 }, .flags = TOTAL | POISON, .tolerance = 1e-6 },
+    { .name = "total 5003", .size = { 5003, 0, 0, 3 }, .flags = TOTAL, .tolerance = 2e-6 },
 };
 
 /* One row of cross-entropy: the loss, and scale * (softmax - q) / temperature in `gradient`, whose larger term goes to
@@ -135,7 +136,7 @@ static int run_squared_error(void *user)
 }
 
 struct reference {
-    double *in, *gradient, *sizes, *rows, total;
+    double *in, *gradient, *sizes, *rows;
 };
 
 /* Inputs, `count` of them, and room for the results. */
@@ -160,24 +161,19 @@ static int check_classes(struct sp_check *t, const struct sp_op_case *c, uint32_
     size_t B = (size_t)c->size[0], classes = (size_t)c->size[1];
     struct sp_cross_entropy args = { .B = (int)B, .classes = (int)classes, .smoothing = (float)c->size[2] / 100,
                                      .scale = 1 / (float)B, .temperature = (float)c->size[4] };
-    struct reference r = { .total = 0 };
+    struct reference r;
 
     SP_TRY(prepare(t, c, &r, &args.logits, B * classes));
     for (size_t b = 0; b < B; b++) {
         labels[b] = sp_rng_u32(1, SP_RNG_INIT, 2, b) % (uint32_t)classes;
         r.rows[b] = row_loss(r.gradient + b * classes, r.sizes + b * classes, r.in + b * classes, labels[b], &args);
-        r.total += r.rows[b] * (double)args.scale;
     }
     SP_TRY(sp_check_input_words(t, &args.labels, labels, B));
     if (!(c->flags & EVALUATE))
         SP_TRY(sp_check_output(t, &args.dlogits, B * classes));
     SP_TRY(sp_check_output(t, &args.rows, B));
-    if (!(c->flags & ROWS_ONLY))
-        SP_TRY(sp_check_output(t, &args.total, 1));
     SP_TRY(sp_check_run(t, run_cross_entropy, &args));
     SP_TRY(sp_check_compare(t, "rows", args.rows, r.rows, B, c->tolerance));
-    if (args.total)
-        SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
     if (!args.dlogits)
         return 0;
     SP_TRY(sp_check_compare(t, "dlogits", args.dlogits, r.gradient, B * classes, c->tolerance));
@@ -190,7 +186,7 @@ static int check_squares(struct sp_check *t, const struct sp_op_case *c)
     size_t B = (size_t)c->size[0];
     struct sp_squared_error args = { .B = (int)B, .scale = 1 / (float)B, .temperature = (float)c->size[4] };
     double temperature = c->size[4] ? c->size[4] : 1;
-    struct reference r = { .total = 0 };
+    struct reference r;
     double *targets = sp_check_input(t, &args.targets, B, -1, 1);
 
     SP_TRY(prepare(t, c, &r, &args.output, B));
@@ -201,44 +197,39 @@ static int check_squares(struct sp_check *t, const struct sp_op_case *c)
 
         r.rows[b] = d * d;
         r.gradient[b] = 2 * (double)args.scale * d / temperature;
-        r.total += r.rows[b] * (double)args.scale;
     }
     if (!(c->flags & EVALUATE))
         SP_TRY(sp_check_output(t, &args.doutput, B));
     SP_TRY(sp_check_output(t, &args.rows, B));
-    if (!(c->flags & ROWS_ONLY))
-        SP_TRY(sp_check_output(t, &args.total, 1));
     SP_TRY(sp_check_run(t, run_squared_error, &args));
     SP_TRY(sp_check_compare(t, "rows", args.rows, r.rows, B, c->tolerance));
-    if (args.total)
-        SP_TRY(sp_check_compare(t, "total", args.total, &r.total, 1, c->tolerance));
     return args.doutput ? sp_check_compare(t, "doutput", args.doutput, r.gradient, B, c->tolerance) : 0;
 }
 
-struct run_total {
-    struct sp_buffer *out, *rows;
-    int B;
-};
-
 static int run_total(void *user)
 {
-    struct run_total *r = user;
+    struct sp_loss_total *args = user;
 
-    return total(sp_buffer_device(r->out), r->out, r->rows, r->B, 1 / (float)r->B);
+    return sp_loss_total(sp_buffer_device(args->rows), args);
 }
 
 static int check_total(struct sp_check *t, const struct sp_op_case *c)
 {
-    struct run_total r = { .B = c->size[0] };
-    double *rows = sp_check_input(t, &r.rows, (size_t)r.B, 0, c->size[3]), sum = 0;
+    size_t B = (size_t)c->size[0];
+    struct sp_loss_total args = { .B = (int)B, .scale = 1 / (float)B };
+    double *rows = sp_check_input(t, &args.rows, B, 0, c->size[3]), sum = 0;
 
     if (!rows)
         return SP_ENOMEM;
-    for (int b = 0; b < r.B; b++)
-        sum += rows[b] / r.B;
-    SP_TRY(sp_check_output(t, &r.out, 1));
-    SP_TRY(sp_check_run(t, run_total, &r));
-    return sp_check_compare(t, "total", r.out, &sum, 1, c->tolerance);
+    if (c->flags & POISON) {
+        rows[B / 2] = NAN;
+        SP_TRY(sp_check_input_values(t, &args.rows, rows, B));
+    }
+    for (size_t b = 0; b < B; b++)
+        sum += rows[b] * (double)args.scale;
+    SP_TRY(sp_check_output(t, &args.total, 1));
+    SP_TRY(sp_check_run(t, run_total, &args));
+    return sp_check_compare(t, "total", args.total, &sum, 1, c->tolerance);
 }
 
 static int check_loss(struct sp_check *t, const struct sp_op_case *c)
@@ -246,9 +237,8 @@ static int check_loss(struct sp_check *t, const struct sp_op_case *c)
     uint32_t *labels;
     int rc;
 
-    if (c->flags & TOTAL_ONLY)
+    if (c->flags & TOTAL)
         return check_total(t, c);
-
     if (c->size[1] == 0)
         return check_squares(t, c);
     labels = sp_calloc((size_t)c->size[0], sizeof *labels);

@@ -64,6 +64,7 @@ int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const
                                             .types = b->types,
                                             .bounds = b->bounds,
                                             .targets = b->targets,
+                                            .target_count = (int)b->count,
                                             .tokens = (int)b->tokens,
                                             .sequences = (int)b->count,
                                         });

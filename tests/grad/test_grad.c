@@ -30,6 +30,8 @@ struct grad_case {
     void (*build_all)(struct sp_plan *plan);   /* or a whole plan */
     float smoothing;
     bool regression;
+    bool tokens; /* each has its logits and its target */
+    int terms;   /* of the loss, where not each row is one */
     bool kinks;  /* the activations of the layer `below` are kept away from 0 */
     bool kept;   /* an earlier batch has left EARLIER rows of each sequence in what is kept */
     bool linear; /* synaptic flow's pass: the gradient of the sum of the logits; word embeddings are ones then */
@@ -285,6 +287,11 @@ static const struct grad_case cases[] = {
     { .name = "words that are the head", .build_all = build_tied, .step = 0.02 },
     { .name = "cooled cross-entropy", .build = plain, .smoothing = 0.2f, .temperature = 3, .step = 0.02 },
     { .name = "cooled squared error", .build = plain, .regression = true, .temperature = 3, .step = 0.02 },
+    { .name = "cross-entropy of tokens", .build = plain, .tokens = true, .smoothing = 0.1f, .step = 0.02 },
+    { .name = "cross-entropy of tokens, cooled, a mean over others", .build = plain, .tokens = true, .terms = 7, .temperature = 3,
+      .step = 0.02 },
+    { .name = "squared error of tokens, a mean over others", .build = plain, .tokens = true, .terms = 7, .regression = true, .step = 0.02 },
+    { .name = "logits of tokens, linear", .build = plain, .tokens = true, .linear = true, .step = 0.02 },
     { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.004 },
 };
 
@@ -301,8 +308,8 @@ static struct sp_plan *build(const struct grad_case *c)
     } else {
         tables(plan, table);
         x = c->build(plan, sp_nn_embedding(plan, table[0], table[1], table[2], -1));
-        x = sp_nn_first_token(plan, attention(plan, x, 0));
-        x = linear(plan, x, c->regression ? 1 : CLASSES, H, SP_ACTIVATION_NONE, "classifier");
+        x = attention(plan, x, 0);
+        x = linear(plan, c->tokens ? x : sp_nn_first_token(plan, x), c->regression ? 1 : CLASSES, H, SP_ACTIVATION_NONE, "classifier");
         if (c->regression)
             sp_nn_squared_error(plan, x);
         else
@@ -337,6 +344,12 @@ static struct sp_plan_pass pass_of(const struct grad_case *c)
     return p;
 }
 
+/* Of the logits: tokens, or sequences. */
+static int rows_of(const struct grad_case *c, const struct tokens *t)
+{
+    return c->tokens ? t->batch.tokens : t->batch.sequences;
+}
+
 /* What backward differentiates, after a forward pass: the mean loss of the batch, or the sum of its logits. */
 static double loss_of(struct model *m, const struct grad_case *c, const struct tokens *t)
 {
@@ -346,16 +359,16 @@ static double loss_of(struct model *m, const struct grad_case *c, const struct t
 
     assert_ok(sp_plan_forward(m->plan, &p));
     assert_ok(sp_plan_logits(m->plan, logits));
-    for (int k = 0; k < t->batch.sequences * CLASSES && c->linear; k++)
+    for (int k = 0; k < rows_of(c, t) * CLASSES && c->linear; k++)
         sum += (double)logits[k];
     if (c->linear)
         return sum;
-    for (int k = 0; k < t->batch.sequences * (c->regression ? 1 : CLASSES) && c->temperature > 0; k++)
+    for (int k = 0; k < rows_of(c, t) * (c->regression ? 1 : CLASSES) && c->temperature > 0; k++)
         logits[k] /= c->temperature;
-    for (int s = 0; s < t->batch.sequences; s++)
+    for (int s = 0; s < rows_of(c, t); s++)
         sum += c->regression ? pow((double)logits[s] - (double)t->values[s], 2)
                              : cross_entropy(logits + s * CLASSES, t->classes[s], (double)c->smoothing);
-    return sum / t->batch.sequences;
+    return sum / (c->terms ? c->terms : rows_of(c, t));
 }
 
 /* L(p + h d) for parameter i. */
@@ -391,7 +404,7 @@ static double size_of_loss(const struct model *m, const struct grad_case *c, con
     if (!c->linear)
         return 1;
     assert_ok(sp_plan_logits(m->plan, logits));
-    for (int k = 0; k < t->batch.sequences * CLASSES; k++)
+    for (int k = 0; k < rows_of(c, t) * CLASSES; k++)
         sum += fabs((double)logits[k]);
     return sum;
 }
@@ -456,8 +469,11 @@ static void check_case(struct sp_device *device, const struct grad_case *c, cons
     tokens_draw(&t, 6, lengths, 4, VOCAB, CLASSES);
     tokens_keep(&t, KEPT, EARLIER);
     t.keys[7]--; /* the last token's key is seen by none */
+    if (c->tokens)
+        tokens_label(&t, 6, CLASSES);
     if (c->regression)
         t.batch.targets = t.values;
+    t.batch.terms = c->terms;
     assert_ok(sp_plan_set_batch(m.plan, &t.batch));
     assert_ok(sp_plan_forward(m.plan, &p));
     assert_ok(sp_plan_backward(m.plan, &p));

@@ -114,8 +114,8 @@ static inline void model_bert(struct sp_model *out, int vocab, int hidden, int l
 
 /* A batch of sequences of lengths[count], of random tokens and labels. */
 struct tokens {
-    uint32_t ids[256], types[256], bounds[33], classes[32], rows[256], keys[64];
-    float values[32];
+    uint32_t ids[256], types[256], bounds[33], classes[256], rows[256], keys[64];
+    float values[256];
     struct sp_plan_batch batch;
 };
 
@@ -135,7 +135,17 @@ static inline void tokens_draw(struct tokens *t, uint32_t seed, const int *lengt
     }
     t->bounds[count] = (uint32_t)at;
     t->batch = (struct sp_plan_batch){ .ids = t->ids, .types = t->types, .bounds = t->bounds, .targets = t->classes,
-                                         .tokens = at, .sequences = count };
+                                         .tokens = at, .sequences = count, .target_count = count };
+}
+
+/* Instead of its sequences' labels, one for each token. */
+static inline void tokens_label(struct tokens *t, uint32_t seed, uint32_t classes)
+{
+    for (size_t i = 0; i < (size_t)t->batch.tokens; i++) {
+        t->classes[i] = sp_rng_u32(seed, SP_RNG_SKETCH, 2, i) % classes;
+        t->values[i] = plan_draw(seed + 1000, i);
+    }
+    t->batch.target_count = t->batch.tokens;
 }
 
 /* Where its tokens are kept: `each` rows for a sequence, this batch's after the `earlier` first ones, and all of them are seen but row 0. */

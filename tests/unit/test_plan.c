@@ -325,6 +325,67 @@ static void test_batches(void **state)
     model_release(&m);
 }
 
+/* A target for each row of the loss, and no other number of them; none where no loss is wanted. */
+static void test_targets(void **state)
+{
+    for (int of_tokens = 0; of_tokens < 2; of_tokens++) {
+        struct sp_plan *plan;
+        struct tokens t;
+        struct model m;
+        int x;
+
+        assert_ok(sp_plan_create(&plan));
+        x = sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, 4, "word"), -1, -1, -1);
+        sp_nn_cross_entropy(plan, of_tokens ? x : sp_nn_first_token(plan, x), 0);
+        model_compile(&m, *state, plan, "auto", &limits);
+        assert_true(sp_plan_outputs_tokens(plan) == of_tokens);
+        tokens_draw(&t, 1, lengths, 5, VOCAB, CLASSES);
+        if (!of_tokens)
+            assert_ok(sp_plan_set_batch(plan, &t.batch));
+        tokens_label(&t, 1, CLASSES);
+        if (of_tokens)
+            assert_ok(sp_plan_set_batch(plan, &t.batch));
+        t.batch.target_count = of_tokens ? 5 : 28;
+        assert_error(sp_plan_set_batch(plan, &t.batch), SP_EINVAL,
+                     of_tokens ? "5 targets, and the loss wants 28" : "28 targets, and the loss wants 5");
+        t.batch.targets = NULL;
+        assert_ok(sp_plan_set_batch(plan, &t.batch));
+        model_release(&m);
+    }
+}
+
+/* Backward leaves the batch's loss, which is not computed again: the logits may be gone. At a temperature it is another one. */
+static void test_loss_once(void **state)
+{
+    struct sp_plan_pass pass = { .loss_scale = 0.25f };
+    double alone, left, again, cooled;
+    struct tokens t;
+    struct model m;
+
+    model_compile(&m, *state, build(&choices[0], 0), "auto", &limits);
+    pass.gradients = m.gradients;
+    tokens_draw(&t, 1, lengths, 5, VOCAB, CLASSES);
+    assert_ok(sp_plan_set_batch(m.plan, &t.batch));
+    assert_ok(sp_plan_forward(m.plan, &pass));
+    assert_ok(sp_plan_loss(m.plan, &alone));
+    assert_ok(sp_plan_forward(m.plan, &pass));
+    assert_ok(sp_plan_backward(m.plan, &pass));
+    assert_ok(sp_buffer_fill(sp_plan_buffer(m.plan, m.plan->logits), 0, 0x7fc00000, 5 * CLASSES * sizeof(float)));
+    assert_ok(sp_plan_loss(m.plan, &left));
+    assert_true(left == alone);
+    tokens_draw(&t, 2, lengths, 4, VOCAB, CLASSES);
+    assert_ok(sp_plan_set_batch(m.plan, &t.batch));
+    assert_ok(sp_plan_forward(m.plan, &pass));
+    assert_ok(sp_plan_loss(m.plan, &again));
+    assert_true(again != alone);
+    pass.temperature = 3;
+    assert_ok(sp_plan_forward(m.plan, &pass));
+    assert_ok(sp_plan_backward(m.plan, &pass));
+    assert_ok(sp_plan_loss(m.plan, &cooled));
+    assert_true(cooled == again);
+    model_release(&m);
+}
+
 /* Positions count from 0 in each sequence, or past a padding token as RoBERTa's do, whose padding has a position of its own. */
 static void test_positions(void **state)
 {
@@ -617,7 +678,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lifetimes),  cmocka_unit_test(test_sharing),    cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_active),     cmocka_unit_test(test_arena),      cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_loss_once), cmocka_unit_test(test_kept),
         cmocka_unit_test(test_kept_bytes), cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_builders),
     };

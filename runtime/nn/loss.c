@@ -1,0 +1,87 @@
+/*
+ * What the nodes that are a loss share: their targets, the mean over the loss's terms, and where backward begins. The terms are of the rows of
+ * the node's input: sequences, or tokens.
+ */
+#include "runtime/nn/plan_priv.h"
+
+#include "runtime/base/error.h"
+#include "runtime/op/loss.h"
+
+#include <string.h>
+
+enum { TARGETS }; /* of the node's words */
+
+struct sp_node *sp_plan_loss_node(struct sp_plan *plan, const struct sp_node_type *type, int x, int logits)
+{
+    struct sp_node *node = sp_plan_node(plan, type);
+
+    if (!node)
+        return NULL;
+    node->input[0] = x;
+    plan->values[x].consumers++;
+    plan->logits = logits;
+    return node;
+}
+
+void sp_plan_prepare_loss(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
+{
+    (void)limits;
+    node->saved[0] = sp_plan_value(plan, "losses", plan->values[node->input[0]].extent, 1);
+    node->words[TARGETS] = sp_plan_words(plan, sp_plan_most_rows(plan, node->input[0]));
+}
+
+int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch)
+{
+    const struct sp_value *input = &plan->values[node->input[0]];
+    int rows = input->extent == SP_PER_TOKEN ? batch->tokens : batch->sequences;
+    uint32_t *out = sp_plan_fill(plan, node->words[TARGETS]);
+
+    if (!batch->targets) {
+        memset(out, 0, (size_t)rows * sizeof *out);
+        return 0;
+    }
+    if (batch->target_count != rows)
+        return sp_error(SP_EINVAL, "a batch with %d targets, and the loss wants %d: one for each row of %s", batch->target_count, rows,
+                        input->name);
+    memcpy(out, batch->targets, (size_t)rows * sizeof *out);
+    return 0;
+}
+
+static float terms(const struct sp_plan *plan, const struct sp_node *node)
+{
+    return (float)(plan->terms ? plan->terms : sp_plan_rows(plan, node->input[0]));
+}
+
+/* The rows' terms, as they lie, into plan->loss. */
+static int run_total(struct sp_plan *plan, const struct sp_node *node)
+{
+    SP_TRY(sp_loss_total(plan->device, &(struct sp_loss_total){ .total = plan->loss, .rows = sp_plan_buffer(plan, node->saved[0]),
+                                                                .B = sp_plan_rows(plan, node->input[0]),
+                                                                .scale = 1 / terms(plan, node) }));
+    plan->has_loss = true;
+    return 0;
+}
+
+int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node, sp_loss_rows *rows)
+{
+    SP_TRY(rows(plan, node, NULL, 1 / terms(plan, node), 0));
+    return run_total(plan, node);
+}
+
+int sp_plan_run_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
+                              sp_loss_rows *rows)
+{
+    struct sp_buffer *gradient = sp_plan_gradient(plan, node->input[0]);
+
+    SP_TRY(rows(plan, node, gradient, pass->loss_scale / terms(plan, node), pass->temperature));
+    return pass->temperature > 0 ? 0 : run_total(plan, node); /* at a temperature it is another loss */
+}
+
+int sp_plan_sum_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    size_t count = (size_t)sp_plan_rows(plan, node->input[0]) * plan->values[node->input[0]].width;
+    uint32_t scale;
+
+    memcpy(&scale, &pass->loss_scale, sizeof scale);
+    return sp_buffer_fill(sp_plan_gradient(plan, node->input[0]), 0, scale, sp_f32_bytes(count));
+}
