@@ -2,12 +2,13 @@
 #include "frontends/cli/report.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/train/inputs.h"
+#include "runtime/train/task.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +61,9 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
     return rc;
 }
 
-static int write_row(FILE *file, const struct sp_run *run, const float *logits, size_t outputs)
+static int write_row(FILE *file, const struct sp_run *run, const struct sp_logits *logits, size_t i)
 {
-    json_t *row = run->task->predicted(run, logits, outputs);
+    json_t *row = run->task->predicted(run, logits, i);
     char *text = row ? sp_json_text(row, JSON_REAL_PRECISION(9)) : NULL;
     int failed;
 
@@ -92,15 +93,18 @@ static int not_finite(const struct output *o, size_t row)
                     "%s, which is too large for fp32", o->input, row, name[0] ? name : "the logits");
 }
 
-static int write_rows(void *user, const float *logits, size_t from, size_t rows, size_t outputs)
+static int write_rows(void *user, const struct sp_logits *logits)
 {
     const struct output *o = user;
 
-    for (size_t i = 0; i < rows * outputs; i++)
-        if (!isfinite(logits[i]))
-            return not_finite(o, from + i / outputs + 1);
-    for (size_t i = 0; i < rows; i++)
-        SP_TRY(write_row(o->file, o->run, logits + i * outputs, outputs));
+    for (size_t i = 0; i < logits->rows; i++) {
+        struct sp_logits_row row = sp_logits_row(logits, i);
+
+        if (sp_first_not_finite(row.values, row.count * logits->outputs) < row.count * logits->outputs)
+            return not_finite(o, logits->from + i + 1);
+    }
+    for (size_t i = 0; i < logits->rows; i++)
+        SP_TRY(write_row(o->file, o->run, logits, i));
     return 0;
 }
 
@@ -116,7 +120,7 @@ static int write_all(struct sp_run *run, const char *input, const char *path)
         SP_TRY(sp_fs_writer_open(&writer, path));
         output.file = writer.file;
     }
-    rc = sp_logits(NULL, run, &run->validation, write_rows, &output);
+    rc = sp_logits_each(NULL, run, &run->validation, write_rows, &output);
     if (to_stdout)
         return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno)) : rc;
     if (rc < 0) {

@@ -2,6 +2,7 @@
 
 #include "frontends/cli/progress.h"
 #include "models/models.h"
+#include "runtime/train/task.h"
 
 #include <stdio.h>
 

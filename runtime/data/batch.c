@@ -16,7 +16,7 @@ int sp_batch_init(struct sp_batch *out, size_t max_count, size_t max_tokens)
     out->types = sp_calloc(max_tokens, sizeof *out->types);
     out->bounds = sp_calloc(max_count + 1, sizeof *out->bounds);
     out->rows = sp_calloc(max_count, sizeof *out->rows);
-    out->targets = sp_calloc(max_count, sizeof *out->classes);
+    out->targets = sp_calloc(max_count > max_tokens ? max_count : max_tokens, sizeof *out->classes);
     if (out->ids && out->types && out->bounds && out->rows && out->targets)
         return 0;
     sp_batch_free(out);
@@ -36,7 +36,8 @@ void sp_batch_free(struct sp_batch *batch)
 static void add_row(struct sp_batch *batch, const struct sp_dataset *dataset, uint32_t row)
 {
     size_t from = dataset->offsets[row], length = sp_dataset_length(dataset, row);
-    size_t i = batch->count++;
+    size_t i = batch->count++, target_count;
+    const uint32_t *targets;
 
     memcpy(batch->ids + batch->tokens, dataset->ids + from, length * sizeof *batch->ids);
     for (size_t t = 0; t < length; t++)
@@ -44,10 +45,10 @@ static void add_row(struct sp_batch *batch, const struct sp_dataset *dataset, ui
     batch->tokens += length;
     batch->bounds[i + 1] = (uint32_t)batch->tokens;
     batch->rows[i] = row;
-    if (dataset->values)
-        batch->values[i] = dataset->values[row];
-    else
-        batch->classes[i] = dataset->classes ? dataset->classes[row] : 0;
+    target_count = sp_dataset_targets(&targets, dataset, row);
+    if (target_count)
+        memcpy(batch->classes + batch->target_count, targets, target_count * sizeof *targets);
+    batch->target_count += target_count;
 }
 
 int sp_batch_fill(struct sp_batch *batch, const struct sp_dataset *dataset, const uint32_t *order,
@@ -61,12 +62,21 @@ int sp_batch_fill(struct sp_batch *batch, const struct sp_dataset *dataset, cons
         return sp_error(SP_EINVAL,
                         "%zu rows of %zu tokens do not fit a batch of %zu rows and %zu tokens",
                         count, tokens, batch->max_count, batch->max_tokens);
-    batch->count = 0;
-    batch->tokens = 0;
+    batch->count = batch->tokens = batch->target_count = 0;
+    batch->terms = sp_data_terms(dataset, order, from, count);
     batch->bounds[0] = 0;
     for (size_t i = 0; i < count; i++)
         add_row(batch, dataset, order[from + i]);
     return 0;
+}
+
+size_t sp_data_terms(const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count)
+{
+    size_t terms = 0;
+
+    for (size_t i = 0; dataset->terms && i < count; i++)
+        terms += dataset->terms[order[from + i]];
+    return dataset->terms ? terms : count;
 }
 
 void sp_data_order(uint32_t *out, size_t count, uint64_t seed, uint32_t epoch, bool shuffle)

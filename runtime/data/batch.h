@@ -20,10 +20,12 @@ struct sp_batch {
     uint32_t *bounds;  /* [count + 1]: row i holds tokens bounds[i] .. bounds[i + 1] - 1 */
     uint32_t *rows;    /* [count]: the data set's row numbers */
     union {
-        void *targets;     /* [count], as a plan takes them; 0 where the data set has none */
+        void *targets;     /* [target_count], as a plan takes them: one a row, or for each token */
         uint32_t *classes; /* of a data set of classes */
         float *values;     /* of one of values */
     };
+    size_t target_count; /* 0 where the data set has none */
+    size_t terms;        /* of the loss, a mean over all of them (sp_data_terms) */
 };
 
 int sp_batch_init(struct sp_batch *out, size_t max_count, size_t max_tokens);
@@ -33,6 +35,10 @@ void sp_batch_free(struct sp_batch *batch); /* safe on a zeroed one */
  * SP_EINVAL. */
 int sp_batch_fill(struct sp_batch *batch, const struct sp_dataset *dataset, const uint32_t *order,
                   size_t from, size_t count);
+
+/* How many terms the loss of rows order[from .. from + count - 1] has: one a row, or of each row as many as it has
+ * targets that enter the loss. What is a mean over the terms of several batches weighs each by its own. */
+size_t sp_data_terms(const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count);
 
 /* The order of rows in an epoch: out[count]. Without shuffle 0, 1, ...; with it a permutation
  * that is a function of (seed, epoch) alone. */

@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/data/reader_priv.h"
+#include "runtime/data/shape.h"
 
 #include <string.h>
 
@@ -244,7 +245,9 @@ static bool is_no_text(const struct sp_chooser *c, size_t i)
 /* The pairs and single texts that data sets of the GLUE kind use. */
 static int choose_known(const struct sp_chooser *c, bool rare)
 {
-    for (const char *const(*known)[2] = sp_header_texts; (*known)[0]; known++) {
+    const struct sp_row_shape *shape = c->options->shape;
+
+    for (const char *const(*known)[2] = shape && shape->texts ? shape->texts : sp_header_texts; (*known)[0]; known++) {
         size_t text = find_known(c, (*known)[0], rare), pair = find_known(c, (*known)[1], rare);
 
         if (text == SP_COLUMN_NONE || ((*known)[1] && (pair == SP_COLUMN_NONE || !c->sample->columns[pair].filled)))

@@ -8,14 +8,17 @@
 #include "runtime/data/label_reader.h"
 #include "runtime/data/layout.h"
 #include "runtime/data/reader_priv.h"
+#include "runtime/data/shape.h"
 #include "runtime/text/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct loader {
+    struct sp_row_input in; /* first: what hooks are given is the loader */
     const struct sp_dataset_options *options;
     const struct sp_tokenizer *tokenizer;
+    const struct sp_row_shape *shape;
     struct sp_reader *reader;
     struct sp_layout layout;
     struct sp_label_reader labels;
@@ -23,6 +26,8 @@ struct loader {
     struct sp_dataset *out;
     size_t row_capacity, token_capacity;
 };
+
+static const struct sp_row_shape texts = { .labels = SP_LABELS_ANY };
 
 static int resize(void *array, size_t count, size_t size)
 {
@@ -38,14 +43,14 @@ static int resize_rows(struct sp_dataset *out, size_t rows)
 {
     SP_TRY(resize(&out->offsets, rows + 1, sizeof *out->offsets));
     SP_TRY(resize(&out->lines, rows, sizeof *out->lines));
-    SP_TRY(resize(&out->classes, rows, sizeof *out->classes));
-    return resize(&out->values, rows, sizeof *out->values);
+    return resize(out->token_targets ? (void *)&out->terms : (void *)&out->targets, rows, sizeof(uint32_t));
 }
 
 static int resize_tokens(struct sp_dataset *out, size_t tokens)
 {
     SP_TRY(resize(&out->ids, tokens, sizeof *out->ids));
-    return resize(&out->types, tokens, sizeof *out->types);
+    SP_TRY(resize(&out->types, tokens, sizeof *out->types));
+    return out->token_targets ? resize(&out->targets, tokens, sizeof(uint32_t)) : 0;
 }
 
 /* Makes room for one more row of at most `tokens` tokens. */
@@ -128,6 +133,18 @@ static bool is_quoted_as_csv(const struct sp_field *field)
         if (field->text[i] == '"' && field->text[i + 1] == '"')
             return true;
     return false;
+}
+
+int sp_row_text(struct sp_field *out, const struct sp_row_input *in, int which)
+{
+    const struct loader *loader = (const struct loader *)in;
+
+    return row_text(loader, in->row, which ? loader->layout.pair : loader->layout.text, out);
+}
+
+int sp_row_reserve(struct sp_row_input *in, size_t tokens)
+{
+    return reserve((struct loader *)in, tokens);
 }
 
 /* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
@@ -262,22 +279,49 @@ static bool repeats_header(const struct loader *loader, const struct sp_row *row
     return true;
 }
 
+static int take_tokens(struct loader *loader, const struct sp_row *row, size_t *length)
+{
+    *length = 0;
+    if (loader->shape->tokens)
+        return loader->shape->tokens(length, &loader->in);
+    if (loader->layout.ids)
+        SP_TRY(take_ids(loader, row, length));
+    return *length ? 0 : tokenize(loader, row, length);
+}
+
+/* The targets of the row, which has `length` tokens; *terms is how many of them enter the loss. */
+static int take_targets(struct loader *loader, const struct sp_row *row, size_t length, size_t *terms)
+{
+    struct sp_dataset *out = loader->out;
+
+    *terms = 1;
+    if (loader->shape->targets) {
+        SP_TRY(loader->shape->targets(out->classes + (out->token_targets ? out->tokens : out->count), terms,
+                                      &loader->in, length));
+        if (out->token_targets)
+            out->terms[out->count] = (uint32_t)*terms;
+        return 0;
+    }
+    return loader->options->no_labels ? 0 : sp_label_reader_read(&loader->labels, row, out);
+}
+
 static int add_row(struct loader *loader, const struct sp_row *row)
 {
     struct sp_dataset *out = loader->out;
-    size_t length = 0, row_number = out->count, truncated = out->truncated;
-    int rc = 0;
+    size_t length, terms, row_number = out->count, truncated = out->truncated;
+    int rc;
 
-    if (loader->layout.ids)
-        rc = take_ids(loader, row, &length);
-    if (rc == 0 && length == 0)
-        rc = tokenize(loader, row, &length);
-    if (rc == 0 && !loader->options->no_labels)
-        rc = sp_label_reader_read(&loader->labels, row, &out->classes[row_number],
-                                  &out->values[row_number]);
+    loader->in.row = row;
+    rc = take_tokens(loader, row, &length);
+    if (rc == 0)
+        rc = take_targets(loader, row, length, &terms);
     if (rc < 0) {
         out->truncated = truncated;
         return rc;
+    }
+    if (terms == 0 && !loader->options->no_labels) {
+        out->untargeted++;
+        return 0;
     }
     out->lines[row_number] = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
     if (repeats_header(loader, row) && !out->repeated++)
@@ -342,6 +386,8 @@ static int add_rows(struct loader *loader)
             rc = skip_row(out);
         SP_TRY(rc);
     }
+    if (out->count == 0 && out->untargeted)
+        return sp_error(SP_EFORMAT, "%s: none of its rows has a target to learn", sp_reader_path(loader->reader));
     if (out->count == 0 && out->skipped)
         return sp_error(SP_EFORMAT, "%s: all %zu rows are bad; the first: %s",
                         sp_reader_path(loader->reader), out->skipped, out->first_skipped);
@@ -412,32 +458,36 @@ int sp_dataset_has_labels(bool *out, const char *path, const struct sp_dataset_o
 /* Opens the file and settles what is read from it. */
 static int open_file(struct loader *loader, const char *path)
 {
-    const struct sp_dataset_options *options = loader->options;
+    struct sp_dataset_options options = *loader->options;
 
+    options.no_labels |= loader->shape->labels == SP_LABELS_NONE;
     SP_TRY(sp_reader_open(&loader->reader, path, NULL));
-    SP_TRY(sp_layout_choose(&loader->layout, loader->reader, options));
+    SP_TRY(sp_layout_choose(&loader->layout, loader->reader, &options));
     SP_TRY(keep_layout(loader));
-    if (options->no_labels)
+    loader->in = (struct sp_row_input){
+        .options = loader->options, .tokenizer = loader->tokenizer, .reader = loader->reader, .out = loader->out
+    };
+    if (options.no_labels)
         return 0;
-    return sp_label_reader_init(&loader->labels, loader->reader, loader->layout.label, options);
+    return sp_label_reader_init(&loader->labels, loader->reader, loader->layout.label, loader->options);
 }
 
 int sp_dataset_load(struct sp_dataset *out, const char *path, const struct sp_tokenizer *tokenizer,
                     const struct sp_dataset_options *options)
 {
-    struct loader loader = { .options = options, .tokenizer = tokenizer, .out = out };
+    struct loader loader = {
+        .options = options, .tokenizer = tokenizer, .shape = options->shape ? options->shape : &texts, .out = out
+    };
     int rc;
 
-    *out = (struct sp_dataset){ .targets = SP_TARGETS_AUTO };
+    *out = (struct sp_dataset){ .token_targets = loader.shape->token_targets };
     SP_GO(open_file(&loader, path));
     SP_GO(add_rows(&loader));
-    if (options->no_labels) {
-        free(out->classes);
-        free(out->values);
-        out->classes = NULL;
-        out->values = NULL;
-    } else {
+    if (loader.labels.classes)
         SP_GO(sp_label_reader_finish(&loader.labels, out));
+    if (!loader.labels.classes && !loader.shape->targets) {
+        free(out->targets);
+        out->targets = NULL;
     }
 out:
     sp_label_reader_free(&loader.labels);
@@ -470,14 +520,20 @@ void sp_dataset_free(struct sp_dataset *dataset)
     free(dataset->types);
     free(dataset->offsets);
     free(dataset->lines);
-    free(dataset->classes);
-    free(dataset->values);
+    free(dataset->targets);
+    free(dataset->terms);
     sp_labels_free(&dataset->labels);
     free(dataset->first_skipped);
     free(dataset->instead);
     free(dataset->label_doubt);
     sp_data_layout_release(&dataset->layout);
-    *dataset = (struct sp_dataset){ .targets = SP_TARGETS_AUTO };
+    *dataset = (struct sp_dataset){ .count = 0 };
+}
+
+size_t sp_dataset_targets(const uint32_t **out, const struct sp_dataset *dataset, size_t row)
+{
+    *out = dataset->targets ? dataset->classes + (dataset->token_targets ? dataset->offsets[row] : row) : NULL;
+    return !*out ? 0 : dataset->token_targets ? sp_dataset_length(dataset, row) : 1;
 }
 
 size_t sp_dataset_length(const struct sp_dataset *dataset, size_t row)

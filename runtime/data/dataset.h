@@ -1,6 +1,6 @@
 /*
- * A data set in memory (layer 4): token ids, token types and labels of a whole file, rows laid
- * end to end.
+ * A data set in memory (layer 4): token ids, token types and targets of a whole file, rows laid
+ * end to end. What a row is, and what its targets are, its task says (shape.h); by default a text with a label.
  *
  * What a file is, where nobody says so, is found out from its first thousand rows (layout.h):
  *
@@ -55,8 +55,10 @@
 struct sp_buf;
 struct sp_tokenizer;
 
-/* What rows' labels are read as. */
-enum sp_targets { SP_TARGETS_AUTO, SP_TARGETS_CLASSES, SP_TARGETS_VALUES };
+struct sp_row_shape;
+
+/* What a file's labels are read as, or were: there are none, whatever they look like, names of classes, numbers. */
+enum sp_label_kind { SP_LABELS_NONE, SP_LABELS_ANY, SP_LABELS_CLASSES, SP_LABELS_VALUES };
 
 enum sp_header { SP_HEADER_AUTO, SP_HEADER_YES, SP_HEADER_NO };
 
@@ -90,7 +92,7 @@ struct sp_dataset_options {
     char delimiter;            /* csv, tsv; 0: by the rules above */
     enum sp_quotes quotes;     /* tsv: fields may be quoted as in csv */
     const struct sp_data_layout *remembered; /* what training used; NULL: nothing is known */
-    enum sp_targets targets;
+    const struct sp_row_shape *shape; /* NULL: texts with labels of any kind */
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused for values */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
     bool empty_texts;               /* an empty text is a row of special tokens, not a bad one (unless there are none) */
@@ -108,14 +110,20 @@ struct sp_dataset {
     uint8_t *types;    /* [tokens] */
     size_t *offsets;   /* [count + 1] into ids and types */
     uint32_t *lines;   /* [count] where the row starts in its file */
-    enum sp_targets targets; /* auto with no_labels */
-    uint32_t *classes;       /* [count], NULL for values */
-    float *values;           /* [count], NULL for classes */
-    struct sp_labels labels;
+    union {
+        void *targets;     /* words of 4 bytes, as the task's loss takes them; NULL: none, as with no_labels */
+        uint32_t *classes; /* of SP_LABELS_CLASSES */
+        float *values;     /* of SP_LABELS_VALUES */
+    };
+    bool token_targets; /* one for each token, [tokens]; else one a row, [count] */
+    uint32_t *terms;    /* [count] with token_targets: how many of the row's enter the loss; else NULL */
+    enum sp_label_kind label_kind; /* found in the column of labels; none with no_labels */
+    struct sp_labels labels;       /* names of classes */
 
     /* To be told to the person, each once. */
     size_t truncated;     /* rows cut to max_seq_length */
     size_t skipped;       /* bad rows left out */
+    size_t untargeted;    /* rows left out because no target of theirs enters the loss */
     size_t words, unknown; /* tokens of texts, without special ones, and those that are the unknown token; 0 where rows carry ids */
     uint32_t first_unknown; /* the line of the first */
     size_t repeated;         /* rows of several columns that hold nothing but the columns' names */
@@ -146,5 +154,8 @@ void sp_dataset_free(struct sp_dataset *dataset); /* safe on a zeroed one */
 
 /* Tokens of a row. */
 size_t sp_dataset_length(const struct sp_dataset *dataset, size_t row);
+
+/* The row's targets, how many; none where the data set has none. Borrowed. */
+size_t sp_dataset_targets(const uint32_t **out, const struct sp_dataset *dataset, size_t row);
 
 #endif

@@ -6,6 +6,7 @@
 #include "runtime/base/text.h"
 #include "runtime/data/reader_priv.h"
 #include "runtime/data/sample.h"
+#include "runtime/data/shape.h"
 
 #include <float.h>
 #include <math.h>
@@ -23,11 +24,12 @@ struct label {
 int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *reader, size_t column,
                          const struct sp_dataset_options *options)
 {
-    *out = (struct sp_label_reader){ .reader = reader, .column = column, .targets = options->targets };
+    *out = (struct sp_label_reader){ .reader = reader, .column = column };
+    out->kind = options->shape ? options->shape->labels : SP_LABELS_ANY;
     out->name = sp_reader_column_name(reader, column);
-    if (options->labels && options->targets != SP_TARGETS_VALUES) {
+    if (options->labels && out->kind != SP_LABELS_VALUES) {
         out->known = options->labels;
-        out->targets = SP_TARGETS_CLASSES;
+        out->kind = SP_LABELS_CLASSES;
     }
     out->classes = json_object();
     return out->classes ? 0 : sp_error(SP_ENOMEM, "out of memory");
@@ -37,6 +39,7 @@ void sp_label_reader_free(struct sp_label_reader *labels)
 {
     json_decref(labels->classes);
     sp_labels_free(&labels->made);
+    free(labels->values);
 }
 
 static enum kind kind_of(const char *text)
@@ -159,7 +162,7 @@ static int mixed(const struct sp_label_reader *labels, const struct label *label
                           "label \"%s\" is %s, but \"%s\" in line %zu made this a %s; %s",
                           label->text, label->kind == WORD ? "not a number" : "a fraction",
                           labels->settled_by, labels->settled_line,
-                          labels->targets == SP_TARGETS_VALUES ? "regression" : "classification",
+                          labels->kind == SP_LABELS_VALUES ? "regression" : "classification",
                           is_comma ? COMMA_ADVICE : "set task if that is wrong");
 }
 
@@ -232,8 +235,8 @@ static int read_class(struct sp_label_reader *labels, struct label *label, uint3
     return find_class(labels, label->text, class);
 }
 
-/* The first label that is no whole number settles the task. */
-static int settle_task(struct sp_label_reader *labels, const struct label *label, size_t line)
+/* The first label that is no whole number settles what kind they are. */
+static int settle(struct sp_label_reader *labels, const struct label *label, size_t line)
 {
     char *end;
     double number = strtod(label->text, &end);
@@ -243,16 +246,24 @@ static int settle_task(struct sp_label_reader *labels, const struct label *label
                               "label \"%s\" is not a finite number; if it is the name of a class, "
                               "set task: classification",
                               label->text);
-    labels->targets = label->kind == REAL ? SP_TARGETS_VALUES : SP_TARGETS_CLASSES;
+    labels->kind = label->kind == REAL ? SP_LABELS_VALUES : SP_LABELS_CLASSES;
     labels->settled_line = line;
     memcpy(labels->settled_by, label->text, sizeof label->text);
     return 0;
 }
 
-int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, uint32_t *class,
-                         float *value)
+/* The row may yet turn out to have a number for its target. */
+static int keep_value(struct sp_label_reader *labels, float value)
+{
+    SP_TRY(sp_grow(&labels->values, labels->pending, &labels->room, sizeof *labels->values, UINT32_MAX, "rows"));
+    labels->values[labels->pending++] = value;
+    return 0;
+}
+
+int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, struct sp_dataset *dataset)
 {
     struct label label;
+    float value = 0;
 
     if (row->object) {
         SP_TRY(take_json(labels, &label, json_object_get(row->object, labels->name)));
@@ -262,14 +273,17 @@ int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *ro
         SP_TRY(take_text(labels, &label, field->text, field->length));
     }
     labels->whole |= label.kind == WHOLE;
-    if (labels->targets == SP_TARGETS_AUTO && label.kind != INTEGER && label.kind != WHOLE)
-        SP_TRY(settle_task(labels, &label, row->line));
-    *class = 0;
-    *value = 0;
-    if (labels->targets != SP_TARGETS_CLASSES)
-        SP_TRY(read_value(labels, &label, value));
+    if (labels->kind == SP_LABELS_ANY && label.kind != INTEGER && label.kind != WHOLE)
+        SP_TRY(settle(labels, &label, row->line));
+    if (labels->kind != SP_LABELS_CLASSES)
+        SP_TRY(read_value(labels, &label, &value));
     labels->fractions += label.kind == REAL;
-    return labels->targets == SP_TARGETS_VALUES ? 0 : read_class(labels, &label, class);
+    if (labels->kind == SP_LABELS_VALUES) {
+        dataset->values[dataset->count] = value;
+        return 0;
+    }
+    SP_TRY(read_class(labels, &label, &dataset->classes[dataset->count]));
+    return labels->kind == SP_LABELS_ANY ? keep_value(labels, value) : 0;
 }
 
 struct named {
@@ -375,18 +389,15 @@ static int doubt_points(const struct sp_label_reader *labels, struct sp_dataset 
 
 int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset)
 {
-    dataset->whole_labels = labels->targets == SP_TARGETS_AUTO && labels->whole;
-    dataset->targets =
-        labels->targets == SP_TARGETS_VALUES ? SP_TARGETS_VALUES : SP_TARGETS_CLASSES;
-    if (dataset->targets == SP_TARGETS_VALUES) {
-        free(dataset->classes);
-        dataset->classes = NULL;
+    dataset->whole_labels = labels->kind == SP_LABELS_ANY && labels->whole;
+    dataset->label_kind = labels->kind == SP_LABELS_VALUES ? SP_LABELS_VALUES : SP_LABELS_CLASSES;
+    if (dataset->label_kind == SP_LABELS_VALUES) {
+        if (labels->pending)
+            memcpy(dataset->values, labels->values, labels->pending * sizeof *labels->values);
         SP_TRY(doubt_regression(labels, dataset));
         return doubt_points(labels, dataset);
     }
     SP_TRY(doubt_points(labels, dataset));
-    free(dataset->values);
-    dataset->values = NULL;
     if (labels->known)
         return sp_labels_copy(&dataset->labels, (const char *const *)labels->known->names,
                               labels->known->count);

@@ -1,5 +1,5 @@
 /*
- * Reads the label column of a data set (layer 4, private to this folder): settles the task,
+ * Reads the label column of a data set (layer 4, private to this folder): settles what kind they are,
  * gives each label a class in the order of appearance or its number, and at the end sorts the
  * classes. The rules stand in dataset.h and labels.h.
  */
@@ -15,7 +15,7 @@ struct sp_label_reader {
     const char *name; /* the column's, for jsonl and messages */
     size_t column;
     const struct sp_labels *known; /* NULL: classes are made as they come */
-    enum sp_targets targets;       /* auto until a label settles it */
+    enum sp_label_kind kind;       /* any until a label settles it */
     char settled_by[SP_LABEL_MAX_LENGTH + 1];
     size_t settled_line; /* 0: the task was given */
     bool whole;          /* a label is a whole number written as "1.0" or "1e+00" */
@@ -27,17 +27,18 @@ struct sp_label_reader {
     json_t *classes;     /* label as written -> class */
     struct sp_labels made;
     size_t capacity;
+    float *values;  /* of the rows before the kind is settled, whose targets are classes until then */
+    size_t pending, room;
 };
 
 int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *reader, size_t column,
                          const struct sp_dataset_options *options);
 void sp_label_reader_free(struct sp_label_reader *labels); /* safe on a zeroed one */
 
-/* The row's label as a class, a number, or both while the task is not settled. */
-int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, uint32_t *class,
-                         float *value);
+/* The row's label, as the target of the data set's next row. */
+int sp_label_reader_read(struct sp_label_reader *labels, const struct sp_row *row, struct sp_dataset *dataset);
 
-/* Gives the data set its task and labels, and its classes their sorted numbers. */
+/* Gives the data set the kind of its labels and their names, and its classes their sorted numbers. */
 int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *dataset);
 
 #endif

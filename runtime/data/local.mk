@@ -19,4 +19,5 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/remembered.c \
 	runtime/data/row_names.c \
 	runtime/data/sample.c runtime/data/sample.h \
+	runtime/data/shape.h \
 	runtime/data/reader.c runtime/data/reader.h runtime/data/reader_priv.h

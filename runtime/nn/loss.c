@@ -1,6 +1,6 @@
 /*
- * What the nodes that are a loss share: their targets, the mean over the loss's terms, and where backward begins. The terms are of the rows of
- * the node's input: sequences, or tokens.
+ * What the nodes that are a loss share: their targets, the mean over the loss's terms, and where backward begins. The
+ * terms are of the rows of the node's input: sequences, or tokens.
  */
 #include "runtime/nn/plan_priv.h"
 
@@ -41,8 +41,8 @@ int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const
         return 0;
     }
     if (batch->target_count != rows)
-        return sp_error(SP_EINVAL, "a batch with %d targets, and the loss wants %d: one for each row of %s", batch->target_count, rows,
-                        input->name);
+        return sp_error(SP_EINVAL, "a batch with %d targets, and the loss wants %d: one for each row of %s",
+                        batch->target_count, rows, input->name);
     memcpy(out, batch->targets, (size_t)rows * sizeof *out);
     return 0;
 }
@@ -55,7 +55,8 @@ static float terms(const struct sp_plan *plan, const struct sp_node *node)
 /* The rows' terms, as they lie, into plan->loss. */
 static int run_total(struct sp_plan *plan, const struct sp_node *node)
 {
-    SP_TRY(sp_loss_total(plan->device, &(struct sp_loss_total){ .total = plan->loss, .rows = sp_plan_buffer(plan, node->saved[0]),
+    SP_TRY(sp_loss_total(plan->device, &(struct sp_loss_total){ .total = plan->loss,
+                                                                .rows = sp_plan_buffer(plan, node->saved[0]),
                                                                 .B = sp_plan_rows(plan, node->input[0]),
                                                                 .scale = 1 / terms(plan, node) }));
     plan->has_loss = true;

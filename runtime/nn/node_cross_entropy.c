@@ -13,15 +13,19 @@ int sp_nn_cross_entropy(struct sp_plan *plan, int logits, float label_smoothing)
     return logits;
 }
 
-static int run_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale, float temperature)
+static int run_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale,
+                    float temperature)
 {
-    return sp_cross_entropy(plan->device, &(struct sp_cross_entropy){ .dlogits = gradient, .rows = sp_plan_buffer(plan, node->saved[0]),
-                                                                      .logits = sp_plan_buffer(plan, node->input[0]),
-                                                                      .labels = sp_plan_read(plan, node->words[0]),
-                                                                      .B = sp_plan_rows(plan, node->input[0]),
-                                                                      .classes = (int)plan->values[node->input[0]].width,
-                                                                      .smoothing = node->p, .scale = scale,
-                                                                      .temperature = temperature });
+    return sp_cross_entropy(plan->device,
+                            &(struct sp_cross_entropy){ .dlogits = gradient,
+                                                        .rows = sp_plan_buffer(plan, node->saved[0]),
+                                                        .logits = sp_plan_buffer(plan, node->input[0]),
+                                                        .labels = sp_plan_read(plan, node->words[0]),
+                                                        .B = sp_plan_rows(plan, node->input[0]),
+                                                        .classes = (int)plan->values[node->input[0]].width,
+                                                        .smoothing = node->p,
+                                                        .scale = scale,
+                                                        .temperature = temperature });
 }
 
 static int loss(struct sp_plan *plan, const struct sp_node *node)

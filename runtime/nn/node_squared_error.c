@@ -8,12 +8,15 @@ int sp_nn_squared_error(struct sp_plan *plan, int output)
     return sp_plan_loss_node(plan, &sp_node_squared_error, output, output) ? output : -1;
 }
 
-static int run_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale, float temperature)
+static int run_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale,
+                    float temperature)
 {
-    return sp_squared_error(plan->device, &(struct sp_squared_error){ .doutput = gradient, .rows = sp_plan_buffer(plan, node->saved[0]),
+    return sp_squared_error(plan->device, &(struct sp_squared_error){ .doutput = gradient,
+                                                                      .rows = sp_plan_buffer(plan, node->saved[0]),
                                                                       .output = sp_plan_buffer(plan, node->input[0]),
                                                                       .targets = sp_plan_read(plan, node->words[0]),
-                                                                      .B = sp_plan_rows(plan, node->input[0]), .scale = scale,
+                                                                      .B = sp_plan_rows(plan, node->input[0]),
+                                                                      .scale = scale,
                                                                       .temperature = temperature });
 }
 

@@ -213,7 +213,8 @@ size_t sp_plan_most_rows(const struct sp_plan *plan, int value)
 {
     const struct sp_value *v = &plan->values[value];
 
-    return v->extent == SP_ROWS ? v->rows : (size_t)(v->extent == SP_PER_TOKEN ? plan->limits.tokens : plan->limits.sequences);
+    return v->extent == SP_ROWS ? v->rows
+                                : (size_t)(v->extent == SP_PER_TOKEN ? plan->limits.tokens : plan->limits.sequences);
 }
 
 bool sp_plan_trained(const struct sp_plan *plan, int param)

@@ -106,8 +106,8 @@ int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float 
 int sp_nn_keep(struct sp_plan *plan, int x, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
-/* The model's output and its loss, a mean over the output's rows, each of which has a target: cross-entropy over its columns, or squared
- * error for one column. Last of a builder. */
+/* The model's output and its loss, a mean over the output's rows, each of which has a target: cross-entropy over its
+ * columns, or squared error for one column. Last of a builder. */
 int sp_nn_cross_entropy(struct sp_plan *plan, int logits, float label_smoothing);
 int sp_nn_squared_error(struct sp_plan *plan, int output);
 
@@ -163,7 +163,7 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
 struct sp_plan_batch {
     const uint32_t *ids, *types; /* [tokens] */
     const uint32_t *bounds;      /* [sequences + 1] */
-    const void *targets;         /* [target_count], 4 bytes each, as the loss wants them: classes, values, ... of each of its rows */
+    const void *targets;         /* [target_count], 4 bytes each, as the loss wants them: classes, values, ... */
     int tokens, sequences, target_count;
     int terms;                   /* how many the loss is the mean of, where not each of its rows is one; 0: its rows */
     /* Of plans that keep rows, or attend to other rows than the queries'; NULL for others. */
@@ -171,8 +171,8 @@ struct sp_plan_batch {
     const uint32_t *keys;      /* [2 sequences]: sequence s sees rows keys[2 s] .. keys[2 s + 1] - 1 of the keys and values, at least one.
                                 * They may overlap and come in any order, but for a backward pass they ascend */
 };
-/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id or row outside its table is SP_EINVAL, and
- * so are as many targets as the loss has no rows. */
+/* Takes what the nodes need of the batch to the device, in one write that does not wait; an id or row outside its table
+ * is SP_EINVAL, and so are as many targets as the loss has no rows. */
 int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch);
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);
@@ -182,11 +182,12 @@ int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass);
 /* After forward, instead of backward: calls every linear weight's sink with its layer's input and no gradient (dy NULL). */
 int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
-/* After forward: the mean loss of the batch, unscaled, as element i of `out` (floats). What backward has left of it is not computed again. */
+/* After forward: the mean loss of the batch, unscaled, as element i of `out` (floats). What backward has left of it is
+ * not computed again. */
 int sp_plan_loss_into(struct sp_plan *plan, struct sp_buffer *out, size_t i);
 int sp_plan_loss(struct sp_plan *plan, double *loss); /* the same to the host. Waits for the device */
-/* The model's output for the batch, the logits, to the host: outputs columns, a row for each sequence, or for each token where the model's
- * head gives those. Waits for the device. */
+/* The model's output for the batch, the logits, to the host: outputs columns, a row for each sequence, or for each
+ * token where the model's head gives those. Waits for the device. */
 int sp_plan_logits(struct sp_plan *plan, float *out);
 int sp_plan_outputs(const struct sp_plan *plan);
 bool sp_plan_outputs_tokens(const struct sp_plan *plan);

@@ -73,8 +73,8 @@ struct sp_node_type {
     /* The same of a pass that is `linear`, where that takes other operations; NULL: it takes none. */
     int (*linear_forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*linear_backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
-    /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. Its backward may have done so, and said it by plan->has_loss:
-     * then this is not called. NULL for others. */
+    /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. Its backward may have done so, and said it
+     * by plan->has_loss: then this is not called. NULL for others. */
     int (*loss)(struct sp_plan *plan, const struct sp_node *node);
 };
 
@@ -135,16 +135,17 @@ void sp_plan_need_bounds(struct sp_plan *plan);
 void *sp_plan_fill(const struct sp_plan *plan, int words);
 struct sp_buffer *sp_plan_read(const struct sp_plan *plan, int words);
 
-/* loss.c, for nodes that are a loss, of which each row of input[0] has a term, held to a target of its own. Adds one over value x, `logits`
- * being what the host reads of the model, often x itself; NULL after an error. Its prepare and take: words[0] are the targets (zeros where
- * the batch has none), saved[0] is for the rows' terms. */
+/* loss.c, for nodes that are a loss, of which each row of input[0] has a term, held to a target of its own. Adds one
+ * over value x, `logits` being what the host reads of the model, often x itself; NULL after an error. Its prepare and
+ * take: words[0] are the targets (zeros where the batch has none), saved[0] is for the rows' terms. */
 struct sp_node *sp_plan_loss_node(struct sp_plan *plan, const struct sp_node_type *type, int x, int logits);
 void sp_plan_prepare_loss(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
 int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
 
-/* Its loss and backward, by what writes the rows' terms of the batch and, where that is not NULL, the gradient of `scale` times their sum;
- * both at logits / temperature (0 for 1). */
-typedef int sp_loss_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale, float temperature);
+/* Its loss and backward, by what writes the rows' terms of the batch and, where that is not NULL, the gradient of
+ * `scale` times their sum; both at logits / temperature (0 for 1). */
+typedef int sp_loss_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale,
+                         float temperature);
 int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node, sp_loss_rows *rows);
 int sp_plan_run_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
                               sp_loss_rows *rows);

@@ -24,7 +24,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .delimiter = sp_config_delimiter(c),
         .quotes = c->quotes,
         .remembered = run->remembered.format ? &run->remembered : NULL,
-        .targets = task ? task->targets : SP_TARGETS_AUTO,
+        .shape = task ? &task->rows : NULL,
         .skip_bad_rows = c->skip_bad_rows,
         .max_seq_length = run->max_seq_length,
         .vocab_size = (size_t)run->model.vocab_size,
@@ -70,19 +70,19 @@ static int say_file(struct sp_buf *out, const struct sp_dataset *d)
 static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *d)
 {
     const struct sp_data_layout *l = &d->layout;
-    bool labels = d->classes || d->values;
+    const struct sp_task *task = d->targets || d != &run->train ? run->task : NULL;
 
-    SP_TRY(sp_buf_puts(out, run->task ? run->task->name : "no labels"));
-    if (run->task && run->task->say) {
+    SP_TRY(sp_buf_puts(out, task ? task->name : "no labels"));
+    if (task && task->say) {
         SP_TRY(sp_buf_puts(out, ", "));
-        SP_TRY(run->task->say(out, run, d));
+        SP_TRY(task->say(out, run, d));
     }
     if (strcmp(l->format, "lines") == 0)
         return sp_buf_puts(out, "; text: each line (jsonl would begin with \"{\")");
     SP_TRY(say_column(out, "text", &l->text, l->delimiter != 0, "token ids"));
     SP_TRY(say_column(out, "second text", &l->pair, l->delimiter != 0, "none"));
     SP_TRY(say_column(out, "label", &l->label, l->delimiter != 0, "none"));
-    if (!labels && l->label.number)
+    if (!d->targets && l->label.number)
         SP_TRY(sp_buf_puts(out, ", not read"));
     return say_file(out, d);
 }
@@ -157,7 +157,9 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
                path, (unsigned)d->first_repeated, d->repeated > 1 ? ", the first of several such" : "",
                (unsigned)d->first_repeated);
     warn_of_options(run->config, d, path);
-    if (d == &run->train && run->task && run->task->warn)
+    if (d->untargeted)
+        sp_log(SP_LOG_WARNING, "%s: %zu rows have no target to learn and were left out", path, d->untargeted);
+    if (d == &run->train && d->targets && run->task->warn)
         run->task->warn(d, path);
     if (d->truncated)
         sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are longer than %zu tokens and were cut", path, d->truncated,

@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
+#include "runtime/train/task.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +21,13 @@ uint32_t sp_argmax(const float *logits, size_t count)
     return best;
 }
 
+struct sp_logits_row sp_logits_row(const struct sp_logits *l, size_t i)
+{
+    size_t first = l->bounds ? l->bounds[i] : i, end = l->bounds ? l->bounds[i + 1] : i + 1;
+
+    return (struct sp_logits_row){ l->values + first * l->outputs, end - first };
+}
+
 /* The forward pass of rows from .. from + count - 1, their logits, and their share in the sum of the losses. */
 static int forward(float *logits, double *sum, struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from,
                    size_t count)
@@ -31,17 +39,18 @@ static int forward(float *logits, double *sum, struct sp_run *run, const struct 
     SP_TRY(sp_plan_forward(run->plan, &pass));
     if (sum) {
         SP_TRY(sp_plan_loss(run->plan, &mean));
-        *sum += mean * (double)count;
+        *sum += mean * (double)run->batch.terms;
     }
     return sp_plan_logits(run->plan, logits);
 }
 
-int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user)
+int sp_logits_each(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user)
 {
     size_t batch = (size_t)run->config->per_device_eval_batch_size, outputs = (size_t)sp_plan_outputs(run->plan);
-    size_t batches = (dataset->count + batch - 1) / batch, largest = dataset->count < batch ? dataset->count : batch;
+    size_t batches = (dataset->count + batch - 1) / batch;
+    bool of_tokens = sp_plan_outputs_tokens(run->plan);
     uint32_t *order = sp_calloc(dataset->count, sizeof *order);
-    float *logits = sp_calloc(largest * outputs, sizeof *logits);
+    float *logits = sp_calloc((of_tokens ? run->batch.max_tokens : run->batch.max_count) * outputs, sizeof *logits);
     double sum = 0;
     int rc = order && logits ? 0 : SP_ENOMEM;
 
@@ -55,12 +64,12 @@ int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset
         if (rc == 0)
             rc = forward(logits, loss ? &sum : NULL, run, dataset, order, from, count);
         if (rc == 0)
-            rc = take(user, logits, from, count, outputs);
+            rc = take(user, &(struct sp_logits){ logits, from, count, outputs, of_tokens ? run->batch.bounds : NULL });
         if (rc == 0 && run->observer.progress)
             run->observer.progress(run->observer.user, "eval", b + 1, batches, NAN, 0, false);
     }
     if (loss && rc == 0)
-        *loss = sum / (double)dataset->count;
+        *loss = sum / (double)sp_data_terms(dataset, order, 0, dataset->count);
     free(logits);
     free(order);
     return rc;
@@ -71,17 +80,17 @@ int sp_evaluate(struct sp_evaluation *out, struct sp_run *run)
     return sp_evaluate_rows(out, NULL, run);
 }
 
-/* A task's scoring, fed by sp_logits. */
+/* A task's scoring, fed by sp_logits_each. */
 struct scores {
     const struct sp_task *task;
     void *scoring;
 };
 
-static int score_rows(void *user, const float *logits, size_t from, size_t rows, size_t outputs)
+static int score_rows(void *user, const struct sp_logits *logits)
 {
     struct scores *s = user;
 
-    s->task->score_add(s->scoring, logits, from, rows, outputs);
+    s->task->score_add(s->scoring, logits);
     return 0;
 }
 
@@ -104,7 +113,7 @@ int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_ru
 
     *out = (struct sp_evaluation){ .rows = d->count };
     SP_GO(s.task->score_begin(&s.scoring, run, d, predictions));
-    SP_GO(sp_logits(&out->loss, run, d, score_rows, &s));
+    SP_GO(sp_logits_each(&out->loss, run, d, score_rows, &s));
     if (!isfinite(out->loss))
         SP_GO(not_finite(run));
     rc = s.task->score_end(out, s.scoring);

@@ -2,7 +2,17 @@
 #ifndef SP_TRAIN_EVALUATE_H
 #define SP_TRAIN_EVALUATE_H
 
-#include "runtime/train/task.h"
+#include "runtime/train/run.h"
+
+#define SP_TASK_SCORES 4 /* the most that a task has */
+
+struct sp_evaluation {
+    double loss; /* the mean over the rows' terms */
+    size_t rows;
+    double scores[SP_TASK_SCORES]; /* in the order of the task's */
+    /* In what way the model tells the rows not apart, with no smaller a loss than guessing gives; "": it does. */
+    char guessing[512];
+};
 
 /* Evaluates run->validation, which must hold rows with labels. */
 int sp_evaluate(struct sp_evaluation *out, struct sp_run *run);
@@ -20,12 +30,28 @@ const char *sp_score_text(char out[SP_SCORE_TEXT], double value);
 /* Appends the task's metrics to an object as PREFIXloss, PREFIXaccuracy, ... */
 int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, const struct sp_task *task, const char *prefix);
 
-/* The logits (rows x outputs) of rows from .. from + rows - 1, borrowed for the call; an error ends the passes. */
-typedef int sp_logits_fn(void *user, const float *logits, size_t from, size_t rows, size_t outputs);
+/* The model's output for rows from .. from + rows - 1 of a data set: `outputs` numbers for each row, or for each of its
+ * tokens. */
+struct sp_logits {
+    const float *values;
+    size_t from, rows, outputs;
+    const uint32_t *bounds; /* [rows + 1]: row i has tokens bounds[i] .. bounds[i + 1] - 1; NULL: they are of rows */
+};
 
-/* Gives the logits of every row, in order, a batch at a time: no more of them are ever held. The mean loss over rows goes to *loss
- * unless it is NULL; where it is not finite, the batch that made it so was the last one, and is the plan's. */
-int sp_logits(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user);
+/* Row i's: `count` times `outputs` numbers, count being 1 or its tokens. */
+struct sp_logits_row {
+    const float *values;
+    size_t count;
+};
+struct sp_logits_row sp_logits_row(const struct sp_logits *logits, size_t i);
+
+/* What takes them, borrowed for the call; an error ends the passes. */
+typedef int sp_logits_fn(void *user, const struct sp_logits *logits);
+
+/* Gives the logits of every row, in order, a batch at a time: no more of them are ever held. The mean loss over the
+ * rows' terms goes to *loss unless it is NULL; where it is not finite, the batch that made it so was the last one, and
+ * is the plan's. */
+int sp_logits_each(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user);
 
 /* The class with the largest logit, the first of equals. */
 uint32_t sp_argmax(const float *logits, size_t count);

@@ -217,10 +217,14 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
 
     if (run->adapter)
         return settle_by_adapter(run);
+    if (!run->task)
+        run->task = sp_config_task(run->config);
     SP_GO(find_own(&own, run));
+    if (own.outputs && !own.unfit[0] && run->task && !run->task->has_head(own.outputs))
+        run->task->why_new(own.unfit, sizeof own.unfit, &own, run);
     run->keep_head = may_keep(&own, run);
     if (!run->keep_head && or_new) {
-        run->task = sp_task_of_head(1);
+        run->task = run->task ? run->task : sp_task_of_head(1);
         SP_GO(make_new(run, &own));
         goto out;
     }
@@ -229,7 +233,7 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     if (!run->keep_head)
         SP_GO(sp_error(SP_EINVAL, "the head of %s cannot be used: %s; name an adapter", dir,
                        own.unfit[0] ? own.unfit : "keep_head is false"));
-    run->task = sp_task_of_head(own.outputs);
+    run->task = run->task ? run->task : sp_task_of_head(own.outputs);
     run->labels = own.names;
     own.names = (struct sp_labels){ NULL, 0 };
 out:

@@ -31,5 +31,6 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/task.c runtime/train/task.h runtime/train/task.def \
 	runtime/train/task_classification.c \
 	runtime/train/task_regression.c \
+	runtime/train/tasks.c \
 	runtime/train/trained.c runtime/train/trained.h \
 	runtime/train/trainer.c runtime/train/trainer.h

@@ -163,13 +163,20 @@ void sp_run_close(struct sp_run *run)
     sp_device_close(run->device);
 }
 
-/* What reads a data file: the task's reader, or the one that finds out which task it is. */
-static int (*loader(const struct sp_run *run))(struct sp_dataset *, const char *, const struct sp_tokenizer *,
-                                               const struct sp_dataset_options *)
+/* The task before the training file is read: the adapter's, the one that is asked for, or one that takes a file without
+ * labels. It stays unknown where the labels are to say it. */
+static int choose_task(struct sp_run *run)
 {
-    const struct sp_task *task = run->task ? run->task : sp_config_task(run->config);
+    const struct sp_dataset_options options = sp_run_dataset_options(run);
+    bool labelled = true;
 
-    return task ? task->load : sp_dataset_load;
+    if (!run->task)
+        run->task = sp_config_task(run->config);
+    if (!run->task && sp_task_of_labels(run, SP_LABELS_NONE))
+        SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
+    if (!labelled)
+        run->task = sp_task_of_labels(run, SP_LABELS_NONE);
+    return 0;
 }
 
 /* The labels may have made it another task than the configuration has in mind. */
@@ -186,14 +193,22 @@ static int check_task(const struct sp_run *run)
                     option, why, other ? ", or set task: " : "", other ? other->name : "");
 }
 
-static int load_train(struct sp_run *run)
+/* The training file, read for the task where it is known; `labels`: whether they are read. */
+static int read_train(struct sp_run *run, bool labels)
 {
     struct sp_dataset_options options = sp_run_dataset_options(run);
 
-    SP_TRY(sp_config_require(run->config, "train_file"));
+    options.no_labels = !labels;
     options.max_rows = (size_t)run->config->max_train_samples;
-    SP_TRY(loader(run)(&run->train, run->config->train_file, run->tokenizer, &options));
-    run->task = sp_task_of_targets(run->train.targets);
+    return sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options);
+}
+
+/* Once the task is chosen. */
+static int load_train(struct sp_run *run)
+{
+    SP_TRY(read_train(run, true));
+    if (!run->task)
+        run->task = sp_task_of_labels(run, run->train.label_kind);
     sp_run_tell(run, &run->train, run->config->train_file);
     SP_TRY(check_task(run));
     return sp_head_settle(run);
@@ -204,33 +219,36 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
     struct sp_dataset_options options = sp_run_dataset_options(run);
     const char *file = run->config->validation_file;
 
+    if (train) {
+        SP_TRY(sp_config_require(run->config, "train_file"));
+        SP_TRY(choose_task(run));
+    }
     SP_TRY(train ? load_train(run) : sp_head_settle_untrained(run, false));
     if (!validation || (train && !file))
         return 0;
     SP_TRY(sp_config_require(run->config, "validation_file"));
-    options.targets = run->task->targets;
+    options.shape = &run->task->rows;
     if (train)
         options.remembered = &run->train.layout;
     options.labels = run->labels.count ? &run->labels : NULL;
     options.max_rows = (size_t)run->config->max_eval_samples;
-    SP_TRY(loader(run)(&run->validation, file, run->tokenizer, &options));
+    SP_TRY(sp_dataset_load(&run->validation, file, run->tokenizer, &options));
     sp_run_tell(run, &run->validation, file);
     return 0;
 }
 
 int sp_run_load_rows(struct sp_run *run, bool labels)
 {
-    struct sp_dataset_options options = sp_run_dataset_options(run);
-    bool labelled = false;
+    const struct sp_dataset_options options = sp_run_dataset_options(run);
+    bool labelled;
 
     SP_TRY(sp_config_require(run->config, "train_file"));
+    SP_TRY(choose_task(run));
     SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
-    if (labels || labelled)
+    if (labels || labelled || (run->task && run->task->rows.labels == SP_LABELS_NONE))
         return load_train(run);
     sp_log(SP_LOG_INFO, "%s: no column of labels, and none is needed", run->config->train_file);
-    options.no_labels = true;
-    options.max_rows = (size_t)run->config->max_train_samples;
-    SP_TRY(loader(run)(&run->train, run->config->train_file, run->tokenizer, &options));
+    SP_TRY(read_train(run, false));
     sp_run_tell(run, &run->train, run->config->train_file);
     return sp_head_settle_untrained(run, true);
 }
@@ -241,7 +259,7 @@ int sp_run_load_input(struct sp_run *run, const char *path)
 
     options.no_labels = options.empty_texts = true;
     options.labels = run->labels.count ? &run->labels : NULL;
-    SP_TRY(loader(run)(&run->validation, path, run->tokenizer, &options));
+    SP_TRY(sp_dataset_load(&run->validation, path, run->tokenizer, &options));
     sp_run_tell(run, &run->validation, strcmp(path, "-") == 0 ? SP_READER_STANDARD_INPUT : path);
     return 0;
 }
@@ -287,7 +305,7 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
     SP_TRY(limits_of(&limits, run, training, max_rows, max_tokens));
     SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     SP_TRY(sp_plan_create(&run->plan));
-    run->task->loss(run->plan, run->model.family->build(run->plan, &run->model, (int)run->task->outputs(run)), run->config);
+    run->task->build(run);
     SP_TRY(sp_load_find(run));
     if (training)
         SP_TRY(method->assign(run));

@@ -54,7 +54,7 @@ struct sp_run {
     struct sp_data_layout remembered; /* how the adapter's training file was read; format NULL: not known */
 
     /* sp_run_load_data */
-    const struct sp_task *task; /* NULL until it is known */
+    const struct sp_task *task; /* NULL until it is known; one that is set before stays */
     struct sp_labels labels; /* of the head's outputs, where the task has such */
     bool keep_head;          /* the checkpoint's own head is used (head.h) */
     struct sp_dataset train, validation;

@@ -63,8 +63,9 @@ int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const
                                             .ids = b->ids,
                                             .types = b->types,
                                             .bounds = b->bounds,
-                                            .targets = b->targets,
-                                            .target_count = (int)b->count,
+                                            .targets = dataset->targets ? b->targets : NULL,
+                                            .target_count = (int)b->target_count,
+                                            .terms = (int)b->terms,
                                             .tokens = (int)b->tokens,
                                             .sequences = (int)b->count,
                                         });

@@ -148,11 +148,14 @@ static int build_kernels(struct scoring *s, const struct sp_plan_pass *pass)
     return sp_kernel_build_recorded(s->run->device);
 }
 
-/* What backward of a batch begins with, so that gradients add up to `scale` times their mean over all rows; squares are
- * of single rows as they are. */
-static float batch_scale(const struct scoring *s, size_t count, double scale)
+/* What backward of a batch begins with, so that gradients add up to `scale` times their mean over all rows' terms;
+ * squares are of single rows as they are. */
+static float batch_scale(const struct scoring *s, const uint32_t *order, size_t from, size_t count, double scale)
 {
-    return s->needs & SP_NEED_SQUARES ? 1 : (float)(scale * (double)count / (double)s->rows);
+    const struct sp_dataset *d = &s->run->train;
+    double terms = (double)sp_data_terms(d, order, from, count);
+
+    return s->needs & SP_NEED_SQUARES ? 1 : (float)(scale * terms / (double)sp_data_terms(d, order, 0, s->rows));
 }
 
 /* Rows of `order` in batches of `size`, the sinks adding up; `pass` without accumulate stores at the first. */
@@ -167,7 +170,7 @@ static int run_rows(struct scoring *s, const uint32_t *order, size_t size, struc
     for (size_t from = 0; from < s->rows; from += size) {
         size_t count = s->rows - from < size ? s->rows - from : size;
 
-        pass.loss_scale = batch_scale(s, count, scale);
+        pass.loss_scale = batch_scale(s, order, from, count, scale);
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted while scoring");
         if (from <= size) /* the first batch may store gradients, later ones add: two variants of the kernels */
@@ -475,7 +478,7 @@ static int explain(struct scoring *s, int rc)
         if (sp_interrupted())
             return rc;
         if (s->at) {
-            s->pass.loss_scale = batch_scale(s, count, s->scale);
+            s->pass.loss_scale = batch_scale(s, s->at, from, count, s->scale);
             SP_TRY(sp_run_set_batch(s->run, &s->run->train, s->at, from, count));
         }
         SP_TRY(sp_run_find_not_finite(name, sizeof name, s->run, &s->pass));
@@ -522,7 +525,7 @@ int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_sal
                          .rows = sp_salience_rows(run) };
     int rc, restored;
 
-    if (what->metric->needs & SP_NEED_LABELS && run->train.targets == SP_TARGETS_AUTO)
+    if (what->metric->needs & SP_NEED_LABELS && !run->train.targets)
         return sp_error(SP_ECONFIG,
                         "sparse.metric: %s needs labels, and %s has none; name their column with label_column, or take "
                         "a metric that needs none (speft-cl metrics lists them)",

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "speft-cl " PACKAGE_VERSION " scores 3" /* 2: gradients are means over rows; 3: the name is made otherwise */
+/* 2: gradients are means over rows; 3: the name is made otherwise */
+#define FORMAT "speft-cl " PACKAGE_VERSION " scores 3"
 #define SUFFIX ".safetensors"
 #define DIGEST "digest"
 #define DIGEST_SIZE (SP_HASH_HEX - 1)
@@ -56,8 +57,12 @@ static int hash_rows(struct sp_hash *hash, const struct sp_run *run, const struc
         hash_number(hash, (double)length);
         sp_hash_update(hash, d->ids + first, length * sizeof *d->ids);
         sp_hash_update(hash, d->types + first, length * sizeof *d->types);
-        if (what->metric->needs & SP_NEED_LABELS)
-            hash_number(hash, d->values ? (double)d->values[row] : d->classes[row]);
+        if (what->metric->needs & SP_NEED_LABELS) {
+            const uint32_t *targets;
+            size_t words = sp_dataset_targets(&targets, d, row);
+
+            sp_hash_update(hash, targets, words * sizeof *targets);
+        }
     }
     free(order);
     return 0;
@@ -75,7 +80,7 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
     sp_hash_update_string(hash, device->driver);
     sp_hash_update_string(hash, device->version);
     hash_number(hash, (double)c->seed); /* of a new head, random scores, lift's start */
-    hash_number(hash, (double)run->task->targets);
+    sp_hash_update_string(hash, run->task->name);
     hash_number(hash, run->keep_head);
     hash_number(hash, run->keep_head ? 0 : sp_load_head_bias(run));
     hash_number(hash, sp_plan_outputs(run->plan));

@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct sp_task *const sp_tasks[] = {
-#define SP_TASK(name) &sp_task_##name,
-#include "runtime/train/task.def"
-#undef SP_TASK
-    NULL
-};
-
 const struct sp_task *sp_task_find(const char *name)
 {
     for (size_t i = 0; sp_tasks[i]; i++)
@@ -22,10 +15,10 @@ const struct sp_task *sp_task_find(const char *name)
     return NULL;
 }
 
-const struct sp_task *sp_task_of_targets(enum sp_targets targets)
+const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_kind labels)
 {
     for (size_t i = 0; sp_tasks[i]; i++)
-        if (sp_tasks[i]->targets == targets)
+        if (sp_tasks[i]->takes(run, labels))
             return sp_tasks[i];
     return NULL;
 }
@@ -78,13 +71,19 @@ int sp_task_recall(struct sp_run *run)
     return rc;
 }
 
-json_t *sp_task_row(json_t *label, const float *logits, size_t outputs)
+int sp_task_forward(const struct sp_run *run)
 {
+    return run->model.family->build(run->plan, &run->model, (int)run->task->outputs(run));
+}
+
+json_t *sp_task_row(json_t *label, const struct sp_logits *logits, size_t i)
+{
+    struct sp_logits_row r = sp_logits_row(logits, i);
     json_t *list = json_array(), *row = json_pack("{s:o, s:O}", "label", label, "logits", list);
     int failed = !list || !row;
 
-    for (size_t i = 0; i < outputs && !failed; i++)
-        failed = json_array_append_new(list, json_real((double)logits[i]));
+    for (size_t k = 0; k < r.count * logits->outputs && !failed; k++)
+        failed = json_array_append_new(list, json_real((double)r.values[k]));
     json_decref(list);
     if (failed)
         json_decref(row);

@@ -8,12 +8,12 @@
 #ifndef SP_TRAIN_TASK_H
 #define SP_TRAIN_TASK_H
 
+#include "runtime/data/shape.h"
+#include "runtime/train/evaluate.h"
 #include "runtime/train/head.h"
 #include "runtime/train/run.h"
 
 struct sp_buf;
-
-#define SP_TASK_SCORES 4 /* the most that a task has */
 
 /* What a score is of its rows, from which its standard error follows. */
 enum sp_score_kind {
@@ -30,24 +30,19 @@ struct sp_score {
     bool lower_is_better;
 };
 
-struct sp_evaluation {
-    double loss; /* the mean over rows */
-    size_t rows;
-    double scores[SP_TASK_SCORES]; /* in the order of the task's */
-    char guessing[512]; /* in what way the model tells the rows not apart, with no smaller a loss than guessing gives; "": it does */
-};
-
 struct sp_task {
     const char *name;   /* as the option `task`, adapter.json and result.json have it */
     const char *labels; /* what they are, in messages */
-    enum sp_targets targets;
+    struct sp_row_shape rows; /* how they are read, and what their targets are */
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
     size_t score_count;
 
     /* The option that the configuration gives in vain, and what it is for; NULL: none is. The hook may be NULL: sp_task_misfit. */
     const char *(*misfit)(const char **why, const struct sp_config *config);
-    int (*load)(struct sp_dataset *out, const char *path, const struct sp_tokenizer *tokenizer,
-                const struct sp_dataset_options *options); /* as sp_dataset_load */
+    /* Where the configuration leaves the task open: whether it is this one's to train on a file whose labels were found
+     * to be such (NONE: it has no column of them, and was not read yet). The first task of the list that says so is
+     * taken. */
+    bool (*takes)(const struct sp_run *run, enum sp_label_kind labels);
     /* The labels as a line of the log has them, "2 classes: neg (12), pos (14)", without counts where the rows have none; NULL:
      * the task's name says all. */
     int (*say)(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *dataset);
@@ -63,20 +58,22 @@ struct sp_task {
     void (*why_new)(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run); /* it was not kept */
     int (*check_labels)(const json_t *labels, const char *file); /* adapter.json's; NULL for null. SP_EFORMAT */
 
-    /* Puts the loss over the model's output; as the sp_nn_* builders. */
-    void (*loss)(struct sp_plan *plan, int logits, const struct sp_config *config);
-    double (*guess)(const struct sp_run *run); /* the loss over the training rows that guessing gives, as sp_loss_watch_init wants it */
+    /* The model's forward pass and the loss over it, by the builders of run->plan. */
+    void (*build)(const struct sp_run *run);
+    /* The loss over the training rows that guessing gives, as sp_loss_watch_init wants it. */
+    double (*guess)(const struct sp_run *run);
     const char *overflow;                      /* where the loss alone is not finite */
 
-    /* An evaluation over the dataset: logits come as sp_logits_fn has them; predictions[rows] (a class, a value) may be NULL. The
-     * end fills scores and guessing of an evaluation whose loss is known. Release is safe on NULL. */
+    /* An evaluation over the dataset: its rows' logits come in order; predictions[rows] (a class, a value) may be NULL.
+     * The end fills scores and guessing of an evaluation whose loss is known. Release is safe on NULL. */
     int (*score_begin)(void **scoring, const struct sp_run *run, const struct sp_dataset *dataset, float *predictions);
-    void (*score_add)(void *scoring, const float *logits, size_t from, size_t rows, size_t outputs);
+    void (*score_add)(void *scoring, const struct sp_logits *logits);
     int (*score_end)(struct sp_evaluation *out, void *scoring);
     void (*score_release)(void *scoring);
 
-    /* A row of predict's output, and of predictions.jsonl; the caller's, NULL: out of memory. */
-    json_t *(*predicted)(const struct sp_run *run, const float *logits, size_t outputs);
+    /* Row i of the logits, of run->validation, as a row of predict's output; a row of predictions.jsonl. The caller's,
+     * NULL: out of memory. */
+    json_t *(*predicted)(const struct sp_run *run, const struct sp_logits *logits, size_t i);
     json_t *(*outcome)(const struct sp_run *run, const struct sp_dataset *dataset, size_t row, float prediction);
 };
 
@@ -86,10 +83,11 @@ struct sp_task {
 
 extern const struct sp_task *const sp_tasks[]; /* NULL at the end */
 
-const struct sp_task *sp_task_find(const char *name);          /* NULL: there is none */
-const struct sp_task *sp_task_of_targets(enum sp_targets targets); /* NULL for auto */
-const struct sp_task *sp_task_of_head(size_t outputs);         /* whose head has so many */
-const struct sp_task *sp_config_task(const struct sp_config *config); /* NULL for auto */
+/* NULL: there is none. */
+const struct sp_task *sp_task_find(const char *name);
+const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_kind labels); /* which takes them */
+const struct sp_task *sp_task_of_head(size_t outputs);                /* whose head has so many */
+const struct sp_task *sp_config_task(const struct sp_config *config); /* none for auto */
 
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config);
 
@@ -99,7 +97,10 @@ const struct sp_score *sp_task_score(const struct sp_task *task, const char *nam
 /* run->task by the adapter, whose labels are checked. */
 int sp_task_recall(struct sp_run *run);
 
-/* For tasks: {"label": label, "logits": [...]}; takes the label. */
-json_t *sp_task_row(json_t *label, const float *logits, size_t outputs);
+/* For tasks: the family's forward pass with a head of task->outputs; its output. */
+int sp_task_forward(const struct sp_run *run);
+
+/* For tasks: {"label": label, "logits": [...]} with those of row i, in one list; takes the label. */
+json_t *sp_task_row(json_t *label, const struct sp_logits *logits, size_t i);
 
 #endif

@@ -7,7 +7,6 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/train/classes.h"
-#include "runtime/train/evaluate.h"
 #include "runtime/train/score.h"
 
 #include <math.h>
@@ -20,6 +19,12 @@
 #define GUESSING 0.95     /* of the loss that guessing gives */
 #define ENOUGH 5          /* rows that are wrong, before all being predicted alike means anything */
 #define LIST_LIMIT 1500   /* characters of classes in a message */
+
+static bool takes(const struct sp_run *run, enum sp_label_kind labels)
+{
+    (void)run;
+    return labels == SP_LABELS_CLASSES;
+}
 
 /* How the data's labels stand for the outputs. */
 enum match { UNLIKE, BY_NAME, BY_CASE, BY_ORDER };
@@ -231,7 +236,7 @@ static bool has_head(size_t outputs)
 
 static size_t outputs(const struct sp_run *run)
 {
-    return run->labels.count;
+    return run->labels.count ? run->labels.count : 1; /* 1 for a mask on rows without labels, which nobody reads */
 }
 
 static void why_new(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run)
@@ -261,9 +266,9 @@ static int check_labels(const json_t *labels, const char *file)
 
 /* ---- the loss ------------------------------------------------------------------------------------------------------------ */
 
-static void loss(struct sp_plan *plan, int logits, const struct sp_config *config)
+static void build(const struct sp_run *run)
 {
-    sp_nn_cross_entropy(plan, logits, (float)config->label_smoothing_factor);
+    sp_nn_cross_entropy(run->plan, sp_task_forward(run), (float)run->config->label_smoothing_factor);
 }
 
 /* Of one who takes all classes for as likely. */
@@ -298,16 +303,16 @@ static int score_begin(void **out, const struct sp_run *run, const struct sp_dat
     return sp_class_counts_init(&s->counts, (size_t)sp_plan_outputs(run->plan));
 }
 
-static void score_add(void *scoring, const float *logits, size_t from, size_t rows, size_t columns)
+static void score_add(void *scoring, const struct sp_logits *logits)
 {
     struct scoring *s = scoring;
 
-    for (size_t i = 0; i < rows; i++) {
-        uint32_t class = sp_argmax(logits + i * columns, columns);
+    for (size_t i = 0; i < logits->rows; i++) {
+        uint32_t class = sp_argmax(sp_logits_row(logits, i).values, logits->outputs);
 
-        sp_class_counts_add(&s->counts, class, s->dataset->classes[from + i]);
+        sp_class_counts_add(&s->counts, class, s->dataset->classes[logits->from + i]);
         if (s->predictions)
-            s->predictions[from + i] = (float)class;
+            s->predictions[logits->from + i] = (float)class;
     }
 }
 
@@ -354,9 +359,11 @@ static json_t *label_json(const char *name)
     return strcmp(canonical, name) == 0 ? json_integer(number) : json_string(name);
 }
 
-static json_t *predicted(const struct sp_run *run, const float *logits, size_t columns)
+static json_t *predicted(const struct sp_run *run, const struct sp_logits *logits, size_t i)
 {
-    return sp_task_row(label_json(run->labels.names[sp_argmax(logits, columns)]), logits, columns);
+    uint32_t class = sp_argmax(sp_logits_row(logits, i).values, logits->outputs);
+
+    return sp_task_row(label_json(run->labels.names[class]), logits, i);
 }
 
 static json_t *outcome(const struct sp_run *run, const struct sp_dataset *dataset, size_t row, float prediction)
@@ -368,10 +375,10 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 const struct sp_task sp_task_classification = {
     .name = "classification",
     .labels = "classes",
-    .targets = SP_TARGETS_CLASSES,
+    .rows = { .labels = SP_LABELS_CLASSES },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,
-    .load = sp_dataset_load,
+    .takes = takes,
     .say = sp_classes_say,
     .warn = sp_classes_warn,
     .has_head = has_head,
@@ -379,7 +386,7 @@ const struct sp_task sp_task_classification = {
     .keep_head = keep_head,
     .why_new = why_new,
     .check_labels = check_labels,
-    .loss = loss,
+    .build = build,
     .guess = guess,
     .overflow = "the loss itself",
     .score_begin = score_begin,

@@ -20,6 +20,12 @@ static const char *misfit(const char **why, const struct sp_config *config)
     return config->label_smoothing_factor > 0 ? "label_smoothing_factor" : NULL;
 }
 
+static bool takes(const struct sp_run *run, enum sp_label_kind labels)
+{
+    (void)run;
+    return labels == SP_LABELS_VALUES;
+}
+
 /* ---- the head ------------------------------------------------------------------------------------------------------------ */
 
 static bool has_head(size_t outputs)
@@ -63,10 +69,9 @@ static int check_labels(const json_t *labels, const char *file)
 
 /* ---- the loss ------------------------------------------------------------------------------------------------------------ */
 
-static void loss(struct sp_plan *plan, int logits, const struct sp_config *config)
+static void build(const struct sp_run *run)
 {
-    (void)config;
-    sp_nn_squared_error(plan, logits);
+    sp_nn_squared_error(run->plan, sp_task_forward(run));
 }
 
 /* Four times the labels' variance. */
@@ -111,12 +116,12 @@ static int score_begin(void **out, const struct sp_run *run, const struct sp_dat
     return s->predictions ? 0 : SP_ENOMEM;
 }
 
-static void score_add(void *scoring, const float *logits, size_t from, size_t rows, size_t columns)
+static void score_add(void *scoring, const struct sp_logits *logits)
 {
     struct scoring *s = scoring;
 
-    for (size_t i = 0; i < rows; i++)
-        s->predictions[from + i] = logits[i * columns];
+    for (size_t i = 0; i < logits->rows; i++)
+        s->predictions[logits->from + i] = sp_logits_row(logits, i).values[0];
 }
 
 static int score_end(struct sp_evaluation *out, void *scoring)
@@ -144,10 +149,10 @@ static void score_release(void *scoring)
 
 /* ---- what is written ----------------------------------------------------------------------------------------------------- */
 
-static json_t *predicted(const struct sp_run *run, const float *logits, size_t columns)
+static json_t *predicted(const struct sp_run *run, const struct sp_logits *logits, size_t i)
 {
     (void)run;
-    return sp_task_row(json_real((double)logits[0]), logits, columns);
+    return sp_task_row(json_real((double)sp_logits_row(logits, i).values[0]), logits, i);
 }
 
 static json_t *outcome(const struct sp_run *run, const struct sp_dataset *dataset, size_t row, float prediction)
@@ -159,18 +164,18 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 const struct sp_task sp_task_regression = {
     .name = "regression",
     .labels = "numbers to predict",
-    .targets = SP_TARGETS_VALUES,
+    .rows = { .labels = SP_LABELS_VALUES },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,
     .misfit = misfit,
-    .load = sp_dataset_load,
+    .takes = takes,
     .has_head = has_head,
     .outputs = outputs,
     .head_bias = head_bias,
     .keep_head = keep_head,
     .why_new = why_new,
     .check_labels = check_labels,
-    .loss = loss,
+    .build = build,
     .guess = guess,
     .overflow = "the loss itself, as the square of an output's distance from its label is too large for fp32",
     .score_begin = score_begin,

@@ -184,23 +184,43 @@ static int evaluate(struct sp_train_loop *l, size_t step, struct sp_evaluation *
     return 0;
 }
 
-/* A micro-batch of a step. */
-struct micro_batch {
-    size_t from, rows; /* in the epoch's order */
-    size_t count;      /* of them in the step */
-    double share;      /* of the step's rows */
+/* Rows of the epoch's order. */
+struct slice {
+    size_t from, rows;
 };
 
-static struct micro_batch micro_batch_of(const struct sp_train_loop *l, size_t step, size_t k)
+static struct slice rows_of(const struct sp_train_loop *l, size_t step)
 {
     const struct sp_config *c = l->run->config;
-    size_t batch = (size_t)c->per_device_train_batch_size, most = batch * (size_t)c->gradient_accumulation_steps;
-    size_t first = (step - 1) % l->steps_per_epoch * most, left = l->run->train.count - first, rows = left < most ? left : most;
-    struct micro_batch m = { .from = first + k * batch, .count = (rows + batch - 1) / batch };
+    size_t most = (size_t)c->per_device_train_batch_size * (size_t)c->gradient_accumulation_steps;
+    size_t first = (step - 1) % l->steps_per_epoch * most, left = l->run->train.count - first;
 
-    m.rows = rows - k * batch < batch ? rows - k * batch : batch;
-    m.share = (double)m.rows / (double)rows;
-    return m;
+    return (struct slice){ first, left < most ? left : most };
+}
+
+static size_t micro_batches_of(const struct sp_train_loop *l, size_t step)
+{
+    size_t batch = (size_t)l->run->config->per_device_train_batch_size;
+
+    return (rows_of(l, step).rows + batch - 1) / batch;
+}
+
+/* A micro-batch of a step. */
+struct micro_batch {
+    struct slice rows;
+    double share; /* of the terms of the step's loss */
+};
+
+/* Once the order is the epoch's. */
+static struct micro_batch micro_batch_of(const struct sp_train_loop *l, size_t step, size_t k)
+{
+    size_t batch = (size_t)l->run->config->per_device_train_batch_size;
+    struct slice all = rows_of(l, step), own = { all.from + k * batch, all.rows - k * batch };
+    double terms;
+
+    own.rows = own.rows < batch ? own.rows : batch;
+    terms = (double)sp_data_terms(&l->run->train, l->order, own.from, own.rows);
+    return (struct micro_batch){ own, terms / (double)sp_data_terms(&l->run->train, l->order, all.from, all.rows) };
 }
 
 /* Micro-batch k of step `step` (from 1) as the plan's batch, and its pass. */
@@ -212,10 +232,11 @@ static int set_micro_batch(struct sp_train_loop *l, size_t step, size_t k)
     l->pass.step = (uint32_t)(l->micro_batches + k);
     l->pass.loss_scale = (float)m.share;
     l->pass.accumulate = k > 0;
-    return sp_run_set_batch(l->run, &l->run->train, l->order, m.from, m.rows);
+    return sp_run_set_batch(l->run, &l->run->train, l->order, m.rows.from, m.rows.rows);
 }
 
-/* The gradients of the step, means over all its rows. Nothing here waits for the device: the losses stay there. */
+/* The gradients of the step, means over all terms of its loss. Nothing here waits for the device: the losses stay
+ * there. */
 static int gradients(struct sp_train_loop *l, size_t step, size_t *tokens)
 {
     struct sp_run *run = l->run;
@@ -225,7 +246,7 @@ static int gradients(struct sp_train_loop *l, size_t step, size_t *tokens)
         l->epoch = epoch;
         sp_data_order(l->order, run->train.count, (uint64_t)run->config->seed, epoch, run->config->shuffle);
     }
-    for (size_t k = 0; k < micro_batch_of(l, step, 0).count; k++) {
+    for (size_t k = 0; k < micro_batches_of(l, step); k++) {
         SP_TRY(set_micro_batch(l, step, k));
         SP_TRY(sp_plan_forward(run->plan, &l->pass));
         SP_TRY(sp_plan_backward(run->plan, &l->pass));
@@ -238,7 +259,7 @@ static int gradients(struct sp_train_loop *l, size_t step, size_t *tokens)
 /* The step's loss, from those of its micro-batches. One that is not finite is run again, to find where that begins. */
 static int read_loss(struct sp_train_loop *l, size_t step, double *loss)
 {
-    size_t count = micro_batch_of(l, step, 0).count;
+    size_t count = micro_batches_of(l, step);
 
     SP_TRY(sp_buffer_read(l->host_losses, l->losses, 0, count * sizeof *l->host_losses));
     *loss = 0;
@@ -351,7 +372,7 @@ static int train_step(struct sp_train_loop *l, size_t step)
         l->result->ready_seconds = began - l->started;
     SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
     SP_TRY(gradients(l, step, &tokens));
-    SP_TRY(sp_optim_norm(l->trained.optim, l->losses, micro_batch_of(l, step, 0).count));
+    SP_TRY(sp_optim_norm(l->trained.optim, l->losses, micro_batches_of(l, step)));
     SP_TRY(sp_buffer_read(&norm, sp_optim_norm_buffer(l->trained.optim), 0, sizeof norm)); /* the step's one wait for the device */
     SP_TRY(read_loss(l, step, &loss));
     if (!isfinite(norm))
@@ -464,10 +485,10 @@ static int prepare(struct sp_train_loop *l)
     SP_TRY(sp_trained_create(&l->trained, run, l->total));
     count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
-    l->host_losses = sp_calloc(micro_batch_of(l, 1, 0).count, sizeof *l->host_losses);
+    l->host_losses = sp_calloc(micro_batches_of(l, 1), sizeof *l->host_losses);
     if (!l->order || !l->host_losses)
         return SP_ENOMEM;
-    SP_TRY(sp_buffer_create(&l->losses, run->device, micro_batch_of(l, 1, 0).count * sizeof *l->host_losses));
+    SP_TRY(sp_buffer_create(&l->losses, run->device, micro_batches_of(l, 1) * sizeof *l->host_losses));
     sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained, l->result->parameters,
            100.0 * (double)l->result->trained / (double)l->result->parameters, l->total);
     return build_kernels(l);

@@ -288,9 +288,18 @@ static const struct grad_case cases[] = {
     { .name = "cooled cross-entropy", .build = plain, .smoothing = 0.2f, .temperature = 3, .step = 0.02 },
     { .name = "cooled squared error", .build = plain, .regression = true, .temperature = 3, .step = 0.02 },
     { .name = "cross-entropy of tokens", .build = plain, .tokens = true, .smoothing = 0.1f, .step = 0.02 },
-    { .name = "cross-entropy of tokens, cooled, a mean over others", .build = plain, .tokens = true, .terms = 7, .temperature = 3,
+    { .name = "cross-entropy of tokens, cooled, a mean over others",
+      .build = plain,
+      .tokens = true,
+      .terms = 7,
+      .temperature = 3,
       .step = 0.02 },
-    { .name = "squared error of tokens, a mean over others", .build = plain, .tokens = true, .terms = 7, .regression = true, .step = 0.02 },
+    { .name = "squared error of tokens, a mean over others",
+      .build = plain,
+      .tokens = true,
+      .terms = 7,
+      .regression = true,
+      .step = 0.02 },
     { .name = "logits of tokens, linear", .build = plain, .tokens = true, .linear = true, .step = 0.02 },
     { .name = "BERT", .build_all = build_bert, .smoothing = 0.1f, .step = 0.004 },
 };
@@ -309,7 +318,8 @@ static struct sp_plan *build(const struct grad_case *c)
         tables(plan, table);
         x = c->build(plan, sp_nn_embedding(plan, table[0], table[1], table[2], -1));
         x = attention(plan, x, 0);
-        x = linear(plan, c->tokens ? x : sp_nn_first_token(plan, x), c->regression ? 1 : CLASSES, H, SP_ACTIVATION_NONE, "classifier");
+        x = linear(plan, c->tokens ? x : sp_nn_first_token(plan, x), c->regression ? 1 : CLASSES, H, SP_ACTIVATION_NONE,
+                   "classifier");
         if (c->regression)
             sp_nn_squared_error(plan, x);
         else

@@ -43,6 +43,13 @@ tests_train_test_additions_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 tests_train_test_additions_LDFLAGS = -Wl,--wrap=sp_part_dense
 TESTS += tests/train/test_additions
 
+# Tasks that only the test has, in a list of its own.
+check_PROGRAMS += tests/train/test_other_tasks
+tests_train_test_other_tasks_SOURCES = tests/train/test_other_tasks.c tests/model/program.c tests/model/program.h \
+	tests/unit/device_support.h tests/unit/near.h
+tests_train_test_other_tasks_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_other_tasks
+
 check_PROGRAMS += tests/train/test_waits
 tests_train_test_waits_SOURCES = tests/train/test_waits.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
 tests_train_test_waits_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)

@@ -7,7 +7,7 @@
 
 #include "tests/unit/io_files.h"
 
-#include "runtime/data/dataset.h"
+#include "runtime/data/shape.h"
 
 #define DEFAULTS .max_seq_length = 64, .vocab_size = 6, .type_count = 2
 #define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }

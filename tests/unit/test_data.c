@@ -9,7 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/data/batch.h"
-#include "runtime/data/dataset.h"
+#include "runtime/data/shape.h"
 #include "runtime/text/tokenizer.h"
 
 #include <stdio.h>
@@ -20,6 +20,9 @@
 #define DEFAULTS .max_seq_length = 8, .vocab_size = 11, .type_count = 2
 #define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
 #define PLAIN &(struct sp_dataset_options){ DEFAULTS }
+
+static const struct sp_row_shape as_numbers = { .labels = SP_LABELS_VALUES },
+                                 as_classes = { .labels = SP_LABELS_CLASSES };
 
 static struct sp_tokenizer *tokenizer;
 
@@ -77,11 +80,10 @@ static void test_texts(void **state)
     assert_ids(&set, 2, 4, (const uint32_t[]){ 2, 9, 1, 3 }, (const uint8_t[4]){ 0 });
     assert_memory_equal(set.lines, ((const uint32_t[]){ 2, 3, 5 }), 12);
     assert_memory_equal(set.classes, ((const uint32_t[]){ 0, 1, 0 }), 12);
-    assert_int_equal(set.targets, SP_TARGETS_CLASSES);
+    assert_int_equal(set.label_kind, SP_LABELS_CLASSES);
     assert_int_equal(set.labels.count, 2);
     assert_string_equal(set.labels.names[0], "no");
     assert_string_equal(set.labels.names[1], "yes");
-    assert_null(set.values);
     assert_true(set.header_guessed && set.layout.header);
     assert_int_equal(set.truncated + set.skipped, 0);
     sp_dataset_free(&set);
@@ -215,12 +217,12 @@ static void labels(const char *column, const struct sp_dataset_options *options,
     for (size_t i = 0; i < set.labels.count; i++)
         sp_buf_printf(&text, "%s%s", set.labels.names[i], i + 1 < set.labels.count ? "," : ":");
     for (size_t i = 0; i < set.count; i++) {
-        if (set.targets == SP_TARGETS_VALUES)
+        if (set.label_kind == SP_LABELS_VALUES)
             sp_buf_printf(&text, " %g", (double)set.values[i]);
         else
             sp_buf_printf(&text, " %u", set.classes[i]);
     }
-    assert_true((set.targets == SP_TARGETS_VALUES) == (set.classes == NULL));
+    assert_non_null(set.targets);
     assert_string_equal(text.data, expected);
     sp_dataset_free(&set);
     sp_buf_free(&text);
@@ -239,12 +241,12 @@ static void test_labels(void **state)
     labels("-0.0/0/1", PLAIN, "0,1: 0 0 1");
     labels("-0.0/1.0/0.0", PLAIN, "0,1: 0 1 0");
     labels("-0/0/01/1/+1", PLAIN, "0,1: 0 0 1 1 1");
-    labels("nan/inf/0x1", SET(.targets = SP_TARGETS_CLASSES), "0x1,inf,nan: 2 1 0");
+    labels("nan/inf/0x1", SET(.shape = &as_classes), "0x1,inf,nan: 2 1 0");
     labels("99999999999999999999/1", PLAIN, "1,99999999999999999999: 1 0");
     labels("1/3.8/-2/1e1/5.000", PLAIN, " 1 3.8 -2 10 5");
-    labels("1/3/2", SET(.targets = SP_TARGETS_VALUES), " 1 3 2");
-    labels("1.0/3.0/2/1", SET(.targets = SP_TARGETS_CLASSES), "1,2,3: 0 2 1 0");
-    labels("1.5/v2/1.5", SET(.targets = SP_TARGETS_CLASSES), "1.5,v2: 0 1 0");
+    labels("1/3/2", SET(.shape = &as_numbers), " 1 3 2");
+    labels("1.0/3.0/2/1", SET(.shape = &as_classes), "1,2,3: 0 2 1 0");
+    labels("1.5/v2/1.5", SET(.shape = &as_classes), "1.5,v2: 0 1 0");
     labels("b/a/b/c", SET(.max_rows = 3), "a,b: 1 0 1");
 }
 
@@ -259,7 +261,7 @@ static void test_labels_known(void **state)
     refuses("t.csv", "text,label\na,1\n", SET(.labels = &by_word), SP_EFORMAT,
             "label \"1\" is not one of the 2 known: negative, positive");
     labels("1/2/2", SET(.labels = &by_number), "1,2: 0 1 1");
-    labels("3.5/1", SET(.labels = &by_word, .targets = SP_TARGETS_VALUES), " 3.5 1");
+    labels("3.5/1", SET(.labels = &by_word, .shape = &as_numbers), " 3.5 1");
     refuses("t.csv", "text,label\na,positive\nb,neutral\n", SET(.labels = &by_word), SP_EFORMAT,
             "t.csv:3: label \"neutral\" is not one of the 2 known: negative, positive");
     refuses("t.csv", "text,label\na,POSITIVE\n", SET(.labels = &by_word), SP_EFORMAT,
@@ -288,14 +290,14 @@ static void test_labels_json(void **state)
          "{\"text\":\"a\",\"label\":0.1}\n"
          "{\"text\":\"a\",\"label\":\"2\"}\n",
          PLAIN);
-    assert_int_equal(set.targets, SP_TARGETS_VALUES);
+    assert_int_equal(set.label_kind, SP_LABELS_VALUES);
     assert_true(set.values[1] == 0.1f && set.values[2] == 2);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1,\"b\":\"x \\ud83d\",\"c\":[\"\\ude00\"]}\n{\"text\":\"a\",\"label\":0}\n", PLAIN);
     assert_int_equal(set.count, 2);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"a\",\"label\":0}\n",
-         SET(.targets = SP_TARGETS_CLASSES));
+         SET(.shape = &as_classes));
     assert_int_equal(set.labels.count, 2);
     assert_string_equal(set.labels.names[1], "1");
     sp_dataset_free(&set);
@@ -394,7 +396,7 @@ static void test_labels_bad(void **state)
     refuses("t.csv", "text,label\na,high\nb,0.5\n", PLAIN, SP_EFORMAT,
             "t.csv:3: label \"0.5\" is a fraction, but \"high\" in line 2 made this a "
             "classification; set task");
-    refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.targets = SP_TARGETS_VALUES), SP_EFORMAT,
+    refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.shape = &as_numbers), SP_EFORMAT,
             "t.csv:3: label \"nan\" is not a number, as regression needs");
     refuses("t.csv", "text,label\na,nan\nb,0.5\n", PLAIN, SP_EFORMAT,
             "t.csv:2: label \"nan\" is not a finite number; if it is the name of a class, set task");
@@ -506,9 +508,8 @@ static void test_bad_rows(void **state)
     load(&set, "t.csv", csv,
          SET(.skip_bad_rows = true, .no_labels = true)); /* no label is looked at */
     assert_int_equal(set.count, 3);
-    assert_int_equal(set.targets, SP_TARGETS_AUTO);
-    assert_null(set.classes);
-    assert_null(set.values);
+    assert_int_equal(set.label_kind, SP_LABELS_NONE);
+    assert_null(set.targets);
     sp_dataset_free(&set);
 }
 
@@ -640,6 +641,94 @@ static void test_batch(void **state)
     sp_dataset_free(&set);
 }
 
+/* ---- a shape of its own: a prompt, and a completion whose tokens are told from those before them ----------------- */
+
+#define UNTOLD UINT32_MAX
+
+static int take_letters(size_t *length, struct sp_row_input *in)
+{
+    struct sp_dataset *out = in->out;
+    struct sp_field text;
+
+    for (int which = 0; which < 2; which++) {
+        int rc = sp_row_text(&text, in, which);
+
+        if (rc == 0)
+            rc = sp_row_reserve(in, *length + text.length);
+        if (rc < 0)
+            return rc;
+        for (size_t i = 0; i < text.length; i++, ++*length) {
+            if (text.text[i] < 'a')
+                return sp_reader_fail(in->reader, SP_EFORMAT, "\"%c\" is no letter", text.text[i]);
+            out->ids[out->tokens + *length] = (uint32_t)text.text[i] - 'a';
+            out->types[out->tokens + *length] = (uint8_t)which;
+        }
+    }
+    return 0;
+}
+
+static int take_next(uint32_t *targets, size_t *terms, struct sp_row_input *in, size_t length)
+{
+    const struct sp_dataset *out = in->out;
+
+    *terms = 0;
+    for (size_t i = 0; i < length; i++) {
+        bool told = i + 1 < length && out->types[out->tokens + i + 1];
+
+        targets[i] = told ? out->ids[out->tokens + i + 1] : UNTOLD;
+        *terms += told;
+    }
+    return 0;
+}
+
+static const char *const prompts[][2] = { { "prompt", "completion" }, { NULL, NULL } };
+static const struct sp_row_shape completions = {
+    .texts = prompts, .token_targets = true, .tokens = take_letters, .targets = take_next
+};
+
+static void test_shape(void **state)
+{
+    static const char rows[] =
+        "{\"prompt\":\"ab\",\"completion\":\"cd\",\"text\":\"x\"}\n{\"prompt\":\"e\",\"completion\":\"\"}\n"
+        "{\"prompt\":\"X\",\"completion\":\"b\"}\n{\"prompt\":\"f\",\"completion\":\"a\"}\n";
+    static const uint32_t order[] = { 1, 0 };
+    struct sp_dataset set;
+    struct sp_batch batch;
+
+    (void)state;
+    load(&set, "t.jsonl", rows, SET(.shape = &completions, .skip_bad_rows = true));
+    assert_int_equal(set.count, 2); /* the second is told nothing, the third is bad */
+    assert_int_equal(set.untargeted, 1);
+    assert_int_equal(set.skipped, 1);
+    assert_non_null(strstr(set.first_skipped, "t.jsonl:3: \"X\" is no letter"));
+    assert_string_equal(set.layout.text.name, "prompt");
+    assert_int_equal(set.layout.label.number, 0);
+    assert_true(set.token_targets && set.label_kind == SP_LABELS_NONE && set.labels.count == 0);
+    assert_memory_equal(set.ids, ((const uint32_t[]){ 0, 1, 2, 3, 5, 0 }), 24);
+    assert_memory_equal(set.targets, ((const uint32_t[]){ UNTOLD, 2, 3, UNTOLD, 0, UNTOLD }), 24);
+    assert_memory_equal(set.terms, ((const uint32_t[]){ 2, 1 }), 8);
+    assert_int_equal(sp_data_terms(&set, order, 0, 2), 3);
+    assert_int_equal(sp_data_terms(&set, order, 1, 1), 2);
+    assert_int_equal(sp_batch_init(&batch, 2, 6), 0);
+    assert_int_equal(sp_batch_fill(&batch, &set, order, 0, 2), 0);
+    assert_int_equal(batch.target_count, 6);
+    assert_int_equal(batch.terms, 3);
+    assert_memory_equal(batch.targets, ((const uint32_t[]){ 0, UNTOLD, UNTOLD, 2, 3, UNTOLD }), 24);
+    assert_int_equal(sp_batch_fill(&batch, &set, order, 0, 1), 0);
+    assert_int_equal(batch.target_count, 2);
+    assert_int_equal(batch.terms, 1);
+    sp_batch_free(&batch);
+    sp_dataset_free(&set);
+
+    load(&set, "t.jsonl", "{\"prompt\":\"ab\",\"completion\":\"\"}\n", SET(.shape = &completions, .no_labels = true));
+    assert_int_equal(set.count, 1); /* prediction's rows are those of the file */
+    assert_memory_equal(set.targets, ((const uint32_t[]){ UNTOLD, UNTOLD }), 8);
+    sp_dataset_free(&set);
+    refuses("t.jsonl", "{\"prompt\":\"ab\",\"completion\":\"\"}\n", SET(.shape = &completions), SP_EFORMAT,
+            "none of its rows has a target to learn");
+    refuses("t.jsonl", rows, SET(.shape = &completions), SP_EFORMAT, "t.jsonl:3: \"X\" is no letter");
+}
+
 static void test_order(void **state)
 {
     enum { COUNT = 1000 };
@@ -678,7 +767,7 @@ static void check_glue(const char *root, const struct glue *expected)
     assert_int_equal(set.count, expected->rows);
     assert_int_equal(set.skipped, 0);
     assert_int_equal(set.labels.count, expected->classes);
-    assert_int_equal(set.targets, expected->classes ? SP_TARGETS_CLASSES : SP_TARGETS_VALUES);
+    assert_int_equal(set.label_kind, expected->classes ? SP_LABELS_CLASSES : SP_LABELS_VALUES);
     assert_string_equal(set.layout.text.name, expected->text);
     assert_string_equal(set.layout.pair.name ? set.layout.pair.name : "", expected->pair);
     assert_int_equal(set.lines[set.count - 1], expected->rows + 1);
@@ -763,6 +852,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_input_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_input_ids_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shape, setup, teardown),
         cmocka_unit_test(test_order),
         cmocka_unit_test_setup_teardown(test_quickstart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_glue, setup, teardown),

@@ -108,7 +108,8 @@ static void run(struct model *m, size_t size, float *logits, float *gradients[PL
         fill(&b, from, count);
         assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ .ids = b.ids, .types = b.types, .bounds = b.bounds,
                                                                      .targets = b.targets, .tokens = (int)b.tokens,
-                                                                     .sequences = (int)b.count, .target_count = (int)b.count }));
+                                                                     .sequences = (int)b.count,
+                                                                     .target_count = (int)b.target_count }));
         assert_ok(sp_plan_forward(m->plan, &pass));
         assert_ok(sp_plan_backward(m->plan, &pass));
         assert_ok(sp_plan_logits(m->plan, logits + from * CLASSES));

@@ -4,7 +4,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/rng.h"
-#include "runtime/data/dataset.h"
+#include "runtime/data/shape.h"
 #include "runtime/text/tokenizer.h"
 
 #include <stdio.h>
@@ -514,6 +514,8 @@ static void test_remembered_header(void **state)
     finds("t.csv", "review\na b\n", INPUT(.remembered = &named, .has_header = SP_HEADER_NO), "1 - - , 2");
 }
 
+static const struct sp_row_shape numbers = { .labels = SP_LABELS_VALUES };
+
 /* A fraction among whole numbers makes it a regression, which is told where it is one in ten rows or fewer. */
 static void test_label_doubt(void **state)
 {
@@ -522,18 +524,18 @@ static void test_label_doubt(void **state)
 
     (void)state;
     load(&set, "t.csv", slip, PLAIN);
-    assert_int_equal(set.targets, SP_TARGETS_VALUES);
+    assert_int_equal(set.label_kind, SP_LABELS_VALUES);
     assert_non_null(set.label_doubt);
     assert_non_null(strstr(set.label_doubt, "label \"3.5\" in line 11 makes this a regression, though 9 of 10 labels are whole"));
     sp_dataset_free(&set);
-    load(&set, "t.csv", slip, SET(.targets = SP_TARGETS_VALUES));
+    load(&set, "t.csv", slip, SET(.shape = &numbers));
     assert_null(set.label_doubt);
     sp_dataset_free(&set);
     load(&set, "t.csv", slip, SET(.max_rows = 9));
-    assert_true(set.targets == SP_TARGETS_CLASSES && !set.label_doubt);
+    assert_true(set.label_kind == SP_LABELS_CLASSES && !set.label_doubt);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,3.5\nb,0\nc,1\nd,0\ne,1\nf,0\ng,1\nh,0\ni,1\n", PLAIN);
-    assert_true(set.targets == SP_TARGETS_VALUES && !set.label_doubt);
+    assert_true(set.label_kind == SP_LABELS_VALUES && !set.label_doubt);
     sp_dataset_free(&set);
 }
 
@@ -544,27 +546,27 @@ static void test_whole_labels(void **state)
 
     (void)state;
     load(&set, "t.csv", "text,label\na,1.0\nb,0.0\nc,1.0\n", PLAIN);
-    assert_int_equal(set.targets, SP_TARGETS_CLASSES);
+    assert_int_equal(set.label_kind, SP_LABELS_CLASSES);
     assert_true(set.whole_labels);
     assert_string_equal(set.labels.names[0], "0");
     assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0, 1 }), 12);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"b\",\"label\":0.0}\n", PLAIN);
-    assert_int_equal(set.targets, SP_TARGETS_CLASSES);
+    assert_int_equal(set.label_kind, SP_LABELS_CLASSES);
     sp_dataset_free(&set);
-    load(&set, "t.csv", "text,label\na,1.0\nb,0.0\n", SET(.targets = SP_TARGETS_VALUES));
-    assert_true(set.targets == SP_TARGETS_VALUES && !set.whole_labels && set.values[0] == 1);
+    load(&set, "t.csv", "text,label\na,1.0\nb,0.0\n", SET(.shape = &numbers));
+    assert_true(set.label_kind == SP_LABELS_VALUES && !set.whole_labels && set.values[0] == 1);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,0.5\n", PLAIN);
-    assert_true(set.targets == SP_TARGETS_VALUES && !set.whole_labels && set.values[0] == 1);
+    assert_true(set.label_kind == SP_LABELS_VALUES && !set.whole_labels && set.values[0] == 1);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.000e+00\nb,0E+0\nc,1\nd,2e+1\n", PLAIN); /* as numpy and pandas write them */
-    assert_true(set.targets == SP_TARGETS_CLASSES && set.whole_labels && set.labels.count == 3);
+    assert_true(set.label_kind == SP_LABELS_CLASSES && set.whole_labels && set.labels.count == 3);
     assert_string_equal(set.labels.names[2], "20");
     assert_memory_equal(set.classes, ((const uint32_t[]){ 1, 0, 1, 2 }), 16);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1e-3\nb,0e+0\n", PLAIN);
-    assert_true(set.targets == SP_TARGETS_VALUES && !set.label_doubt);
+    assert_true(set.label_kind == SP_LABELS_VALUES && !set.label_doubt);
     sp_dataset_free(&set);
     load(&set, "t.csv", "text,label\na,1.0\nb,x\n", PLAIN);
     assert_int_equal(set.labels.count, 2);

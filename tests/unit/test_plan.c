@@ -354,7 +354,8 @@ static void test_targets(void **state)
     }
 }
 
-/* Backward leaves the batch's loss, which is not computed again: the logits may be gone. At a temperature it is another one. */
+/* Backward leaves the batch's loss, which is not computed again: the logits may be gone. At a temperature it is another
+ * one. */
 static void test_loss_once(void **state)
 {
     struct sp_plan_pass pass = { .loss_scale = 0.25f };

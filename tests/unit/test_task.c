@@ -1,6 +1,6 @@
 /* The list of tasks: that their descriptors hold together, and what an adapter may say of them. */
 #include "runtime/base/error.h"
-#include "runtime/train/evaluate.h"
+#include "runtime/train/task.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +11,13 @@
 
 static void test_descriptors(void **state)
 {
+    const struct sp_run run = { .config = NULL };
+
     (void)state;
     for (size_t i = 0; sp_tasks[i]; i++) {
         const struct sp_task *t = sp_tasks[i];
 
         assert_ptr_equal(sp_task_find(t->name), t);
-        assert_ptr_equal(sp_task_of_targets(t->targets), t);
         assert_in_range(t->score_count, 1, SP_TASK_SCORES);
         for (size_t k = 0; k < t->score_count; k++) {
             assert_ptr_equal(sp_task_score(t, t->scores[k].name), &t->scores[k]);
@@ -24,7 +25,9 @@ static void test_descriptors(void **state)
         }
     }
     assert_null(sp_task_find("sorting"));
-    assert_null(sp_task_of_targets(SP_TARGETS_AUTO));
+    assert_string_equal(sp_task_of_labels(&run, SP_LABELS_CLASSES)->name, "classification");
+    assert_string_equal(sp_task_of_labels(&run, SP_LABELS_VALUES)->name, "regression");
+    assert_null(sp_task_of_labels(&run, SP_LABELS_NONE));
     assert_string_equal(sp_task_of_head(1)->name, "regression");
     assert_string_equal(sp_task_of_head(2)->name, "classification");
     assert_true(sp_task_score(NULL, "loss")->lower_is_better && sp_task_score(sp_task_find("classification"), "loss"));

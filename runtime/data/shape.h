@@ -1,0 +1,44 @@
+/*
+ * How a task's rows are read (layer 4): which columns hold their texts, how they become tokens, and what their targets
+ * are. What a shape does not say is as in dataset.h: a text or two, or token ids, and a label in a column of its own.
+ *
+ * A hook that refuses its row returns SP_EFORMAT or SP_ELIMIT by sp_reader_fail, so that skip_bad_rows can leave it
+ * out. What it is given is borrowed for the call. Threading: a shape is constant, a data set is loaded by one thread.
+ */
+#ifndef SP_DATA_SHAPE_H
+#define SP_DATA_SHAPE_H
+
+#include "runtime/data/dataset.h"
+
+/* A row on its way behind the last one of a data set. */
+struct sp_row_input {
+    const struct sp_dataset_options *options;
+    const struct sp_tokenizer *tokenizer; /* NULL: the model has none */
+    const struct sp_reader *reader;
+    const struct sp_row *row;
+    struct sp_dataset *out; /* the row's tokens are ids[tokens ...] and types[tokens ...] until it is added */
+};
+
+struct sp_row_shape {
+    enum sp_label_kind labels; /* what the column of labels is read as; NONE: rows have no such column */
+    /* Names of two columns of text, or of one and NULL: the first that exist. { NULL, NULL } ends them. NULL:
+     * dataset.h's. */
+    const char *const (*texts)[2];
+    bool token_targets; /* a target for each token; else one a row */
+    /* Puts the row's tokens, at least one and at most options->max_seq_length, in their place, after sp_row_reserve;
+     * NULL: the ids that the row carries, or its texts as the tokenizer encodes them. */
+    int (*tokens)(size_t *length, struct sp_row_input *in);
+    /* Fills the targets of the row's `length` tokens, or its one, and says how many of them enter the loss (at most
+     * UINT32_MAX); NULL: the label. Without any the row is left out, but for prediction (options->no_labels), for which
+     * this is called, too. */
+    int (*targets)(uint32_t *targets, size_t *terms, struct sp_row_input *in, size_t length);
+};
+
+/* The row's text in the first (0) or second (1) of the columns that hold texts; text NULL where there is no such
+ * column. */
+int sp_row_text(struct sp_field *out, const struct sp_row_input *in, int which);
+
+/* Makes room for so many tokens of the row. */
+int sp_row_reserve(struct sp_row_input *in, size_t tokens);
+
+#endif
