@@ -376,7 +376,7 @@ static int add_rows(struct loader *loader)
         rc = sp_reader_next(loader->reader, &row);
         if (rc == 0)
             break;
-        if (rc > 0 && is_empty(&row)) {
+        if (rc > 0 && !options->empty_texts && is_empty(&row)) {
             out->empty++;
             continue;
         }

@@ -270,6 +270,8 @@ file sheet.csv 'text,label\na b,pos\n,\nc d,neg\n,\n,\n'
 train sheet.csv
 test_that 'a spreadsheet'"'"'s empty rows' says sheet.csv '3 rows with nothing in any column were passed over, as empty lines are'
 test_that '  which leaves the others' says sheet.csv 'classification, 2 classes: neg (1), pos (1)'
+predict sheet.csv
+test_that '  but predict answers each' [ "$(wc -l <"$folder/out")" = 5 ]
 file half.csv 'text,label\na b,pos\n,neg\n'
 train half.csv
 test_that '  but not a row that has a label' fails 1 'half.csv:3: the text (column text) is empty'
