@@ -2,9 +2,8 @@
  * The training step's speed, memory and where its time goes: speft-cl's own training on random token ids of full
  * length.
  *
- *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static] [--set
- * KEY=VALUE]...
- *          [--profile]
+ *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static]
+ *          [--set KEY=VALUE]... [--profile]
  *
  * Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line:
  * step_seconds of every step, tokens_per_second_best and _median over the steps after two, peak_mib of the process,

@@ -38,7 +38,8 @@ static bool takes_options(const struct sp_command *command)
     return false;
 }
 
-/* The command's own flag for an option, or one that is called by the first word of its name (--model); NULL when there is none. */
+/* The command's own flag for an option, or one that is called by the first word of its name (--model); NULL when there
+ * is none. */
 static const char *flag_for(const struct sp_command *command, const char *option)
 {
     const char *found = NULL;
@@ -71,8 +72,8 @@ static int unknown_flag(const struct sp_command *command, const char *word)
     if (option && flag_for(command, option))
         nearest = flag_for(command, option);
     else if (option)
-        return sp_error(SP_ECONFIG, "%s has no flag %s; to set an option of the configuration write --set %s=VALUE", command->name,
-                        word, option);
+        return sp_error(SP_ECONFIG, "%s has no flag %s; to set an option of the configuration write --set %s=VALUE",
+                        command->name, word, option);
     return sp_error(SP_ECONFIG, "%s has no flag %s%s%s%s (see speft-cl %s --help)", command->name,
                     word, nearest ? "; did you mean --" : "", nearest ? nearest : "",
                     nearest ? "?" : "", command->name);
@@ -116,7 +117,8 @@ static int take_flag(struct sp_arguments *a, int argc, char **argv, int *i)
                         flag->argument);
     value = value ? value + 1 : argv[++*i];
     if (!value[0]) /* an empty variable of a script */
-        return sp_error(SP_ECONFIG, "--%s: found an empty text, expected --%s %s", flag->name, flag->name, flag->argument);
+        return sp_error(SP_ECONFIG, "--%s: found an empty text, expected --%s %s", flag->name, flag->name,
+                        flag->argument);
     a->values[index] = value;
     return flag->option ? add_override(a, flag->option, value) : 0;
 }
@@ -150,8 +152,8 @@ int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *comman
         return sp_error(SP_ECONFIG, "%s needs more arguments: speft-cl %s %s", command->name,
                         command->name, command->usage);
     if (out->positional_count > most && command->optional)
-        return sp_error(SP_ECONFIG, "%s takes %zu arguments at most, and there are %zu: speft-cl %s %s", command->name, most,
-                        out->positional_count, command->name, command->usage);
+        return sp_error(SP_ECONFIG, "%s takes %zu arguments at most, and there are %zu: speft-cl %s %s", command->name,
+                        most, out->positional_count, command->name, command->usage);
     if (out->positional_count > most)
         return sp_error(SP_ECONFIG, "%s has no use for \"%s\": speft-cl %s %s", command->name,
                         out->positional[most], command->name,

@@ -70,7 +70,8 @@ static bool receive(struct sp_answer *answer, int fd, const struct sp_question *
             return false;
         } else if (!said && waited > question->limit / 10.0) {
             said = true;
-            sp_log(SP_LOG_INFO, "waiting for %s, for %d seconds at most (%s)", question->wait, question->limit, question->limit_name);
+            sp_log(SP_LOG_INFO, "waiting for %s, for %d seconds at most (%s)", question->wait, question->limit,
+                   question->limit_name);
         }
     }
     return true;

@@ -1,7 +1,8 @@
 /*
- * Questions to drivers in a process of their own (layer 6): a worker, which is this very program started anew, answers on what was its
- * standard output when it started, and a driver that crashes, hangs or ends the process takes only the worker with it. Ownership: an
- * answer's bytes are the caller's, also after a failure. Threading: one question at a time.
+ * Questions to drivers in a process of their own (layer 6): a worker, which is this very program started anew, answers
+ * on what was its standard output when it started, and a driver that crashes, hangs or ends the process takes only the
+ * worker with it. Ownership: an answer's bytes are the caller's, also after a failure. Threading: one question at a
+ * time.
  */
 #ifndef SP_CLI_ASK_H
 #define SP_CLI_ASK_H
@@ -33,7 +34,8 @@ int sp_ask(struct sp_answer *answer, const struct sp_question *question);
 /* Starts a worker; its fd gives what it reports. */
 int sp_ask_start(struct sp_child *child, const char *const *arguments);
 
-/* In a worker: where it reports, as what drivers print goes to standard error from then on. NULL when that cannot be. */
+/* In a worker: where it reports, as what drivers print goes to standard error from then on. NULL when that cannot
+ * be. */
 FILE *sp_ask_report(void);
 
 /* In a worker that answers a question: its crash is told, and its time taken, by who asked. */

@@ -17,10 +17,10 @@
  *         .run = run_eval,
  *     };
  *
- * A name of two words, "tune show", makes it a subcommand: "tune --help" lists those of tune. commands.c holds the list; help, the manual
- * and the shell's completion are made from it. main.c parses the command line against the declaration, prints --help from it, installs signal
- * handling and the log, and turns run's result into the exit code: 0 done, 2 for SP_ECONFIG (usage
- * too), 130 for SP_EINTR or when a signal came, 1 for everything else. The message is
+ * A name of two words, "tune show", makes it a subcommand: "tune --help" lists those of tune. commands.c holds the
+ * list; help, the manual and the shell's completion are made from it. main.c parses the command line against the
+ * declaration, prints --help from it, installs signal handling and the log, and turns run's result into the exit code:
+ * 0 done, 2 for SP_ECONFIG (usage too), 130 for SP_EINTR or when a signal came, 1 for everything else. The message is
  * sp_error_message(); run prints nothing about it. Results go to standard output, everything else
  * goes through sp_log or progress.h. A long loop asks sp_interrupted() (runtime/base/interrupt.h)
  * between steps.
@@ -79,8 +79,8 @@ int sp_argument_require(const char **out, const struct sp_arguments *arguments, 
 int sp_arguments_config(struct sp_config *out, const struct sp_arguments *arguments,
                         const char *path);
 
-/* Parses what follows the command's name; release in any case. A mistake is SP_ECONFIG. For main.
- */
+/* Parses what follows the command's name; release in any case. A mistake is SP_ECONFIG. For
+ * main. */
 int sp_arguments_parse(struct sp_arguments *out, const struct sp_command *command, int argc,
                        char **argv);
 void sp_arguments_release(struct sp_arguments *arguments);
@@ -91,8 +91,10 @@ void sp_arguments_release(struct sp_arguments *arguments);
 /* Every command in the order of command.def, ended by NULL. */
 extern const struct sp_command *const sp_commands[];
 
-/* The command of such a list that the words begin with, and how many of them are its name; NULL for none, with the message set. */
-const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words, size_t count);
+/* The command of such a list that the words begin with, and how many of them are its name; NULL for none, with the
+ * message set. */
+const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words,
+                                         size_t count);
 
 /* Whether it is a subcommand of `group`. */
 bool sp_command_is_in(const struct sp_command *command, const char *group);
@@ -100,8 +102,10 @@ bool sp_command_is_in(const struct sp_command *command, const char *group);
 /* Whether some command of the list is one. */
 bool sp_command_is_group(const struct sp_command *const *list, const char *word);
 
-/* The words that a command line may go on with, and how many: the names' first words, each once, or what follows those of the group. */
-size_t sp_command_words(char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], const struct sp_command *const *list, const char *group);
+/* The words that a command line may go on with, and how many: the names' first words, each once, or what follows those
+ * of the group. */
+size_t sp_command_words(char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], const struct sp_command *const *list,
+                        const char *group);
 
 /* One command's help, its subcommands' names with it, or, with NULL, the list of commands: all, or those of a group. */
 int sp_help_print(const struct sp_command *command, const char *group);

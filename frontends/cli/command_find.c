@@ -26,13 +26,15 @@ static const struct sp_command *find(const struct sp_command *const *list, const
     for (; *list; list++) {
         const char *own = (*list)->name;
 
-        if (group ? sp_command_is_in(*list, group) && strcmp(own + strlen(group) + 1, name) == 0 : strcmp(own, name) == 0)
+        if (group ? sp_command_is_in(*list, group) && strcmp(own + strlen(group) + 1, name) == 0
+                  : strcmp(own, name) == 0)
             return *list;
     }
     return NULL;
 }
 
-size_t sp_command_words(char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], const struct sp_command *const *list, const char *group)
+size_t sp_command_words(char words[SP_COMMAND_WORDS][SP_COMMAND_WORD], const struct sp_command *const *list,
+                        const char *group)
 {
     size_t count = 0;
 
@@ -70,11 +72,13 @@ static void not_found(const struct sp_command *const *list, const char *group, c
         return;
     }
     nearest = sp_text_nearest(name, names, count);
-    sp_error(SP_ECONFIG, "there is no command %s%s%s%s%s%s (see speft-cl %s%s--help)", group ? group : "", group ? " " : "", name,
-             nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "", group ? group : "", group ? " " : "");
+    sp_error(SP_ECONFIG, "there is no command %s%s%s%s%s%s (see speft-cl %s%s--help)", group ? group : "",
+             group ? " " : "", name, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "",
+             group ? group : "", group ? " " : "");
 }
 
-const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words, size_t count)
+const struct sp_command *sp_command_find(size_t *used, const struct sp_command *const *list, char *const *words,
+                                         size_t count)
 {
     const struct sp_command *found = count ? find(list, NULL, words[0]) : NULL;
     const char *group = count && sp_command_is_group(list, words[0]) ? words[0] : NULL;

@@ -14,7 +14,8 @@ static const char beginning[] =
 /* What stands before the word. */
 static const char line[] = "    case \" ${COMP_WORDS[*]:1:COMP_CWORD - 1} \" in\n";
 
-/* A flag that takes an argument is followed by one: an option's name after --set, else a file, which bash completes by itself. */
+/* A flag that takes an argument is followed by one: an option's name after --set, else a file, which bash completes by
+ * itself. */
 static const char ending[] =
     "    esac\n"
     "    case \" $valued \" in\n"

@@ -103,7 +103,9 @@ int sp_devices_faults(char **lines, const struct sp_device_faults *faults)
     *lines = NULL;
     SP_GO(sp_buf_puts(&text, ""));
     if (faults->broken[0])
-        SP_GO(sp_buf_printf(&text, "drivers that cannot be loaded: %s; install their packages again, or remove these files\n", faults->broken));
+        SP_GO(sp_buf_printf(&text,
+                            "drivers that cannot be loaded: %s; install their packages again, or remove these files\n",
+                            faults->broken));
     if (faults->idle[0])
         SP_GO(sp_buf_printf(&text, "drivers without a device: %s%s%s\n", faults->idle, faults->access ? "; " : "",
                             faults->access ? faults->access : ""));
@@ -171,11 +173,12 @@ static int probe(struct sp_device_info *info)
     int rc;
 
     snprintf(index, sizeof index, "%d", info->index);
-    snprintf(wait, sizeof wait, "the driver of %s (%s %s) to build and run a few small kernels", info->name, info->platform, info->driver);
+    snprintf(wait, sizeof wait, "the driver of %s (%s %s) to build and run a few small kernels", info->name,
+             info->platform, info->driver);
     rc = sp_ask(&answer, &question);
     if (rc == 0 && answer.how[0])
-        rc = sp_error(SP_EDEVICE, "the driver of %s (%s %s) %s; use another device (--device)", info->name, info->platform, info->driver,
-                      answer.how);
+        rc = sp_error(SP_EDEVICE, "the driver of %s (%s %s) %s; use another device (--device)", info->name,
+                      info->platform, info->driver, answer.how);
     if (rc == 0) {
         memcpy(&features, answer.bytes.data, sizeof features);
         rc = features.rc < 0 ? sp_error(features.rc, "%s", answer.bytes.data + sizeof features) : 0;
@@ -200,8 +203,9 @@ static int probe_same(struct features *out, int index, const char *name)
     SP_TRY(sp_device_list(&list, &count));
     while (at < count && list[at].index != index)
         at++;
-    rc = at < count && strcmp(list[at].name, name) == 0 ? sp_device_probe(&list[at])
-                                                        : sp_error(SP_ENOTFOUND, "device %d (%s) is not there any more", index, name);
+    rc = at < count && strcmp(list[at].name, name) == 0
+             ? sp_device_probe(&list[at])
+             : sp_error(SP_ENOTFOUND, "device %d (%s) is not there any more", index, name);
     if (rc == 0)
         *out = (struct features){ 0, list[at].fp16, list[at].fp64, list[at].subgroups };
     free(list);

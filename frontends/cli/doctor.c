@@ -22,7 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 8192, FIELDS = 4, CRASHES = 3 }; /* after so many crashes, or a hang, the rest of a device's cases is not tried */
+/* after so many crashes, or a hang, the rest of a device's cases is not tried */
+enum { LINE_SIZE = 8192, FIELDS = 4, CRASHES = 3 };
 
 /* A device's examination. */
 struct patient {
@@ -56,7 +57,8 @@ static int start(struct patient *p)
     return 0;
 }
 
-/* Ends the worker; what it ended with. One that has come to its end has the driver left to close, which may hang, too. */
+/* Ends the worker; what it ended with. One that has come to its end has the driver left to close, which may hang,
+ * too. */
 static int stop(struct patient *p)
 {
     double began = sp_clock_now();
@@ -109,7 +111,8 @@ static void take(struct patient *p, char *line)
         if (wrong)
             sp_terminal_print("   WRONG   %s; kernels: %s", field[3], field[2]);
         else if (p->all)
-            sp_terminal_print("   %-7s %s; %s%s", good ? "good" : "other", p->name, good ? "kernels: " : "not for this device: ", field[2]);
+            sp_terminal_print("   %-7s %s; %s%s", good ? "good" : "other", p->name,
+                              good ? "kernels: " : "not for this device: ", field[2]);
         p->done++;
         p->wrong += wrong;
         p->other += !good && !wrong;
@@ -145,7 +148,10 @@ static bool receive(struct patient *p)
 /* What the worker has in hand. */
 static const char *doing(const struct patient *p)
 {
-    return p->name[0] ? p->name : p->building ? "building kernels or measuring" : p->cases ? "outside the cases" : "opening it";
+    return p->name[0]    ? p->name
+           : p->building ? "building kernels or measuring"
+           : p->cases    ? "outside the cases"
+                         : "opening it";
 }
 
 /* When it crashed or hung. */
@@ -180,8 +186,8 @@ static int follow(struct patient *p)
             said = false;
         } else if (!said && sp_clock_now() - heard > p->limit / 10.0) {
             said = true;
-            sp_log(SP_LOG_INFO, "waiting for device %d, %s: %s, for %d seconds at most (--timeout)", p->info->index, p->info->name,
-                   doing(p), p->limit);
+            sp_log(SP_LOG_INFO, "waiting for device %d, %s: %s, for %d seconds at most (--timeout)", p->info->index,
+                   p->info->name, doing(p), p->limit);
         }
         p->hangs = sp_clock_now() - heard > p->limit;
     }
@@ -250,8 +256,10 @@ static int examine_all(const struct sp_device_info *list, size_t count, const st
         bad_devices += bad;
     }
     if (bad_devices)
-        return sp_error(SP_ENUMERIC, "%zu of %zu device%s cannot be trusted; see above. Update the driver, or choose another device "
-                                     "with --device", bad_devices, examined, examined > 1 ? "s" : "");
+        return sp_error(SP_ENUMERIC,
+                        "%zu of %zu device%s cannot be trusted; see above. Update the driver, or choose another device "
+                        "with --device",
+                        bad_devices, examined, examined > 1 ? "s" : "");
     return 0;
 }
 
@@ -292,7 +300,8 @@ static int run_doctor(const struct sp_arguments *arguments)
 static const struct sp_flag flags[] = {
     { "device", "SPEC", "examine this device only; all of them otherwise", NULL },
     { "all", NULL, "run the large cases too, and print a line for each case and its kernels", NULL },
-    { "timeout", "SECONDS", "how long one case, or listing the devices, may take before its driver is given up (300)", NULL },
+    { "timeout", "SECONDS", "how long one case, or listing the devices, may take before its driver is given up (300)",
+      NULL },
     SP_FLAG_END,
 };
 
@@ -300,8 +309,9 @@ const struct sp_command sp_command_doctor = {
     .name = "doctor",
     .usage = "[--device SPEC] [--all] [--timeout SECONDS]",
     .summary = "check every kernel on every device, and measure the devices",
-    .status = "0: all is well, or a driver's hardware is not there; 1: a device computes wrong numbers or fails, an installed driver does "
-              "not work or may not open its hardware, or there is no device. With --device that device alone counts",
+    .status = "0: all is well, or a driver's hardware is not there; 1: a device computes wrong numbers or fails, an "
+              "installed driver does not work or may not open its hardware, or there is no device. With --device that "
+              "device alone counts",
     .flags = flags,
     .run = run_doctor,
 };

@@ -1,7 +1,7 @@
 /*
- * speft-cl doctor's processes (layer 6): the command, a worker that lists the devices, and one for each device. A worker is this
- * very program started anew, so that a driver that crashes or hangs takes only the worker with it. That of a device prints lines of
- * tab-separated fields to what was its standard output when it started:
+ * speft-cl doctor's processes (layer 6): the command, a worker that lists the devices, and one for each device. A
+ * worker is this very program started anew, so that a driver that crashes or hangs takes only the worker with it. That
+ * of a device prints lines of tab-separated fields to what was its standard output when it started:
  *
  *     count   CASES                    how many cases there are
  *     build   OP                       its kernels are compiled
@@ -23,7 +23,8 @@
 
 struct sp_device_info;
 
-#define SP_DOCTOR_WORKER "--doctor-worker" /* then nothing, or device index and name, first case, 1 or 0: all cases, compile ahead */
+/* Then nothing, or device index and name, first case, 1 or 0: all cases, compile ahead. */
+#define SP_DOCTOR_WORKER "--doctor-worker"
 
 /* The devices to examine. */
 struct sp_doctor_devices {
@@ -31,12 +32,13 @@ struct sp_doctor_devices {
     size_t count;
     char *faults; /* of drivers, as of sp_devices_faults */
     bool broken;  /* one of them is more than a driver whose hardware is not there */
-    char *fault;  /* which drivers crash or hang where they are asked, so that only the others' devices are listed; or NULL */
+    /* which drivers crash or hang where they are asked, so that only the others' devices are listed; or NULL */
+    char *fault;
     char *folder; /* of the others' .icd files, until it is released */
 };
 
-/* Lists the devices in a worker, within `limit` seconds. Where the drivers crash or hang each is asked alone, and from then on workers
- * see only those that answer. Release it in any case. */
+/* Lists the devices in a worker, within `limit` seconds. Where the drivers crash or hang each is asked alone, and from
+ * then on workers see only those that answer. Release it in any case. */
 int sp_doctor_list(struct sp_doctor_devices *out, int limit);
 void sp_doctor_list_release(struct sp_doctor_devices *devices);
 

@@ -1,4 +1,5 @@
-/* speft-cl doctor: the devices, listed in a process of its own, and which driver is at fault where it crashes or hangs. */
+/* speft-cl doctor: the devices, listed in a process of its own, and which driver is at fault where it crashes or
+ * hangs. */
 #include "frontends/cli/doctor.h"
 
 #include "frontends/cli/ask.h"
@@ -95,7 +96,8 @@ static int take(struct sp_doctor_devices *out, const struct sp_buf *bytes)
     return 0;
 }
 
-/* ---- a driver that is at fault -------------------------------------------------------------------------------------------- */
+/* ---- a driver that is at fault
+ * -------------------------------------------------------------------------------------------- */
 
 struct driver {
     char *path;
@@ -116,12 +118,14 @@ static int add_driver(const char *path, bool is_library, void *user)
 {
     struct search *search = user;
 
-    SP_TRY(sp_grow(&search->drivers, search->count, &search->capacity, sizeof *search->drivers, DRIVERS_MAX, "OpenCL drivers"));
+    SP_TRY(sp_grow(&search->drivers, search->count, &search->capacity, sizeof *search->drivers, DRIVERS_MAX,
+                   "OpenCL drivers"));
     search->drivers[search->count] = (struct driver){ sp_strdup(path), is_library, false };
     return search->drivers[search->count++].path ? 0 : SP_ENOMEM;
 }
 
-/* The drivers that are good, or the one of that number, become all that the loader sees: their .icd files are copied into the folder. */
+/* The drivers that are good, or the one of that number, become all that the loader sees: their .icd files are copied
+ * into the folder. */
 static int restrict_to(const char *folder, const struct search *search, size_t one)
 {
     struct sp_buf libraries = SP_BUF(65536);
@@ -207,12 +211,14 @@ static int try_driver(struct search *search, size_t number, const char *folder)
 static char *fault_of(const struct search *search)
 {
     if (!search->culprits.length)
-        return sp_asprintf("the devices cannot be listed: one of the drivers %s, though none does by itself: set OCL_ICD_VENDORS "
-                           "to a folder that holds the .icd files of fewer of them", search->how);
+        return sp_asprintf("the devices cannot be listed: one of the drivers %s, though none does by itself: set "
+                           "OCL_ICD_VENDORS to a folder that holds the .icd files of fewer of them",
+                           search->how);
     return sp_asprintf("the devices cannot be listed: %s. %s%s%s", search->culprits.data,
                        search->libraries ? "Take that library out of " SP_DEVICE_LIBRARIES : "",
                        search->libraries && search->files ? ". " : "",
-                       search->files ? "Remove that .icd file, or set OCL_ICD_VENDORS to a folder that holds only those of drivers that work"
+                       search->files ? "Remove that .icd file, or set OCL_ICD_VENDORS to a folder that holds only "
+                                       "those of drivers that work"
                                      : "");
 }
 

@@ -44,7 +44,8 @@ static void say_number(const char *word, double number, const char *words)
     say(word, text, words, NULL);
 }
 
-/* ---- cases ---------------------------------------------------------------------------------------------------------------- */
+/* ---- cases
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct sp_op_case *c, bool all)
 {
@@ -78,7 +79,8 @@ static int is_for(struct sp_device *device, const struct sp_op *op)
     return 0;
 }
 
-/* Notes the kernels of an op's cases and compiles them side by side. What does not compile is found again by its case. */
+/* Notes the kernels of an op's cases and compiles them side by side. What does not compile is found again by its
+ * case. */
 static void build(struct sp_device *device, const struct sp_op *op, bool all)
 {
     say("build", op->name, NULL, NULL);
@@ -111,7 +113,8 @@ static void run_case(struct sp_device *device, const struct sp_op *op, const str
     say("wrong", position, kernels, sp_error_message());
 }
 
-/* ---- speed ---------------------------------------------------------------------------------------------------------------- */
+/* ---- speed
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* Seconds of the fastest of three runs. */
 static int time_of(double *seconds, struct sp_device *device, int (*run)(void *user), void *user)
@@ -207,7 +210,8 @@ out:
     return rc;
 }
 
-/* ---- the worker ----------------------------------------------------------------------------------------------------------- */
+/* ---- the worker
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct task {
     size_t first; /* case */

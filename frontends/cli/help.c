@@ -178,31 +178,37 @@ static const char studies[] =
     ".PP\n"
     "A run that is done is not done again.\n"
     ".B \\-\\-set\nsets an option of every run;\n"
-    ".BR data. \\fINAME\\fP . \\fIKEY\\fP \" or \" methods. \\fINAME\\fP . \\fIKEY\\fP\nthose of one data set or method;\n"
+    ".BR data. \\fINAME\\fP . \\fIKEY\\fP \" or \" methods. \\fINAME\\fP . \\fIKEY\\fP\nthose of one data set or "
+    "method;\n"
     ".B data=\\fINAME\\fP,...\nand\n.B methods=\\fINAME\\fP,...\nchoose;\n"
-    ".BR seeds= ,\n.B learning_rates=\nand\n.B budgets=\nreplace the lists. doc/study.md says how differences are judged.\n";
+    ".BR seeds= ,\n.B learning_rates=\nand\n.B budgets=\nreplace the lists. doc/study.md says how differences are "
+    "judged.\n";
 
 static const char closing[] =
     ".SH EXIT STATUS\n"
     ".TP\n.B 0\nDone.\n"
     ".TP\n.B 1\nFailed.\n"
     ".TP\n.B 2\nA mistake in the command line or the configuration.\n"
-    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step, if there was one, and a study goes on with the same command.\n"
+    ".TP\n.B 130\nInterrupted; train has saved the adapter as of the last step, if there was one, and a study goes "
+    "on with the same command.\n"
     ".SH ENVIRONMENT\n"
     ".TP\n.B SPEFT_CACHE_DIR\n"
     "The cache folder for models and compiled kernels; otherwise speft\\-cl in\n"
     ".BR $XDG_CACHE_HOME ,\nor in\n.BR ~/.cache .\n"
-    "Compiled kernels are only read from a folder that belongs to the user or to root, as all folders above it do, and that nobody else\n"
+    "Compiled kernels are only read from a folder that belongs to the user or to root, as all folders above it do, "
+    "and that nobody else\n"
     "can write to; any other is left alone, with a word. One that is root\\(aqs serves a whole site:\n"
     "what root compiles with it after\n.B install \\-d \\-m 755\n"
     ".IR DIR /programs\ncan be read by all, and what it lacks each user keeps in the home folder.\n"
     ".TP\n.B POCL_CACHE_DIR\n"
-    "PoCL\\(aqs folder for what it compiles. Without it, where PoCL\\(aqs own, in the home folder, cannot be written or its disk is full, it\n"
+    "PoCL\\(aqs folder for what it compiles. Without it, where PoCL\\(aqs own, in the home folder, cannot be "
+    "written or its disk is full, it\n"
     "is set to one in the cache folder or in\n.BR $TMPDIR ,\nor to one for this run alone, with a word.\n"
     ".TP\n.B SPEFT_TUNING_FILE\n"
     "The kernels\\(aq tuned values, instead of the installed ones.\n"
     ".TP\n.B SPEFT_KERNEL_DIR\n"
-    "A folder whose files replace the program\\(aqs own kernel sources of the same name, for those who work on kernels.\n";
+    "A folder whose files replace the program\\(aqs own kernel sources of the same name, for those who work on "
+    "kernels.\n";
 
 static int write_manual(struct sp_buf *out)
 {

@@ -82,7 +82,8 @@ static int run_command(const struct sp_command *command, int argc, char **argv)
     sp_arguments_release(&arguments);
     errno = 0;
     if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        rc = sp_error(SP_EIO, "cannot write to standard output: %s", errno ? strerror(errno) : "an earlier write failed");
+        rc = sp_error(SP_EIO, "cannot write to standard output: %s",
+                      errno ? strerror(errno) : "an earlier write failed");
     return rc;
 }
 

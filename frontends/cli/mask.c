@@ -25,8 +25,9 @@ static int save(const struct sp_mask *mask, const struct sp_run *run, const char
         const struct sp_mask_tensor *t = &mask->tensors[i];
         const struct sp_param *p = sp_plan_param_at(run->plan, t->param);
 
-        tensors[i] = (struct sp_adapter_sparse){ sp_run_param_name(run, t->param), (size_t)p->rows, (size_t)p->cols, t->count,
-                                                 t->positions, NULL };
+        tensors[i] = (struct sp_adapter_sparse){
+            sp_run_param_name(run, t->param), (size_t)p->rows, (size_t)p->cols, t->count, t->positions, NULL
+        };
     }
     rc = sp_checkpoint_checksum(&checksum, run->checkpoint);
     if (rc == 0)
@@ -73,7 +74,8 @@ static int load_config(struct sp_config *out, const struct sp_arguments *argumen
         for (size_t i = 0; i < count; i++)
             overrides[i + 1] = arguments->overrides[i];
         overrides[count + 1] = chosen;
-        rc = sp_config_load(out, arguments->positional[0], metric ? overrides : overrides + 1, metric ? count + 2 : count);
+        rc = sp_config_load(out, arguments->positional[0], metric ? overrides : overrides + 1,
+                            metric ? count + 2 : count);
     }
     free(chosen);
     free(overrides);

@@ -48,13 +48,14 @@ static int kind_of(const char **out, struct kinds *kinds, const char *name, size
         if (strlen(*out) == length && memcmp(*out, name, length) == 0)
             return 0;
     }
-    SP_TRY(sp_grow(&kinds->names, kinds->count, &kinds->capacity, sizeof *kinds->names, (size_t)1 << 20, "kinds of weights"));
+    SP_TRY(sp_grow(&kinds->names, kinds->count, &kinds->capacity, sizeof *kinds->names, (size_t)1 << 20,
+                   "kinds of weights"));
     *out = kinds->names[kinds->count] = sp_strndup(name, length);
     return kinds->names[kinds->count] ? (kinds->count++, 0) : SP_ENOMEM;
 }
 
-/* Any model's names: the first part that is a number is the layer, what follows it up to ".weight" the module. A weight without
- * a number is in no layer ("-"). */
+/* Any model's names: the first part that is a number is the layer, what follows it up to ".weight" the module. A weight
+ * without a number is in no layer ("-"). */
 static int add_weight(struct comparison *c, const char *name)
 {
     size_t length = strlen(name), suffix = strlen(".weight");
@@ -149,7 +150,8 @@ static const char *short_name(const struct comparison *c, const char *module)
             const char *other = c->modules.names[i];
             size_t n = strlen(other);
 
-            same += n >= length && strcmp(other + n - length, dot + 1) == 0 && (n == length || other[n - length - 1] == '.');
+            same += n >= length && strcmp(other + n - length, dot + 1) == 0 &&
+                    (n == length || other[n - length - 1] == '.');
         }
         if (same == 1)
             best = dot + 1;
@@ -231,10 +233,11 @@ static int make_picture(struct picture *p, const struct comparison *c)
         p->columns[k] = pair ? short_name(c, c->modules.names[k]) : p->numbers[k];
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < columns; k++)
-            p->values[r * columns + k] = pair     ? sp_overlap_jaccard(sum(c, 0, c->layers.names[r], c->modules.names[k]))
-                                         : r == k ? 1
-                                                  : sp_overlap_jaccard(
-                                                        sum(c, pair_index(c, r < k ? r : k, r < k ? k : r), NULL, NULL));
+            p->values[r * columns + k] = pair ? sp_overlap_jaccard(sum(c, 0, c->layers.names[r], c->modules.names[k]))
+                                         : r == k
+                                             ? 1
+                                             : sp_overlap_jaccard(
+                                                   sum(c, pair_index(c, r < k ? r : k, r < k ? k : r), NULL, NULL));
     return 0;
 }
 
@@ -282,7 +285,8 @@ static json_t *kinds_json(const struct comparison *c, size_t pair, const struct 
 
     for (size_t k = 0; k < kinds->count; k++)
         json_object_set_new(object, kinds->names[k],
-                            overlap_json(sum(c, pair, layers ? kinds->names[k] : NULL, layers ? NULL : kinds->names[k])));
+                            overlap_json(
+                                sum(c, pair, layers ? kinds->names[k] : NULL, layers ? NULL : kinds->names[k])));
     return object;
 }
 
@@ -292,8 +296,9 @@ static int print_json(const struct comparison *c)
     char *text;
 
     for (size_t i = 0; i < c->count; i++)
-        json_array_append_new(masks, json_pack("{s:s, s:I, s:I}", "path", c->masks[i].path, "positions",
-                                               (json_int_t)c->masks[i].total, "weights", (json_int_t)c->masks[i].count));
+        json_array_append_new(masks,
+                              json_pack("{s:s, s:I, s:I}", "path", c->masks[i].path, "positions",
+                                        (json_int_t)c->masks[i].total, "weights", (json_int_t)c->masks[i].count));
     for (size_t a = 0; a < c->count; a++)
         for (size_t b = a + 1; b < c->count; b++) {
             size_t p = pair_index(c, a, b);
@@ -419,7 +424,10 @@ static int run_mask_compare(const struct sp_arguments *arguments)
         return sp_error(SP_ECONFIG, "--output: found \"%s\", expected a name that ends in .svg or .html", output);
     for (size_t i = 0; output && i < c.count; i++)
         if (sp_fs_same(arguments->positional[i], output))
-            return sp_error(SP_ECONFIG, "--output: %s is an input (a mask), which the picture would replace: name another place for it", output);
+            return sp_error(SP_ECONFIG,
+                            "--output: %s is an input (a mask), which the picture would replace: name another place "
+                            "for it",
+                            output);
     if (output)
         SP_TRY(sp_fs_check_writable(output));
     c.masks = sp_calloc(c.count, sizeof *c.masks);

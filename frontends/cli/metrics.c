@@ -45,8 +45,8 @@ static int print_json(void)
         for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
             if (m->needs & needs[i].need)
                 failed |= json_array_append_new(list, json_string(needs[i].name));
-        failed |= json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:o}", "name", m->name, "summary", m->summary, "cost",
-                                                         m->cost, "needs", list));
+        failed |= json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:o}", "name", m->name, "summary", m->summary,
+                                                         "cost", m->cost, "needs", list));
     }
     failed = failed || json_dumpf(array, stdout, JSON_INDENT(2)) < 0;
     printf("\n");

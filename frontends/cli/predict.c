@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The configuration: the command line's, over the adapter's length, over the defaults. An adapter without "data", of an older
- * version, names its columns in its configuration alone. */
+/* The configuration: the command line's, over the adapter's length, over the defaults. An adapter without "data", of an
+ * older version, names its columns in its configuration alone. */
 static int load_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
                        const struct sp_adapter *adapter)
 {
@@ -122,7 +122,8 @@ static int write_all(struct sp_run *run, const char *input, const char *path)
     }
     rc = sp_logits_each(NULL, run, &run->validation, write_rows, &output);
     if (to_stdout)
-        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno)) : rc;
+        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno))
+                                              : rc;
     if (rc < 0) {
         sp_fs_writer_abandon(&writer);
         return rc;
@@ -137,8 +138,9 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     if (sp_fs_same(standard ? "/dev/stdin" : input, output))
         return sp_error(SP_ECONFIG, "--output: %s is the input, which the predictions would replace", output);
     if (run->config->skip_bad_rows)
-        return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in order: without "
-                        "a bad row they would no longer match; correct the row or remove it");
+        return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in "
+                                    "order: without a bad row they would no longer match; correct the row or remove "
+                                    "it");
     if (strcmp(output, "-") != 0)
         SP_TRY(sp_fs_check_writable(output)); /* before the long work */
     SP_TRY(sp_run_open(run));
@@ -179,7 +181,8 @@ static int run_predict(const struct sp_arguments *arguments)
 static const struct sp_flag flags[] = {
     { "model", "DIR", "the model directory", NULL },
     { "adapter", "DIR", "the adapter to apply; without one the model must have a trained head", NULL },
-    { "input", "FILE|-", "the rows: jsonl, csv or tsv; - is standard input: jsonl when it begins with {, else lines of text", NULL },
+    { "input", "FILE|-",
+      "the rows: jsonl, csv or tsv; - is standard input: jsonl when it begins with {, else lines of text", NULL },
     { "output", "FILE|-", "where the predictions go; - is standard output", NULL },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-static void show(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second, bool logged)
+static void show(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
+                 bool logged)
 {
     (void)user;
     sp_progress_show(&(struct sp_progress){ .phase = phase,

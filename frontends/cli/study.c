@@ -1,4 +1,5 @@
-/* speft-cl study: runs a grid of methods, budgets, learning rates and seeds, and reports which differences are beyond noise. */
+/* speft-cl study: runs a grid of methods, budgets, learning rates and seeds, and reports which differences are beyond
+ * noise. */
 #include "frontends/cli/command.h"
 #include "frontends/cli/terminal.h"
 
@@ -188,7 +189,8 @@ static int check_inputs(const struct sp_study *study)
             return sp_error_context(SP_ECONFIG, "data set %s", data);
         free(model);
         if (!sp_fs_exists(c->train_file) || !sp_fs_exists(c->validation_file))
-            return sp_error(SP_ECONFIG, "data set %s: there is no file %s: name it in the study, or with --set data.%s.%s=FILE",
+            return sp_error(SP_ECONFIG,
+                            "data set %s: there is no file %s: name it in the study, or with --set data.%s.%s=FILE",
                             data, sp_fs_exists(c->train_file) ? c->validation_file : c->train_file, data,
                             sp_fs_exists(c->train_file) ? "validation_file" : "train_file");
     }
@@ -233,7 +235,8 @@ static int train_all(struct sp_study *study, bool quiet)
     for (size_t i = 0; i < study->run_count; i++)
         done += study->runs[i].result != NULL;
     if (rc == SP_EINTR)
-        return sp_error(SP_EINTR, "interrupted with %zu of %zu runs done; the same command goes on", done, study->run_count);
+        return sp_error(SP_EINTR, "interrupted with %zu of %zu runs done; the same command goes on", done,
+                        study->run_count);
     return rc;
 }
 
@@ -254,7 +257,8 @@ static void print_tables(const struct sp_study *study)
                       study->suffix, study->suffix);
 }
 
-/* A failed run fails the study once the others are done; so does one, when all were to be made, that is not done at the end. */
+/* A failed run fails the study once the others are done; so does one, when all were to be made, that is not done at the
+ * end. */
 static int failures(const struct sp_study *study, bool made_all)
 {
     const struct sp_study_run *first = NULL;
@@ -269,8 +273,9 @@ static int failures(const struct sp_study *study, bool made_all)
     }
     if (!first && changed && made_all)
         return sp_error(SP_EINVAL,
-                        "%zu of %zu runs are of a model or of data that have changed since; the same command makes them again", changed,
-                        study->run_count);
+                        "%zu of %zu runs are of a model or of data that have changed since; the same command makes "
+                        "them again",
+                        changed, study->run_count);
     if (!first)
         return 0;
     sp_study_describe(text, sizeof text, study, first);
@@ -321,7 +326,8 @@ static int report(const struct sp_study *study)
         any = any || study->runs[i].result;
     if (!any)
         return sp_error(SP_EINVAL,
-                        "none of the %zu runs is done, so there is nothing to report on; without --report they are made",
+                        "none of the %zu runs is done, so there is nothing to report on; without --report they are "
+                        "made",
                         study->run_count);
     SP_TRY(check_metrics(study));
     SP_TRY(sp_study_report_spare_inputs(study));

@@ -24,7 +24,8 @@ static void report(const struct sp_train_result *r, const struct sp_run *run)
     printf("peak memory:     %.0f MiB of the process, %.0f MiB of it on the device\n", (double)r->host_peak / 1048576,
            (double)r->device_peak / 1048576);
     if (r->divergence.step)
-        printf("diverged:        loss %.4g at the end, %.4g at the start, seen at step %zu; a lower learning_rate may help\n",
+        printf("diverged:        loss %.4g at the end, %.4g at the start, seen at step %zu; a lower learning_rate may "
+               "help\n",
                r->divergence.loss, r->divergence.start, r->divergence.step);
     sp_terminal_print("adapter:         %s/adapter", run->config->output_dir);
 }

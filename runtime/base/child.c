@@ -104,7 +104,8 @@ static int spawn(pid_t *pid, const struct sp_child_setup *setup, int socket, cha
         if (rc == 0)
             rc = add_stream(&actions, STDOUT_FILENO, setup->out, socket);
         if (rc == 0)
-            rc = posix_spawnp(pid, SELF, &actions, &attributes, (char *const *)(uintptr_t)setup->arguments, environment);
+            rc = posix_spawnp(pid, SELF, &actions, &attributes, (char *const *)(uintptr_t)setup->arguments,
+                              environment);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);

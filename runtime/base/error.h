@@ -1,6 +1,6 @@
 /*
- * Errors as values (layer 0). A function that can fail returns 0 or a negative SP_E* code; the sentence a person reads is
- * set once, where the fault is seen, in a per-thread buffer, and callers may put context in front of it:
+ * Errors as values (layer 0). A function that can fail returns 0 or a negative SP_E* code; the sentence a person reads
+ * is set once, where the fault is seen, in a per-thread buffer, and callers may put context in front of it:
  *
  *     while loading model.safetensors: header length 12 is ...
  *
@@ -20,18 +20,19 @@ enum sp_error_code {
 /* Sets the thread's message and returns `code`, so that `return sp_error(SP_EIO, ...)` is one line. */
 int sp_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts lines behind the message that was just set, "\n    an excerpt\n    ^" or a compiler's log: each begins with a newline and
- * two blanks or more. Returns `code`. */
+/* Puts lines behind the message that was just set, "\n    an excerpt\n    ^" or a compiler's log: each begins with a
+ * newline and two blanks or more. Returns `code`. */
 int sp_error_lines(int code, const char *lines);
 
-/* Sets a message that another process's sp_error_message gave: what follows its first newline are such lines. Returns `code`. */
+/* Sets a message that another process's sp_error_message gave: what follows its first newline are such lines. Returns
+ * `code`. */
 int sp_error_received(int code, const char *text);
 
 /* Puts "text: " in front of the thread's message; returns `code` unchanged. */
 int sp_error_context(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The thread's message; "" when none was set. Borrowed until the next call in this thread. Its first sp_error_sentence bytes are
- * one line, and a newline in them is part of a name; lines may follow. */
+/* The thread's message; "" when none was set. Borrowed until the next call in this thread. Its first sp_error_sentence
+ * bytes are one line, and a newline in them is part of a name; lines may follow. */
 const char *sp_error_message(void);
 size_t sp_error_sentence(void);
 

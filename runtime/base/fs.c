@@ -31,13 +31,16 @@ int sp_fs_error(const char *doing, const char *path)
     ssize_t length = saved == ENOENT ? readlink(path, target, sizeof target) : -1;
 
     if (length > 0)
-        return sp_error(code, "cannot %s %s: it is a link to %.*s%s, which is not there; copy or fetch what the link leads to, too", doing,
-                        path, (int)length, target, length == sizeof target ? "..." : "");
+        return sp_error(code,
+                        "cannot %s %s: it is a link to %.*s%s, which is not there; copy or fetch what the link leads "
+                        "to, too",
+                        doing, path, (int)length, target, length == sizeof target ? "..." : "");
     errno = saved;
     return sp_error(code, "cannot %s %s: %s", doing, path, strerror(errno));
 }
 
-/* What is mapped, for signal handlers: an entry counts while its start is set, and its name stays as it is meanwhile. */
+/* What is mapped, for signal handlers: an entry counts while its start is set, and its name stays as it is
+ * meanwhile. */
 static struct named_map {
     _Atomic uintptr_t start;
     size_t size;
@@ -80,15 +83,19 @@ const char *sp_fs_map_name(const void *address)
 /* What Git leaves of a large file that was not fetched. */
 static int refuse_pointer(const char *path, const void *data, size_t size)
 {
-    static const char *const versions[] = { "version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/" };
+    static const char *const versions[] = { "version https://git-lfs.github.com/spec/",
+                                            "version https://hawser.github.com/spec/" };
     bool is = false;
 
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) /* the second is of LFS before its release */
-        is = is || (size > strlen(versions[i]) && size <= POINTER_MAX && memcmp(data, versions[i], strlen(versions[i])) == 0);
+        is = is ||
+             (size > strlen(versions[i]) && size <= POINTER_MAX && memcmp(data, versions[i], strlen(versions[i])) == 0);
     if (!is)
         return 0;
-    return sp_error(SP_EFORMAT, "%s is a Git LFS pointer, %zu bytes in place of the file itself: fetch that with `git lfs pull` in its "
-                    "folder, or download it by itself", path, size);
+    return sp_error(SP_EFORMAT,
+                    "%s is a Git LFS pointer, %zu bytes in place of the file itself: fetch that with `git lfs pull` in "
+                    "its folder, or download it by itself",
+                    path, size);
 }
 
 static int refuse_archive(const char *path, const char *data, size_t size)
@@ -112,11 +119,12 @@ static bool begins_with(const char *text, size_t size, const char *const *list)
 int sp_fs_refuse_page(const char *path, const char *text, size_t size)
 {
     static const char *const pages[] = { "<!DOCTYPE html", "<html", "<head", "<?xml", "<Error>", NULL };
-    static const char *const answers[] = { "Entry not found", "Repository not found", "Revision not found", "File not found", "Not found",
-                                           "Page not found", "404: ", "404 ", "403: ", "403 ", "401: ", "401 ", "Access denied",
-                                           "Access to ", "Forbidden", "Unauthorized", "Invalid credentials", "Invalid username or password",
-                                           "Too many requests", "Rate limit", "Bad gateway", "Gateway timeout", "Internal server error",
-                                           "Service unavailable", NULL };
+    static const char *const answers[] = {
+        "Entry not found", "Repository not found", "Revision not found", "File not found", "Not found",
+        "Page not found", "404: ", "404 ", "403: ", "403 ", "401: ", "401 ", "Access denied", "Access to ", "Forbidden", "Unauthorized",
+        "Invalid credentials", "Invalid username or password", "Too many requests", "Rate limit", "Bad gateway",
+        "Gateway timeout", "Internal server error", "Service unavailable", NULL,
+    };
 
     size_t mark = sp_text_mark(text, size);
 
@@ -127,12 +135,14 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size)
         size--;
     }
     if (begins_with(text, size, pages))
-        return sp_error(SP_EFORMAT, "%s is a page in HTML or XML, as a site sends it in place of a file: download the file itself", path);
+        return sp_error(SP_EFORMAT,
+                        "%s is a page in HTML or XML, as a site sends it in place of a file: download the file itself",
+                        path);
     while (size > 0 && strchr(" \t\r\n", text[size - 1]))
         size--;
     if (size <= ANSWER_MAX && begins_with(text, size, answers) && !memchr(text, '\n', size))
-        return sp_error(SP_EFORMAT, "%s holds \"%.*s\", a site's answer in place of a file: download the file itself", path,
-                        size < ANSWER_SHOWN ? (int)size : ANSWER_SHOWN, text);
+        return sp_error(SP_EFORMAT, "%s holds \"%.*s\", a site's answer in place of a file: download the file itself",
+                        path, size < ANSWER_SHOWN ? (int)size : ANSWER_SHOWN, text);
     return 0;
 }
 
@@ -162,7 +172,8 @@ int sp_fs_map_fd(struct sp_map *out, int fd, const char *path)
         rc = sp_error(SP_EIO, "%s is a %s; a regular file is expected", path,
                       S_ISDIR(st.st_mode) ? "folder" : S_ISFIFO(st.st_mode) ? "pipe" : "device or socket");
     } else if (st.st_size > 0) {
-        int kept = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* where standard input is closed, no file stands in for it */
+        /* where standard input is closed, no file stands in for it */
+        int kept = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
         data = kept < 0 ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, kept, 0);
         if (data == MAP_FAILED) {
@@ -200,7 +211,8 @@ bool sp_fs_changed(int fd, const struct stat *then)
     struct stat now;
 
     return fstat(fd, &now) == 0 && S_ISREG(now.st_mode) &&
-           (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
+           (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
 }
 
 bool sp_fs_map_changed(const struct sp_map *map)
@@ -265,7 +277,8 @@ bool sp_fs_is_unexpanded(char *why, size_t size, const char *path)
     size_t scheme = strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789+");
 
     if (strcmp(path, "~") == 0 || strncmp(path, "~/", 2) == 0)
-        snprintf(why, size, "in which only a shell reads ~ as the home folder; write %s%s, or ./%s for a folder of that name",
+        snprintf(why, size,
+                 "in which only a shell reads ~ as the home folder; write %s%s, or ./%s for a folder of that name",
                  home ? home : "the whole path: /home/...", home ? path + 1 : "", path);
     else if (variable && (isalpha((unsigned char)variable[1]) || strchr("_{", variable[1])) && variable[1] &&
              !sp_fs_exists(path))

@@ -9,7 +9,8 @@
 
 enum { ACL_MAX = 65536 }; /* the system's limit for the value of an attribute */
 
-/* The list `name` of the old one for the new one, which may have got one from its folder; whether all of it is as it was. */
+/* The list `name` of the old one for the new one, which may have got one from its folder; whether all of it is as it
+ * was. */
 static bool keep_acl(int fd, const char *path, const char *name)
 {
 #ifdef __linux__
@@ -39,12 +40,14 @@ void sp_fs_keep_rights(int fd, const struct stat *old, const char *path)
 {
     mode_t mode = old->st_mode & (S_ISDIR(old->st_mode) ? 07777 : 0777);
     struct stat st;
-    bool same = fstat(fd, &st) == 0 && st.st_gid == old->st_gid; /* by the folder's setgid, be it one that cannot be given */
+    /* by the folder's setgid, be it one that cannot be given */
+    bool same = fstat(fd, &st) == 0 && st.st_gid == old->st_gid;
 
     if (fchown(fd, old->st_uid, old->st_gid) < 0 && fchown(fd, (uid_t)-1, old->st_gid) < 0 && !same)
         mode = group_as_others(mode) & ~(mode_t)S_ISGID; /* the group's rights were not this group's */
     if (S_ISDIR(old->st_mode))
         (void)keep_acl(fd, path, "system.posix_acl_default");
     if (fchmod(fd, mode) == 0 && !keep_acl(fd, path, "system.posix_acl_access") && fstat(fd, &st) == 0)
-        (void)fchmod(fd, group_as_others(st.st_mode & 07777)); /* what the group's bits show of a list are not the group's rights */
+        /* what the group's bits show of a list are not the group's rights */
+        (void)fchmod(fd, group_as_others(st.st_mode & 07777));
 }

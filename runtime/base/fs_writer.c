@@ -23,8 +23,8 @@ int sp_fs_write(const char *path, const void *data, size_t length)
     return sp_fs_writer_commit(&writer);
 }
 
-/* A link in a folder where all can leave one, as in /tmp, is followed where it is the user's or the folder's owner's: a kernel's rule
- * (fs.protected_symlinks) for programs that open a file through it. */
+/* A link in a folder where all can leave one, as in /tmp, is followed where it is the user's or the folder's owner's: a
+ * kernel's rule (fs.protected_symlinks) for programs that open a file through it. */
 static int look(const struct sp_walk *walk, const struct stat *st)
 {
     struct stat above;
@@ -35,8 +35,10 @@ static int look(const struct sp_walk *walk, const struct stat *st)
         return sp_fs_error("write", walk->at);
     if (!(above.st_mode & S_ISVTX) || !(above.st_mode & S_IWOTH) || st->st_uid == above.st_uid)
         return 0;
-    return sp_error(SP_EIO, "cannot write %s: it is a link that another user (%lu) has put there, in a folder that everybody can write "
-                    "to; remove it, or name another place", walk->at, (unsigned long)st->st_uid);
+    return sp_error(SP_EIO,
+                    "cannot write %s: it is a link that another user (%lu) has put there, in a folder that everybody "
+                    "can write to; remove it, or name another place",
+                    walk->at, (unsigned long)st->st_uid);
 }
 
 int sp_fs_mkdirs(const char *path)
@@ -65,7 +67,8 @@ out:
     sp_walk_end(&walk);
     return rc;
 }
-/* Lets the writer be for the file that `path` leads to, a link's target rather than the link, and tells what is there; st_mode 0: nothing. */
+/* Lets the writer be for the file that `path` leads to, a link's target rather than the link, and tells what is there;
+ * st_mode 0: nothing. */
 static int reach(struct sp_fs_writer *writer, struct stat *st, const char *path)
 {
     struct sp_walk walk = { .fd = -1, .look = look, .writing = path };
@@ -76,7 +79,8 @@ static int reach(struct sp_fs_writer *writer, struct stat *st, const char *path)
     *writer = none;
     if (rc == 0 && st->st_mode == 0 && walk.end_is_link) {
         length = readlink(path, target, sizeof target);
-        rc = sp_error(SP_EIO, "cannot write %s: it is a link to %.*s, which is not there", path, length < 0 ? 0 : (int)length, target);
+        rc = sp_error(SP_EIO, "cannot write %s: it is a link to %.*s, which is not there", path,
+                      length < 0 ? 0 : (int)length, target);
     } else if (rc == 0 && st->st_mode == 0 && path[0] && path[strlen(path) - 1] == '/') {
         errno = EISDIR;
         rc = sp_fs_error("write", path);
@@ -93,14 +97,16 @@ static int reach(struct sp_fs_writer *writer, struct stat *st, const char *path)
     return rc;
 }
 
-/* The file itself, without waiting for a pipe's reader. One of the system's links to an open pipe or device is left over by the walk. */
+/* The file itself, without waiting for a pipe's reader. One of the system's links to an open pipe or device is left
+ * over by the walk. */
 static int open_at_once(int *fd, const struct sp_fs_writer *writer, const struct stat *st)
 {
     int flags = S_ISLNK(st->st_mode) ? 0 : O_CREAT | O_NOFOLLOW;
 
     *fd = openat(writer->folder, writer->name, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC | flags, 0666);
     if (*fd < 0 && errno == ENXIO && S_ISFIFO(st->st_mode))
-        return sp_error(SP_EIO, "cannot write %s: it is a pipe that nobody reads; start its reader first, or remove it", writer->path);
+        return sp_error(SP_EIO, "cannot write %s: it is a pipe that nobody reads; start its reader first, or remove it",
+                        writer->path);
     return *fd < 0 ? sp_fs_error("write", writer->path) : 0;
 }
 
@@ -156,8 +162,8 @@ static int open_temporary(struct sp_fs_writer *writer, mode_t mode)
     free(writer->temporary); /* it is not this writer's to remove */
     writer->temporary = NULL;
     if (writer->replaces && errno == EACCES)
-        return sp_error(SP_EIO, "cannot write %s: the new file that is to take its place cannot be made beside it: %s", writer->path,
-                        strerror(errno));
+        return sp_error(SP_EIO, "cannot write %s: the new file that is to take its place cannot be made beside it: %s",
+                        writer->path, strerror(errno));
     return sp_fs_error("write", writer->path);
 }
 
@@ -165,13 +171,17 @@ int sp_fs_check_protected(const char *path)
 {
     struct stat st;
 
-    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno != EACCES)
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ||
+        errno != EACCES)
         return 0;
-    return sp_error(SP_EIO, "cannot replace %s: it is write-protected (mode %03o, of user %lu); move it where it is to stay, or name another "
-                    "place", path, (unsigned)st.st_mode & 0777, (unsigned long)st.st_uid);
+    return sp_error(SP_EIO,
+                    "cannot replace %s: it is write-protected (mode %03o, of user %lu); move it where it is to stay, "
+                    "or name another place",
+                    path, (unsigned)st.st_mode & 0777, (unsigned long)st.st_uid);
 }
 
-/* A regular file is replaced by a new one, which is nobody else's until it has that one's rights; a device or a pipe is written to as it is. */
+/* A regular file is replaced by a new one, which is nobody else's until it has that one's rights; a device or a pipe is
+ * written to as it is. */
 static int open_reached(struct sp_fs_writer *writer, const struct stat *st)
 {
     writer->replaces = st->st_mode != 0;
@@ -204,7 +214,9 @@ int sp_fs_writer_open_at(struct sp_fs_writer *writer, int folder, const char *pa
     *writer = (struct sp_fs_writer){ .folder = fcntl(folder, F_DUPFD_CLOEXEC, 0), .name = sp_strdup(name) };
     writer->path = writer->folder >= 0 ? sp_fs_join(path, name) : NULL;
     mode = fstat(folder, &st) == 0 ? st.st_mode & 0044 : 0; /* a site's folder is for all of its users */
-    rc = writer->folder < 0 ? sp_fs_error("write", path) : writer->path && writer->name ? open_temporary(writer, 0600 | mode) : SP_ENOMEM;
+    rc = writer->folder < 0             ? sp_fs_error("write", path)
+         : writer->path && writer->name ? open_temporary(writer, 0600 | mode)
+                                        : SP_ENOMEM;
     if (rc < 0)
         sp_fs_writer_abandon(writer);
     return rc;
@@ -219,8 +231,9 @@ static const char *obstacle(const char *path)
     if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) < 0)
         return NULL;
     if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
-        return S_ISDIR(st.stx_mode) ? "something is mounted there; name a folder in it instead"
-                                    : "the file is mounted by itself, so that no new one can take its place; mount its folder instead";
+        return S_ISDIR(st.stx_mode)
+                   ? "something is mounted there; name a folder in it instead"
+                   : "the file is mounted by itself, so that no new one can take its place; mount its folder instead";
     if (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
         return "it is marked as immutable or append-only; `chattr -i -a` takes that off";
 #else
@@ -235,8 +248,8 @@ static bool is_stuck(const char *path)
     const char *slash = strrchr(path, '/');
     char *folder = slash ? sp_strndup(path, (size_t)(slash - path) + 1) : sp_strdup(".");
     struct stat own, above;
-    bool stuck = folder && geteuid() != 0 && lstat(path, &own) == 0 && stat(folder, &above) == 0 && above.st_mode & S_ISVTX &&
-                 own.st_uid != geteuid() && above.st_uid != geteuid();
+    bool stuck = folder && geteuid() != 0 && lstat(path, &own) == 0 && stat(folder, &above) == 0 &&
+                 above.st_mode & S_ISVTX && own.st_uid != geteuid() && above.st_uid != geteuid();
 
     free(folder);
     return stuck;
@@ -262,7 +275,8 @@ static int check(const char *path, bool in_place)
     int fd, rc = reach(&writer, &st, path);
 
     if (rc == 0 && S_ISFIFO(st.st_mode)) {
-        rc = open_at_once(&fd, &writer, &st); /* and stays open: the reader would take the last writer's close for the end */
+        /* and stays open: the reader would take the last writer's close for the end */
+        rc = open_at_once(&fd, &writer, &st);
     } else if (rc == 0 && (st.st_mode == 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
         bool itself = in_place && S_ISREG(st.st_mode);
 
@@ -291,7 +305,8 @@ int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t lengt
 {
     if (length == 0 || fwrite(data, 1, length, writer->file) == length)
         return 0;
-    writer->reason = writer->reason ? writer->reason : errno; /* a short write is no error of the flush that comes later */
+    /* a short write is no error of the flush that comes later */
+    writer->reason = writer->reason ? writer->reason : errno;
     return sp_fs_error("write", writer->path);
 }
 
@@ -300,8 +315,8 @@ int sp_fs_writer_commit(struct sp_fs_writer *writer)
     struct stat old;
     int rc = 0;
 
-    if (writer->temporary && writer->replaces && fstatat(writer->folder, writer->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(old.st_mode))
+    if (writer->temporary && writer->replaces &&
+        fstatat(writer->folder, writer->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(old.st_mode))
         sp_fs_keep_rights(fileno(writer->file), &old, writer->path);
     errno = 0;
     if (fflush(writer->file) != 0 || ferror(writer->file) || (writer->temporary && fsync(fileno(writer->file)) != 0)) {

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Values that jansson has no value for: {"\u0001number": "NaN"} stands for a number, {"\u0001string": "a\ufffd"} for a string that
- * holds half a surrogate pair. No file may hold such an object itself: a key with a control character that means nothing. */
+/* Values that jansson has no value for: {"\u0001number": "NaN"} stands for a number, {"\u0001string": "a\ufffd"} for a
+ * string that holds half a surrogate pair. No file may hold such an object itself: a key with a control character that
+ * means nothing. */
 #define KEPT "\001number"
 #define KEPT_CUT "\001string"
 #define CONTROL "\\u0001"        /* how JSON writes that character, and no other way */
@@ -76,7 +77,8 @@ static unsigned long unit_at(const char *text, size_t length)
     return strtoul(digits, NULL, 16);
 }
 
-/* Where in text[length], a string with its quotes, the next half of a surrogate pair lies without the other; `length` for none. */
+/* Where in text[length], a string with its quotes, the next half of a surrogate pair lies without the other; `length`
+ * for none. */
 static size_t find_half(const char *text, size_t at, size_t length)
 {
     while (at < length) {
@@ -124,22 +126,24 @@ static int keep_cut(struct sp_buf *out, const char *text, size_t length, bool bl
     return sp_buf_puts(out, blank ? "" : "}");
 }
 
-/* A key stays a string, with each half as it is spelt, \\ud83d: so two that differ there stay two. With `blank` it is a character of
- * the private use area. */
+/* A key stays a string, with each half as it is spelt, \\ud83d: so two that differ there stay two. With `blank` it is a
+ * character of the private use area. */
 static int keep_key(struct sp_buf *out, const char *text, size_t length, bool blank)
 {
     for (size_t at = 0, half; at < length; at = half + ESCAPE) {
         half = find_half(text, at, length);
         SP_TRY(sp_buf_append(out, text + at, half - at));
         if (half < length)
-            SP_TRY(sp_buf_printf(out, blank ? "\\u%04lx" : "\\\\u%04lx", unit_at(text + half, length - half) + (blank ? 0x800 : 0)));
+            SP_TRY(sp_buf_printf(out, blank ? "\\u%04lx" : "\\\\u%04lx",
+                                 unit_at(text + half, length - half) + (blank ? 0x800 : 0)));
     }
     return 0;
 }
 
 /*
- * The text, which a NUL follows, with every number and every string that jansson has no value for in the form that is kept, or,
- * with `blank`, as a 0 or with U+FFFD, of the same length; *count is how many. All else stays: that it is JSON is still to be found out.
+ * The text, which a NUL follows, with every number and every string that jansson has no value for in the form that is
+ * kept, or, with `blank`, as a 0 or with U+FFFD, of the same length; *count is how many. All else stays: that it is
+ * JSON is still to be found out.
  */
 static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t length, bool blank, const char *name)
 {
@@ -153,7 +157,9 @@ static int rewrite(struct sp_buf *out, size_t *count, const char *text, size_t l
         if (!unheld && !is_cut(text + at, bytes))
             continue;
         if (++*count > KEPT_MAX)
-            return sp_error(SP_ELIMIT, "%s holds more than %d numbers that are too large or none (NaN, Infinity), or texts with half a character",
+            return sp_error(SP_ELIMIT,
+                            "%s holds more than %d numbers that are too large or none (NaN, Infinity), or texts with "
+                            "half a character",
                             name, KEPT_MAX);
         SP_TRY(sp_buf_append(out, text + done, at - done));
         SP_TRY((unheld ? keep_number : is_key(text + at, bytes) ? keep_key : keep_cut)(out, text + at, bytes, blank));
@@ -182,16 +188,19 @@ static bool looks_kept(json_t *value)
 
 static int taken(const char *name, size_t line)
 {
-    return sp_error(SP_EFORMAT, "%s:%zu: an object whose one key is " ESCAPED("number") " or " ESCAPED("string") ", which this program "
-                    "cannot hold; give it another name", name, line);
+    return sp_error(SP_EFORMAT,
+                    "%s:%zu: an object whose one key is " ESCAPED("number") " or " ESCAPED("string")
+                    ", which this program cannot hold; give it another name",
+                    name, line);
 }
 
-/* Parses the text with such values kept; without one of them, or where it is no JSON even so, *out stays NULL, and `error`
- * says what is wrong with the text as it stands. */
-static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags, const char *name,
-                      size_t line)
+/* Parses the text with such values kept; without one of them, or where it is no JSON even so, *out stays NULL, and
+ * `error` says what is wrong with the text as it stands. */
+static int parse_kept(json_t **out, json_error_t *error, const char *text, size_t length, size_t flags,
+                      const char *name, size_t line)
 {
-    struct sp_buf kept = SP_BUF(2 * length + (size_t)KEPT_MAX * sizeof "{\"" ESCAPED("number") "\":\"\"}"), blank = SP_BUF(length);
+    struct sp_buf kept = SP_BUF(2 * length + (size_t)KEPT_MAX * sizeof "{\"" ESCAPED("number") "\":\"\"}");
+    struct sp_buf blank = SP_BUF(length);
     char *copy = sp_strndup(text, length);
     json_error_t place;
     json_t *other;
@@ -224,7 +233,8 @@ int sp_json_parse(json_t **out, const char *text, size_t length, const char *nam
     json_error_t error;
 
     *out = json_loadb(text, length, flags, &error);
-    if (!*out && (json_error_code(&error) == json_error_numeric_overflow || json_error_code(&error) == json_error_invalid_syntax)) {
+    if (!*out && (json_error_code(&error) == json_error_numeric_overflow ||
+                  json_error_code(&error) == json_error_invalid_syntax)) {
         SP_TRY(parse_kept(out, &error, text, length, flags, name, line));
     } else if (*out && memmem(text, length, CONTROL, sizeof CONTROL - 1) && looks_kept(*out)) {
         json_decref(*out);
@@ -233,14 +243,15 @@ int sp_json_parse(json_t **out, const char *text, size_t length, const char *nam
     }
     if (*out)
         return 0;
-    return sp_error(SP_EFORMAT, "%s:%zu:%d: %s: %s", name, line + (size_t)(error.line > 0 ? error.line - 1 : 0), error.column,
-                    kind_of(&error), error.text);
+    return sp_error(SP_EFORMAT, "%s:%zu:%d: %s: %s", name, line + (size_t)(error.line > 0 ? error.line - 1 : 0),
+                    error.column, kind_of(&error), error.text);
 }
 
 /* {"error": "Repository not found"}: what a site says in place of a file. */
 static int refuse_answer(json_t *value, const char *path)
 {
-    static const char *const keys[] = { "error", "errors", "message", "detail", "status", "statusCode", "code", "documentation_url" };
+    static const char *const keys[] = { "error", "errors", "message", "detail",
+                                        "status", "statusCode", "code", "documentation_url" };
     const json_t *said = json_object_get(value, "error");
     size_t known = 0;
 
@@ -250,14 +261,17 @@ static int refuse_answer(json_t *value, const char *path)
         known += json_object_get(value, keys[i]) != NULL;
     if (!json_is_string(said) || known != json_object_size(value))
         return 0;
-    return sp_error(SP_EFORMAT, "%s holds only the message \"%.*s\", a site's answer in place of a file: download the file itself", path,
-                    KEPT_SHOWN, json_string_value(said));
+    return sp_error(SP_EFORMAT,
+                    "%s holds only the message \"%.*s\", a site's answer in place of a file: download the file itself",
+                    path, KEPT_SHOWN, json_string_value(said));
 }
 
 int sp_json_refuse_answer(const char *path, const char *text, size_t length)
 {
     json_t *value = NULL;
-    int rc = length > 0 && *text == '{' && sp_json_parse(&value, text, length, path, 1, false) == 0 ? refuse_answer(value, path) : 0;
+    int rc = length > 0 && *text == '{' && sp_json_parse(&value, text, length, path, 1, false) == 0
+                 ? refuse_answer(value, path)
+                 : 0;
 
     json_decref(value);
     return rc;
@@ -380,7 +394,8 @@ char *sp_json_text(const json_t *value, size_t flags)
     for (size_t at = 0, taken; left > 0 && rc == 0; at += taken, left -= taken) {
         size_t length = sp_text_show(shown, &taken, text + at, left);
 
-        rc = text[at] == '\n' ? sp_buf_append(&out, "\n", 1) : sp_buf_append(&out, shown, length); /* only between values */
+        /* only between values */
+        rc = text[at] == '\n' ? sp_buf_append(&out, "\n", 1) : sp_buf_append(&out, shown, length);
     }
     free(text);
     if (rc < 0)

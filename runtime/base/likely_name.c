@@ -18,10 +18,10 @@
 static const struct {
     const char *ending, *advice;
 } endings[] = {
-    { "", RENAME },      { ".txt", RENAME },  { ".bak", RENAME }, { "~", RENAME },     { ".orig", RENAME }, { ".old", RENAME },
-    { ".save", RENAME }, { ".tmp", RENAME },  { ".1", RENAME },   { ".gz", UNPACK },   { ".zip", UNPACK },  { ".bz2", UNPACK },
-    { ".xz", UNPACK },   { ".zst", UNPACK },  { ".7z", UNPACK },  { ".url", LINK },    { ".webloc", LINK }, { ".lnk", LINK },
-    { ".gdoc", LINK },   { ".desktop", LINK },
+    { "", RENAME },      { ".txt", RENAME },  { ".bak", RENAME },  { "~", RENAME },    { ".orig", RENAME },
+    { ".old", RENAME },  { ".save", RENAME }, { ".tmp", RENAME },  { ".1", RENAME },   { ".gz", UNPACK },
+    { ".zip", UNPACK },  { ".bz2", UNPACK },  { ".xz", UNPACK },   { ".zst", UNPACK }, { ".7z", UNPACK },
+    { ".url", LINK },    { ".webloc", LINK }, { ".lnk", LINK },    { ".gdoc", LINK },  { ".desktop", LINK },
     { ".icloud", "it was not downloaded from iCloud yet: open it in the Finder once" },
     { ".dvc", "it is a pointer of DVC's in place of the file: fetch that with `dvc pull`" },
 };
@@ -61,7 +61,9 @@ static int kind_of(const char *entry, const char *name)
         return COPY;
     if (all == stem && same(entry, name, stem))
         return STEM;
-    return all > length + 1 && strchr("-_.", entry[all - length - 1]) && same(entry + all - length, name, length) ? BEFORE : NONE;
+    return all > length + 1 && strchr("-_.", entry[all - length - 1]) && same(entry + all - length, name, length)
+               ? BEFORE
+               : NONE;
 }
 
 static bool is_file(const char *path)
@@ -115,7 +117,9 @@ int sp_likely_name_refuse(const char *dir, const char *name, bool (*is)(const ch
         closedir(folder);
     if (best)
         rc = sp_error(SP_ENOTFOUND, "%s has no %s, but %s: %s", dir, name, best,
-                      least < ENDINGS ? endings[least].advice : least == BELOW ? "if that is the file, move it one folder up" : RENAME);
+                      least < ENDINGS  ? endings[least].advice
+                      : least == BELOW ? "if that is the file, move it one folder up"
+                                       : RENAME);
     free(best);
     return rc;
 }

@@ -41,7 +41,8 @@ static int refuse_held(int fd, const char *folder, const char *what)
     char who[TEXT_MAX + 4];
 
     holder(who, sizeof who, fd);
-    return sp_error(SP_EINVAL, "another speft-cl %s is running in %s%s: wait for its end, or give another --output-dir", what, folder, who);
+    return sp_error(SP_EINVAL, "another speft-cl %s is running in %s%s: wait for its end, or give another --output-dir",
+                    what, folder, who);
 }
 
 /* Another user's lock, which may be read but not taken: `errno` says why it could not be opened for that. */
@@ -63,8 +64,10 @@ static int refuse_foreign(const struct sp_lock *lock, const char *folder, const 
         rc = refuse_held(fd, folder, what);
     } else {
         holder(who, sizeof who, fd);
-        rc = sp_error(SP_EIO, "%s was left by a run of user %lu that is gone%s: remove it, or have that user remove it, or give another "
-                      "--output-dir", lock->path, (unsigned long)st.st_uid, who);
+        rc = sp_error(SP_EIO,
+                      "%s was left by a run of user %lu that is gone%s: remove it, or have that user remove it, or "
+                      "give another --output-dir",
+                      lock->path, (unsigned long)st.st_uid, who);
     }
     close(fd);
     return rc;

@@ -235,7 +235,8 @@ static void find_comment(char *out, size_t size, const struct reading *r, const 
     while (end > at && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
         end--;
     if (empty && at < end && *at == '#')
-        snprintf(out, size, "%.*s", (int)sp_text_utf8_prefix(at, (size_t)(end - at) < size ? (size_t)(end - at) : size - 1), at);
+        snprintf(out, size, "%.*s",
+                 (int)sp_text_utf8_prefix(at, (size_t)(end - at) < size ? (size_t)(end - at) : size - 1), at);
 }
 
 #define COMMENT "# begins a comment; a name that begins with it wants quotes: \"%s\""
@@ -247,8 +248,8 @@ static void tell_comment(const struct reading *r, const struct sp_option *option
 
     find_comment(comment, sizeof comment, r, node);
     if (comment[0] && option->type == SP_OPTION_STRING)
-        sp_log_once(comment[1] == ' ' ? SP_LOG_INFO : SP_LOG_WARNING, "%s:%zu: %s: nothing is given, as " COMMENT, r->source->name,
-                    node->place.line, option->key, comment);
+        sp_log_once(comment[1] == ' ' ? SP_LOG_INFO : SP_LOG_WARNING, "%s:%zu: %s: nothing is given, as " COMMENT,
+                    r->source->name, node->place.line, option->key, comment);
 }
 
 /* "found ..., expected ..." about the value of an option. */
@@ -424,9 +425,10 @@ static int nothing_follows(const struct reading *r, const struct sp_yaml_node *n
     if (index == sp_option_count(r->table))
         return sp_option_unknown(r->table, r->source, node->key_place, node->key, "");
     if (initial)
-        return sp_source_error(SP_ECONFIG, r->source, node->place, "nothing follows the '='; leave %s out for the default, %s",
-                               node->key, initial);
-    return sp_source_error(SP_ECONFIG, r->source, node->place, "nothing follows the '='; write %s=null to unset it", node->key);
+        return sp_source_error(SP_ECONFIG, r->source, node->place,
+                               "nothing follows the '='; leave %s out for the default, %s", node->key, initial);
+    return sp_source_error(SP_ECONFIG, r->source, node->place, "nothing follows the '='; write %s=null to unset it",
+                           node->key);
 }
 
 int sp_option_read_override(const struct sp_option_table *table, void *target,

@@ -48,7 +48,8 @@ struct sp_option_alias {
     const char *name, *key, *range;
 };
 
-/* Another tool's name for what is near an option and not the same, or a name of everyday use: a mistake, but one that is understood. */
+/* Another tool's name for what is near an option and not the same, or a name of everyday use: a mistake, but one that
+ * is understood. */
 struct sp_option_hint {
     const char *name, *key;
 };
@@ -93,12 +94,13 @@ int sp_option_read_override(const struct sp_option_table *table, void *target,
 int sp_option_reset(const struct sp_option_table *table, void *target,
                     struct sp_option_given *given, const char *key);
 
-/* The key of the option that is meant by `name`, which may be another tool's or without its block, and with `guess` misspelt; NULL when
- * there is none. And whether it is another tool's without a meaning here. */
+/* The key of the option that is meant by `name`, which may be another tool's or without its block, and with `guess`
+ * misspelt; NULL when there is none. And whether it is another tool's without a meaning here. */
 const char *sp_option_meant(const struct sp_option_table *table, const char *name, bool guess);
 bool sp_option_is_foreign(const struct sp_option_table *table, const char *name);
 
-/* Refuses `key`, written in `block` ("" or "sparse."), as unknown, and says what was meant or that there is no such thing. */
+/* Refuses `key`, written in `block` ("" or "sparse."), as unknown, and says what was meant or that there is no such
+ * thing. */
 int sp_option_unknown(const struct sp_option_table *table, const struct sp_source *source, struct sp_place place,
                       const char *key, const char *block);
 

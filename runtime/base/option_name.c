@@ -112,9 +112,11 @@ int sp_option_unknown(const struct sp_option_table *table, const struct sp_sourc
     if (!inside && !meant)
         return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\"", key);
     if (!inside)
-        return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\"; did you mean \"%s\"%s?", key, meant, where);
+        return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\"; did you mean \"%s\"%s?", key,
+                               meant, where);
     if (!meant)
-        return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\" in %.*s", key + inside, (int)inside - 1, block);
-    return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\" in %.*s; did you mean \"%s\"%s?", key + inside,
-                           (int)inside - 1, block, meant + (here ? inside : 0), where);
+        return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\" in %.*s", key + inside,
+                               (int)inside - 1, block);
+    return sp_source_error(SP_ECONFIG, source, place, "unknown option \"%.80s\" in %.*s; did you mean \"%s\"%s?",
+                           key + inside, (int)inside - 1, block, meant + (here ? inside : 0), where);
 }

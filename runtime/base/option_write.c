@@ -60,7 +60,8 @@ static int write_quoted(struct sp_buf *out, const char *text)
 
         if (*text == '"' || *text == '\\')
             SP_TRY(sp_buf_puts(out, "\\"));
-        SP_TRY(taken == 4 ? sp_buf_append(out, text, taken) : sp_buf_append(out, shown, length)); /* YAML has no surrogates */
+        /* YAML has no surrogates */
+        SP_TRY(taken == 4 ? sp_buf_append(out, text, taken) : sp_buf_append(out, shown, length));
     }
     return sp_buf_puts(out, "\"");
 }

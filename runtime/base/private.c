@@ -47,7 +47,8 @@ static bool is_own_group(gid_t group)
     return own && !is_first_of_another(group);
 }
 
-/* Whether an ACL says who else may write, so that what looks like the group's rights is their limit; so it counts where nobody can tell. */
+/* Whether an ACL says who else may write, so that what looks like the group's rights is their limit; so it counts where
+ * nobody can tell. */
 static bool has_acl(int fd)
 {
 #ifdef __linux__
@@ -61,8 +62,8 @@ static bool has_acl(int fd)
 #endif
 }
 
-/* The number that stands for every user that this user namespace does not map, where root is one of those, and / is root's;
- * 0 elsewhere, as in a container whose / is the user's that it calls root. */
+/* The number that stands for every user that this user namespace does not map, where root is one of those, and / is
+ * root's; 0 elsewhere, as in a container whose / is the user's that it calls root. */
 static uid_t unmapped_root(void)
 {
     FILE *map = fopen("/proc/self/uid_map", "re"), *overflow = fopen("/proc/sys/kernel/overflowuid", "re");
@@ -86,7 +87,8 @@ static uid_t unmapped_root(void)
     return number;
 }
 
-/* In such a namespace root cannot be told from a stranger: who is not mapped counts as root on the way, where / is, and nowhere else. */
+/* In such a namespace root cannot be told from a stranger: who is not mapped counts as root on the way, where / is, and
+ * nowhere else. */
 static bool is_trusted(uid_t owner, bool on_the_way)
 {
     return owner == 0 || owner == geteuid() || (on_the_way && owner == unmapped_root());
@@ -103,11 +105,13 @@ static bool is_foreign(char why[128], int fd, const struct stat *st, bool on_the
     else if (S_ISLNK(st->st_mode)) /* a link's mode means nothing */
         return false;
     else if (!sticky && st->st_mode & S_ISVTX && st->st_mode & S_IWOTH)
-        snprintf(why, 128, "can be written by everybody, as folders for temporary files are; a folder of yours in it would do");
+        snprintf(why, 128,
+                 "can be written by everybody, as folders for temporary files are; a folder of yours in it would do");
     else if (!sticky && st->st_mode & S_IWOTH)
         snprintf(why, 128, "can be written by everybody; its owner can mend that with `chmod o-w`");
     else if (!sticky && st->st_mode & S_IWGRP && has_acl(fd))
-        snprintf(why, 128, "can be written by its group or by whom its ACL names; its owner can mend that with `chmod g-w`");
+        snprintf(why, 128,
+                 "can be written by its group or by whom its ACL names; its owner can mend that with `chmod g-w`");
     else if (!sticky && st->st_mode & S_IWGRP && !is_own_group(st->st_gid))
         snprintf(why, 128, "can be written by its group; its owner can mend that with `chmod g-w`");
     return why[0];
@@ -177,7 +181,8 @@ int sp_private_entry(int *fd, const struct sp_private *folder, const char *name)
     if (*fd < 0 && errno == ELOOP)
         return sp_error(SP_EINVAL, "%s/%s is a link", folder->path, name);
     if (*fd < 0)
-        return sp_error(errno == ENOENT ? SP_ENOTFOUND : SP_EIO, "cannot open %s/%s: %s", folder->path, name, strerror(errno));
+        return sp_error(errno == ENOENT ? SP_ENOTFOUND : SP_EIO, "cannot open %s/%s: %s", folder->path, name,
+                        strerror(errno));
     rc = check_entry(*fd, folder, name);
     if (rc < 0) {
         close(*fd);

@@ -22,8 +22,8 @@
 #define MARK "%ld-%llu-%08lx" /* PID, start, host */
 #define FOREIGN_SECONDS (24 * 60 * 60)
 
-/* When the process began, in ticks since the machine did: with it a process is not taken for a later one of the same number. 0 where
- * it is not known. */
+/* When the process began, in ticks since the machine did: with it a process is not taken for a later one of the same
+ * number. 0 where it is not known. */
 static unsigned long long start_of(long pid)
 {
     char path[64], text[1024], *at;
@@ -63,8 +63,8 @@ static void read_line(char *line, int size, const char *path)
 }
 
 /*
- * Within one host (and one space of process numbers, as containers have their own) processes know each other. Two machines may have
- * one name and one number for that space, which is the same on every Linux, but not one boot.
+ * Within one host (and one space of process numbers, as containers have their own) processes know each other. Two
+ * machines may have one name and one number for that space, which is the same on every Linux, but not one boot.
  */
 static unsigned long host_mark(void)
 {
@@ -138,8 +138,8 @@ static bool parse(struct maker *maker, const char *name)
     return strcmp(at, again) == 0;
 }
 
-/* What mkstemp makes of XXXXXX, and hardly a person: six letters and digits in disorder, capital and small ones, which no hexadecimal
- * number has. */
+/* What mkstemp makes of XXXXXX, and hardly a person: six letters and digits in disorder, capital and small ones, which
+ * no hexadecimal number has. */
 static bool is_random(const char *text)
 {
     bool small = false, capital = false;
@@ -161,10 +161,12 @@ static bool is_kept(const char *name, const char *point)
 {
     const char *kind = name + strspn(name, "0123456789abcdef");
 
-    return kind - name == SP_HASH_HEX - 1 && *kind == '.' && kind + 1 + strspn(kind + 1, "abcdefghijklmnopqrstuvwxyz") == point;
+    return kind - name == SP_HASH_HEX - 1 && *kind == '.' &&
+           kind + 1 + strspn(kind + 1, "abcdefghijklmnopqrstuvwxyz") == point;
 }
 
-/* Whether all names in the folder begin as `base` does up to its first point, and with that: adapter.json for adapter.unevaluated. */
+/* Whether all names in the folder begin as `base` does up to its first point, and with that: adapter.json for
+ * adapter.unevaluated. */
 static bool has_only(int at, const char *name, const char *base)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -183,9 +185,10 @@ static bool has_only(int at, const char *name, const char *base)
 }
 
 /*
- * Earlier versions' names say less: BASE.tmp-PID-N of a folder, BASE.XXXXXX of a file. So more must speak for their being ours: no
- * process has the number, and a folder for `adapter` holds nothing but adapter.json and adapter.safetensors; a file has mkstemp's
- * letters and is a day old, and, where any may be meant, has a name that only the program gives: the folder may be a user's, too.
+ * Earlier versions' names say less: BASE.tmp-PID-N of a folder, BASE.XXXXXX of a file. So more must speak for their
+ * being ours: no process has the number, and a folder for `adapter` holds nothing but adapter.json and
+ * adapter.safetensors; a file has mkstemp's letters and is a day old, and, where any may be meant, has a name that only
+ * the program gives: the folder may be a user's, too.
  */
 static bool is_of_earlier(int at, const char *name, const char *base, const struct stat *st)
 {
@@ -224,13 +227,15 @@ static bool is_left(struct maker *maker, const char *name, const char *base, con
 {
     size_t length = base ? strnlen(base, NAME_ROOM) : 0;
 
-    return parse(maker, name) && (!base || (maker->base == length && memcmp(name, base, length) == 0)) && is_gone(maker, st);
+    return parse(maker, name) && (!base || (maker->base == length && memcmp(name, base, length) == 0)) &&
+           is_gone(maker, st);
 }
 
 /* A file or folder of this user's. */
 static bool is_own(struct stat *st, int folder, const char *name)
 {
-    return fstatat(folder, name, st, AT_SYMLINK_NOFOLLOW) == 0 && st->st_uid == geteuid() && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
+    return fstatat(folder, name, st, AT_SYMLINK_NOFOLLOW) == 0 && st->st_uid == geteuid() &&
+           (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
 }
 
 bool sp_process_is_left(int folder, const char *name, const char *base)
@@ -270,16 +275,18 @@ int sp_process_dissolve(int at, const char *name, const char *heir)
     return rc;
 }
 
-/* A file, or a folder and the files in it. A process that was killed after its folder had changed places with `base` left in it what a
- * person had put there, which stays where there is no `base` that it could move to. */
+/* A file, or a folder and the files in it. A process that was killed after its folder had changed places with `base`
+ * left in it what a person had put there, which stays where there is no `base` that it could move to. */
 static void remove_entry(int at, const char *name, const char *base)
 {
     struct stat st;
     bool is_folder = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 
     if (is_folder && base && faccessat(at, base, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && !has_only(at, name, base)) {
-        sp_log(SP_LOG_WARNING, "%s, which a process that is gone left, holds more than this program writes: move that where it is to stay, and "
-                               "remove the folder", name);
+        sp_log(SP_LOG_WARNING,
+               "%s, which a process that is gone left, holds more than this program writes: move that where it is to "
+               "stay, and remove the folder",
+               name);
         return;
     }
     if ((is_folder ? sp_process_dissolve(at, name, base) : unlinkat(at, name, 0)) == 0)

@@ -6,7 +6,8 @@ void sp_remap_words(void *out, const void *in, const uint32_t *from, size_t coun
     uint32_t *target = out;
 
     for (size_t k = 0; k < count; k++) {
-        const uint32_t *at = from[k] == SP_REMAP_NEW ? &fresh : &source[from[k]]; /* no branch: new entries come at random */
+        /* no branch: new entries come at random */
+        const uint32_t *at = from[k] == SP_REMAP_NEW ? &fresh : &source[from[k]];
 
         target[k] = *at;
     }

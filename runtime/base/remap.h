@@ -1,6 +1,6 @@
 /*
- * Moving entries' 32-bit state along when a list of entries changes (layer 0): a map says for each entry of the new list which
- * one of the old list it was. Threading: none.
+ * Moving entries' 32-bit state along when a list of entries changes (layer 0): a map says for each entry of the new
+ * list which one of the old list it was. Threading: none.
  */
 #ifndef SP_BASE_REMAP_H
 #define SP_BASE_REMAP_H

@@ -1,7 +1,7 @@
 /*
- * Counter-based random numbers (layer 0): Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011. A number is a pure function of (seed, stream, counter), so there is no state to save and no order to keep. The
- * same function in OpenCL C is cl/lib/philox.h; a test holds the two together.
+ * Counter-based random numbers (layer 0): Philox4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2,
+ * 3", SC 2011. A number is a pure function of (seed, stream, counter), so there is no state to save and no order to
+ * keep. The same function in OpenCL C is cl/lib/philox.h; a test holds the two together.
  */
 #ifndef SP_BASE_RNG_H
 #define SP_BASE_RNG_H

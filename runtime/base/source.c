@@ -36,7 +36,8 @@ static int draw(struct sp_buf *out, const char *line, size_t length, size_t colu
         size_t size = sp_text_show(shown, &taken, line, length);
 
         if (++at >= first)
-            SP_TRY(size == taken ? sp_buf_append(out, shown, size) : sp_buf_puts(out, " ")); /* the caret's column counts */
+            /* the caret's column counts */
+            SP_TRY(size == taken ? sp_buf_append(out, shown, size) : sp_buf_puts(out, " "));
     }
     return sp_buf_printf(out, "\n    %*s^", (int)(column - first), "");
 }

@@ -20,8 +20,9 @@ double sp_statistics_deviation(const double *values, size_t count)
     return count < 2 ? NAN : sqrt(sum / (double)(count - 1));
 }
 
-/* The denominator 1 + d1 / (1 + d2 / (1 + ...)) of the incomplete beta function's continued fraction (NIST Digital Library of
- * Mathematical Functions, 8.17.22), from the front by Lentz's method; it converges fast for x < (a + 1) / (a + b + 2). */
+/* The denominator 1 + d1 / (1 + d2 / (1 + ...)) of the incomplete beta function's continued fraction (NIST Digital
+ * Library of Mathematical Functions, 8.17.22), from the front by Lentz's method; it converges fast for x < (a + 1) / (a
+ * + b + 2). */
 static double beta_fraction(double x, double a, double b)
 {
     double c = 1, d = 0, f = 1;
@@ -77,7 +78,8 @@ double sp_statistics_t_critical(double tails, double freedom)
 
 void sp_statistics_holm(double *adjusted, const double *p, size_t count)
 {
-    /* The k-th smallest is multiplied by the number of those from it on; an adjusted value is the largest product so far. */
+    /* The k-th smallest is multiplied by the number of those from it on; an adjusted value is the largest product so
+     * far. */
     for (size_t i = 0; i < count; i++) {
         double largest = 0;
 

@@ -19,8 +19,8 @@ double sp_statistics_t_tails(double t, double freedom);
 /* The t for which sp_statistics_t_tails(t, freedom) is `tails`, in (0, 1). */
 double sp_statistics_t_critical(double tails, double freedom);
 
-/* Holm's adjusted p-values, in the order of `p`: below the level alpha are those that a family of `count` tests may reject. A
- * NaN is no test: it stays and does not count. */
+/* Holm's adjusted p-values, in the order of `p`: below the level alpha are those that a family of `count` tests may
+ * reject. A NaN is no test: it stays and does not count. */
 void sp_statistics_holm(double *adjusted, const double *p, size_t count);
 
 #endif

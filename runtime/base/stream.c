@@ -25,8 +25,8 @@ static int read_all(struct sp_buf *out, int fd, const char *name)
         if (got == 0)
             return 0;
         if (out->length + (size_t)got > out->limit)
-            return sp_error(SP_ELIMIT, "%s holds more than the limit of %zu MiB: write it to a file, and give that", name,
-                            out->limit >> 20);
+            return sp_error(SP_ELIMIT, "%s holds more than the limit of %zu MiB: write it to a file, and give that",
+                            name, out->limit >> 20);
         SP_TRY(sp_buf_append(out, block, (size_t)got));
     }
 }
@@ -50,6 +50,8 @@ int sp_stream_map(struct sp_map *out, int fd, const char *name, size_t limit)
         sp_buf_free(&bytes);
         return rc;
     }
-    *out = (struct sp_map){ .data = (unsigned char *)bytes.data, .size = bytes.length, .owned = bytes.data, .file = st };
+    *out = (struct sp_map){
+        .data = (unsigned char *)bytes.data, .size = bytes.length, .owned = bytes.data, .file = st
+    };
     return 0;
 }

@@ -4,8 +4,8 @@
 
 #include "runtime/base/fs.h"
 
-/* Maps what `fd` has left to give, `name` in messages: a regular file from its start as it is, everything else in memory. More than
- * `limit` bytes of the latter is SP_ELIMIT. Release it by sp_fs_unmap. */
+/* Maps what `fd` has left to give, `name` in messages: a regular file from its start as it is, everything else in
+ * memory. More than `limit` bytes of the latter is SP_ELIMIT. Release it by sp_fs_unmap. */
 int sp_stream_map(struct sp_map *out, int fd, const char *name, size_t limit);
 
 #endif

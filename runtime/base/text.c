@@ -76,12 +76,13 @@ bool sp_text_double(const char *text, double *out)
     return *end == '\0' && end != text && isfinite(*out) && (errno == 0 || fabs(*out) < 1);
 }
 
-/* The first character of `text`, `left` bytes, at least one, and its length; false, U+FFFD and the bytes of the maximal subpart where
- * it is ill-formed (the Unicode standard, table 3-7 and section 3.9). */
+/* The first character of `text`, `left` bytes, at least one, and its length; false, U+FFFD and the bytes of the maximal
+ * subpart where it is ill-formed (the Unicode standard, table 3-7 and section 3.9). */
 static bool decode(uint32_t *c, size_t *bytes, const char *text, size_t left)
 {
     const unsigned char *s = (const unsigned char *)text;
-    unsigned char low = 0x80, high = 0xBF; /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
+    /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
+    unsigned char low = 0x80, high = 0xBF;
     size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
     uint32_t point = s[0] & (0x7Fu >> length);
 
@@ -195,8 +196,8 @@ int sp_text_check_line_ends(const char *text, size_t length, const char *name)
     if (!end || end + 1 == text + length || memchr(text, '\n', length))
         return 0;
     return sp_error(SP_EFORMAT,
-                    "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' <OLD "
-                    ">NEW",
+                    "%s: its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected: tr '\\r' '\\n' "
+                    "<OLD >NEW",
                     name);
 }
 
@@ -219,7 +220,8 @@ static bool is_shown(uint32_t point)
         { 0x00, 0x1F },     { 0x7F, 0x9F },     /* C0, DEL, C1 */
         { 0x061C, 0x061C }, { 0x200E, 0x200F }, /* marks of direction */
         { 0x200B, 0x200B }, { 0x2060, 0x2064 }, /* of no width */
-        { 0x2028, 0x202E }, { 0x2065, 0x206F }, /* separators of lines and paragraphs, overrides and isolates of direction */
+        /* separators of lines and paragraphs, overrides and isolates of direction */
+        { 0x2028, 0x202E }, { 0x2065, 0x206F },
         { 0xFEFF, 0xFEFF }, { 0xFFF9, 0xFFFB }, { 0xFFFE, 0xFFFF }, { 0xE0000, 0xE00FF },
     };
 

@@ -1,6 +1,6 @@
 /*
- * Small text helpers (layer 0): nearest names for messages, number parsing that refuses what does not fit, UTF-8, and what of a
- * text that came from elsewhere may be shown.
+ * Small text helpers (layer 0): nearest names for messages, number parsing that refuses what does not fit, UTF-8, and
+ * what of a text that came from elsewhere may be shown.
  */
 #ifndef SP_BASE_TEXT_H
 #define SP_BASE_TEXT_H
@@ -39,14 +39,14 @@ size_t sp_text_mark(const char *text, size_t length);
 /* SP_EFORMAT where the text of the file `path` begins with a byte order mark of UTF-16, else 0. */
 int sp_text_refuse_utf16(const char *path, const char *text, size_t length);
 
-/* Refuses (SP_EFORMAT) the beginning of what `name` holds where its lines end in CR alone, as old Macs wrote them: all of
- * it would be one line. */
+/* Refuses (SP_EFORMAT) the beginning of what `name` holds where its lines end in CR alone, as old Macs wrote them: all
+ * of it would be one line. */
 int sp_text_check_line_ends(const char *text, size_t length, const char *name);
 
 #define SP_TEXT_REPLACEMENT 0xFFFDu
 
-/* Decodes the first character of text[length], length > 0, and returns its bytes. An ill-formed start gives U+FFFD and the bytes of its
- * maximal subpart (Unicode, section 3.9), at least 1. */
+/* Decodes the first character of text[length], length > 0, and returns its bytes. An ill-formed start gives U+FFFD and
+ * the bytes of its maximal subpart (Unicode, section 3.9), at least 1. */
 size_t sp_text_decode(uint32_t *c, const char *text, size_t length);
 
 /* Length of the longest valid UTF-8 prefix (no surrogates, no overlong forms, at most U+10FFFF). */
@@ -55,20 +55,23 @@ size_t sp_text_utf8_prefix(const char *text, size_t length);
 #define SP_TEXT_SHOWN 12 /* bytes that one character becomes at most */
 
 /*
- * A name, a label or a path may hold what moves a terminal's cursor, turns its text around or is not seen at all. Writes what
- * may be shown of the first character of `text` (`left` bytes, at least one) to `out`, without a NUL, and returns its length;
- * *taken is the character's. Control, format and line-separating characters become \n, \t, \r or \u001b as in JSON, a byte that
- * is no UTF-8 \x9b. The character is shown as it is exactly when both lengths are the same. Async-signal-safe.
+ * A name, a label or a path may hold what moves a terminal's cursor, turns its text around or is not seen at all.
+ * Writes what may be shown of the first character of `text` (`left` bytes, at least one) to `out`, without a NUL, and
+ * returns its length; *taken is the character's. Control, format and line-separating characters become \n, \t, \r or
+ * \u001b as in JSON, a byte that is no UTF-8 \x9b. The character is shown as it is exactly when both lengths are the
+ * same. Async-signal-safe.
  */
 size_t sp_text_show(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left);
 
-/* As sp_text_show, for the lines behind a message (sp_error_lines): a newline before two blanks stays, any other begins no line. */
+/* As sp_text_show, for the lines behind a message (sp_error_lines): a newline before two blanks stays, any other begins
+ * no line. */
 size_t sp_text_show_message(char out[SP_TEXT_SHOWN], size_t *taken, const char *text, size_t left);
 
 /* Appends `text` as it may be shown. */
 int sp_text_escape(struct sp_buf *out, const char *text, size_t length);
 
-/* As sp_text_escape, with every blank escaped but the plain one: where names stand side by side, different ones look different. */
+/* As sp_text_escape, with every blank escaped but the plain one: where names stand side by side, different ones look
+ * different. */
 int sp_text_escape_name(struct sp_buf *out, const char *text);
 
 #endif

@@ -25,7 +25,8 @@ enum { FOLDER = O_RDONLY, LINK = 0 }; /* folders on the way must be readable */
 
 static int fail(const struct sp_walk *w)
 {
-    return w->writing ? sp_fs_error("write", w->writing) : sp_fs_error(w->make ? "make the folder" : "open", w->at[0] ? w->at : "the working folder");
+    return w->writing ? sp_fs_error("write", w->writing)
+                      : sp_fs_error(w->make ? "make the folder" : "open", w->at[0] ? w->at : "the working folder");
 }
 
 static int look_at(const struct sp_walk *w, int fd)
@@ -172,8 +173,8 @@ static bool is_handle(const struct sp_walk *w, const char *name)
     struct statfs fs;
     struct stat st;
 
-    return fstatfs(w->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC && fstatat(w->fd, name, &st, 0) == 0 && !S_ISREG(st.st_mode) &&
-           !S_ISDIR(st.st_mode);
+    return fstatfs(w->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC && fstatat(w->fd, name, &st, 0) == 0 &&
+           !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 #else
     (void)w;
     (void)name;

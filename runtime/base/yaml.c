@@ -50,8 +50,8 @@ static struct sp_place place_in_text(const struct sp_source *source, yaml_mark_t
     return place.line > end.line ? end : place;
 }
 
-/* Where a single character is all that follows a line's key, such as a delimiter (|), YAML reads it as a mark of its own:
- * SP_ECONFIG that says so, else 0. */
+/* Where a single character is all that follows a line's key, such as a delimiter (|), YAML reads it as a mark of its
+ * own: SP_ECONFIG that says so, else 0. */
 static int check_lone(const struct sp_source *source, size_t number)
 {
     size_t length, at;

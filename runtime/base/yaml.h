@@ -37,7 +37,8 @@ void sp_yaml_release(struct sp_yaml_node *root);
 /* A scalar that is not quoted and says nothing: empty, ~, null, Null or NULL. */
 bool sp_yaml_is_null(const struct sp_yaml_node *node);
 
-/* A scalar that is not quoted and says nothing in another language, while YAML takes it as a text: None, none, nil, ... */
+/* A scalar that is not quoted and says nothing in another language, while YAML takes it as a text: None, none, nil,
+ * ... */
 bool sp_yaml_is_none(const struct sp_yaml_node *node);
 
 #endif

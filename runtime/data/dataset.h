@@ -11,17 +11,19 @@
  * Whether the fields of a tsv file are quoted its own quotes say (quotes.c), or what training found.
  *
  * A header is one that has_header says, or a name that is asked for (by an option, or by what training used), else as
- * header.c guesses it, or it is R's, which has a name less than the rows have columns (row_names.c). Blanks around a column's name mean nothing. An option's number is always a number: where another
- * column has it for its name, `instead` says so.
+ * header.c guesses it, or it is R's, which has a name less than the rows have columns (row_names.c). Blanks around a
+ * column's name mean nothing. An option's number is always a number: where another column has it for its name,
+ * `instead` says so.
  *
  * Columns: the label is `label`; the text is the first of sentence1 + sentence2, question1 + question2, premise +
- * hypothesis, question + sentence, #1 String + #2 String, text + text_pair, sentence1, sentence, text that exists, in any case of
- * letters: such a name is an answer, though other columns hold texts as well (id, title, author, text). Else it is the
- * one column that looks like text: not numbers, codes, classes, one value throughout. Where two look so (of which not
- * one is empty in nine rows of ten or more), or none, SP_ECONFIG lists the columns. A second text comes by such a pair of names or by an option only, and a named text
- * column without a named pair column is a single text (but for a pair that is remembered). A name that two columns have
- * cannot be used, and no column serves twice: SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`,
- * `attention_mask`: positions with 0 are padding and left out) in place of text, unless a text column is named.
+ * hypothesis, question + sentence, #1 String + #2 String, text + text_pair, sentence1, sentence, text that exists, in
+ * any case of letters: such a name is an answer, though other columns hold texts as well (id, title, author, text).
+ * Else it is the one column that looks like text: not numbers, codes, classes, one value throughout. Where two look so
+ * (of which not one is empty in nine rows of ten or more), or none, SP_ECONFIG lists the columns. A second text comes
+ * by such a pair of names or by an option only, and a named text column without a named pair column is a single text
+ * (but for a pair that is remembered). A name that two columns have cannot be used, and no column serves twice:
+ * SP_ECONFIG. jsonl rows may carry `input_ids` (and `token_type_ids`, `attention_mask`: positions with 0 are padding
+ * and left out) in place of text, unless a text column is named.
  *
  * With `remembered` (what training used) a name that an option gives and training's column had stands for that column's
  * number where the file has no header and holds there what training's held. Training's columns are taken before these
@@ -31,13 +33,13 @@
  * names the text, which `instead` says too.
  *
  * Labels: with task auto, any label written as a number that is not whole (3.8, 1e-3) makes it regression, which
- * `label_doubt` tells where nine in ten are whole; whole numbers (also 1.0 and 1e+00: the class 1), words, true and false are classes. Blanks around a label, no-break spaces among them, mean
- * nothing.
+ * `label_doubt` tells where nine in ten are whole; whole numbers (also 1.0 and 1e+00: the class 1), words, true and
+ * false are classes. Blanks around a label, no-break spaces among them, mean nothing.
  *
- * Empty lines, and rows with nothing in any of several columns, are no rows. A bad row (wrong number of columns, a
- * missing or empty text or label, a text without a token, a label not known, an id outside the vocabulary, broken
- * UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file, line, what was found and what was expected; with
- * skip_bad_rows it is left out and counted.
+ * Empty lines, and rows with nothing in any of several columns unless empty texts are asked for, are no rows. A bad row
+ * (wrong number of columns, a missing or empty text or label, a text without a token, a label not known, an id outside
+ * the vocabulary, broken UTF-8, quotes or JSON) is SP_EFORMAT or SP_ELIMIT with file, line, what was found and what was
+ * expected; with skip_bad_rows it is left out and counted.
  *
  * Ownership: a data set is the caller's; options and tokenizer are borrowed during the load
  * only.
@@ -95,7 +97,8 @@ struct sp_dataset_options {
     const struct sp_row_shape *shape; /* NULL: texts with labels of any kind */
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused for values */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
-    bool empty_texts;               /* an empty text is a row of special tokens, not a bad one (unless there are none) */
+    /* an empty text is a row of special tokens, not a bad one (unless there are none) */
+    bool empty_texts;
     bool skip_bad_rows;
     size_t max_seq_length; /* tokens of a row with its special tokens, at least 1 */
     size_t max_rows;       /* the first so many good rows; 0: all */
@@ -124,7 +127,8 @@ struct sp_dataset {
     size_t truncated;     /* rows cut to max_seq_length */
     size_t skipped;       /* bad rows left out */
     size_t untargeted;    /* rows left out because no target of theirs enters the loss */
-    size_t words, unknown; /* tokens of texts, without special ones, and those that are the unknown token; 0 where rows carry ids */
+    /* tokens of texts, without special ones, and those that are the unknown token; 0 where rows carry ids */
+    size_t words, unknown;
     uint32_t first_unknown; /* the line of the first */
     size_t repeated;         /* rows of several columns that hold nothing but the columns' names */
     uint32_t first_repeated; /* the line of the first */
@@ -137,11 +141,11 @@ struct sp_dataset {
     struct sp_data_layout layout; /* how the file was read */
     bool header_guessed, delimiter_guessed, quotes_guessed;
     bool row_names;    /* the header has no name for the first column, which holds the rows' names */
-    char *instead;     /* what was read in place of the columns that training used or that may be meant, and what else of the first
-                          row is in doubt; NULL: nothing is */
+    char *instead; /* what was read in place of the columns that training used or that may be meant, and what else of
+                      the first row is in doubt; NULL: nothing is */
     bool whole_labels; /* they are whole numbers written as 1.0 or 1e+00, which task auto takes for classes */
-    char *label_doubt; /* why the labels may be no numbers to predict, though task auto took them for such, or other numbers; NULL:
-                          nothing */
+    char *label_doubt; /* why the labels may be no numbers to predict, though task auto took them for such, or other
+                          numbers; NULL: nothing */
 };
 
 /* Reads and tokenizes a whole file; `tokenizer` may be NULL where all rows carry input_ids.

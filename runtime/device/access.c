@@ -32,7 +32,9 @@ static int add(struct sp_buf *list, const char *text)
 static int add_closed(struct files *files, const char *path, int why)
 {
     struct stat st;
-    const struct group *group = why == EACCES && stat(path, &st) == 0 && (st.st_mode & 0060) == 0060 ? getgrgid(st.st_gid) : NULL;
+    const struct group *group = why == EACCES && stat(path, &st) == 0 && (st.st_mode & 0060) == 0060
+                                    ? getgrgid(st.st_gid)
+                                    : NULL;
 
     SP_TRY(sp_buf_printf(&files->closed, "%s%s (%s%s%s)", files->closed.length ? ", " : "", path, strerror(why),
                          group ? "; it is for the group " : "", group ? group->gr_name : ""));
@@ -76,16 +78,21 @@ static char *compose(const struct files *files, const char *folder)
     const struct passwd *user = getpwuid(geteuid());
 
     if (files->groups.length)
-        return sp_asprintf("this user cannot open %s: `usermod -aG %s %s`, run by root, mends that from the next login on", files->closed.data,
-                           files->groups.data, user ? user->pw_name : "USER");
+        return sp_asprintf("this user cannot open %s: `usermod -aG %s %s`, run by root, mends that from the next login "
+                           "on",
+                           files->closed.data, files->groups.data, user ? user->pw_name : "USER");
     if (files->closed.length)
-        return sp_asprintf("the GPU's device file cannot be opened: %s; see `ls -l` of it, whether the kernel's driver for the GPU is loaded, "
-                           "and in a container whether that was given the device", files->closed.data);
+        return sp_asprintf("the GPU's device file cannot be opened: %s; see `ls -l` of it, whether the kernel's driver "
+                           "for the GPU is loaded, and in a container whether that was given the device",
+                           files->closed.data);
     if (files->open.length)
-        return sp_asprintf("the GPU's device files can be opened (%s), so that the driver is for other hardware, or does not fit the kernel's "
-                           "driver", files->open.data);
-    return sp_asprintf("there is no device file of a GPU (%s/dri/renderD*, %s/kfd, %s/nvidia*): either there is no GPU, or the kernel's driver "
-                       "for it (amdgpu, i915, xe, nvidia) is not loaded, or this is a container that was not given it", folder, folder, folder);
+        return sp_asprintf("the GPU's device files can be opened (%s), so that the driver is for other hardware, or "
+                           "does not fit the kernel's driver",
+                           files->open.data);
+    return sp_asprintf("there is no device file of a GPU (%s/dri/renderD*, %s/kfd, %s/nvidia*): either there is no "
+                       "GPU, or the kernel's driver for it (amdgpu, i915, xe, nvidia) is not loaded, or this is a "
+                       "container that was not given it",
+                       folder, folder, folder);
 }
 
 int sp_device_access(char **out, bool *denied, const char *folder)

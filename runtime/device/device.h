@@ -1,9 +1,9 @@
 /*
  * Devices, their queue and their memory (layer 1). Only this folder calls OpenCL; nothing above runtime/op sees it.
  *
- * A device is opened once and owns a context and one in-order queue. Buffers belong to their device and are freed before it
- * is closed. Commands run in the order in which they are enqueued; reads wait for their data, writes copy the host bytes
- * before they return, uploads do not wait. Threading: one thread at a time per device.
+ * A device is opened once and owns a context and one in-order queue. Buffers belong to their device and are freed
+ * before it is closed. Commands run in the order in which they are enqueued; reads wait for their data, writes copy the
+ * host bytes before they return, uploads do not wait. Threading: one thread at a time per device.
  */
 #ifndef SP_DEVICE_DEVICE_H
 #define SP_DEVICE_DEVICE_H
@@ -29,19 +29,20 @@ struct sp_device_info {
     size_t max_work_group;
     uint64_t global_memory, max_allocation, local_memory;
     bool unified_memory;
-    bool lanes; /* the work-items of a group run in lanes of one vector: GPUs. On CPUs a work-item has the vector unit to itself */
+    /* the work-items of a group run in lanes of one vector: GPUs. On CPUs a work-item has the vector unit to itself */
+    bool lanes;
     bool probed; /* the three below are known: a small kernel was built, run and its result checked */
     bool fp16, fp64, subgroups;
 };
 
-/* Every device of every platform once, in the loader's order, in a new array. No driver at all is SP_ENOTFOUND with a message
- * that says which packages bring one. */
+/* Every device of every platform once, in the loader's order, in a new array. No driver at all is SP_ENOTFOUND with a
+ * message that says which packages bring one. */
 int sp_device_list(struct sp_device_info **list, size_t *count);
 
 #define SP_DEVICE_LIBRARIES "OCL_ICD_FILENAMES" /* names libraries of drivers, parted by colons */
 
-/* Calls `visit` for each driver that the loader loads, until one fails, and returns what that did: an .icd file, or a library that
- * the environment names without one. No driver is called. */
+/* Calls `visit` for each driver that the loader loads, until one fails, and returns what that did: an .icd file, or a
+ * library that the environment names without one. No driver is called. */
 typedef int sp_device_driver_visit(const char *path, bool is_library, void *user);
 int sp_device_each_driver(sp_device_driver_visit *visit, void *user);
 
@@ -50,9 +51,11 @@ int sp_device_check_pipes(void);
 
 /* What is wrong with the drivers that are installed, each named by its .icd file with the reason, parted by ", ". */
 struct sp_device_faults {
-    char *broken; /* those that cannot be used: the file cannot be read, the library not be loaded, or it is no driver. "" for none */
+    /* those that cannot be used: the file cannot be read, the library not be loaded, or it is no driver. "" for none */
+    char *broken;
     char *idle;   /* those that show no device. "" for none */
-    char *access; /* how it stands with the device files of GPUs, and what to do; NULL where no idle driver could be one of a GPU */
+    /* how it stands with the device files of GPUs, and what to do; NULL where no idle driver could be one of a GPU */
+    char *access;
     bool denied;  /* there are such files, and this user cannot open them */
 };
 
@@ -64,23 +67,24 @@ void sp_device_faults_release(struct sp_device_faults *faults);
 int sp_device_probe(struct sp_device_info *info);
 
 /* Position in `list` that `spec` chooses: NULL or "auto" (first GPU, else first of the list), an index, "cpu", "gpu",
- * "vendor:intel", or a part of the device's or platform's name without regard to case. A spec that matches nothing is SP_ENOTFOUND and lists what there is. */
+ * "vendor:intel", or a part of the device's or platform's name without regard to case. A spec that matches nothing is
+ * SP_ENOTFOUND and lists what there is. */
 int sp_device_choose(size_t *out, const struct sp_device_info *list, size_t count, const char *spec);
 
 int sp_device_open(struct sp_device **out, const char *spec);
 void sp_device_close(struct sp_device *device); /* NULL is fine */
 const struct sp_device_info *sp_device_info(const struct sp_device *device);
 
-/* How many work-items of a group share a row in the kernels of runtime/op/geometry.h: 1, or where they run in lanes 64. Tests set others
- * (1 or a multiple of 32); 0 restores the device's own. */
+/* How many work-items of a group share a row in the kernels of runtime/op/geometry.h: 1, or where they run in lanes 64.
+ * Tests set others (1 or a multiple of 32); 0 restores the device's own. */
 int sp_device_lanes(const struct sp_device *device);
 void sp_device_set_lanes(struct sp_device *device, int lanes);
 
 /* Waits for every command; reports what failed since the last wait. */
 int sp_device_finish(struct sp_device *device);
 
-/* The self-test is at work: what it allocates for itself does not count in the peak, and a driver's error gives no advice about the size of
- * the work, which is not at fault. */
+/* The self-test is at work: what it allocates for itself does not count in the peak, and a driver's error gives no
+ * advice about the size of the work, which is not at fault. */
 void sp_device_set_testing(struct sp_device *device, bool testing);
 
 /* Device memory: bytes of all buffers now and at most so far (views are not counted). */
@@ -104,12 +108,14 @@ int sp_buffer_read(void *out, struct sp_buffer *buffer, size_t offset, size_t by
 int sp_buffer_fill(struct sp_buffer *buffer, size_t offset, uint32_t word, size_t bytes); /* bytes: a multiple of 4 */
 int sp_buffer_copy(struct sp_buffer *out, size_t out_offset, struct sp_buffer *in, size_t in_offset, size_t bytes);
 
-/* Writes of a whole buffer that do not wait: two copies on the host take turns, one being filled while the other is on its way. */
+/* Writes of a whole buffer that do not wait: two copies on the host take turns, one being filled while the other is on
+ * its way. */
 struct sp_upload;
 int sp_upload_create(struct sp_upload **out, struct sp_buffer *buffer); /* the buffer must outlive it */
 void sp_upload_free(struct sp_upload *upload);                          /* NULL is fine */
 
-/* The copy whose turn it is, of the buffer's size, with what it held last; it waits only where that is still being written. */
+/* The copy whose turn it is, of the buffer's size, with what it held last; it waits only where that is still being
+ * written. */
 int sp_upload_begin(void **out, struct sp_upload *upload);
 int sp_upload_end(struct sp_upload *upload); /* enqueues the write of the copy that was begun */
 
@@ -117,9 +123,9 @@ int sp_upload_end(struct sp_upload *upload); /* enqueues the write of the copy t
 int sp_buffer_map(void **out, struct sp_buffer *buffer, bool write);
 int sp_buffer_unmap(struct sp_buffer *buffer, void *mapped);
 
-/* In recording, kernel launches only note which program they need (runtime/kernel/launch.h) and buffer commands do nothing (a
- * read gives zeros, a mapping is real):
- * a walk over a plan in recording lists exactly what must be built and tuned. */
+/* In recording, kernel launches only note which program they need (runtime/kernel/launch.h) and buffer commands do
+ * nothing (a read gives zeros, a mapping is real): a walk over a plan in recording lists exactly what must be built and
+ * tuned. */
 void sp_device_set_recording(struct sp_device *device, bool recording);
 bool sp_device_recording(const struct sp_device *device);
 

@@ -23,7 +23,8 @@ const char *sp_driver_status_name(cl_int status)
     }
 }
 
-/* PoCL asks hwloc for cores and memory, and aborts where hwloc finds no /sys to read them from (a bare chroot or container). */
+/* PoCL asks hwloc for cores and memory, and aborts where hwloc finds no /sys to read them from (a bare chroot or
+ * container). */
 static void describe_machine(void)
 {
 #ifdef __linux__

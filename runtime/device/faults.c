@@ -1,7 +1,7 @@
 /*
- * What is wrong with the drivers that are installed. The loader passes over an .icd file whose library is not there, lacks one of its own,
- * or is no driver, and over a driver without a platform, without a word. Those are found by doing what it does, after a listing, when
- * the libraries that can be loaded are.
+ * What is wrong with the drivers that are installed. The loader passes over an .icd file whose library is not there,
+ * lacks one of its own, or is no driver, and over a driver without a platform, without a word. Those are found by doing
+ * what it does, after a listing, when the libraries that can be loaded are.
  */
 #include "runtime/device/driver.h"
 
@@ -27,7 +27,8 @@ struct search {
 
 static int add(struct sp_buf *list, const char *path, const char *why)
 {
-    return sp_buf_printf(list, "%s%s%s%s%s", list->length ? ", " : "", path, path[0] ? " (" : "", why, path[0] ? ")" : "");
+    return sp_buf_printf(list, "%s%s%s%s%s", list->length ? ", " : "", path, path[0] ? " (" : "", why,
+                         path[0] ? ")" : "");
 }
 
 struct hiding {
@@ -45,7 +46,8 @@ static const char *hidden_by(const char *platform)
     for (size_t i = 0; i < sizeof hidings / sizeof *hidings; i++) {
         const struct hiding *h = &hidings[i];
 
-        if (getenv(h->variable) && (platform[0] ? strncmp(platform, h->platform, strlen(h->platform)) == 0 : !sp_pocl_is(h->platform)))
+        if (getenv(h->variable) &&
+            (platform[0] ? strncmp(platform, h->platform, strlen(h->platform)) == 0 : !sp_pocl_is(h->platform)))
             return h->variable;
     }
     return NULL;
@@ -57,8 +59,9 @@ static int note_idle(struct search *search, const char *path, const char *platfo
     const char *variable = hidden_by(platform);
     char why[512];
 
-    snprintf(why, sizeof why, "%s%s%s%s%s%s", reason, variable ? "; " : "", variable ? variable : "", variable ? " is \"" : "",
-             variable ? getenv(variable) : "", variable ? "\", which says what it shows" : "");
+    snprintf(why, sizeof why, "%s%s%s%s%s%s", reason, variable ? "; " : "", variable ? variable : "",
+             variable ? " is \"" : "", variable ? getenv(variable) : "",
+             variable ? "\", which says what it shows" : "");
     return add(&search->idle, path, why);
 }
 
@@ -99,7 +102,8 @@ static int check_platforms(struct search *search, const char *path, sp_icd_platf
                 return 0;
             SP_TRY(sp_platform_name(name, sizeof name, own[i]));
         }
-    return taken ? add_idle(search, path, name) : add(&search->broken, path, "the OpenCL loader does not take the platform that it offers");
+    return taken ? add_idle(search, path, name)
+                 : add(&search->broken, path, "the OpenCL loader does not take the platform that it offers");
 }
 
 /* Takes the loaded library apart. */
@@ -123,7 +127,8 @@ static int check_name(struct search *search, const char *path, const char *libra
     if (!library[0])
         return add(&search->broken, path, "it names no library");
     if (strchr(library, '\r'))
-        return add(&search->broken, path, "its line ends as Windows' do, and the loader takes the carriage return for part of the library's "
+        return add(&search->broken, path,
+                   "its line ends as Windows' do, and the loader takes the carriage return for part of the library's "
                    "name: end it as Unix does");
     handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle)
@@ -145,7 +150,9 @@ static int check_driver(const char *path, bool is_library, void *user)
     if (fault)
         return add(&search->broken, path, fault);
     rc = sp_icd_library(&library, path, is_library);
-    rc = rc == SP_ENOMEM ? rc : rc < 0 ? add(&search->broken, "", sp_error_message()) : check_name(search, path, library);
+    rc = rc == SP_ENOMEM ? rc
+         : rc < 0        ? add(&search->broken, "", sp_error_message())
+                         : check_name(search, path, library);
     free(library);
     return rc;
 }

@@ -45,8 +45,8 @@ static void compose_listing(struct text *text, const char *what)
 }
 
 /* `what`: " crashed". */
-static void compose(struct text *text, const char *what, int number, const struct sp_device_info *device, const char *activity,
-                    const char *subject)
+static void compose(struct text *text, const char *what, int number, const struct sp_device_info *device,
+                    const char *activity, const char *subject)
 {
     if (!device->platform[0]) {
         compose_listing(text, what);
@@ -87,8 +87,8 @@ static void compose_end(struct text *text, const char *what, int number)
 static void compose_cut(struct text *text, const char *path)
 {
     add(text, path);
-    add(text, " became shorter while it was read: is it being fetched or copied anew? Start again once it is whole; a new version "
-              "belongs into a file of its own, renamed over the old");
+    add(text, " became shorter while it was read: is it being fetched or copied anew? Start again once it is whole; a "
+              "new version belongs into a file of its own, renamed over the old");
 }
 
 static void handle(int number, siginfo_t *signal, void *context)

@@ -11,20 +11,20 @@
 
 #include <stddef.h>
 
-/* `crashed` is called in a signal handler, or where the process ends: it may only write(2) the message and _exit(2). When it returns, the
- * crash takes its usual course. */
+/* `crashed` is called in a signal handler, or where the process ends: it may only write(2) the message and _exit(2).
+ * When it returns, the crash takes its usual course. */
 void sp_device_guard_install(void (*crashed)(const char *message, size_t length));
 
-/* The end of the work: until this was called, a driver that ends the process by exit() or quick_exit() is told of like a crash, so that
- * no status of its own is taken for success. */
+/* The end of the work: until this was called, a driver that ends the process by exit() or quick_exit() is told of like
+ * a crash, so that no status of its own is taken for success. */
 void sp_device_guard_end(void);
 
 /* Passes the message on as that of a crash; nothing where no guard is installed. */
 void sp_device_guard_tell(const char *message);
 
-/* Puts the handler of SIGABRT back in front, once it is installed: for after the calls in which a driver compiles. LLVM then installs
- * handlers of its own, and puts the earlier ones back only once one of its own has run. A fault happens again then and finds ours, but
- * abort() comes but once. */
+/* Puts the handler of SIGABRT back in front, once it is installed: for after the calls in which a driver compiles. LLVM
+ * then installs handlers of its own, and puts the earlier ones back only once one of its own has run. A fault happens
+ * again then and finds ours, but abort() comes but once. */
 void sp_device_guard_renew(void);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * The drivers that the loader loads. Where they are named is the loaders' rule: $OCL_ICD_VENDORS is a folder of .icd files, one such
- * file (by its name alone: one of the system's), or a library; else $OPENCL_VENDOR_PATH is a folder; else it is /etc/OpenCL/vendors.
- * Khronos' loader also takes the libraries of $OCL_ICD_FILENAMES, parted by colons; ocl-icd, which is Debian's, does not.
+ * The drivers that the loader loads. Where they are named is the loaders' rule: $OCL_ICD_VENDORS is a folder of .icd
+ * files, one such file (by its name alone: one of the system's), or a library; else $OPENCL_VENDOR_PATH is a folder;
+ * else it is /etc/OpenCL/vendors. Khronos' loader also takes the libraries of $OCL_ICD_FILENAMES, parted by colons;
+ * ocl-icd, which is Debian's, does not.
  */
 #include "runtime/device/icd.h"
 
@@ -125,7 +126,8 @@ static const char *value_of(const char *variable)
 
 int sp_device_each_driver(sp_device_driver_visit *visit, void *user)
 {
-    const char *vendors = value_of("OCL_ICD_VENDORS"), *folder = value_of("OPENCL_VENDOR_PATH"), *more = value_of(SP_DEVICE_LIBRARIES);
+    const char *vendors = value_of("OCL_ICD_VENDORS"), *folder = value_of("OPENCL_VENDOR_PATH"),
+               *more = value_of(SP_DEVICE_LIBRARIES);
 
     folder = folder ? folder : VENDORS;
     if (!vendors || sp_fs_is_dir(vendors))

@@ -222,7 +222,8 @@ static bool is_pocl(cl_platform_id platform)
     "intel-opencl-icd, "                                                                           \
     "rocm-opencl-runtime or NVIDIA's driver package (nvidia-opencl-icd)"
 
-/* The MiB that this process may have addresses for, where they are fewer than a driver with its compiler may need; 0 elsewhere. */
+/* The MiB that this process may have addresses for, where they are fewer than a driver with its compiler may need; 0
+ * elsewhere. */
 static unsigned long scarce_addresses(void)
 {
     struct rlimit limit;
@@ -237,17 +238,20 @@ static int no_device(unsigned platforms, const char *trouble)
     struct sp_device_faults faults;
 
     if (trouble[0])
-        return sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use; %s", platforms, platforms == 1 ? " was" : "s were",
-                        trouble);
+        return sp_error(SP_ENOTFOUND, "%u OpenCL driver%s found, but no device that it can use; %s", platforms,
+                        platforms == 1 ? " was" : "s were", trouble);
     SP_TRY(sp_device_faults(&faults));
     if (scarce_addresses() && (platforms > 0 || faults.broken[0] || faults.idle[0]))
-        sp_error(SP_ENOTFOUND, "no OpenCL device was found, and this process may use %lu MiB of addresses (ulimit -v), which a driver may "
-                 "not fit in: raise that limit", scarce_addresses());
+        sp_error(SP_ENOTFOUND,
+                 "no OpenCL device was found, and this process may use %lu MiB of addresses (ulimit -v), which a "
+                 "driver may not fit in: raise that limit",
+                 scarce_addresses());
     else if (!faults.broken[0] && !faults.idle[0])
         sp_error(SP_ENOTFOUND, "no OpenCL driver was found: " INSTALL_HINT);
     else
-        sp_error(SP_ENOTFOUND, "no OpenCL device was found%s%s%s%s%s%s%s%s " INSTALL_HINT, faults.broken[0] ? ", and a driver could not be loaded: " : "",
-                 faults.broken, faults.broken[0] ? ". Install the package that the driver belongs to again, or remove that file" : "",
+        sp_error(SP_ENOTFOUND, "no OpenCL device was found%s%s%s%s%s%s%s%s " INSTALL_HINT,
+                 faults.broken[0] ? ", and a driver could not be loaded: " : "", faults.broken,
+                 faults.broken[0] ? ". Install the package that the driver belongs to again, or remove that file" : "",
                  faults.idle[0] ? ". A driver that shows no device: " : "", faults.idle, faults.access ? "; " : "",
                  faults.access ? faults.access : "", faults.idle[0] ? ". Else" : " and");
     sp_device_faults_release(&faults);

@@ -13,7 +13,8 @@ struct sp_platforms {
     cl_uint count;
 };
 
-/* Asks the loader for its platforms. From then until the second the drivers may be asked, and are watched (listing.h, guard.h). */
+/* Asks the loader for its platforms. From then until the second the drivers may be asked, and are watched (listing.h,
+ * guard.h). */
 void sp_platforms_enter(struct sp_platforms *out);
 void sp_platforms_leave(void);
 

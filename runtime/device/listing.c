@@ -57,7 +57,8 @@ static void name_drivers(void)
     libraries = false;
     sp_device_each_driver(add_name, &names);
     if (names.count)
-        snprintf(drivers, sizeof drivers, "%s %s", names.count > 1 ? "one of the OpenCL drivers" : "the OpenCL driver", names.text);
+        snprintf(drivers, sizeof drivers, "%s %s", names.count > 1 ? "one of the OpenCL drivers" : "the OpenCL driver",
+                 names.text);
 }
 
 const char *sp_listing_drivers(void)
@@ -76,7 +77,8 @@ const char *sp_listing_advice(void)
 
 enum outcome { OVER, LATE, INTERRUPTED };
 
-/* What comes first: the end of the listing, that of the time, 0: none, or of what a driver has left once the user wants to stop. */
+/* What comes first: the end of the listing, that of the time, 0: none, or of what a driver has left once the user wants
+ * to stop. */
 static enum outcome wait_for(int milliseconds)
 {
     struct pollfd end = { .fd = watch.ends[0] };
@@ -133,7 +135,8 @@ int sp_listing_seconds(void)
     if (!text || !text[0])
         return SECONDS;
     if (*end || seconds < 0 || seconds > SECONDS_MAX) {
-        sp_log_once(SP_LOG_WARNING, SP_LISTING_VARIABLE " is \"%s\"; it takes seconds, from 0 to %d, and is not used", text, SECONDS_MAX);
+        sp_log_once(SP_LOG_WARNING, SP_LISTING_VARIABLE " is \"%s\"; it takes seconds, from 0 to %d, and is not used",
+                    text, SECONDS_MAX);
         return SECONDS;
     }
     return (int)seconds;

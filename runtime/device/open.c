@@ -43,7 +43,8 @@ out:
                             handle->info.platform);
 }
 
-/* A driver that cannot be used may be that of the device that was meant, so it is said with the error, or where a CPU was taken. */
+/* A driver that cannot be used may be that of the device that was meant, so it is said with the error, or where a CPU
+ * was taken. */
 static int tell_faults(int rc, const struct sp_device_info *taken)
 {
     struct sp_device_faults faults;
@@ -57,8 +58,9 @@ static int tell_faults(int rc, const struct sp_device_info *taken)
         return SP_ENOMEM;
     }
     if (rc < 0)
-        sp_error(rc, "%s%s%s%s%s%s%s", message, faults.broken[0] ? ". A driver cannot be loaded, and its devices are not seen: " : "",
-                 faults.broken, faults.idle[0] ? ". A driver that shows no device: " : "", faults.idle, faults.access ? "; " : "",
+        sp_error(rc, "%s%s%s%s%s%s%s", message,
+                 faults.broken[0] ? ". A driver cannot be loaded, and its devices are not seen: " : "", faults.broken,
+                 faults.idle[0] ? ". A driver that shows no device: " : "", faults.idle, faults.access ? "; " : "",
                  faults.access ? faults.access : "");
     else if (faults.broken[0])
         sp_log(SP_LOG_INFO, "a driver cannot be loaded, and its devices are not seen: %s", faults.broken);

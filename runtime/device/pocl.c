@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define VARIABLE "POCL_CACHE_DIR"
-#define SHARED "/tmp/pocl/kcache" /* where PoCL has its files when there is no home: one folder for all users, whose first comer has it */
+/* Where PoCL has its files when there is no home: one folder for all users, whose first comer has it. */
+#define SHARED "/tmp/pocl/kcache"
 #define TRIAL (64u << 10)
 
 static char notice[1024]; /* what the user is told about the folder */
@@ -45,8 +46,8 @@ static char *default_folder(void)
     return home ? sp_asprintf("%s/.cache/pocl/kcache", home) : sp_strdup(SHARED);
 }
 
-/* Whether PoCL can compile through the open folder: files can be written, seen by doing it, as a quota or a read-only disk is seen in
- * no other way, and loaded as code. */
+/* Whether PoCL can compile through the open folder: files can be written, seen by doing it, as a quota or a read-only
+ * disk is seen in no other way, and loaded as code. */
 static int try_folder(const struct sp_private *folder)
 {
     static const char block[TRIAL];
@@ -111,8 +112,9 @@ static bool go_up(char *path)
     return true;
 }
 
-/* Whether PoCL could use its own folder, or make it in the lowest above it that is there. It is not made here, as there may be no PoCL,
- * but where that one is sticky, as /tmp is: others could come first. The shared one is nobody's to take. */
+/* Whether PoCL could use its own folder, or make it in the lowest above it that is there. It is not made here, as there
+ * may be no PoCL, but where that one is sticky, as /tmp is: others could come first. The shared one is nobody's to
+ * take. */
 static int check_default(const char *path)
 {
     struct sp_private folder;
@@ -180,8 +182,8 @@ static bool is_good(char **path)
     return false;
 }
 
-/* A folder of ours for it, in a new string: that of the cache, or this user's where temporary files lie, or, as others may have come
- * first, a new one there for this run; NULL for none. */
+/* A folder of ours for it, in a new string: that of the cache, or this user's where temporary files lie, or, as others
+ * may have come first, a new one there for this run; NULL for none. */
 static char *find_folder(bool *once)
 {
     const char *place;
@@ -227,8 +229,8 @@ void sp_pocl_environment(void)
     path = find_folder(&once);
     if (path) {
         setenv(VARIABLE, path, 1);
-        snprintf(notice, sizeof notice, "PoCL's own folder is of no use (%s): its compiled kernels are in %s%s", why, path,
-                 once ? ", for this run alone; name a folder of yours with " VARIABLE : "");
+        snprintf(notice, sizeof notice, "PoCL's own folder is of no use (%s): its compiled kernels are in %s%s", why,
+                 path, once ? ", for this run alone; name a folder of yours with " VARIABLE : "");
     }
     free(path);
 }
@@ -243,6 +245,7 @@ void sp_pocl_trouble(char *out, size_t size)
 {
     out[0] = '\0';
     if (check() < 0)
-        snprintf(out, size, "PoCL needs a folder that it can write to and load code from: %s. Give it one with " VARIABLE,
+        snprintf(out, size,
+                 "PoCL needs a folder that it can write to and load code from: %s. Give it one with " VARIABLE,
                  sp_error_message());
 }

@@ -55,8 +55,11 @@ static int build_error(const struct sp_program *program)
         indent(&lines, log);
     if (sp_pocl_is(info->platform))
         sp_pocl_trouble(trouble, sizeof trouble);
-    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s%s%s%s%s", info->name, info->platform, info->driver, program->name,
-             lines.data ? "" : ": ", lines.data ? "" : reason ? reason : "out of memory",
+    sp_error(SP_EBUILD, "%s (%s %s) cannot build the kernel file %s%s%s%s%s", info->name, info->platform, info->driver,
+             program->name, lines.data ? "" : ": ",
+             lines.data ? ""
+             : reason   ? reason
+                        : "out of memory",
              trouble[0] ? "; " : "", trouble);
     sp_error_lines(SP_EBUILD, lines.data ? lines.data : "");
     sp_buf_free(&lines);

@@ -28,7 +28,8 @@
 #include <sys/wait.h>
 
 #define VARIABLE "OCL_ICD_VENDORS"
-#define FAULTS "SPEFT_DRIVER_FAULTS" /* for processes that this one starts: lines of a driver's path, a tab, its fault */
+/* For processes that this one starts: lines of a driver's path, a tab, its fault. */
+#define FAULTS "SPEFT_DRIVER_FAULTS"
 
 enum { DRIVERS_MAX = 256 };
 
@@ -185,7 +186,9 @@ static int restrict_loader(const struct driver *culprit)
     if (rc == 0)
         rc = fill_folder();
     if (rc < 0)
-        return sp_error_context(rc, "the OpenCL driver %s cannot be used (%s), and would end or hold the program; remove it",
+        return sp_error_context(rc,
+                                "the OpenCL driver %s cannot be used (%s), and would end or hold the program; remove "
+                                "it",
                                 culprit->path, culprit->fault);
     vendors = getenv(VARIABLE) ? sp_strdup(getenv(VARIABLE)) : NULL;
     libraries = getenv(SP_DEVICE_LIBRARIES) ? sp_strdup(getenv(SP_DEVICE_LIBRARIES)) : NULL;
@@ -235,7 +238,8 @@ int sp_trial_begin(void)
     done = true;
     SP_TRY(sp_device_each_driver(add_driver, NULL));
     SP_TRY(inherit_faults());
-    progress = count ? mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    progress = count ? mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+                     : MAP_FAILED;
     if (progress == MAP_FAILED)
         return 0;
     rc = try_all(progress);

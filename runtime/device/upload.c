@@ -69,8 +69,8 @@ int sp_upload_end(struct sp_upload *upload)
 
     if (device->recording)
         return 0;
-    SP_TRY(SP_CL(device, clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE, 0, buffer->size, upload->copy[turn].host, 0, NULL,
-                                              &event)));
+    SP_TRY(SP_CL(device, clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE, 0, buffer->size,
+                                              upload->copy[turn].host, 0, NULL, &event)));
     upload->copy[turn].written = event;
     upload->turn = !turn;
     if (!device->profile)

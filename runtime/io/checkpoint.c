@@ -62,12 +62,17 @@ static int refuse_file(const char *path)
     if (!folder)
         return SP_ENOMEM;
     if (sp_foreign_is_archive(path))
-        sp_error(rc, "%s is an archive, and a model is a folder: unpack it, and give the folder with config.json that comes of it", path);
+        sp_error(rc,
+                 "%s is an archive, and a model is a folder: unpack it, and give the folder with config.json that "
+                 "comes of it",
+                 path);
     else if (sp_foreign_has(folder, CONFIG_FILE))
         sp_error(rc, "%s is a file, and a model is a folder: give the one that it lies in, %s", path, folder);
     else
-        sp_error(rc, "%s is a file, and a model is a folder that holds config.json and model.safetensors; the one that it lies in, %s, has "
-                 "no config.json", path, folder);
+        sp_error(rc,
+                 "%s is a file, and a model is a folder that holds config.json and model.safetensors; the one that it "
+                 "lies in, %s, has no config.json",
+                 path, folder);
     free(folder);
     return rc;
 }
@@ -252,8 +257,9 @@ static bool all_begin(const struct sp_checkpoint *c, const char *beginning)
     return c->count > 0 && i == c->count;
 }
 
-/* Takes off what torch.nn.DataParallel, torch.compile and Lightning's modules put before each name of the model that they hold. A name of
- * the model's own is never before all of them: where it is, the family knows the names without it. */
+/* Takes off what torch.nn.DataParallel, torch.compile and Lightning's modules put before each name of the model that
+ * they hold. A name of the model's own is never before all of them: where it is, the family knows the names without
+ * it. */
 static int unwrap(struct sp_checkpoint *c)
 {
     static const char *const wrappers[] = { "module.", "_orig_mod.", "model.", NULL };
@@ -429,7 +435,8 @@ int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint)
     *out = checkpoint->checksum;
     if (checkpoint->checksum[0])
         return 0;
-    SP_TRY(sp_checkpoint_check_unchanged(checkpoint)); /* before, too: reading a file that has become shorter is a bus error */
+    /* before, too: reading a file that has become shorter is a bus error */
+    SP_TRY(sp_checkpoint_check_unchanged(checkpoint));
     sp_hash_init(&hash);
     for (size_t i = 0; i < checkpoint->count; i++) {
         const struct sp_tensor_info *tensor = &checkpoint->tensors[i];

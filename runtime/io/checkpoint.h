@@ -38,8 +38,8 @@ void sp_checkpoint_close(struct sp_checkpoint *checkpoint); /* NULL is fine */
 const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint);
 const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint); /* config.json */
 
-/* What a trainer that wraps models has left before all names in the files, "module." or "_orig_mod.model."; "" for nothing. The names below
- * are without it. */
+/* What a trainer that wraps models has left before all names in the files, "module." or "_orig_mod.model."; "" for
+ * nothing. The names below are without it. */
 const char *sp_checkpoint_wrapper(const struct sp_checkpoint *checkpoint);
 
 /* Tensors of all shards, sorted by name (strcmp). */

@@ -40,7 +40,8 @@ static const char *class_of(const json_t *config)
 /* Some classes of BERT's are built without a pooler, which their files may have all the same. */
 static const char *pooler_hint(const char *class)
 {
-    static const char *const without[] = { "BertForMaskedLM", "BertForTokenClassification", "BertForQuestionAnswering", "BertLMHeadModel" };
+    static const char *const without[] = { "BertForMaskedLM", "BertForTokenClassification", "BertForQuestionAnswering",
+                                           "BertLMHeadModel" };
 
     for (size_t i = 0; i < sizeof without / sizeof *without; i++)
         if (strcmp(class, without[i]) == 0)
@@ -54,20 +55,24 @@ static int pytorch(const char *dir, const char *class, const char *file)
 
     if (!class)
         return sp_error(SP_ENOTFOUND,
-                        "%s holds its weights as %s %s import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() "
-                        "for f in glob.glob(DIR + '/pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', "
-                        "weights_only=True).items()}, DIR + '/model.safetensors', {'format': 'pt'})", dir, file, why);
-    return sp_error(SP_ENOTFOUND, "%s holds its weights as %s %s from transformers import %s; %s.from_pretrained(DIR)." SAVE "%s", dir,
-                    file, why, class, class, pooler_hint(class));
+                        "%s holds its weights as %s %s import glob, torch; from safetensors.torch import save_file; "
+                        "save_file({k: v.clone().contiguous() for f in glob.glob(DIR + '/pytorch_model*.bin') for k, v "
+                        "in torch.load(f, map_location='cpu', weights_only=True).items()}, DIR + '/model.safetensors', "
+                        "{'format': 'pt'})",
+                        dir, file, why);
+    return sp_error(SP_ENOTFOUND,
+                    "%s holds its weights as %s %s from transformers import %s; %s.from_pretrained(DIR)." SAVE "%s",
+                    dir, file, why, class, class, pooler_hint(class));
 }
 
 /* AutoModelForPreTraining has what pretraining gave a model; of a fine-tuned head nothing tells. */
 static int converted(const char *dir, const char *class, const char *file, const char *whose, const char *argument)
 {
     class = class ? class : "AutoModelForPreTraining";
-    return sp_error(SP_ENOTFOUND, "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in "
-                    "Python, with transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE "%s", dir, file,
-                    whose, whose, class, class, argument, pooler_hint(class));
+    return sp_error(SP_ENOTFOUND,
+                    "%s holds its weights as %s only, a file of %s's that is not read. Convert them once in Python, "
+                    "with transformers 4 and %s: from transformers import %s; %s.from_pretrained(%s)." SAVE "%s",
+                    dir, file, whose, whose, class, class, argument, pooler_hint(class));
 }
 
 static bool has_ends(const char *name, const char *beginning, const char *ending)
@@ -77,7 +82,8 @@ static bool has_ends(const char *name, const char *beginning, const char *ending
     return length > end && strncmp(name, beginning, strlen(beginning)) == 0 && strcmp(name + length - end, ending) == 0;
 }
 
-/* A name in the folder with this beginning and ending, or `otherwise` for one that is not plain; NULL where there is none. */
+/* A name in the folder with this beginning and ending, or `otherwise` for one that is not plain; NULL where there is
+ * none. */
 static char *find_name(const char *dir, const char *beginning, const char *ending, const char *otherwise)
 {
     DIR *folder = opendir(dir);
@@ -100,8 +106,8 @@ bool sp_foreign_has(const char *dir, const char *name)
     return has;
 }
 
-/* Whether the file is what its name says, as far as that can be seen: no Git LFS pointer, no page or answer of a site, and no link to
- * nothing. */
+/* Whether the file is what its name says, as far as that can be seen: no Git LFS pointer, no page or answer of a site,
+ * and no link to nothing. */
 static int check_fetched(const char *dir, const char *name)
 {
     char *path = sp_fs_join(dir, name);
@@ -139,12 +145,16 @@ static int shards(const char *dir)
     int rc = check_all_fetched(dir, "model-", ".safetensors");
 
     if (rc < 0)
-        sp_error_context(rc, "%s holds shards of a model without model.safetensors.index.json, which says what lies in which and is to be "
-                         "fetched, too", dir);
+        sp_error_context(rc,
+                         "%s holds shards of a model without model.safetensors.index.json, which says what lies in "
+                         "which and is to be fetched, too",
+                         dir);
     SP_GO(rc);
     if (ours)
-        SP_GO(sp_error(SP_ENOTFOUND, "%s holds shards of a model, such as %s, without model.safetensors.index.json, which says what lies "
-                       "in which: fetch that file and all shards", dir, ours));
+        SP_GO(sp_error(SP_ENOTFOUND,
+                       "%s holds shards of a model, such as %s, without model.safetensors.index.json, which says what "
+                       "lies in which: fetch that file and all shards",
+                       dir, ours));
     SP_GO(check_all_fetched(dir, "pytorch_model-", ".bin"));
     if (pickle) /* from_pretrained needs the index, which is not there */
         rc = pytorch(dir, NULL, pickle);
@@ -215,7 +225,8 @@ int sp_foreign_form(const char *path, const void *data, size_t size)
         if (size >= strlen(forms[i].begins) && memcmp(data, forms[i].begins, strlen(forms[i].begins)) == 0)
             return sp_error(SP_EFORMAT, "%s is not a safetensors file but %s", path, forms[i].what);
     SP_TRY(sp_fs_refuse_page(path, data, size));
-    while (shown < size && shown < TEXT_SHOWN && ((const char *)data)[shown] >= ' ' && ((const char *)data)[shown] <= '~')
+    while (shown < size && shown < TEXT_SHOWN && ((const char *)data)[shown] >= ' ' &&
+           ((const char *)data)[shown] <= '~')
         shown++;
     if (shown >= TEXT_LEAST || (shown > 0 && shown == size))
         return sp_error(SP_EFORMAT, "%s: not a safetensors file but a text, which begins \"%.*s\"", path,

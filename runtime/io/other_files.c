@@ -1,4 +1,5 @@
-/* What a model's folder holds in place of weights that are known: downloads that were cut, weights under another name, exports. */
+/* What a model's folder holds in place of weights that are known: downloads that were cut, weights under another name,
+ * exports. */
 #include "runtime/io/foreign_priv.h"
 
 #include "runtime/base/error.h"
@@ -42,8 +43,8 @@ static long long size_of(const char *dir, const char *name)
     return size;
 }
 
-/* The largest, or else the first by name, of the folder's files with one of the endings, of which the last is NULL; NULL where there
- * is none. *count: how many. */
+/* The largest, or else the first by name, of the folder's files with one of the endings, of which the last is NULL;
+ * NULL where there is none. *count: how many. */
 static char *find_largest(size_t *count, const char *dir, const char *const *endings)
 {
     DIR *folder = opendir(dir);
@@ -73,7 +74,8 @@ static char *find_largest(size_t *count, const char *dir, const char *const *end
 
 int sp_foreign_unfinished(const char *dir)
 {
-    static const char *const endings[] = { ".incomplete", ".part", ".partial", ".crdownload", ".download", ".aria2", NULL };
+    static const char *const endings[] = { ".incomplete", ".part", ".partial", ".crdownload",
+                                           ".download",   ".aria2", NULL };
     char *hub = sp_fs_join(dir, HUB_DOWNLOADS), *name = NULL;
     const char *where = dir;
     size_t count;
@@ -84,7 +86,8 @@ int sp_foreign_unfinished(const char *dir)
     if (rc == 0 && !name)
         name = find_largest(&count, where = hub, endings);
     if (name)
-        rc = sp_error(SP_ENOTFOUND, "%s/%s is a download that was cut off before its end: fetch the file again", where, name);
+        rc = sp_error(SP_ENOTFOUND, "%s/%s is a download that was cut off before its end: fetch the file again", where,
+                      name);
     free(name);
     free(hub);
     return rc;
@@ -105,8 +108,10 @@ static int renamed(const char *dir)
     SP_GO(path ? sp_fs_map(&map, path) : SP_ENOMEM); /* a link to nothing, or a pointer of Git LFS */
     if (count > 1)
         snprintf(more, sizeof more, " and %zu more of the kind", count - 1);
-    rc = sp_error(SP_ENOTFOUND, "%s has no model.safetensors, but %s%s: where a file holds all of the model's weights, give it the name "
-                  "model.safetensors", dir, name, more);
+    rc = sp_error(SP_ENOTFOUND,
+                  "%s has no model.safetensors, but %s%s: where a file holds all of the model's weights, give it the "
+                  "name model.safetensors",
+                  dir, name, more);
 out:
     sp_fs_unmap(&map);
     free(path);
@@ -115,7 +120,8 @@ out:
 }
 
 #define PICKLE "a pickle file as PyTorch writes it, which can run any code and is not read"
-#define RESAVE "load it with the program that wrote it, and save the model with save_pretrained(DIR, safe_serialization=True)"
+#define RESAVE                                                                                                         \
+    "load it with the program that wrote it, and save the model with save_pretrained(DIR, safe_serialization=True)"
 #define ORIGINAL "give the checkpoint that it was made from, with model.safetensors"
 
 static const struct {
@@ -152,14 +158,16 @@ static int exported(const char *dir, const char *inside)
         char *name = find_largest(&count, folder, (const char *const[]){ forms[i].ending, NULL });
 
         if (name)
-            rc = sp_error(SP_ENOTFOUND, "%s holds its weights as %s%s only, %s: %s", dir, inside, name, forms[i].what, forms[i].advice);
+            rc = sp_error(SP_ENOTFOUND, "%s holds its weights as %s%s only, %s: %s", dir, inside, name, forms[i].what,
+                          forms[i].advice);
         free(name);
     }
     free(folder);
     return rc;
 }
 
-static const char *const archives[] = { ".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar", NULL };
+static const char *const archives[] = { ".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz",
+                                       ".tar.zst", ".7z",  ".rar", NULL };
 
 bool sp_foreign_is_archive(const char *path)
 {
@@ -182,8 +190,10 @@ int sp_foreign_other(const char *dir)
     SP_TRY(exported(dir, "onnx/"));
     archive = find_largest(&count, dir, archives);
     if (archive)
-        rc = sp_error(SP_ENOTFOUND, "%s holds no weights but an archive, %s: unpack it, and give the folder with config.json and "
-                      "model.safetensors that comes of it", dir, archive);
+        rc = sp_error(SP_ENOTFOUND,
+                      "%s holds no weights but an archive, %s: unpack it, and give the folder with config.json and "
+                      "model.safetensors that comes of it",
+                      dir, archive);
     free(archive);
     return rc;
 }

@@ -365,8 +365,10 @@ int sp_safetensors_check_unchanged(const struct sp_safetensors *file)
 {
     if (!sp_fs_map_changed(&file->map))
         return 0;
-    return sp_error(SP_EIO, "%s was written to or touched while it was in use, so that what was read of it is not known for sure; new "
-                    "weights belong into a file of their own, renamed over the old", file->path);
+    return sp_error(SP_EIO,
+                    "%s was written to or touched while it was in use, so that what was read of it is not known for "
+                    "sure; new weights belong into a file of their own, renamed over the old",
+                    file->path);
 }
 
 /* ---- writing ---- */

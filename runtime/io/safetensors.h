@@ -61,8 +61,8 @@ const char *sp_safetensors_metadata(const struct sp_safetensors *file, const cha
 /* Gives the mapping's resident pages back to the system; they are read again when touched. */
 void sp_safetensors_forget(const struct sp_safetensors *file);
 
-/* SP_EIO when the file was written to since it was opened, so that it is not known what was read of it. One that was renamed over
- * it is no matter. */
+/* SP_EIO when the file was written to since it was opened, so that it is not known what was read of it. One that was
+ * renamed over it is no matter. */
 int sp_safetensors_check_unchanged(const struct sp_safetensors *file);
 
 /*

@@ -55,8 +55,8 @@ static int pick_beside(char **out, const char *dir, const char *tag, bool make)
     return sp_fs_error("make a folder beside", dir);
 }
 
-/* Whether an entry of the old folder, in which everything else can be moved, could move to the new one, or be replaced by one of its
- * `files`. */
+/* Whether an entry of the old folder, in which everything else can be moved, could move to the new one, or be replaced
+ * by one of its `files`. */
 static int check_entry(const char *path, const char *name, const char *const *files)
 {
     struct stat st;
@@ -90,7 +90,10 @@ static int check_entries(const char *dir, const char *const *files)
     }
     if (folder)
         closedir(folder);
-    return rc < 0 ? sp_error_context(rc, "the folder %s cannot be replaced with all that is in it; remove what is in the way, or name another place", dir)
+    return rc < 0 ? sp_error_context(rc,
+                                     "the folder %s cannot be replaced with all that is in it; remove what is in the "
+                                     "way, or name another place",
+                                     dir)
                   : 0;
 }
 
@@ -157,7 +160,8 @@ static int move_into(const char *path, const char *dir)
 
         if (!old)
             rc = SP_ENOMEM;
-        else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlink(old) < 0 && errno != ENOENT)
+        else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlink(old) < 0 &&
+                 errno != ENOENT)
             rc = sp_fs_error("replace", old); /* all go before one comes, so that no time shows a mix */
         free(old);
     }
@@ -169,7 +173,8 @@ static int move_into(const char *path, const char *dir)
 }
 
 /* Lets the two folders change places. Where the system cannot do that in one step there is a moment
- * without `dir`. A folder that lies in an image's layer, in a container, is not moved at all (EXDEV): it gets what is new. */
+ * without `dir`. A folder that lies in an image's layer, in a container, is not moved at all (EXDEV): it gets what is
+ * new. */
 static int exchange(const char *path, const char *dir)
 {
     char *aside = NULL;
@@ -229,7 +234,8 @@ int sp_staging_commit(struct sp_staging *staging)
 
     if (!sp_fs_exists(staging->dir)) {
         if (rename(staging->path, staging->dir) < 0)
-            rc = errno != EXDEV || mkdir(staging->dir, 0777) < 0 ? sp_fs_error("replace", staging->dir) : move_into(staging->path, staging->dir);
+            rc = errno != EXDEV || mkdir(staging->dir, 0777) < 0 ? sp_fs_error("replace", staging->dir)
+                                                                 : move_into(staging->path, staging->dir);
     } else {
         keep_all_rights(staging);
         rc = exchange(staging->path, staging->dir);

@@ -15,13 +15,14 @@ struct sp_staging {
     bool lasting; /* where it cannot be put in the place it stays, under the name that it has */
 };
 
-/* Makes the parents of `dir` and an empty folder beside it, for `files` (the last is NULL), and clears away what processes that are gone
- * left there. SP_EIO where the folder could not come to be: a file, a link to nothing or a mount point is in its place, or something in
- * it can be neither moved to the new one nor replaced, as far as that can be seen, or is write-protected and to be replaced. */
+/* Makes the parents of `dir` and an empty folder beside it, for `files` (the last is NULL), and clears away what
+ * processes that are gone left there. SP_EIO where the folder could not come to be: a file, a link to nothing or a
+ * mount point is in its place, or something in it can be neither moved to the new one nor replaced, as far as that can
+ * be seen, or is write-protected and to be replaced. */
 int sp_staging_open(struct sp_staging *staging, const char *dir, const char *const *files);
 
-/* The same with a folder that is there, or that the caller writes, under the name of `dir` and `ending`: it lies beside what `dir` leads
- * to, and is lasting. SP_ENOMEM only. */
+/* The same with a folder that is there, or that the caller writes, under the name of `dir` and `ending`: it lies beside
+ * what `dir` leads to, and is lasting. SP_ENOMEM only. */
 int sp_staging_beside(struct sp_staging *staging, const char *dir, const char *ending);
 
 /* Puts the new folder in the place of the old; on failure the old one stays and the new one is

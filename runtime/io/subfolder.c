@@ -1,5 +1,5 @@
-/* Where a model or an adapter lies when the folder that was named is none: in a cache's snapshots/HASH, in checkpoint-500, in
- * 0_Transformer. */
+/* Where a model or an adapter lies when the folder that was named is none: in a cache's snapshots/HASH, in
+ * checkpoint-500, in 0_Transformer. */
 #include "runtime/io/foreign_priv.h"
 
 #include "runtime/base/buf.h"
@@ -96,7 +96,8 @@ int sp_foreign_subfolders(const char *dir, const char *lacks)
 
     if (rc == 0 && found.count)
         rc = sp_error(SP_ENOTFOUND, "%s %s, but below it %s: %s. Give %s instead", dir, lacks,
-                      found.count == 1 ? "lies a model" : "lie models", found.list, found.count == 1 ? "that folder" : "one of them");
+                      found.count == 1 ? "lies a model" : "lie models", found.list,
+                      found.count == 1 ? "that folder" : "one of them");
     sp_foreign_found_release(&found);
     return rc;
 }

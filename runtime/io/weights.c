@@ -97,8 +97,8 @@ static bool is_ignored(const char *name, const char *const *patterns)
     return false;
 }
 
-/* The one tensor that has the name behind something that no prefix is, "encoder." before "encoder.layer.0...."; NULL for none. The message
- * below is pasted: it must be a plain name. */
+/* The one tensor that has the name behind something that no prefix is, "encoder." before "encoder.layer.0...."; NULL
+ * for none. The message below is pasted: it must be a plain name. */
 static const struct sp_tensor_info *find_behind(const char *name, const struct sp_checkpoint *checkpoint)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
@@ -109,7 +109,8 @@ static const struct sp_tensor_info *find_behind(const char *name, const struct s
         const struct sp_tensor_info *tensor = sp_checkpoint_at(checkpoint, i);
         size_t all = strlen(tensor->name);
 
-        if (all > length + 1 && tensor->name[all - length - 1] == '.' && strcmp(tensor->name + all - length, name) == 0 && ++count == 1)
+        if (all > length + 1 && tensor->name[all - length - 1] == '.' &&
+            strcmp(tensor->name + all - length, name) == 0 && ++count == 1)
             found = tensor;
     }
     return count == 1 && !found->name[strspn(found->name, plain)] ? found : NULL;
@@ -132,21 +133,25 @@ static int refuse_beginning(const struct sp_weight *weights, size_t count, const
         if (!missing++) {
             first = weights[i].name;
             there = find_behind(first, checkpoint);
-            snprintf(beginning, sizeof beginning, "%.*s", there ? (int)(strlen(there->name) - strlen(first)) : 0, there ? there->name : "");
+            snprintf(beginning, sizeof beginning, "%.*s", there ? (int)(strlen(there->name) - strlen(first)) : 0,
+                     there ? there->name : "");
         }
         if (!there || !find_weight(weights[i].name, &other, checkpoint))
             return 0;
     }
     if (!missing)
         return 0;
-    return sp_error(SP_EFORMAT, "%s: the names of the model's weights begin with \"%s\", as in %s; expected is %s%s. If they are of the kind of model "
-                    "that config.json says, take that off in Python: from safetensors.torch import load_file, save_file; "
-                    "save_file({k.removeprefix('%s'): v for k, v in load_file(FILE).items()}, FILE, {'format': 'pt'})",
+    return sp_error(SP_EFORMAT,
+                    "%s: the names of the model's weights begin with \"%s\", as in %s; expected is %s%s. If they are "
+                    "of the kind of model that config.json says, take that off in Python: from safetensors.torch "
+                    "import load_file, save_file; save_file({k.removeprefix('%s'): v for k, v in "
+                    "load_file(FILE).items()}, FILE, {'format': 'pt'})",
                     sp_checkpoint_dir(checkpoint), beginning, there->name, names->prefixes[0], first, beginning);
 }
 
 /* One message for everything that is missing or in surplus. */
-static int report(struct name_list *missing, struct name_list *surplus, size_t weights, const struct sp_checkpoint *checkpoint)
+static int report(struct name_list *missing, struct name_list *surplus, size_t weights,
+                  const struct sp_checkpoint *checkpoint)
 {
     const char *surplus_text = list_text(surplus), *dir = sp_checkpoint_dir(checkpoint);
 
@@ -189,8 +194,10 @@ int sp_weights_find(struct sp_weight *weights, size_t count, const struct sp_wei
     if (rc == 0)
         rc = report(&missing, &surplus, count, checkpoint);
     if (rc == 0 && sp_checkpoint_wrapper(checkpoint)[0])
-        sp_log(SP_LOG_INFO, "%s: the names of all weights begin with \"%s\", as a trainer that wraps models leaves them, and are read without "
-               "that", sp_checkpoint_dir(checkpoint), sp_checkpoint_wrapper(checkpoint));
+        sp_log(SP_LOG_INFO,
+               "%s: the names of all weights begin with \"%s\", as a trainer that wraps models leaves them, and are "
+               "read without that",
+               sp_checkpoint_dir(checkpoint), sp_checkpoint_wrapper(checkpoint));
     for (size_t i = 0; i < count && rc == 0; i++)
         if (weights[i].tensor)
             rc = check_weight(&weights[i]);

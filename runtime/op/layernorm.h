@@ -1,8 +1,8 @@
 /*
  * Layer normalisation with the residual addition and the dropout before it (layer 3), as in BERT's sublayers:
  *
- *     s = residual + dropout(x),  xhat = (s - mean(s)) * rstd,  y = gamma * xhat + beta,  rstd = 1 / sqrt(var(s) +
- * epsilon)
+ *     s = residual + dropout(x),  xhat = (s - mean(s)) * rstd,  y = gamma * xhat + beta,
+ *     rstd = 1 / sqrt(var(s) + epsilon)
  *
  * with mean and (biased) variance over the C columns of a row. Buffers are fp32, row-major, and belong to the caller.
  */

@@ -2,8 +2,8 @@
  * SM3 (Anil et al., "Memory-Efficient Adaptive Optimization", NeurIPS 2019, algorithm SM3-II with row and column sets)
  * over the entries of a matrix (rows x cols) in one launch (layer 3), all of them or those at sorted positions:
  *
- *     u = min(R_i, C_j) + g^2;  R_i = max(R_i, u);  C_j = max(C_j, u);  p -= lr g / sqrt(u + epsilon);  p *= 1 - lr
- * decay
+ *     u = min(R_i, C_j) + g^2;  R_i = max(R_i, u);  C_j = max(C_j, u);
+ *     p -= lr g / sqrt(u + epsilon);  p *= 1 - lr decay
  *
  * with g = gradient * coefficient and every u made from R and C as they were. A vector is a matrix with one column:
  * each entry then has its own accumulator. A NaN would pass R and C by; where the coefficient is NaN, p, R and C

@@ -3,8 +3,8 @@
  * reference, in the device's own geometry and in the other one. One TAP line each. Under Oclgrind, which interprets
  * kernels, and on rusticl's llvmpipe, which compiles them very slowly, only the small cases run.
  *
- *     conformance [--quick | --other] [OP ...]    only these ops; --quick: small cases, own geometry, up to the first
- * failure;
+ *     conformance [--quick | --other] [OP ...]    only these ops; --quick: small cases, own geometry, up to
+ *                                                 the first failure;
  *                                                 --other: the same in the other geometry
  */
 #include "runtime/base/error.h"

@@ -12,7 +12,7 @@
  *     exit    the driver ends the process as one that has done its work
  *     fail    nothing runs, and the driver says so: CL_OUT_OF_RESOURCES
  *     none    the driver has no platform (clIcdGetPlatformIDsKHR), as one whose hardware is not there:
- * CL_PLATFORM_NOT_FOUND_KHR
+ *             CL_PLATFORM_NOT_FOUND_KHR
  *
  * $FAKE_CL_KERNEL may name one of these functions of OpenCL, too, with every mode that does not spoil:
  * clBuildProgram, clEnqueueFillBuffer, clEnqueueCopyBuffer, clEnqueueReadBuffer, clEnqueueWriteBuffer,
