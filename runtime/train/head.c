@@ -139,11 +139,20 @@ static bool may_keep(const struct sp_own_head *own, const struct sp_run *run)
     return own->outputs && !own->unfit[0] && run->config->keep_head != SP_KEEP_HEAD_FALSE;
 }
 
+/* Whether the task is about the model's own output, which is then kept. */
+static bool keep_output(struct sp_run *run)
+{
+    run->keep_head = run->task && run->task->keeps_output && run->task->keeps_output(run);
+    return run->keep_head;
+}
+
 int sp_head_settle(struct sp_run *run)
 {
     struct sp_own_head own;
     int rc;
 
+    if (keep_output(run))
+        return 0;
     SP_GO(find_own(&own, run));
     if (may_keep(&own, run))
         SP_GO(run->task->keep_head(run, &own));
@@ -219,6 +228,10 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
         return settle_by_adapter(run);
     if (!run->task)
         run->task = sp_config_task(run->config);
+    if (!run->task)
+        run->task = sp_task_of_output(run);
+    if (keep_output(run))
+        return 0;
     SP_GO(find_own(&own, run));
     if (own.outputs && !own.unfit[0] && run->task && !run->task->has_head(own.outputs))
         run->task->why_new(own.unfit, sizeof own.unfit, &own, run);

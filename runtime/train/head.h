@@ -1,5 +1,6 @@
 /*
- * The head of a run's model (layer 5): the checkpoint's own, or a new one, and what its outputs are called.
+ * The head of a run's model (layer 5): the checkpoint's own, or a new one, and what its outputs are called. A task may
+ * be about the model's own output instead (sp_task.keeps_output); all else is of tasks that put a head on it.
  *
  * The checkpoint's own head is kept where the data's labels are its names, in whatever case, or where they are integers, as many
  * as it has outputs, which then stand for them in their order, unless one is the name of another output; a regression's where it

@@ -23,6 +23,14 @@ const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_
     return NULL;
 }
 
+const struct sp_task *sp_task_of_output(const struct sp_run *run)
+{
+    for (size_t i = 0; sp_tasks[i]; i++)
+        if (sp_tasks[i]->keeps_output && sp_tasks[i]->keeps_output(run))
+            return sp_tasks[i];
+    return NULL;
+}
+
 const struct sp_task *sp_task_of_head(size_t outputs)
 {
     for (size_t i = 0; sp_tasks[i]; i++)

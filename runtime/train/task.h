@@ -48,7 +48,11 @@ struct sp_task {
     int (*say)(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *dataset);
     void (*warn)(const struct sp_dataset *dataset, const char *path); /* of labels to train on that are probably none; NULL: never */
 
-    /* head.h: whether it can have so many outputs; how many it has; where its bias begins (NULL: at 0). */
+    /* Whether the model's own output, as its config.json says, is what the task is about: then nothing is put on it,
+     * and without training rows the task is this one, unless another is asked for. NULL: never. */
+    bool (*keeps_output)(const struct sp_run *run);
+
+    /* Else, head.h: whether it can have so many outputs; how many it has; where its bias begins (NULL: at 0). */
     bool (*has_head)(size_t outputs);
     size_t (*outputs)(const struct sp_run *run);
     double (*head_bias)(const struct sp_run *run);
@@ -85,6 +89,7 @@ extern const struct sp_task *const sp_tasks[]; /* NULL at the end */
 
 /* NULL: there is none. */
 const struct sp_task *sp_task_find(const char *name);
+const struct sp_task *sp_task_of_output(const struct sp_run *run); /* which keeps the model's */
 const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_kind labels); /* which takes them */
 const struct sp_task *sp_task_of_head(size_t outputs);                /* whose head has so many */
 const struct sp_task *sp_config_task(const struct sp_config *config); /* none for auto */

@@ -37,6 +37,7 @@ struct sp_train_loop {
     struct sp_plan_pass pass; /* of the last of them */
     struct sp_buffer *losses; /* of a step's micro-batches */
     float *host_losses;
+    double *shares; /* of each of them in the step's terms */
     struct sp_loss_watch watch;
     double first_loss;       /* of the first micro-batch, before any update */
     struct sp_staging adapter; /* on its way into output_dir */
@@ -211,7 +212,7 @@ struct micro_batch {
     double share; /* of the terms of the step's loss */
 };
 
-/* Once the order is the epoch's. */
+/* Once the order is the epoch's: the share is that of these very rows. */
 static struct micro_batch micro_batch_of(const struct sp_train_loop *l, size_t step, size_t k)
 {
     size_t batch = (size_t)l->run->config->per_device_train_batch_size;
@@ -231,6 +232,7 @@ static int set_micro_batch(struct sp_train_loop *l, size_t step, size_t k)
     l->pass = sp_run_training_pass(l->run);
     l->pass.step = (uint32_t)(l->micro_batches + k);
     l->pass.loss_scale = (float)m.share;
+    l->shares[k] = m.share;
     l->pass.accumulate = k > 0;
     return sp_run_set_batch(l->run, &l->run->train, l->order, m.rows.from, m.rows.rows);
 }
@@ -270,7 +272,7 @@ static int read_loss(struct sp_train_loop *l, size_t step, double *loss)
             SP_TRY(set_micro_batch(l, step, k));
             return loss_not_finite(l, step, "loss");
         }
-        *loss += one * micro_batch_of(l, step, k).share;
+        *loss += one * l->shares[k];
     }
     if (step == 1)
         l->first_loss = (double)l->host_losses[0];
@@ -486,7 +488,8 @@ static int prepare(struct sp_train_loop *l)
     count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
     l->host_losses = sp_calloc(micro_batches_of(l, 1), sizeof *l->host_losses);
-    if (!l->order || !l->host_losses)
+    l->shares = sp_calloc(micro_batches_of(l, 1), sizeof *l->shares);
+    if (!l->order || !l->host_losses || !l->shares)
         return SP_ENOMEM;
     SP_TRY(sp_buffer_create(&l->losses, run->device, micro_batches_of(l, 1) * sizeof *l->host_losses));
     sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained, l->result->parameters,
@@ -607,6 +610,7 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     sp_trained_release(&l.trained, run);
     sp_buffer_free(l.losses);
     free(l.host_losses);
+    free(l.shares);
     free(l.order);
     free(l.metrics_path);
     return rc;

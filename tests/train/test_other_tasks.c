@@ -22,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { AUTO, CLASSIFICATION, REGRESSION, SORTING, TAGGING };
 enum { TAGS = 3, MOST = 1024, ROWS = 9 };
@@ -114,6 +116,15 @@ static bool takes(const struct sp_run *run, enum sp_label_kind labels)
 {
     (void)run;
     return labels == SP_LABELS_NONE;
+}
+
+/* A model for such a task. */
+static bool keeps_output(const struct sp_run *run)
+{
+    const json_t *list = json_object_get(sp_checkpoint_config(run->checkpoint), "architectures");
+    const char *class = json_string_value(json_array_get(list, 0));
+
+    return class && strstr(class, "ForTokenClassification");
 }
 
 static bool has_head(size_t outputs)
@@ -231,6 +242,7 @@ static const struct sp_task tagging = {
     .scores = scores,
     .score_count = 1,
     .takes = takes,
+    .keeps_output = keeps_output,
     .has_head = has_head,
     .outputs = outputs,
     .keep_head = keep_head,
@@ -378,6 +390,54 @@ static void test_auto(void **state)
     assert_ok(sp_run_load_rows(&run, false));
     assert_ptr_equal(run.task, &sp_task_regression);
     assert_false(run.keep_head);
+    finish(&run, &config);
+}
+
+/* The reference model as one of another class. */
+static const char *model_of_class(const char *class)
+{
+    static const char *const files[] = { "model.safetensors", "tokenizer_config.json", "vocab.txt" };
+    json_t *config = json_deep_copy(program_json(program_source("tests/data/reference/binary/config.json")));
+    char *path;
+
+    assert_int_equal(mkdir(program_path("model"), 0700), 0);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        path = realpath(program_source("tests/data/reference/binary/%s", files[i]), NULL);
+        assert_int_equal(symlink(path, program_path("model/%s", files[i])), 0);
+        free(path);
+    }
+    json_object_set_new(config, "architectures", json_pack("[s]", class));
+    program_write("model/config.json", config);
+    json_decref(config);
+    return program_path("model");
+}
+
+/* A model whose own output is a task's is that task's without any rows, and nothing is put on it; but not where another
+ * is asked for. */
+static void test_own_output(void **state)
+{
+    const char *model = model_of_class("BertForTokenClassification");
+    struct sp_config config;
+    struct sp_run run;
+
+    (void)state;
+    for (int asked = AUTO; asked <= TAGGING; asked += TAGGING) {
+        start(&run, &config, asked, NULL, json_pack("{s:s}", "model_name_or_path", model));
+        assert_ok(sp_run_open(&run));
+        assert_ok(sp_run_load_data(&run, false, false));
+        assert_ptr_equal(run.task, &tagging);
+        assert_true(run.keep_head);
+        finish(&run, &config);
+    }
+    start(&run, &config, AUTO, "tagged.jsonl", json_pack("{s:s}", "model_name_or_path", model));
+    assert_ok(sp_run_open(&run));
+    assert_ok(sp_run_load_data(&run, true, false));
+    assert_ptr_equal(run.task, &tagging);
+    assert_true(run.keep_head);
+    finish(&run, &config);
+    start(&run, &config, CLASSIFICATION, NULL, json_pack("{s:s}", "model_name_or_path", model));
+    assert_ok(sp_run_open(&run));
+    assert_error(sp_run_load_data(&run, false, false), SP_EINVAL, "it is a BertForTokenClassification's");
     finish(&run, &config);
 }
 
@@ -596,8 +656,9 @@ static void test_training(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_asked),         cmocka_unit_test(test_auto), cmocka_unit_test(test_score_cache),
-        cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_mask), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_asked),       cmocka_unit_test(test_auto),          cmocka_unit_test(test_own_output),
+        cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_training),
     };
 
     return cmocka_run_group_tests_name("other tasks", tests, setup, program_teardown);
