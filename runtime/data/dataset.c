@@ -279,14 +279,14 @@ static bool repeats_header(const struct loader *loader, const struct sp_row *row
     return true;
 }
 
-static int take_tokens(struct loader *loader, const struct sp_row *row, size_t *length)
+int sp_row_tokens(size_t *length, struct sp_row_input *in)
 {
+    struct loader *loader = (struct loader *)in;
+
     *length = 0;
-    if (loader->shape->tokens)
-        return loader->shape->tokens(length, &loader->in);
     if (loader->layout.ids)
-        SP_TRY(take_ids(loader, row, length));
-    return *length ? 0 : tokenize(loader, row, length);
+        SP_TRY(take_ids(loader, in->row, length));
+    return *length ? 0 : tokenize(loader, in->row, length);
 }
 
 /* The targets of the row, which has `length` tokens; *terms is how many of them enter the loss. */
@@ -308,20 +308,17 @@ static int take_targets(struct loader *loader, const struct sp_row *row, size_t 
 static int add_row(struct loader *loader, const struct sp_row *row)
 {
     struct sp_dataset *out = loader->out;
-    size_t length, terms, row_number = out->count, truncated = out->truncated;
+    size_t length = 0, terms, row_number = out->count, truncated = out->truncated;
     int rc;
 
     loader->in.row = row;
-    rc = take_tokens(loader, row, &length);
+    rc = (loader->shape->tokens ? loader->shape->tokens : sp_row_tokens)(&length, &loader->in);
     if (rc == 0)
         rc = take_targets(loader, row, length, &terms);
-    if (rc < 0) {
+    if (rc < 0 || (terms == 0 && !loader->options->no_labels)) { /* left out */
         out->truncated = truncated;
+        out->untargeted += rc == 0;
         return rc;
-    }
-    if (terms == 0 && !loader->options->no_labels) {
-        out->untargeted++;
-        return 0;
     }
     out->lines[row_number] = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
     if (repeats_header(loader, row) && !out->repeated++)
@@ -353,7 +350,7 @@ static void count_unknown(struct loader *loader)
     struct sp_dataset *out = loader->out;
     uint32_t unknown;
 
-    if (!loader->tokenizer || loader->layout.ids)
+    if (!loader->tokenizer || loader->layout.ids || loader->shape->tokens)
         return;
     unknown = sp_tokenizer_special(loader->tokenizer, SP_TOKEN_UNK);
     out->words = out->tokens - out->count * sp_tokenizer_specials(loader->tokenizer, loader->layout.pair != SP_COLUMN_NONE);

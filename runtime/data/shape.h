@@ -25,8 +25,8 @@ struct sp_row_shape {
      * dataset.h's. */
     const char *const (*texts)[2];
     bool token_targets; /* a target for each token; else one a row */
-    /* Puts the row's tokens, at least one and at most options->max_seq_length, in their place, after sp_row_reserve;
-     * NULL: the ids that the row carries, or its texts as the tokenizer encodes them. */
+    /* Puts the row's tokens, at least one and at most options->max_seq_length, in their place, after sp_row_reserve,
+     * and counts a row that it cuts in out->truncated; NULL: sp_row_tokens. */
     int (*tokens)(size_t *length, struct sp_row_input *in);
     /* Fills the targets of the row's `length` tokens, or its one, and says how many of them enter the loss (at most
      * UINT32_MAX); NULL: the label. Without any the row is left out, but for prediction (options->no_labels), for which
@@ -37,6 +37,9 @@ struct sp_row_shape {
 /* The row's text in the first (0) or second (1) of the columns that hold texts; text NULL where there is no such
  * column. */
 int sp_row_text(struct sp_field *out, const struct sp_row_input *in, int which);
+
+/* As `tokens` does: the ids that the row carries, or its texts as the tokenizer encodes them. */
+int sp_row_tokens(size_t *length, struct sp_row_input *in);
 
 /* Makes room for so many tokens of the row. */
 int sp_row_reserve(struct sp_row_input *in, size_t tokens);
