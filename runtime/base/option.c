@@ -24,29 +24,25 @@ struct reading {
     enum sp_option_rank rank;
 };
 
-static void *field(const struct sp_option *option, void *target)
+/* Unsets the value of that type. */
+static void clear(enum sp_option_type type, void *value)
 {
-    return (char *)target + option->offset;
-}
-
-static void clear(const struct sp_option *option, void *target)
-{
-    if (option->type == SP_OPTION_STRING) {
-        char **text = field(option, target);
+    if (type == SP_OPTION_STRING) {
+        char **text = value;
 
         free(*text);
         *text = NULL;
-    } else if (option->type == SP_OPTION_LIST) {
-        struct sp_string_list *list = field(option, target);
+    } else if (type == SP_OPTION_LIST) {
+        struct sp_string_list *list = value;
 
         for (size_t i = 0; i < list->count; i++)
             free(list->items[i]);
         free(list->items);
         *list = (struct sp_string_list){ NULL, 0 };
-    } else if (option->type == SP_OPTION_INT) {
-        *(long long *)field(option, target) = -1;
-    } else if (option->type == SP_OPTION_NUMBER) {
-        *(double *)field(option, target) = NAN;
+    } else if (type == SP_OPTION_INT) {
+        *(long long *)value = -1;
+    } else if (type == SP_OPTION_NUMBER) {
+        *(double *)value = NAN;
     }
 }
 
@@ -288,7 +284,7 @@ out:
     return rc;
 }
 
-static int take_list(const struct reading *r, const struct sp_option *option,
+static int take_list(const struct reading *r, const struct sp_option *option, void *value,
                      const struct sp_yaml_node *node)
 {
     struct sp_string_list list = { NULL, 0 };
@@ -314,8 +310,8 @@ static int take_list(const struct reading *r, const struct sp_option *option,
     else if (rc == SP_ELIMIT)
         rc = sp_source_error(SP_ECONFIG, r->source, node->place, "%s: %s", option->key,
                              sp_error_message());
-    clear(option, r->target); /* either the old list goes or, on failure, nobody reads it again */
-    *(struct sp_string_list *)field(option, r->target) = list;
+    clear(option->type, value); /* either the old list goes or, on failure, nobody reads it again */
+    *(struct sp_string_list *)value = list;
     return rc;
 }
 
@@ -323,10 +319,11 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
                 const char *range)
 {
     const struct sp_option *option = sp_option_at(r->table, index);
+    void *value = sp_option_value(r->table, index, r->target);
 
     if (sp_yaml_is_null(node) && !option->initial) {
         tell_comment(r, option, node);
-        clear(option, r->target);
+        clear(option->type, value);
         r->given[index].rank = SP_OPTION_DEFAULT; /* unset contradicts nothing */
         return 0;
     }
@@ -334,12 +331,12 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
     if (node->kind == SP_YAML_MAP || says_nothing(option, node))
         return wrong_value(r, option, node, range);
     if (option->type == SP_OPTION_LIST)
-        return take_list(r, option, node);
+        return take_list(r, option, value, node);
     if (node->kind == SP_YAML_LIST)
         return wrong_value(r, option, node, range);
     if (node->quoted && option->type != SP_OPTION_STRING && option->type != SP_OPTION_CHOICE)
         return wrong_value(r, option, node, range);
-    if (!store(option, field(option, r->target), node->text, range))
+    if (!store(option, value, node->text, range))
         return wrong_value(r, option, node, range);
     return 0;
 }
@@ -465,18 +462,33 @@ size_t sp_option_count(const struct sp_option_table *table)
 {
     size_t count = 0;
 
-    for (size_t p = 0; table->parts[p]; p++)
-        count += table->parts[p]->count;
+    for (size_t p = 0; table->parts[p].rows; p++)
+        count += table->parts[p].rows->count;
     return count;
+}
+
+/* The part that has row *i of all, which becomes its number there. */
+static const struct sp_option_part *part_of(const struct sp_option_table *table, size_t *i)
+{
+    const struct sp_option_part *part = table->parts;
+
+    while (*i >= part->rows->count)
+        *i -= part++->rows->count;
+    return part;
 }
 
 const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t i)
 {
-    size_t p = 0;
+    const struct sp_option_part *part = part_of(table, &i);
 
-    while (i >= table->parts[p]->count)
-        i -= table->parts[p++]->count;
-    return &table->parts[p]->rows[i];
+    return &part->rows->rows[i];
+}
+
+void *sp_option_value(const struct sp_option_table *table, size_t i, const void *target)
+{
+    const struct sp_option_part *part = part_of(table, &i);
+
+    return (char *)(uintptr_t)target + part->offset + part->rows->rows[i].offset;
 }
 
 size_t sp_option_index(const struct sp_option_table *table, const char *key)
@@ -488,14 +500,17 @@ size_t sp_option_index(const struct sp_option_table *table, const char *key)
     return i;
 }
 
-static int set_default(const struct sp_option *option, void *target)
+static int set_default(const struct sp_option_table *table, size_t i, void *target)
 {
-    clear(option, target);
+    const struct sp_option *option = sp_option_at(table, i);
+    void *value = sp_option_value(table, i, target);
+
+    clear(option->type, value);
     if (!option->initial)
         return 0;
     if (option->type == SP_OPTION_LIST)
-        return list_split(field(option, target), option->initial);
-    return store(option, field(option, target), option->initial, NULL) ? 0 : SP_ENOMEM;
+        return list_split(value, option->initial);
+    return store(option, value, option->initial, NULL) ? 0 : SP_ENOMEM;
 }
 
 int sp_option_reset(const struct sp_option_table *table, void *target,
@@ -504,18 +519,18 @@ int sp_option_reset(const struct sp_option_table *table, void *target,
     size_t index = sp_option_index(table, key);
 
     given[index] = (struct sp_option_given){ .rank = SP_OPTION_DEFAULT };
-    return set_default(sp_option_at(table, index), target);
+    return set_default(table, index, target);
 }
 
 int sp_option_defaults(const struct sp_option_table *table, void *target)
 {
     for (size_t i = 0; i < sp_option_count(table); i++)
-        SP_TRY(set_default(sp_option_at(table, i), target));
+        SP_TRY(set_default(table, i, target));
     return 0;
 }
 
 void sp_option_release(const struct sp_option_table *table, void *target)
 {
     for (size_t i = 0; i < sp_option_count(table); i++)
-        clear(sp_option_at(table, i), target);
+        clear(sp_option_at(table, i)->type, sp_option_value(table, i, target));
 }

@@ -54,13 +54,19 @@ struct sp_option_hint {
     const char *name, *key;
 };
 
+/* What one component exports: rows for a struct of its own, or for the whole. */
 struct sp_option_rows {
     const struct sp_option *rows;
     size_t count;
 };
 
+struct sp_option_part {
+    const struct sp_option_rows *rows;
+    size_t offset; /* of the component's struct in the whole */
+};
+
 struct sp_option_table {
-    const struct sp_option_rows *const *parts; /* whose rows follow one another; a NULL ends them */
+    const struct sp_option_part *parts; /* whose rows follow one another; one without rows ends them */
     const struct sp_option_alias *aliases;
     size_t alias_count;
     const struct sp_option_hint *hints; /* a NULL ends them */
@@ -104,9 +110,10 @@ bool sp_option_is_foreign(const struct sp_option_table *table, const char *name)
 int sp_option_unknown(const struct sp_option_table *table, const struct sp_source *source, struct sp_place place,
                       const char *key, const char *block);
 
-/* Rows of all parts, and row i of them, below that. */
+/* Rows of all parts, row i of them, below that, and where its value stands in the whole struct. */
 size_t sp_option_count(const struct sp_option_table *table);
 const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t i);
+void *sp_option_value(const struct sp_option_table *table, size_t i, const void *target);
 
 /* The index of `key` in the table, sp_option_count where it is not in it. */
 size_t sp_option_index(const struct sp_option_table *table, const char *key);

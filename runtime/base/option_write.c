@@ -12,11 +12,6 @@
 #define HELP_WIDTH 80
 #define HELP_INDENT 8
 
-static const void *field(const struct sp_option *option, const void *target)
-{
-    return (const char *)target + option->offset;
-}
-
 /* sp_text_number with a point before an exponent: YAML 1.1 asks for one. */
 static void number_text(double value, char out[32])
 {
@@ -81,9 +76,8 @@ static int write_list(struct sp_buf *out, const struct sp_string_list *list)
     return sp_buf_puts(out, "]");
 }
 
-static int write_value(const struct sp_option *option, const void *target, struct sp_buf *out)
+static int write_value(const struct sp_option *option, const void *value, struct sp_buf *out)
 {
-    const void *value = field(option, target);
     char digits[32];
 
     switch (option->type) {
@@ -133,7 +127,7 @@ int sp_option_write_yaml(const struct sp_option_table *table, const void *target
             SP_TRY(sp_buf_printf(out, "%.*s:\n", (int)length - 1, option->key));
         block = length;
         SP_TRY(sp_buf_printf(out, "%s%s: ", block ? "  " : "", option->key + block));
-        SP_TRY(write_value(option, target, out));
+        SP_TRY(write_value(option, sp_option_value(table, i, target), out));
         SP_TRY(sp_buf_puts(out, "\n"));
     }
     return 0;
@@ -152,10 +146,8 @@ static json_t *json_list(const struct sp_string_list *list)
     return array;
 }
 
-static json_t *json_value(const struct sp_option *option, const void *target)
+static json_t *json_value(const struct sp_option *option, const void *value)
 {
-    const void *value = field(option, target);
-
     switch (option->type) {
     case SP_OPTION_STRING:
         return *(char *const *)value ? json_string(*(char *const *)value) : json_null();
@@ -191,8 +183,8 @@ int sp_option_write_json(const struct sp_option_table *table, const void *target
                 json_object_set_new(root, block, json_object());
             into = json_object_get(root, block);
         }
-        if (json_object_set_new(into, dot ? dot + 1 : option->key, json_value(option, target)) <
-            0) {
+        if (json_object_set_new(into, dot ? dot + 1 : option->key,
+                                json_value(option, sp_option_value(table, i, target))) < 0) {
             json_decref(root);
             root = NULL;
         }

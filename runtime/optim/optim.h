@@ -6,6 +6,7 @@
 #ifndef SP_OPTIM_OPTIM_H
 #define SP_OPTIM_OPTIM_H
 
+#include "runtime/base/option.h"
 #include "runtime/base/remap.h"
 #include "runtime/op/op.h"
 #include "runtime/tensor/state.h"
@@ -23,6 +24,8 @@ struct sp_optim_view {
     bool decay;                  /* weight decay acts on it */
     bool moving;                 /* entries come and go (sp_optim_move): each has its own age */
 };
+
+#define SP_OPTIM_GROUP "Training" /* of options, in their listings */
 
 struct sp_optim_options {
     double beta1, beta2, epsilon; /* AdamW's */

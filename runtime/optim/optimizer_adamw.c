@@ -11,6 +11,15 @@
 #include <math.h>
 #include <stdlib.h>
 
+static const struct sp_option options[] = {
+    { "adam_beta1", SP_OPTION_NUMBER, offsetof(struct sp_optim_options, beta1), "0.9", "[0, 1)", NULL, SP_OPTIM_GROUP,
+      "AdamW's decay of the mean gradient.", NULL },
+    { "adam_beta2", SP_OPTION_NUMBER, offsetof(struct sp_optim_options, beta2), "0.999", "[0, 1)", NULL, SP_OPTIM_GROUP,
+      "AdamW's decay of the mean squared gradient.", NULL },
+    { "adam_epsilon", SP_OPTION_NUMBER, offsetof(struct sp_optim_options, epsilon), "1e-8", "(0, 1]", NULL, SP_OPTIM_GROUP,
+      "AdamW's addition to the denominator.", NULL },
+};
+
 enum { M, V, BIRTH, FIRST_AGES = 1024 };
 
 /* The table for every age up to the step's number. */
@@ -106,6 +115,7 @@ const struct sp_optimizer sp_optimizer_adamw = {
     .name = "adamw",
     .summary = "AdamW: two floats of state for each value, and its age where the mask moves",
     .create = create,
+    .options = { options, sizeof options / sizeof *options },
     .begin = begin,
     .step = step_view,
     .move = move,

@@ -7,6 +7,8 @@
 #ifndef SP_SPARSE_METRIC_H
 #define SP_SPARSE_METRIC_H
 
+#include "runtime/base/option.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,10 +26,12 @@ enum sp_metric_need {
 #define SP_NEED_LABELS (SP_NEED_GRADIENT | SP_NEED_SQUARES | SP_NEED_HESSIAN)
 #define SP_NEED_DATA (SP_NEED_LABELS | SP_NEED_INPUTS)
 
-/* Options of single metrics, from the configuration. */
+#define SP_METRIC_GROUP "Sparse training" /* of options, in their listings */
+
+/* Options of single metrics, which these export. */
 struct sp_metric_options {
-    bool grasp_code; /* grasp: the sign of the released code instead of the paper's */
-    int lift_rank;   /* lift: of the approximation */
+    int grasp_code;      /* grasp: 1 for the sign of the released code instead of the paper's */
+    long long lift_rank; /* lift: of the approximation */
 };
 
 /* One tensor's inputs, row-major; those that the metric does not need are NULL. */
@@ -48,6 +52,7 @@ struct sp_metric_input {
 struct sp_metric {
     const char *name, *summary;
     const char *cost; /* a phrase */
+    struct sp_option_rows options; /* its own, in struct sp_metric_options */
     unsigned needs;   /* of enum sp_metric_need */
     bool zero_is_best; /* no score is above 0: scores of zero are the first to be kept, not missing ones */
     bool cheap;       /* made in less time than a file of them is read: never kept in sparse.score_cache */

@@ -21,6 +21,11 @@
 #define STILL 1e-10 /* relative change of the energy: vectors are off by about its root */
 #define SWEEPS 40
 
+static const struct sp_option options[] = {
+    { "sparse.lift_rank", SP_OPTION_INT, offsetof(struct sp_metric_options, lift_rank), "32", "[1, 1000000]", NULL, SP_METRIC_GROUP,
+      "lift: the rank of the approximation whose largest entries are kept.", NULL },
+};
+
 /* Bases are kept as l rows: q (l x m) spans columns of W (m x n), p (l x n) its rows. */
 struct sketch {
     const float *w;
@@ -237,6 +242,7 @@ const struct sp_metric sp_metric_lift = {
     .name = "lift",
     .summary = "the largest entries of the weight's approximation of rank sparse.lift_rank; needs no data",
     .cost = "some dozens of products of the weight and 2 ranks + 8 vectors, on the host",
+    .options = { options, sizeof options / sizeof *options },
     .needs = SP_NEED_WEIGHT,
     .score = score,
 };

@@ -417,9 +417,9 @@ char sp_config_delimiter(const struct sp_config *config)
 
 int sp_config_require(const struct sp_config *config, const char *key)
 {
-    const struct sp_option *option = sp_option_at(sp_config_options(), sp_option_index(sp_config_options(), key));
+    const struct sp_option_table *table = sp_config_options();
 
-    if (*(char *const *)((const char *)config + option->offset))
+    if (*(char *const *)sp_option_value(table, sp_option_index(table, key), config))
         return 0;
     return sp_error(SP_ECONFIG, "%s: %s is missing: add a line \"%s: ...\" or give --set %s=...",
                     config->source ? config->source : "the configuration", key, key, key);

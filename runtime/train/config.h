@@ -15,6 +15,8 @@
 #include "runtime/base/json.h"
 #include "runtime/base/option.h"
 #include "runtime/data/dataset.h"
+#include "runtime/optim/optim.h"
+#include "runtime/sparse/metric.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,8 +38,7 @@ enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };
 struct sp_config_sparse {
     int method;   /* sp_config_method (method.h) has it */
     char *metric; /* a metric's name */
-    char *sign;   /* of grasp: paper or code */
-    long long lift_rank;
+    struct sp_metric_options metrics; /* their own */
     /* The budget: with a sparse method exactly one is set, with the others none. Unset is NaN for the
      * density, -1 otherwise. */
     double density;
@@ -83,8 +84,7 @@ struct sp_config {
     char *lr_scheduler_type; /* linear, cosine or constant */
     double warmup_steps;     /* below 1: a share of all steps */
     char *optimizer; /* an optimizer's name */
-    double weight_decay, adam_beta1, adam_beta2, adam_epsilon;
-    double max_grad_norm; /* 0: no clipping */
+    struct sp_optim_options optim;
     double dropout;       /* NaN when unset: the model's own */
     double label_smoothing_factor;
     long long seed;

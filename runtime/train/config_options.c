@@ -1,10 +1,13 @@
 /*
- * The option table: its rows, then each method's, and the names of other tools that mean the same. What else people bring from
- * there is in config_names.c.
+ * The option table: its own rows and, between them, those that optimizers, tasks, metrics and methods export; and the names of
+ * other tools that mean the same. What else people bring from there is in config_names.c.
  */
+#include "runtime/optim/optimizer.h"
 #include "runtime/optim/schedule.h"
+#include "runtime/sparse/metric.h"
 #include "runtime/train/config_priv.h"
 #include "runtime/train/method.h"
+#include "runtime/train/task.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FIELD SP_CONFIG_FIELD
@@ -47,14 +50,14 @@ static const char *const metrics[] = {
 const char *const sp_config_evals[] = { SP_CONFIG_EVALS(NAME_OF) NULL };
 const char *const sp_config_scopes[] = { SP_CONFIG_SCOPES(NAME_OF) NULL };
 static const char *const three_way[] = { "auto", "true", "false", NULL };
-static const char *const signs[] = { "paper", "code", NULL };
 
-static const char data[] = "Model and data", training[] = "Training",
+static const char data[] = "Model and data", training[] = SP_CONFIG_TRAINING,
                   reports[] = "Reports and evaluation", devices[] = "Device",
                   sparse[] = SP_CONFIG_SPARSE;
 
-/* key, type, field, default, range, choices, group, help, what unset means */
-static const struct sp_option options[] = {
+/* key, type, field, default, range, choices, group, help, what unset means; in the order in which files have them, those of
+ * the lists' members between */
+static const struct sp_option up_to_optimizers[] = {
     { "model_name_or_path", SP_OPTION_STRING, FIELD(model_name_or_path), NULL, NULL, NULL, data,
       "The pretrained model: a folder as Hugging Face lays it out, or the name of one in the "
       "cache.",
@@ -129,23 +132,21 @@ static const struct sp_option options[] = {
       "AdamW, with two numbers of state for each trained value (three where the mask moves), or SM3, "
       "with one for each row and column of a weight.",
       "by default " SP_CONFIG_OPTIMIZER ", with sparse.growth ma " SP_CONFIG_MA_OPTIMIZER },
-    { "weight_decay", SP_OPTION_NUMBER, FIELD(weight_decay), "0", "[0, 1000]", NULL, training,
+    { "weight_decay", SP_OPTION_NUMBER, FIELD(optim.weight_decay), "0", "[0, 1000]", NULL, training,
       "Decoupled decay. On a sparse delta it pulls towards the pretrained weight; method "
       "dynamic with on_drop merge: towards the weight at the last merge.", NULL },
-    { "adam_beta1", SP_OPTION_NUMBER, FIELD(adam_beta1), "0.9", "[0, 1)", NULL, training,
-      "AdamW's decay of the mean gradient.", NULL },
-    { "adam_beta2", SP_OPTION_NUMBER, FIELD(adam_beta2), "0.999", "[0, 1)", NULL, training,
-      "AdamW's decay of the mean squared gradient.", NULL },
-    { "adam_epsilon", SP_OPTION_NUMBER, FIELD(adam_epsilon), "1e-8", "(0, 1]", NULL, training,
-      "AdamW's addition to the denominator.", NULL },
-    { "max_grad_norm", SP_OPTION_NUMBER, FIELD(max_grad_norm), "1.0", "[0, inf)", NULL, training,
+};
+
+static const struct sp_option up_to_tasks[] = {
+    { "max_grad_norm", SP_OPTION_NUMBER, FIELD(optim.max_grad_norm), "1.0", "[0, inf)", NULL, training,
       "Gradients whose norm over all trained values is larger are scaled down to it; 0 never "
       "scales.",
       NULL },
     { "dropout", SP_OPTION_NUMBER, FIELD(dropout), NULL, "[0, 1)", NULL, training,
       "Dropout's probability everywhere the model has one.", "by default the model's own" },
-    { "label_smoothing_factor", SP_OPTION_NUMBER, FIELD(label_smoothing_factor), "0", "[0, 1)",
-      NULL, training, "The share of a label's weight that is spread over all classes.", NULL },
+};
+
+static const struct sp_option up_to_metrics[] = {
     { "seed", SP_OPTION_INT, FIELD(seed), "42", "[0, inf)", NULL, training,
       "Of the order of rows, the new head, random masks and dropout.", NULL },
     { "shuffle", SP_OPTION_BOOL, FIELD(shuffle), "true", NULL, NULL, training,
@@ -175,11 +176,9 @@ static const struct sp_option options[] = {
     { "sparse.metric", SP_OPTION_STRING, FIELD(sparse.metric), "gradient", NULL, metrics, sparse,
       "The score by which positions are chosen; `speft-cl metrics` says what each is and costs.",
       NULL },
-    { "sparse.sign", SP_OPTION_STRING, FIELD(sparse.sign), "paper", NULL, signs, sparse,
-      "grasp: keep the largest -W (H g), as its paper says, or +W (H g), as SPEFT's code does.",
-      NULL },
-    { "sparse.lift_rank", SP_OPTION_INT, FIELD(sparse.lift_rank), "32", "[1, 1000000]", NULL, sparse,
-      "lift: the rank of the approximation whose largest entries are kept.", NULL },
+};
+
+static const struct sp_option up_to_methods[] = {
     { "sparse.density", SP_OPTION_NUMBER, FIELD(sparse.density), NULL, "(0, 1]", NULL, sparse,
       "The budget as a share of the target weights.", "by default not used" },
     { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]",
@@ -221,14 +220,47 @@ static const struct sp_option_alias aliases[] = {
     { "evaluation_strategy", "eval_strategy", NULL },
 };
 
-/* These rows, then each method's. */
-static const struct sp_option_rows own = { options, COUNT(options) };
-static const struct sp_option_rows *const parts[] = {
-    &own,
-#define SP_METHOD(name) &sp_method_##name.options,
+/* Places in the list of parts. Metrics come from the last to the first: files have had grasp's options before lift's. */
+enum {
+    UP_TO_OPTIMIZERS,
+#define SP_OPTIMIZER(name) OPTIMIZER_##name,
+#include "runtime/optim/optimizer.def"
+#undef SP_OPTIMIZER
+    UP_TO_TASKS,
+#define SP_TASK(name) TASK_##name,
+#include "runtime/train/task.def"
+#undef SP_TASK
+    UP_TO_METRICS,
+#define SP_METRIC(name) METRIC_##name, /* room */
+#include "runtime/sparse/metric.def"
+#undef SP_METRIC
+    UP_TO_METHODS,
+#define SP_METHOD(name) METHOD_##name,
 #include "runtime/train/method.def"
 #undef SP_METHOD
-    NULL
+};
+#define LAST(place) (UP_TO_METHODS - 1 - ((place) - UP_TO_METRICS - 1))
+
+#define OWN(rows) { &(const struct sp_option_rows){ rows, COUNT(rows) }, 0 }
+
+static const struct sp_option_part parts[] = {
+    [UP_TO_OPTIMIZERS] = OWN(up_to_optimizers),
+#define SP_OPTIMIZER(name) [OPTIMIZER_##name] = { &sp_optimizer_##name.options, FIELD(optim) },
+#include "runtime/optim/optimizer.def"
+#undef SP_OPTIMIZER
+    [UP_TO_TASKS] = OWN(up_to_tasks),
+#define SP_TASK(name) [TASK_##name] = { &sp_task_##name.options, 0 },
+#include "runtime/train/task.def"
+#undef SP_TASK
+    [UP_TO_METRICS] = OWN(up_to_metrics),
+#define SP_METRIC(name) [LAST(METRIC_##name)] = { &sp_metric_##name.options, FIELD(sparse.metrics) },
+#include "runtime/sparse/metric.def"
+#undef SP_METRIC
+    [UP_TO_METHODS] = OWN(up_to_methods),
+#define SP_METHOD(name) [METHOD_##name] = { &sp_method_##name.options, 0 },
+#include "runtime/train/method.def"
+#undef SP_METHOD
+    { NULL, 0 },
 };
 static const struct sp_option_table table = { parts, aliases, COUNT(aliases), sp_config_hints, sp_config_foreign };
 

@@ -13,7 +13,8 @@ extern const char *const sp_config_foreign[];
 
 /* For rows of the table. */
 #define SP_CONFIG_FIELD(name) offsetof(struct sp_config, name)
-#define SP_CONFIG_SPARSE "Sparse training" /* the group */
+#define SP_CONFIG_TRAINING SP_OPTIM_GROUP /* groups */
+#define SP_CONFIG_SPARSE SP_METRIC_GROUP
 #define SP_CONFIG_DIGITS_(number) #number
 #define SP_CONFIG_DIGITS(number) SP_CONFIG_DIGITS_(number)
 /* Defaults that depend on other options; the table's texts say them, too. */

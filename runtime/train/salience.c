@@ -50,12 +50,6 @@ struct scoring {
     struct sp_param_gradient *gradients;   /* of a pass: the group's sinks and nothing else */
 };
 
-struct sp_metric_options sp_salience_options(const struct sp_config *config)
-{
-    return (struct sp_metric_options){ .grasp_code = strcmp(config->sparse.sign, "code") == 0,
-                                       .lift_rank = (int)config->sparse.lift_rank };
-}
-
 size_t sp_salience_rows(const struct sp_run *run)
 {
     size_t rows = (size_t)run->config->sparse.scoring_examples;
@@ -226,7 +220,7 @@ static int score_target(struct scoring *s, size_t t)
         .squares = s->needs & SP_NEED_SQUARES ? s->gradient : NULL,
         .hessian = s->needs & SP_NEED_HESSIAN ? s->gradient : NULL,
         .norms = s->needs & SP_NEED_INPUTS ? s->norms : NULL,
-        .options = sp_salience_options(s->run->config),
+        .options = s->run->config->sparse.metrics,
     };
     int rc;
 

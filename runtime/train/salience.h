@@ -44,9 +44,6 @@ typedef int sp_salience_take(void *user, size_t t, const float *scores);
  * weight, an activation or a gradient of a batch, is then added to its message. */
 int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user);
 
-/* The configuration's options of single metrics. */
-struct sp_metric_options sp_salience_options(const struct sp_config *config);
-
 /* Rows that one scoring reads, at most those that there are. */
 size_t sp_salience_rows(const struct sp_run *run);
 

@@ -92,15 +92,15 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
 static int name_of(char hex[SP_HASH_HEX], const struct cache *cache)
 {
     const struct sp_run *run = cache->run;
-    struct sp_metric_options options = sp_salience_options(run->config);
+    const struct sp_metric_options *options = &run->config->sparse.metrics;
     struct sp_hash hash;
 
     sp_hash_init(&hash);
     sp_hash_update_string(&hash, FORMAT);
     SP_TRY(hash_model(&hash, run));
     sp_hash_update_string(&hash, cache->what->metric->name);
-    hash_number(&hash, options.grasp_code);
-    hash_number(&hash, options.lift_rank);
+    hash_number(&hash, options->grasp_code);
+    hash_number(&hash, (double)options->lift_rank);
     for (size_t t = 0; t < cache->what->count; t++) {
         sp_hash_update_string(&hash, cache->tensors[t].name);
         sp_hash_update_string(&hash, sp_plan_param_at(run->plan, cache->what->params[t])->weight.family->name);

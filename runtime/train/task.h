@@ -33,6 +33,7 @@ struct sp_score {
 struct sp_task {
     const char *name;   /* as the option `task`, adapter.json and result.json have it */
     const char *labels; /* what they are, in messages */
+    struct sp_option_rows options; /* its own rows of the configuration's table */
     struct sp_row_shape rows; /* how they are read, and what their targets are */
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
     size_t score_count;

@@ -7,6 +7,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/train/classes.h"
+#include "runtime/train/config_priv.h"
 #include "runtime/train/score.h"
 
 #include <math.h>
@@ -266,6 +267,11 @@ static int check_labels(const json_t *labels, const char *file)
 
 /* ---- the loss ------------------------------------------------------------------------------------------------------------ */
 
+static const struct sp_option options[] = {
+    { "label_smoothing_factor", SP_OPTION_NUMBER, SP_CONFIG_FIELD(label_smoothing_factor), "0", "[0, 1)",
+      NULL, SP_CONFIG_TRAINING, "The share of a label's weight that is spread over all classes.", NULL },
+};
+
 static void build(const struct sp_run *run)
 {
     sp_nn_cross_entropy(run->plan, sp_task_forward(run), (float)run->config->label_smoothing_factor);
@@ -375,6 +381,7 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 const struct sp_task sp_task_classification = {
     .name = "classification",
     .labels = "classes",
+    .options = { options, sizeof options / sizeof *options },
     .rows = { .labels = SP_LABELS_CLASSES },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,

@@ -118,12 +118,11 @@ static void tell_memory(const struct sp_trained *t, const char *optimizer, const
 static int create_optim(struct sp_trained *t, struct sp_run *run)
 {
     const struct sp_config *c = run->config;
-    struct sp_optim_options options = { c->adam_beta1, c->adam_beta2, c->adam_epsilon, c->weight_decay, c->max_grad_norm };
     const struct sp_optimizer *optimizer = sp_optimizer_find(c->optimizer);
 
     if (!optimizer)
         return sp_error(SP_ECONFIG, "there is no optimizer called '%s'", c->optimizer);
-    return sp_optim_create(&t->optim, run->device, optimizer, t->views, t->view_count, &options);
+    return sp_optim_create(&t->optim, run->device, optimizer, t->views, t->view_count, &c->optim);
 }
 
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)

@@ -90,8 +90,8 @@ static void test_defaults(void **state)
     assert_int_equal(c.max_seq_length, 128);
     assert_int_equal(c.per_device_train_batch_size, 32);
     assert_true(c.num_train_epochs == 3 && c.learning_rate == 1e-3 && c.warmup_steps == 0);
-    assert_true(c.adam_beta1 == 0.9 && c.adam_beta2 == 0.999 && c.adam_epsilon == 1e-8);
-    assert_true(c.max_grad_norm == 1 && isnan(c.dropout) && c.weight_decay == 0);
+    assert_true(c.optim.beta1 == 0.9 && c.optim.beta2 == 0.999 && c.optim.epsilon == 1e-8);
+    assert_true(c.optim.max_grad_norm == 1 && isnan(c.dropout) && c.optim.weight_decay == 0);
     assert_string_equal(c.lr_scheduler_type, "linear");
     assert_int_equal(c.seed, 42);
     assert_true(c.shuffle);
@@ -118,7 +118,7 @@ static void test_values(void **state)
          "validation_file: rows.tsv\neval_strategy: steps\nlogging_steps: 5\n"
          "sparse:\n  density: 0.01\n  target_modules:\n    - query\n    - \"key\"\n",
          NULL);
-    assert_true(c.learning_rate == 1e-5 && c.adam_beta1 == 0.5 && c.weight_decay == 10);
+    assert_true(c.learning_rate == 1e-5 && c.optim.beta1 == 0.5 && c.optim.weight_decay == 10);
     assert_true(c.num_train_epochs == 0.5 && c.max_steps == 7 && isnan(c.dropout));
     assert_false(c.shuffle);
     assert_true(c.skip_bad_rows);
@@ -189,7 +189,7 @@ static void test_aliases(void **state)
     assert_int_equal(c.per_device_train_batch_size, 4);
     assert_int_equal(c.max_seq_length, 64);
     assert_int_equal(c.max_steps, 9);
-    assert_true(c.max_grad_norm == 0 && c.warmup_steps == 0.06 && c.num_train_epochs == 2);
+    assert_true(c.optim.max_grad_norm == 0 && c.warmup_steps == 0.06 && c.num_train_epochs == 2);
     assert_string_equal(c.lr_scheduler_type, "cosine");
     assert_int_equal(c.sparse.count, 10);
     sp_config_release(&c);
