@@ -78,6 +78,16 @@ static const struct sp_data_format *find_format(const char *path)
     return NULL;
 }
 
+bool sp_reader_find_format(bool *table, const char *name)
+{
+    size_t i = 0;
+
+    while (i < FORMATS && (strcmp(formats[i]->name, name) != 0 || !formats[i]->extensions[0]))
+        i++;
+    *table = i < FORMATS && formats[i]->delimiter;
+    return i < FORMATS;
+}
+
 static int unknown_format(const char *path)
 {
     char known[128] = "";

@@ -36,6 +36,9 @@ struct sp_reader_options {
     char delimiter; /* csv, tsv; 0: the one that the extension stands for */
 };
 
+/* Whether files have a format of that name, and whether its rows are of columns with a delimiter between. */
+bool sp_reader_find_format(bool *table, const char *name);
+
 /* Whether a byte may be a delimiter: an ASCII character that is no quote and no line end. */
 static inline bool sp_reader_can_delimit(char byte)
 {

@@ -98,12 +98,23 @@ static const char *number_text(char out[SP_TEXT_NUMBER], double value)
     return out;
 }
 
-/* The number of the budget in the study's list. */
-static int budget_index(size_t *out, struct sp_study *study, const char *key, const struct sp_config_sparse *c)
+static double budget_value(const struct sp_config *config, const char *key)
 {
-    double value = strcmp(key, "density") == 0 ? c->density
-                   : strcmp(key, "count") == 0 ? (double)c->count
-                                               : (double)c->rank_equivalent;
+    const struct sp_option_table *table = sp_config_options();
+    char full[64];
+    size_t index;
+    const void *value;
+
+    snprintf(full, sizeof full, SP_CONFIG_BUDGET "%s", key);
+    index = sp_option_index(table, full);
+    value = sp_option_value(table, index, config);
+    return sp_option_at(table, index)->type == SP_OPTION_INT ? (double)*(const long long *)value : *(const double *)value;
+}
+
+/* The number of the budget in the study's list. */
+static int budget_index(size_t *out, struct sp_study *study, const char *key, const struct sp_config *c)
+{
+    double value = budget_value(c, key);
     struct sp_study_budget *b;
     char number[SP_TEXT_NUMBER];
 
@@ -142,7 +153,7 @@ static int add_run(struct sp_study_reading *r, struct choice *c)
                    "runs of a study"));
     SP_TRY(load_config(&config, r, c));
     c->budget = SP_STUDY_NONE;
-    rc = c->value.node ? budget_index(&c->budget, study, c->budget_key, &config.sparse) : 0;
+    rc = c->value.node ? budget_index(&c->budget, study, c->budget_key, &config) : 0;
     free(config.output_dir);
     config.output_dir = rc == 0 ? run_dir(study, c, &config) : NULL;
     run = &study->runs[study->run_count++];

@@ -102,11 +102,11 @@ int sp_config_contradiction(struct sp_config_load *load, const char *a, const ch
     return sp_source_error(SP_ECONFIG, second->source, second->place, "%s: remove one", why);
 }
 
-#define KEY(name) "sparse." #name,
+#define BUDGET(name) SP_CONFIG_BUDGET #name,
 
 static int check_budget(struct sp_config_load *load)
 {
-    static const char *const budgets[] = { SP_CONFIG_BUDGETS(KEY) };
+    static const char *const budgets[] = { SP_CONFIG_BUDGETS(BUDGET) };
     struct sp_config *config = load->config;
     size_t set = 0;
 
@@ -233,12 +233,15 @@ static int check_columns(const struct sp_config_load *load)
     return 0;
 }
 
+#define DELIMITER(word, character) { #word, character },
+#define WORD(word, character) ", " #word
+
 /* Delimiters as words, and a tab as it is written where no escapes are read. */
 static const struct {
     const char *word;
     char delimiter;
 } delimiters[] = {
-    { "comma", ',' }, { "semicolon", ';' }, { "pipe", '|' }, { "space", ' ' }, { "tab", '\t' }, { "\\t", '\t' },
+    SP_CONFIG_DELIMITERS(DELIMITER) { "\\t", '\t' },
 };
 
 /* 0 for no delimiter. */
@@ -258,7 +261,7 @@ static int check_delimiter(const struct sp_config_load *load)
     if (strcmp(text, "auto") == 0 || read_delimiter(text))
         return 0;
     return sp_source_error(SP_ECONFIG, option->source, option->place,
-                           "delimiter: found \"%s\", expected auto, comma, semicolon, pipe, space, tab or one character that is no "
+                           "delimiter: found \"%s\", expected auto" SP_CONFIG_DELIMITERS(WORD) " or one character that is no "
                            "quote, such as \";\"",
                            text);
 }

@@ -30,7 +30,8 @@ enum sp_config_eval { SP_CONFIG_EVALS(SP_CONFIG_CONSTANT) };
 enum sp_config_scope { SP_CONFIG_SCOPES(SP_CONFIG_CONSTANT) };
 extern const char *const sp_config_evals[], *const sp_config_scopes[]; /* their names; NULL at the end */
 
-/* The options of `sparse` that are its budget. */
+/* The options that are a budget, after this beginning of their keys. */
+#define SP_CONFIG_BUDGET "sparse."
 #define SP_CONFIG_BUDGETS(X) X(density) X(rank_equivalent) X(count)
 
 enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };

@@ -13,6 +13,7 @@
 #define FIELD SP_CONFIG_FIELD
 #define NAME(name) #name,
 #define NAME_OF(constant, name) #name,
+#define WORD(word, character) #word ", "
 
 /* What an option may be, from the lists of those whose names they are. */
 static const char *const tasks[] = {
@@ -91,7 +92,7 @@ static const struct sp_option up_to_optimizers[] = {
       "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by what the "
       "rows look like, and says what it found.", NULL },
     { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
-      "What stands between the columns of csv and tsv files: comma, semicolon, pipe, space, tab, or one "
+      "What stands between the columns of csv and tsv files: " SP_CONFIG_DELIMITERS(WORD) "or one "
       "character (\";\"). auto: a comma or a tab, as the file's name "
       "says, or another where that one splits no row and the other all of them.", NULL },
     { "quotes", SP_OPTION_CHOICE, FIELD(quotes), "auto", NULL, three_way, data,

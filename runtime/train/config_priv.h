@@ -17,6 +17,8 @@ extern const char *const sp_config_foreign[];
 #define SP_CONFIG_SPARSE SP_METRIC_GROUP
 #define SP_CONFIG_DIGITS_(number) #number
 #define SP_CONFIG_DIGITS(number) SP_CONFIG_DIGITS_(number)
+/* Delimiters that have a word. */
+#define SP_CONFIG_DELIMITERS(X) X(comma, ',') X(semicolon, ';') X(pipe, '|') X(space, ' ') X(tab, '\t')
 /* Defaults that depend on other options; the table's texts say them, too. */
 #define SP_CONFIG_RANK 8
 #define SP_CONFIG_OPTIMIZER "adamw"

@@ -225,20 +225,19 @@ static int recall_file(struct sp_data_layout *out, const struct sp_adapter *adap
 {
     const json_t *data = adapter->data, *delimiter = json_object_get(data, "delimiter");
     const json_t *header = json_object_get(data, "has_header"), *quotes = json_object_get(data, "quotes");
-    bool jsonl;
+    bool table;
 
     SP_TRY(recall_string(&out->format, adapter, data, "format"));
-    jsonl = strcmp(out->format, "jsonl") == 0;
-    if (!jsonl && strcmp(out->format, "csv") != 0 && strcmp(out->format, "tsv") != 0)
+    if (!sp_reader_find_format(&table, out->format))
         return malformed(adapter, "format");
-    if (jsonl ? !json_is_null(delimiter)
-              : json_string_length(delimiter) != 1 || !sp_reader_can_delimit(json_string_value(delimiter)[0]))
+    if (table ? json_string_length(delimiter) != 1 || !sp_reader_can_delimit(json_string_value(delimiter)[0])
+              : !json_is_null(delimiter))
         return malformed(adapter, "delimiter");
-    if (jsonl ? !json_is_null(header) : !json_is_boolean(header))
+    if (table ? !json_is_boolean(header) : !json_is_null(header))
         return malformed(adapter, "has_header");
-    if (jsonl ? !json_is_null(quotes) : !json_is_boolean(quotes))
+    if (table ? !json_is_boolean(quotes) : !json_is_null(quotes))
         return malformed(adapter, "quotes");
-    if (jsonl)
+    if (!table)
         return 0;
     out->delimiter = json_string_value(delimiter)[0];
     out->header = json_is_true(header);
