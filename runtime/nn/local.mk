@@ -13,5 +13,6 @@ runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/node_layernorm.c \
 	runtime/nn/node_linear.c \
 	runtime/nn/node_squared_error.c \
+	runtime/nn/param.c \
 	runtime/nn/plan.c runtime/nn/plan.h runtime/nn/plan_priv.h \
 	runtime/nn/run.c

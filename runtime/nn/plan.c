@@ -232,19 +232,6 @@ size_t sp_plan_param_count(const struct sp_plan *plan)
     return plan->param_count;
 }
 
-size_t sp_plan_param_largest(const struct sp_plan *plan, bool linear)
-{
-    size_t largest = 0;
-
-    for (size_t i = 0; i < plan->param_count; i++) {
-        const struct sp_param *p = &plan->params[i];
-
-        if ((!linear || p->kind == SP_PARAM_LINEAR) && sp_param_elements(p) > largest)
-            largest = sp_param_elements(p);
-    }
-    return largest;
-}
-
 struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i)
 {
     return &plan->params[i];

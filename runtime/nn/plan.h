@@ -114,8 +114,14 @@ int sp_nn_squared_error(struct sp_plan *plan, int output);
 /* Parameters, in the order of building. */
 size_t sp_plan_param_count(const struct sp_plan *plan);
 
-/* Elements of the largest parameter, or of the largest linear weight: room for any on the host, or for its row-major copy. */
-size_t sp_plan_param_largest(const struct sp_plan *plan, bool linear);
+/* Its values as fp32, from the device and to it: in its own type, and of a linear weight in every layout, by way of
+ * `staging` where no row-major copy is kept. Reading waits for the device. */
+int sp_param_read(float *out, const struct sp_param *param);
+int sp_param_write(struct sp_param *param, const float *values, struct sp_buffer *staging);
+
+/* Elements of the largest parameter, which are room for any on the host, and bytes of staging for any. */
+size_t sp_plan_param_largest(const struct sp_plan *plan);
+size_t sp_plan_param_staging(const struct sp_plan *plan);
 struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i);
 
 struct sp_plan_limits {

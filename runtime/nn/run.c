@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/finite.h"
 #include "runtime/base/mem.h"
+#include "runtime/tensor/elements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +135,7 @@ int sp_plan_logits(struct sp_plan *plan, float *out)
 {
     size_t count = (size_t)sp_plan_rows(plan, plan->logits) * (size_t)sp_plan_outputs(plan);
 
-    return sp_buffer_read(out, sp_plan_buffer(plan, plan->logits), 0, count * sizeof *out);
+    return sp_elements_read(out, sp_plan_buffer(plan, plan->logits), plan->values[plan->logits].dtype, count);
 }
 
 /* 1 when the value holds a number that is not finite, else 0 or an error. */
@@ -151,7 +152,7 @@ static int not_finite(struct sp_plan *plan, int value)
     host = sp_calloc(count, sizeof *host);
     if (!host)
         return SP_ENOMEM;
-    rc = sp_buffer_read(host, v->buffer, 0, count * sizeof *host);
+    rc = sp_elements_read(host, v->buffer, v->dtype, count);
     rc = rc < 0 ? rc : sp_first_not_finite(host, count) < count;
     free(host);
     return rc;
@@ -161,12 +162,8 @@ static int not_finite(struct sp_plan *plan, int value)
 static int param_not_finite(const struct sp_param *p)
 {
     float *host = sp_calloc(sp_param_elements(p), sizeof *host);
-    int rc = host ? 0 : SP_ENOMEM;
+    int rc = host ? sp_param_read(host, p) : SP_ENOMEM;
 
-    if (rc == 0 && p->kind == SP_PARAM_LINEAR)
-        rc = sp_gemm_weight_read(host, &p->weight);
-    else if (rc == 0)
-        rc = sp_buffer_read(host, p->value, 0, sp_param_elements(p) * sizeof *host);
     rc = rc < 0 ? rc : sp_first_not_finite(host, sp_param_elements(p)) < sp_param_elements(p);
     free(host);
     return rc;

@@ -97,3 +97,66 @@ void sp_dtype_to_f32(float *out, enum sp_dtype dtype, const void *in, size_t cou
         break;
     }
 }
+
+static uint32_t to_bits(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* The upper 32 - `drop` bits, rounded: a carry runs into the exponent, as it should. */
+static uint32_t round_off(uint32_t bits, int drop)
+{
+    uint32_t half = (uint32_t)1 << (drop - 1), odd = bits >> drop & 1;
+
+    return (bits + half - 1 + odd) >> drop;
+}
+
+static uint16_t to_bfloat(float value)
+{
+    uint32_t bits = to_bits(value);
+
+    return value != value ? (uint16_t)(bits >> 16 | 0x40) : (uint16_t)round_off(bits, 16);
+}
+
+static uint16_t to_half(float value)
+{
+    uint32_t bits = to_bits(value), sign = bits >> 16 & 0x8000, rest = bits & 0x7FFFFFFF;
+
+    if (value != value)
+        return (uint16_t)(sign | 0x7E00);
+    if (rest < 0x38800000) /* below 2^-14: a multiple of 2^-24, which fp32's own rounding finds at 1/2, whose last bit that is */
+        return (uint16_t)(sign | (to_bits(from_bits(rest) + 0.5f) - to_bits(0.5f)));
+    rest = round_off(rest - ((127 - 15) << 23), 13);
+    return (uint16_t)(sign | (rest < 0x7C00 ? rest : 0x7C00));
+}
+
+void sp_dtype_from_f32(void *out, enum sp_dtype dtype, const float *in, size_t count)
+{
+    unsigned char *p = out;
+    uint16_t word;
+    double wide;
+
+    if (count == 0)
+        return;
+    switch (dtype) {
+    case SP_F64:
+        for (size_t i = 0; i < count; i++) {
+            wide = (double)in[i];
+            memcpy(p + 8 * i, &wide, sizeof wide);
+        }
+        break;
+    case SP_F16:
+    case SP_BF16:
+        for (size_t i = 0; i < count; i++) {
+            word = dtype == SP_F16 ? to_half(in[i]) : to_bfloat(in[i]);
+            memcpy(p + 2 * i, &word, sizeof word);
+        }
+        break;
+    default: /* SP_F32: the contract admits no other */
+        memcpy(out, in, count * sizeof *in);
+        break;
+    }
+}

@@ -1,4 +1,5 @@
 noinst_LIBRARIES += runtime/tensor/libtensor.a
 runtime_tensor_libtensor_a_SOURCES = \
 	runtime/tensor/dtype.c runtime/tensor/dtype.h runtime/tensor/dtype.def \
+	runtime/tensor/elements.c runtime/tensor/elements.h \
 	runtime/tensor/state.c runtime/tensor/state.h

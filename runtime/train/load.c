@@ -141,17 +141,11 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
 static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffer *staging)
 {
     struct sp_param *p = sp_plan_param_at(run->plan, i);
-    size_t bytes = sp_param_elements(p) * sizeof *host;
-    struct sp_buffer *plain;
 
     SP_TRY(host_values(host, run, i, p));
-    if (p->kind != SP_PARAM_LINEAR)
-        return sp_buffer_write(p->value, 0, host, bytes);
     if (!p->value && p->role == SP_PARAM_DENSE)
-        SP_TRY(sp_buffer_create(&p->value, run->device, bytes));
-    plain = p->value ? p->value : staging;
-    SP_TRY(sp_buffer_write(plain, 0, host, bytes));
-    return sp_gemm_weight_pack(&p->weight, plain);
+        SP_TRY(sp_buffer_create(&p->value, run->device, sp_param_bytes(p)));
+    return sp_param_write(p, host, staging);
 }
 
 static bool is_param(const struct sp_run *run, const char *name)
@@ -204,9 +198,9 @@ int sp_load_params(struct sp_run *run)
 
     SP_TRY(check_adapter_names(run));
     SP_TRY(tell_made(run));
-    host = sp_calloc(sp_plan_param_largest(run->plan, false), sizeof *host);
+    host = sp_calloc(sp_plan_param_largest(run->plan), sizeof *host);
     SP_GO(host ? 0 : SP_ENOMEM);
-    SP_GO(sp_buffer_create(&staging, run->device, sp_plan_param_largest(run->plan, true) * sizeof *host));
+    SP_GO(sp_buffer_create(&staging, run->device, sp_plan_param_staging(run->plan)));
     for (size_t i = 0; i < count; i++) {
         rc = load_param(run, i, host, staging);
         if (rc < 0) {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/tensor/elements.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,7 @@ static int collect(struct sp_adapter *out, void *state, struct sp_run *run)
                                                                     .data = data };
         if (!data)
             return SP_ENOMEM;
-        SP_TRY(sp_buffer_read(data, p->value, 0, sp_param_elements(p) * sizeof *data));
+        SP_TRY(sp_elements_read(data, p->value, p->dtype, sp_param_elements(p)));
     }
     return 0;
 }

@@ -36,11 +36,11 @@ int sp_rewrite_create(struct sp_rewrite **out, struct sp_plan *plan, struct sp_d
     SP_TRY(rc);
     r->plan = plan;
     r->targets = targets;
-    r->host = sp_calloc(sp_plan_param_largest(plan, false), sizeof *r->host);
+    r->host = sp_calloc(sp_plan_param_largest(plan), sizeof *r->host);
     r->kept = sp_calloc(targets, sizeof *r->kept);
     if (!r->host || !r->kept)
         return SP_ENOMEM;
-    return sp_buffer_create(&r->staging, device, sp_f32_bytes(sp_plan_param_largest(plan, true)));
+    return sp_buffer_create(&r->staging, device, sp_plan_param_staging(plan));
 }
 
 void sp_rewrite_free(struct sp_rewrite *r)
@@ -58,24 +58,10 @@ void sp_rewrite_free(struct sp_rewrite *r)
     free(r);
 }
 
-static int read_param(float *out, const struct sp_param *p)
-{
-    return p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_read(out, &p->weight)
-                                      : sp_buffer_read(out, p->value, 0, sp_param_elements(p) * sizeof *out);
-}
-
-static int write_param(struct sp_rewrite *r, struct sp_param *p, const float *values)
-{
-    if (p->kind != SP_PARAM_LINEAR)
-        return sp_buffer_write(p->value, 0, values, sp_param_elements(p) * sizeof *values);
-    SP_TRY(sp_buffer_write(r->staging, 0, values, sp_param_elements(p) * sizeof *values));
-    return sp_gemm_weight_pack(&p->weight, r->staging);
-}
-
 /* Splits the parameter's signs off, or puts them on again; `first` is the number of its first bit. */
 static int rewrite_signs(struct sp_rewrite *r, struct sp_param *p, size_t first, bool restore)
 {
-    SP_TRY(read_param(r->host, p));
+    SP_TRY(sp_param_read(r->host, p));
     for (size_t k = 0; k < sp_param_elements(p); k++) {
         size_t bit = first + k;
         uint32_t word;
@@ -88,7 +74,7 @@ static int rewrite_signs(struct sp_rewrite *r, struct sp_param *p, size_t first,
         word = restore ? word : word & ~SIGN;
         memcpy(&r->host[k], &word, sizeof word);
     }
-    return write_param(r, p, r->host);
+    return sp_param_write(p, r->host, r->staging);
 }
 
 static int rewrite_all_signs(struct sp_rewrite *r, bool restore)
@@ -122,7 +108,7 @@ int sp_rewrite_keep(struct sp_rewrite *r, size_t t, size_t param, const float *d
     const struct sp_param *p = sp_plan_param_at(r->plan, param);
     struct kept *k = &r->kept[t];
 
-    SP_TRY(sp_gemm_weight_read(r->host, &p->weight));
+    SP_TRY(sp_param_read(r->host, p));
     k->param = param;
     k->direction = sp_calloc(sp_param_elements(p), sizeof *k->direction);
     k->weight = k->direction ? sp_calloc(sp_param_elements(p), sizeof *k->weight) : NULL; /* NULL: not kept */
@@ -143,7 +129,7 @@ int sp_rewrite_move(struct sp_rewrite *r, double step)
             continue;
         for (size_t i = 0; i < sp_param_elements(p); i++) /* a step of 0 gives every bit back, those of -0 and NaN too */
             r->host[i] = step == 0 ? k->weight[i] : (float)((double)k->weight[i] + step * (double)k->direction[i]);
-        SP_TRY(write_param(r, p, r->host));
+        SP_TRY(sp_param_write(p, r->host, r->staging));
     }
     return 0;
 }

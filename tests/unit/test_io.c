@@ -303,6 +303,60 @@ static void test_all_halves(void **state)
     }
 }
 
+static uint16_t rounded(enum sp_dtype dtype, float value)
+{
+    unsigned char bytes[3]; /* data may be unaligned */
+    uint16_t word;
+
+    sp_dtype_from_f32(bytes + 1, dtype, &value, 1);
+    memcpy(&word, bytes + 1, sizeof word);
+    return word;
+}
+
+static float widened(enum sp_dtype dtype, uint16_t word)
+{
+    float value;
+
+    sp_dtype_to_f32(&value, dtype, &word, 1);
+    return value;
+}
+
+/* Every number of 16 bits stays what it is; between two neighbours the nearer one is taken, in the middle the even one, and beyond
+ * the last one half a step on infinity. */
+static void test_rounding(void **state)
+{
+    static const struct {
+        enum sp_dtype dtype;
+        uint16_t infinity;
+    } types[] = { { SP_F16, 0x7C00 }, { SP_BF16, 0x7F80 } };
+    const float tenth = 0.1f;
+    double wide;
+
+    (void)state;
+    for (size_t t = 0; t < 2; t++) {
+        enum sp_dtype dtype = types[t].dtype;
+        uint16_t infinity = types[t].infinity;
+
+        for (uint16_t word = 0; word < infinity; word++)
+            for (uint16_t sign = 0; sign < 2; sign++) {
+                uint16_t low = (uint16_t)(word | sign << 15), high = (uint16_t)(low + 1), even = word & 1 ? high : low;
+                float a = widened(dtype, low);
+                float step = word + 1 < infinity ? widened(dtype, high) - a : a - widened(dtype, (uint16_t)(low - 1));
+                float middle = a + step / 2, beyond = nextafterf(middle, sign ? -INFINITY : INFINITY);
+
+                assert_int_equal(rounded(dtype, a), low);
+                assert_int_equal(rounded(dtype, middle), even);
+                assert_int_equal(rounded(dtype, nextafterf(middle, a)), low);
+                assert_int_equal(rounded(dtype, beyond), high);
+            }
+        assert_int_equal(rounded(dtype, -INFINITY), 0x8000 | infinity);
+        assert_true(isnan(widened(dtype, rounded(dtype, NAN))));
+        assert_int_equal(rounded(dtype, 1e-45f), 0);
+    }
+    sp_dtype_from_f32(&wide, SP_F64, &tenth, 1);
+    assert_true(wide == (double)tenth);
+}
+
 static void test_read_ranges(void **state)
 {
     const char *path = io_write_tensors("t.safetensors", "{" A "," B "}", 28);
@@ -493,6 +547,7 @@ int main(int argc, char **argv)
         TEST(test_truncated_everywhere),
         TEST(test_conversion),
         TEST(test_all_halves),
+        TEST(test_rounding),
         TEST(test_read_ranges),
         TEST(test_round_trip),
         TEST(test_pieces),

@@ -631,6 +631,50 @@ static void test_not_finite(void **state)
     model_release(&m);
 }
 
+/* Parameters are allocated, written and read in their own type; a linear weight's row-major copy is written with its layouts. */
+static void test_param_types(void **state)
+{
+    static const enum sp_dtype types[] = { SP_F32, SP_BF16, SP_F16 };
+    static const float values[8] = { 1, -2.5f, 0.1f, 3e-3f, 1024.4f, -0.0f, 7, 0x1.02p0f };
+    const struct sp_gemm_family *family;
+    struct sp_buffer *staging;
+
+    assert_ok(sp_gemm_choose(&family, *state, "auto"));
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        float got[8], expected[8], row[8];
+        unsigned char bytes[8 * sizeof(float)];
+        struct sp_param *table, *words;
+        struct sp_plan *plan;
+        int x;
+
+        assert_ok(sp_plan_create(&plan));
+        x = sp_plan_param(plan, SP_PARAM_LINEAR, 4, 2, "words");
+        sp_nn_cross_entropy(plan, sp_nn_linear(plan, sp_nn_first_token(plan, sp_nn_embedding(plan, x,
+                            sp_plan_param(plan, SP_PARAM_TABLE, 4, 2, "table"), -1, -1)), x, -1, SP_ACTIVATION_NONE), 0);
+        words = sp_plan_param_at(plan, 0);
+        table = sp_plan_param_at(plan, 1);
+        table->dtype = types[t];
+        assert_int_equal(sp_param_bytes(table), 8 * sp_dtype_size(types[t]));
+        assert_ok(sp_plan_compile(plan, *state, family, &limits));
+        assert_int_equal(sp_buffer_size(table->value), 8 * sp_dtype_size(types[t]));
+        sp_dtype_from_f32(bytes, types[t], values, 8);
+        sp_dtype_to_f32(expected, types[t], bytes, 8);
+        assert_ok(sp_param_write(table, values, NULL));
+        assert_ok(sp_param_read(got, table));
+        assert_memory_equal(got, expected, sizeof expected);
+
+        assert_int_equal(sp_plan_param_staging(plan), sizeof values);
+        assert_ok(sp_buffer_create(&staging, *state, sp_plan_param_staging(plan)));
+        assert_ok(sp_param_write(words, values, staging));
+        assert_ok(sp_param_read(got, words));
+        assert_memory_equal(got, values, sizeof values);
+        assert_ok(sp_buffer_read(row, words->value, 0, sizeof row));
+        assert_memory_equal(row, values, sizeof values);
+        sp_buffer_free(staging);
+        sp_plan_free(plan);
+    }
+}
+
 /* A builder's first mistake is what compiling reports. */
 static void test_builders(void **state)
 {
@@ -682,7 +726,7 @@ int main(void)
         cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_targets),
         cmocka_unit_test(test_loss_once), cmocka_unit_test(test_kept),
         cmocka_unit_test(test_kept_bytes), cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_builders),
+        cmocka_unit_test(test_param_types), cmocka_unit_test(test_builders),
     };
 
     return cmocka_run_group_tests_name("plan", tests, open_device, close_device);
