@@ -3,6 +3,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/gemm.h"
+#include "runtime/optim/optimizer.h"
 #include "runtime/optim/schedule.h"
 #include "runtime/train/config.h"
 #include "runtime/train/method.h"
@@ -262,6 +263,47 @@ static void test_defaults(void **state)
     assert_non_null(strstr(sp_option_at(t, sp_option_index(t, "optimizer"))->unset, "sparse.growth ma sm3"));
 }
 
+/* The rows are in the table, and their values in the struct at `place`; returns how many there are. */
+static size_t check_rows(const struct sp_option_rows *options, size_t place)
+{
+    const struct sp_option_table *t = sp_config_options();
+    struct sp_config c;
+
+    for (size_t i = 0; i < options->count; i++) {
+        size_t index = sp_option_index(t, options->rows[i].key);
+
+        assert_true(index < sp_option_count(t));
+        assert_ptr_equal(sp_option_at(t, index), &options->rows[i]);
+        assert_ptr_equal(sp_option_value(t, index, &c), (char *)&c + place + options->rows[i].offset);
+    }
+    return options->count;
+}
+
+/* Whoever owns an option exports its row; where the owner lies in a layer below, the value is in the owner's own struct. */
+static void test_owners(void **state)
+{
+    const struct sp_option_table *t = sp_config_options();
+    const char *const *names = sp_option_at(t, sp_option_index(t, "optimizer"))->choices;
+    size_t optimizers = 0, metrics = 0, tasks = 0, methods = 0;
+    struct sp_config c;
+
+    (void)state;
+    for (; *names; names++)
+        optimizers += check_rows(&sp_optimizer_find(*names)->options, offsetof(struct sp_config, optim));
+    for (size_t i = 0; i < sp_metric_count; i++)
+        metrics += check_rows(&sp_metrics[i]->options, offsetof(struct sp_config, sparse.metrics));
+    for (size_t i = 0; sp_tasks[i]; i++)
+        tasks += check_rows(&sp_tasks[i]->options, 0);
+    for (size_t i = 0; sp_methods[i]; i++)
+        methods += check_rows(&sp_methods[i]->options, 0);
+    assert_true(optimizers == 3 && metrics == 2 && tasks == 1 && methods > 2);
+    assert_int_equal(read_config(&c, NEEDED "adam_beta1: 0.5\nsparse: {sign: code, lift_rank: 7}\n", "adam_epsilon=1e-3"), 0);
+    assert_true(c.optim.beta1 == 0.5 && c.optim.beta2 == 0.999 && c.optim.epsilon == 1e-3);
+    assert_int_equal(c.sparse.metrics.grasp_code, 1);
+    assert_int_equal(c.sparse.metrics.lift_rank, 7);
+    sp_config_release(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_hints),
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_owners),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
