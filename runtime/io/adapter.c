@@ -149,7 +149,8 @@ struct tensor_list {
 };
 
 /* Adds the first `kept` tensors of each section of a kind. */
-static int list_sections(struct tensor_list *list, const struct sp_section_kind *kind, const void *entries, size_t count, size_t kept)
+static int list_sections(struct tensor_list *list, const struct sp_section_kind *kind, const void *entries,
+                         size_t count, size_t kept)
 {
     struct sp_tensor_info tensors[SP_SECTION_TENSORS];
 
@@ -158,7 +159,8 @@ static int list_sections(struct tensor_list *list, const struct sp_section_kind 
 
         lay_out(tensors, kind, entry);
         for (size_t k = 0; k < kept; k++) {
-            SP_TRY(sp_grow(&list->tensors, list->count, &list->room, sizeof *list->tensors, TENSORS_MAX, "an adapter's tensors"));
+            SP_TRY(sp_grow(&list->tensors, list->count, &list->room, sizeof *list->tensors, TENSORS_MAX,
+                           "an adapter's tensors"));
             if (!(tensors[k].name = sp_asprintf("%s%s", name_of(entry), kind->tensors[k].suffix)))
                 return SP_ENOMEM;
             list->tensors[list->count++] = tensors[k];
@@ -180,7 +182,8 @@ static int write_tensors(const char *path, const struct sp_adapter *adapter)
     int rc = 0;
 
     for (size_t kind = 0; rc == 0 && kind < SP_SECTION_KINDS; kind++)
-        rc = list_sections(&list, kinds[kind], adapter->sections[kind].entries, adapter->sections[kind].count, kinds[kind]->tensor_count);
+        rc = list_sections(&list, kinds[kind], adapter->sections[kind].entries, adapter->sections[kind].count,
+                           kinds[kind]->tensor_count);
     if (rc == 0)
         rc = sp_safetensors_write(path, list.tensors, list.count);
     free_list(&list);
@@ -208,10 +211,11 @@ static json_t *describe(const struct sp_adapter *adapter, size_t kind)
 /* adapter.json; NULL when out of memory or a string is not UTF-8. */
 static json_t *make_document(const struct sp_adapter *adapter)
 {
-    json_t *document = json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:O?}", "format", "speft-cl adapter",
-                                 "format_version", FORMAT_VERSION, "base_model", "name", adapter->base_name, "sha256",
-                                 adapter->base_checksum, "method", adapter->method, "task", adapter->task, "labels", adapter->labels,
-                                 "head", adapter->head, "config", adapter->config, "data", adapter->data);
+    json_t *document =
+        json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:s, s:O?, s:s?, s:O, s:O?}", "format", "speft-cl adapter",
+                  "format_version", FORMAT_VERSION, "base_model", "name", adapter->base_name, "sha256",
+                  adapter->base_checksum, "method", adapter->method, "task", adapter->task, "labels", adapter->labels,
+                  "head", adapter->head, "config", adapter->config, "data", adapter->data);
     int failed = !document;
 
     for (size_t kind = 0; kind < SP_SECTION_KINDS; kind++)
@@ -409,7 +413,8 @@ static int parse_sections(struct loader *l, size_t kind)
     if (!all && !k->always)
         return 0;
     if (k->describe ? !sp_json_is_object(all) : !json_is_array(all))
-        return sp_error(SP_EFORMAT, "%s: \"%s\" is missing or not an %s", l->document, k->key, k->describe ? "object" : "array");
+        return sp_error(SP_EFORMAT, "%s: \"%s\" is missing or not an %s", l->document, k->key,
+                        k->describe ? "object" : "array");
     l->adapter->sections[kind].entries = sp_calloc(count, k->size);
     if (!l->adapter->sections[kind].entries)
         return SP_ENOMEM;
@@ -491,11 +496,13 @@ static int check_shape(const struct sp_adapter *adapter, const struct sp_section
     char found[SP_SHAPE_TEXT];
 
     if (!tensor)
-        return sp_error(SP_EFORMAT, "the adapter %s changes %s, which the model %s does not have", adapter->dir, name_of(entry), dir);
+        return sp_error(SP_EFORMAT, "the adapter %s changes %s, which the model %s does not have", adapter->dir,
+                        name_of(entry), dir);
     kind->shape(shape, entry);
     if (!sp_tensor_has_shape(tensor, 2, shape))
-        return sp_error(SP_EFORMAT, "the adapter %s says that %s has the shape [%zu, %zu]; in %s it is %s", adapter->dir,
-                        name_of(entry), shape[0], shape[1], tensor->file, sp_tensor_describe(found, tensor));
+        return sp_error(SP_EFORMAT, "the adapter %s says that %s has the shape [%zu, %zu]; in %s it is %s",
+                        adapter->dir, name_of(entry), shape[0], shape[1], tensor->file,
+                        sp_tensor_describe(found, tensor));
     return 0;
 }
 

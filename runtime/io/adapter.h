@@ -97,7 +97,8 @@ void sp_adapter_release(struct sp_adapter *adapter); /* a loaded or zeroed one *
 int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint *base);
 
 /* sp_adapter_find_sparse, _dense, ...: the section of that kind and name; NULL when there is none. */
-#define SP_SECTION(kind) const struct sp_adapter_##kind *sp_adapter_find_##kind(const struct sp_adapter *adapter, const char *name);
+#define SP_SECTION(kind) \
+    const struct sp_adapter_##kind *sp_adapter_find_##kind(const struct sp_adapter *adapter, const char *name);
 #include "runtime/io/section.def"
 #undef SP_SECTION
 

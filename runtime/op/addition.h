@@ -11,7 +11,8 @@
 #include <stdbool.h>
 
 struct sp_addition_input {
-    struct sp_buffer *x, *y;   /* (tokens x in), (tokens x out); y in forward alone; x is NULL in a `fixed` backward where it is not kept */
+    /* (tokens x in), (tokens x out); y in forward alone; x is NULL in a `fixed` backward where it is not kept */
+    struct sp_buffer *x, *y;
     struct sp_buffer *dy, *dx; /* likewise, in backward; dx is NULL where nobody wants it */
     int tokens, out, in;
     /* backward: add to its gradients of earlier micro-batches, or of another layer of the same weight */

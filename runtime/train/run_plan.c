@@ -28,7 +28,9 @@ void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *
 
 struct sp_plan_pass sp_run_scoring_pass(const struct sp_run *run, const struct sp_param_gradient *gradients)
 {
-    return (struct sp_plan_pass){ .loss_scale = 1, .gradients = gradients, .additions = run->additions, .fixed_additions = true };
+    return (struct sp_plan_pass){
+        .loss_scale = 1, .gradients = gradients, .additions = run->additions, .fixed_additions = true
+    };
 }
 
 struct sp_plan_pass sp_run_evaluation_pass(const struct sp_run *run)
@@ -41,8 +43,13 @@ struct sp_plan_pass sp_run_evaluation_pass(const struct sp_run *run)
 
 struct sp_plan_pass sp_run_training_pass(const struct sp_run *run)
 {
-    return (struct sp_plan_pass){ .dropout = true, .seed = (uint64_t)run->config->seed, .loss_scale = 1, .gradients = run->gradients,
-                                  .additions = run->additions };
+    return (struct sp_plan_pass){
+        .dropout = true,
+        .seed = (uint64_t)run->config->seed,
+        .loss_scale = 1,
+        .gradients = run->gradients,
+        .additions = run->additions,
+    };
 }
 
 int sp_run_find_not_finite(char *out, size_t size, struct sp_run *run, const struct sp_plan_pass *pass)

@@ -1,7 +1,8 @@
 /*
- * What a part adds to linear layers (runtime/op/addition.h) is in every pass of a run: steps and their recording, scoring, evaluation,
- * prediction, the search for numbers that are not finite. The part is the dense one with additions of the test's hung beside it, x D^T on
- * two layers, D fixed: a model with them is the one whose weights are W + D, whose runs must be the same but for rounding.
+ * What a part adds to linear layers (runtime/op/addition.h) is in every pass of a run: steps and their recording, scoring,
+ * evaluation, prediction, the search for numbers that are not finite. The part is the dense one with additions of the
+ * test's hung beside it, x D^T on two layers, D fixed: a model with them is the one whose weights are W + D, whose runs
+ * must be the same but for rounding.
  */
 #include "tests/model/program.h"
 #include "tests/unit/device_support.h"
@@ -38,7 +39,7 @@ static struct added list[ADDED] = { { .name = "encoder.layer.0.attention.self.qu
 static bool adds; /* else the part is as it always is */
 static size_t attached;
 
-/* ---- the part ------------------------------------------------------------------------------------------------------------ */
+/* ---- the part ---------------------------------------------------------------------------------------------------- */
 
 static float *read_floats(struct sp_buffer *buffer, int rows, int cols)
 {
@@ -123,7 +124,7 @@ static void detach(void *state)
         --*(size_t *)state;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 /* The reference model with D in its weights; returns its folder. */
 static const char *changed_model(void)
@@ -169,8 +170,8 @@ static const char *changed_model(void)
 /* A run of a model on the reference rows; `options` are set last, up to a NULL. */
 static void open_run(struct sp_run *run, struct sp_config *config, const char *model, const char *const *options)
 {
-    const char *overrides[OVERRIDES] = { "max_seq_length=40", "per_device_train_batch_size=9", "max_steps=6", "logging_steps=1",
-                                         "learning_rate=0.003" };
+    const char *overrides[OVERRIDES] = { "max_seq_length=40", "per_device_train_batch_size=9", "max_steps=6",
+                                         "logging_steps=1", "learning_rate=0.003" };
     char rows[2][512], path[512];
     size_t count = 5;
 
@@ -193,7 +194,8 @@ static void open_run(struct sp_run *run, struct sp_config *config, const char *m
 static json_t *train(const char *model, const char *output, bool with)
 {
     char dir[512];
-    const char *const options[] = { dir, "sparse.metric=random", "sparse.target_modules=query, intermediate.dense", NULL };
+    const char *const options[] = { dir, "sparse.metric=random", "sparse.target_modules=query, intermediate.dense",
+                                    NULL };
     struct sp_train_result result;
     struct sp_config config;
     struct sp_run run;
@@ -217,7 +219,8 @@ static double largest_difference(const json_t *a, const json_t *b)
     assert_int_equal(json_array_size(b), STEPS + 2);
     for (size_t i = 0; i < STEPS + 2; i++)
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-            const json_t *x = json_object_get(json_array_get(a, i), keys[k]), *y = json_object_get(json_array_get(b, i), keys[k]);
+            const json_t *x = json_object_get(json_array_get(a, i), keys[k]);
+            const json_t *y = json_object_get(json_array_get(b, i), keys[k]);
 
             assert_int_equal(x != NULL, y != NULL);
             if (x)
@@ -318,7 +321,8 @@ static void make_mask(struct sp_mask *mask, const char *model, const char *targe
 static void test_scoring(void **state)
 {
     const char *model = program_source("tests/data/reference/binary"), *source;
-    static const char *const targets[] = { "sparse.target_modules=value", "sparse.target_modules=value, query, intermediate.dense" };
+    static const char *const targets[] = { "sparse.target_modules=value",
+                                           "sparse.target_modules=value, query, intermediate.dense" };
     struct sp_mask added, changed, plain;
     struct sp_config config;
     struct sp_train_result result;
@@ -355,7 +359,8 @@ static void test_not_finite(void **state)
 {
     float kept = list[1].d[5];
     char dir[512];
-    const char *const options[] = { dir, "sparse.metric=random", "sparse.target_modules=query, intermediate.dense", NULL };
+    const char *const options[] = { dir, "sparse.metric=random", "sparse.target_modules=query, intermediate.dense",
+                                    NULL };
     struct sp_train_result result;
     struct sp_config config;
     struct sp_run run;

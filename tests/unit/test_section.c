@@ -1,6 +1,6 @@
 /*
- * A new kind of an adapter's sections is one file and one list line: runtime/io/adapter.c, compiled with a list that has one kind more
- * (tests/unit/section), writes, checks and reads it as it does the program's own.
+ * A new kind of an adapter's sections is one file and one list line: runtime/io/adapter.c, compiled with a list that has
+ * one kind more (tests/unit/section), writes, checks and reads it as it does the program's own.
  */
 #include "tests/unit/io_files.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the kind: W + scale B A ---------------------------------------------------------------------------------------------- */
+/* ---- the kind: W + scale B A ------------------------------------------------------------------------------------- */
 
 struct sp_adapter_low_rank {
     const char *name;
@@ -90,7 +90,7 @@ const struct sp_section_kind sp_section_low_rank = {
     .shape = shape,
 };
 
-/* ---- the tests ------------------------------------------------------------------------------------------------------------ */
+/* ---- the tests --------------------------------------------------------------------------------------------------- */
 
 static float a[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, b[6] = { 9, 10, 11, 12, 13, 14 }; /* of rank 2 */
 static const uint32_t positions[2] = { 1, 7 };
@@ -99,7 +99,9 @@ static char checksum[65];
 
 static struct sp_checkpoint *open_base(const char *name, size_t rows)
 {
-    const struct sp_tensor_info tensor = { .name = "w", .dtype = SP_F32, .rank = 2, .shape = { rows, 12 / rows }, .data = weight };
+    const struct sp_tensor_info tensor = {
+        .name = "w", .dtype = SP_F32, .rank = 2, .shape = { rows, 12 / rows }, .data = weight
+    };
     struct sp_checkpoint *base;
     const char *sum;
     char file[64];
@@ -120,8 +122,8 @@ static int save(const char *dir, size_t rank)
     struct sp_adapter_low_rank low_rank = { "w", 3, 4, rank, 0.25, a, b };
     struct sp_adapter_sparse sparse = { "v", 3, 4, 2, positions, deltas };
     struct sp_adapter adapter = { .sparse = &sparse, .sparse_count = 1, .low_rank = &low_rank, .low_rank_count = 1,
-                                  .base_name = "tiny", .base_checksum = checksum, .method = "static", .task = "classification",
-                                  .config = json_object() };
+                                  .base_name = "tiny", .base_checksum = checksum, .method = "static",
+                                  .task = "classification", .config = json_object() };
     int rc = sp_adapter_save(io_path(dir), &adapter);
 
     json_decref((json_t *)(uintptr_t)adapter.config);
