@@ -3,7 +3,8 @@
  *
  * A device is opened once and owns a context and one in-order queue. Buffers belong to their device and are freed
  * before it is closed. Commands run in the order in which they are enqueued; reads wait for their data, writes copy the
- * host bytes before they return, uploads do not wait. Threading: one thread at a time per device.
+ * host bytes before they return, uploads and downloads do not wait. Threading: one thread at a time per
+ * device.
  */
 #ifndef SP_DEVICE_DEVICE_H
 #define SP_DEVICE_DEVICE_H
@@ -118,6 +119,24 @@ void sp_upload_free(struct sp_upload *upload);                          /* NULL 
  * written. */
 int sp_upload_begin(void **out, struct sp_upload *upload);
 int sp_upload_end(struct sp_upload *upload); /* enqueues the write of the copy that was begun */
+
+/* Reads that do not wait, of what buffers hold when all that was enqueued before is done: two copies on the host take
+ * turns, one being looked at or on its way while the other is. */
+struct sp_download;
+struct sp_download_part {
+    struct sp_buffer *buffer;
+    size_t bytes; /* of its beginning */
+};
+/* `size`: of a copy. The device must outlive it. */
+int sp_download_create(struct sp_download **out, struct sp_device *device, size_t size);
+void sp_download_free(struct sp_download *download); /* NULL is fine */
+
+/* Enqueues the reads of the parts, end to end into one copy. At most two copies are on their way. */
+int sp_download_begin(struct sp_download *download, const struct sp_download_part *parts, size_t count);
+
+/* Waits for the older copy that is on its way, and for nothing that was enqueued behind it. *out stays until the next
+ * but one begins. */
+int sp_download_end(const void **out, struct sp_download *download);
 
 /* Host access in place (zero-copy on CPUs); unmap before the device uses it. */
 int sp_buffer_map(void **out, struct sp_buffer *buffer, bool write);

@@ -18,4 +18,4 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/program.c runtime/device/program.h \
 	runtime/device/quirk.def \
 	runtime/device/trial.c \
-	runtime/device/upload.c
+	runtime/device/turns.c

@@ -166,6 +166,54 @@ static void test_write_read(void **state)
     sp_buffer_free(NULL);
 }
 
+static void check_download(const uint32_t *words, size_t count, uint32_t i)
+{
+    assert_int_equal(words[0], 10 + i);
+    assert_int_equal(words[count - 1], 10 + i);
+    assert_int_equal(words[count], 20 + i);
+    assert_int_equal(words[count + 2], 20 + i);
+}
+
+/* Each download has what its buffers held when it began, whatever came after; they end in their order, and at most two are on their way. */
+static void test_downloads(void **state)
+{
+    enum { WORDS = 50000, BYTES = WORDS * sizeof(uint32_t) };
+    struct sp_buffer *buffers[2];
+    struct sp_download_part parts[2] = { { .bytes = BYTES }, { .bytes = 12 } };
+    struct sp_download *download;
+    const void *read[2];
+
+    for (int k = 0; k < 2; k++) {
+        assert_ok(sp_buffer_create(&buffers[k], *state, BYTES));
+        parts[k].buffer = buffers[k];
+    }
+    assert_ok(sp_download_create(&download, *state, BYTES + 12));
+    assert_error(sp_download_end(&read[0], download), SP_EINVAL, "no download");
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_ok(sp_buffer_fill(buffers[0], 0, 10 + i, BYTES));
+        assert_ok(sp_buffer_fill(buffers[1], 0, 20 + i, BYTES));
+        assert_ok(sp_download_begin(download, parts, 2));
+        if (i == 0)
+            continue;
+        assert_error(sp_download_begin(download, parts, 2), SP_EINVAL, "two downloads");
+        assert_ok(sp_download_end(&read[(i - 1) % 2], download));
+        check_download(read[(i - 1) % 2], WORDS, i - 1);
+    }
+    assert_ok(sp_download_end(&read[1], download));
+    check_download(read[1], WORDS, 5);
+    check_download(read[0], WORDS, 4); /* is there still: its turn has not come again */
+    parts[1].bytes = 16;
+    assert_error(sp_download_begin(download, parts, 2), SP_EINVAL, "too many");
+    sp_device_set_recording(*state, true);
+    assert_ok(sp_download_begin(download, parts, 2));
+    sp_device_set_recording(*state, false);
+    assert_error(sp_download_end(&read[0], download), SP_EINVAL, "no download");
+    sp_download_free(download);
+    sp_download_free(NULL);
+    sp_buffer_free(buffers[0]);
+    sp_buffer_free(buffers[1]);
+}
+
 /* What is filled while the last write may still be on its way does not change what that writes; a recording writes nothing. */
 static void test_uploads(void **state)
 {
@@ -502,7 +550,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choose),      cmocka_unit_test(test_choose_nothing),
         cmocka_unit_test(test_list),        cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_write_read),  cmocka_unit_test(test_uploads), cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_write_read),  cmocka_unit_test(test_uploads), cmocka_unit_test(test_downloads),
+        cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_views),       cmocka_unit_test(test_map),
         cmocka_unit_test(test_too_large),   cmocka_unit_test(test_recording),
         cmocka_unit_test(test_failed_call), cmocka_unit_test(test_guard),
