@@ -87,8 +87,8 @@ int sp_upload_end(struct sp_upload *upload)
 
     if (device->recording)
         return 0;
-    SP_TRY(SP_CL(device, clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE, 0, buffer->size, copy->host, 0, NULL,
-                                              &event)));
+    SP_TRY(SP_CL(device, clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE, 0, buffer->size, copy->host, 0,
+                                              NULL, &event)));
     upload->turn = !upload->turn;
     return note(device, copy, "buffer_write", event);
 }

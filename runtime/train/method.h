@@ -30,6 +30,9 @@ struct sp_method {
     void (*free)(void *state); /* NULL is fine */
     /* Before the first step: records (sp_plan_record, sp_device_set_recording) what its steps launch and an ordinary step does not. */
     int (*record)(void *state, struct sp_trained *trained, struct sp_run *run);
+    /* Whether step done + 1 reads from the device or moves the mask: the step before it must be known to be finite, and it itself
+     * before after_step. Other steps are enqueued without a look at what they give, which is known a step late. NULL: none does. */
+    bool (*waits)(const void *state, const struct sp_trained *trained, const struct sp_run *run, size_t done);
     /* Before a step's first micro-batch: may change where its gradients go. */
     int (*before_step)(void *state, struct sp_trained *trained, struct sp_run *run, size_t done);
     /* After the step and its sp_trained_apply: moves the mask when it is time. */

@@ -46,6 +46,17 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     return 0;
 }
 
+static bool moves_after(const struct sp_trained *trained, const struct sp_run *run, size_t done)
+{
+    return done % (size_t)run->config->sparse.interval == 0 && done < trained->total;
+}
+
+static bool waits(const void *state, const struct sp_trained *trained, const struct sp_run *run, size_t done)
+{
+    (void)state;
+    return moves_after(trained, run, done + 1);
+}
+
 static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
 {
     struct sp_sparse_part *part = sp_sparse_of(trained);
@@ -53,7 +64,7 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     int rc;
 
     (void)state;
-    if (done % (size_t)run->config->sparse.interval != 0 || done >= trained->total)
+    if (!moves_after(trained, run, done))
         return 0;
     rc = sp_mask_make(&next, run, (uint32_t)(done / (size_t)run->config->sparse.interval));
     if (rc == SP_EINTR)
@@ -70,5 +81,6 @@ const struct sp_method sp_method_dynamic = {
     .check = check_dynamic,
     .assign = sp_roles_of_targets,
     .create = create,
+    .waits = waits,
     .after_step = after_step,
 };

@@ -248,11 +248,27 @@ static int record(void *state, struct sp_trained *trained, struct sp_run *run)
 }
 
 /* A window opens A steps before the reselection that it is for. */
+static bool opens_at(const struct spiel *s, const struct sp_trained *trained, const struct sp_run *run, size_t done)
+{
+    return s->window && done % steps_of(run) == 0 && done + window_of(run) < trained->total;
+}
+
+static bool reselects_after(const struct sp_trained *trained, const struct sp_run *run, size_t done)
+{
+    return done % steps_of(run) == window_of(run) && done < trained->total;
+}
+
+/* A window's first step chooses its candidates on the host; its other steps only add to their sums. */
+static bool waits(const void *state, const struct sp_trained *trained, const struct sp_run *run, size_t done)
+{
+    return opens_at(state, trained, run, done) || reselects_after(trained, run, done + 1);
+}
+
 static int before_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done)
 {
     struct spiel *s = state;
 
-    if (!s->window || done % steps_of(run) != 0 || done + window_of(run) >= trained->total)
+    if (!opens_at(s, trained, run, done))
         return 0;
     SP_TRY(sp_window_open(s->window));
     s->is_open = true;
@@ -427,7 +443,7 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
 
     if (s->is_open)
         SP_TRY(sp_window_add_step(s->window, sp_optim_norm_buffer(trained->optim)));
-    if (done % steps_of(run) != window_of(run) || done >= trained->total)
+    if (!reselects_after(trained, run, done))
         return 0;
     s->is_open = false;
     return reselect(s, trained, run, done, change);
@@ -457,6 +473,7 @@ const struct sp_method sp_method_spiel = {
     .create = create,
     .free = free_spiel,
     .record = record,
+    .waits = waits,
     .before_step = before_step,
     .after_step = after_step,
     .visit = visit,

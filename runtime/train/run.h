@@ -24,7 +24,8 @@ struct sp_mask;
 struct sp_task;
 struct sp_train_loop;
 
-/* What is told while a run works; functions may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. */
+/* What is told while a run works; functions may be NULL. `loss` is NaN and `tokens_per_second` 0 when there is none. A step of
+ * training is told of when its numbers are known: the next one may be on its way. */
 struct sp_observer {
     void (*progress)(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
                      bool logged);

@@ -172,6 +172,11 @@ int sp_trained_apply(struct sp_trained *t, struct sp_run *run)
     return 0;
 }
 
+bool sp_trained_waits(const struct sp_trained *t, const struct sp_run *run, size_t done)
+{
+    return t->method->waits && t->method->waits(t->state, t, run, done);
+}
+
 int sp_trained_before_step(struct sp_trained *t, struct sp_run *run, size_t done)
 {
     return t->method->before_step ? t->method->before_step(t->state, t, run, done) : 0;

@@ -41,6 +41,9 @@ void sp_trained_release(struct sp_trained *trained, struct sp_run *run); /* safe
 /* After the optimizer's step: brings the weights' layouts up to date. */
 int sp_trained_apply(struct sp_trained *trained, struct sp_run *run);
 
+/* Whether step done + 1 must wait for the numbers of the step before it, and its own before its sp_trained_after_step. */
+bool sp_trained_waits(const struct sp_trained *trained, const struct sp_run *run, size_t done);
+
 /* Around step done + 1, and after it, with `done` steps done: the method's hooks. A mask that moved is told in *change. */
 struct sp_mask_change {
     bool moved;

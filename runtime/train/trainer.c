@@ -2,15 +2,13 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
 #include "runtime/optim/schedule.h"
-#include "runtime/train/loss_watch.h"
-#include "runtime/train/mask.h"
+#include "runtime/train/journal.h"
 #include "runtime/train/method.h"
 #include "runtime/train/output.h"
 #include "runtime/train/result.h"
@@ -22,47 +20,37 @@
 
 #define NO_EPOCH UINT32_MAX
 
-/* The loop's state. */
+/* A step, and where it stands in the run. */
+struct step {
+    struct sp_journal_step told;
+    size_t first, count; /* its micro-batches: how many came before them, and how many they are */
+};
+
+/*
+ * The loop's state. A step is put on its way whole, and its norm and losses are read behind it (`reports`), to be looked
+ * at once the next step is on its way, too: the device need not wait for the host. Where one is not finite, that step
+ * and the one behind it have changed nothing (runtime/op/norm.h).
+ */
 struct sp_train_loop {
     struct sp_run *run;
     struct sp_trained trained;
     struct sp_train_result *result;
+    struct sp_journal journal;
     struct sp_lock lock; /* of output_dir */
-    FILE *metrics;
-    char *metrics_path;
     uint32_t *order;
     uint32_t epoch; /* whose order `order` holds; NO_EPOCH: none's */
     size_t batches, steps_per_epoch, total, warmup;
-    size_t micro_batches;    /* run so far: the step number of dropout */
+    size_t micro_batches;     /* put on their way so far: the step number of dropout */
     struct sp_plan_pass pass; /* of the last of them */
     struct sp_buffer *losses; /* of a step's micro-batches */
-    float *host_losses;
-    double *shares; /* of each of them in the step's terms */
-    struct sp_loss_watch watch;
-    double first_loss;       /* of the first micro-batch, before any update */
+    double *shares;           /* of each of them in the step's terms, and of those of the step before: by turns */
+    struct sp_download *reports;
+    struct step pending;       /* on its way, its numbers not looked at; number 0: none is */
     struct sp_staging adapter; /* on its way into output_dir */
-    bool saved;              /* the adapter is this run's */
-    bool whole;              /* a step was taken, and none is at work: what was trained could be saved */
-    double started;          /* of sp_train */
-    double window_start;     /* of the logging window */
-    double window_loss;
-    size_t window_tokens, window_steps;
+    bool saved;                /* the adapter is this run's */
+    bool whole;                /* a step was taken, and none is half put on its way: what was trained could be saved */
+    double started;            /* of sp_train */
 };
-
-/* One line of metrics.jsonl; takes the object. */
-static int write_line(struct sp_train_loop *l, json_t *line)
-{
-    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    int rc = 0;
-
-    if (!text)
-        rc = sp_error(SP_ENOMEM, "out of memory");
-    else if (fprintf(l->metrics, "%s\n", text) < 0 || fflush(l->metrics) != 0)
-        rc = sp_fs_error("write", l->metrics_path);
-    free(text);
-    json_decref(line);
-    return rc;
-}
 
 /* output_dir, ours alone, with an empty metrics.jsonl. It comes once model and data are known to be good, so that a mistake in them takes
  * no earlier run's files, and before the long work, which an unwritable folder must not waste. */
@@ -73,10 +61,7 @@ static int open_output(struct sp_train_loop *l)
     SP_TRY(sp_output_spare_inputs(l->run));
     SP_TRY(sp_lock_take(&l->lock, c->output_dir, SP_TRAIN_LOCK, "train"));
     SP_TRY(sp_output_prepare(c));
-    l->metrics_path = sp_fs_join(c->output_dir, "metrics.jsonl");
-    if (!l->metrics_path)
-        return SP_ENOMEM;
-    return sp_fs_open_in_place(&l->metrics, l->metrics_path);
+    return sp_journal_open(&l->journal);
 }
 
 static void count_parameters(struct sp_train_loop *l)
@@ -103,6 +88,7 @@ static void plan_steps(struct sp_train_loop *l)
     if (!l->total)
         l->total = (size_t)ceil(c->num_train_epochs * (double)l->steps_per_epoch - 1e-9);
     l->warmup = sp_schedule_warmup(c->warmup_steps, l->total);
+    sp_journal_begin(&l->journal, l->total, l->steps_per_epoch);
 }
 
 /* Compiles every kernel of the loop side by side: first and later micro-batches, and evaluation. */
@@ -132,57 +118,15 @@ static int build_kernels(struct sp_train_loop *l)
     return sp_kernel_build_recorded(l->run->device);
 }
 
-/* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in none. */
-static int not_finite(struct sp_train_loop *l, size_t step, const char *what, const char *otherwise)
-{
-    char name[SP_WEIGHT_NAME + 64];
-
-    SP_TRY(sp_run_find_not_finite(name, sizeof name, l->run, &l->pass));
-    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. %s", what, step,
-                    name[0] ? name : otherwise,
-                    l->result->steps ? "A lower learning_rate or max_grad_norm may help"
-                                     : "No step was taken yet: the model itself, or a label, is too large for fp32");
-}
-
-static int loss_not_finite(struct sp_train_loop *l, size_t step, const char *what)
-{
-    return not_finite(l, step, what, l->run->task->overflow);
-}
-
-/* The gradient may be too large, or be from another micro-batch than the one that is set: the optimizer knows of which tensor it is. */
-static int gradient_not_finite(struct sp_train_loop *l, size_t step)
-{
-    const char *view;
-    char otherwise[SP_WEIGHT_NAME + 128], tensor[SP_WEIGHT_NAME + 64] = "all tensors together";
-    bool finite;
-
-    SP_TRY(sp_optim_find_not_finite(&view, &finite, l->trained.optim));
-    if (view)
-        sp_run_spell(tensor, sizeof tensor, l->run, view);
-    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", tensor, finite ? ", whose square is too large for fp32" : "");
-    return not_finite(l, step, "gradient", otherwise);
-}
-
 static int evaluate(struct sp_train_loop *l, size_t step, struct sp_evaluation *out, float *predictions)
 {
-    char loss[SP_SCORE_TEXT], score[SP_SCORE_TEXT];
-    json_t *line;
     double began = sp_clock_now();
     int rc = sp_evaluate_rows(out, predictions, l->run);
 
     if (rc == SP_ENUMERIC)
         sp_error_context(rc, "after %zu steps", step);
     SP_TRY(rc);
-    line = json_pack("{s:I}", "step", (json_int_t)step);
-    if (!line || sp_evaluation_json(line, out, l->run->task, "eval_") < 0) {
-        json_decref(line);
-        return sp_error(SP_ENOMEM, "out of memory");
-    }
-    SP_TRY(write_line(l, line));
-    sp_log(SP_LOG_INFO, "step %zu: eval loss %s, %s %s", step, sp_score_text(loss, out->loss), l->run->task->scores[0].name,
-           sp_score_text(score, out->scores[0]));
-    l->window_start += sp_clock_now() - began;
-    return 0;
+    return sp_journal_evaluation(&l->journal, step, out, began);
 }
 
 /* Rows of the epoch's order. */
@@ -224,124 +168,132 @@ static struct micro_batch micro_batch_of(const struct sp_train_loop *l, size_t s
     return (struct micro_batch){ own, terms / (double)sp_data_terms(&l->run->train, l->order, all.from, all.rows) };
 }
 
-/* Micro-batch k of step `step` (from 1) as the plan's batch, and its pass. */
-static int set_micro_batch(struct sp_train_loop *l, size_t step, size_t k)
+static double *shares_of(const struct sp_train_loop *l, const struct step *step)
 {
-    struct micro_batch m = micro_batch_of(l, step, k);
-
-    l->pass = sp_run_training_pass(l->run);
-    l->pass.step = (uint32_t)(l->micro_batches + k);
-    l->pass.loss_scale = (float)m.share;
-    l->shares[k] = m.share;
-    l->pass.accumulate = k > 0;
-    return sp_run_set_batch(l->run, &l->run->train, l->order, m.rows.from, m.rows.rows);
+    return l->shares + step->told.number % 2 * micro_batches_of(l, 1);
 }
 
-/* The gradients of the step, means over all terms of its loss. Nothing here waits for the device: the losses stay
- * there. */
-static int gradients(struct sp_train_loop *l, size_t step, size_t *tokens)
+/* Micro-batch k of the step as the plan's batch, and its pass. */
+static int set_micro_batch(struct sp_train_loop *l, const struct step *step, size_t k)
 {
     struct sp_run *run = l->run;
-    uint32_t epoch = (uint32_t)((step - 1) / l->steps_per_epoch);
+    uint32_t epoch = (uint32_t)((step->told.number - 1) / l->steps_per_epoch);
+    struct micro_batch m;
 
     if (epoch != l->epoch) {
         l->epoch = epoch;
         sp_data_order(l->order, run->train.count, (uint64_t)run->config->seed, epoch, run->config->shuffle);
     }
-    for (size_t k = 0; k < micro_batches_of(l, step); k++) {
+    m = micro_batch_of(l, step->told.number, k);
+    shares_of(l, step)[k] = m.share;
+    l->pass = sp_run_training_pass(run);
+    l->pass.step = (uint32_t)(step->first + k);
+    l->pass.loss_scale = (float)m.share;
+    l->pass.accumulate = k > 0;
+    return sp_run_set_batch(run, &run->train, l->order, m.rows.from, m.rows.rows);
+}
+
+/* The gradients of the step, means over all terms of its loss, and their norm. Nothing here waits for the device: norm
+ * and losses stay there. */
+static int gradients(struct sp_train_loop *l, struct step *step)
+{
+    struct sp_run *run = l->run;
+
+    step->told.tokens = 0;
+    for (size_t k = 0; k < step->count; k++) {
         SP_TRY(set_micro_batch(l, step, k));
         SP_TRY(sp_plan_forward(run->plan, &l->pass));
         SP_TRY(sp_plan_backward(run->plan, &l->pass));
         SP_TRY(sp_plan_loss_into(run->plan, l->losses, k));
-        *tokens += run->batch.tokens;
+        step->told.tokens += run->batch.tokens;
     }
-    return 0;
+    return sp_optim_norm(l->trained.optim, l->losses, step->count);
 }
 
-/* The step's loss, from those of its micro-batches. One that is not finite is run again, to find where that begins. */
-static int read_loss(struct sp_train_loop *l, size_t step, double *loss)
+/* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in none. */
+static int not_finite(struct sp_train_loop *l, size_t step, const char *what, const char *otherwise)
 {
-    size_t count = micro_batches_of(l, step);
+    char name[SP_WEIGHT_NAME + 64];
 
-    SP_TRY(sp_buffer_read(l->host_losses, l->losses, 0, count * sizeof *l->host_losses));
-    *loss = 0;
-    for (size_t k = 0; k < count; k++) {
-        double one = (double)l->host_losses[k];
+    SP_TRY(sp_run_find_not_finite(name, sizeof name, l->run, &l->pass));
+    return sp_error(SP_ENUMERIC, "the %s of step %zu is not finite; the first tensor that is not: %s. %s", what, step,
+                    name[0] ? name : otherwise,
+                    l->result->steps ? "A lower learning_rate or max_grad_norm may help"
+                                     : "No step was taken yet: the model itself, or a label, is too large for fp32");
+}
 
-        if (!isfinite(one)) {
+static int loss_not_finite(struct sp_train_loop *l, size_t step, const char *what)
+{
+    return not_finite(l, step, what, l->run->task->overflow);
+}
+
+/* The gradient may be too large, or be from another micro-batch than the one that is set: the optimizer knows of which
+ * tensor it is. The next step's may have taken its place; the weights are as they were. */
+static int gradient_not_finite(struct sp_train_loop *l, struct step *step)
+{
+    const char *view;
+    char otherwise[SP_WEIGHT_NAME + 128], tensor[SP_WEIGHT_NAME + 64] = "all tensors together";
+    bool finite;
+
+    SP_TRY(gradients(l, step));
+    SP_TRY(sp_optim_find_not_finite(&view, &finite, l->trained.optim));
+    if (view)
+        sp_run_spell(tensor, sizeof tensor, l->run, view);
+    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", tensor, finite ? ", whose square is too large for fp32" : "");
+    return not_finite(l, step->told.number, "gradient", otherwise);
+}
+
+/* ---- a step's numbers -------------------------------------------------------------------------------------------- */
+
+/* Puts their reading behind what is on its way. */
+static int send_report(struct sp_train_loop *l, const struct step *step)
+{
+    const struct sp_download_part parts[] = { { sp_optim_norm_buffer(l->trained.optim), sp_f32_bytes(1) },
+                                              { l->losses, sp_f32_bytes(step->count) } };
+
+    return sp_download_begin(l->reports, parts, sizeof parts / sizeof *parts);
+}
+
+/* Waits for those of the step, the oldest that is on its way: it was taken, unless one of them is not finite. */
+static int read_report(struct sp_train_loop *l, struct step *step)
+{
+    const void *read;
+    const float *numbers, *losses;
+
+    SP_TRY(sp_download_end(&read, l->reports));
+    numbers = read;
+    losses = numbers + 1;
+    step->told.norm = (double)numbers[0];
+    step->told.loss = 0;
+    for (size_t k = 0; k < step->count; k++) {
+        if (!isfinite(losses[k])) {
             SP_TRY(set_micro_batch(l, step, k));
-            return loss_not_finite(l, step, "loss");
+            return loss_not_finite(l, step->told.number, "loss");
         }
-        *loss += one * l->shares[k];
+        step->told.loss += (double)losses[k] * shares_of(l, step)[k];
     }
-    if (step == 1)
-        l->first_loss = (double)l->host_losses[0];
-    l->micro_batches += count;
+    if (!isfinite(step->told.norm))
+        return gradient_not_finite(l, step);
+    if (step->told.number == 1)
+        l->journal.first_loss = (double)losses[0];
+    l->result->steps = step->told.number;
+    l->result->tokens += step->told.tokens;
     return 0;
 }
 
-static int log_step(struct sp_train_loop *l, size_t step, double lr, double norm)
+/* Looks at the numbers of the step that is pending, if one is; `next`, where not NULL, is it then. */
+static int settle(struct sp_train_loop *l, const struct step *next)
 {
-    const struct sp_config *c = l->run->config;
-    double now = sp_clock_now(), rate = (double)l->window_tokens / (now - l->window_start + 1e-9);
-    double loss = l->window_loss / (double)l->window_steps;
-    bool logged = step % (size_t)c->logging_steps == 0 || step == l->total;
+    struct step step = l->pending;
 
-    if (l->run->observer.progress)
-        l->run->observer.progress(l->run->observer.user, "train", step, l->total, loss, rate, logged);
-    if (!logged)
+    l->pending = next ? *next : (struct step){ 0 };
+    if (!step.told.number)
         return 0;
-    SP_TRY(write_line(l, json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}", "step", (json_int_t)step, "epoch",
-                                   (double)step / (double)l->steps_per_epoch, "loss", loss, "learning_rate", lr, "grad_norm",
-                                   norm, "tokens_per_second", rate)));
-    l->window_loss = 0;
-    l->window_tokens = l->window_steps = 0;
-    l->window_start = now;
-    return 0;
+    SP_TRY(read_report(l, &step));
+    return sp_journal_step(&l->journal, &step.told);
 }
 
-static int log_mask(struct sp_train_loop *l, size_t step, const struct sp_mask_change *c)
-{
-    const struct sp_observer *observer = &l->run->observer;
-
-    if (observer->mask)
-        observer->mask(observer->user, step, c->mask);
-    sp_log(SP_LOG_INFO, "step %zu: the mask moved: %zu kept, %zu dropped, %zu added, %zu of %zu ever in it", step, c->kept,
-           c->dropped, c->added, c->touched, c->mask->targeted);
-    return write_line(l, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "step", (json_int_t)step, "mask_kept", (json_int_t)c->kept,
-                                   "mask_dropped", (json_int_t)c->dropped, "mask_added", (json_int_t)c->added, "mask_touched",
-                                   (json_int_t)c->touched, "mask_size", (json_int_t)c->size));
-}
-
-static void note_divergence(struct sp_train_loop *l, size_t step)
-{
-    const struct sp_loss_watch *w = &l->watch;
-    struct sp_train_divergence *d = &l->result->divergence;
-
-    if (!sp_loss_watch_is_astray(w))
-        *d = (struct sp_train_divergence){ 0 };
-    else
-        *d = (struct sp_train_divergence){ d->step ? d->step : step, w->last, w->start };
-}
-
-static void watch_loss(struct sp_train_loop *l, size_t step, double loss)
-{
-    const struct sp_loss_watch *w = &l->watch;
-
-    if (sp_loss_watch_add(&l->watch, loss))
-        sp_log(SP_LOG_WARNING, "step %zu: the loss is far above its start and stays there: %.4g over the last %zu steps, %.4g at the "
-                               "start. learning_rate: %g may be too high; try a tenth of it", step, w->last,
-               SP_LOSS_WATCH_WINDOWS * w->window, w->start, l->run->config->learning_rate);
-    note_divergence(l, step);
-}
-
-static void tell_end(struct sp_train_loop *l, bool astray)
-{
-    if (astray)
-        sp_log(SP_LOG_WARNING, "step %zu: the loss ended far above its start: about %.4g, and %.4g at the start. learning_rate: %g may be "
-                               "too high; try a tenth of it", l->result->steps, l->watch.last, l->watch.start, l->run->config->learning_rate);
-    note_divergence(l, l->result->steps);
-}
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 /* `last`: the loss of the last batch after the last update. The first batch is tried again as it was, its dropout the same. */
 static int watch_end(struct sp_train_loop *l, double last)
@@ -357,46 +309,43 @@ static int watch_end(struct sp_train_loop *l, double last)
     SP_TRY(sp_plan_loss(l->run->plan, &first));
     if (!isfinite(first))
         return loss_not_finite(l, l->result->steps, "loss after the update");
-    tell_end(l, sp_loss_watch_end(&l->watch, l->first_loss, first, last));
+    sp_journal_end(&l->journal, first, last);
     return 0;
 }
 
-static int train_step(struct sp_train_loop *l, size_t step)
+/* Puts the next step on its way and then looks at the numbers of the one before, or at once at its own, where the method
+ * needs them. */
+static int train_step(struct sp_train_loop *l, size_t number)
 {
     const struct sp_config *c = l->run->config;
-    double loss, factor, began = sp_clock_now();
-    float norm;
+    bool waits = sp_trained_waits(&l->trained, l->run, number - 1);
+    struct step step = { .told.number = number, .first = l->micro_batches, .count = micro_batches_of(l, number) };
     struct sp_mask_change change = { 0 };
-    size_t tokens = 0;
+    double factor;
 
+    if (waits)
+        SP_TRY(settle(l, NULL));
     l->whole = false;
-    if (step == 1)
-        l->result->ready_seconds = began - l->started;
-    SP_TRY(sp_trained_before_step(&l->trained, l->run, step - 1));
-    SP_TRY(gradients(l, step, &tokens));
-    SP_TRY(sp_optim_norm(l->trained.optim, l->losses, micro_batches_of(l, step)));
-    SP_TRY(sp_buffer_read(&norm, sp_optim_norm_buffer(l->trained.optim), 0, sizeof norm)); /* the step's one wait for the device */
-    SP_TRY(read_loss(l, step, &loss));
-    if (!isfinite(norm))
-        return gradient_not_finite(l, step);
-    SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, step - 1, l->total, l->warmup));
-    SP_TRY(sp_optim_step(l->trained.optim, c->learning_rate * factor));
+    SP_TRY(sp_trained_before_step(&l->trained, l->run, number - 1));
+    SP_TRY(gradients(l, &step));
+    l->micro_batches += step.count;
+    SP_TRY(send_report(l, &step));
+    SP_TRY(sp_schedule_factor(&factor, c->lr_scheduler_type, number - 1, l->total, l->warmup));
+    step.told.learning_rate = c->learning_rate * factor;
+    SP_TRY(sp_optim_step(l->trained.optim, step.told.learning_rate));
     SP_TRY(sp_trained_apply(&l->trained, l->run));
-    SP_TRY(sp_trained_after_step(&l->trained, l->run, step, &change));
-    if (step == 1) {
+    if (waits)
+        SP_TRY(read_report(l, &step));
+    SP_TRY(sp_trained_after_step(&l->trained, l->run, number, &change));
+    if (number == 1) {
         SP_TRY(sp_device_finish(l->run->device));
         l->result->first_step_seconds = sp_clock_now() - l->started;
     }
     l->whole = true;
-    l->result->steps = step;
-    l->result->tokens += tokens;
-    l->result->seconds += sp_clock_now() - began;
-    watch_loss(l, step, loss);
-    l->window_loss += loss;
-    l->window_tokens += tokens;
-    l->window_steps++;
-    SP_TRY(log_step(l, step, c->learning_rate * factor, (double)norm));
-    return change.moved ? log_mask(l, step, &change) : 0;
+    if (!waits)
+        return settle(l, &step);
+    SP_TRY(sp_journal_step(&l->journal, &step.told));
+    return change.moved ? sp_journal_mask(&l->journal, number, &change) : 0;
 }
 
 static bool evaluates_after(const struct sp_train_loop *l, size_t step)
@@ -412,26 +361,29 @@ static bool evaluates_after(const struct sp_train_loop *l, size_t step)
 
 int sp_train_visit(struct sp_train_loop *l, struct sp_state *visitor)
 {
-    struct sp_train_result *r = l->result;
-    const struct {
-        const char *name;
-        void *data;
-        size_t bytes;
-    } pieces[] = {
-        { "steps", &r->steps, sizeof r->steps },
-        { "tokens", &r->tokens, sizeof r->tokens },
-        { "divergence", &r->divergence, sizeof r->divergence },
-        { "micro_batches", &l->micro_batches, sizeof l->micro_batches },
-        { "loss_watch", &l->watch, sizeof l->watch },
-        { "first_loss", &l->first_loss, sizeof l->first_loss },
-        { "window_loss", &l->window_loss, sizeof l->window_loss },
-        { "window_tokens", &l->window_tokens, sizeof l->window_tokens },
-        { "window_steps", &l->window_steps, sizeof l->window_steps },
-    };
-
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
-        SP_TRY(sp_state_host(visitor, pieces[i].data, pieces[i].bytes, "%s", pieces[i].name));
+    SP_TRY(sp_state_host(visitor, &l->result->steps, sizeof l->result->steps, "steps"));
+    SP_TRY(sp_state_host(visitor, &l->result->tokens, sizeof l->result->tokens, "tokens"));
+    SP_TRY(sp_state_host(visitor, &l->micro_batches, sizeof l->micro_batches, "micro_batches"));
+    SP_TRY(sp_journal_visit(&l->journal, visitor));
     return sp_trained_visit(&l->trained, l->run, visitor);
+}
+
+static size_t next_step(const struct sp_train_loop *l)
+{
+    return (l->pending.told.number ? l->pending.told.number : l->result->steps) + 1;
+}
+
+/* The next step; or, where it is 0, the numbers of the one before, for who needs them now. */
+static int timed_step(struct sp_train_loop *l, size_t step)
+{
+    double began = sp_clock_now();
+    int rc;
+
+    if (step == 1)
+        l->result->ready_seconds = began - l->started;
+    rc = step ? train_step(l, step) : settle(l, NULL);
+    l->result->seconds += sp_clock_now() - began;
+    return rc;
 }
 
 static int train_steps(struct sp_train_loop *l)
@@ -439,24 +391,27 @@ static int train_steps(struct sp_train_loop *l)
     struct sp_evaluation between;
     int rc;
 
-    l->window_start = sp_clock_now();
-    while (l->result->steps < l->total) {
+    l->journal.window_start = sp_clock_now();
+    while (next_step(l) <= l->total) {
         size_t step;
 
-        if (sp_interrupted()) {
-            l->result->interrupted = true;
+        l->result->interrupted = sp_interrupted();
+        if (l->result->interrupted || l->run->observer.between)
+            SP_TRY(timed_step(l, 0));
+        if (l->result->interrupted)
             return 0;
-        }
         if (l->run->observer.between)
             SP_TRY(l->run->observer.between(l->run->observer.user, l->result->steps, l));
-        step = l->result->steps + 1;
-        SP_TRY(train_step(l, step));
+        step = next_step(l);
+        SP_TRY(timed_step(l, step));
         if (!evaluates_after(l, step))
             continue;
+        SP_TRY(timed_step(l, 0));
         rc = evaluate(l, step, &between, NULL);
         if (rc < 0 && rc != SP_EINTR) /* interrupted: the next turn of the loop ends it, and what was trained is saved */
             return rc;
     }
+    SP_TRY(timed_step(l, 0));
     return sp_device_finish(l->run->device);
 }
 
@@ -483,15 +438,14 @@ static int prepare(struct sp_train_loop *l)
     SP_TRY(sp_trained_check(run));
     SP_TRY(open_output(l));
     plan_steps(l);
-    sp_loss_watch_init(&l->watch, run->task->guess(run), l->total);
     SP_TRY(sp_trained_create(&l->trained, run, l->total));
     count_parameters(l);
     l->order = sp_calloc(run->train.count, sizeof *l->order);
-    l->host_losses = sp_calloc(micro_batches_of(l, 1), sizeof *l->host_losses);
-    l->shares = sp_calloc(micro_batches_of(l, 1), sizeof *l->shares);
-    if (!l->order || !l->host_losses || !l->shares)
+    l->shares = sp_calloc(2 * micro_batches_of(l, 1), sizeof *l->shares);
+    if (!l->order || !l->shares)
         return SP_ENOMEM;
-    SP_TRY(sp_buffer_create(&l->losses, run->device, micro_batches_of(l, 1) * sizeof *l->host_losses));
+    SP_TRY(sp_buffer_create(&l->losses, run->device, sp_f32_bytes(micro_batches_of(l, 1))));
+    SP_TRY(sp_download_create(&l->reports, run->device, sp_f32_bytes(1 + micro_batches_of(l, 1))));
     sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained, l->result->parameters,
            100.0 * (double)l->result->trained / (double)l->result->parameters, l->total);
     return build_kernels(l);
@@ -541,7 +495,7 @@ static int end(struct sp_train_loop *l, int failed)
         rc = evaluate(l, l->result->steps, &l->result->after, predictions);
     }
     if (rc == 0 && evaluates) {
-        tell_end(l, sp_loss_watch_held_out(&l->watch, l->result->before.loss, l->result->after.loss));
+        sp_journal_held_out(&l->journal);
         sp_evaluation_tell_guessing(&l->result->after, l->run, true);
     }
     if (rc == SP_ENUMERIC)
@@ -563,6 +517,8 @@ static int end_early(struct sp_train_loop *l, int rc)
 
     if (!why)
         return SP_ENOMEM;
+    if (l->pending.told.number)
+        (void)read_report(l, &l->pending); /* a step that is not finite has left what is saved as it was */
     (void)end(l, rc);
     sp_error(rc, "%s", why);
     free(why);
@@ -589,15 +545,15 @@ static int train(struct sp_train_loop *l)
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
 {
-    struct sp_train_loop l = { .run = run, .result = out, .started = sp_clock_now(), .lock = { .fd = -1 }, .epoch = NO_EPOCH };
+    struct sp_train_loop l = { .run = run, .result = out, .journal = { .run = run, .result = out }, .started = sp_clock_now(),
+                               .lock = { .fd = -1 }, .epoch = NO_EPOCH };
     int rc;
 
     *out = (struct sp_train_result){ 0 };
     rc = train(&l);
     if (rc == SP_ENUMERIC && l.order && !l.saved) /* all was prepared: it is a fault of the training */
         sp_output_say_unsaved(run->config, rc);
-    if (l.metrics && fclose(l.metrics) != 0 && rc == 0)
-        rc = sp_fs_error("write", l.metrics_path);
+    rc = sp_journal_release(&l.journal, rc);
     out->host_peak = sp_clock_peak_memory();
     out->device_peak = run->device ? sp_device_peak_memory(run->device) : 0;
     out->total_seconds = sp_clock_now() - l.started;
@@ -609,9 +565,8 @@ int sp_train(struct sp_train_result *out, struct sp_run *run)
     sp_lock_release(&l.lock);
     sp_trained_release(&l.trained, run);
     sp_buffer_free(l.losses);
-    free(l.host_losses);
+    sp_download_free(l.reports);
     free(l.shares);
     free(l.order);
-    free(l.metrics_path);
     return rc;
 }

@@ -53,8 +53,15 @@ TESTS += tests/train/test_other_tasks
 check_PROGRAMS += tests/train/test_waits
 tests_train_test_waits_SOURCES = tests/train/test_waits.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
 tests_train_test_waits_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
-tests_train_test_waits_LDFLAGS = -Wl,--wrap=clEnqueueWriteBuffer,--wrap=clEnqueueReadBuffer,--wrap=clEnqueueMapBuffer,--wrap=clFinish
+tests_train_test_waits_LDFLAGS = -Wl,--wrap=clEnqueueWriteBuffer,--wrap=clEnqueueReadBuffer,--wrap=clEnqueueMapBuffer,--wrap=clFinish \
+	-Wl,--wrap=clWaitForEvents,--wrap=clEnqueueNDRangeKernel
 TESTS += tests/train/test_waits
+
+# A step that is not finite, found out when the next one is on its way.
+check_PROGRAMS += tests/train/test_late
+tests_train_test_late_SOURCES = tests/train/test_late.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
+tests_train_test_late_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_late
 
 # Every kernel wrong in every way, on a driver made for it: a shared library, hence the name.
 check_PROGRAMS += tests/support/fake_cl.so
