@@ -104,7 +104,7 @@ int sp_devices_faults(char **lines, const struct sp_device_faults *faults)
     SP_GO(sp_buf_puts(&text, ""));
     if (faults->broken[0])
         SP_GO(sp_buf_printf(&text,
-                            "drivers that cannot be loaded: %s; install their packages again, or remove these files\n",
+                            "drivers that do not work: %s; install their packages again, or remove these files\n",
                             faults->broken));
     if (faults->idle[0])
         SP_GO(sp_buf_printf(&text, "drivers without a device: %s%s%s\n", faults->idle, faults->access ? "; " : "",

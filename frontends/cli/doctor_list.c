@@ -96,8 +96,7 @@ static int take(struct sp_doctor_devices *out, const struct sp_buf *bytes)
     return 0;
 }
 
-/* ---- a driver that is at fault
- * -------------------------------------------------------------------------------------------- */
+/* ---- a driver that is at fault ----------------------------------------------------------------------------------- */
 
 struct driver {
     char *path;

@@ -44,8 +44,7 @@ static void say_number(const char *word, double number, const char *words)
     say(word, text, words, NULL);
 }
 
-/* ---- cases
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct sp_op_case *c, bool all)
 {
@@ -113,8 +112,7 @@ static void run_case(struct sp_device *device, const struct sp_op *op, const str
     say("wrong", position, kernels, sp_error_message());
 }
 
-/* ---- speed
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- speed ------------------------------------------------------------------------------------------------------- */
 
 /* Seconds of the fastest of three runs. */
 static int time_of(double *seconds, struct sp_device *device, int (*run)(void *user), void *user)
@@ -210,8 +208,7 @@ out:
     return rc;
 }
 
-/* ---- the worker
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the worker -------------------------------------------------------------------------------------------------- */
 
 struct task {
     size_t first; /* case */

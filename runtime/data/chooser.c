@@ -234,7 +234,7 @@ static int check_once(const struct sp_chooser *c, size_t column)
  * mark. */
 static bool is_no_text(const struct sp_chooser *c, size_t i)
 {
-    if (i == SP_COLUMN_NONE || sp_sample_kind(&c->sample->columns[i]) > SP_KIND_OTHER)
+    if (i == SP_COLUMN_NONE || sp_sample_kind(&c->sample->columns[i]) > SP_KIND_NUMBER)
         return false;
     for (size_t k = 0; k < count(c); k++)
         if (sp_chooser_looks(c, k) >= SP_LOOKS_FEW_TEXTS)
@@ -242,9 +242,24 @@ static bool is_no_text(const struct sp_chooser *c, size_t i)
     return false;
 }
 
+static int remark_no_text(const struct sp_chooser *c, size_t i)
+{
+    struct sp_buf text = SP_BUF(SP_CHOOSER_MESSAGE);
+    int rc;
+
+    SP_GO(sp_chooser_say(&text, c, i));
+    SP_GO(sp_buf_printf(&text, " has the name of a text and %s, so that another is taken; set text_column if it is meant",
+                        c->sample->columns[i].filled ? "holds numbers" : "is empty"));
+    rc = sp_layout_remark(c->out, text.data);
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
 /* The pairs and single texts that data sets of the GLUE kind use. */
 static int choose_known(const struct sp_chooser *c, bool rare)
 {
+    size_t passed = SP_COLUMN_NONE;
     const struct sp_row_shape *shape = c->options->shape;
 
     for (const char *const(*known)[2] = shape && shape->texts ? shape->texts : sp_header_texts; (*known)[0]; known++) {
@@ -252,14 +267,17 @@ static int choose_known(const struct sp_chooser *c, bool rare)
 
         if (text == SP_COLUMN_NONE || ((*known)[1] && (pair == SP_COLUMN_NONE || !c->sample->columns[pair].filled)))
             continue; /* a second text that no row has is none */
-        if (is_no_text(c, text) || is_no_text(c, pair))
+        if (is_no_text(c, text)) {
+            passed = passed == SP_COLUMN_NONE ? text : passed;
             continue;
+        }
         c->out->text = text;
         c->out->pair = pair;
         SP_TRY(check_once(c, text));
-        return check_once(c, pair);
+        SP_TRY(check_once(c, pair));
+        break;
     }
-    return 0;
+    return passed == SP_COLUMN_NONE ? 0 : remark_no_text(c, passed);
 }
 
 enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t i)

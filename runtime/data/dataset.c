@@ -268,14 +268,9 @@ static bool repeats_header(const struct loader *loader, const struct sp_row *row
 {
     if (!sp_reader_has_header(loader->reader) || row->count < 2)
         return false;
-    for (size_t i = 0; i < row->count; i++) {
-        const char *name = column_name(loader, i), *text = row->fields[i].text;
-        size_t length = row->fields[i].length;
-
-        sp_text_trim_ends(&text, &length); /* as the names were */
-        if (strlen(name) != length || memcmp(name, text, length) != 0)
+    for (size_t i = 0; i < row->count; i++)
+        if (!sp_header_is(row->fields[i].text, column_name(loader, i)))
             return false;
-    }
     return true;
 }
 
@@ -332,7 +327,7 @@ static int add_row(struct loader *loader, const struct sp_row *row)
 static bool is_empty(const struct sp_row *row)
 {
     for (size_t i = 0; i < row->count; i++)
-        if (row->fields[i].length > 0)
+        if (row->fields[i].length > 0 || row->fields[i].quoted)
             return false;
     return !row->object && row->count > 1;
 }

@@ -126,7 +126,7 @@ static const char *advise(const struct sp_reader *reader, size_t count)
         return "; where a number has a decimal comma, write a point, or the number in quotes; a column of row names "
                "has a name in the header";
     if (count > reader->columns && !reader->quotes && reader->delimiter == '\t')
-        return one_more && first ? "; a column of row names has a name in the header"
+        return one_more && first ? "; a text in it may hold no tab, and a column of row names has a name in the header"
                                  : "; a text in it may hold no tab";
     if (one_more && first && reader->columns > 1)
         return "; a field that holds the delimiter is written in double quotes, and a column of row names has a name in the "

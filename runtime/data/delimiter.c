@@ -31,7 +31,7 @@ struct trial {
     bool comma_numbers;           /* its fields hold commas, all of them between digits */
     bool named;                   /* a field of the first row is a column's name that is asked for or known */
     bool spaced;                  /* a blank begins every field but the first ones: punctuation of a text stands so */
-    bool marks;                   /* a field is nothing but marks: halves of ";)" */
+    size_t marks;                 /* rows with a field of nothing but marks: halves of ";)" */
     size_t of_head;               /* rows with a field that is one of the head's classes */
 };
 
@@ -77,15 +77,16 @@ static bool is_of_marks(const struct sp_field *field)
 
 static void look_at(struct trial *t, const struct sp_row *row, const struct sp_dataset_options *options)
 {
-    bool of_head = false;
+    bool of_head = false, marks = false;
 
     for (size_t i = 0; i < row->count; i++) {
         t->named |= t->rows == 1 && sp_header_is_named(row->fields[i].text, options);
         t->spaced &= i == 0 || row->fields[i].spaced;
-        t->marks |= is_of_marks(&row->fields[i]);
+        marks = marks || is_of_marks(&row->fields[i]);
         of_head = of_head || sp_labels_has(options->labels, row->fields[i].text);
     }
     t->of_head += of_head;
+    t->marks += marks;
 }
 
 static void count_bad(struct trial *t, const struct sp_reader *reader, size_t columns)
@@ -190,7 +191,7 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
         return false;
     if (other->named || classes || !options->no_labels)
         return true;
-    if (other->spaced || other->marks || !agrees(other))
+    if (other->spaced || 2 * other->marks > other->rows || !agrees(other))
         return false;
     return own->bad || (other->rows >= SP_SAMPLE_SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
 }

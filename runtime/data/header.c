@@ -18,7 +18,7 @@
  *  5. something that no column is called, a sentence: a row;
  *  6. a name that data sets use ("review"), or one with an underscore above texts: a header;
  *  7. above the head's classes, or classes that return again and again, a word that is none of them: a header; so is
- *     what is a question, or longer than any of them, even beside a sentence (surveys);
+ *     a question that is longer than any of them, even beside a sentence (surveys);
  *  8. names of which one is above texts that have more words than it: a header where its label is one that no other row
  *     has (of labels that return, or of many rows), and where there is no label to go by: few texts are as short. The
  *     name of a list, one column of texts, must be one word unless training's file had names, and is none where that
@@ -368,8 +368,8 @@ static bool is_list_as_trainings(const struct first *f)
     return f->p->count == 1 && r && r->delimiter && !r->header;
 }
 
-/* Whether the label's field is a question or a phrase of more words than any class has, all of which return: a survey's
- * "How do you rate us?" */
+/* Whether the label's field is a question of more words than any class has, all of which return: a survey's "How do you
+ * rate us?" */
 static bool asks_for_classes(const struct first *f)
 {
     const struct sp_sample_column *c = f->label == SP_COLUMN_NONE ? NULL : &f->p->columns[f->label];
@@ -385,7 +385,7 @@ static bool asks_for_classes(const struct first *f)
             return false;
         least = (size_t)json_integer_value(rows) < least ? (size_t)json_integer_value(rows) : least;
     }
-    return least >= MANY_TIMES && words >= NAME_WORDS && (words > NAME_WORDS || strchr(c->first, '?'));
+    return least >= MANY_TIMES && words >= NAME_WORDS && strchr(c->first, '?');
 }
 
 /* Signs 7 and 8. */
@@ -448,7 +448,11 @@ static int guess(struct sp_header_choice *out, const struct first *f)
     for (size_t i = 0; i < f->p->count; i++)
         names = names && is_name(f->p->first[i]);
     sign = is_range(f->p) ? 1 : by_types(f, names);
-    out->header = sign > 0 || (sign == 0 && ((names && has_known(f)) || asks_for_classes(f)));
+    out->header = sign > 0 || (sign == 0 && names && has_known(f));
+    if (!out->header && sign == 0 && asks_for_classes(f)) {
+        out->header = true;
+        doubt(out, f->p->columns[f->label].first, "a label");
+    }
     return out->header || sign < 0 || !names ? 0 : guess_by_form(out, f);
 }
 

@@ -23,6 +23,9 @@ const char *sp_icd_entry(sp_icd_platforms **out, void *library);
 int sp_trial_begin(void);
 void sp_trial_end(void);
 
+/* The user's own path of a driver whose .icd file the loader is shown in another folder. */
+const char *sp_trial_driver(const char *path);
+
 /* Why the driver is kept from the loader; NULL where it is not. */
 const char *sp_trial_fault(const char *path);
 

@@ -5,6 +5,7 @@
 #include "runtime/base/temporary.h"
 #include "runtime/device/device.h"
 #include "runtime/device/guard.h"
+#include "runtime/device/icd.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -40,7 +41,7 @@ static int add_name(const char *path, bool is_library, void *user)
 {
     struct names *names = user;
     size_t room = sizeof names->text - names->length;
-    int length = snprintf(names->text + names->length, room, "%s%s", names->count ? ", " : "", path);
+    int length = snprintf(names->text + names->length, room, "%s%s", names->count ? ", " : "", sp_trial_driver(path));
 
     if (length > 0 && (size_t)length < room)
         names->length += (size_t)length;

@@ -109,12 +109,18 @@ static void try_drivers(void *user)
 static void follow(struct sp_child *child, struct progress *progress)
 {
     int seconds = sp_listing_seconds(), status = 0;
-    double began = sp_clock_now(), waited = 0;
+    double began = sp_clock_now(), waited = 0; /* for the driver in hand */
+    size_t at = progress->at;
     bool over = false, said = seconds == 0;
     const char *when;
 
     while (!over && !sp_interrupted() && (seconds == 0 || waited < seconds)) {
         over = sp_child_wait(child, 0.1, &status);
+        if (progress->at != at) {
+            at = progress->at;
+            began = sp_clock_now();
+            said = seconds == 0;
+        }
         waited = sp_clock_now() - began;
         if (!over && !said && waited > seconds / 10.0 && progress->at < count) {
             said = true;
@@ -269,6 +275,16 @@ void sp_trial_end(void)
     sp_temporary_remove(folder);
     free(folder);
     folder = vendors = libraries = NULL;
+}
+
+const char *sp_trial_driver(const char *path)
+{
+    size_t length = folder ? strlen(folder) : 0, i;
+
+    if (!folder || strncmp(path, folder, length) != 0 || path[length] != '/')
+        return path;
+    i = strtoul(path + length + 1, NULL, 10);
+    return i < count ? drivers[i].path : path;
 }
 
 const char *sp_trial_fault(const char *path)

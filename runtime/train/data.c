@@ -33,7 +33,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
     };
 }
 
-/* ---- what is said -------------------------------------------------------------------------------------------------------- */
+/* ---- what is said ------------------------------------------------------------------------------------------------ */
 
 static int say_column(struct sp_buf *out, const char *what, const struct sp_data_column *column, bool delimited,
                       const char *none)
@@ -121,12 +121,12 @@ static void warn_of_single_quotes(const struct sp_dataset *d, const char *path)
                path, d->single_quoted, d->count);
 }
 
-static void warn_of_csv_quotes(const struct sp_dataset *d, const char *path)
+static void warn_of_csv_quotes(const struct sp_run *run, const struct sp_dataset *d, const char *path)
 {
-    if (d->csv_quoted)
+    if (d->csv_quoted && run->config->quotes == SP_QUOTES_AUTO && d->layout.delimiter)
         sp_log(SP_LOG_WARNING,
-               "%s: %zu texts (first in line %u) are written as quoted fields with quotes inside (\"\"), which are "
-               "read as part of the text, as the first rows are not quoted so; `quotes: true` reads the file's fields "
+               "%s: texts that are written as quoted fields with quotes inside (\"\"): %zu, the first in line %u; all their "
+               "quotes are read as part of the text, as the first rows are not quoted so; `quotes: true` reads the fields "
                "without them",
                path, d->csv_quoted, (unsigned)d->first_csv_quoted);
 }
@@ -144,8 +144,8 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
                "predict set task: regression",
                path);
     if (d->empty)
-        sp_log(SP_LOG_INFO, "%s: %zu rows with nothing in any column were passed over, as empty lines are", path,
-               d->empty);
+        sp_log(SP_LOG_INFO, "%s: %zu row%s with nothing in any column %s passed over, as empty lines are", path,
+               d->empty, d->empty > 1 ? "s" : "", d->empty > 1 ? "were" : "was");
     if (d->instead)
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->instead);
     if (d->label_doubt)
@@ -166,13 +166,13 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
                d->count, run->max_seq_length);
     sp_tokenizer_warn_unknown(d->unknown, d->words, d->first_unknown, path);
     warn_of_single_quotes(d, path);
-    warn_of_csv_quotes(d, path);
+    warn_of_csv_quotes(run, d, path);
     if (d->skipped)
         sp_log(SP_LOG_WARNING, "%s: %zu bad rows were skipped; the first: %s", path, d->skipped, d->first_skipped);
     sp_buf_free(&use);
 }
 
-/* ---- what is kept ---------------------------------------------------------------------------------------------------------- */
+/* ---- what is kept ------------------------------------------------------------------------------------------------ */
 
 static json_t *column_json(const struct sp_data_column *column)
 {

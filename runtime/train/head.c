@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what the checkpoint has --------------------------------------------------------------------------------------------- */
+/* ---- what the checkpoint has ------------------------------------------------------------------------------------- */
 
 /* What is wrong with config.json's id2label for a head of so many outputs; an empty text when nothing is. */
 static int check_names(char *problem, size_t size, const json_t *names, size_t outputs)
@@ -110,7 +110,7 @@ static int find_own(struct sp_own_head *out, const struct sp_run *run)
     return out->outputs > 1 && !out->unfit[0] ? name_outputs(out, run) : 0;
 }
 
-/* ---- which one it is ----------------------------------------------------------------------------------------------------- */
+/* ---- which one it is --------------------------------------------------------------------------------------------- */
 
 /* Where the head was not kept: a new one, or the error that keep_head: true asks for. */
 static int make_new(struct sp_run *run, const struct sp_own_head *own)
@@ -163,7 +163,7 @@ out:
     return rc;
 }
 
-/* ---- without training data ----------------------------------------------------------------------------------------------- */
+/* ---- without training data --------------------------------------------------------------------------------------- */
 
 static int settle_by_adapter(struct sp_run *run)
 {

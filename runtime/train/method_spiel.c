@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- options ------------------------------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 #define DEFAULT_GROWTH "ag"
 #define DEFAULT_RESELECTION_STEPS 20
@@ -120,7 +120,7 @@ static int check_spiel(struct sp_config_load *load)
                            s->selection_accumulation_steps, s->reselection_steps);
 }
 
-/* ---- the moving mask ----------------------------------------------------------------------------------------------------- */
+/* ---- the moving mask --------------------------------------------------------------------------------------------- */
 
 struct spiel {
     struct sp_sparse_part *part;

@@ -47,7 +47,7 @@ void sp_sparse_hang(struct sp_trained *t, struct sp_run *run)
         run->gradients[part->mask.tensors[i].param].sink = part->mask.tensors[i].count ? sp_delta_sink(part->delta, i) : NULL;
 }
 
-/* ---- a mask that stays --------------------------------------------------------------------------------------------------- */
+/* ---- a mask that stays ------------------------------------------------------------------------------------------- */
 
 static int create(void **state, struct sp_trained *t, struct sp_run *run)
 {
@@ -147,7 +147,7 @@ static int change(bool *done, float *values, const struct sp_run *run, size_t pa
     return 0;
 }
 
-/* ---- a mask that moves --------------------------------------------------------------------------------------------------- */
+/* ---- a mask that moves ------------------------------------------------------------------------------------------- */
 
 /* What a move carries over of one target. */
 struct carried {
@@ -342,7 +342,7 @@ static int touched_mask(struct sp_mask *out, const struct sp_sparse_part *part)
     return rc;
 }
 
-/* ---- its state ----------------------------------------------------------------------------------------------------------- */
+/* ---- its state --------------------------------------------------------------------------------------------------- */
 
 /* Target i's positions that were ever in the mask and, where the method merges, the weights there, first and `now`. */
 static int visit_touched(struct sp_sparse_part *part, struct sp_run *run, struct sp_state *visitor, float **now, size_t i)
@@ -473,7 +473,7 @@ static int visit(void *state, struct sp_trained *t, struct sp_run *run, struct s
     return visitor->restores ? sp_delta_apply(part->delta) : 0;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static int finish(void *state, struct sp_trained *t, struct sp_run *run)
 {

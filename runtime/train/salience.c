@@ -73,8 +73,7 @@ static size_t sums_of(const struct scoring *s, size_t t)
     return s->needs & SP_NEED_INPUTS ? (size_t)target(s, t)->cols : size_of(s, t);
 }
 
-/* ---- groups
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
 
 /* As many targets from `first` on as fit the scoring memory, at least one. */
 static size_t group_size(const struct scoring *s, size_t first)
@@ -126,8 +125,7 @@ static int open_group(struct scoring *s, size_t first)
     return 0;
 }
 
-/* ---- passes over rows
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- passes over rows -------------------------------------------------------------------------------------------- */
 
 /* The batch that is set, through the plan. */
 static int run_pass(struct scoring *s, const struct sp_plan_pass *pass)
@@ -200,8 +198,7 @@ static int read_sums(float *out, const struct scoring *s, size_t i, float factor
     return 0;
 }
 
-/* ---- scores
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 /* Scores target t from what was put into s->weight, s->gradient and s->norms, and hands the scores over. */
 static int score_target(struct scoring *s, size_t t)
@@ -273,8 +270,7 @@ static int score_rows(struct scoring *s)
     return 0;
 }
 
-/* ---- synaptic flow
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- synaptic flow ----------------------------------------------------------------------------------------------- */
 
 /* One group's gradient of `scale` times the sum of the logits, from a single token; parameters are absolute already. */
 static int flow_group(struct scoring *s, size_t first, float scale)
@@ -344,8 +340,7 @@ static int score_flow(struct scoring *s)
     return 0;
 }
 
-/* ---- Hessian times gradient
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Hessian times gradient -------------------------------------------------------------------------------------- */
 
 /* A direction that is not finite would spoil the scores of every target: it is told where it comes from. */
 static int check_gradient(struct scoring *s, size_t t)
@@ -408,8 +403,7 @@ static int score_hessian(struct scoring *s)
     return 0;
 }
 
-/* ---- a scoring
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- a scoring --------------------------------------------------------------------------------------------------- */
 
 int sp_salience_order(uint32_t **out, size_t *count, const struct sp_run *run, const struct sp_salience *what)
 {

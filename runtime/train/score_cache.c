@@ -33,8 +33,7 @@ struct cache {
     bool writing;
 };
 
-/* ---- the name
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the name ---------------------------------------------------------------------------------------------------- */
 
 static void hash_number(struct sp_hash *hash, double number)
 {
@@ -135,8 +134,7 @@ static int prepare(struct cache *cache)
     return 0;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* Whether the file holds what it should, all of it. */
 static bool is_whole(const struct cache *cache, const struct sp_safetensors *file)
@@ -211,8 +209,7 @@ static int try_reading(const struct cache *cache)
     return rc;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void stop_writing(struct cache *cache)
 {

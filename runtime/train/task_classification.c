@@ -30,7 +30,7 @@ static bool takes(const struct sp_run *run, enum sp_label_kind labels)
 /* How the data's labels stand for the outputs. */
 enum match { UNLIKE, BY_NAME, BY_CASE, BY_ORDER };
 
-/* ---- the head ------------------------------------------------------------------------------------------------------------ */
+/* ---- the head ---------------------------------------------------------------------------------------------------- */
 
 /* Whether the name stands for the number alone, "LABEL_7" for 7. */
 static bool is_number_of(const char *name, const char *number)
@@ -265,7 +265,7 @@ static int check_labels(const json_t *labels, const char *file)
                : sp_error(SP_EFORMAT, "%s: \"labels\" is not an array of at least two, as classification needs", file);
 }
 
-/* ---- the loss ------------------------------------------------------------------------------------------------------------ */
+/* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
 static const struct sp_option options[] = {
     { "label_smoothing_factor", SP_OPTION_NUMBER, SP_CONFIG_FIELD(label_smoothing_factor), "0", "[0, 1)",
@@ -283,7 +283,7 @@ static double guess(const struct sp_run *run)
     return log((double)run->labels.count);
 }
 
-/* ---- scores -------------------------------------------------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 static const struct sp_score scores[] = {
     { "accuracy", "accuracy", SP_SCORE_SHARE, false },
@@ -351,7 +351,7 @@ static void score_release(void *scoring)
     free(s);
 }
 
-/* ---- what is written ----------------------------------------------------------------------------------------------------- */
+/* ---- what is written --------------------------------------------------------------------------------------------- */
 
 /* A name that JSON would write the same way as an integer is one; whether training data had it in quotes is not known. */
 static json_t *label_json(const char *name)

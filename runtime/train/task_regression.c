@@ -26,7 +26,7 @@ static bool takes(const struct sp_run *run, enum sp_label_kind labels)
     return labels == SP_LABELS_VALUES;
 }
 
-/* ---- the head ------------------------------------------------------------------------------------------------------------ */
+/* ---- the head ---------------------------------------------------------------------------------------------------- */
 
 static bool has_head(size_t outputs)
 {
@@ -67,7 +67,7 @@ static int check_labels(const json_t *labels, const char *file)
     return labels ? sp_error(SP_EFORMAT, "%s: \"labels\" is not null, as regression needs", file) : 0;
 }
 
-/* ---- the loss ------------------------------------------------------------------------------------------------------------ */
+/* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
 static void build(const struct sp_run *run)
 {
@@ -87,7 +87,7 @@ static double guess(const struct sp_run *run)
     return 4 * squares;
 }
 
-/* ---- scores -------------------------------------------------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 static const struct sp_score scores[] = {
     { "pearson", "Pearson", SP_SCORE_CORRELATION, false },
@@ -147,7 +147,7 @@ static void score_release(void *scoring)
     free(s);
 }
 
-/* ---- what is written ----------------------------------------------------------------------------------------------------- */
+/* ---- what is written --------------------------------------------------------------------------------------------- */
 
 static json_t *predicted(const struct sp_run *run, const struct sp_logits *logits, size_t i)
 {

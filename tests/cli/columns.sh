@@ -224,7 +224,7 @@ predict talk.csv
 test_that '  but a text may be as its only column is called' silent 'once more'
 file talks.csv 'comment,id\na b,1\nc d,2\nComment,ID\n'
 predict talks.csv
-test_that '  and differ in case' silent 'once more'
+test_that '  though they differ in case' says talks.csv:4 'the names of the columns once more'
 file thousands.csv 'text,label\na b,"1,000"\nc d,2.5\n'
 train thousands.csv --set task=regression
 test_that '  and in regression' fails 1 'thousands.csv:2: label "1,000" is not a number, as regression needs; write no comma between thousands, and a point for a decimal one'
@@ -313,6 +313,9 @@ file trained.jsonl '{"text":"a b","label":"x"}\n{"text":"c d","label":"y"}\n'
 train trained.jsonl
 predict faces.csv
 test_that '  nor a face' same faces.jsonl
+file remarks.csv "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'a b, c;CNN\\nd e;BBC\\n'; done)a b, d;-"'\n'
+predict remarks.csv
+test_that '  but a column with a dash in it is one' says remarks.csv 'classification, 2 classes: x, y; text: column 1; second text: none; label: none; header: none (guessed; has_header decides); delimiter: ";"'
 train named.csv --set label_column=sentiment
 predict texts.jsonl --set has_header=true --set 'delimiter=;'
 test_that 'options that jsonl has no use for' says texts.jsonl 'without effect here: has_header, delimiter; jsonl has neither'
@@ -336,7 +339,7 @@ test_that 'a text that is a citation' grep -qF 'delimiter: tab; quotes: characte
 rows=$(for i in 1 2 3 4 5 6 7 8 9 10; do printf '%s' 'a b\tpos\nc d\tneg\na c\tpos\nb d\tneg\ne f\tpos\nf g\tneg\na g\tpos\na f\tneg\nc f\tpos\nc g\tneg\n'; done)
 file late.tsv "text\tlabel\n$rows$rows$rows$rows$rows$rows$rows$rows$rows$rows$rows"'"a ""b"" c"\tpos\n'
 train late.tsv
-test_that 'quotes behind the rows that were looked at' says late.tsv '1 texts (first in line 1102) are written as quoted fields with quotes inside (""), which are read as part of the text, as the first rows are not quoted so; `quotes: true` reads'
+test_that 'quotes behind the rows that were looked at' says late.tsv 'texts that are written as quoted fields with quotes inside (""): 1, the first in line 1102; all their quotes are read as part of the text, as the first rows are not quoted so; `quotes: true` reads the fields without them'
 file latin.csv 'text;label\nsch\366n;pos\nb c;neg\n'
 train latin.csv
 test_that 'a spreadsheet in another encoding' fails 1 "$folder/latin.csv:2: not UTF-8: byte 4 of the row is 0xF6; save the file as UTF-8"

@@ -37,7 +37,7 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     printf '/opt/none/libamdocl64.so\n' >"$folder/broken/b.icd"
     cp "$folder/broken/b.icd" "$folder/only"
     OCL_ICD_VENDORS=$folder/broken run devices
-    test_that 'a driver whose library is not there is named' has "drivers that cannot be loaded: $folder/broken/b.icd (/opt/none/libamdocl64.so"
+    test_that 'a driver whose library is not there is named' has "drivers that do not work: $folder/broken/b.icd (/opt/none/libamdocl64.so"
     OCL_ICD_VENDORS=$folder/only run devices
     test_that 'and with the error, where there is no other' fails_with 1 "$folder/only/b.icd (/opt/none/libamdocl64.so: cannot open"
     mkdir "$folder/windows"
@@ -74,8 +74,8 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     lacks='it is no OpenCL driver: it has no clGetExtensionFunctionAddress'
     nowhere="$PWD/tests/support/lame_cl.so: undefined symbol: lame_cl_nowhere"
     nothing='it offers no platform: CL_PLATFORM_NOT_FOUND_KHR'
-    for fault in "math:drivers that cannot be loaded:a driver could not be loaded:$lacks" \
-        "lame:drivers that cannot be loaded:a driver could not be loaded:$nowhere" \
+    for fault in "math:drivers that do not work:a driver could not be loaded:$lacks" \
+        "lame:drivers that do not work:a driver could not be loaded:$nowhere" \
         "idle:drivers without a device:A driver that shows no device:$nothing"; do
         kind=${fault%%:*} fault=${fault#*:}
         line=${fault%%:*} fault=${fault#*:}

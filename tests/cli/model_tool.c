@@ -42,7 +42,7 @@ static void *keep(void *memory)
     return kept[kept_count++] = memory;
 }
 
-/* ---- a random model ------------------------------------------------------------------------------------------------------ */
+/* ---- a random model ---------------------------------------------------------------------------------------------- */
 
 static void add(char *name, size_t rows, size_t cols)
 {
@@ -119,7 +119,7 @@ static int make_random(const char *dir, int layers)
     return sp_safetensors_write(keep(sp_fs_join(dir, "model.safetensors")), tensors, count);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------------------------------------- */
 
 static struct sp_tensor_info *find(const char *name)
 {

@@ -79,8 +79,7 @@ static const struct addition_case cases[] = {
     { .name = "one weight for two layers", .activation = SP_ACTIVATION_TANH, .tied = true, .below = true },
 };
 
-/* ---- the addition
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the addition ------------------------------------------------------------------------------------------------ */
 
 static float *read_rows(struct sp_buffer *buffer, size_t count)
 {
@@ -165,8 +164,7 @@ static int add_backward(struct sp_addition *addition, struct sp_device *device, 
     return 0;
 }
 
-/* ---- the model
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the model --------------------------------------------------------------------------------------------------- */
 
 static int linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, const char *name)
 {
@@ -246,8 +244,7 @@ static void close_fixture(struct fixture *f)
     model_release(&f->model);
 }
 
-/* ---- forward
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static double activate(enum sp_activation activation, double x)
 {
@@ -305,8 +302,7 @@ static void check_forward(struct fixture *f, const char *name)
     }
 }
 
-/* ---- gradients
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static double loss_of(struct fixture *f)
 {

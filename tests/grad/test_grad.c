@@ -39,8 +39,7 @@ struct grad_case {
     double step; /* h */
 };
 
-/* ---- builders
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- builders ---------------------------------------------------------------------------------------------------- */
 
 static int linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, const char *name)
 {
@@ -330,8 +329,7 @@ static struct sp_plan *build(const struct grad_case *c)
     return plan;
 }
 
-/* ---- the loss
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
 static double cross_entropy(const float *logits, uint32_t label, double smoothing)
 {

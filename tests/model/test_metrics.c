@@ -78,8 +78,7 @@ static void test_mask(void **state)
     sp_safetensors_close(file);
 }
 
-/* ---- scores
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 /* The one file in the folder `name` of the scratch folder. */
 static struct sp_safetensors *open_cached(const char *name)
@@ -220,8 +219,7 @@ static void test_taylor_is_snip(void **state)
         sp_safetensors_close(files[i]);
 }
 
-/* ---- the list
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static struct CMUnitTest tests[TESTS_MAX];
 static struct subject subjects[TESTS_MAX];

@@ -33,8 +33,7 @@ static const char *model_dir(const struct subject *s)
     return program_source("tests/data/reference/%s", s->model);
 }
 
-/* ---- logits
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- logits ------------------------------------------------------------------------------------------------------ */
 
 static size_t largest(const json_t *row)
 {
@@ -98,8 +97,7 @@ static void test_logits(void **state)
     check_logits(s, NULL, json_object_get(expected_of(s), "logits"));
 }
 
-/* ---- masks
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- masks ------------------------------------------------------------------------------------------------------- */
 
 /* A configuration file from an object of expected.json and the model's own files. */
 static const char *write_config(const struct subject *s, const json_t *options)
@@ -165,8 +163,7 @@ static void test_mask(void **state)
     assert_int_equal(check_positions(out, indices), json_object_size(indices));
 }
 
-/* ---- runs
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 /* metrics.jsonl: a line a step, an evaluation before and one after. Returns the last. */
 static const json_t *check_steps(const json_t *lines, const json_t *run)
@@ -243,8 +240,7 @@ static void test_run(void **state)
                                                                                                                 "s"));
 }
 
-/* ---- the list
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static struct CMUnitTest tests[TESTS_MAX];
 static struct subject subjects[TESTS_MAX];

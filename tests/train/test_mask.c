@@ -83,7 +83,7 @@ static bool same(const struct sp_mask *a, const struct sp_mask *b)
     return all;
 }
 
-/* ---- what scoring leaves behind ------------------------------------------------------------------------------------------ */
+/* ---- what scoring leaves behind ---------------------------------------------------------------------------------- */
 
 /* Every byte of the parameters on the device, layouts and paddings too. */
 static unsigned char *read_params(const struct sp_run *run, size_t *size)
@@ -147,7 +147,7 @@ static void test_every_metric(void **state)
     close_run(&run, &config);
 }
 
-/* ---- which weights and rows ---------------------------------------------------------------------------------------------- */
+/* ---- which weights and rows -------------------------------------------------------------------------------------- */
 
 static void write_weight(struct sp_run *run, size_t param, const float *values)
 {
@@ -195,7 +195,7 @@ static void test_rounds(void **state)
     close_run(&run, &config);
 }
 
-/* ---- shares and zeros ---------------------------------------------------------------------------------------------------- */
+/* ---- shares and zeros -------------------------------------------------------------------------------------------- */
 
 /* Six tensors of 400 entries and three of 740. */
 static void test_uniform_count(void **state)
@@ -298,7 +298,7 @@ static void test_flow_range(void **state)
     close_run(&run, &config);
 }
 
-/* ---- kept scores --------------------------------------------------------------------------------------------------------- */
+/* ---- kept scores ------------------------------------------------------------------------------------------------- */
 
 /* Files in the folder; the name of one of them in *path. */
 static size_t files_in(const char *folder, char path[512])
@@ -558,7 +558,7 @@ static void test_unknown_family(void **state)
     free(file);
 }
 
-/* ---- what can be a target ------------------------------------------------------------------------------------------------ */
+/* ---- what can be a target ---------------------------------------------------------------------------------------- */
 
 /* Of a weight that is a table, too, a delta would train and write but the half. */
 static void test_tied(void **state)

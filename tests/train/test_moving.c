@@ -47,7 +47,7 @@ static const char *output_of(const struct subject *s)
     return program_path("%s-%s", s->model, s->item);
 }
 
-/* ---- while it runs ------------------------------------------------------------------------------------------------------- */
+/* ---- while it runs ----------------------------------------------------------------------------------------------- */
 
 static void check_indices(const struct sp_run *run, const struct sp_mask *mask, const json_t *indices)
 {
@@ -119,7 +119,7 @@ static const json_t *run_of(const struct subject *s)
     return json_object_get(json_object_get(program_json(file_of(s, "moving.json")), "runs"), s->item);
 }
 
-/* ---- after it ------------------------------------------------------------------------------------------------------------ */
+/* ---- after it ---------------------------------------------------------------------------------------------------- */
 
 /* The adapter has the last mask, or with merge every position that was touched. */
 static void check_adapter(const struct watch *w, const json_t *run)
@@ -201,7 +201,7 @@ static void test_run(void **state)
     release(&w);
 }
 
-/* ---- properties ---------------------------------------------------------------------------------------------------------- */
+/* ---- properties -------------------------------------------------------------------------------------------------- */
 
 /* The bytes of an adapter's values. */
 static char *adapter_bytes(const struct subject *s, size_t *length)
@@ -410,7 +410,7 @@ static void test_interrupted(void **state)
     release(&w);
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static struct CMUnitTest tests[TESTS_MAX];
 static struct subject subjects[TESTS_MAX];

@@ -46,7 +46,7 @@ static bool by_sm3(void)
     return strcmp(watch.config.optimizer, "sm3") == 0;
 }
 
-/* ---- the kernels ---------------------------------------------------------------------------------------------------------- */
+/* ---- the kernels ------------------------------------------------------------------------------------------------- */
 
 int __real_sp_kernel_build_recorded(struct sp_device *device);
 int __wrap_sp_kernel_build_recorded(struct sp_device *device);
@@ -67,7 +67,7 @@ int __wrap_sp_build_program(struct sp_device *device, struct sp_table *table, si
     return __real_sp_build_program(device, table, position);
 }
 
-/* ---- the optimizer's state ----------------------------------------------------------------------------------------------- */
+/* ---- the optimizer's state --------------------------------------------------------------------------------------- */
 
 static void read_words(uint32_t words[SIZE], const struct sp_buffer *buffer, size_t count)
 {
@@ -127,7 +127,7 @@ static void check_accumulators(const struct target *old, struct sp_trained *t, s
         assert_true(now[k] == (watch.merge ? 0 : old->accumulators[k]));
 }
 
-/* ---- mask, values and weights -------------------------------------------------------------------------------------------- */
+/* ---- mask, values and weights ------------------------------------------------------------------------------------ */
 
 static void remember(struct target *old, struct sp_trained *t, size_t i)
 {
@@ -224,7 +224,7 @@ int __wrap_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct
     return 0;
 }
 
-/* ---- a run --------------------------------------------------------------------------------------------------------------- */
+/* ---- a run ------------------------------------------------------------------------------------------------------- */
 
 /* The adapter is what the weights are, and has what was ever in a mask that merges. */
 static void check_end(void)
@@ -283,7 +283,7 @@ static void test_case(void **state)
     json_decref(options);
 }
 
-/* ---- the configurations -------------------------------------------------------------------------------------------------- */
+/* ---- the configurations ------------------------------------------------------------------------------------------ */
 
 /* Draw `index` of case c: numbered, as the order in which a call's arguments are evaluated is the compiler's. */
 static json_int_t draw(uint32_t c, uint32_t index, json_int_t below)

@@ -118,7 +118,7 @@ static void check_stopped(int status, const char *output, const char *text)
     assert_int_not_equal(access(program_path("%s/predictions.jsonl", output), F_OK), 0);
 }
 
-/* ---- at load ------------------------------------------------------------------------------------------------------------- */
+/* ---- at load ----------------------------------------------------------------------------------------------------- */
 
 /* No row of the data has id 0, and no other weight is touched: only reading the file can tell. */
 static void test_load(void **state)
@@ -160,7 +160,7 @@ static void test_unused(void **state)
         fail_msg("%s", program_text("err"));
 }
 
-/* ---- while training ------------------------------------------------------------------------------------------------------ */
+/* ---- while training ---------------------------------------------------------------------------------------------- */
 
 /*
  * A pooler of zeros gives logits that are the bias, whatever the head's weights: the loss is finite. Through those of the largest size,
@@ -364,7 +364,7 @@ static void test_evaluation(void **state)
                   "marks.tsv is not finite; the first tensor that is not: embeddings");
 }
 
-/* ---- SpIEL's window ------------------------------------------------------------------------------------------------------ */
+/* ---- SpIEL's window ---------------------------------------------------------------------------------------------- */
 
 /*
  * The pooler's input has one column of 1e37, which its weight ignores: the loss is finite, and the gradients of the mask's entries are,
@@ -432,7 +432,7 @@ static void test_accumulators(void **state)
                   "the optimizer's state of classifier.");
 }
 
-/* ---- an explosion -------------------------------------------------------------------------------------------------------- */
+/* ---- an explosion ------------------------------------------------------------------------------------------------ */
 
 static size_t times_said(const char *text)
 {

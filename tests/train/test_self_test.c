@@ -60,7 +60,7 @@ static bool add_name(struct names *names, const char *name)
     return true;
 }
 
-/* ---- watching a run ------------------------------------------------------------------------------------------------------- */
+/* ---- watching a run ---------------------------------------------------------------------------------------------- */
 
 int __real_sp_trained_before_step(struct sp_trained *t, struct sp_run *run, size_t done);
 int __wrap_sp_trained_before_step(struct sp_trained *t, struct sp_run *run, size_t done);
@@ -119,7 +119,7 @@ int __wrap_sp_kernel_build_recorded(struct sp_device *device)
     return __real_sp_kernel_build_recorded(device);
 }
 
-/* ---- runs ----------------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 int __real_sp_device_open(struct sp_device **out, const char *spec);
 int __wrap_sp_device_open(struct sp_device **out, const char *spec);

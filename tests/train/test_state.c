@@ -54,7 +54,7 @@ static const struct state_case cases[] = {
     { "head", "{\"sparse\": {\"method\": \"head\"}}", 5, 0 },
 };
 
-/* ---- the visitor --------------------------------------------------------------------------------------------------------- */
+/* ---- the visitor ------------------------------------------------------------------------------------------------- */
 
 static int keep(struct sp_state *state, const char *name, void *data, size_t bytes)
 {
@@ -89,7 +89,7 @@ static void release(struct memory *m)
     }
 }
 
-/* ---- the runs ------------------------------------------------------------------------------------------------------------ */
+/* ---- the runs ---------------------------------------------------------------------------------------------------- */
 
 struct watch {
     const struct state_case *subject;
@@ -142,7 +142,7 @@ static void train(const struct state_case *c, struct memory *memory, bool restor
     json_decref(options);
 }
 
-/* ---- the comparison ------------------------------------------------------------------------------------------------------ */
+/* ---- the comparison ---------------------------------------------------------------------------------------------- */
 
 static void compare_files(const struct state_case *c)
 {

@@ -77,7 +77,7 @@ static const char *names_in(const char *folder)
     return text;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static void test_files(void **state)
 {
@@ -236,7 +236,7 @@ static void test_again(void **state)
     assert_string_equal(names_in(program_path("again")), "adapter config.resolved.yaml metrics.jsonl notes.txt result.json");
 }
 
-/* ---- steps --------------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 /* How many lines have the key, and the step of the last of them. */
 static size_t count_lines(const json_t *lines, const char *key, long long *last)
@@ -356,7 +356,7 @@ static void test_uneven_groups(void **state)
     assert_near(program_number(json_array_get(lines, 3), "loss"), mean, 1e-6);
 }
 
-/* ---- heads and randomness ------------------------------------------------------------------------------------------------ */
+/* ---- heads and randomness ---------------------------------------------------------------------------------------- */
 
 /* The first numbers of the classifier in an adapter. */
 static float head_value(const char *name)

@@ -271,8 +271,10 @@ static void test_questions(void **state)
     (void)state;
     finds("t.csv", "How do you rate us?,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
           "Please say why, in your own words. - How do you rate us? H, 20");
-    finds("t.csv", "Your rating of us,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
-          "Please say why, in your own words. - Your rating of us H, 20");
+    finds("t.csv", "science and technology news,\"It was good, in my own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
+          "2 - 1 , 21");
+    instead("t.csv", "How do you rate us?,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
+            "its first row was read as a header, though \"How do you rate us?\" may be a label; if it is, set has_header: false");
     finds("t.csv", "very very content,\"It was good, in my own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
           "2 - 1 , 21");
     finds("t.csv", "message,spam\n" TEN(SPAM), SET(.label_column = "2"), "message - spam H, 20");
@@ -293,6 +295,11 @@ static void test_row_names(void **state)
     finds("t.csv", "\"text\" \"label\"\n\"1\" \"the film\" \"pos\"\n\"2\" \"bad film\" \"neg\"\n", SET(.delimiter = ' '),
           "text - label H  2");
     finds("t.csv", "text;label\n1;the film was good;pos\n2;bad film;neg\n", PLAIN, "text - label H; 2");
+    finds("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN, "text - label H\t 2");
+    instead("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN,
+            "its rows have a field more than its header, and the first one of each was passed over as the row's name; where it is none, "
+            "and a text or number was cut at a delimiter, write that in quotes");
+    finds("t.csv", "label;text\n5;pos;the film was good\n6;neg;bad film\n", INPUT(.remembered = &trained), "text - label H; 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(.remembered = &trained), "said - - H, 2");
     finds("t.csv", "label,text\n\"5\",pos,the film was good\n\"6\",neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
@@ -314,11 +321,6 @@ static void test_row_names(void **state)
 #define BAD(content, options, part) \
     io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, part, NULL)
     BAD("text,label\nwell, a film,pos\nno, film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
-    io_assert_error(sp_dataset_load(&set,
-                                    io_write_text("t.tsv", "rating\treview\n100\tthe film was good\tseen\n40\tbad "
-                                                           "film\tseen\n"),
-                                    tokenizer, SET(.label_column = "rating")),
-                    SP_EFORMAT, "t.tsv:2: 3 columns, where the header has 2", NULL);
     BAD("text,label\na b,pos\nb c,neg\na, well, c,pos\n", PLAIN,
         "the header has 2; a field that holds the delimiter is written in double quotes");
     BAD("stars;review\n5;great; but pricey\n3;good; but loud\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");

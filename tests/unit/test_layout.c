@@ -99,6 +99,13 @@ static void test_known_without_text(void **state)
     finds("t.csv", "question,sentence,label\n1,the film was good,0\n2,bad film,1\n", PLAIN, "sentence - label H, 2");
     finds("t.jsonl", "{\"sentence\":1,\"body\":\"a b\",\"label\":0}\n{\"sentence\":2,\"body\":\"b c\",\"label\":1}\n",
           PLAIN, "body - label j 2");
+    instead("t.csv", "text,author,label\n1,a b,0\n2,b c,1\n", PLAIN,
+            "column 1 \"text\" has the name of a text and holds numbers, so that another is taken; set text_column if it is meant");
+    instead("t.csv", "text,full_text,label\n,the film was good,0\n,bad film,1\n", PLAIN,
+            "column 1 \"text\" has the name of a text and is empty, so that another is taken; set text_column if it is meant");
+    finds("t.csv", "sentence1,sentence2,label\na b,1,0\nb c,2,1\n", PLAIN, "sentence1 sentence2 label H, 2");
+    refuses_row("t.jsonl", "{\"text\":[\"a\"],\"title\":\"a b\",\"label\":0}\n{\"text\":[\"b\"],\"title\":\"b c\",\"label\":1}\n",
+                "t.jsonl:1: \"text\" is not a string but a list");
     finds("t.csv", "text,label\n12,0\n17,1\n", PLAIN, "text - label H, 2");
     finds("t.csv", "text,code,label\n12,a1,0\n17,b2,1\n", PLAIN, "text - label H, 2");
 }

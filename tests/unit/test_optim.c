@@ -185,7 +185,7 @@ static void test_adamw(void **state)
     check_optim(*state, &(struct sp_optim_options){ 0, 0, 1e-8, 0, 0.01 });
 }
 
-/* ---- SM3 ----------------------------------------------------------------------------------------------------------------- */
+/* ---- SM3 --------------------------------------------------------------------------------------------------------- */
 
 /* A 2 x 3 matrix with entries (0, 0), (0, 2) and (1, 2), two steps by hand; lr 0.1, decay 0.5 on the second. */
 static void test_sm3_by_hand(void **state)
@@ -242,7 +242,7 @@ static void test_sm3_by_hand(void **state)
     sp_buffer_free(view.positions);
 }
 
-/* ---- entries that come and go -------------------------------------------------------------------------------------------- */
+/* ---- entries that come and go ------------------------------------------------------------------------------------ */
 
 /* A view of `count` values on the device, all zero. */
 static struct sp_optim_view make_view(struct sp_device *device, size_t count)

@@ -390,7 +390,7 @@ static void test_gradient_of_many_tokens(void **state)
     check_gradients(state);
 }
 
-/* ---- supports that change ------------------------------------------------------------------------------------------------ */
+/* ---- supports that change ---------------------------------------------------------------------------------------- */
 
 /* A weight of zeros with both signs, changed at some places and restored: the same bits. Then other positions. */
 static void test_move(void **state)
@@ -448,7 +448,7 @@ static void test_negative_zero(void **state)
     sp_buffer_free(plain);
 }
 
-/* ---- the window of SpIEL-AG ---------------------------------------------------------------------------------------------- */
+/* ---- the window of SpIEL-AG -------------------------------------------------------------------------------------- */
 
 /* Gradients of a 2 x 3 weight by hand, with X = 1: dW is dY^T, entry (o, i) of token i. */
 static const float by_hand[3][6] = {
