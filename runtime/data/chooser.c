@@ -100,8 +100,8 @@ static size_t find_text(const struct sp_chooser *c, const char *name, size_t fro
     return SP_COLUMN_NONE;
 }
 
-/* Whether a jsonl file is a table that pandas wrote as one object: of rows by their numbers ("index"), or of the names and
- * the rows apart ("split"). */
+/* Whether a jsonl file is a table that pandas wrote as one object: of rows by their numbers ("index"), or of the names
+ * and the rows apart ("split"). */
 static bool is_one_table(const struct sp_chooser *c)
 {
     size_t names = find_text(c, "columns", 0), rows = find_text(c, "data", 0);
@@ -176,7 +176,8 @@ static bool is_rare(const struct sp_chooser *c, size_t i)
     return sp_reader_is_jsonl(c->reader) && filled && 2 * filled < c->sample->rows;
 }
 
-/* The column of a known name: of that very name or, where none is, the only one that differs in case alone. `rare` ones, too? */
+/* The column of a known name: of that very name or, where none is, the only one that differs in case alone. `rare`
+ * ones, too? */
 static size_t find_known(const struct sp_chooser *c, const char *name, bool rare)
 {
     size_t found = find_text(c, name, 0);
@@ -248,7 +249,8 @@ static int remark_no_text(const struct sp_chooser *c, size_t i)
     int rc;
 
     SP_GO(sp_chooser_say(&text, c, i));
-    SP_GO(sp_buf_printf(&text, " has the name of a text and %s, so that another is taken; set text_column if it is meant",
+    SP_GO(sp_buf_printf(&text,
+                        " has the name of a text and %s, so that another is taken; set text_column if it is meant",
                         c->sample->columns[i].filled ? "holds numbers" : "is empty"));
     rc = sp_layout_remark(c->out, text.data);
 out:

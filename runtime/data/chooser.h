@@ -23,7 +23,8 @@ static inline bool sp_chooser_has_names(const struct sp_chooser *c)
     return sp_reader_is_jsonl(c->reader) || sp_reader_has_header(c->reader);
 }
 
-/* chooser.c: the columns, by the options, by what training used, and by the rules; SP_ECONFIG where that cannot be done. */
+/* chooser.c: the columns, by the options, by what training used, and by the rules; SP_ECONFIG where that cannot be
+ * done. */
 int sp_chooser_choose(const struct sp_chooser *c);
 
 /* chooser.c: says in `instead` where an option's number is another column's name. */
@@ -40,8 +41,8 @@ int sp_chooser_refuse(const struct sp_chooser *c, const char *why);
 /* chooser.c: column 2 "review" of this file. */
 int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column);
 
-/* chooser.c: a name or an example in quotes, cut. Escaped here, not by the terminal alone: a line end in it would begin a
- * line of the list. */
+/* chooser.c: a name or an example in quotes, cut. Escaped here, not by the terminal alone: a line end in it would begin
+ * a line of the list. */
 int sp_chooser_quote(struct sp_buf *out, const char *text);
 
 /* remembered.c: a column that training used, in this file; SP_COLUMN_NONE where it is not there, or there is none

@@ -108,9 +108,11 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" " SP_JSON_CUT, column_name(loader, column));
     if (!json_is_string(value))
         return sp_reader_fail(loader->reader, SP_EFORMAT, "\"%s\" is not a string%s", column_name(loader, column),
-                              json_object_get(value, "0") ? " but a whole column, as pandas writes one; " SP_READER_PANDAS
-                              : json_is_array(value) ? " but a list"
-                              : sp_json_is_object(value) ? " but an object" : "");
+                              json_object_get(value, "0") ? " but a whole column, as pandas writes "
+                                                            "one; " SP_READER_PANDAS
+                              : json_is_array(value)      ? " but a list"
+                              : sp_json_is_object(value)  ? " but an object"
+                                                          : "");
     *out = (struct sp_field){ .text = json_string_value(value), .length = json_string_length(value) };
     return 0;
 }
@@ -263,7 +265,8 @@ static int take_ids(struct loader *loader, const struct sp_row *row, size_t *len
     return 0;
 }
 
-/* Whether the row is the header once more, as where files were joined. Of one column it may as well be a text: "Comment". */
+/* Whether the row is the header once more, as where files were joined. Of one column it may as well be a text:
+ * "Comment". */
 static bool repeats_header(const struct loader *loader, const struct sp_row *row)
 {
     if (!sp_reader_has_header(loader->reader) || row->count < 2)
@@ -348,7 +351,8 @@ static void count_unknown(struct loader *loader)
     if (!loader->tokenizer || loader->layout.ids || loader->shape->tokens)
         return;
     unknown = sp_tokenizer_special(loader->tokenizer, SP_TOKEN_UNK);
-    out->words = out->tokens - out->count * sp_tokenizer_specials(loader->tokenizer, loader->layout.pair != SP_COLUMN_NONE);
+    out->words = out->tokens -
+                 out->count * sp_tokenizer_specials(loader->tokenizer, loader->layout.pair != SP_COLUMN_NONE);
     for (size_t row = 0; row < out->count; row++)
         for (size_t i = out->offsets[row]; i < out->offsets[row + 1]; i++)
             if (out->ids[i] == unknown && !out->unknown++)

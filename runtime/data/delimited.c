@@ -129,13 +129,13 @@ static const char *advise(const struct sp_reader *reader, size_t count)
         return one_more && first ? "; a text in it may hold no tab, and a column of row names has a name in the header"
                                  : "; a text in it may hold no tab";
     if (one_more && first && reader->columns > 1)
-        return "; a field that holds the delimiter is written in double quotes, and a column of row names has a name in the "
-               "header";
+        return "; a field that holds the delimiter is written in double quotes, and a column of row names has a name "
+               "in the header";
     if (reader->quotes && count > reader->columns && reader->columns > 1)
         return "; a field that holds the delimiter is written in double quotes";
     if (reader->quotes && count > reader->columns && reader->delimiter == ',')
-        return "; where each line is one text, write it in quotes, set delimiter: tab, or give the lines on standard input "
-               "to predict";
+        return "; where each line is one text, write it in quotes, set delimiter: tab, or give the lines on standard "
+               "input to predict";
     return "";
 }
 

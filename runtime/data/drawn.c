@@ -1,7 +1,8 @@
 /*
- * Tables that are drawn with characters, as Markdown, psql, mysql and sqlcmd do: their bars would part them into columns,
- * and the rule below their header would be a row, and its class one of the labels. A rule stands below a line that has
- * words, and bars as it has, or above one; ":-|" below "text" is somebody's text, and what stands in quotes is one, too.
+ * Tables that are drawn with characters, as Markdown, psql, mysql and sqlcmd do: their bars would part them into
+ * columns, and the rule below their header would be a row, and its class one of the labels. A rule stands below a line
+ * that has words, and bars as it has, or above one; ":-|" below "text" is somebody's text, and what stands in quotes is
+ * one, too.
  */
 #include "runtime/data/layout.h"
 
@@ -48,8 +49,8 @@ static bool is_rule(const char *line)
         return false;
     first = strchr("|+", line[0]) != NULL;
     last = strchr("|+", line[length - 1]) != NULL;
-    return first == last && ((first && line[0] == '|') || strstr(line, "---") || strstr(line, "===") || strstr(line, ":-") ||
-                             strstr(line, "-:"));
+    return first == last && ((first && line[0] == '|') || strstr(line, "---") || strstr(line, "===") ||
+                             strstr(line, ":-") || strstr(line, "-:"));
 }
 
 /* Whether a line is ----,-----: dashes alone in every field, and in one of them more than words for no value have. */
@@ -72,7 +73,8 @@ static int refuse(const struct sp_reader *reader, size_t line, bool dashes)
 {
     if (dashes)
         return sp_error(SP_EFORMAT,
-                        "%s:%zu: a rule of dashes, as sqlcmd draws it below the names of columns; remove it: sed %zud <OLD >NEW",
+                        "%s:%zu: a rule of dashes, as sqlcmd draws it below the names of columns; remove it: sed %zud "
+                        "<OLD >NEW",
                         sp_reader_path(reader), line, line);
     return sp_error(SP_EFORMAT,
                     "%s:%zu: a rule, as Markdown and terminals draw it below the header of a table; csv or tsv is "

@@ -137,8 +137,8 @@ static bool has_asked_name(const struct first *f)
     return false;
 }
 
-/* Rows whose field is that of the first: not the few that are the first in every field, where all of these may be names.
- * A header stands so once more in each file that was joined to the first. */
+/* Rows whose field is that of the first: not the few that are the first in every field, where all of these may be
+ * names. A header stands so once more in each file that was joined to the first. */
 static size_t again(const struct first *f, const struct sp_sample_column *c)
 {
     if (SP_SAMPLE_FEW * f->p->repeated > c->filled)

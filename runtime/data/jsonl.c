@@ -22,8 +22,8 @@ static int not_json(const struct sp_reader *reader, const char *text, size_t len
     json_decref(value);
     if (!value && text[0] == '{' && text[1 + strspn(text + 1, " ")] == '\'')
         return sp_reader_fail(reader, SP_EFORMAT,
-                              "not JSON but what Python prints of a dict, with '...' in place of \"...\"; write the rows "
-                              "with json.dumps");
+                              "not JSON but what Python prints of a dict, with '...' in place of \"...\"; write the "
+                              "rows with json.dumps");
     if (!begins)
         return SP_EFORMAT;
     return sp_reader_fail(reader, SP_EFORMAT,
@@ -49,7 +49,8 @@ static int read_object(struct sp_reader *reader, struct sp_row *row, size_t *len
     rc = sp_json_parse(&reader->object, text, *length, reader->path, reader->line, true);
     if (rc == SP_EFORMAT)
         rc = not_json(reader, text, *length);
-    if (rc == SP_EFORMAT && strcmp(reader->path, SP_READER_STANDARD_INPUT) == 0) /* which may hold texts that begin so */
+    /* which may hold texts that begin so */
+    if (rc == SP_EFORMAT && strcmp(reader->path, SP_READER_STANDARD_INPUT) == 0)
         rc = sp_error(rc,
                       "%s. It is read as jsonl, as its first line begins with \"{\"; where that is a text, give the "
                       "texts as jsonl, {\"text\": \"...\"} a line, or in a csv file",

@@ -53,7 +53,8 @@ static enum kind kind_of(const char *text)
         return WORD;
     if (!sp_label_is_whole(number))
         return REAL;
-    return !strpbrk(text, "eE") || strpbrk(text + 1, "+-") ? WHOLE : WORD; /* 1E1 is a code as well; programs write 1e+01 */
+    /* 1E1 is a code as well; programs write 1e+01 */
+    return !strpbrk(text, "eE") || strpbrk(text + 1, "+-") ? WHOLE : WORD;
 }
 
 /* What the texts of labels say of whether their points part thousands. */
@@ -380,10 +381,12 @@ static int doubt_points(const struct sp_label_reader *labels, struct sp_dataset 
     if (dataset->label_doubt || !labels->pointed_line || (labels->no_thousands && !labels->has_comma) ||
         !sp_text_double(labels->pointed, &number))
         return 0;
-    dataset->label_doubt =
-        sp_asprintf("label \"%s\" in line %zu is read as %g, and %s; if the point parts thousands, remove it in all labels",
-                    labels->pointed, labels->pointed_line, number,
-                    labels->has_comma ? "others have a decimal comma" : "all others that have a point have three digits behind it, too");
+    dataset->label_doubt = sp_asprintf("label \"%s\" in line %zu is read as %g, and %s; if the point parts thousands, "
+                                       "remove it in all labels",
+                                       labels->pointed, labels->pointed_line, number,
+                                       labels->has_comma ? "others have a decimal comma"
+                                                         : "all others that have a point have three digits behind it, "
+                                                           "too");
     return dataset->label_doubt ? 0 : SP_ENOMEM;
 }
 

@@ -118,9 +118,11 @@ bool sp_label_is_missing(const char *label)
     static const char *const words[] = {
         "na", "n/a", "#n/a", "#n/a n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "missing",
         "-", "--", "?", ".",
-        "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan",                              /* C's of Windows, which pandas knows as well */
+        /* C's of Windows, which pandas knows as well */
+        "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan",
         "\\N",                                                                   /* MySQL and PostgreSQL */
-        "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#error!", NULL, /* spreadsheets: no value was found */
+        /* spreadsheets: no value was found */
+        "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#error!", NULL,
     };
 
     for (const char *const *word = words; *word; word++)

@@ -34,8 +34,9 @@ bool sp_label_is_whole(double number);
 /* Whether a label, or any value, says that there is none: "NA", "null", "-", "#DIV/0!" and the like. */
 bool sp_label_is_missing(const char *label);
 
-/* Whether it is a number with a comma for its point, "3,5" or "1.234,5"; whether with commas that may be those of thousands, "1,000",
- * of which "1,000,000" can be nothing else; whether a whole number with points that may be so, "1.000". */
+/* Whether it is a number with a comma for its point, "3,5" or "1.234,5"; whether with commas that may be those of
+ * thousands, "1,000", of which "1,000,000" can be nothing else; whether a whole number with points that may be so,
+ * "1.000". */
 bool sp_label_has_decimal_comma(const char *label);
 bool sp_label_has_thousands(const char *label);
 bool sp_label_has_points_of_thousands(const char *label);

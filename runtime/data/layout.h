@@ -35,7 +35,8 @@ int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const s
 int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
                         const struct sp_dataset_options *options);
 
-/* drawn.c: SP_EFORMAT for a table that is drawn with characters; by the file's first lines, wherever the reader stands. */
+/* drawn.c: SP_EFORMAT for a table that is drawn with characters; by the file's first lines, wherever the reader
+ * stands. */
 int sp_drawn_check(const struct sp_reader *reader);
 
 /* Whether a field, its quotes aside, is a whole number, as names of rows are. */
@@ -50,8 +51,8 @@ struct sp_header_choice {
     bool header;  /* the first row names the columns: as has_header says, or as it was */
     bool guessed;
     bool in_vain; /* it would be a row, but a column is asked for by a name, which is not in it */
-    const char *doubt;  /* a field that may be a name though it was read as a row's, or a label or a text though as a header's;
-                           NULL: none. Borrowed from the sample */
+    const char *doubt; /* a field that may be a name though it was read as a row's, or a label or a text though as a
+                          header's; NULL: none. Borrowed from the sample */
     const char *may_be; /* which of them, for messages */
 };
 
@@ -64,7 +65,8 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *sample, str
 bool sp_header_holds_classes(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 bool sp_header_may_be_label(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 
-/* names.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends them. */
+/* names.c: the names of two texts or one that data sets of the GLUE kind use, in order of preference; NULL ends
+ * them. */
 extern const char *const sp_header_texts[][2];
 
 /* names.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets

@@ -1,6 +1,6 @@
 /*
- * Files of other kinds that are called as a data file is: an archive, a table of another format, a site's page. What they
- * are is said, not that a byte of them is no UTF-8.
+ * Files of other kinds that are called as a data file is: an archive, a table of another format, a site's page. What
+ * they are is said, not that a byte of them is no UTF-8.
  */
 #include "runtime/data/reader_priv.h"
 
@@ -60,7 +60,8 @@ int sp_reader_refuse_other(const struct sp_reader *reader)
         bytes++, size--;
     while (size && strchr(" \t\r\n", bytes[size - 1]) && bytes[size - 1])
         size--;
-    if (reader->format->delimiter && size && bytes[size - 1] == '>' && is_page(bytes, size)) /* not a text in the first row */
+    /* not a text in the first row */
+    if (reader->format->delimiter && size && bytes[size - 1] == '>' && is_page(bytes, size))
         return sp_error(SP_EFORMAT,
                         "%s is a page in HTML or XML, such as a site's answer in place of the file, whatever its name; "
                         "download the file itself",

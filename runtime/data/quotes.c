@@ -102,7 +102,8 @@ static bool has_quoted_column(const struct look *l, bool first)
 
 static bool decide(const struct look *plain, const struct look *quoted)
 {
-    bool split = plain->columns > 1 && plain->bad == 0; /* every row is whole as it stands: no field goes on in the next */
+    /* every row is whole as it stands: no field goes on in the next */
+    bool split = plain->columns > 1 && plain->bad == 0;
 
     if (SP_SAMPLE_FEW * plain->bad <= plain->rows && plain->rows > SP_SAMPLE_SEVERAL && has_quoted_column(plain, true))
         return true; /* though it be badly quoted: its rows will be told of */

@@ -97,8 +97,8 @@ static int unknown_format(const char *path)
             snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
                      known[0] ? ", " : "", *extension);
     return sp_error(SP_EINVAL,
-                    "cannot tell the format of %s: a data file's name ends in one of %s; if it holds such rows, give it such a "
-                    "name, or a link that has one (ln -s FILE FILE.csv)",
+                    "cannot tell the format of %s: a data file's name ends in one of %s; if it holds such rows, give "
+                    "it such a name, or a link that has one (ln -s FILE FILE.csv)",
                     path, known);
 }
 
@@ -223,8 +223,8 @@ static int add_keys(struct sp_reader *reader, json_t *seen, const struct sp_row 
     return 0;
 }
 
-/* The columns of jsonl, of which a writer leaves out what a row lacks: the keys of all rows that are looked at. Bad rows
- * are passed over: whoever reads them will be told. */
+/* The columns of jsonl, of which a writer leaves out what a row lacks: the keys of all rows that are looked at. Bad
+ * rows are passed over: whoever reads them will be told. */
 static int read_keys(struct sp_reader *reader)
 {
     json_t *seen = json_object();

@@ -6,14 +6,15 @@
  * jsonl strings may hold NUL, written as \u0000; keys may not.
  *
  * Text is UTF-8 with or without a byte order mark, lines end in LF or CRLF, the last one may end
- * in nothing, and empty lines are passed over, as is a Ctrl-Z alone at the end. jsonl: one object a line. csv: RFC 4180, quoted
- * fields may hold line ends, and may have blanks around them; a quote inside a field that does not begin with one is
- * an ordinary character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the delimiter
- * is no tab. A first line "sep=;" of csv or tsv, as Excel writes it, is no row.
+ * in nothing, and empty lines are passed over, as is a Ctrl-Z alone at the end. jsonl: one object a line. csv: RFC
+ * 4180, quoted fields may hold line ends, and may have blanks around them; a quote inside a field that does not begin
+ * with one is an ordinary character. tsv: quotes are ordinary characters, unless `quotes` asks for csv's or the
+ * delimiter is no tab. A first line "sep=;" of csv or tsv, as Excel writes it, is no row.
  *
  * Columns are named by the header or by number, 1 being the first; jsonl columns are the
- * keys of the first rows, as many as are looked at (sample.h), in order of appearance; a row may lack them. A reader guesses nothing: what a file's delimiter is and whether it has a header
- * is found out by layout.h, which then restarts the reader.
+ * keys of the first rows, as many as are looked at (sample.h), in order of appearance; a row may lack them. A reader
+ * guesses nothing: what a file's delimiter is and whether it has a header is found out by layout.h, which then restarts
+ * the reader.
  *
  * A row that cannot be used is SP_EFORMAT or SP_ELIMIT with "file:line: ..."; the reader then
  * stands on the next line, so a caller may skip the row and go on. Other errors end the reading.
@@ -55,7 +56,8 @@ struct sp_field {
 struct sp_row {
     size_t line;                   /* it starts on, from 1 */
     const json_t *object;          /* jsonl, otherwise NULL */
-    const struct sp_field *fields; /* csv, tsv: `count` of them, as many as the first row has; any while a delimiter is sought */
+    /* csv, tsv: `count` of them, as many as the first row has; any while a delimiter is sought */
+    const struct sp_field *fields;
     size_t count;
 };
 

@@ -52,8 +52,8 @@ const char *sp_reader_unparted(const struct sp_reader *reader);
 /* not_text.c: SP_EFORMAT where the file is of another kind than its name says: an archive, Parquet, a page in HTML. */
 int sp_reader_refuse_other(const struct sp_reader *reader);
 
-/* row_names.c: the fields behind the first that may be, with the next one, a number that was cut at its decimal comma; one
- * bit for each. */
+/* row_names.c: the fields behind the first that may be, with the next one, a number that was cut at its decimal comma;
+ * one bit for each. */
 size_t sp_row_names_halves(const struct sp_field *fields, size_t count);
 
 /* What to write in place of pandas' other forms of JSON. */

@@ -3,8 +3,8 @@
  * has a field less than every row. The same has a file whose header is whole and whose rows hold one delimiter too
  * many, of a text (good, but long) or a number (3,5): to shift its columns would be to learn from halves of them. Names
  * are passed over where they are numbers, all different, and R's: in quotes, as it writes them where it is not told
- * otherwise, or counting from 1, or behind a tab, which stands in no text or number, or where training's file was such a
- * one and no commas part them; without quotes that is told as a doubt. A last field that is empty in every row is a
+ * otherwise, or counting from 1, or behind a tab, which stands in no text or number, or where training's file was such
+ * a one and no commas part them; without quotes that is told as a doubt. A last field that is empty in every row is a
  * delimiter at the rows' ends, which the header lacks. Against them, where they are not in quotes, speak
  *  - a header whose first name is that of such numbers ("id"), where the field that it would be for is none;
  *  - a blank before a field of most rows, that behind the comma of a text;

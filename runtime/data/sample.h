@@ -34,9 +34,12 @@ enum sp_kind {
 struct sp_sample_column {
     size_t filled, missing, integers, numbers, texts, others; /* rows with a value at all; those of them that are ... */
     size_t longest;                                  /* bytes of a value */
-    const char *first;                               /* the first row's field, as in the sample; NULL where there is none */
-    size_t above, brief, again;                      /* words of that field; rows that have no more; rows with the same value */
-    size_t dated;                                    /* rows that begin with a digit and are neither numbers nor texts: dates */
+    /* the first row's field, as in the sample; NULL where there is none */
+    const char *first;
+    /* words of that field; rows that have no more; rows with the same value */
+    size_t above, brief, again;
+    /* rows that begin with a digit and are neither numbers nor texts: dates */
+    size_t dated;
     json_t *values;                                  /* value -> rows with it, SP_SAMPLE_VALUES at most */
     bool many;                                       /* there are more */
     char *example;                                   /* the first value's beginning; NULL while there is none */
@@ -47,7 +50,9 @@ struct sp_sample {
     size_t count, rows, bad; /* bad: rows that were passed over */
     size_t repeated;         /* rows that are the first one again, in every field */
     bool whole;  /* it is the whole file */
-    char **first; /* [count]: the first row's fields without blanks around them, of csv and tsv; the columns do not count it. NULL in an empty file */
+    /* [count]: the first row's fields without blanks around them, of csv and tsv; the columns do not count it. NULL in
+     * an empty file */
+    char **first;
 };
 
 /* Looks at the first rows from where the reader stands; with a header that is known, `first` is NULL. */
