@@ -121,7 +121,8 @@ int sp_fs_refuse_page(const char *path, const char *text, size_t size)
     static const char *const pages[] = { "<!DOCTYPE html", "<html", "<head", "<?xml", "<Error>", NULL };
     static const char *const answers[] = {
         "Entry not found", "Repository not found", "Revision not found", "File not found", "Not found",
-        "Page not found", "404: ", "404 ", "403: ", "403 ", "401: ", "401 ", "Access denied", "Access to ", "Forbidden", "Unauthorized",
+        "Page not found", "404: ", "404 ", "403: ", "403 ", "401: ", "401 ", "Access denied", "Access to ",
+        "Forbidden", "Unauthorized",
         "Invalid credentials", "Invalid username or password", "Too many requests", "Rate limit", "Bad gateway",
         "Gateway timeout", "Internal server error", "Service unavailable", NULL,
     };

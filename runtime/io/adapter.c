@@ -254,7 +254,8 @@ out:
 }
 
 /* What positions alone do not say: the model that they are of, and the shape of each weight. */
-int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks, size_t count)
+int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks,
+                         size_t count)
 {
     const char *(*metadata)[2] = sp_calloc(count + 1, sizeof *metadata);
     char **texts = sp_calloc(2 * count, sizeof *texts);

@@ -31,7 +31,8 @@ struct sp_adapter_dense {
     const float *data;
 };
 
-#define SP_ADAPTER_UNEVALUATED ".unevaluated" /* at the end of a folder's name: what a run trained, before its last evaluation */
+/* At the end of a folder's name: what a run trained, before its last evaluation. */
+#define SP_ADAPTER_UNEVALUATED ".unevaluated"
 #define SP_ADAPTER_UNKNOWN_BASE "unknown" /* the base's file changed before its checksum was made: no model fits */
 
 /* What an adapter's folder holds; ends in NULL. */
@@ -64,7 +65,8 @@ struct sp_adapter {
     const char *base_name;     /* what the user called the base model; for people, never followed */
     const char *base_checksum; /* sp_checkpoint_checksum of the base model, or SP_ADAPTER_UNKNOWN_BASE */
     const char *method;        /* "static", "full", "head" ... */
-    const char *task;          /* its name; whether there is such a one, and its labels fit, is for who uses it to see */
+    /* its name; whether there is such a one, and its labels fit, is for who uses it to see */
+    const char *task;
     const json_t *labels;      /* array of at least two strings, by output; NULL for none */
     const char *head;          /* "kept": the base model's own head was trained on, "new": another; NULL: not said */
     const json_t *config;      /* object: the resolved configuration */
@@ -106,6 +108,7 @@ int sp_adapter_check_base(const struct sp_adapter *adapter, struct sp_checkpoint
 const char *sp_adapter_name(const struct sp_adapter *adapter, size_t i);
 
 /* Writes the positions alone: one U32 tensor `<name>.indices` for each entry; base_checksum and shapes as metadata. */
-int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks, size_t count);
+int sp_adapter_save_mask(const char *path, const char *base_checksum, const struct sp_adapter_sparse *masks,
+                         size_t count);
 
 #endif

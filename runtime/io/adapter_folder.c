@@ -36,14 +36,19 @@ static int refuse_foreign(const char *folder)
         base = json_string_value(json_object_get(config, "base_model_name_or_path"));
     }
     if (config && !kind && !has_peft_weights(folder))
-        sp_error(SP_ENOTFOUND, "%s is an adapter of another library%s, which this program does not read: expected an adapter's folder, "
-                 "which train writes as OUTPUT_DIR/adapter", folder,
-                 sp_foreign_has(folder, "pytorch_adapter.bin") ? ", AdapterHub's" : " (its adapter_config.json has no \"peft_type\")");
+        sp_error(SP_ENOTFOUND,
+                 "%s is an adapter of another library%s, which this program does not read: expected an adapter's "
+                 "folder, which train writes as OUTPUT_DIR/adapter",
+                 folder,
+                 sp_foreign_has(folder, "pytorch_adapter.bin") ? ", AdapterHub's"
+                                                               : " (its adapter_config.json has no \"peft_type\")");
     else
         sp_error(SP_ENOTFOUND,
-                 "%s is an adapter of PEFT%s%.40s%s, which this program does not read: merge it into its base model%s%.200s%s with PEFT "
-                 "(merge_and_unload, then save_pretrained), and give the folder that comes of it as the model",
-                 folder, kind ? " (" : "", kind ? kind : "", kind ? ")" : "", base ? " (" : "", base ? base : "", base ? ")" : "");
+                 "%s is an adapter of PEFT%s%.40s%s, which this program does not read: merge it into its base "
+                 "model%s%.200s%s with PEFT (merge_and_unload, then save_pretrained), and give the folder that comes "
+                 "of it as the model",
+                 folder, kind ? " (" : "", kind ? kind : "", kind ? ")" : "", base ? " (" : "", base ? base : "",
+                 base ? ")" : "");
     json_decref(config);
     free(path);
     return SP_ENOTFOUND;
@@ -84,7 +89,8 @@ static int without_slashes(const char *path)
     return (int)length;
 }
 
-/* Whether a run that was killed in its last evaluation left an adapter of the path and the name under its other name. */
+/* Whether a run that was killed in its last evaluation left an adapter of the path and the name under its other
+ * name. */
 static bool has_unevaluated(const char *path, const char *name)
 {
     char *document = sp_asprintf("%.*s%s" SP_ADAPTER_UNEVALUATED "/adapter.json", without_slashes(path), path, name);
@@ -107,7 +113,8 @@ static int refuse_below(const char *path)
 
     if (rc == 0 && found.count) {
         rc = sp_error(SP_ENOTFOUND, "%s is no adapter, but below it %s: %s. Give %s instead", path,
-                      found.count == 1 ? "lies one" : "lie adapters", found.list, found.count == 1 ? "that folder" : "one of them");
+                      found.count == 1 ? "lies one" : "lie adapters", found.list,
+                      found.count == 1 ? "that folder" : "one of them");
     } else if (rc == 0) {
         sp_foreign_found_release(&found);
         rc = sp_foreign_below(&found, path, is_foreign);
@@ -130,26 +137,35 @@ int sp_adapter_folder_refuse(const char *path)
     if (sp_fs_has_name(path) && !sp_fs_exists(path)) /* a link to nothing */
         return sp_fs_error("open", path);
     if (!sp_fs_exists(path) && has_unevaluated(path, ""))
-        return sp_error(SP_ENOTFOUND, "there is no folder %s; the training was killed in its last evaluation, and what it had trained is "
-                        "%.*s" SP_ADAPTER_UNEVALUATED ": give that", path, without_slashes(path), path);
+        return sp_error(SP_ENOTFOUND,
+                        "there is no folder %s; the training was killed in its last evaluation, and what it had "
+                        "trained is %.*s" SP_ADAPTER_UNEVALUATED ": give that",
+                        path, without_slashes(path), path);
     if (!sp_fs_exists(path))
         return sp_error(SP_ENOTFOUND, "there is no folder %s; train writes an adapter as OUTPUT_DIR/adapter", path);
     if (!sp_fs_is_dir(path))
         return refuse_file(path);
     if (sp_foreign_has(path, "adapter/adapter.json"))
-        return sp_error(SP_ENOTFOUND, "%s is a training run's output_dir, and its adapter a folder in it: give %s%sadapter", path,
+        return sp_error(SP_ENOTFOUND,
+                        "%s is a training run's output_dir, and its adapter a folder in it: give %s%sadapter", path,
                         path, slash);
     if (has_unevaluated(path, "/adapter"))
-        return sp_error(SP_ENOTFOUND, "%s is the output_dir of a training run that was killed in its last evaluation: what it had trained "
-                        "is %s%sadapter" SP_ADAPTER_UNEVALUATED ": give that", path, path, slash);
+        return sp_error(SP_ENOTFOUND,
+                        "%s is the output_dir of a training run that was killed in its last evaluation: what it had "
+                        "trained is %s%sadapter" SP_ADAPTER_UNEVALUATED ": give that",
+                        path, path, slash);
     if (is_foreign(path))
         return refuse_foreign(path);
     if (sp_foreign_has(path, "config.json"))
-        return sp_error(SP_ENOTFOUND, "%s is a model's folder, expected an adapter's, which train writes as OUTPUT_DIR/adapter", path);
+        return sp_error(SP_ENOTFOUND,
+                        "%s is a model's folder, expected an adapter's, which train writes as OUTPUT_DIR/adapter",
+                        path);
     if (sp_foreign_has(path, "runs") && sp_foreign_has(path, "study.lock"))
-        return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s%sruns/DATA/METHOD/RUN/adapter", path, path, slash);
+        return sp_error(SP_ENOTFOUND, "%s is a study's folder: its adapters are %s%sruns/DATA/METHOD/RUN/adapter", path,
+                        path, slash);
     SP_TRY(refuse_below(path));
-    return sp_error(SP_ENOTFOUND, "%s%sadapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
+    return sp_error(SP_ENOTFOUND,
+                    "%s%sadapter.json is not there: the folder is no adapter, which train writes as OUTPUT_DIR/adapter",
                     path, slash);
 }
 
@@ -159,7 +175,9 @@ int sp_adapter_folder_check_model(const char *path)
 
     if (whole || inside)
         return sp_error(SP_ENOTFOUND,
-                        "%s is %s, expected a model's folder: give the model that it was trained on, and --adapter %s%s%s with it", path,
-                        whole ? "an adapter" : "a training run's output_dir", path, whole ? "" : slash_after(path), whole ? "" : "adapter");
+                        "%s is %s, expected a model's folder: give the model that it was trained on, and --adapter "
+                        "%s%s%s with it",
+                        path, whole ? "an adapter" : "a training run's output_dir", path,
+                        whole ? "" : slash_after(path), whole ? "" : "adapter");
     return is_foreign(path) ? refuse_foreign(path) : 0;
 }

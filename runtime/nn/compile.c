@@ -1,6 +1,6 @@
 /*
- * The planner: which nodes have a backward, which values need a gradient and who writes it first, how long each value lives,
- * and where it lies in the arena. Time runs 0 .. N - 1 over the nodes forward and N .. 2 N - 1 backward.
+ * The planner: which nodes have a backward, which values need a gradient and who writes it first, how long each value
+ * lives, and where it lies in the arena. Time runs 0 .. N - 1 over the nodes forward and N .. 2 N - 1 backward.
  */
 #include "runtime/nn/plan_priv.h"
 
@@ -93,8 +93,8 @@ static void check_rows(struct sp_plan *plan)
             const struct sp_node *node = &plan->nodes[i];
 
             if (node->input[k] >= 0 && plan->values[node->input[k]].extent == SP_ROWS && !node->type->any_rows)
-                sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: a node of type %s cannot read it", plan->values[node->input[k]].name,
-                                            node->type->name));
+                sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: a node of type %s cannot read it",
+                                            plan->values[node->input[k]].name, node->type->name));
         }
 }
 
@@ -161,8 +161,8 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The lowest offset at which value `v` overlaps nothing that is placed and alive at the same time. `placed` is sorted by
- * nothing: the scan repeats until no conflict is left, which moves the offset up each time. */
+/* The lowest offset at which value `v` overlaps nothing that is placed and alive at the same time. `placed` is sorted
+ * by nothing: the scan repeats until no conflict is left, which moves the offset up each time. */
 static size_t lowest_offset(const struct sp_value *v, struct sp_value *const *placed, size_t count)
 {
     size_t offset = 0;
@@ -245,7 +245,9 @@ static int allocate_values(struct sp_plan *plan)
     int rc = sp_buffer_create(&plan->arena, plan->device, plan->memory.activations);
 
     if (rc < 0)
-        return sp_error_context(rc, "while allocating the activations of %d tokens; a smaller batch or max_seq_length needs less",
+        return sp_error_context(rc,
+                                "while allocating the activations of %d tokens; a smaller batch or max_seq_length "
+                                "needs less",
                                 plan->limits.tokens);
     for (size_t i = 0; i < plan->value_count; i++) {
         struct sp_value *v = &plan->values[i];
@@ -299,8 +301,9 @@ static int allocate_params(struct sp_plan *plan)
         struct sp_param *p = &plan->params[i];
         int rc;
 
-        rc = p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows, p->cols,
-                                                                needs_backward(plan, (int)i)) : 0;
+        rc = p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows,
+                                                                p->cols, needs_backward(plan, (int)i))
+                                        : 0;
         if (rc == 0 && (p->kind != SP_PARAM_LINEAR || p->flags & SP_PARAM_ROWS))
             rc = sp_buffer_create(&p->value, plan->device, sp_param_bytes(p));
         if (rc < 0)

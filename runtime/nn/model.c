@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct sp_model_family *sp_model_find(const struct sp_model_family *const *families, size_t count, const char *model_type)
+const struct sp_model_family *sp_model_find(const struct sp_model_family *const *families, size_t count,
+                                            const char *model_type)
 {
     for (size_t i = 0; i < count; i++)
         for (const char *const *type = families[i]->model_types; *type; type++)

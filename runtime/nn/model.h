@@ -1,6 +1,6 @@
 /*
- * What a model family gives (layer 4): how to read its config.json, which names its checkpoints use, and a builder of its
- * forward pass. Backward, memory and tuning follow from the plan. Families are listed in models/model.def.
+ * What a model family gives (layer 4): how to read its config.json, which names its checkpoints use, and a builder of
+ * its forward pass. Backward, memory and tuning follow from the plan. Families are listed in models/model.def.
  */
 #ifndef SP_NN_MODEL_H
 #define SP_NN_MODEL_H
@@ -24,23 +24,26 @@ struct sp_model {
 struct sp_model_family {
     const char *const *model_types; /* as config.json says; NULL ends them */
     const char *head;               /* the head's weight (outputs x hidden_size) in a checkpoint that has one */
-    /* For sp_weights_find: prefixes before every name, pairs of current and old endings, patterns of unused tensors. NULL at
-     * the end of each. */
+    /* For sp_weights_find: prefixes before every name, pairs of current and old endings, patterns of unused tensors.
+     * NULL at the end of each. */
     const char *const *prefixes, *const *renames, *const *ignored;
     size_t config_size;
-    /* Fills a zeroed model from a config.json called `file` in messages; sizes that cannot be are SP_EFORMAT, and so is by name whatever
-     * would be computed wrongly. */
+    /* Fills a zeroed model from a config.json called `file` in messages; sizes that cannot be are SP_EFORMAT, and so is
+     * by name whatever would be computed wrongly. */
     int (*read_config)(struct sp_model *model, const json_t *config, const char *file);
-    /* The same for what not every run needs: the dropouts, 0 without, and the standard deviation of weights that are made anew. */
+    /* The same for what not every run needs: the dropouts, 0 without, and the standard deviation of weights that are
+     * made anew. */
     int (*read_dropout)(struct sp_model *model, const json_t *config, const char *file);
     int (*read_initializer)(float *deviation, const json_t *config, const char *file);
     void (*set_dropout)(struct sp_model *model, float rate); /* all of them */
-    /* Calls the sp_nn_* builders and returns the value (S x outputs) of a head of so many outputs; errors stay in the plan. */
+    /* Calls the sp_nn_* builders and returns the value (S x outputs) of a head of so many outputs; errors stay in the
+     * plan. */
     int (*build)(struct sp_plan *plan, const struct sp_model *model, int outputs);
 };
 
 /* The family of the list whose model_type this is; NULL for none. */
-const struct sp_model_family *sp_model_find(const struct sp_model_family *const *families, size_t count, const char *model_type);
+const struct sp_model_family *sp_model_find(const struct sp_model_family *const *families, size_t count,
+                                            const char *model_type);
 
 /* *out by the family from a config.json called `file` in messages. After an error there is nothing to release. */
 int sp_model_read(struct sp_model *out, const struct sp_model_family *family, const json_t *config, const char *file);

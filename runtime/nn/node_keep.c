@@ -1,4 +1,5 @@
-/* Rows that live from one pass to the next: the output is a value of its own memory, of which a pass writes its tokens' rows. */
+/* Rows that live from one pass to the next: the output is a value of its own memory, of which a pass writes its tokens'
+ * rows. */
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"
@@ -15,7 +16,9 @@ int sp_nn_keep(struct sp_plan *plan, int x, int rows)
     if (!node)
         return -1;
     if (plan->values[x].extent != SP_PER_TOKEN || rows < 1)
-        return sp_plan_fail(plan, sp_error(SP_EINVAL, "%s cannot be kept in %d rows: it must have a row for each token, and a row to go to",
+        return sp_plan_fail(plan, sp_error(SP_EINVAL,
+                                           "%s cannot be kept in %d rows: it must have a row for each token, and a row "
+                                           "to go to",
                                            plan->values[x].name, rows));
     node->input[0] = x;
     snprintf(name, sizeof name, "what is kept of %.100s", plan->values[x].name);
@@ -30,7 +33,8 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
 {
     sp_plan_share_words(plan, &plan->kept_rows, (size_t)limits->tokens);
     if (node->accumulate[0])
-        sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: what is kept feeds another node too", plan->values[node->output].name));
+        sp_plan_fail(plan,
+                     sp_error(SP_EINVAL, "%s: what is kept feeds another node too", plan->values[node->output].name));
 }
 
 static int take(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch)
@@ -41,7 +45,8 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
         return sp_error(SP_EINVAL, "the batch does not say to which rows its tokens go in %s", kept->name);
     for (int t = 0; t < batch->tokens; t++)
         if (batch->kept_rows[t] >= kept->rows)
-            return sp_error(SP_EINVAL, "row %u is outside %s, which has %zu", batch->kept_rows[t], kept->name, kept->rows);
+            return sp_error(SP_EINVAL, "row %u is outside %s, which has %zu", batch->kept_rows[t], kept->name,
+                            kept->rows);
     memcpy(sp_plan_fill(plan, plan->kept_rows), batch->kept_rows, (size_t)batch->tokens * sizeof *batch->kept_rows);
     return 0;
 }

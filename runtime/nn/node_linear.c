@@ -1,11 +1,11 @@
 /*
  * Linear layers: y = act(x W^T + b). Backward gives dW to the weight's sink, db by column sums, and dx by a product.
  *
- * The derivative of an activation is applied by the product that computes dy, in its epilogue, when this layer's output feeds
- * one linear layer only (`fused` of that layer); otherwise by a pass of its own. saved: the pre-activation.
+ * The derivative of an activation is applied by the product that computes dy, in its epilogue, when this layer's output
+ * feeds one linear layer only (`fused` of that layer); otherwise by a pass of its own. saved: the pre-activation.
  *
- * What a pass adds to the output (addition.h) comes before the activation, so that the activation and, where the layer below
- * is fused, its derivative are then passes of their own.
+ * What a pass adds to the output (addition.h) comes before the activation, so that the activation and, where the layer
+ * below is fused, its derivative are then passes of their own.
  */
 #include "runtime/nn/plan_priv.h"
 
@@ -21,8 +21,9 @@ int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_acti
         return -1;
     w = &plan->params[weight];
     if (plan->values[x].width != (size_t)w->cols || (bias >= 0 && plan->params[bias].rows != w->rows))
-        return sp_plan_fail(plan, sp_error(SP_EINVAL, "%s is %d x %d, its input is %zu wide and its bias %d", w->name, w->rows,
-                                           w->cols, plan->values[x].width, bias < 0 ? 0 : plan->params[bias].rows));
+        return sp_plan_fail(plan,
+                            sp_error(SP_EINVAL, "%s is %d x %d, its input is %zu wide and its bias %d", w->name,
+                                     w->rows, w->cols, plan->values[x].width, bias < 0 ? 0 : plan->params[bias].rows));
     node->input[0] = x;
     node->param[0] = weight, node->param[1] = bias;
     node->activation = activation;
@@ -72,20 +73,24 @@ static struct sp_addition *addition_of(const struct sp_node *node, const struct 
     return pass->additions ? pass->additions[node->param[0]] : NULL;
 }
 
-static int forward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node, enum sp_activation f)
+static int forward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node,
+                        enum sp_activation f)
 {
     const struct sp_param *w = &plan->params[node->param[0]];
     struct sp_buffer *x = sp_plan_buffer(plan, node->input[0]), *y = sp_plan_buffer(plan, node->output);
     struct sp_buffer *pre = f != SP_ACTIVATION_NONE && node->saved[0] >= 0 ? sp_plan_buffer(plan, node->saved[0]) : y;
     int rows = sp_plan_rows(plan, node->output);
 
-    SP_TRY(sp_gemm_forward(plan->device, &w->weight, pre, x, rows, sp_plan_values(plan, node->param[1]), SP_ACTIVATION_NONE, NULL));
+    SP_TRY(sp_gemm_forward(plan->device, &w->weight, pre, x, rows, sp_plan_values(plan, node->param[1]),
+                           SP_ACTIVATION_NONE, NULL));
     SP_TRY(addition->forward(addition, plan->device,
-                             &(struct sp_addition_input){ .x = x, .y = pre, .tokens = rows, .out = w->rows, .in = w->cols }));
+                             &(struct sp_addition_input){
+                                 .x = x, .y = pre, .tokens = rows, .out = w->rows, .in = w->cols }));
     if (f == SP_ACTIVATION_NONE)
         return 0;
-    return sp_activation_forward(plan->device, &(struct sp_activation_forward){ .y = y, .x = pre, .activation = f,
-                                                                                .count = (size_t)rows * (size_t)w->rows });
+    return sp_activation_forward(plan->device,
+                                 &(struct sp_activation_forward){
+                                     .y = y, .x = pre, .activation = f, .count = (size_t)rows * (size_t)w->rows });
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -96,19 +101,24 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
         return forward_with(addition, plan, node, sp_plan_activation(node, pass));
     return sp_gemm_forward(plan->device, &plan->params[node->param[0]].weight, sp_plan_buffer(plan, node->output),
                            sp_plan_buffer(plan, node->input[0]), sp_plan_rows(plan, node->output),
-                           sp_plan_values(plan, node->param[1]), sp_plan_activation(node, pass), sp_plan_buffer(plan, node->saved[0]));
+                           sp_plan_values(plan, node->param[1]), sp_plan_activation(node, pass),
+                           sp_plan_buffer(plan, node->saved[0]));
 }
 
 /* dy, the gradient of the node's output, becomes that of its pre-activation. */
-static int differentiate(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass, struct sp_buffer *dy)
+static int differentiate(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
+                         struct sp_buffer *dy)
 {
     size_t count = (size_t)sp_plan_rows(plan, node->output) * plan->values[node->output].width;
 
     if (sp_plan_activation(node, pass) == SP_ACTIVATION_NONE)
         return 0;
-    return sp_activation_backward(plan->device, &(struct sp_activation_backward){ .dx = dy, .dy = dy, .count = count,
-                                                                                  .x = sp_plan_buffer(plan, node->saved[0]),
-                                                                                  .activation = node->activation });
+    return sp_activation_backward(plan->device,
+                                  &(struct sp_activation_backward){ .dx = dy,
+                                                                    .dy = dy,
+                                                                    .count = count,
+                                                                    .x = sp_plan_buffer(plan, node->saved[0]),
+                                                                    .activation = node->activation });
 }
 
 /* The input's gradient and the addition's own, where they are wanted. */
@@ -122,12 +132,17 @@ static int backward_with(struct sp_addition *addition, struct sp_plan *plan, con
     bool kept = w->role != SP_PARAM_FROZEN;
 
     if (!kept && !pass->fixed_additions)
-        return sp_error(SP_EINVAL, "%s is frozen, so that the input of its layer is not kept for what is added there", w->name);
+        return sp_error(SP_EINVAL, "%s is frozen, so that the input of its layer is not kept for what is added there",
+                        w->name);
     if (dx)
         SP_TRY(sp_gemm_backward(plan->device, &w->weight, dx, dy, rows, SP_ACTIVATION_NONE, NULL, node->accumulate[0]));
     SP_TRY(addition->backward(addition, plan->device,
-                              &(struct sp_addition_input){ .x = kept ? sp_plan_buffer(plan, node->input[0]) : NULL, .dy = dy,
-                                                           .dx = dx, .tokens = rows, .out = w->rows, .in = w->cols,
+                              &(struct sp_addition_input){ .x = kept ? sp_plan_buffer(plan, node->input[0]) : NULL,
+                                                           .dy = dy,
+                                                           .dx = dx,
+                                                           .tokens = rows,
+                                                           .out = w->rows,
+                                                           .in = w->cols,
                                                            .accumulate = sp_plan_adds(node, 0, pass),
                                                            .fixed = pass->fixed_additions }));
     return node->fused < 0 ? 0 : differentiate(plan, &plan->nodes[node->fused], pass, dx);
@@ -146,8 +161,12 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
         SP_TRY(differentiate(plan, node, pass, dy));
     if (sink)
         SP_TRY(sink->add(sink, plan->device,
-                         &(struct sp_wgrad_input){ .dy = dy, .x = sp_plan_buffer(plan, node->input[0]), .tokens = rows,
-                                                   .out = w->rows, .in = w->cols, .accumulate = sp_plan_adds(node, 0, pass),
+                         &(struct sp_wgrad_input){ .dy = dy,
+                                                   .x = sp_plan_buffer(plan, node->input[0]),
+                                                   .tokens = rows,
+                                                   .out = w->rows,
+                                                   .in = w->cols,
+                                                   .accumulate = sp_plan_adds(node, 0, pass),
                                                    .transposed = &plan->transposed }));
     if (bias)
         SP_TRY(sp_column_sum(plan->device, &(struct sp_column_sum){ .out = bias, .in = dy,

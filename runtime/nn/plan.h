@@ -1,18 +1,18 @@
 /*
- * The static plan (layer 4): a model's forward pass as a list of nodes over named values and parameters. A family's builder
- * calls the sp_nn_* functions in order; sp_plan_compile then derives what backward must do, how long every value lives, and
- * where it lies in one arena. Every shape and byte is known before anything is allocated.
+ * The static plan (layer 4): a model's forward pass as a list of nodes over named values and parameters. A family's
+ * builder calls the sp_nn_* functions in order; sp_plan_compile then derives what backward must do, how long every
+ * value lives, and where it lies in one arena. Every shape and byte is known before anything is allocated.
  *
- * The token dimension is flat: a batch is its sequences laid end to end, T tokens in all, S sequences; no padding exists. The
- * plan is sized once for the most tokens and sequences, and each step runs with its own T and S.
+ * The token dimension is flat: a batch is its sequences laid end to end, T tokens in all, S sequences; no padding
+ * exists. The plan is sized once for the most tokens and sequences, and each step runs with its own T and S.
  *
  * A parameter may belong to several nodes: in backward the first of them stores its gradient, the others add.
  *
- * Backward is a walk over the nodes from last to first. It stops below the lowest trained parameter: a value gets a gradient
- * only when something trained lies below it. The first writer of a gradient stores, later ones add.
+ * Backward is a walk over the nodes from last to first. It stops below the lowest trained parameter: a value gets a
+ * gradient only when something trained lies below it. The first writer of a gradient stores, later ones add.
  *
- * Builders return a value's or parameter's number. After an error (out of memory, shapes that do not fit) they return -1 and do
- * nothing, and sp_plan_compile reports the first one. Threading: as the device.
+ * Builders return a value's or parameter's number. After an error (out of memory, shapes that do not fit) they return
+ * -1 and do nothing, and sp_plan_compile reports the first one. Threading: as the device.
  */
 #ifndef SP_NN_PLAN_H
 #define SP_NN_PLAN_H
@@ -51,7 +51,8 @@ enum sp_param_role {
 };
 
 struct sp_param {
-    char name[SP_PARAM_NAME]; /* as in the checkpoint, without the family's prefix: "encoder.layer.0.output.dense.weight" */
+    /* as in the checkpoint, without the family's prefix: "encoder.layer.0.output.dense.weight" */
+    char name[SP_PARAM_NAME];
     enum sp_param_kind kind;
     enum sp_dtype dtype;          /* of its elements: SP_F32, the only one that kernels have yet */
     int rows, cols;               /* cols is 1 for vectors */
@@ -64,8 +65,9 @@ struct sp_param {
 /* Where a pass puts a parameter's gradient; both NULL: nowhere. */
 struct sp_param_gradient {
     struct sp_wgrad_sink *sink; /* of a linear layer's weight */
-    struct sp_buffer *buffer;   /* of a table or vector, rows x cols floats. A weight that is a table, too, has both, the sink
-                                   storing to this very buffer */
+    /* of a table or vector, rows x cols floats. A weight that is a table, too, has both, the sink storing to this
+     * very buffer */
+    struct sp_buffer *buffer;
 };
 
 /* How many numbers it has. */
@@ -88,21 +90,23 @@ int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int c
     __attribute__((format(printf, 5, 6)));
 void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flags */
 
-/* y[t] = word[ids[t]] + position[p] + type[types[t]]; position and type -1 for none. p counts the tokens of the sequence from 0, or,
- * with a token id `padding` (else -1), from padding + 1 those that are not `padding`, which have position `padding` themselves. word
- * may be a linear layer's weight (a tied head): its row-major copy is then kept, which who sets the weight writes too. */
+/* y[t] = word[ids[t]] + position[p] + type[types[t]]; position and type -1 for none. p counts the tokens of the
+ * sequence from 0, or, with a token id `padding` (else -1), from padding + 1 those that are not `padding`, which have
+ * position `padding` themselves. word may be a linear layer's weight (a tied head): its row-major copy is then kept,
+ * which who sets the weight writes too. */
 int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding);
 /* layernorm(residual + dropout(x)); residual -1 for none */
 int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout);
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
 /* act(x W^T + bias); bias -1 for none */
 int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);
-/* softmax attention of q over k and v, dropout on the probabilities: within each sequence; or, where k and v have other rows than q,
- * such as kept ones, of each sequence over the rows that the batch names for it (sp_plan_batch.keys) */
+/* softmax attention of q over k and v, dropout on the probabilities: within each sequence; or, where k and v have other
+ * rows than q, such as kept ones, of each sequence over the rows that the batch names for it (sp_plan_batch.keys) */
 int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float dropout);
-/* Rows that live from one pass to the next, such as a key/value cache: x's rows go to memory of `rows` rows, zeros at first, each to the
- * row that the batch names for its token (sp_plan_batch.kept_rows); the others stay as earlier passes left them, and nothing else
- * writes there. Returns the value of all these rows, which attention alone can read, as keys or values. */
+/* Rows that live from one pass to the next, such as a key/value cache: x's rows go to memory of `rows` rows, zeros at
+ * first, each to the row that the batch names for its token (sp_plan_batch.kept_rows); the others stay as earlier
+ * passes left them, and nothing else writes there. Returns the value of all these rows, which attention alone can read,
+ * as keys or values. */
 int sp_nn_keep(struct sp_plan *plan, int x, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
@@ -130,8 +134,8 @@ struct sp_plan_limits {
     bool transposed;                /* sinks will ask for transposed X and dY */
 };
 
-/* Derives backward, lifetimes and the arena, and allocates arena, inputs and parameters on the device. The role of every
- * parameter must be set; linear weights are laid out for `family`. */
+/* Derives backward, lifetimes and the arena, and allocates arena, inputs and parameters on the device. The role of
+ * every parameter must be set; linear weights are laid out for `family`. */
 int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
                     const struct sp_plan_limits *limits);
 
@@ -151,13 +155,15 @@ struct sp_plan_pass {
     float loss_scale;   /* of the gradients: the batch's share of its step's terms */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
-    struct sp_addition *const *additions; /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the
-                                             weight's role must not be frozen: the layer's input is kept for what is trained */
+    /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the weight's role must not
+     * be frozen: the layer's input is kept for what is trained */
+    struct sp_addition *const *additions;
     bool fixed_additions; /* backward: they are not trained, so that their layers' weights may be frozen */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
-    /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the identity,
-     * word embeddings are all ones, dropout is off, and backward is of loss_scale times the sum of the logits. */
+    /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the
+     * identity, word embeddings are all ones, dropout is off, and backward is of loss_scale times the sum of the
+     * logits. */
     bool linear;
 };
 
@@ -174,8 +180,9 @@ struct sp_plan_batch {
     int terms;                   /* how many the loss is the mean of, where not each of its rows is one; 0: its rows */
     /* Of plans that keep rows, or attend to other rows than the queries'; NULL for others. */
     const uint32_t *kept_rows; /* [tokens]: the row to which each token's goes (sp_nn_keep), no two the same */
-    const uint32_t *keys;      /* [2 sequences]: sequence s sees rows keys[2 s] .. keys[2 s + 1] - 1 of the keys and values, at least one.
-                                * They may overlap and come in any order, but for a backward pass they ascend */
+    /* [2 sequences]: sequence s sees rows keys[2 s] .. keys[2 s + 1] - 1 of the keys and values, at least one. They
+     * may overlap and come in any order, but for a backward pass they ascend */
+    const uint32_t *keys;
 };
 /* Takes what the nodes need of the batch to the device, in one write that does not wait; an id or row outside its table
  * is SP_EINVAL, and so are as many targets as the loss has no rows. */
@@ -185,7 +192,8 @@ int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass);
 /* Needs the loss's targets in the batch, and the forward pass of the same batch and pass before it. */
 int sp_plan_backward(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
-/* After forward, instead of backward: calls every linear weight's sink with its layer's input and no gradient (dy NULL). */
+/* After forward, instead of backward: calls every linear weight's sink with its layer's input and no gradient (dy
+ * NULL). */
 int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass);
 
 /* After forward: the mean loss of the batch, unscaled, as element i of `out` (floats). What backward has left of it is
@@ -198,8 +206,9 @@ int sp_plan_logits(struct sp_plan *plan, float *out);
 int sp_plan_outputs(const struct sp_plan *plan);
 bool sp_plan_outputs_tokens(const struct sp_plan *plan);
 
-/* Where numbers stopped being finite: repeats the batch's forward and backward pass (forward_only: that alone) node by node and names the first parameter, value
- * or gradient that holds a NaN or an infinity, a parameter by its own name; "" when all are finite. Parameters' gradients are overwritten. */
+/* Where numbers stopped being finite: repeats the batch's forward and backward pass (forward_only: that alone) node by
+ * node and names the first parameter, value or gradient that holds a NaN or an infinity, a parameter by its own name;
+ * "" when all are finite. Parameters' gradients are overwritten. */
 int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32]);
 
 #endif

@@ -11,7 +11,8 @@
 
 enum sp_extent { SP_PER_TOKEN, SP_PER_SEQUENCE, SP_ROWS, SP_BYTES }; /* SP_ROWS: `rows` of every batch */
 
-/* A tensor in the arena: an activation, a gradient, something saved for backward, or scratch; or one that is kept, in its own memory. */
+/* A tensor in the arena: an activation, a gradient, something saved for backward, or scratch; or one that is kept, in
+ * its own memory. */
 struct sp_value {
     char name[SP_PARAM_NAME + 32];
     enum sp_extent extent;
@@ -24,7 +25,8 @@ struct sp_value {
     bool wants_gradient;
     int gradient;       /* number of the value that holds its gradient; -1 for none */
     bool gradient_seen; /* while compiling: an earlier node of the backward walk has written the gradient */
-    int first, last;    /* times it lives: node i runs at time i forward and 2 N - 1 - i backward; first > last: never */
+    /* times it lives: node i runs at time i forward and 2 N - 1 - i backward; first > last: never */
+    int first, last;
     size_t bytes, offset;
     struct sp_buffer *buffer;
 };
@@ -53,7 +55,8 @@ struct sp_node {
     int heads, padding;
     int groups[SP_NODE_PARAMS]; /* embedding: of the batch's tokens by the row of each table */
     enum sp_activation activation;
-    int fused; /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */
+    /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */
+    int fused;
 };
 
 struct sp_node_type {
@@ -65,7 +68,8 @@ struct sp_node_type {
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
     /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */
     bool (*reads)(const struct sp_plan *plan, const struct sp_node *node, int k);
-    /* Fills the node's words from the batch, whose sizes fit; SP_EINVAL where it cannot be run: the kernels do not check. NULL: it has none. */
+    /* Fills the node's words from the batch, whose sizes fit; SP_EINVAL where it cannot be run: the kernels do not
+     * check. NULL: it has none. */
     int (*take)(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
     /* May be NULL for a loss's node, which is run where there are targets alone. */
     int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
@@ -106,7 +110,8 @@ struct sp_plan {
     struct sp_plan_words *words;
     size_t word_count, word_room;
     int bounds; /* the words of batch->bounds; -1 where no node reads them */
-    int kept_rows, key_bounds, query_bounds; /* likewise of batch->kept_rows; and of batch->keys, with the queries' bounds for them */
+    /* likewise of batch->kept_rows; and of batch->keys, with the queries' bounds for them */
+    int kept_rows, key_bounds, query_bounds;
     struct sp_buffer *batch;
     struct sp_upload *upload;
     unsigned char *filling; /* the batch's copy on the host, while it is filled */
@@ -125,8 +130,8 @@ struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *ty
 /* A new value, or -1. The name is "NODE INDEX" or made from `name`. */
 int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent, size_t width);
 
-/* In prepare: room for `count` words of every batch, or -1; the same for words that nodes share, made by the first of them; and for
- * batch->bounds, which no node fills. */
+/* In prepare: room for `count` words of every batch, or -1; the same for words that nodes share, made by the first of
+ * them; and for batch->bounds, which no node fills. */
 int sp_plan_words(struct sp_plan *plan, size_t count);
 void sp_plan_share_words(struct sp_plan *plan, int *words, size_t count);
 void sp_plan_need_bounds(struct sp_plan *plan);

@@ -16,8 +16,8 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
 
     plan->has_loss = false;
     if (batch->tokens > plan->limits.tokens || batch->sequences > plan->limits.sequences)
-        return sp_error(SP_EINVAL, "a batch of %d tokens in %d sequences does not fit a plan for %d in %d", batch->tokens,
-                        batch->sequences, plan->limits.tokens, plan->limits.sequences);
+        return sp_error(SP_EINVAL, "a batch of %d tokens in %d sequences does not fit a plan for %d in %d",
+                        batch->tokens, batch->sequences, plan->limits.tokens, plan->limits.sequences);
     SP_TRY(sp_upload_begin(&host, plan->upload));
     plan->filling = host;
     if (plan->bounds >= 0)
@@ -43,14 +43,16 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
 
     if (!type->forward)
         return 0;
-    return pass->linear && type->linear_forward ? type->linear_forward(plan, node, pass) : type->forward(plan, node, pass);
+    return pass->linear && type->linear_forward ? type->linear_forward(plan, node, pass)
+                                                : type->forward(plan, node, pass);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     const struct sp_node_type *type = node->type;
 
-    return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass) : type->backward(plan, node, pass);
+    return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass)
+                                                 : type->backward(plan, node, pass);
 }
 
 int sp_plan_forward(struct sp_plan *plan, const struct sp_plan_pass *pass)
@@ -80,7 +82,9 @@ int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
         if (sink)
             SP_TRY(sink->add(sink, plan->device,
                              &(struct sp_wgrad_input){ .x = sp_plan_buffer(plan, node->input[0]),
-                                                       .tokens = sp_plan_rows(plan, node->output), .out = w->rows, .in = w->cols,
+                                                       .tokens = sp_plan_rows(plan, node->output),
+                                                       .out = w->rows,
+                                                       .in = w->cols,
                                                        .accumulate = sp_plan_adds(node, 0, pass),
                                                        .transposed = &plan->transposed }));
     }

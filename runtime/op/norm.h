@@ -6,10 +6,10 @@
  *
  * A NaN or an infinity in any buffer makes out[0] not finite.
  *
- * Kernels that scale by the coefficient read out[1], and it is their gate, so that nobody must wait to see a norm before
- * a step is taken: where it is NaN they leave everything as it is, to the bit. It is NaN where the norm is not finite,
- * or one of the step's losses; and where it was before, as later steps may be on their way by then. Who means to go on
- * from such a step writes another number there first.
+ * Kernels that scale by the coefficient read out[1], and it is their gate, so that nobody must wait to see a norm
+ * before a step is taken: where it is NaN they leave everything as it is, to the bit. It is NaN where the norm is not
+ * finite, or one of the step's losses; and where it was before, as later steps may be on their way by then. Who means
+ * to go on from such a step writes another number there first.
  */
 #ifndef SP_OP_NORM_H
 #define SP_OP_NORM_H

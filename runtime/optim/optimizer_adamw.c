@@ -16,8 +16,8 @@ static const struct sp_option options[] = {
       "AdamW's decay of the mean gradient.", NULL },
     { "adam_beta2", SP_OPTION_NUMBER, offsetof(struct sp_optim_options, beta2), "0.999", "[0, 1)", NULL, SP_OPTIM_GROUP,
       "AdamW's decay of the mean squared gradient.", NULL },
-    { "adam_epsilon", SP_OPTION_NUMBER, offsetof(struct sp_optim_options, epsilon), "1e-8", "(0, 1]", NULL, SP_OPTIM_GROUP,
-      "AdamW's addition to the denominator.", NULL },
+    { "adam_epsilon", SP_OPTION_NUMBER, offsetof(struct sp_optim_options, epsilon), "1e-8", "(0, 1]", NULL,
+      SP_OPTIM_GROUP, "AdamW's addition to the denominator.", NULL },
 };
 
 enum { M, V, BIRTH, FIRST_AGES = 1024 };

@@ -5,8 +5,8 @@
 static const char *const signs[] = { "paper", "code", NULL };
 
 static const struct sp_option options[] = {
-    { "sparse.sign", SP_OPTION_CHOICE, offsetof(struct sp_metric_options, grasp_code), "paper", NULL, signs, SP_METRIC_GROUP,
-      "grasp: keep the largest -W (H g), as its paper says, or +W (H g), as SPEFT's code does.",
+    { "sparse.sign", SP_OPTION_CHOICE, offsetof(struct sp_metric_options, grasp_code), "paper", NULL, signs,
+      SP_METRIC_GROUP, "grasp: keep the largest -W (H g), as its paper says, or +W (H g), as SPEFT's code does.",
       NULL },
 };
 

@@ -22,8 +22,8 @@
 #define SWEEPS 40
 
 static const struct sp_option options[] = {
-    { "sparse.lift_rank", SP_OPTION_INT, offsetof(struct sp_metric_options, lift_rank), "32", "[1, 1000000]", NULL, SP_METRIC_GROUP,
-      "lift: the rank of the approximation whose largest entries are kept.", NULL },
+    { "sparse.lift_rank", SP_OPTION_INT, offsetof(struct sp_metric_options, lift_rank), "32", "[1, 1000000]", NULL,
+      SP_METRIC_GROUP, "lift: the rank of the approximation whose largest entries are kept.", NULL },
 };
 
 /* Bases are kept as l rows: q (l x m) spans columns of W (m x n), p (l x n) its rows. */

@@ -108,7 +108,8 @@ static double budget_value(const struct sp_config *config, const char *key)
     snprintf(full, sizeof full, SP_CONFIG_BUDGET "%s", key);
     index = sp_option_index(table, full);
     value = sp_option_value(table, index, config);
-    return sp_option_at(table, index)->type == SP_OPTION_INT ? (double)*(const long long *)value : *(const double *)value;
+    return sp_option_at(table, index)->type == SP_OPTION_INT ? (double)*(const long long *)value
+                                                             : *(const double *)value;
 }
 
 /* The number of the budget in the study's list. */

@@ -127,7 +127,8 @@ static uint16_t to_half(float value)
 
     if (value != value)
         return (uint16_t)(sign | 0x7E00);
-    if (rest < 0x38800000) /* below 2^-14: a multiple of 2^-24, which fp32's own rounding finds at 1/2, whose last bit that is */
+    /* below 2^-14: a multiple of 2^-24, which fp32's own rounding finds at 1/2, whose last bit that is */
+    if (rest < 0x38800000)
         return (uint16_t)(sign | (to_bits(from_bits(rest) + 0.5f) - to_bits(0.5f)));
     rest = round_off(rest - ((127 - 15) << 23), 13);
     return (uint16_t)(sign | (rest < 0x7C00 ? rest : 0x7C00));

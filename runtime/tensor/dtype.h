@@ -33,8 +33,8 @@ static inline size_t sp_f32_bytes(size_t count)
  * may be unaligned. */
 void sp_dtype_to_f32(float *out, enum sp_dtype dtype, const void *in, size_t count);
 
-/* The other way, each rounded to the nearest of the type, ties to even; `out` may be unaligned. What is too large becomes
- * infinite, and NaN stays NaN. */
+/* The other way, each rounded to the nearest of the type, ties to even; `out` may be unaligned. What is too large
+ * becomes infinite, and NaN stays NaN. */
 void sp_dtype_from_f32(void *out, enum sp_dtype dtype, const float *in, size_t count);
 
 #endif

@@ -415,7 +415,7 @@ void sp_tokenizer_warn_unknown(size_t unknown, size_t tokens, size_t line, const
     if (unknown > tokens / 20 + 3)
         sp_log(SP_LOG_WARNING,
                "%s: %.0f %% of its texts' tokens (%zu of %zu, first in line %zu) are unknown to the model's tokenizer, "
-               "and read all alike: it may be one for another language, or for other capital letters (\"do_lower_case\" in "
-               "tokenizer_config.json)",
+               "and read all alike: it may be one for another language, or for other capital letters "
+               "(\"do_lower_case\" in tokenizer_config.json)",
                path, 100. * (double)unknown / (double)tokens, unknown, tokens, line);
 }

@@ -140,8 +140,8 @@ out:
     return rc;
 }
 
-/* Rows without a label are -1 in files that the `datasets` library wrote. -1 is a class like any other among numbers, unless those are
- * 0, 1, 2 and so on and it is much rarer than each of them. */
+/* Rows without a label are -1 in files that the `datasets` library wrote. -1 is a class like any other among numbers,
+ * unless those are 0, 1, 2 and so on and it is much rarer than each of them. */
 static bool stands_for_none(const struct sp_dataset *d, const size_t *rows, size_t minus_one)
 {
     size_t least = SIZE_MAX;
@@ -162,8 +162,10 @@ static void warn_of_minus_one(const struct sp_dataset *d, const char *path, cons
 {
     for (size_t i = 0; i < d->labels.count; i++)
         if (strcmp(d->labels.names[i], "-1") == 0 && stands_for_none(d, rows, i))
-            sp_log(SP_LOG_WARNING, "%s: the class \"-1\" (%zu row%s) is what the datasets library writes for a row without a label; if "
-                   "these have none, remove them", path, rows[i], rows[i] == 1 ? "" : "s");
+            sp_log(SP_LOG_WARNING,
+                   "%s: the class \"-1\" (%zu row%s) is what the datasets library writes for a row without a label; if "
+                   "these have none, remove them",
+                   path, rows[i], rows[i] == 1 ? "" : "s");
 }
 
 static bool all_numbers(const struct sp_labels *labels)

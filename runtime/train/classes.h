@@ -1,5 +1,6 @@
 /*
- * What is said of a data set's classes (layer 5): which there are, and which of them may be none. Threading: one thread.
+ * What is said of a data set's classes (layer 5): which there are, and which of them may be none. Threading: one
+ * thread.
  */
 #ifndef SP_TRAIN_CLASSES_H
 #define SP_TRAIN_CLASSES_H

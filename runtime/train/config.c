@@ -28,7 +28,8 @@ static int check_kind(const struct sp_config_load *load, const struct sp_yaml_no
         if (strcmp(root->children[i].key, "base") == 0 ||
             (strcmp(root->children[i].key, "methods") == 0 && root->children[i].kind == SP_YAML_MAP))
             return sp_source_error(SP_ECONFIG, &load->file, root->children[i].key_place,
-                                   "this is a study, expected the configuration of one run: speft-cl study %s makes its runs",
+                                   "this is a study, expected the configuration of one run: speft-cl study %s makes "
+                                   "its runs",
                                    load->file.name);
     return 0;
 }
@@ -94,7 +95,8 @@ int sp_config_contradiction(struct sp_config_load *load, const char *a, const ch
         const char *lost = first->rank < second->rank ? a : b;
 
         if (first->rank == SP_OPTION_OVERRIDE || second->rank == SP_OPTION_OVERRIDE)
-            sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost, sp_config_given(load, lost)->source->name, why);
+            sp_log(SP_LOG_INFO, "%s of %s gives way to the command line: %s", lost,
+                   sp_config_given(load, lost)->source->name, why);
         return sp_option_reset(sp_config_options(), load->config, load->given, lost);
     }
     if (given_after(first, second))
@@ -174,7 +176,8 @@ static int check_evaluation(struct sp_config_load *load)
                                  *steps = sp_config_given(load, "eval_steps");
 
     if (config->eval_strategy != SP_CONFIG_EVAL_NO && !config->validation_file) {
-        sp_log(SP_LOG_WARNING, "eval_strategy: %s has no effect without a validation_file", sp_config_evals[config->eval_strategy]);
+        sp_log(SP_LOG_WARNING, "eval_strategy: %s has no effect without a validation_file",
+               sp_config_evals[config->eval_strategy]);
         SP_TRY(sp_option_reset(sp_config_options(), config, load->given, "eval_strategy"));
         return sp_option_reset(sp_config_options(), config, load->given, "eval_steps");
     }
@@ -219,7 +222,8 @@ static int refuse_later(const struct sp_config_load *load, const char *a, const 
 static int check_columns(const struct sp_config_load *load)
 {
     static const char *const keys[] = { "text_column", "text_pair_column", "label_column" };
-    const char *const names[] = { load->config->text_column, load->config->text_pair_column, load->config->label_column };
+    const char *const names[] = { load->config->text_column, load->config->text_pair_column,
+                                  load->config->label_column };
     char why[128];
 
     for (size_t i = 0; i < COUNT(keys); i++) {
@@ -261,8 +265,8 @@ static int check_delimiter(const struct sp_config_load *load)
     if (strcmp(text, "auto") == 0 || read_delimiter(text))
         return 0;
     return sp_source_error(SP_ECONFIG, option->source, option->place,
-                           "delimiter: found \"%s\", expected auto" SP_CONFIG_DELIMITERS(WORD) " or one character that is no "
-                           "quote, such as \";\"",
+                           "delimiter: found \"%s\", expected auto" SP_CONFIG_DELIMITERS(
+                               WORD) " or one character that is no quote, such as \";\"",
                            text);
 }
 
@@ -303,7 +307,8 @@ static int find_beside(struct sp_config_load *load, const char *key, char **path
     return 0;
 }
 
-/* A path or a name of blanks alone is an empty variable of a script, and one with a variable in it was never a shell's. */
+/* A path or a name of blanks alone is an empty variable of a script, and one with a variable in it was never a
+ * shell's. */
 static int check_texts(const struct sp_config_load *load)
 {
     const struct sp_config *c = load->config;
@@ -364,7 +369,8 @@ static int complete(struct sp_config_load *load, const char *name, const char *c
 
 static int begin(struct sp_config_load *load, struct sp_config *out)
 {
-    *load = (struct sp_config_load){ .config = out, .given = sp_calloc(sp_option_count(sp_config_options()), sizeof *load->given) };
+    *load = (struct sp_config_load){ .config = out,
+                                     .given = sp_calloc(sp_option_count(sp_config_options()), sizeof *load->given) };
     *out = (struct sp_config){ .source = NULL };
     return load->given ? sp_option_defaults(sp_config_options(), out) : SP_ENOMEM;
 }
@@ -392,8 +398,8 @@ int sp_config_load(struct sp_config *out, const char *path, const char *const *o
     return finish(&load, rc);
 }
 
-int sp_config_load_layers(struct sp_config *out, const char *name, const struct sp_config_layer *layers, size_t layer_count,
-                          const char *const *overrides, size_t count)
+int sp_config_load_layers(struct sp_config *out, const char *name, const struct sp_config_layer *layers,
+                          size_t layer_count, const char *const *overrides, size_t count)
 {
     struct sp_config_load load;
     int rc = begin(&load, out);

@@ -1,6 +1,7 @@
 /*
  * Names of other tools: transformers' TrainingArguments and run_glue.py, PEFT's LoraConfig, axolotl, LLaMA-Factory,
- * mlx-lm, torchtune, Lightning, and what people write by heart. Those that mean the very same are aliases, in config_options.c.
+ * mlx-lm, torchtune, Lightning, and what people write by heart. Those that mean the very same are aliases, in
+ * config_options.c.
  */
 #include "runtime/train/config_priv.h"
 
@@ -143,7 +144,8 @@ const struct sp_option_hint sp_config_hints[] = {
     { NULL, NULL },
 };
 
-/* What has no meaning here: numbers are fp32, the adapter is saved at the end, the classes are those of the data, ... */
+/* What has no meaning here: numbers are fp32, the adapter is saved at the end, the classes are those of the data,
+ * ... */
 const char *const sp_config_foreign[] = {
     "bf16", "fp16", "tf32", "fp32", "dtype", "torch_dtype", "precision", "mixed_precision", "half_precision_backend",
     "fp16_opt_level", "fp16_full_eval", "bf16_full_eval", "amp", "load_in_4bit", "load_in_8bit", "quantization",

@@ -1,6 +1,6 @@
 /*
- * The option table: its own rows and, between them, those that optimizers, tasks, metrics and methods export; and the names of
- * other tools that mean the same. What else people bring from there is in config_names.c.
+ * The option table: its own rows and, between them, those that optimizers, tasks, metrics and methods export; and the
+ * names of other tools that mean the same. What else people bring from there is in config_names.c.
  */
 #include "runtime/optim/optimizer.h"
 #include "runtime/optim/schedule.h"
@@ -56,8 +56,8 @@ static const char data[] = "Model and data", training[] = SP_CONFIG_TRAINING,
                   reports[] = "Reports and evaluation", devices[] = "Device",
                   sparse[] = SP_CONFIG_SPARSE;
 
-/* key, type, field, default, range, choices, group, help, what unset means; in the order in which files have them, those of
- * the lists' members between */
+/* key, type, field, default, range, choices, group, help, what unset means; in the order in which files have them,
+ * those of the lists' members between */
 static const struct sp_option up_to_optimizers[] = {
     { "model_name_or_path", SP_OPTION_STRING, FIELD(model_name_or_path), NULL, NULL, NULL, data,
       "The pretrained model: a folder as Hugging Face lays it out, or the name of one in the "
@@ -78,7 +78,8 @@ static const struct sp_option up_to_optimizers[] = {
       "stand for them in order; true takes as many labels of any kind so.",
       NULL },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
-      "What the labels are. auto: regression when a label is a number that is not whole; whole ones, also 1.0, are classes.",
+      "What the labels are. auto: regression when a label is a number that is not whole; whole ones, also 1.0, are "
+      "classes.",
       NULL },
     { "text_column", SP_OPTION_STRING, FIELD(text_column), NULL, NULL, NULL, data,
       "The text's column: its name, or its number from 1.",
@@ -89,18 +90,21 @@ static const struct sp_option up_to_optimizers[] = {
     { "label_column", SP_OPTION_STRING, FIELD(label_column), NULL, NULL, NULL, data,
       "The label's column; blanks around a label mean nothing.", "by default the column named label" },
     { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, three_way, data,
-      "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by what the "
-      "rows look like, and says what it found.", NULL },
-    { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
-      "What stands between the columns of csv and tsv files: " SP_CONFIG_DELIMITERS(WORD) "or one "
-      "character (\";\"). auto: a comma or a tab, as the file's name "
-      "says, or another where that one splits no row and the other all of them.", NULL },
-    { "quotes", SP_OPTION_CHOICE, FIELD(quotes), "auto", NULL, three_way, data,
-      "In tsv files, whether fields may be quoted as in csv; otherwise a quote is an ordinary character. auto: where a whole column is, "
-      "or every quote is that of a field which needs it.", NULL },
-    { "skip_bad_rows", SP_OPTION_BOOL, FIELD(skip_bad_rows), "false", NULL, NULL, data,
-      "Leave rows that cannot be used out, and count them, instead of stopping at the first.",
+      "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by "
+      "what the rows look like, and says what it found.",
       NULL },
+    { "delimiter", SP_OPTION_STRING, FIELD(delimiter), "auto", NULL, NULL, data,
+      "What stands between the columns of csv and tsv files: " SP_CONFIG_DELIMITERS(
+          WORD) "or one "
+                "character (\";\"). auto: a comma or a tab, as the file's name "
+                "says, or another where that one splits no row and the other all of them.",
+      NULL },
+    { "quotes", SP_OPTION_CHOICE, FIELD(quotes), "auto", NULL, three_way, data,
+      "In tsv files, whether fields may be quoted as in csv; otherwise a quote is an ordinary character. auto: where a "
+      "whole column is, or every quote is that of a field which needs it.",
+      NULL },
+    { "skip_bad_rows", SP_OPTION_BOOL, FIELD(skip_bad_rows), "false", NULL, NULL, data,
+      "Leave rows that cannot be used out, and count them, instead of stopping at the first.", NULL },
     { "max_seq_length", SP_OPTION_INT, FIELD(max_seq_length), "128", "[3, 1000000]", NULL, data,
       "Tokens of a row with its special tokens; longer texts are cut.", NULL },
     { "max_train_samples", SP_OPTION_INT, FIELD(max_train_samples), "0", "[0, inf)", NULL, data,
@@ -108,25 +112,21 @@ static const struct sp_option up_to_optimizers[] = {
     { "max_eval_samples", SP_OPTION_INT, FIELD(max_eval_samples), "0", "[0, inf)", NULL, data,
       "Use only the first so many held-out rows; 0 uses all.", NULL },
 
-    { "per_device_train_batch_size", SP_OPTION_INT, FIELD(per_device_train_batch_size), "32",
-      "[1, 65536]", NULL, training, "Rows of a batch; also of a batch while a mask is scored.",
-      NULL },
-    { "per_device_eval_batch_size", SP_OPTION_INT, FIELD(per_device_eval_batch_size), "32",
-      "[1, 65536]", NULL, training, "Rows of a batch in evaluation.", NULL },
-    { "gradient_accumulation_steps", SP_OPTION_INT, FIELD(gradient_accumulation_steps), "1",
-      "[1, 65536]", NULL, training,
-      "Batches of one step, whose loss and gradient are the means over all their rows.", NULL },
-    { "num_train_epochs", SP_OPTION_NUMBER, FIELD(num_train_epochs), "3", "(0, 1000000]", NULL,
-      training, "Passes over the training rows; may be a fraction.", NULL },
+    { "per_device_train_batch_size", SP_OPTION_INT, FIELD(per_device_train_batch_size), "32", "[1, 65536]", NULL,
+      training, "Rows of a batch; also of a batch while a mask is scored.", NULL },
+    { "per_device_eval_batch_size", SP_OPTION_INT, FIELD(per_device_eval_batch_size), "32", "[1, 65536]", NULL,
+      training, "Rows of a batch in evaluation.", NULL },
+    { "gradient_accumulation_steps", SP_OPTION_INT, FIELD(gradient_accumulation_steps), "1", "[1, 65536]", NULL,
+      training, "Batches of one step, whose loss and gradient are the means over all their rows.", NULL },
+    { "num_train_epochs", SP_OPTION_NUMBER, FIELD(num_train_epochs), "3", "(0, 1000000]", NULL, training,
+      "Passes over the training rows; may be a fraction.", NULL },
     { "max_steps", SP_OPTION_INT, FIELD(max_steps), "0", "[0, inf)", NULL, training,
       "Steps to train, whatever num_train_epochs says; 0 goes by epochs.", NULL },
     { "learning_rate", SP_OPTION_NUMBER, FIELD(learning_rate), NULL, "[0, 1000]", NULL, training,
       "The largest learning rate of the schedule.",
       "by default " SP_CONFIG_DIGITS(SP_METHOD_RATE) ", with method full " SP_CONFIG_DIGITS(SP_METHOD_FULL_RATE) },
-    { "lr_scheduler_type", SP_OPTION_STRING, FIELD(lr_scheduler_type), "linear", NULL, sp_schedule_names,
-      training,
-      "The learning rate after the warm-up: falling to 0 in a line or half a cosine, or constant.",
-      NULL },
+    { "lr_scheduler_type", SP_OPTION_STRING, FIELD(lr_scheduler_type), "linear", NULL, sp_schedule_names, training,
+      "The learning rate after the warm-up: falling to 0 in a line or half a cosine, or constant.", NULL },
     { "warmup_steps", SP_OPTION_NUMBER, FIELD(warmup_steps), "0", "[0, inf)", NULL, training,
       "Steps in which the learning rate rises from 0; below 1 it is a share of all steps.", NULL },
     { "optimizer", SP_OPTION_STRING, FIELD(optimizer), NULL, NULL, optimizers, training,
@@ -135,7 +135,8 @@ static const struct sp_option up_to_optimizers[] = {
       "by default " SP_CONFIG_OPTIMIZER ", with sparse.growth ma " SP_CONFIG_MA_OPTIMIZER },
     { "weight_decay", SP_OPTION_NUMBER, FIELD(optim.weight_decay), "0", "[0, 1000]", NULL, training,
       "Decoupled decay. On a sparse delta it pulls towards the pretrained weight; method "
-      "dynamic with on_drop merge: towards the weight at the last merge.", NULL },
+      "dynamic with on_drop merge: towards the weight at the last merge.",
+      NULL },
 };
 
 static const struct sp_option up_to_tasks[] = {
@@ -182,21 +183,21 @@ static const struct sp_option up_to_metrics[] = {
 static const struct sp_option up_to_methods[] = {
     { "sparse.density", SP_OPTION_NUMBER, FIELD(sparse.density), NULL, "(0, 1]", NULL, sparse,
       "The budget as a share of the target weights.", "by default not used" },
-    { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]",
-      NULL, sparse, "The budget as the number of values that LoRA of this rank would train.",
+    { "sparse.rank_equivalent", SP_OPTION_INT, FIELD(sparse.rank_equivalent), NULL, "[1, 1000000]", NULL, sparse,
+      "The budget as the number of values that LoRA of this rank would train.",
       "by default " SP_CONFIG_DIGITS(SP_CONFIG_RANK) " where no budget is given" },
     { "sparse.count", SP_OPTION_INT, FIELD(sparse.count), NULL, "[1, inf)", NULL, sparse,
       "The budget as a number of positions.", "by default not used" },
     { "sparse.scope", SP_OPTION_CHOICE, FIELD(sparse.scope), "global", NULL, sp_config_scopes, sparse,
       "The best positions over all targets together, or the same share or number of each, rounded "
-      "down.", NULL },
-    { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL,
-      NULL, sparse,
-      "Names at the end of the linear layers whose weights get a delta; all-linear: of all but those of the head.", NULL },
-    { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)",
-      NULL, sparse, "Training rows whose gradients are averaged for the score.", NULL },
-    { "sparse.scoring_memory", SP_OPTION_INT, FIELD(sparse.scoring_memory), "1024",
-      "[1, 1000000000]", NULL, sparse,
+      "down.",
+      NULL },
+    { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL, NULL, sparse,
+      "Names at the end of the linear layers whose weights get a delta; all-linear: of all but those of the head.",
+      NULL },
+    { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)", NULL, sparse,
+      "Training rows whose gradients are averaged for the score.", NULL },
+    { "sparse.scoring_memory", SP_OPTION_INT, FIELD(sparse.scoring_memory), "1024", "[1, 1000000000]", NULL, sparse,
       "MiB of device memory for gradients while scoring; less takes more passes over the rows. (grasp "
       "keeps the targets' gradients and weights in host memory besides.)",
       NULL },
@@ -221,7 +222,8 @@ static const struct sp_option_alias aliases[] = {
     { "evaluation_strategy", "eval_strategy", NULL },
 };
 
-/* Places in the list of parts. Metrics come from the last to the first: files have had grasp's options before lift's. */
+/* Places in the list of parts. Metrics come from the last to the first: files have had grasp's options before
+ * lift's. */
 enum {
     UP_TO_OPTIMIZERS,
 #define SP_OPTIMIZER(name) OPTIMIZER_##name,

@@ -1,6 +1,6 @@
 /*
- * Between the configuration and who owns some of its options (layer 5, private to this folder): names that people bring from other
- * tools (config_names.c), and what a method's check may ask and do while a configuration is loaded.
+ * Between the configuration and who owns some of its options (layer 5, private to this folder): names that people bring
+ * from other tools (config_names.c), and what a method's check may ask and do while a configuration is loaded.
  */
 #ifndef SP_TRAIN_CONFIG_PRIV_H
 #define SP_TRAIN_CONFIG_PRIV_H
@@ -36,8 +36,8 @@ struct sp_config_load {
 /* Where the option's value came from. */
 const struct sp_option_given *sp_config_given(const struct sp_config_load *load, const char *key);
 
-/* Two options that cannot both be given: what the command line says goes before what the file says, a later layer before an
- * earlier one, and of two that were given in the same way the second is the mistake. */
+/* Two options that cannot both be given: what the command line says goes before what the file says, a later layer
+ * before an earlier one, and of two that were given in the same way the second is the mistake. */
 int sp_config_contradiction(struct sp_config_load *load, const char *a, const char *b, const char *why);
 
 /* The default, where the field is unset: NULL, or below 0. */

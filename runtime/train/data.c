@@ -116,8 +116,9 @@ static void warn_of_options(const struct sp_config *c, const struct sp_dataset *
 static void warn_of_single_quotes(const struct sp_dataset *d, const char *path)
 {
     if (d->single_quoted >= 3 && d->single_quoted + d->count / 10 >= d->count)
-        sp_log(SP_LOG_WARNING, "%s: %zu of %zu texts are in single quotes ('...'), which no format takes for quotes: they are read as part of "
-               "the text; write the fields in double quotes, or in none",
+        sp_log(SP_LOG_WARNING,
+               "%s: %zu of %zu texts are in single quotes ('...'), which no format takes for quotes: they are read as "
+               "part of the text; write the fields in double quotes, or in none",
                path, d->single_quoted, d->count);
 }
 
@@ -125,9 +126,9 @@ static void warn_of_csv_quotes(const struct sp_run *run, const struct sp_dataset
 {
     if (d->csv_quoted && run->config->quotes == SP_QUOTES_AUTO && d->layout.delimiter)
         sp_log(SP_LOG_WARNING,
-               "%s: texts that are written as quoted fields with quotes inside (\"\"): %zu, the first in line %u; all their "
-               "quotes are read as part of the text, as the first rows are not quoted so; `quotes: true` reads the fields "
-               "without them",
+               "%s: texts that are written as quoted fields with quotes inside (\"\"): %zu, the first in line %u; all "
+               "their quotes are read as part of the text, as the first rows are not quoted so; `quotes: true` reads "
+               "the fields without them",
                path, d->csv_quoted, (unsigned)d->first_csv_quoted);
 }
 
@@ -140,8 +141,8 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
         sp_log(SP_LOG_INFO, "%s: %s", path, use.data);
     if (d->whole_labels)
         sp_log(SP_LOG_INFO,
-               "%s: its labels are whole numbers with a point (1.0) or an exponent (1e+00), which are taken for classes; for numbers to "
-               "predict set task: regression",
+               "%s: its labels are whole numbers with a point (1.0) or an exponent (1e+00), which are taken for "
+               "classes; for numbers to predict set task: regression",
                path);
     if (d->empty)
         sp_log(SP_LOG_INFO, "%s: %zu row%s with nothing in any column %s passed over, as empty lines are", path,
@@ -152,8 +153,8 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
         sp_log(SP_LOG_WARNING, "%s: %s", path, d->label_doubt);
     if (d->repeated)
         sp_log(SP_LOG_WARNING,
-               "%s:%u: the names of the columns once more, read as a row%s; where files were joined, remove the headers "
-               "of all but the first: sed %ud <OLD >NEW",
+               "%s:%u: the names of the columns once more, read as a row%s; where files were joined, remove the "
+               "headers of all but the first: sed %ud <OLD >NEW",
                path, (unsigned)d->first_repeated, d->repeated > 1 ? ", the first of several such" : "",
                (unsigned)d->first_repeated);
     warn_of_options(run->config, d, path);

@@ -1,6 +1,6 @@
 /*
- * A run's data files (layer 5): how they are read by the configuration and by what an adapter remembers of its training, what is
- * said of them, and how that is kept in adapter.json.
+ * A run's data files (layer 5): how they are read by the configuration and by what an adapter remembers of its
+ * training, what is said of them, and how that is kept in adapter.json.
  */
 #ifndef SP_TRAIN_DATA_H
 #define SP_TRAIN_DATA_H

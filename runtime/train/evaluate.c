@@ -29,8 +29,8 @@ struct sp_logits_row sp_logits_row(const struct sp_logits *l, size_t i)
 }
 
 /* The forward pass of rows from .. from + count - 1, their logits, and their share in the sum of the losses. */
-static int forward(float *logits, double *sum, struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from,
-                   size_t count)
+static int forward(float *logits, double *sum, struct sp_run *run, const struct sp_dataset *dataset,
+                   const uint32_t *order, size_t from, size_t count)
 {
     const struct sp_plan_pass pass = sp_run_evaluation_pass(run);
     double mean;
@@ -56,7 +56,8 @@ int sp_logits_each(double *loss, struct sp_run *run, const struct sp_dataset *da
 
     if (rc == 0)
         sp_data_order(order, dataset->count, 0, 0, false);
-    for (size_t b = 0; rc == 0 && b < batches && isfinite(sum); b++) { /* a batch whose loss is not finite stays in the plan */
+    /* a batch whose loss is not finite stays in the plan */
+    for (size_t b = 0; rc == 0 && b < batches && isfinite(sum); b++) {
         size_t from = b * batch, count = dataset->count - from < batch ? dataset->count - from : batch;
 
         if (sp_interrupted())
@@ -101,8 +102,8 @@ static int not_finite(struct sp_run *run)
     char name[SP_WEIGHT_NAME + 64];
 
     SP_TRY(sp_run_find_not_finite(name, sizeof name, run, &pass));
-    return sp_error(SP_ENUMERIC, "the loss on %s is not finite; the first tensor that is not: %s", run->config->validation_file,
-                    name[0] ? name : run->task->overflow);
+    return sp_error(SP_ENUMERIC, "the loss on %s is not finite; the first tensor that is not: %s",
+                    run->config->validation_file, name[0] ? name : run->task->overflow);
 }
 
 int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_run *run)

@@ -23,12 +23,14 @@ int sp_evaluate_rows(struct sp_evaluation *out, float *predictions, struct sp_ru
 /* A warning in the log where the model tells the rows not apart, with what may help where it was just `trained`. */
 void sp_evaluation_tell_guessing(const struct sp_evaluation *evaluation, const struct sp_run *run, bool trained);
 
-/* A loss or a score for people: with four digits after the point, or of four digits where many stand before it. Returns out. */
+/* A loss or a score for people: with four digits after the point, or of four digits where many stand before it. Returns
+ * out. */
 #define SP_SCORE_TEXT 32
 const char *sp_score_text(char out[SP_SCORE_TEXT], double value);
 
 /* Appends the task's metrics to an object as PREFIXloss, PREFIXaccuracy, ... */
-int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, const struct sp_task *task, const char *prefix);
+int sp_evaluation_json(json_t *object, const struct sp_evaluation *evaluation, const struct sp_task *task,
+                       const char *prefix);
 
 /* The model's output for rows from .. from + rows - 1 of a data set: `outputs` numbers for each row, or for each of its
  * tokens. */

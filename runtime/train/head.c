@@ -42,8 +42,8 @@ static int check_names(char *problem, size_t size, const json_t *names, size_t o
     return failed ? sp_error(SP_ENOMEM, "out of memory") : 0;
 }
 
-/* The class names of a head in the checkpoint: config.json's id2label in the order of its rows, or 0, 1, ... where that names
- * nothing, or not each output once. */
+/* The class names of a head in the checkpoint: config.json's id2label in the order of its rows, or 0, 1, ... where that
+ * names nothing, or not each output once. */
 static int name_outputs(struct sp_own_head *own, const struct sp_run *run)
 {
     const json_t *names = json_object_get(sp_checkpoint_config(run->checkpoint), "id2label");
@@ -54,7 +54,8 @@ static int name_outputs(struct sp_own_head *own, const struct sp_run *run)
     if (rc == 0 && names && !json_is_null(names))
         rc = check_names(problem, sizeof problem, names, own->outputs);
     if (problem[0])
-        sp_log(SP_LOG_WARNING, "%s/config.json: \"id2label\" is malformed: %s; the classes of the model's head are called 0 to %zu",
+        sp_log(SP_LOG_WARNING,
+               "%s/config.json: \"id2label\" is malformed: %s; the classes of the model's head are called 0 to %zu",
                sp_checkpoint_dir(run->checkpoint), problem, own->outputs - 1);
     own->named = names && !json_is_null(names) && !problem[0];
     for (size_t i = 0; rc == 0 && i < own->outputs; i++) {
@@ -68,11 +69,13 @@ static int name_outputs(struct sp_own_head *own, const struct sp_run *run)
     return rc;
 }
 
-/* The class of transformers, by config.json, whose head is for something else than a label of the whole text; NULL for none. */
+/* The class of transformers, by config.json, whose head is for something else than a label of the whole text; NULL for
+ * none. */
 static const char *other_task(const json_t *config)
 {
-    static const char *const tasks[] = { "ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering", "ForMaskedLM",
-                                         "ForPreTraining", "ForNextSentencePrediction" };
+    static const char *const tasks[] = { "ForTokenClassification", "ForMultipleChoice",
+                                         "ForQuestionAnswering",   "ForMaskedLM",
+                                         "ForPreTraining",         "ForNextSentencePrediction" };
     const json_t *list = json_object_get(config, "architectures");
 
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -100,13 +103,15 @@ static int find_own(struct sp_own_head *out, const struct sp_run *run)
         snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->model.family->head,
                  sp_tensor_describe(shape, tensor), run->model.hidden_size);
     else if (out->outputs > SP_LABELS_MAX)
-        snprintf(out->unfit, sizeof out->unfit, "it has %zu classes, more than the limit of %zu", out->outputs, SP_LABELS_MAX);
+        snprintf(out->unfit, sizeof out->unfit, "it has %zu classes, more than the limit of %zu", out->outputs,
+                 SP_LABELS_MAX);
     else if (other)
         snprintf(out->unfit, sizeof out->unfit, "it is a %.100s's, not one for the label of a whole text", other);
     else if (out->outputs > 1 && problem && strcmp(problem, "regression") == 0)
         snprintf(out->unfit, sizeof out->unfit, "its problem_type is regression, of %zu values at once", out->outputs);
     else if (problem && strcmp(problem, "multi_label_classification") == 0)
-        snprintf(out->unfit, sizeof out->unfit, "its problem_type is %s, and a row can have only one label here", problem);
+        snprintf(out->unfit, sizeof out->unfit, "its problem_type is %s, and a row can have only one label here",
+                 problem);
     return out->outputs > 1 && !out->unfit[0] ? name_outputs(out, run) : 0;
 }
 
@@ -176,8 +181,8 @@ static int settle_by_adapter(struct sp_run *run)
     for (size_t i = 0; i < count && rc == 0; i++)
         names[i] = json_string_value(json_array_get(a->labels, i));
     if (rc == 0 && a->head && run->config->keep_head == (kept ? SP_KEEP_HEAD_FALSE : SP_KEEP_HEAD_TRUE))
-        rc = sp_error(SP_ECONFIG, "keep_head: %s, but the adapter %s was trained on %s", kept ? "false" : "true", a->dir,
-                      kept ? "the model's own head" : "a new head");
+        rc = sp_error(SP_ECONFIG, "keep_head: %s, but the adapter %s was trained on %s", kept ? "false" : "true",
+                      a->dir, kept ? "the model's own head" : "a new head");
     if (rc == 0)
         rc = sp_labels_copy(&run->labels, names, count);
     free(names);
@@ -199,8 +204,8 @@ static const struct sp_tensor_info *find_other_head(const struct sp_run *run)
     for (size_t i = 0; i < sp_checkpoint_count(run->checkpoint); i++) {
         const struct sp_tensor_info *t = sp_checkpoint_at(run->checkpoint, i);
 
-        if (t->rank == 2 && t->shape[1] == (size_t)run->model.hidden_size && t->shape[0] < t->shape[1] && !strstr(t->name, "embeddings") &&
-            !is_ignored(run, t->name))
+        if (t->rank == 2 && t->shape[1] == (size_t)run->model.hidden_size && t->shape[0] < t->shape[1] &&
+            !strstr(t->name, "embeddings") && !is_ignored(run, t->name))
             return t;
     }
     return NULL;
@@ -214,8 +219,10 @@ static int no_head(const struct sp_run *run)
 
     if (!other)
         return sp_error(SP_EINVAL, "%s has no trained head; name an adapter", dir);
-    return sp_error(SP_EINVAL, "%s has no trained head: no tensor %s. If its %s (%s) is one, give it that name, and its bias likewise; else name "
-                    "an adapter", dir, run->model.family->head, other->name, sp_tensor_describe(shape, other));
+    return sp_error(SP_EINVAL,
+                    "%s has no trained head: no tensor %s. If its %s (%s) is one, give it that name, and its bias "
+                    "likewise; else name an adapter",
+                    dir, run->model.family->head, other->name, sp_tensor_describe(shape, other));
 }
 
 int sp_head_settle_untrained(struct sp_run *run, bool or_new)

@@ -15,8 +15,8 @@ static int spare(const struct output *o, const char *file, const char *name)
 {
     if (!file || !sp_fs_same(file, o->path))
         return 0;
-    return sp_error(SP_ECONFIG, "%s: %s is an input (%s), which %s would replace: name another place for it", o->option, o->path, name,
-                    o->what);
+    return sp_error(SP_ECONFIG, "%s: %s is an input (%s), which %s would replace: name another place for it", o->option,
+                    o->path, name, o->what);
 }
 
 /* The files of those names in the folder. */
@@ -47,7 +47,8 @@ int sp_inputs_spare_file(const char *file, const char *name, const char *option,
     return spare(&(struct output){ option, path, what }, file, name);
 }
 
-int sp_inputs_spare_model(const struct sp_config *config, const char *option, const char *const *paths, const char *what)
+int sp_inputs_spare_model(const struct sp_config *config, const char *option, const char *const *paths,
+                          const char *what)
 {
     struct sp_checkpoint *model = NULL;
     char *dir = NULL;

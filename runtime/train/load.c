@@ -89,7 +89,8 @@ static int initialise(float *out, const struct sp_run *run, size_t param, const 
 
     SP_TRY(run->model.family->read_initializer(&deviation, sp_checkpoint_config(run->checkpoint), run->model_file));
     for (size_t i = 0; i < sp_param_elements(p); i++)
-        out[i] = p->kind == SP_PARAM_VECTOR ? bias : deviation * (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
+        out[i] = p->kind == SP_PARAM_VECTOR ? bias
+                                            : deviation * (float)sp_rng_normal(seed, SP_RNG_INIT, (uint32_t)param, i);
     return 0;
 }
 
@@ -98,7 +99,8 @@ static int adapter_values(bool *done, float *values, const struct sp_run *run, s
 {
     *done = false;
     for (size_t i = 0; i < SP_PARTS && run->adapter && !*done; i++) {
-        int (*take)(bool *, float *, const struct sp_run *, size_t) = replace ? sp_parts[i]->replace : sp_parts[i]->change;
+        int (*take)(bool *, float *, const struct sp_run *, size_t) = replace ? sp_parts[i]->replace
+                                                                              : sp_parts[i]->change;
 
         if (take)
             SP_TRY(take(done, values, run, param));
@@ -106,17 +108,20 @@ static int adapter_values(bool *done, float *values, const struct sp_run *run, s
     return 0;
 }
 
-/* A weight that is not finite is refused even where no row would use it: it would be found after the training, when it is saved. */
+/* A weight that is not finite is refused even where no row would use it: it would be found after the training, when it
+ * is saved. */
 static int check_finite(const float *values, size_t count, const struct sp_tensor_info *tensor, const char *what)
 {
     size_t i = sp_first_not_finite(values, count);
 
     if (i == count)
         return 0;
-    return sp_error(SP_ENUMERIC, "%s: tensor %s: element %zu is %f as fp32%s", tensor->file, tensor->name, i, (double)values[i], what);
+    return sp_error(SP_ENUMERIC, "%s: tensor %s: element %zu is %f as fp32%s", tensor->file, tensor->name, i,
+                    (double)values[i], what);
 }
 
-/* The parameter's values on the host: the adapter's, else the checkpoint's with the adapter's change, else the seed's. */
+/* The parameter's values on the host: the adapter's, else the checkpoint's with the adapter's change, else the
+ * seed's. */
 static int host_values(float *out, const struct sp_run *run, size_t i, const struct sp_param *p)
 {
     bool done;
@@ -132,7 +137,8 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
     }
     SP_TRY(sp_tensor_read_f32(out, run->weights[i].tensor, 0, sp_param_elements(p)));
     SP_TRY(check_finite(out, sp_param_elements(p), run->weights[i].tensor,
-                        "; a model needs finite weights: the file is damaged, or the training that made it had failed"));
+                        "; a model needs finite weights: the file is damaged, or the training that made it had "
+                        "failed"));
     SP_TRY(adapter_values(&done, out, run, i, false));
     return done ? check_finite(out, sp_param_elements(p), run->weights[i].tensor, " with the adapter's change") : 0;
 }

@@ -4,18 +4,20 @@
 
 #include "runtime/train/run.h"
 
-/* Finds every parameter of the built plan in the checkpoint; a head is looked for only when it is kept. Fills run->weights. */
+/* Finds every parameter of the built plan in the checkpoint; a head is looked for only when it is kept. Fills
+ * run->weights. */
 int sp_load_find(struct sp_run *run);
 
-/* Copies all parameters to the device in their layouts, with the run's adapter applied, and gives the mapped pages back. */
+/* Copies all parameters to the device in their layouts, with the run's adapter applied, and gives the mapped pages
+ * back. */
 int sp_load_params(struct sp_run *run);
 
 /* Has parts hang among the run's additions what the run's adapter adds to layers, and takes that off. */
 int sp_load_attach(struct sp_run *run);
 void sp_load_detach(struct sp_run *run);
 
-/* Where a new head's bias begins: in regression at the training labels' mean, else at 0. From 0 a distant mean would be learnt through
- * the encoder, whose output runs into its tanh on the way and then teaches nothing for a long time. */
+/* Where a new head's bias begins: in regression at the training labels' mean, else at 0. From 0 a distant mean would be
+ * learnt through the encoder, whose output runs into its tanh on the way and then teaches nothing for a long time. */
 double sp_load_head_bias(const struct sp_run *run);
 
 #endif

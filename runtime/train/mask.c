@@ -30,7 +30,8 @@ static int find_targets(struct sp_mask *mask, const struct sp_run *run)
         if (sp_plan_param_at(run->plan, i)->role != SP_PARAM_SPARSE)
             continue;
         if (sp_param_elements(sp_plan_param_at(run->plan, i)) > INT_MAX)
-            return sp_error(SP_ELIMIT, "%s has %zu weights, and a target has at most %d: leave it out of sparse.target_modules",
+            return sp_error(SP_ELIMIT,
+                            "%s has %zu weights, and a target has at most %d: leave it out of sparse.target_modules",
                             sp_run_param_name(run, i), sp_param_elements(sp_plan_param_at(run->plan, i)), INT_MAX);
         mask->tensors[mask->count].param = i;
         mask->targeted += size_of(run, mask, mask->count++);
@@ -38,8 +39,8 @@ static int find_targets(struct sp_mask *mask, const struct sp_run *run)
     return 0;
 }
 
-/* The same count for each tensor; one that is smaller gives all it has, and what it lacks is shared by the others. A remainder of
- * fewer entries than tensors is not used. */
+/* The same count for each tensor; one that is smaller gives all it has, and what it lacks is shared by the others. A
+ * remainder of fewer entries than tensors is not used. */
 static void share_evenly(size_t *out, const struct sp_run *run, const struct sp_mask *mask, size_t budget)
 {
     size_t left = mask->count, each = 0;
@@ -60,8 +61,8 @@ static void share_evenly(size_t *out, const struct sp_run *run, const struct sp_
         out[t] = out[t] ? out[t] : each;
 }
 
-/* Each target's part of the budget K, out[targets] being zero before. uniform_count: the same number; tensor: the same density,
- * floor(K n / N); global: the same, for want of another measure. */
+/* Each target's part of the budget K, out[targets] being zero before. uniform_count: the same number; tensor: the same
+ * density, floor(K n / N); global: the same, for want of another measure. */
 static void share(size_t *out, const struct sp_run *run, const struct sp_mask *mask, size_t budget)
 {
     if (run->config->sparse.scope == SP_CONFIG_SCOPE_UNIFORM_COUNT) {
@@ -100,7 +101,8 @@ static int budget(size_t *out, const struct sp_run *run, const struct sp_mask *m
         shared += shares[t];
     free(shares);
     if (c->scope != SP_CONFIG_SCOPE_GLOBAL && shared == 0)
-        return sp_error(SP_ECONFIG, "the sparse budget of %zu entries gives none to any of the %zu matrices with sparse.scope %s",
+        return sp_error(SP_ECONFIG,
+                        "the sparse budget of %zu entries gives none to any of the %zu matrices with sparse.scope %s",
                         *out, mask->count, sp_config_scopes[c->scope]);
     return 0;
 }
@@ -140,8 +142,8 @@ static int check_scores(bool *any, const float *scores, size_t n, const char *na
     return 0;
 }
 
-/* A target's scores: selected from, or added to the selection over all. Where a tensor must give entries, zeros alone choose none
- * of them before another, so they are an error; over all targets they come after every positive score. */
+/* A target's scores: selected from, or added to the selection over all. Where a tensor must give entries, zeros alone
+ * choose none of them before another, so they are an error; over all targets they come after every positive score. */
 static int take(void *user, size_t t, const float *scores)
 {
     struct scorer *s = user;
@@ -158,8 +160,10 @@ static int take(void *user, size_t t, const float *scores)
     if (s->global)
         return sp_select_add(s->global, (uint32_t)t, scores, n, name);
     if (!any && s->shares[t])
-        return sp_error(SP_ENUMERIC, "all scores of %s by %s are zero, and sparse.scope wants %zu of its entries; scope global can do "
-                                     "without them", name, s->metric->name, s->shares[t]);
+        return sp_error(SP_ENUMERIC,
+                        "all scores of %s by %s are zero, and sparse.scope wants %zu of its entries; scope global can "
+                        "do without them",
+                        name, s->metric->name, s->shares[t]);
     SP_TRY(sp_select_create(&own, s->shares[t]));
     rc = sp_select_add(own, (uint32_t)t, scores, n, name);
     if (rc == 0)
@@ -186,8 +190,9 @@ static int make(struct sp_mask *mask, struct scorer *s, uint32_t round, size_t e
         SP_GO(sp_select_create(&s->global, entries));
     SP_GO(sp_score_cache_score(s->run, &(struct sp_salience){ metric, params, mask->count, round }, take, s));
     if (!s->any)
-        SP_GO(sp_error(SP_ENUMERIC, "all scores by %s are zero, those of %s too: no weight can be chosen before another", metric->name,
-                       sp_run_param_name(s->run, params[0])));
+        SP_GO(sp_error(SP_ENUMERIC,
+                       "all scores by %s are zero, those of %s too: no weight can be chosen before another",
+                       metric->name, sp_run_param_name(s->run, params[0])));
     for (size_t t = 0; s->global && t < mask->count; t++)
         SP_GO(sp_select_positions(&mask->tensors[t].positions, &mask->tensors[t].count, s->global, (uint32_t)t));
 out:

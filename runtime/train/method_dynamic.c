@@ -1,7 +1,7 @@
 /*
- * dynamic (SPEFT, arXiv 2412.13488, section 4): every sparse.interval steps the weights are scored again as they are now and a new
- * mask is taken. on_drop merge folds all values into the weights and starts anew; revert puts dropped entries back and lets kept
- * ones go on. The last step makes no new mask, as nothing would be trained with it.
+ * dynamic (SPEFT, arXiv 2412.13488, section 4): every sparse.interval steps the weights are scored again as they are
+ * now and a new mask is taken. on_drop merge folds all values into the weights and starts anew; revert puts dropped
+ * entries back and lets kept ones go on. The last step makes no new mask, as nothing would be trained with it.
  */
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
@@ -57,7 +57,8 @@ static bool waits(const void *state, const struct sp_trained *trained, const str
     return moves_after(trained, run, done + 1);
 }
 
-static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
+static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done,
+                      struct sp_mask_change *change)
 {
     struct sp_sparse_part *part = sp_sparse_of(trained);
     struct sp_mask next;

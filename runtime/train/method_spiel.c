@@ -1,14 +1,14 @@
 /*
- * spiel ("Scaling Sparse Fine-Tuning to Large Language Models", SpIEL, arXiv 2401.16405, section 3, and its released code): with
- * t steps done, a reselection comes when t mod S = A. Of a tensor's K entries it drops the n = floor(K p) that moved least and
- * grows as many; p falls from r0 to 0 over the N steps of the run,
+ * spiel ("Scaling Sparse Fine-Tuning to Large Language Models", SpIEL, arXiv 2401.16405, section 3, and its released
+ * code): with t steps done, a reselection comes when t mod S = A. Of a tensor's K entries it drops the n = floor(K p)
+ * that moved least and grows as many; p falls from r0 to 0 over the N steps of the run,
  *
  *     linear: r0 (1 - t / N), and 1 at the first reselection        cosine: r0 (1 + cos(pi t / N)) / 2
  *
- * Growth ag: the window is the A steps before; its candidates that are not kept, by the largest |sum of gradients| (as the
- * optimizer sees them, clipped). One that was to be dropped and comes out best again stays as it is. Growth ma: the entries that
- * were not active with the largest R_i C_j of SM3. Ties go to the lower position throughout. A reselection after the last step is
- * left out, as nothing would be trained with it.
+ * Growth ag: the window is the A steps before; its candidates that are not kept, by the largest |sum of gradients| (as
+ * the optimizer sees them, clipped). One that was to be dropped and comes out best again stays as it is. Growth ma: the
+ * entries that were not active with the largest R_i C_j of SM3. Ties go to the lower position throughout. A reselection
+ * after the last step is left out, as nothing would be trained with it.
  */
 #include "runtime/base/error.h"
 #include "runtime/base/finite.h"
@@ -199,12 +199,14 @@ static int create(void **state, struct sp_trained *trained, struct sp_run *run)
     s->part = sp_sparse_of(trained);
     s->count = mask->count;
     if (window_of(run) >= trained->total)
-        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.selection_accumulation_steps is %zu and the run has %zu steps",
+        sp_log(SP_LOG_WARNING,
+               "the mask will not move: sparse.selection_accumulation_steps is %zu and the run has %zu steps",
                window_of(run), trained->total);
     for (size_t i = 0; i < mask->count; i++)
         largest = mask->tensors[i].count > largest ? mask->tensors[i].count : largest;
     if ((size_t)((double)largest * c->initial_replacement) == 0)
-        sp_log(SP_LOG_WARNING, "%sthe mask will not move: sparse.initial_replacement %g of at most %zu entries in a matrix is none",
+        sp_log(SP_LOG_WARNING,
+               "%sthe mask will not move: sparse.initial_replacement %g of at most %zu entries in a matrix is none",
                is(c->replacement_schedule, "linear") ? "after the first reselection, which replaces all, " : "",
                c->initial_replacement, largest);
     if (is(c->drop, "delta_change")) {
@@ -224,7 +226,8 @@ static void hang_window(struct spiel *s, struct sp_run *run)
 
     for (size_t i = 0; i < mask->count; i++)
         if (mask->tensors[i].count)
-            run->gradients[mask->tensors[i].param].sink = sp_window_sink(s->window, i, sp_delta_sink(s->part->delta, i));
+            run->gradients[mask->tensors[i].param].sink = sp_window_sink(s->window, i,
+                                                                         sp_delta_sink(s->part->delta, i));
 }
 
 /* A window's steps form dense gradients and the candidates' masked ones. */
@@ -317,8 +320,10 @@ static int grow_by_gradients(struct tensor *t, struct spiel *s, size_t i)
     SP_GO(sp_window_read(&candidates, t->sum, t->squares, s->window, i));
     for (size_t k = 0; k < K; k++) {
         if (!isfinite(t->sum[k]) || !isfinite(t->squares[k])) {
-            rc = sp_error(SP_ENUMERIC, "the accumulated gradient of %s at position %u is not finite; a lower learning_rate or "
-                                       "max_grad_norm may help", t->name, candidates[k]);
+            rc = sp_error(SP_ENUMERIC,
+                          "the accumulated gradient of %s at position %u is not finite; a lower learning_rate or "
+                          "max_grad_norm may help",
+                          t->name, candidates[k]);
             goto out;
         }
         if (has(t->now->positions, K, &active, candidates[k]) && !has(t->dropped, t->n, &dropped, candidates[k]))
@@ -349,9 +354,12 @@ static int grow_by_accumulators(struct tensor *t, struct sp_trained *trained, co
     SP_GO(sp_optim_accumulators(accumulators, trained->optim, sp_sparse_of(trained)->first_view + i));
     bad = sp_first_not_finite(accumulators, rows + cols);
     if (bad < rows + cols)
-        SP_GO(sp_error(SP_ENUMERIC, "SM3's accumulator of %s %zu of %s is not finite; a lower learning_rate or max_grad_norm may help",
+        SP_GO(sp_error(SP_ENUMERIC,
+                       "SM3's accumulator of %s %zu of %s is not finite; a lower learning_rate or max_grad_norm may "
+                       "help",
                        bad < rows ? "row" : "column", bad < rows ? bad : bad - rows, t->name));
-    rc = sp_outer_largest(t->added, t->n, accumulators, rows, accumulators + rows, cols, t->now->positions, t->now->count);
+    rc = sp_outer_largest(t->added, t->n, accumulators, rows, accumulators + rows, cols, t->now->positions,
+                          t->now->count);
 out:
     free(accumulators);
     return rc;
@@ -362,10 +370,12 @@ static int assemble(struct sp_mask_tensor *next, struct sp_sparse_seed *seed, co
 {
     size_t a = 0, fresh = 0;
 
-    *next = (struct sp_mask_tensor){ .param = t->now->param, .positions = sp_calloc(2 * t->now->count, sizeof *next->positions) };
+    *next = (struct sp_mask_tensor){ .param = t->now->param,
+                                     .positions = sp_calloc(2 * t->now->count, sizeof *next->positions) };
     if (!next->positions)
         return SP_ENOMEM;
-    next->count = sp_support_update(next->positions, t->from, t->now->positions, t->now->count, t->dropped, t->n, t->added, t->n);
+    next->count = sp_support_update(next->positions, t->from, t->now->positions, t->now->count, t->dropped, t->n,
+                                    t->added, t->n);
     if (!seed)
         return 0;
     seed->mean = sp_calloc(t->n, sizeof *seed->mean);
@@ -383,16 +393,22 @@ static int assemble(struct sp_mask_tensor *next, struct sp_sparse_seed *seed, co
     return 0;
 }
 
-static int reselect_tensor(struct sp_mask_tensor *next, struct sp_sparse_seed *seed, struct spiel *s, struct sp_trained *trained,
-                           struct sp_run *run, size_t i, double share)
+static int reselect_tensor(struct sp_mask_tensor *next, struct sp_sparse_seed *seed, struct spiel *s,
+                           struct sp_trained *trained, struct sp_run *run, size_t i, double share)
 {
     const struct sp_mask_tensor *now = &s->part->mask.tensors[i];
     const struct sp_param *p = param_of(run, now);
     size_t K = now->count, inactive = sp_param_elements(p) - K;
     uint32_t *words = sp_calloc(4 * K, sizeof *words); /* a new support has up to 2 K entries while it is made */
     float *numbers = sp_calloc(3 * K, sizeof *numbers);
-    struct tensor t = { .now = now, .name = sp_run_param_name(run, now->param), .n = (size_t)((double)K * share),
-                        .dropped = words, .added = words + K, .from = words + 2 * K, .values = numbers, .sum = numbers + K,
+    struct tensor t = { .now = now,
+                        .name = sp_run_param_name(run, now->param),
+                        .n = (size_t)((double)K * share),
+                        .dropped = words,
+                        .added = words + K,
+                        .from = words + 2 * K,
+                        .values = numbers,
+                        .sum = numbers + K,
                         .squares = numbers + 2 * K };
     int rc = words && numbers ? 0 : SP_ENOMEM;
 
@@ -408,7 +424,8 @@ out:
     return rc;
 }
 
-static int reselect(struct spiel *s, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
+static int reselect(struct spiel *s, struct sp_trained *trained, struct sp_run *run, size_t done,
+                    struct sp_mask_change *change)
 {
     double share = replaced_share(run, done, trained->total);
     struct sp_mask next = { .count = s->count, .entries = s->part->mask.entries, .targeted = s->part->mask.targeted };
@@ -437,7 +454,8 @@ out:
     return rc;
 }
 
-static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change)
+static int after_step(void *state, struct sp_trained *trained, struct sp_run *run, size_t done,
+                      struct sp_mask_change *change)
 {
     struct spiel *s = state;
 
@@ -456,7 +474,8 @@ static int visit(void *state, struct sp_trained *trained, struct sp_run *run, st
     (void)trained;
     SP_TRY(sp_state_host(visitor, &s->is_open, sizeof s->is_open, "spiel.is_open"));
     for (size_t i = 0; s->before && i < s->count; i++)
-        SP_TRY(sp_state_host(visitor, s->before[i], s->part->mask.tensors[i].count * sizeof **s->before, "spiel.%zu.before", i));
+        SP_TRY(sp_state_host(visitor, s->before[i], s->part->mask.tensors[i].count * sizeof **s->before,
+                             "spiel.%zu.before", i));
     if (!s->is_open)
         return 0;
     hang_window(s, run);

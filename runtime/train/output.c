@@ -126,8 +126,10 @@ static void tell_earlier(const char *output_dir)
     if (path && sp_fs_exists(path))
         sp_log(SP_LOG_INFO, "%s is an earlier run's, as its adapter.json says, until this run saves its own", path);
     if (waiting && sp_fs_exists(waiting))
-        sp_log(SP_LOG_WARNING, "%s is what an earlier run had trained when it was killed in its last evaluation; `--adapter` takes it, and "
-                               "this run will replace it after its last step: move it where it is to stay", waiting);
+        sp_log(SP_LOG_WARNING,
+               "%s is what an earlier run had trained when it was killed in its last evaluation; `--adapter` takes it, "
+               "and this run will replace it after its last step: move it where it is to stay",
+               waiting);
     free(path);
     free(waiting);
 }
@@ -156,8 +158,10 @@ static void tell_gone(const char *output_dir)
     char *path = sp_fs_join(output_dir, RESOLVED);
 
     if (path && !sp_fs_exists(path))
-        sp_log(SP_LOG_WARNING, "%s is gone: it, or its folder, was removed or moved while the run worked. What is saved now goes to %s all the "
-               "same; what was written there before, such as metrics.jsonl, does not", path, output_dir);
+        sp_log(SP_LOG_WARNING,
+               "%s is gone: it, or its folder, was removed or moved while the run worked. What is saved now goes to %s "
+               "all the same; what was written there before, such as metrics.jsonl, does not",
+               path, output_dir);
     free(path);
 }
 
@@ -170,7 +174,8 @@ int sp_output_save(struct sp_staging *adapter, struct sp_trained *trained, struc
     struct stat st;
 
     tell_gone(run->config->output_dir);
-    (void)umask(rc == 0 && stat(path, &st) == 0 ? mask | (~st.st_mode & 0777) : mask); /* as closed as what it will replace, from the start */
+    /* as closed as what it will replace, from the start */
+    (void)umask(rc == 0 && stat(path, &st) == 0 ? mask | (~st.st_mode & 0777) : mask);
     if (rc == 0)
         rc = sp_trained_save(&written, trained, run, adapter->path);
     (void)umask(mask);

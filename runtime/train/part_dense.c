@@ -12,8 +12,11 @@ static int add_tensor(struct sp_dense_part *part, struct sp_trained *t, struct s
     const struct sp_param *p = sp_plan_param_at(run->plan, i);
 
     part->tensors[part->count++] = (struct sp_dense_tensor){ .param = i, .view = t->view_count };
-    return sp_trained_add_view(t, &(struct sp_optim_view){ .name = p->name, .value = p->value, .count = sp_param_elements(p),
-                                                           .rows = p->rows, .cols = p->cols,
+    return sp_trained_add_view(t, &(struct sp_optim_view){ .name = p->name,
+                                                           .value = p->value,
+                                                           .count = sp_param_elements(p),
+                                                           .rows = p->rows,
+                                                           .cols = p->cols,
                                                            .decay = !(p->flags & SP_PARAM_NO_DECAY) });
 }
 
@@ -93,7 +96,8 @@ static int collect(struct sp_adapter *out, void *state, struct sp_run *run)
         const struct sp_param *p = sp_plan_param_at(run->plan, part->tensors[i].param);
         float *data = sp_calloc(sp_param_elements(p), sizeof *data);
 
-        out->dense[out->dense_count++] = (struct sp_adapter_dense){ .name = sp_run_param_name(run, part->tensors[i].param),
+        out->dense[out->dense_count++] = (struct sp_adapter_dense){ .name = sp_run_param_name(run,
+                                                                                              part->tensors[i].param),
                                                                     .rank = p->kind == SP_PARAM_VECTOR ? 1 : 2,
                                                                     .shape = { (size_t)p->rows, (size_t)p->cols },
                                                                     .data = data };

@@ -13,8 +13,10 @@ struct sp_sparse_part *sp_sparse_of(const struct sp_trained *trained)
     return sp_trained_part(trained, &sp_part_sparse);
 }
 
-/* The mask's tensors as the delta's targets, in a new array; positions are borrowed. `views`: where the gradients go, or NULL. */
-static int targets_of(struct sp_delta_target **out, const struct sp_mask *mask, struct sp_run *run, const struct sp_optim_view *views)
+/* The mask's tensors as the delta's targets, in a new array; positions are borrowed. `views`: where the gradients go,
+ * or NULL. */
+static int targets_of(struct sp_delta_target **out, const struct sp_mask *mask, struct sp_run *run,
+                      const struct sp_optim_view *views)
 {
     *out = sp_calloc(mask->count, sizeof **out);
     if (!*out)
@@ -22,8 +24,9 @@ static int targets_of(struct sp_delta_target **out, const struct sp_mask *mask, 
     for (size_t i = 0; i < mask->count; i++) {
         const struct sp_mask_tensor *m = &mask->tensors[i];
 
-        (*out)[i] = (struct sp_delta_target){ sp_run_param_name(run, m->param), &sp_plan_param_at(run->plan, m->param)->weight,
-                                              m->positions, m->count, views ? views[i].gradient : NULL };
+        (*out)[i] = (struct sp_delta_target){ sp_run_param_name(run, m->param),
+                                              &sp_plan_param_at(run->plan, m->param)->weight, m->positions, m->count,
+                                              views ? views[i].gradient : NULL };
     }
     return 0;
 }
@@ -35,8 +38,15 @@ static struct sp_optim_view view_of(const struct sp_sparse_part *part, struct sp
     const struct sp_param *p = sp_plan_param_at(run->plan, m->param);
     struct sp_delta_part d = sp_delta_part(part->delta, i);
 
-    return (struct sp_optim_view){ .name = p->name, .value = d.values, .gradient = d.gradients, .count = m->count, .rows = p->rows,
-                                   .cols = p->cols, .positions = d.positions, .decay = true, .moving = part->moves };
+    return (struct sp_optim_view){ .name = p->name,
+                                   .value = d.values,
+                                   .gradient = d.gradients,
+                                   .count = m->count,
+                                   .rows = p->rows,
+                                   .cols = p->cols,
+                                   .positions = d.positions,
+                                   .decay = true,
+                                   .moving = part->moves };
 }
 
 void sp_sparse_hang(struct sp_trained *t, struct sp_run *run)
@@ -44,7 +54,8 @@ void sp_sparse_hang(struct sp_trained *t, struct sp_run *run)
     struct sp_sparse_part *part = sp_sparse_of(t);
 
     for (size_t i = 0; i < part->mask.count; i++)
-        run->gradients[part->mask.tensors[i].param].sink = part->mask.tensors[i].count ? sp_delta_sink(part->delta, i) : NULL;
+        run->gradients[part->mask.tensors[i].param].sink = part->mask.tensors[i].count ? sp_delta_sink(part->delta, i)
+                                                                                       : NULL;
 }
 
 /* ---- a mask that stays ------------------------------------------------------------------------------------------- */
@@ -59,7 +70,8 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
     part->first_view = t->view_count;
     SP_TRY(sp_mask_make(&part->mask, run, 0));
     for (size_t i = 0; i < part->mask.count; i++)
-        SP_TRY(sp_trained_add_view(t, &(struct sp_optim_view){ .count = part->mask.tensors[i].count, .moving = part->moves }));
+        SP_TRY(sp_trained_add_view(t, &(struct sp_optim_view){ .count = part->mask.tensors[i].count,
+                                                               .moving = part->moves }));
     return 0;
 }
 
@@ -174,7 +186,8 @@ static int touch(struct sp_touched *touched, const struct sp_mask_tensor *m, con
     return 0;
 }
 
-/* Adds the mask's positions to those that were touched, with the delta's base as their originals when the method merges. */
+/* Adds the mask's positions to those that were touched, with the delta's base as their originals when the method
+ * merges. */
 static int touch_mask(struct sp_sparse_part *part)
 {
     if (!part->touched)
@@ -225,8 +238,10 @@ static int carry(struct carried *c, struct sp_sparse_part *part, const struct sp
     return rc;
 }
 
-/* Mask and delta become the next ones; values are zero. `trains`: there are steps with it, so that its gradients have their places. */
-static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, struct sp_mask *next, bool trains)
+/* Mask and delta become the next ones; values are zero. `trains`: there are steps with it, so that its gradients have
+ * their places. */
+static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, struct sp_mask *next,
+                        bool trains)
 {
     struct sp_optim_view *views = &t->views[part->first_view];
     struct sp_delta_target *targets;
@@ -248,8 +263,8 @@ static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struc
     return rc;
 }
 
-static int move_with(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
-                     struct carried *carried, struct sp_mask_change *change)
+static int move_with(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run,
+                     const struct sp_sparse_move *move, struct carried *carried, struct sp_mask_change *change)
 {
     if (!part->touched)
         SP_TRY(touch_mask(part));
@@ -275,7 +290,8 @@ static int move_with(struct sp_sparse_part *part, struct sp_trained *t, struct s
     return move->merge ? 0 : sp_delta_apply(part->delta);
 }
 
-int sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move, struct sp_mask_change *change)
+int sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct sp_sparse_move *move,
+                   struct sp_mask_change *change)
 {
     struct sp_sparse_part *part = sp_sparse_of(t);
     size_t count = part->mask.count;
@@ -311,14 +327,15 @@ static int settle(struct sp_sparse_part *part, size_t i)
 /* A mask of the same targets with room for counts[target] positions each. */
 static int make_room(struct sp_mask *out, const struct sp_sparse_part *part, const size_t *counts)
 {
-    *out = (struct sp_mask){ .targeted = part->mask.targeted, .tensors = sp_calloc(part->mask.count, sizeof *out->tensors) };
+    *out = (struct sp_mask){ .targeted = part->mask.targeted,
+                             .tensors = sp_calloc(part->mask.count, sizeof *out->tensors) };
     if (!out->tensors)
         return SP_ENOMEM;
     for (; out->count < part->mask.count; out->count++) {
         struct sp_mask_tensor *m = &out->tensors[out->count];
 
-        *m = (struct sp_mask_tensor){ part->mask.tensors[out->count].param, sp_calloc(counts[out->count], sizeof *m->positions),
-                                      counts[out->count] };
+        *m = (struct sp_mask_tensor){ part->mask.tensors[out->count].param,
+                                      sp_calloc(counts[out->count], sizeof *m->positions), counts[out->count] };
         if (!m->positions)
             return SP_ENOMEM;
         out->entries += m->count;
@@ -345,7 +362,8 @@ static int touched_mask(struct sp_mask *out, const struct sp_sparse_part *part)
 /* ---- its state --------------------------------------------------------------------------------------------------- */
 
 /* Target i's positions that were ever in the mask and, where the method merges, the weights there, first and `now`. */
-static int visit_touched(struct sp_sparse_part *part, struct sp_run *run, struct sp_state *visitor, float **now, size_t i)
+static int visit_touched(struct sp_sparse_part *part, struct sp_run *run, struct sp_state *visitor, float **now,
+                         size_t i)
 {
     struct sp_touched *touched = &part->touched[i];
     const struct sp_param *p = sp_plan_param_at(run->plan, part->mask.tensors[i].param);
@@ -373,8 +391,8 @@ out:
     return rc;
 }
 
-/* The weights become `now`, or what they were at first (NULL), at every position that was ever in the mask: they all are in it for a
- * moment. */
+/* The weights become `now`, or what they were at first (NULL), at every position that was ever in the mask: they all
+ * are in it for a moment. */
 static int rewrite_touched(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run, float *const *now)
 {
     struct sp_mask all = { .count = 0 };

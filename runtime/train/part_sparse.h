@@ -1,6 +1,6 @@
 /*
- * The sparse part (layer 5): a mask over the parameters of role SPARSE and the delta at its positions. A mask moves as a method says
- * (method.h), by sp_sparse_move.
+ * The sparse part (layer 5): a mask over the parameters of role SPARSE and the delta at its positions. A mask moves as
+ * a method says (method.h), by sp_sparse_move.
  */
 #ifndef SP_TRAIN_PART_SPARSE_H
 #define SP_TRAIN_PART_SPARSE_H
@@ -14,8 +14,9 @@ struct sp_sparse_part {
     struct sp_delta *delta;
     size_t first_view; /* the optimizer's of target 0; the others follow */
     bool moves;        /* the mask may move */
-    bool merges;       /* old masks' changes stay in the weights: the adapter holds every position that was ever in the mask.
-                          The method sets it before the first move */
+    /* old masks' changes stay in the weights: the adapter holds every position that was ever in the mask. The method
+     * sets it before the first move */
+    bool merges;
     struct sp_touched {
         uint32_t *positions; /* ever in the mask, sorted */
         float *originals;    /* the pretrained weights there, when the method merges */
@@ -35,8 +36,8 @@ struct sp_sparse_seed {
 };
 struct sp_sparse_move {
     struct sp_mask *next; /* taken, and left empty */
-    /* true: all values become part of the weights and start again at 0, the optimizer's state with them. false: entries that leave
-     * get their pretrained weight back bit for bit, those that stay keep value and state. */
+    /* true: all values become part of the weights and start again at 0, the optimizer's state with them. false: entries
+     * that leave get their pretrained weight back bit for bit, those that stay keep value and state. */
     bool merge;
     const struct sp_sparse_seed *seeds; /* one a target, from `age` steps, for the optimizer; NULL: none */
     uint32_t age;

@@ -65,7 +65,8 @@ static int put_evaluation(json_t *object, const char *key, const struct sp_evalu
 
 static json_t *divergence_json(const struct sp_train_divergence *d)
 {
-    return d->step ? json_pack("{s:I, s:f, s:f}", "step", (json_int_t)d->step, "loss", d->loss, "start", d->start) : json_null();
+    return d->step ? json_pack("{s:I, s:f, s:f}", "step", (json_int_t)d->step, "loss", d->loss, "start", d->start)
+                   : json_null();
 }
 
 int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *run)
@@ -77,18 +78,20 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
     /* The weights' has been made by the adapter's save. */
     SP_TRY(sp_train_model_checksum(model, run->checkpoint, r->tokenizer_sha256));
     path = sp_fs_join(run->config->output_dir, RESULT_FILE);
-    object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:o}", "version", PACKAGE_VERSION, "device",
-        sp_device_info(run->device)->name, "task", run->task->name, "steps",
-        (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "seconds", r->seconds, "tokens_per_second",
-        (double)r->tokens / (r->seconds + 1e-9), "ready_seconds", r->ready_seconds, "first_step_seconds", r->first_step_seconds,
-        "total_seconds", r->total_seconds, "trained", (json_int_t)r->trained, "parameters", (json_int_t)r->parameters,
-        "peak_memory", (json_int_t)r->host_peak, "device_peak_memory", (json_int_t)r->device_peak, "model_sha256", model,
-        "train_file_sha256", r->train_sha256, "validation_file_sha256", r->validation_sha256[0] ? r->validation_sha256 : NULL,
-        "diverged", divergence_json(&r->divergence));
+    object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:o}",
+                       "version", PACKAGE_VERSION, "device", sp_device_info(run->device)->name, "task", run->task->name,
+                       "steps", (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "seconds", r->seconds,
+                       "tokens_per_second", (double)r->tokens / (r->seconds + 1e-9), "ready_seconds", r->ready_seconds,
+                       "first_step_seconds", r->first_step_seconds, "total_seconds", r->total_seconds, "trained",
+                       (json_int_t)r->trained, "parameters", (json_int_t)r->parameters, "peak_memory",
+                       (json_int_t)r->host_peak, "device_peak_memory", (json_int_t)r->device_peak, "model_sha256",
+                       model, "train_file_sha256", r->train_sha256, "validation_file_sha256",
+                       r->validation_sha256[0] ? r->validation_sha256 : NULL, "diverged",
+                       divergence_json(&r->divergence));
     rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", RESULT_FILE);
     if (rc == 0 && r->evaluated &&
-        (put_evaluation(object, "before", &r->before, run->task) || put_evaluation(object, "after", &r->after, run->task)))
+        (put_evaluation(object, "before", &r->before, run->task) ||
+         put_evaluation(object, "after", &r->after, run->task)))
         rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
     if (rc == 0)
         rc = sp_json_save(object, path);

@@ -1,5 +1,5 @@
-/* What a finished run leaves for programs (layer 5): output_dir/result.json and predictions.jsonl. doc/study.md lists their
- * keys. */
+/* What a finished run leaves for programs (layer 5): output_dir/result.json and predictions.jsonl. doc/study.md lists
+ * their keys. */
 #ifndef SP_TRAIN_RESULT_H
 #define SP_TRAIN_RESULT_H
 
@@ -8,7 +8,8 @@
 /* Of the tokenizer's files in a model directory as they are now. SP_EIO when one cannot be read. */
 int sp_train_tokenizer_checksum(char hex[SP_HASH_HEX], const struct sp_checkpoint *checkpoint);
 
-/* Of all of a model directory that a run depends on: the weights and config.json as they were read, and the tokenizer's checksum. */
+/* Of all of a model directory that a run depends on: the weights and config.json as they were read, and the tokenizer's
+ * checksum. */
 int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint, const char *tokenizer);
 
 /* Writes the file. */

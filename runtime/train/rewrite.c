@@ -127,7 +127,8 @@ int sp_rewrite_move(struct sp_rewrite *r, double step)
 
         if (!k->weight)
             continue;
-        for (size_t i = 0; i < sp_param_elements(p); i++) /* a step of 0 gives every bit back, those of -0 and NaN too */
+        /* a step of 0 gives every bit back, those of -0 and NaN too */
+        for (size_t i = 0; i < sp_param_elements(p); i++)
             r->host[i] = step == 0 ? k->weight[i] : (float)((double)k->weight[i] + step * (double)k->direction[i]);
         SP_TRY(sp_param_write(p, r->host, r->staging));
     }

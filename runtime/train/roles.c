@@ -26,15 +26,16 @@ int sp_roles_of_all(struct sp_run *run)
     return 0;
 }
 
-/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot, or all modules are meant that can be
- * targets. */
+/* Whether the module of a weight's name, all before ".weight", ends in `target` at a dot, or all modules are meant that
+ * can be targets. */
 static bool is_named(const struct sp_param *p, const char *target)
 {
     size_t length = strlen(p->name) - strlen(".weight"), n = strlen(target);
 
     if (strcasecmp(target, "all-linear") == 0) /* PEFT's word, in any case of letters as there */
         return !(p->flags & SP_PARAM_ROWS);
-    return n <= length && memcmp(p->name + length - n, target, n) == 0 && (n == length || p->name[length - n - 1] == '.');
+    return n <= length && memcmp(p->name + length - n, target, n) == 0 &&
+           (n == length || p->name[length - n - 1] == '.');
 }
 
 /* A linear layer inside the model, which a target may name. */
@@ -81,7 +82,9 @@ static int no_target(const struct sp_run *run, const char *wanted)
     }
     nearest = sp_text_nearest(wanted, list, count);
     if (rc == 0)
-        rc = sp_error(SP_ECONFIG, "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s (all-linear means all)",
+        rc = sp_error(SP_ECONFIG,
+                      "sparse.target_modules: no linear layer of the model ends in '%s'%s%s%s; its modules: %s "
+                      "(all-linear means all)",
                       wanted, nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "",
                       text.data ? text.data : "none");
     sp_buf_free(&text);
@@ -97,20 +100,24 @@ static int check_targets(const struct sp_run *run)
         bool found = false;
 
         for (size_t i = 0; i < sp_plan_param_count(run->plan) && !found; i++)
-            found = can_be_target(sp_plan_param_at(run->plan, i)) && is_named(sp_plan_param_at(run->plan, i), targets->items[t]);
+            found = can_be_target(sp_plan_param_at(run->plan, i)) &&
+                    is_named(sp_plan_param_at(run->plan, i), targets->items[t]);
         if (!found)
             return no_target(run, targets->items[t]);
     }
     return 0;
 }
 
-/* A delta's gradient is that of products, and it is written where products read: of rows that are looked up it would know nothing. */
+/* A delta's gradient is that of products, and it is written where products read: of rows that are looked up it would
+ * know nothing. */
 static int check_untied(const struct sp_run *run, size_t param, const char *target)
 {
     if (!(sp_plan_param_at(run->plan, param)->flags & SP_PARAM_ROWS))
         return 0;
-    return sp_error(SP_ECONFIG, "sparse.target_modules: '%s' is %s, whose rows are the model's embeddings, too (a tied weight), which a "
-                    "sparse delta cannot train: remove it, or take sparse.method: full", target, sp_run_param_name(run, param));
+    return sp_error(SP_ECONFIG,
+                    "sparse.target_modules: '%s' is %s, whose rows are the model's embeddings, too (a tied weight), "
+                    "which a sparse delta cannot train: remove it, or take sparse.method: full",
+                    target, sp_run_param_name(run, param));
 }
 
 int sp_roles_of_targets(struct sp_run *run)

@@ -18,21 +18,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Old files have no model_type. What to add is the user's to say: the architectures are but a hint. A file without any of it is no
- * model's at all. */
+/* Old files have no model_type. What to add is the user's to say: the architectures are but a hint. A file without any
+ * of it is no model's at all. */
 static int no_type(const struct sp_run *run, const json_t *config, const char *file, const char *known)
 {
     const json_t *list = json_object_get(config, "architectures");
     const char *architecture = json_string_value(json_array_get(list, 0));
 
     if (!json_is_array(list) && !json_object_get(config, "hidden_size"))
-        return sp_error(SP_EFORMAT, "%s is no model's configuration: \"model_type\", \"architectures\" and \"hidden_size\" are all missing; "
-                        "give the folder of a model, with the config.json that belongs to it", file);
+        return sp_error(SP_EFORMAT,
+                        "%s is no model's configuration: \"model_type\", \"architectures\" and \"hidden_size\" are all "
+                        "missing; give the folder of a model, with the config.json that belongs to it",
+                        file);
     return sp_error(SP_EFORMAT,
-                    "%s: \"model_type\" is missing, as in old files%s%s%s; this version of speft-cl knows: %s. If the model is one of "
-                    "these, add a line such as \"model_type\": \"%s\", to the file", file,
-                    architecture ? " (\"architectures\" says " : "", architecture ? architecture : "", architecture ? ")" : "", known,
-                    run->families[0]->model_types[0]);
+                    "%s: \"model_type\" is missing, as in old files%s%s%s; this version of speft-cl knows: %s. If the "
+                    "model is one of these, add a line such as \"model_type\": \"%s\", to the file",
+                    file, architecture ? " (\"architectures\" says " : "", architecture ? architecture : "",
+                    architecture ? ")" : "", known, run->families[0]->model_types[0]);
 }
 
 /* transformers, too, computes a model_type that it knows without such code, unless it is told to trust it. */
@@ -46,8 +48,10 @@ static void warn_of_code(const json_t *config, const char *file)
 
         if (strncmp(key, "AutoModel", strlen("AutoModel")) != 0 || !class)
             continue;
-        sp_log(SP_LOG_WARNING, "%s: \"auto_map\" names \"%.60s\", Python code of the model's own, which is not run: it is computed as its "
-               "\"model_type\", %s, says; if that code does anything else, results are others", file, class, type);
+        sp_log(SP_LOG_WARNING,
+               "%s: \"auto_map\" names \"%.60s\", Python code of the model's own, which is not run: it is computed as "
+               "its \"model_type\", %s, says; if that code does anything else, results are others",
+               file, class, type);
         return;
     }
 }
@@ -72,8 +76,8 @@ static int find_family(struct sp_run *run, const json_t *config, const char *fil
     return sp_error(SP_EFORMAT, "%s: \"model_type\" is \"%s\"; this version of speft-cl knows: %s", file, type, known);
 }
 
-/* A model of another family is refused first: weights that cannot be read need no converting then. A model_type that is missing may come
- * by converting them. */
+/* A model of another family is refused first: weights that cannot be read need no converting then. A model_type that is
+ * missing may come by converting them. */
 static int choose_early(const json_t *config, void *user)
 {
     struct sp_run *run = user;
@@ -111,7 +115,8 @@ static int open_model(struct sp_run *run)
         sp_tokenizer_warn_short(run->tokenizer, (size_t)run->model.vocab_size, dir);
     limit = run->tokenizer ? sp_tokenizer_max_length(run->tokenizer) : 0;
     if (limit && run->max_seq_length > limit) {
-        sp_log(SP_LOG_INFO, "max_seq_length %zu is more than the tokenizer's model_max_length; using %zu", run->max_seq_length, limit);
+        sp_log(SP_LOG_INFO, "max_seq_length %zu is more than the tokenizer's model_max_length; using %zu",
+               run->max_seq_length, limit);
         run->max_seq_length = limit;
     }
 out:
@@ -189,8 +194,8 @@ static int check_task(const struct sp_run *run)
         return 0;
     for (size_t i = 0; (other = sp_tasks[i]) && sp_task_misfit(&ignored, other, run->config); i++)
         ;
-    return sp_error(SP_ECONFIG, "%s: its labels are %s, and %s is for %s: remove it%s%s", run->config->train_file, run->task->labels,
-                    option, why, other ? ", or set task: " : "", other ? other->name : "");
+    return sp_error(SP_ECONFIG, "%s: its labels are %s, and %s is for %s: remove it%s%s", run->config->train_file,
+                    run->task->labels, option, why, other ? ", or set task: " : "", other ? other->name : "");
 }
 
 /* The training file, read for the task where it is known; `labels`: whether they are read. */
@@ -270,9 +275,11 @@ static size_t max_of(size_t a, size_t b)
 }
 
 /* The largest batch of the data sets that were loaded, unless the caller names it. */
-static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
+static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool training, size_t max_rows,
+                     size_t max_tokens)
 {
-    size_t rows[2] = { (size_t)run->config->per_device_train_batch_size, (size_t)run->config->per_device_eval_batch_size };
+    size_t rows[2] = { (size_t)run->config->per_device_train_batch_size,
+                       (size_t)run->config->per_device_eval_batch_size };
     const struct sp_dataset *const sets[2] = { &run->train, &run->validation };
 
     for (int i = 0; i < 2; i++) {

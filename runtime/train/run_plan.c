@@ -16,7 +16,8 @@ const char *sp_run_param_name(const struct sp_run *run, size_t param)
 void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *name)
 {
     for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
-        const char *param = sp_plan_param_at(run->plan, i)->name, *at = strstr(name, param), *end = at ? at + strlen(param) : NULL;
+        const char *param = sp_plan_param_at(run->plan, i)->name, *at = strstr(name, param),
+                   *end = at ? at + strlen(param) : NULL;
 
         if (at && (at == name || at[-1] == ' ') && (*end == '\0' || *end == ' ')) {
             snprintf(out, size, "%.*s%s%s", (int)(at - name), name, sp_run_param_name(run, i), end);
@@ -61,7 +62,8 @@ int sp_run_find_not_finite(char *out, size_t size, struct sp_run *run, const str
     return 0;
 }
 
-int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from, size_t count)
+int sp_run_set_batch(struct sp_run *run, const struct sp_dataset *dataset, const uint32_t *order, size_t from,
+                     size_t count)
 {
     struct sp_batch *b = &run->batch;
 

@@ -1,8 +1,8 @@
 /*
- * Task metrics on the host (layer 5), in double precision. Classification: accuracy; F1 of the second class for two classes,
- * the mean over the classes that occur (predicted or true) for more; Matthews correlation, in its multi-class form R_K.
- * Regression: Pearson and Spearman (average ranks for ties) correlation, mean squared error. A correlation that is not
- * defined (a constant side) is 0. What tells a model that has come to guess is there, too.
+ * Task metrics on the host (layer 5), in double precision. Classification: accuracy; F1 of the second class for two
+ * classes, the mean over the classes that occur (predicted or true) for more; Matthews correlation, in its multi-class
+ * form R_K. Regression: Pearson and Spearman (average ranks for ties) correlation, mean squared error. A correlation
+ * that is not defined (a constant side) is 0. What tells a model that has come to guess is there, too.
  */
 #ifndef SP_TRAIN_SCORE_H
 #define SP_TRAIN_SCORE_H
@@ -34,7 +34,8 @@ void sp_score_classes(struct sp_class_scores *out, const struct sp_class_counts 
 
 struct sp_value_scores {
     double pearson, spearman, mse;
-    double spread, variance; /* the predictions' standard deviation in units of the truth's, 0 where that is 0; the truth's variance */
+    /* the predictions' standard deviation in units of the truth's, 0 where that is 0; the truth's variance */
+    double spread, variance;
 };
 
 int sp_score_values(struct sp_value_scores *out, const float *predicted, const float *truth, size_t n);

@@ -13,9 +13,9 @@
 
 #include "runtime/train/salience.h"
 
-/* As sp_salience_score, from the cache where the configuration has one and it holds the scores; otherwise it is written, if that is
- * possible: a file that is damaged or not there is a miss, a folder or file that cannot be used, or is not the user's or root's alone
- * (runtime/base/private.h), a warning. */
+/* As sp_salience_score, from the cache where the configuration has one and it holds the scores; otherwise it is
+ * written, if that is possible: a file that is damaged or not there is a miss, a folder or file that cannot be used, or
+ * is not the user's or root's alone (runtime/base/private.h), a warning. */
 int sp_score_cache_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user);
 
 #endif

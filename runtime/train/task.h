@@ -1,7 +1,7 @@
 /*
- * What a model is trained to do (layer 5): one file task_<name>.c each, listed in task.def. A task owns how its rows are read, its
- * targets and their loss, its scores, the head that it puts on a model and what that head's outputs are called, what predict
- * prints, and what an adapter keeps of it. All else asks the task of the run.
+ * What a model is trained to do (layer 5): one file task_<name>.c each, listed in task.def. A task owns how its rows
+ * are read, its targets and their loss, its scores, the head that it puts on a model and what that head's outputs are
+ * called, what predict prints, and what an adapter keeps of it. All else asks the task of the run.
  *
  * Errors as everywhere: 0, or negative with a message. Threading: descriptors are constant.
  */
@@ -38,16 +38,18 @@ struct sp_task {
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
     size_t score_count;
 
-    /* The option that the configuration gives in vain, and what it is for; NULL: none is. The hook may be NULL: sp_task_misfit. */
+    /* The option that the configuration gives in vain, and what it is for; NULL: none is. The hook may be NULL:
+     * sp_task_misfit. */
     const char *(*misfit)(const char **why, const struct sp_config *config);
     /* Where the configuration leaves the task open: whether it is this one's to train on a file whose labels were found
      * to be such (NONE: it has no column of them, and was not read yet). The first task of the list that says so is
      * taken. */
     bool (*takes)(const struct sp_run *run, enum sp_label_kind labels);
-    /* The labels as a line of the log has them, "2 classes: neg (12), pos (14)", without counts where the rows have none; NULL:
-     * the task's name says all. */
+    /* The labels as a line of the log has them, "2 classes: neg (12), pos (14)", without counts where the rows have
+     * none; NULL: the task's name says all. */
     int (*say)(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *dataset);
-    void (*warn)(const struct sp_dataset *dataset, const char *path); /* of labels to train on that are probably none; NULL: never */
+    /* of labels to train on that are probably none; NULL: never */
+    void (*warn)(const struct sp_dataset *dataset, const char *path);
 
     /* Whether the model's own output, as its config.json says, is what the task is about: then nothing is put on it,
      * and without training rows the task is this one, unless another is asked for. NULL: never. */
@@ -57,10 +59,11 @@ struct sp_task {
     bool (*has_head)(size_t outputs);
     size_t (*outputs)(const struct sp_run *run);
     double (*head_bias)(const struct sp_run *run);
-    /* The checkpoint's head, which may be kept: sets run->keep_head if the training rows' labels let it be, and then run->labels and
-     * the rows' targets by its outputs. */
+    /* The checkpoint's head, which may be kept: sets run->keep_head if the training rows' labels let it be, and then
+     * run->labels and the rows' targets by its outputs. */
     int (*keep_head)(struct sp_run *run, const struct sp_own_head *own);
-    void (*why_new)(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run); /* it was not kept */
+    /* it was not kept */
+    void (*why_new)(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run);
     int (*check_labels)(const json_t *labels, const char *file); /* adapter.json's; NULL for null. SP_EFORMAT */
 
     /* The model's forward pass and the loss over it, by the builders of run->plan. */

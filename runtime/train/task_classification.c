@@ -52,7 +52,8 @@ static bool only_numbered(const struct sp_own_head *own)
     return all;
 }
 
-/* Whether a label is the name of another output than the one in its place: its order then says nothing of what it means. */
+/* Whether a label is the name of another output than the one in its place: its order then says nothing of what it
+ * means. */
 static bool names_another(const struct sp_own_head *own, const struct sp_labels *data)
 {
     for (size_t i = 0; own->named && !only_numbered(own) && i < data->count; i++)
@@ -96,7 +97,8 @@ static void list_labels(struct sp_buf *out, const struct sp_labels *labels)
         add_entry(out, &full, i, labels->count, "%s", labels->names[i]);
 }
 
-/* A head is kept whose outputs the data names in its own way: which label got which. Only real names can be the wrong ones. */
+/* A head is kept whose outputs the data names in its own way: which label got which. Only real names can be the wrong
+ * ones. */
 static void tell_mapping(const struct sp_own_head *own, const struct sp_labels *data, const uint32_t *map,
                          enum match how)
 {
@@ -353,7 +355,8 @@ static void score_release(void *scoring)
 
 /* ---- what is written --------------------------------------------------------------------------------------------- */
 
-/* A name that JSON would write the same way as an integer is one; whether training data had it in quotes is not known. */
+/* A name that JSON would write the same way as an integer is one; whether training data had it in quotes is not
+ * known. */
 static json_t *label_json(const char *name)
 {
     char canonical[24];

@@ -134,8 +134,10 @@ static int score_end(struct sp_evaluation *out, void *scoring)
     out->scores[1] = v.spearman;
     out->scores[2] = v.mse;
     if (out->rows >= ENOUGH && v.variance > 0 && v.spread < CONSTANT && v.mse >= GUESSING * v.variance)
-        snprintf(out->guessing, sizeof out->guessing, "all %zu rows are predicted as nearly one number with a mean squared error of %.4g, "
-                 "and guessing gives %.4g: the model does not tell the rows apart", out->rows, v.mse, v.variance);
+        snprintf(out->guessing, sizeof out->guessing,
+                 "all %zu rows are predicted as nearly one number with a mean squared error of %.4g, and guessing "
+                 "gives %.4g: the model does not tell the rows apart",
+                 out->rows, v.mse, v.variance);
     return 0;
 }
 

@@ -58,7 +58,8 @@ int sp_trained_place(struct sp_trained *t, struct sp_run *run)
             sp_buffer_free(view->gradient);
             view->gradient = NULL;
             if (at + room_of(view, alignment) > sp_buffer_size(t->gradient))
-                return sp_error(SP_ELIMIT, "the trained entries have become more than there is room for their gradients");
+                return sp_error(SP_ELIMIT,
+                                "the trained entries have become more than there is room for their gradients");
             if (view->count)
                 SP_TRY(sp_buffer_view(&view->gradient, t->gradient, at, sp_f32_bytes(view->count)));
         }
@@ -232,7 +233,9 @@ int sp_trained_save(bool *written, struct sp_trained *t, struct sp_run *run, con
 
     *written = false;
     if (base < 0) { /* what was trained is saved in any case */
-        sp_error_context(base, "the adapter in %s is whole, but does not know its base model, so that eval and predict refuse it",
+        sp_error_context(base,
+                         "the adapter in %s is whole, but does not know its base model, so that eval and predict "
+                         "refuse it",
                          run->config->output_dir);
         a.base_checksum = SP_ADAPTER_UNKNOWN_BASE;
     }

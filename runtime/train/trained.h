@@ -22,8 +22,9 @@ struct sp_trained {
     const struct sp_method *method;
     void *state;           /* the method's own */
     void *parts[SP_PARTS]; /* each part's state; NULL: the run trains nothing of the kind */
-    struct sp_buffer *gradient;  /* the gradients of everything, one vector; between the places of the views' stand zeros, and behind one
-                                    that a moving mask has made shorter what it held before */
+    /* the gradients of everything, one vector; between the places of the views' stand zeros, and behind one that a
+     * moving mask has made shorter what it held before */
+    struct sp_buffer *gradient;
     struct sp_optim_view *views; /* the optimizer's; their gradients are views of that vector, and owned here */
     size_t view_count, view_room;
     struct sp_optim *optim;
@@ -36,15 +37,18 @@ int sp_trained_check(const struct sp_run *run);
 
 /* Makes the parts, their gradients and the optimizer for a run of `total` steps, and hangs them into its passes. */
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total);
-void sp_trained_release(struct sp_trained *trained, struct sp_run *run); /* safe on a zeroed one; before the run is closed */
+/* safe on a zeroed one; before the run is closed */
+void sp_trained_release(struct sp_trained *trained, struct sp_run *run);
 
 /* After the optimizer's step: brings the weights' layouts up to date. */
 int sp_trained_apply(struct sp_trained *trained, struct sp_run *run);
 
-/* Whether step done + 1 must wait for the numbers of the step before it, and its own before its sp_trained_after_step. */
+/* Whether step done + 1 must wait for the numbers of the step before it, and its own before its
+ * sp_trained_after_step. */
 bool sp_trained_waits(const struct sp_trained *trained, const struct sp_run *run, size_t done);
 
-/* Around step done + 1, and after it, with `done` steps done: the method's hooks. A mask that moved is told in *change. */
+/* Around step done + 1, and after it, with `done` steps done: the method's hooks. A mask that moved is told in
+ * *change. */
 struct sp_mask_change {
     bool moved;
     const struct sp_mask *mask; /* as it is now; borrowed, until it moves again */
@@ -53,14 +57,16 @@ struct sp_mask_change {
 int sp_trained_before_step(struct sp_trained *trained, struct sp_run *run, size_t done);
 int sp_trained_after_step(struct sp_trained *trained, struct sp_run *run, size_t done, struct sp_mask_change *change);
 
-/* The state of all of it between two steps. It may be restored in a run of the same configuration, whatever its mask is. */
+/* The state of all of it between two steps. It may be restored in a run of the same configuration, whatever its mask
+ * is. */
 int sp_trained_visit(struct sp_trained *trained, struct sp_run *run, struct sp_state *visitor);
 
-/* The end of training, before the adapter is saved: with a method that merges, mask and delta become those of every position
- * that was ever in the mask, and the weights exactly what that adapter gives. There are no steps after it. */
+/* The end of training, before the adapter is saved: with a method that merges, mask and delta become those of every
+ * position that was ever in the mask, and the weights exactly what that adapter gives. There are no steps after it. */
 int sp_trained_finish(struct sp_trained *trained, struct sp_run *run);
 
-/* Writes the adapter folder. Where the base model's file was written to meanwhile, it fails with *written all the same. */
+/* Writes the adapter folder. Where the base model's file was written to meanwhile, it fails with *written all the
+ * same. */
 int sp_trained_save(bool *written, struct sp_trained *trained, struct sp_run *run, const char *dir);
 
 #endif

@@ -27,9 +27,9 @@ struct step {
 };
 
 /*
- * The loop's state. A step is put on its way whole, and its norm and losses are read behind it (`reports`), to be looked
- * at once the next step is on its way, too: the device need not wait for the host. Where one is not finite, that step
- * and the one behind it have changed nothing (runtime/op/norm.h).
+ * The loop's state. A step is put on its way whole, and its norm and losses are read behind it (`reports`), to be
+ * looked at once the next step is on its way, too: the device need not wait for the host. Where one is not finite, that
+ * step and the one behind it have changed nothing (runtime/op/norm.h).
  */
 struct sp_train_loop {
     struct sp_run *run;
@@ -52,8 +52,8 @@ struct sp_train_loop {
     double started;            /* of sp_train */
 };
 
-/* output_dir, ours alone, with an empty metrics.jsonl. It comes once model and data are known to be good, so that a mistake in them takes
- * no earlier run's files, and before the long work, which an unwritable folder must not waste. */
+/* output_dir, ours alone, with an empty metrics.jsonl. It comes once model and data are known to be good, so that a
+ * mistake in them takes no earlier run's files, and before the long work, which an unwritable folder must not waste. */
 static int open_output(struct sp_train_loop *l)
 {
     const struct sp_config *c = l->run->config;
@@ -210,7 +210,8 @@ static int gradients(struct sp_train_loop *l, struct step *step)
     return sp_optim_norm(l->trained.optim, l->losses, step->count);
 }
 
-/* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in none. */
+/* `what` of step `step` is not finite: an error with the tensor where that begins, or `otherwise` where it is in
+ * none. */
 static int not_finite(struct sp_train_loop *l, size_t step, const char *what, const char *otherwise)
 {
     char name[SP_WEIGHT_NAME + 64];
@@ -239,7 +240,8 @@ static int gradient_not_finite(struct sp_train_loop *l, struct step *step)
     SP_TRY(sp_optim_find_not_finite(&view, &finite, l->trained.optim));
     if (view)
         sp_run_spell(tensor, sizeof tensor, l->run, view);
-    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", tensor, finite ? ", whose square is too large for fp32" : "");
+    snprintf(otherwise, sizeof otherwise, "the gradient of %s%s", tensor,
+             finite ? ", whose square is too large for fp32" : "");
     return not_finite(l, step->told.number, "gradient", otherwise);
 }
 
@@ -295,7 +297,8 @@ static int settle(struct sp_train_loop *l, const struct step *next)
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-/* `last`: the loss of the last batch after the last update. The first batch is tried again as it was, its dropout the same. */
+/* `last`: the loss of the last batch after the last update. The first batch is tried again as it was, its dropout the
+ * same. */
 static int watch_end(struct sp_train_loop *l, double last)
 {
     const struct sp_config *c = l->run->config;
@@ -313,8 +316,8 @@ static int watch_end(struct sp_train_loop *l, double last)
     return 0;
 }
 
-/* Puts the next step on its way and then looks at the numbers of the one before, or at once at its own, where the method
- * needs them. */
+/* Puts the next step on its way and then looks at the numbers of the one before, or at once at its own, where the
+ * method needs them. */
 static int train_step(struct sp_train_loop *l, size_t number)
 {
     const struct sp_config *c = l->run->config;
@@ -408,7 +411,8 @@ static int train_steps(struct sp_train_loop *l)
             continue;
         SP_TRY(timed_step(l, 0));
         rc = evaluate(l, step, &between, NULL);
-        if (rc < 0 && rc != SP_EINTR) /* interrupted: the next turn of the loop ends it, and what was trained is saved */
+        /* interrupted: the next turn of the loop ends it, and what was trained is saved */
+        if (rc < 0 && rc != SP_EINTR)
             return rc;
     }
     SP_TRY(timed_step(l, 0));
@@ -446,8 +450,8 @@ static int prepare(struct sp_train_loop *l)
         return SP_ENOMEM;
     SP_TRY(sp_buffer_create(&l->losses, run->device, sp_f32_bytes(micro_batches_of(l, 1))));
     SP_TRY(sp_download_create(&l->reports, run->device, sp_f32_bytes(1 + micro_batches_of(l, 1))));
-    sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained, l->result->parameters,
-           100.0 * (double)l->result->trained / (double)l->result->parameters, l->total);
+    sp_log(SP_LOG_INFO, "training %zu of %zu parameters (%.3f %%), %zu steps", l->result->trained,
+           l->result->parameters, 100.0 * (double)l->result->trained / (double)l->result->parameters, l->total);
     return build_kernels(l);
 }
 
@@ -461,8 +465,10 @@ static int check_optimizer(struct sp_train_loop *l)
     if (!view)
         return 0;
     sp_run_spell(tensor, sizeof tensor, l->run, view);
-    return sp_error(SP_ENUMERIC, "the optimizer's state of %s is not finite after %zu steps, so that it was trained no further; max_grad_norm "
-                    "or a lower learning_rate may help", tensor, l->result->steps);
+    return sp_error(SP_ENUMERIC,
+                    "the optimizer's state of %s is not finite after %zu steps, so that it was trained no further; "
+                    "max_grad_norm or a lower learning_rate may help",
+                    tensor, l->result->steps);
 }
 
 /* The last update may have gone too far, and no loss has seen the weights as they are now. */
@@ -477,9 +483,9 @@ static int check_end(struct sp_train_loop *l)
     return isfinite(loss) ? watch_end(l, loss) : loss_not_finite(l, l->result->steps, "loss after the update");
 }
 
-/* The adapter, the evaluation that counts, and the rows' predictions. `failed`: why the steps ended before their time, or 0. The
- * adapter is on disk while the evaluation runs, and final after it: with numbers that are not finite nothing is. Any other failure does
- * not cost what was trained. */
+/* The adapter, the evaluation that counts, and the rows' predictions. `failed`: why the steps ended before their time,
+ * or 0. The adapter is on disk while the evaluation runs, and final after it: with numbers that are not finite nothing
+ * is. Any other failure does not cost what was trained. */
 static int end(struct sp_train_loop *l, int failed)
 {
     bool evaluates = l->result->evaluated && !l->result->interrupted && failed == 0;
@@ -491,7 +497,8 @@ static int end(struct sp_train_loop *l, int failed)
     SP_GO(check_end(l));
     rc = sp_output_save(&l->adapter, &l->trained, l->run);
     if (rc == 0 && evaluates) {
-        sp_log(SP_LOG_INFO, "step %zu: what was trained is in %s until it is evaluated", l->result->steps, l->adapter.path);
+        sp_log(SP_LOG_INFO, "step %zu: what was trained is in %s until it is evaluated", l->result->steps,
+               l->adapter.path);
         rc = evaluate(l, l->result->steps, &l->result->after, predictions);
     }
     if (rc == 0 && evaluates) {
@@ -510,7 +517,8 @@ out:
     return rc;
 }
 
-/* A line that cannot be written or an evaluation that fails between two steps: the error `rc` stays, but what was trained is saved. */
+/* A line that cannot be written or an evaluation that fails between two steps: the error `rc` stays, but what was
+ * trained is saved. */
 static int end_early(struct sp_train_loop *l, int rc)
 {
     char *why = sp_strdup(sp_error_message());
@@ -545,8 +553,12 @@ static int train(struct sp_train_loop *l)
 
 int sp_train(struct sp_train_result *out, struct sp_run *run)
 {
-    struct sp_train_loop l = { .run = run, .result = out, .journal = { .run = run, .result = out }, .started = sp_clock_now(),
-                               .lock = { .fd = -1 }, .epoch = NO_EPOCH };
+    struct sp_train_loop l = { .run = run,
+                               .result = out,
+                               .journal = { .run = run, .result = out },
+                               .started = sp_clock_now(),
+                               .lock = { .fd = -1 },
+                               .epoch = NO_EPOCH };
     int rc;
 
     *out = (struct sp_train_result){ 0 };

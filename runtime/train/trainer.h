@@ -1,6 +1,6 @@
 /*
- * Training (layer 5): mask, optimizer, the loop, evaluation in between, and the files of output_dir. doc/adapter-format.md and
- * the manual describe the files.
+ * Training (layer 5): mask, optimizer, the loop, evaluation in between, and the files of output_dir.
+ * doc/adapter-format.md and the manual describe the files.
  */
 #ifndef SP_TRAIN_TRAINER_H
 #define SP_TRAIN_TRAINER_H
@@ -36,14 +36,14 @@ struct sp_train_result {
 #define SP_TRAIN_LOCK "train.lock"
 
 /* Trains as run->config says and writes output_dir/adapter, config.resolved.yaml, metrics.jsonl and, when all is done,
- * result.json. The run must be fresh: only config, families and observer set. Interrupted, it saves the adapter as of the last
- * step and returns SP_EINTR. Where a number stops being finite it saves no adapter and returns SP_ENUMERIC; after any other
- * failure between two steps, or in the last evaluation, what was trained is saved. One run at a time works
- * in an output_dir, and everything that it is to leave there is known to be possible before its first step. */
+ * result.json. The run must be fresh: only config, families and observer set. Interrupted, it saves the adapter as of
+ * the last step and returns SP_EINTR. Where a number stops being finite it saves no adapter and returns SP_ENUMERIC;
+ * after any other failure between two steps, or in the last evaluation, what was trained is saved. One run at a time
+ * works in an output_dir, and everything that it is to leave there is known to be possible before its first step. */
 int sp_train(struct sp_train_result *out, struct sp_run *run);
 
-/* The state of a run between two steps, for sp_observer.between: all that the coming steps depend on besides configuration, model and
- * data. */
+/* The state of a run between two steps, for sp_observer.between: all that the coming steps depend on besides
+ * configuration, model and data. */
 int sp_train_visit(struct sp_train_loop *loop, struct sp_state *visitor);
 
 #endif

@@ -110,7 +110,8 @@ static int make_random(const char *dir, int layers)
 {
     char *config = keep(sp_asprintf("{\"model_type\": \"bert\", \"vocab_size\": %d, \"hidden_size\": %d, "
                                     "\"num_hidden_layers\": %d, \"num_attention_heads\": 2, \"intermediate_size\": %d, "
-                                    "\"max_position_embeddings\": %d}\n", VOCAB, HIDDEN, layers, INTERMEDIATE, POSITIONS));
+                                    "\"max_position_embeddings\": %d}\n",
+                                    VOCAB, HIDDEN, layers, INTERMEDIATE, POSITIONS));
 
     SP_TRY(sp_fs_mkdirs(dir));
     SP_TRY(write_text(dir, "config.json", config));

@@ -1,5 +1,6 @@
 /*
- * The largest resident memory of a command: peak FILE COMMAND [ARG]... runs it, writes the KiB to FILE and ends with its exit status.
+ * The largest resident memory of a command: peak FILE COMMAND [ARG]... runs it, writes the KiB to FILE and ends with
+ * its exit status.
  */
 #include <stdio.h>
 #include <sys/resource.h>

@@ -15,6 +15,7 @@ done
     printf '#include "runtime/op/op.h"\n#include <CL/cl.h>\nint f(char *x);\nint f(char *x)\n{\n'
     printf '    printf(x); \n\treturn atoi(x) + undeclared;\n'
     yes '    ;' | head -n 1000
+    printf '/* %0120d */\n' 0
     printf '}\n/* no end of line */'
 } >"$bad/runtime/base/bad.c"
 printf 'enum { BYTES = sizeof(float) };\n' >"$bad/runtime/nn/bad.c"

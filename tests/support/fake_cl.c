@@ -380,8 +380,8 @@ static cl_int CL_API_CALL unmap(cl_command_queue queue, cl_mem buffer, void *mem
     return real.clEnqueueUnmapMemObject(queue, buffer, memory, waits, wait, event);
 }
 
-static cl_int CL_API_CALL get_devices(cl_platform_id platform, cl_device_type type, cl_uint count, cl_device_id *devices,
-                                      cl_uint *found)
+static cl_int CL_API_CALL get_devices(cl_platform_id platform, cl_device_type type, cl_uint count,
+                                      cl_device_id *devices, cl_uint *found)
 {
     cl_int status;
 

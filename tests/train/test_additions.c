@@ -1,8 +1,8 @@
 /*
- * What a part adds to linear layers (runtime/op/addition.h) is in every pass of a run: steps and their recording, scoring,
- * evaluation, prediction, the search for numbers that are not finite. The part is the dense one with additions of the
- * test's hung beside it, x D^T on two layers, D fixed: a model with them is the one whose weights are W + D, whose runs
- * must be the same but for rounding.
+ * What a part adds to linear layers (runtime/op/addition.h) is in every pass of a run: steps and their recording,
+ * scoring, evaluation, prediction, the search for numbers that are not finite. The part is the dense one with additions
+ * of the test's hung beside it, x D^T on two layers, D fixed: a model with them is the one whose weights are W + D,
+ * whose runs must be the same but for rounding.
  */
 #include "tests/model/program.h"
 #include "tests/unit/device_support.h"

@@ -1,6 +1,6 @@
 /*
- * Making a mask, from inside: scoring in groups for want of memory changes nothing, and leaves nothing behind; shares of the budget,
- * scores of zero, and scores kept for other runs.
+ * Making a mask, from inside: scoring in groups for want of memory changes nothing, and leaves nothing behind; shares
+ * of the budget, scores of zero, and scores kept for other runs.
  */
 #include "tests/unit/device_support.h"
 
@@ -51,7 +51,8 @@ static void open_run(struct sp_run *run, struct sp_config *config)
 }
 
 /* How many batches the scoring said that it takes. */
-static void note_total(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second, bool logged)
+static void note_total(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
+                       bool logged)
 {
     (void)loss;
     (void)tokens_per_second;
@@ -107,8 +108,8 @@ static unsigned char *read_params(const struct sp_run *run, size_t *size)
     return all;
 }
 
-/* Every metric: in one group and with one target at a time the mask is the same; afterwards parameters and the device's memory are as
- * they were. */
+/* Every metric: in one group and with one target at a time the mask is the same; afterwards parameters and the device's
+ * memory are as they were. */
 static void test_every_metric(void **state)
 {
     static const size_t passes[] = { 1, 3 };
@@ -128,7 +129,8 @@ static void test_every_metric(void **state)
         config.sparse.scoring_memory = 1024;
         assert_ok(sp_mask_make(&whole, &run, 0));
         if (needs & SP_NEED_DATA)
-            assert_int_equal(total, (needs & SP_NEED_SQUARES ? EXAMPLES : BATCHES) * passes[(needs & SP_NEED_HESSIAN) != 0]);
+            assert_int_equal(total,
+                             (needs & SP_NEED_SQUARES ? EXAMPLES : BATCHES) * passes[(needs & SP_NEED_HESSIAN) != 0]);
         config.sparse.scoring_memory = 0; /* a group has one target at least */
         assert_ok(sp_mask_make(&parts, &run, 0));
         if (needs & SP_NEED_GRADIENT)
@@ -203,7 +205,8 @@ static void test_uniform_count(void **state)
     static const struct {
         long long budget;
         size_t small, large;
-    } cases[] = { { 9, 1, 1 }, { 100, 11, 11 }, { 3600, 400, 400 }, { 3610, 400, 403 }, { 4619, 400, 739 }, { 4620, 400, 740 } };
+    } cases[] = { { 9, 1, 1 }, { 100, 11, 11 }, { 3600, 400, 400 }, { 3610, 400, 403 }, { 4619, 400, 739 }, { 4620,
+        400, 740 } };
     struct sp_config config;
     struct sp_run run;
 
@@ -240,7 +243,8 @@ static void test_zeros(void **state)
     assert_int_equal(mask.tensors[3].count, 0);
     sp_mask_release(&mask);
     config.sparse.scope = SP_CONFIG_SCOPE_TENSOR;
-    assert_error(sp_mask_make(&mask, &run, 0), SP_ENUMERIC, "all scores of bert.encoder.layer.1.attention.self.query.weight by magnitude");
+    assert_error(sp_mask_make(&mask, &run, 0), SP_ENUMERIC,
+                 "all scores of bert.encoder.layer.1.attention.self.query.weight by magnitude");
     set_metric(&config, "magnitude_bottom"); /* zeros are its first choice */
     assert_ok(sp_mask_make(&mask, &run, 0));
     assert_true(mask.tensors[3].count > 0);
@@ -408,7 +412,8 @@ static void test_cache(void **state)
     close_run(&run, &config);
 }
 
-/* Copies of the reference's files, each `old` replaced by a `new` of its length; where that is NULL, the last byte is changed. */
+/* Copies of the reference's files, each `old` replaced by a `new` of its length; where that is NULL, the last byte is
+ * changed. */
 static void copy_changed(const char *folder)
 {
     static const struct {
@@ -449,7 +454,8 @@ static void copy_changed(const char *folder)
 /* The mask by a metric with another option; how many files the cache has then. */
 static size_t files_after(const char *cache, const char *metric, const char *change)
 {
-    char *folder = sp_asprintf("sparse.score_cache=%s", cache), *name = sp_asprintf("sparse.metric=%s", metric), path[512];
+    char *folder = sp_asprintf("sparse.score_cache=%s", cache), *name = sp_asprintf("sparse.metric=%s", metric),
+         path[512];
     struct sp_config config;
     struct sp_run run;
     struct sp_mask mask;
@@ -463,8 +469,8 @@ static size_t files_after(const char *cache, const char *metric, const char *cha
     return files_in(cache, path);
 }
 
-/* Whatever decides about scores has a part in their name. Each option changes no other part by the way: lift reads no rows, so that
- * their order cannot stand in for the seed. */
+/* Whatever decides about scores has a part in their name. Each option changes no other part by the way: lift reads no
+ * rows, so that their order cannot stand in for the seed. */
 static void test_cache_key(void **state)
 {
     static const char *const metrics[] = { "lift", "gradient", "grasp" };
@@ -572,15 +578,19 @@ static void test_tied(void **state)
     assert_ok(sp_plan_create(&run.plan));
     words = sp_plan_param(run.plan, SP_PARAM_LINEAR, 9, 4, "lm.decoder.weight");
     above = sp_plan_param(run.plan, SP_PARAM_LINEAR, 4, 4, "lm.above.weight");
-    sp_nn_cross_entropy(run.plan, sp_nn_linear(run.plan, sp_nn_linear(run.plan, sp_nn_embedding(run.plan, words, -1, -1, -1), above, -1,
-                                                                      SP_ACTIVATION_NONE),
-                                               words, -1, SP_ACTIVATION_NONE), 0);
+    sp_nn_cross_entropy(run.plan,
+                        sp_nn_linear(run.plan,
+                                     sp_nn_linear(run.plan, sp_nn_embedding(run.plan, words, -1, -1, -1), above, -1,
+                                                  SP_ACTIVATION_NONE),
+                                     words, -1, SP_ACTIVATION_NONE),
+                        0);
     run.weights = calloc(2, sizeof *run.weights);
     assert_ok(sp_roles_of_targets(&run));
     assert_int_equal(sp_plan_param_at(run.plan, (size_t)above)->role, SP_PARAM_SPARSE);
     assert_int_equal(sp_plan_param_at(run.plan, (size_t)words)->role, SP_PARAM_FROZEN);
     config.sparse.target_modules.count = 2;
-    assert_error(sp_roles_of_targets(&run), SP_ECONFIG, "'decoder' is lm.decoder.weight, whose rows are the model's embeddings, too");
+    assert_error(sp_roles_of_targets(&run), SP_ECONFIG,
+                 "'decoder' is lm.decoder.weight, whose rows are the model's embeddings, too");
     assert_ok(sp_roles_of_all(&run)); /* whole it can be trained */
     free(run.weights);
     sp_plan_free(run.plan);

@@ -1,7 +1,8 @@
 /*
- * Masks that move, and SM3: tests/data/reference/<model>/moving.json, which PyTorch computed. Each run of 20 steps from inside, so
- * that the mask is seen after each move: losses, masks position by position, what metrics.jsonl says of them, metrics and logits at the end. And for
- * every run: an entry outside the adapter is the pretrained weight bit for bit, one inside it that weight plus its value.
+ * Masks that move, and SM3: tests/data/reference/<model>/moving.json, which PyTorch computed. Each run of 20 steps from
+ * inside, so that the mask is seen after each move: losses, masks position by position, what metrics.jsonl says of
+ * them, metrics and logits at the end. And for every run: an entry outside the adapter is the pretrained weight bit for
+ * bit, one inside it that weight plus its value.
  */
 #include "tests/model/program.h"
 #include "tests/train/weights.h"
@@ -85,7 +86,8 @@ static void see_step(void *user, const char *phase, size_t step, size_t total, d
     if (strcmp(phase, "train") != 0)
         return;
     if (w->expected)
-        assert_near(loss, json_number_value(json_array_get(json_object_get(w->expected, "losses"), step - 1)), TOLERANCE);
+        assert_near(loss, json_number_value(json_array_get(json_object_get(w->expected, "losses"), step - 1)),
+                    TOLERANCE);
     if (w->stop_at == step)
         sp_interrupt();
 }
@@ -104,7 +106,9 @@ static void prepare(struct watch *w, const json_t *run, const json_t *options)
         json_object_update(config, (json_t *)(uintptr_t)options);
     assert_ok(sp_config_load(&w->config, program_write("config.json", config), NULL, 0));
     json_decref(config);
-    w->run = (struct sp_run){ .config = &w->config, .families = sp_model_families, .family_count = sp_model_family_count,
+    w->run = (struct sp_run){ .config = &w->config,
+                              .families = sp_model_families,
+                              .family_count = sp_model_family_count,
                               .observer = { see_step, w, see_mask } };
 }
 
@@ -125,7 +129,8 @@ static const json_t *run_of(const struct subject *s)
 static void check_adapter(const struct watch *w, const json_t *run)
 {
     const json_t *moves = json_object_get(run, "moves"), *list, *indices = json_object_get(run, "touched");
-    const char *name, *method = json_string_value(json_object_get(json_object_get(json_object_get(run, "config"), "sparse"), "method"));
+    const char *name, *method = json_string_value(
+                          json_object_get(json_object_get(json_object_get(run, "config"), "sparse"), "method"));
     struct sp_adapter a;
 
     if (json_array_size(moves) && strncmp(w->subject->item, "dynamic_merge", 13) != 0)
@@ -146,7 +151,8 @@ static void check_adapter(const struct watch *w, const json_t *run)
 /* metrics.jsonl: each mask's line as it must be, its keys in order, and the evaluations before and after. */
 static void check_lines(const struct watch *w, const json_t *run)
 {
-    const json_t *lines = program_lines(program_path("%s-%s/metrics.jsonl", w->subject->model, w->subject->item)), *value;
+    const json_t *lines = program_lines(program_path("%s-%s/metrics.jsonl", w->subject->model, w->subject->item)),
+                 *value;
     const json_t *moves = json_object_get(run, "moves"), *last = json_array_get(lines, json_array_size(lines) - 1);
     const char *key;
     size_t seen = 0;
@@ -182,7 +188,8 @@ static void check_logits(const struct subject *s, const json_t *rows)
         const json_t *got = json_object_get(json_array_get(lines, i), "logits"), *row = json_array_get(rows, i);
 
         for (size_t k = 0; k < json_array_size(row); k++)
-            assert_near(json_number_value(json_array_get(got, k)), json_number_value(json_array_get(row, k)), TOLERANCE);
+            assert_near(json_number_value(json_array_get(got, k)), json_number_value(json_array_get(row, k)),
+                        TOLERANCE);
     }
 }
 
@@ -208,7 +215,8 @@ static char *adapter_bytes(const struct subject *s, size_t *length)
 {
     char *bytes;
 
-    assert_ok(sp_fs_read(&bytes, length, program_path("%s-%s/adapter/adapter.safetensors", s->model, s->item), 1 << 24));
+    assert_ok(
+        sp_fs_read(&bytes, length, program_path("%s-%s/adapter/adapter.safetensors", s->model, s->item), 1 << 24));
     return bytes;
 }
 
@@ -313,7 +321,8 @@ static void test_last_step(void **state)
         const char *run;
         int steps;
         size_t moves;
-    } cases[] = { { "dynamic_merge", 12, 1 }, { "dynamic_revert", 7, 0 }, { "dynamic_revert", 14, 1 }, { "spiel_ag", 8, 1 },
+    } cases[] = { { "dynamic_merge", 12, 1 }, { "dynamic_revert", 7, 0 }, { "dynamic_revert", 14, 1 }, { "spiel_ag",
+        8, 1 },
                   { "spiel_ma", 8, 1 } };
 
     (void)state;
@@ -344,8 +353,8 @@ static json_t *mask_lines(const struct subject *s)
     return moves;
 }
 
-/* Scores that are kept change nothing in a run: it goes without a cache, writes one, and reads it. Later scorings, of weights that
- * have changed, are neither kept nor read, whether the rows come in the same order or not. */
+/* Scores that are kept change nothing in a run: it goes without a cache, writes one, and reads it. Later scorings, of
+ * weights that have changed, are neither kept nor read, whether the rows come in the same order or not. */
 static void check_cache(const struct subject *s, bool shuffle)
 {
     json_t *sparse = json_deep_copy(json_object_get(json_object_get(run_of(s), "config"), "sparse")), *moves[3];
@@ -388,7 +397,8 @@ static void test_cache(void **state)
         check_cache(&s, shuffle);
 }
 
-/* Interrupted after a move: the adapter is whole, and the weights are what it says. The flag stays up: this is the last test. */
+/* Interrupted after a move: the adapter is whole, and the weights are what it says. The flag stays up: this is the last
+ * test. */
 static void test_interrupted(void **state)
 {
     const struct subject s = { "binary", "dynamic_merge" };
@@ -428,7 +438,9 @@ static void add_model(const char *model)
     json_object_foreach(json_object_get(document, "runs"), key, value) {
         subjects[count] = (struct subject){ model, strdup(key) };
         snprintf(names[count], sizeof names[count], "%s, %s", model, key);
-        tests[count] = (struct CMUnitTest){ .name = names[count], .test_func = test_run, .initial_state = &subjects[count] };
+        tests[count] = (struct CMUnitTest){ .name = names[count],
+                                            .test_func = test_run,
+                                            .initial_state = &subjects[count] };
         count++;
     }
     json_decref(document);

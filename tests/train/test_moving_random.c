@@ -1,10 +1,10 @@
 /*
- * What holds of every mask that moves, over random configurations of spiel and dynamic, each trained twice on the small binary
- * model. The linker's --wrap puts functions of this file before some of the program's, so that both sides of each move are
- * seen: the support keeps its size, and its positions are sorted and there once; entries that stay keep value and optimizer
- * state, those that come begin anew; what is outside the support has its pretrained bits back, and a merge changes no weight.
- * No step of spiel waits for a compiler: every kernel is built before the first. At the end the adapter is what the weights
- * are, and the second run's has the same bytes. A test's name is its configuration.
+ * What holds of every mask that moves, over random configurations of spiel and dynamic, each trained twice on the small
+ * binary model. The linker's --wrap puts functions of this file before some of the program's, so that both sides of
+ * each move are seen: the support keeps its size, and its positions are sorted and there once; entries that stay keep
+ * value and optimizer state, those that come begin anew; what is outside the support has its pretrained bits back, and
+ * a merge changes no weight. No step of spiel waits for a compiler: every kernel is built before the first. At the end
+ * the adapter is what the weights are, and the second run's has the same bytes. A test's name is its configuration.
  */
 #include "tests/model/program.h"
 #include "tests/train/weights.h"
@@ -76,7 +76,8 @@ static void read_words(uint32_t words[SIZE], const struct sp_buffer *buffer, siz
         assert_ok(sp_buffer_read(words, (struct sp_buffer *)(uintptr_t)buffer, 0, count * sizeof *words));
 }
 
-/* AdamW's move: mean, mean square and birth follow their entries; new ones are as old as the window that they are from. */
+/* AdamW's move: mean, mean square and birth follow their entries; new ones are as old as the window that they are
+ * from. */
 static int move_adamw(struct sp_optim_state *state, const struct sp_optim_move *move, const struct sp_optim_step *step)
 {
     const struct target *old = &watch.targets[watch.views++];
@@ -177,8 +178,8 @@ static void check_target(struct target *old, struct sp_trained *t, size_t i, str
     free(expected);
 }
 
-/* One vector has the gradients of everything that is trained: filled with ones from outside, their norm is the root of their
- * count. The next step stores all of them. */
+/* One vector has the gradients of everything that is trained: filled with ones from outside, their norm is the root of
+ * their count. The next step stores all of them. */
 static void check_gradient(struct sp_trained *t)
 {
     uint32_t one = 0x3f800000;
@@ -251,7 +252,9 @@ static char *train(size_t *length, const char *config)
 
     watch = (struct watch){ 0 };
     assert_ok(sp_config_load(&watch.config, config, NULL, 0));
-    watch.run = (struct sp_run){ .config = &watch.config, .families = sp_model_families, .family_count = sp_model_family_count };
+    watch.run = (struct sp_run){ .config = &watch.config,
+                                 .families = sp_model_families,
+                                 .family_count = sp_model_family_count };
     assert_ok(sp_train(&result, &watch.run));
     assert_true(watch.moves > 0);
     check_end();
@@ -314,8 +317,8 @@ static json_t *draw_dynamic(uint32_t c)
     static const char *const scopes[] = { "global", "tensor", "uniform_count" };
 
     return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:i}", "method", "dynamic", "count", draw_count(c), "metric",
-                     metrics[draw(c, 20, 4)], "scope", scopes[draw(c, 21, 3)], "interval", 1 + draw(c, 22, 5), "on_drop",
-                     draw(c, 23, 2) ? "merge" : "revert", "scoring_examples", 20);
+                     metrics[draw(c, 20, 4)], "scope", scopes[draw(c, 21, 3)], "interval", 1 + draw(c, 22, 5),
+                     "on_drop", draw(c, 23, 2) ? "merge" : "revert", "scoring_examples", 20);
 }
 
 static json_t *draw_case(uint32_t c)
@@ -324,9 +327,10 @@ static json_t *draw_case(uint32_t c)
     const char *growth = json_string_value(json_object_get(sparse, "growth"));
     bool sm3 = (growth && strcmp(growth, "ma") == 0) || draw(c, 1, 3) == 0;
 
-    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:f, s:I, s:I}", "sparse", sparse, "optimizer", sm3 ? "sm3" : "adamw", "seed",
-                     draw(c, 2, 1000), "max_steps", 7 + draw(c, 3, 8), "gradient_accumulation_steps", 1 + draw(c, 4, 2),
-                     "learning_rate", 0.01, "weight_decay", draw(c, 5, 2), "max_grad_norm", draw(c, 6, 2));
+    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:f, s:I, s:I}", "sparse", sparse, "optimizer", sm3 ? "sm3" : "adamw",
+                     "seed", draw(c, 2, 1000), "max_steps", 7 + draw(c, 3, 8), "gradient_accumulation_steps",
+                     1 + draw(c, 4, 2), "learning_rate", 0.01, "weight_decay", draw(c, 5, 2), "max_grad_norm",
+                     draw(c, 6, 2));
 }
 
 int main(void)

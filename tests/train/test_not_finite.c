@@ -1,7 +1,7 @@
 /*
- * Numbers that are not finite, or no longer of any use: in the model's file, in a loss, a gradient, SpIEL's window, after the last
- * step. The run stops, names the tensor, and saves nothing; a loss that explodes within fp32's range is warned of. Each model here is
- * a reference model with a few weights changed, so that exactly one thing goes wrong.
+ * Numbers that are not finite, or no longer of any use: in the model's file, in a loss, a gradient, SpIEL's window,
+ * after the last step. The run stops, names the tensor, and saves nothing; a loss that explodes within fp32's range is
+ * warned of. Each model here is a reference model with a few weights changed, so that exactly one thing goes wrong.
  */
 #include "tests/model/program.h"
 
@@ -85,15 +85,16 @@ static const char *edited(const char *name, const char *model, const struct edit
 /* Trains `model` with the options, which are taken, into the folder `output`; returns the exit status. */
 static int train(const char *model, const char *output, json_t *options)
 {
-    json_t *config = json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:i, s:s}", "model_name_or_path", model, "train_file",
-                               program_source("tests/data/reference/binary/train.jsonl"), "max_seq_length", 40,
-                               "per_device_train_batch_size", 9, "logging_steps", 1, "shuffle", 0, "max_steps", 2, "dropout", 0,
-                               "lr_scheduler_type", "constant");
+    json_t *config = json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:i, s:s}", "model_name_or_path", model,
+                               "train_file", program_source("tests/data/reference/binary/train.jsonl"),
+                               "max_seq_length", 40, "per_device_train_batch_size", 9, "logging_steps", 1, "shuffle", 0,
+                               "max_steps", 2, "dropout", 0, "lr_scheduler_type", "constant");
     int status;
 
     assert_non_null(options);
     json_object_update(config, options);
-    status = program_run("train", program_write("config.yaml", config), "--output-dir", program_path("%s", output), NULL);
+    status = program_run("train", program_write("config.yaml", config), "--output-dir", program_path("%s", output),
+                         NULL);
     json_decref(config);
     json_decref(options);
     return status;
@@ -125,7 +126,8 @@ static void test_load(void **state)
 {
     static const char *const methods[] = { "static", "dynamic", "spiel", "full", "head" };
     const struct edit edits[] = { { "bert.embeddings.word_embeddings.weight", 7, 1, 1, NAN } };
-    const char *model = edited("damaged", "binary", edits, 1), *eval = program_source("tests/data/reference/binary/eval.jsonl");
+    const char *model = edited("damaged", "binary", edits, 1),
+               *eval = program_source("tests/data/reference/binary/eval.jsonl");
     const char *said = "damaged/model.safetensors: tensor bert.embeddings.word_embeddings.weight: element 7 is nan";
 
     (void)state;
@@ -134,7 +136,8 @@ static void test_load(void **state)
         check_said(said);
         assert_int_not_equal(access(program_path("unread"), F_OK), 0);
     }
-    assert_int_equal(program_run("predict", "--model", model, "--input", eval, "--output", program_path("rows"), NULL), 1);
+    assert_int_equal(program_run("predict", "--model", model, "--input", eval, "--output", program_path("rows"), NULL),
+                     1);
     check_said(said);
 }
 
@@ -156,15 +159,16 @@ static void test_unused(void **state)
 
     (void)state;
     assert_int_equal(sp_fs_write(program_path("rows.tsv"), rows, sizeof rows - 1), 0);
-    if (train(edited("headless", "binary", edits, 1), "headless-out", json_pack("{s:s}", "train_file", program_path("rows.tsv"))) != 0)
+    if (train(edited("headless", "binary", edits, 1), "headless-out",
+              json_pack("{s:s}", "train_file", program_path("rows.tsv"))) != 0)
         fail_msg("%s", program_text("err"));
 }
 
 /* ---- while training ---------------------------------------------------------------------------------------------- */
 
 /*
- * A pooler of zeros gives logits that are the bias, whatever the head's weights: the loss is finite. Through those of the largest size,
- * of opposite signs, the gradient of the pooler's weight is beyond fp32.
+ * A pooler of zeros gives logits that are the bias, whatever the head's weights: the loss is finite. Through those of
+ * the largest size, of opposite signs, the gradient of the pooler's weight is beyond fp32.
  */
 static const struct edit steep[] = { { "bert.pooler.dense.weight", 0, WIDTH * WIDTH, 1, 0 },
                                      { "bert.pooler.dense.bias", 0, WIDTH, 1, 0 },
@@ -177,14 +181,18 @@ static void test_gradient(void **state)
     const char *model = edited("steep", "binary", steep, 5);
 
     (void)state;
-    check_stopped(train(model, "steep-out", json_pack("{s:i, s:{s:s}}", "per_device_train_batch_size", 1, "sparse", "method", "full")),
-                  "steep-out", "the gradient of step 1 is not finite; the first tensor that is not: the gradient of bert.pooler.dense.weight");
+    check_stopped(train(model, "steep-out",
+                        json_pack("{s:i, s:{s:s}}", "per_device_train_batch_size", 1, "sparse", "method", "full")),
+                  "steep-out",
+                  "the gradient of step 1 is not finite; the first tensor that is not: the gradient of "
+                  "bert.pooler.dense.weight");
 }
 
 /* What an earlier run into the same folder has saved stays as it is. */
 static void test_earlier_run(void **state)
 {
-    const char *good = program_source("tests/data/reference/binary"), *model = edited("again", "binary", steep, 5), *path;
+    const char *good = program_source("tests/data/reference/binary"), *model = edited("again", "binary", steep, 5),
+               *path;
     char *before, *after;
     size_t lengths[2];
 
@@ -192,7 +200,9 @@ static void test_earlier_run(void **state)
     assert_int_equal(train(good, "earlier", json_pack("{}")), 0);
     path = program_path("earlier/adapter/adapter.safetensors");
     assert_int_equal(sp_fs_read(&before, &lengths[0], path, 1 << 20), 0);
-    assert_int_equal(train(model, "earlier", json_pack("{s:i, s:{s:s}}", "per_device_train_batch_size", 1, "sparse", "method", "full")), 1);
+    assert_int_equal(train(model, "earlier",
+                           json_pack("{s:i, s:{s:s}}", "per_device_train_batch_size", 1, "sparse", "method", "full")),
+                     1);
     check_said("earlier/adapter is still an earlier run's: the gradient of step 1 is not finite");
     assert_int_not_equal(access(program_path("earlier/result.json"), F_OK), 0);
     assert_int_equal(sp_fs_read(&after, &lengths[1], path, 1 << 20), 0);
@@ -221,8 +231,8 @@ static void test_squares(void **state)
 
     (void)state;
     check_stopped(train(model, "squares", far_labels("1.2e19")), "squares",
-                  "the gradient of step 1 is not finite; the first tensor that is not: the gradient of classifier.weight, whose square is "
-                  "too large for fp32");
+                  "the gradient of step 1 is not finite; the first tensor that is not: the gradient of "
+                  "classifier.weight, whose square is too large for fp32");
     check_stopped(train(model, "loss", far_labels("3e19")), "loss",
                   "the loss of step 1 is not finite; the first tensor that is not: the loss itself, as the square");
     options = far_labels("3e19");
@@ -238,7 +248,8 @@ static void test_output(void **state)
     const struct edit edits[] = { { "bert.encoder.layer.0.intermediate.dense.weight", 0, WIDTH, 1, 3e38f } };
 
     (void)state;
-    check_stopped(train(edited("output", "binary", edits, 1), "output-out", json_pack("{s:{s:s}}", "sparse", "method", "full")),
+    check_stopped(train(edited("output", "binary", edits, 1), "output-out", json_pack("{s:{s:s}}", "sparse", "method",
+        "full")),
                   "output-out",
                   "the loss of step 1 is not finite; the first tensor that is not: the output of "
                   "bert.encoder.layer.0.intermediate.dense.weight. No step was taken yet");
@@ -259,8 +270,8 @@ static void test_predict(void **state)
     assert_int_not_equal(access(program_path("far-rows"), F_OK), 0);
 }
 
-/* While scoring, too, where it began, not the matrix that was to be scored: in an activation, in a gradient, by metrics whose passes
- * differ, and in another batch than the last. */
+/* While scoring, too, where it began, not the matrix that was to be scored: in an activation, in a gradient, by metrics
+ * whose passes differ, and in another batch than the last. */
 static void test_scoring(void **state)
 {
     static const char *const metrics[] = { "gradient", "snip", "fisher", "grasp", "wanda" };
@@ -275,22 +286,24 @@ static void test_scoring(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
         assert_int_equal(train(model, "scored", json_pack("{s:{s:s}}", "sparse", "metric", metrics[i])), 1);
-        check_said("the first tensor that is not finite: the output of bert.encoder.layer.0.intermediate.dense.weight: the ");
+        check_said("the first tensor that is not finite: the output of bert.encoder.layer.0.intermediate.dense.weight: "
+                   "the ");
         check_said(metrics[i]);
     }
     assert_int_equal(sp_fs_write(program_path("rows3.tsv"), rows, sizeof rows - 1), 0);
-    options = json_pack("{s:i, s:s, s:{s:s}}", "per_device_train_batch_size", 1, "train_file", program_path("rows3.tsv"), "sparse",
-                        "metric", "gradient");
+    options = json_pack("{s:i, s:s, s:{s:s}}", "per_device_train_batch_size", 1, "train_file",
+                        program_path("rows3.tsv"), "sparse", "metric", "gradient");
     assert_int_equal(train(edited("scoring-far", "binary", far, 2), "scored", options), 1);
     check_said("while scoring by gradient; the first tensor that is not finite: embeddings: the score of ");
-    options = json_pack("{s:i, s:{s:s, s:[s], s:i}}", "per_device_train_batch_size", 1, "sparse", "metric", "gradient", "target_modules",
+    options = json_pack("{s:i, s:{s:s, s:[s], s:i}}", "per_device_train_batch_size", 1, "sparse", "metric",
+        "gradient", "target_modules",
                         "pooler.dense", "scoring_examples", 1);
     assert_int_equal(train(edited("scoring-steep", "binary", steep, 5), "scored", options), 1);
     check_said("error: the score of bert.pooler.dense.weight at position "); /* there it begins */
 }
 
-/* Weight decay makes a weight of the head infinite in the first step. The next loss is not a number: the weight is named, not what was
- * computed from it. */
+/* Weight decay makes a weight of the head infinite in the first step. The next loss is not a number: the weight is
+ * named, not what was computed from it. */
 static json_t *decay(int steps, const char *validation)
 {
     return json_pack("{s:i, s:i, s:i, s:s?, s:{s:s}}", "max_steps", steps, "learning_rate", 1000, "weight_decay", 1000,
@@ -311,22 +324,26 @@ static void test_weight(void **state)
 static void test_last_step(void **state)
 {
     const struct edit edits[] = { { "classifier.weight", 3, 1, 1, 1e33f } };
-    const char *model = edited("last", "binary", edits, 1), *eval = program_source("tests/data/reference/binary/eval.jsonl");
+    const char *model = edited("last", "binary", edits, 1),
+               *eval = program_source("tests/data/reference/binary/eval.jsonl");
 
     (void)state;
     for (int k = 0; k < 2; k++)
         check_stopped(train(model, "last-out", decay(1, k ? eval : NULL)), "last-out",
-                      "the loss after the update of step 1 is not finite; the first tensor that is not: classifier.weight.");
+                      "the loss after the update of step 1 is not finite; the first tensor that is not: "
+                      "classifier.weight.");
 }
 
-/* In the first of a step's two micro-batches, with the second one's rows on the device: the first is looked into again. */
+/* In the first of a step's two micro-batches, with the second one's rows on the device: the first is looked into
+ * again. */
 static void test_micro_batch(void **state)
 {
     static const char rows[] = "text\tlabel\n$ % & $ %\trejected\na b\taccepted\n";
     const struct edit edits[] = { { "bert.embeddings.word_embeddings.weight", 77 * WIDTH, 20, WIDTH, 3e38f },
                                   { "bert.embeddings.position_embeddings.weight", 5 * WIDTH, 1, 1, 3e38f } };
-    json_t *options = json_pack("{s:s, s:i, s:i, s:i, s:{s:s}}", "train_file", program_path("micro.tsv"), "per_device_train_batch_size",
-                                1, "gradient_accumulation_steps", 2, "max_steps", 1, "sparse", "method", "head");
+    json_t *options = json_pack("{s:s, s:i, s:i, s:i, s:{s:s}}", "train_file", program_path("micro.tsv"),
+                                "per_device_train_batch_size", 1, "gradient_accumulation_steps", 2, "max_steps", 1,
+                                "sparse", "method", "head");
 
     (void)state;
     assert_int_equal(sp_fs_write(program_path("micro.tsv"), rows, strlen(rows)), 0);
@@ -346,15 +363,17 @@ static void test_unused_weight(void **state)
                   "bert.embeddings.word_embeddings.weight: element 7 is -inf");
 }
 
-/* Finite on the rows that were trained on, not on those held out: decay makes a word's and a later position's embedding so large that
- * their sum is not finite. That is no success either. */
+/* Finite on the rows that were trained on, not on those held out: decay makes a word's and a later position's embedding
+ * so large that their sum is not finite. That is no success either. */
 static void test_evaluation(void **state)
 {
-    static const char marks[] = "text\tlabel\n$ % & $ %\trejected\na\taccepted\n", letters[] = "text\tlabel\na b\trejected\nc\taccepted\n";
+    static const char marks[] = "text\tlabel\n$ % & $ %\trejected\na\taccepted\n",
+                      letters[] = "text\tlabel\na b\trejected\nc\taccepted\n";
     const struct edit edits[] = { { "bert.embeddings.word_embeddings.weight", 77 * WIDTH, 20, WIDTH, 3e35f },
                                   { "bert.embeddings.position_embeddings.weight", 5 * WIDTH, 1, 1, 3e35f } };
-    json_t *options = json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:{s:s}}", "max_steps", 1, "learning_rate", 1000, "weight_decay", 1,
-                                "per_device_eval_batch_size", 1, "train_file", program_path("letters.tsv"), "validation_file", program_path("marks.tsv"), "sparse",
+    json_t *options = json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:{s:s}}", "max_steps", 1, "learning_rate", 1000,
+                                "weight_decay", 1, "per_device_eval_batch_size", 1, "train_file",
+                                program_path("letters.tsv"), "validation_file", program_path("marks.tsv"), "sparse",
                                 "method", "full");
 
     (void)state;
@@ -367,17 +386,18 @@ static void test_evaluation(void **state)
 /* ---- SpIEL's window ---------------------------------------------------------------------------------------------- */
 
 /*
- * The pooler's input has one column of 1e37, which its weight ignores: the loss is finite, and the gradients of the mask's entries are,
- * as none lies in that column. But the candidates to grow are those of the largest gradients, which there are beyond fp32. With 1e18
- * only their squares are.
+ * The pooler's input has one column of 1e37, which its weight ignores: the loss is finite, and the gradients of the
+ * mask's entries are, as none lies in that column. But the candidates to grow are those of the largest gradients, which
+ * there are beyond fp32. With 1e18 only their squares are.
  */
 static void test_window(void **state)
 {
     static const float inputs[] = { 1e37f, 1e18f };
-    const struct edit head[] = { { "classifier.weight", 0, WIDTH, 1, 1e4f }, { "classifier.weight", WIDTH, WIDTH, 1, -1e4f } };
-    json_t *options = json_pack("{s:i, s:i, s:i, s:{s:s, s:[s], s:i, s:i, s:i}}", "max_steps", 6, "seed", 3, "max_grad_norm", 0,
-                                "sparse", "method", "spiel", "target_modules", "pooler.dense", "count", 10, "reselection_steps", 4,
-                                "selection_accumulation_steps", 2);
+    const struct edit head[] = { { "classifier.weight", 0, WIDTH, 1, 1e4f }, { "classifier.weight", WIDTH, WIDTH, 1,
+        -1e4f } };
+    json_t *options = json_pack("{s:i, s:i, s:i, s:{s:s, s:[s], s:i, s:i, s:i}}", "max_steps", 6, "seed", 3,
+                                "max_grad_norm", 0, "sparse", "method", "spiel", "target_modules", "pooler.dense",
+                                "count", 10, "reselection_steps", 4, "selection_accumulation_steps", 2);
     const struct sp_adapter_sparse *mask;
     struct edit edits[4] = { head[0], head[1] };
     struct sp_adapter a;
@@ -417,17 +437,18 @@ static void test_accumulators(void **state)
     json_t *options = far_labels("5e17");
 
     (void)state;
-    json_object_set_new(options, "sparse", json_pack("{s:s, s:s, s:[s], s:i, s:i, s:i}", "method", "spiel", "growth", "ma", "target_modules",
+    json_object_set_new(options, "sparse", json_pack("{s:s, s:s, s:[s], s:i, s:i, s:i}", "method", "spiel", "growth",
+        "ma", "target_modules",
                                                      "pooler.dense", "count", 10, "reselection_steps", 100,
                                                      "selection_accumulation_steps", 80));
-    json_object_update_new(options, json_pack("{s:i, s:f, s:i, s:s}", "max_steps", 200, "learning_rate", 1e-6, "max_grad_norm", 0,
-                                              "optimizer", "sm3"));
+    json_object_update_new(options, json_pack("{s:i, s:f, s:i, s:s}", "max_steps", 200, "learning_rate", 1e-6,
+                                              "max_grad_norm", 0, "optimizer", "sm3"));
     check_stopped(train(model, "accumulators", options), "accumulators", "SM3's accumulator of ");
     check_said("of bert.pooler.dense.weight is not finite");
     check_said("after step 80");
     options = far_labels("1e18"); /* and where nobody grows by them, but an entry behind them stands still */
-    json_object_update_new(options, json_pack("{s:i, s:f, s:i, s:s}", "max_steps", 120, "learning_rate", 1e-6, "max_grad_norm", 0,
-                                              "optimizer", "sm3"));
+    json_object_update_new(options, json_pack("{s:i, s:f, s:i, s:s}", "max_steps", 120, "learning_rate", 1e-6,
+                                              "max_grad_norm", 0, "optimizer", "sm3"));
     check_stopped(train(program_source("tests/data/reference/regression"), "stuck", options), "stuck",
                   "the optimizer's state of classifier.");
 }
@@ -449,8 +470,10 @@ static void test_explosion(void **state)
     const json_t *diverged;
 
     (void)state;
-    assert_int_equal(train(model, "exploded", json_pack("{s:i, s:f, s:{s:s}}", "max_steps", 60, "learning_rate", 100.0, "sparse",
-                                                        "method", "head")), 0);
+    assert_int_equal(train(model, "exploded",
+                           json_pack("{s:i, s:f, s:{s:s}}", "max_steps", 60, "learning_rate", 100.0, "sparse", "method",
+                                     "head")),
+                     0);
     assert_int_equal(times_said("far above its start"), 1);
     check_said("the loss is far above its start and stays there");
     check_said("learning_rate: 100 may be too high");
@@ -461,8 +484,10 @@ static void test_explosion(void **state)
         fail_msg("%s", program_text("out"));
 
     for (int steps = 1; steps <= 5; steps++) { /* too short to see it stay */
-        assert_int_equal(train(model, "short", json_pack("{s:i, s:f, s:{s:s}}", "max_steps", steps, "learning_rate", 100.0, "sparse",
-                                                         "method", "head")), 0);
+        assert_int_equal(train(model, "short",
+                               json_pack("{s:i, s:f, s:{s:s}}", "max_steps", steps, "learning_rate", 100.0, "sparse",
+                                         "method", "head")),
+                         0);
         check_said("the loss ended far above its start");
         diverged = json_object_get(program_json(program_path("short/result.json")), "diverged");
         assert_true(program_number(diverged, "loss") > 2 * program_number(diverged, "start"));
@@ -474,8 +499,8 @@ static void test_explosion(void **state)
     assert_true(json_is_null(json_object_get(program_json(program_path("steady/result.json")), "diverged")));
 }
 
-/* A model that says the same of all rows is told, by train and by eval, be its loss enormous or that of guessing; one that tells them
- * apart is not. */
+/* A model that says the same of all rows is told, by train and by eval, be its loss enormous or that of guessing; one
+ * that tells them apart is not. */
 static void test_guessing(void **state)
 {
     static const struct {
@@ -492,23 +517,28 @@ static void test_guessing(void **state)
         const char *model = program_source("tests/data/reference/%s", tasks[i].model);
 
         json_decref(options);
-        options = json_pack("{s:s, s:s, s:i, s:f, s:{s:s}}", "train_file", program_source("%s/train.jsonl", model), "validation_file",
-                            program_source("%s/eval.jsonl", model), "max_steps", 4, "learning_rate", 0.0, "sparse", "method", "full");
+        options = json_pack("{s:s, s:s, s:i, s:f, s:{s:s}}", "train_file", program_source("%s/train.jsonl", model),
+                            "validation_file", program_source("%s/eval.jsonl", model), "max_steps", 4, "learning_rate",
+                            0.0, "sparse", "method", "full");
         assert_int_equal(train(model, "sound", json_incref(options)), 0);
         assert_int_equal(times_said("rows are predicted as"), 0);
         json_object_set_new(options, "learning_rate", json_real(3));
         assert_int_equal(train(model, "guessing", json_incref(options)), 0);
         assert_int_equal(times_said(tasks[i].said), 1);
-        assert_int_equal(program_run("eval", program_path("config.yaml"), "--adapter", program_path("guessing/adapter"), NULL), 0);
+        assert_int_equal(program_run("eval", program_path("config.yaml"), "--adapter", program_path("guessing/adapter"),
+                                     NULL),
+                         0);
         assert_int_equal(times_said(tasks[i].said), 1);
         assert_int_equal(times_said("may help"), 0); /* eval trains nothing */
-        assert_int_equal(program_run("eval", program_path("config.yaml"), "--adapter", program_path("guessing/adapter"), "--set",
-                                     "max_eval_samples=5", NULL), 0);
+        assert_int_equal(program_run("eval", program_path("config.yaml"), "--adapter", program_path("guessing/adapter"),
+                                     "--set", "max_eval_samples=5", NULL),
+                         0);
         assert_int_equal(times_said("rows are predicted as"), 0); /* so few show nothing */
     }
     json_object_set_new(options, "learning_rate", json_real(0));
     json_object_set_new(options, "train_file", json_string(program_source("tests/data/reference/binary/train.jsonl")));
-    json_object_set_new(options, "validation_file", json_string(program_source("tests/data/reference/binary/eval.jsonl")));
+    json_object_set_new(options, "validation_file",
+                        json_string(program_source("tests/data/reference/binary/eval.jsonl")));
     assert_int_equal(train(edited("headless", "binary", nothing, 3), "guessing", options), 0);
     check_said("loss of 0.69");
     assert_int_equal(times_said("rows are predicted as"), 1);
@@ -518,12 +548,12 @@ static void test_guessing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_load),      cmocka_unit_test(test_load_infinity), cmocka_unit_test(test_unused),
-        cmocka_unit_test(test_gradient),  cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
-        cmocka_unit_test(test_weight),    cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight), cmocka_unit_test(test_micro_batch),
-        cmocka_unit_test(test_evaluation), cmocka_unit_test(test_window),       cmocka_unit_test(test_explosion),
-        cmocka_unit_test(test_guessing),   cmocka_unit_test(test_output),       cmocka_unit_test(test_predict),
-        cmocka_unit_test(test_scoring),    cmocka_unit_test(test_accumulators),
+        cmocka_unit_test(test_load),        cmocka_unit_test(test_load_infinity), cmocka_unit_test(test_unused),
+        cmocka_unit_test(test_gradient),    cmocka_unit_test(test_earlier_run),   cmocka_unit_test(test_squares),
+        cmocka_unit_test(test_weight),      cmocka_unit_test(test_last_step),     cmocka_unit_test(test_unused_weight),
+        cmocka_unit_test(test_micro_batch), cmocka_unit_test(test_evaluation),    cmocka_unit_test(test_window),
+        cmocka_unit_test(test_explosion),   cmocka_unit_test(test_guessing),      cmocka_unit_test(test_output),
+        cmocka_unit_test(test_predict),     cmocka_unit_test(test_scoring),       cmocka_unit_test(test_accumulators),
     };
 
     return cmocka_run_group_tests_name("not finite", tests, program_setup, program_teardown);

@@ -1,9 +1,9 @@
 /*
- * A driver that computes wrong numbers is noticed before the first step. tests/support/fake_cl.c stands between the program and the
- * driver at hand and skips, cuts short, scales or poisons one kernel; each kernel that training launches is its victim in turn, in each
- * way, for all methods, metrics, optimizers, products and both geometries, and each command on buffers, which is skipped. The run must end
- * before its first step with an error that names the kernel. Undisturbed, every kernel of a run is checked before its first step, and no
- * step waits for a check.
+ * A driver that computes wrong numbers is noticed before the first step. tests/support/fake_cl.c stands between the
+ * program and the driver at hand and skips, cuts short, scales or poisons one kernel; each kernel that training
+ * launches is its victim in turn, in each way, for all methods, metrics, optimizers, products and both geometries, and
+ * each command on buffers, which is skipped. The run must end before its first step with an error that names the
+ * kernel. Undisturbed, every kernel of a run is checked before its first step, and no step waits for a check.
  */
 #include "tests/model/program.h"
 #include "tests/unit/device_support.h"
@@ -38,7 +38,8 @@ struct names {
 static struct names seen[2]; /* by geometry: launched by a run, and then made wrong in every way */
 static int lanes;            /* of the geometry of now */
 static bool stepping;        /* the run is at its first step, or past it */
-static struct names *probed; /* where not NULL: kernels that a run's recording has, and that were then made wrong in every way */
+/* where not NULL: kernels that a run's recording has, and that were then made wrong in every way */
+static struct names *probed;
 
 static const char *const modes[] = { "skip", "cut", "scale", "poison" };
 enum { MODES = sizeof modes / sizeof *modes };
@@ -77,7 +78,8 @@ int __wrap_sp_check_before_use(struct sp_device *device, struct sp_table *table,
 int __wrap_sp_check_before_use(struct sp_device *device, struct sp_table *table, struct sp_function_entry *entry)
 {
     if (stepping && !entry->checked)
-        fail_msg("%s (%s) was not checked before the first step", entry->kernel, table->programs[entry->program].defines);
+        fail_msg("%s (%s) was not checked before the first step", entry->kernel,
+                 table->programs[entry->program].defines);
     return __real_sp_check_before_use(device, table, entry);
 }
 
@@ -100,12 +102,14 @@ static void check_message(const char *kernel)
     assert_contains(sp_error_message(), expected);
 }
 
-/* Each kernel that the plan noted is wrong in turn; one that has been caught is checked again, one that passed is not. */
+/* Each kernel that the plan noted is wrong in turn; one that has been caught is checked again, one that passed is
+ * not. */
 int __wrap_sp_kernel_build_recorded(struct sp_device *device)
 {
     for (struct sp_function_entry *e = probed ? sp_table_of(device)->first : NULL; e; e = e->next) {
-        if (!e->wanted || e->checked || strcmp(e->kernel, "CLBlastSgemm") == 0 || has_name(&seen[lanes > 1], e->kernel) ||
-            strncmp(e->kernel, "clEnqueue", 9) == 0 || !add_name(probed, e->kernel))
+        if (!e->wanted || e->checked || strcmp(e->kernel, "CLBlastSgemm") == 0 ||
+            has_name(&seen[lanes > 1], e->kernel) || strncmp(e->kernel, "clEnqueue", 9) == 0 ||
+            !add_name(probed, e->kernel))
             continue;
         for (size_t m = 0; m < MODES; m++) {
             spoil(e->kernel, modes[m]);
@@ -277,7 +281,8 @@ static void test_setting(void **state)
             disturb(path, names.name[i], names.name[i], "skip");
             continue;
         }
-        for (size_t m = has_name(&noted, names.name[i]) ? MODES - 1 : 0; m < MODES; m++) /* every way, if it has not been so yet */
+        /* every way, if it has not been so yet */
+        for (size_t m = has_name(&noted, names.name[i]) ? MODES - 1 : 0; m < MODES; m++)
             disturb(path, names.name[i], names.name[i], modes[(i + m) % MODES]);
     }
 }
@@ -286,8 +291,8 @@ static void test_setting(void **state)
 static void test_coverage(void **state)
 {
     static const char *const unused[] = { "activation_forward", "add" };
-    static const char *const commands[] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", "clEnqueueFillBuffer", "clEnqueueCopyBuffer",
-                                            "clEnqueueMapBuffer" };
+    static const char *const commands[] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", "clEnqueueFillBuffer",
+                                            "clEnqueueCopyBuffer", "clEnqueueMapBuffer" };
     size_t found = 0;
 
     (void)state;
@@ -314,21 +319,24 @@ static void test_coverage(void **state)
 
 #define METRIC(name) { "metric " name, "binary", 1, "{\"sparse\": {\"count\": 90, \"metric\": \"" name "\"}}" }
 #define SPIEL                                                                                                          \
-    "\"sparse\": {\"method\": \"spiel\", \"count\": 90, \"reselection_steps\": 3, \"selection_accumulation_steps\": 2, "     \
-    "\"growth\": "
+    "\"sparse\": {\"method\": \"spiel\", \"count\": 90, \"reselection_steps\": 3, "                                    \
+    "\"selection_accumulation_steps\": 2, \"growth\": "
 
 static const struct setting settings[] = {
     { "static", "binary", 1, "{\"gradient_accumulation_steps\": 2, \"sparse\": {\"count\": 90}}" },
     { "static, sm3", "binary", 1, "{\"optimizer\": \"sm3\", \"sparse\": {\"count\": 90}}" },
     { "regression", "regression", 1, "{\"sparse\": {\"count\": 90}}" },
-    { "classes, smoothed", "multiclass", 1, "{\"label_smoothing_factor\": 0.1, \"max_grad_norm\": 0, \"sparse\": {\"count\": 90}}" },
+    { "classes, smoothed", "multiclass", 1,
+      "{\"label_smoothing_factor\": 0.1, \"max_grad_norm\": 0, \"sparse\": {\"count\": 90}}" },
     { "spiel, ag", "binary", 1, "{\"max_steps\": 7, " SPIEL "\"ag\"}}" },
     { "spiel, ag, sm3", "binary", 1, "{\"max_steps\": 7, \"optimizer\": \"sm3\", " SPIEL "\"ag\"}}" },
     { "spiel, ma", "binary", 1, "{\"max_steps\": 7, \"optimizer\": \"sm3\", " SPIEL "\"ma\"}}" },
     { "dynamic, merge", "binary", 1,
-      "{\"max_steps\": 5, \"sparse\": {\"method\": \"dynamic\", \"count\": 90, \"interval\": 2, \"on_drop\": \"merge\"}}" },
+      "{\"max_steps\": 5, \"sparse\": {\"method\": \"dynamic\", \"count\": 90, \"interval\": 2, \"on_drop\": "
+      "\"merge\"}}" },
     { "dynamic, revert", "binary", 1,
-      "{\"max_steps\": 5, \"sparse\": {\"method\": \"dynamic\", \"count\": 90, \"interval\": 2, \"on_drop\": \"revert\"}}" },
+      "{\"max_steps\": 5, \"sparse\": {\"method\": \"dynamic\", \"count\": 90, \"interval\": 2, \"on_drop\": "
+      "\"revert\"}}" },
     { "full", "binary", 1, "{\"gradient_accumulation_steps\": 2, \"sparse\": {\"method\": \"full\"}}" },
     { "full, sm3", "binary", 1, "{\"optimizer\": \"sm3\", \"sparse\": {\"method\": \"full\"}}" },
     { "head", "binary", 1, "{\"sparse\": {\"method\": \"head\"}}" },
@@ -345,11 +353,13 @@ static const struct setting settings[] = {
     METRIC("wanda"),
     METRIC("fisher"),
     METRIC("grasp"),
-    { "GPU's kernels", "binary", LANES, "{\"gemm\": \"tiled\", \"gradient_accumulation_steps\": 2, \"sparse\": {\"count\": 90}}" },
+    { "GPU's kernels", "binary", LANES,
+      "{\"gemm\": \"tiled\", \"gradient_accumulation_steps\": 2, \"sparse\": {\"count\": 90}}" },
     { "GPU's kernels, full, sm3", "binary", LANES,
       "{\"gemm\": \"tiled\", \"optimizer\": \"sm3\", \"sparse\": {\"method\": \"full\"}}" },
     { "GPU's kernels, spiel", "regression", LANES, "{\"gemm\": \"tiled\", \"max_steps\": 7, " SPIEL "\"ag\"}}" },
-    { "GPU's kernels, synflow", "binary", LANES, "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90, \"metric\": \"synflow\"}}" },
+    { "GPU's kernels, synflow", "binary", LANES,
+      "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90, \"metric\": \"synflow\"}}" },
     { "CLBlast", "binary", 1, "{\"gemm\": \"clblast\", \"sparse\": {\"count\": 90}}" },
 };
 

@@ -1,7 +1,8 @@
 /*
- * A run's state (runtime/tensor/state.h) is all that its coming steps depend on: kept in memory between two steps of one run and
- * restored in another, after steps of its own there, that goes on as the first did, in every bit of its losses, norms and adapter. Every
- * method, both optimizers, several micro-batches, dropout; masks that have moved, and SpIEL's window open and closed.
+ * A run's state (runtime/tensor/state.h) is all that its coming steps depend on: kept in memory between two steps of
+ * one run and restored in another, after steps of its own there, that goes on as the first did, in every bit of its
+ * losses, norms and adapter. Every method, both optimizers, several micro-batches, dropout; masks that have moved, and
+ * SpIEL's window open and closed.
  */
 #include "tests/model/program.h"
 #include "tests/unit/device_support.h"
@@ -34,12 +35,15 @@ struct state_case {
 };
 
 #define DYNAMIC "{\"method\": \"dynamic\", \"rank_equivalent\": 2, \"interval\": 3"
-#define SPIEL "{\"method\": \"spiel\", \"rank_equivalent\": 2, \"reselection_steps\": 4, \"selection_accumulation_steps\": 2"
+#define SPIEL                                                                                                          \
+    "{\"method\": \"spiel\", \"rank_equivalent\": 2, \"reselection_steps\": 4, \"selection_accumulation_steps\": 2"
 
 static const struct state_case cases[] = {
     { "static", "{\"sparse\": {\"rank_equivalent\": 2}}", 5, 4 },
     { "static by sm3",
-      "{\"optimizer\": \"sm3\", \"gradient_accumulation_steps\": 3, \"sparse\": {\"rank_equivalent\": 2, \"metric\": \"magnitude\"}}", 5, 4 },
+      "{\"optimizer\": \"sm3\", \"gradient_accumulation_steps\": 3, \"sparse\": {\"rank_equivalent\": 2, \"metric\": "
+      "\"magnitude\"}}",
+      5, 4 },
     { "dynamic that merges", "{\"sparse\": " DYNAMIC "}}", 7, 4 },
     { "dynamic that merges, before it moves", "{\"sparse\": " DYNAMIC "}}", 1, 7 },
     { "dynamic that merges, by sm3",
@@ -48,7 +52,8 @@ static const struct state_case cases[] = {
     { "spiel, window open", "{\"sparse\": " SPIEL "}}", 5, 4 },
     { "spiel, window closed", "{\"gradient_accumulation_steps\": 2, \"sparse\": " SPIEL "}}", 7, 4 },
     { "spiel, window open, change of delta", "{\"sparse\": " SPIEL ", \"drop\": \"delta_change\"}}", 9, 4 },
-    { "spiel by accumulators", "{\"optimizer\": \"sm3\", \"sparse\": " SPIEL ", \"growth\": \"ma\", \"drop\": \"delta_change\"}}", 7, 4 },
+    { "spiel by accumulators",
+      "{\"optimizer\": \"sm3\", \"sparse\": " SPIEL ", \"growth\": \"ma\", \"drop\": \"delta_change\"}}", 7, 4 },
     { "full", "{\"sparse\": {\"method\": \"full\"}}", 5, 4 },
     { "full by sm3", "{\"optimizer\": \"sm3\", \"sparse\": {\"method\": \"full\"}}", 4, 2 },
     { "head", "{\"sparse\": {\"method\": \"head\"}}", 5, 0 },
@@ -150,7 +155,8 @@ static void compare_files(const struct state_case *c)
     size_t lengths[2];
 
     for (int k = 0; k < 2; k++)
-        assert_ok(sp_fs_read(&bytes[k], &lengths[k], program_path("%s/adapter/adapter.safetensors", output_of(c, k)), 1 << 24));
+        assert_ok(sp_fs_read(&bytes[k], &lengths[k], program_path("%s/adapter/adapter.safetensors", output_of(c, k)),
+                             1 << 24));
     assert_int_equal(lengths[0], lengths[1]);
     if (memcmp(bytes[0], bytes[1], lengths[0]) != 0)
         fail_msg("%s: the adapters differ", c->name);
@@ -158,7 +164,8 @@ static void compare_files(const struct state_case *c)
     free(bytes[1]);
 }
 
-/* What metrics.jsonl says of the steps after the one at which the state was kept, speeds aside; a line may be of steps before it, too. */
+/* What metrics.jsonl says of the steps after the one at which the state was kept, speeds aside; a line may be of steps
+ * before it, too. */
 static void compare_lines(const struct state_case *c)
 {
     json_t *first = program_lines(program_path("%s/metrics.jsonl", output_of(c, false)));
@@ -175,7 +182,8 @@ static void compare_lines(const struct state_case *c)
         json_object_del(a, "tokens_per_second");
         json_object_del(b, "tokens_per_second");
         if (!json_equal(a, b))
-            fail_msg("%s: %s in the run that was restored, %s in the other", c->name, json_dumps(b, 0), json_dumps(a, 0));
+            fail_msg("%s: %s in the run that was restored, %s in the other", c->name, json_dumps(b, 0),
+                     json_dumps(a, 0));
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * What a training run writes, looked into: metrics.jsonl, config.resolved.yaml, the adapter; steps, epochs, schedules, windows and
- * heads. Numbers are compared with PyTorch's in tests/model; here it is about their form and place.
+ * What a training run writes, looked into: metrics.jsonl, config.resolved.yaml, the adapter; steps, epochs, schedules,
+ * windows and heads. Numbers are compared with PyTorch's in tests/model; here it is about their form and place.
  */
 #include "tests/model/program.h"
 #include "tests/unit/near.h"
@@ -26,10 +26,11 @@ static const char *model_file(const char *name)
 /* A run of the options over the usual ones; returns its output folder. The object is taken. */
 static const char *train(const char *name, json_t *options)
 {
-    json_t *config = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:{s:s, s:i}}", "model_name_or_path", model_file(""),
-                               "train_file", model_file("train.jsonl"), "validation_file", model_file("eval.jsonl"),
-                               "max_seq_length", 40, "per_device_train_batch_size", BATCH, "logging_steps", 1, "shuffle", 0,
-                               "max_steps", 2, "sparse", "metric", "magnitude", "count", 200);
+    json_t *config = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:{s:s, s:i}}", "model_name_or_path",
+                               model_file(""), "train_file", model_file("train.jsonl"), "validation_file",
+                               model_file("eval.jsonl"), "max_seq_length", 40, "per_device_train_batch_size", BATCH,
+                               "logging_steps", 1, "shuffle", 0, "max_steps", 2, "sparse", "metric", "magnitude",
+                               "count", 200);
     const char *output = program_path("%s", name);
 
     assert_non_null(options);
@@ -99,13 +100,15 @@ static void test_files(void **state)
 
 static void test_regression_keys(void **state)
 {
-    json_t *options = json_pack("{s:s, s:s, s:s}", "model_name_or_path", program_source("tests/data/reference/regression"),
-                                "train_file", program_source("tests/data/reference/regression/train.jsonl"), "validation_file",
+    json_t *options = json_pack("{s:s, s:s, s:s}", "model_name_or_path",
+                                program_source("tests/data/reference/regression"), "train_file",
+                                program_source("tests/data/reference/regression/train.jsonl"), "validation_file",
                                 program_source("tests/data/reference/regression/eval.jsonl"));
     const json_t *document;
 
     (void)state;
-    check_keys(json_array_get(metrics_of(train("regression", options)), 0), "step eval_loss eval_pearson eval_spearman eval_mse");
+    check_keys(json_array_get(metrics_of(train("regression", options)), 0),
+               "step eval_loss eval_pearson eval_spearman eval_mse");
     document = program_json(program_path("regression/adapter/adapter.json"));
     assert_string_equal(json_string_value(json_object_get(document, "task")), "regression");
     assert_true(json_is_null(json_object_get(document, "labels")));
@@ -113,7 +116,8 @@ static void test_regression_keys(void **state)
 
 static void load_adapter(struct sp_adapter *adapter, const char *name)
 {
-    if (sp_adapter_load(adapter, program_path("%s/adapter", name)) < 0) /* positions sorted, values finite, nothing else */
+    /* positions sorted, values finite, nothing else */
+    if (sp_adapter_load(adapter, program_path("%s/adapter", name)) < 0)
         fail_msg("%s", sp_error_message());
 }
 
@@ -129,7 +133,8 @@ static void test_regression_start(void **state)
     const json_t *row;
 
     (void)state;
-    train("start", json_pack("{s:s, s:n, s:f, s:i}", "train_file", file, "validation_file", "learning_rate", 1e-10, "max_steps", 1));
+    train("start", json_pack("{s:s, s:n, s:f, s:i}", "train_file", file, "validation_file", "learning_rate", 1e-10,
+                             "max_steps", 1));
     load_adapter(&a, "start");
     bias = sp_adapter_find_dense(&a, "classifier.bias");
     assert_non_null(bias);
@@ -167,7 +172,8 @@ static void test_sparse_adapter(void **state)
     assert_true(sp_adapter_find_dense(&a, "classifier.weight")->shape[0] == 2);
     assert_true(sp_adapter_find_dense(&a, "classifier.weight")->shape[1] == WIDTH);
     assert_true(sp_adapter_find_dense(&a, "classifier.bias")->rank == 1);
-    assert_string_equal(json_string_value(json_array_get(a.labels, 0)), "rejected"); /* as the checkpoint's head has them */
+    /* as the checkpoint's head has them */
+    assert_string_equal(json_string_value(json_array_get(a.labels, 0)), "rejected");
     assert_string_equal(json_string_value(json_array_get(a.labels, 1)), "accepted");
     sp_adapter_release(&a);
 }
@@ -233,7 +239,8 @@ static void test_again(void **state)
                         "adapter config.resolved.yaml metrics.jsonl notes.txt predictions.jsonl result.json");
     assert_string_equal(names_in(program_path("again/adapter")), "README.md adapter.json adapter.safetensors");
     train("again", json_pack("{s:i, s:n}", "max_steps", 1, "validation_file"));
-    assert_string_equal(names_in(program_path("again")), "adapter config.resolved.yaml metrics.jsonl notes.txt result.json");
+    assert_string_equal(names_in(program_path("again")),
+                        "adapter config.resolved.yaml metrics.jsonl notes.txt result.json");
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
@@ -270,7 +277,8 @@ static void test_steps(void **state)
     check_steps(json_pack("{s:i, s:i}", "max_steps", 0, "num_train_epochs", 2), 2 * BATCHES, 2);
     check_steps(json_pack("{s:i, s:f}", "max_steps", 0, "num_train_epochs", 0.5), 3, 0.6); /* 2.5 steps, rounded up */
     check_steps(json_pack("{s:i, s:i}", "max_steps", 7, "num_train_epochs", 1), 7, 1.4);
-    check_steps(json_pack("{s:i, s:i, s:i}", "max_steps", 0, "num_train_epochs", 2, "gradient_accumulation_steps", 2), 6, 2);
+    check_steps(json_pack("{s:i, s:i, s:i}", "max_steps", 0, "num_train_epochs", 2, "gradient_accumulation_steps", 2),
+                6, 2);
     check_steps(json_pack("{s:i, s:i, s:i}", "max_steps", 0, "num_train_epochs", 1, "max_train_samples", 10), 2, 1);
 }
 
@@ -280,7 +288,8 @@ static void test_evaluations(void **state)
         const char *strategy;
         int every, steps;
         size_t expected;
-    } cases[] = { { "no", 0, 6, 2 }, { "steps", 2, 6, 4 }, { "steps", 4, 6, 3 }, { "epoch", 0, 11, 4 }, { "epoch", 0, 5, 2 } };
+    } cases[] = { { "no", 0, 6, 2 }, { "steps", 2, 6, 4 }, { "steps", 4, 6, 3 }, { "epoch", 0, 11, 4 }, { "epoch", 0,
+        5, 2 } };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -308,12 +317,13 @@ static void test_schedules(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *lines = metrics_of(train("schedules", json_pack("{s:i, s:s, s:f, s:f}", "max_steps", 5,
-                                                                      "lr_scheduler_type", cases[i].name, "warmup_steps",
-                                                                      cases[i].warmup, "learning_rate", 0.01)));
+        const json_t *lines = metrics_of(
+            train("schedules", json_pack("{s:i, s:s, s:f, s:f}", "max_steps", 5, "lr_scheduler_type", cases[i].name,
+                                         "warmup_steps", cases[i].warmup, "learning_rate", 0.01)));
 
         for (size_t k = 0; k < 5; k++)
-            assert_near(program_number(json_array_get(lines, k + 1), "learning_rate"), 0.01 * cases[i].expected[k], 1e-9);
+            assert_near(program_number(json_array_get(lines, k + 1), "learning_rate"), 0.01 * cases[i].expected[k],
+                        1e-9);
     }
 }
 
@@ -321,7 +331,8 @@ static void test_schedules(void **state)
 static void test_windows(void **state)
 {
     const json_t *single = metrics_of(train("single", json_pack("{s:i, s:i}", "max_steps", 7, "dropout", 0)));
-    const json_t *lines = metrics_of(train("window", json_pack("{s:i, s:i, s:i}", "max_steps", 7, "dropout", 0, "logging_steps", 3)));
+    const json_t *lines = metrics_of(
+        train("window", json_pack("{s:i, s:i, s:i}", "max_steps", 7, "dropout", 0, "logging_steps", 3)));
     static const size_t ends[] = { 0, 3, 6, 7 };
 
     (void)state;
@@ -334,16 +345,19 @@ static void test_windows(void **state)
             mean += program_number(json_array_get(single, step), "loss") / (double)(ends[i] - ends[i - 1]);
         assert_int_equal(json_integer_value(json_object_get(line, "step")), ends[i]);
         assert_near(program_number(line, "loss"), mean, 1e-7);
-        assert_near(program_number(line, "grad_norm"), program_number(json_array_get(single, ends[i]), "grad_norm"), 1e-7);
+        assert_near(program_number(line, "grad_norm"), program_number(json_array_get(single, ends[i]), "grad_norm"),
+                    1e-7);
     }
 }
 
 /* The last group of an epoch is smaller: its gradients are averaged over the batches that it has. */
 static void test_uneven_groups(void **state)
 {
-    const json_t *lines = metrics_of(train("uneven", json_pack("{s:i, s:i, s:i, s:f}", "max_steps", 3, "dropout", 0,
-                                                               "gradient_accumulation_steps", 4, "learning_rate", 0.0)));
-    const json_t *single = metrics_of(train("even", json_pack("{s:i, s:i, s:f}", "max_steps", 5, "dropout", 0, "learning_rate", 0.0)));
+    const json_t *lines = metrics_of(
+        train("uneven", json_pack("{s:i, s:i, s:i, s:f}", "max_steps", 3, "dropout", 0, "gradient_accumulation_steps",
+                                  4, "learning_rate", 0.0)));
+    const json_t *single = metrics_of(
+        train("even", json_pack("{s:i, s:i, s:f}", "max_steps", 5, "dropout", 0, "learning_rate", 0.0)));
     double mean = 0;
 
     (void)state;
@@ -351,8 +365,10 @@ static void test_uneven_groups(void **state)
         mean += program_number(json_array_get(single, step), "loss") / 4;
     assert_near(program_number(json_array_get(lines, 1), "loss"), mean, 1e-6);
     /* the fifth batch alone */
-    assert_near(program_number(json_array_get(lines, 2), "loss"), program_number(json_array_get(single, 5), "loss"), 1e-6);
-    assert_near(program_number(json_array_get(lines, 2), "grad_norm"), program_number(json_array_get(single, 5), "grad_norm"), 1e-6);
+    assert_near(program_number(json_array_get(lines, 2), "loss"), program_number(json_array_get(single, 5), "loss"),
+                1e-6);
+    assert_near(program_number(json_array_get(lines, 2), "grad_norm"),
+                program_number(json_array_get(single, 5), "grad_norm"), 1e-6);
     assert_near(program_number(json_array_get(lines, 3), "loss"), mean, 1e-6);
 }
 
@@ -396,7 +412,8 @@ static void test_new_head(void **state)
     assert_true(value != 0 && value > -0.2f && value < 0.2f); /* ten times initializer_range */
     train("new", json_pack("{s:s, s:n, s:f}", "train_file", path, "validation_file", "learning_rate", 0.0));
     assert_true(head_value("new") == value);
-    train("new", json_pack("{s:s, s:n, s:f, s:i}", "train_file", path, "validation_file", "learning_rate", 0.0, "seed", 7));
+    train("new",
+          json_pack("{s:s, s:n, s:f, s:i}", "train_file", path, "validation_file", "learning_rate", 0.0, "seed", 7));
     assert_true(head_value("new") != value);
 }
 
@@ -453,21 +470,33 @@ static void test_steps_differ(void **state)
 static void test_label_smoothing(void **state)
 {
     const json_t *plain = metrics_of(train("hard", json_pack("{s:i}", "dropout", 0)));
-    const json_t *smooth = metrics_of(train("smooth", json_pack("{s:i, s:f}", "dropout", 0, "label_smoothing_factor", 0.2)));
+    const json_t *smooth = metrics_of(
+        train("smooth", json_pack("{s:i, s:f}", "dropout", 0, "label_smoothing_factor", 0.2)));
 
     (void)state;
-    assert_true(fabs(program_number(json_array_get(plain, 1), "loss") - program_number(json_array_get(smooth, 1), "loss")) > 1e-4);
+    assert_true(fabs(program_number(json_array_get(plain, 1), "loss") -
+                     program_number(json_array_get(smooth, 1), "loss")) > 1e-4);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),         cmocka_unit_test(test_regression_keys), cmocka_unit_test(test_regression_start),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_regression_keys),
+        cmocka_unit_test(test_regression_start),
         cmocka_unit_test(test_sparse_adapter),
-        cmocka_unit_test(test_dense_adapters), cmocka_unit_test(test_resolved),       cmocka_unit_test(test_again),
-        cmocka_unit_test(test_steps),         cmocka_unit_test(test_evaluations),     cmocka_unit_test(test_schedules),
-        cmocka_unit_test(test_windows),       cmocka_unit_test(test_uneven_groups),   cmocka_unit_test(test_new_head),
-        cmocka_unit_test(test_randomness),    cmocka_unit_test(test_steps_differ),    cmocka_unit_test(test_label_smoothing),
+        cmocka_unit_test(test_dense_adapters),
+        cmocka_unit_test(test_resolved),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_evaluations),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_uneven_groups),
+        cmocka_unit_test(test_new_head),
+        cmocka_unit_test(test_randomness),
+        cmocka_unit_test(test_steps_differ),
+        cmocka_unit_test(test_label_smoothing),
     };
 
     return cmocka_run_group_tests_name("train", tests, program_setup, program_teardown);

@@ -47,7 +47,8 @@ void finds(const char *name, const char *content, const struct sp_dataset_option
     render_column(&text, &set.layout.text);
     render_column(&text, &set.layout.pair);
     render_column(&text, &set.layout.label);
-    sp_buf_printf(&text, "%s%c %zu", set.layout.header ? "H" : "", set.layout.delimiter ? set.layout.delimiter : 'j', set.count);
+    sp_buf_printf(&text, "%s%c %zu", set.layout.header ? "H" : "", set.layout.delimiter ? set.layout.delimiter : 'j',
+                  set.count);
     if (strcmp(text.data, expected) != 0)
         fail_msg("of %s\n%sfound: %s\nright: %s", name, content, text.data, expected);
     sp_buf_free(&text);
@@ -58,11 +59,12 @@ void refuses(const char *name, const char *content, const struct sp_dataset_opti
 {
     struct sp_dataset set;
 
-    io_assert_error(sp_dataset_load(&set, io_write_text(name, content), tokenizer, options), SP_ECONFIG, name, part, NULL);
+    io_assert_error(sp_dataset_load(&set, io_write_text(name, content), tokenizer, options), SP_ECONFIG, name, part,
+                    NULL);
 }
 
-struct sp_data_layout used(const char *text, size_t text_number, const char *pair, size_t pair_number, const char *label,
-                           size_t label_number, size_t columns)
+struct sp_data_layout used(const char *text, size_t text_number, const char *pair, size_t pair_number,
+                           const char *label, size_t label_number, size_t columns)
 {
     return (struct sp_data_layout){
         .format = (char *)(uintptr_t)"csv",

@@ -1,6 +1,6 @@
 /*
- * Data files for the tests of what they are found to be: loaded, and what was found rendered. The tokenizer knows no word, which does
- * not matter there.
+ * Data files for the tests of what they are found to be: loaded, and what was found rendered. The tokenizer knows no
+ * word, which does not matter there.
  */
 #ifndef SP_TESTS_LAYOUT_FILES_H
 #define SP_TESTS_LAYOUT_FILES_H
@@ -25,8 +25,8 @@ int teardown(void **state);
 /* Loads a file of that content, which must do. */
 void load(struct sp_dataset *out, const char *name, const char *content, const struct sp_dataset_options *options);
 
-/* Loads it and compares what it is found to be: "text pair label" by name or number, "-" for none, then "H" for a header, the
- * delimiter, and the rows. */
+/* Loads it and compares what it is found to be: "text pair label" by name or number, "-" for none, then "H" for a
+ * header, the delimiter, and the rows. */
 void finds(const char *name, const char *content, const struct sp_dataset_options *options, const char *expected);
 
 /* It is SP_ECONFIG, and the message has that part. */
@@ -36,7 +36,7 @@ void refuses(const char *name, const char *content, const struct sp_dataset_opti
 void instead(const char *name, const char *content, const struct sp_dataset_options *options, const char *expected);
 
 /* What training used, as of a csv file without its label read by name or by number. */
-struct sp_data_layout used(const char *text, size_t text_number, const char *pair, size_t pair_number, const char *label,
-                           size_t label_number, size_t columns);
+struct sp_data_layout used(const char *text, size_t text_number, const char *pair, size_t pair_number,
+                           const char *label, size_t label_number, size_t columns);
 
 #endif

@@ -47,10 +47,10 @@ static inline void model_upload(struct model *m, size_t i)
     assert_ok(sp_gemm_weight_pack(&p->weight, m->plain[i]));
 }
 
-/* Compiles a built plan for `limits`, draws the parameters and hangs a gradient into each trained one. Norms' scales are drawn
- * around 1, all else around 0. */
-static inline void model_compile(struct model *m, struct sp_device *device, struct sp_plan *plan, const char *family_name,
-                                 const struct sp_plan_limits *limits)
+/* Compiles a built plan for `limits`, draws the parameters and hangs a gradient into each trained one. Norms' scales
+ * are drawn around 1, all else around 0. */
+static inline void model_compile(struct model *m, struct sp_device *device, struct sp_plan *plan,
+                                 const char *family_name, const struct sp_plan_limits *limits)
 {
     const struct sp_gemm_family *family;
 
@@ -100,12 +100,12 @@ static inline void model_release(struct model *m)
 }
 
 /* A BERT of these sizes, all its dropouts the same. */
-static inline void model_bert(struct sp_model *out, int vocab, int hidden, int layers, int heads, int intermediate, int positions,
-                              float dropout)
+static inline void model_bert(struct sp_model *out, int vocab, int hidden, int layers, int heads, int intermediate,
+                              int positions, float dropout)
 {
-    json_t *config = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f}", "vocab_size", vocab, "hidden_size", hidden, "num_hidden_layers",
-                               layers, "num_attention_heads", heads, "intermediate_size", intermediate, "max_position_embeddings",
-                               positions, "layer_norm_eps", 1e-5);
+    json_t *config = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f}", "vocab_size", vocab, "hidden_size", hidden,
+                               "num_hidden_layers", layers, "num_attention_heads", heads, "intermediate_size",
+                               intermediate, "max_position_embeddings", positions, "layer_norm_eps", 1e-5);
 
     assert_ok(sp_model_read(out, &sp_model_bert, config, "config.json"));
     sp_model_bert.set_dropout(out, dropout);
@@ -119,7 +119,8 @@ struct tokens {
     struct sp_plan_batch batch;
 };
 
-static inline void tokens_draw(struct tokens *t, uint32_t seed, const int *lengths, int count, uint32_t vocab, uint32_t classes)
+static inline void tokens_draw(struct tokens *t, uint32_t seed, const int *lengths, int count, uint32_t vocab,
+                               uint32_t classes)
 {
     int at = 0;
 
@@ -148,7 +149,8 @@ static inline void tokens_label(struct tokens *t, uint32_t seed, uint32_t classe
     t->batch.target_count = t->batch.tokens;
 }
 
-/* Where its tokens are kept: `each` rows for a sequence, this batch's after the `earlier` first ones, and all of them are seen but row 0. */
+/* Where its tokens are kept: `each` rows for a sequence, this batch's after the `earlier` first ones, and all of them
+ * are seen but row 0. */
 static inline void tokens_keep(struct tokens *t, uint32_t each, uint32_t earlier)
 {
     for (uint32_t s = 0; s < (uint32_t)t->batch.sequences; s++) {

@@ -146,7 +146,8 @@ static void test_place(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
-    const struct CMUnitTest tests[] = { TEST(test_files), TEST(test_group), TEST(test_temporary), TEST(test_killed), TEST(test_place) };
+    const struct CMUnitTest tests[] = { TEST(test_files), TEST(test_group), TEST(test_temporary), TEST(test_killed),
+                                        TEST(test_place) };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

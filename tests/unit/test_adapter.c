@@ -215,7 +215,8 @@ static void test_wrong_document(void **state)
     bad_document(DOCUMENT("1", "{\"name\":\"b\"}", LABELS, "{}", SPARSE, DENSE), "sha256");
     bad_document(DOCUMENT("1", "{\"name\":1}", LABELS, "{}", SPARSE, DENSE), "name");
     bad_document(DOCUMENT("1", BASE, "[\"one\"]", "{}", SPARSE, DENSE), "labels");
-    bad_document(DOCUMENT("1", BASE, "[\"a\",\"b\",\"a\"]", "{}", SPARSE, DENSE), "\"labels\"[2] is \"a\", as one before it is");
+    bad_document(DOCUMENT("1", BASE, "[\"a\",\"b\",\"a\"]", "{}", SPARSE, DENSE),
+                 "\"labels\"[2] is \"a\", as one before it is");
     bad_document(DOCUMENT("1", BASE, "{}", "{}", SPARSE, DENSE), "labels");
     bad_document(DOCUMENT("1", BASE, "[]", "{}", SPARSE, DENSE), "labels");
     bad_document(DOCUMENT("1", BASE, "[\"a\",1]", "{}", SPARSE, DENSE), "\"labels\"[1] is not a string");

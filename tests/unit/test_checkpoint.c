@@ -124,7 +124,8 @@ static void test_checksum(void **state)
     assert_string_not_equal(other, single);
 }
 
-/* Weights that were written to under the mapping have no checksum; a file that took their name leaves the mapping as it was. */
+/* Weights that were written to under the mapping have no checksum; a file that took their name leaves the mapping as it
+ * was. */
 static void test_checksum_in_use(void **state)
 {
     struct sp_tensor_info tensors[1] = { floats("a", 2, 3) };
@@ -149,7 +150,8 @@ static void test_checksum_in_use(void **state)
     assert_non_null(file);
     assert_int_equal(fputc('x', file), 'x');
     assert_int_equal(fclose(file), 0);
-    io_assert_error(sp_checkpoint_checksum(&sum, model), SP_EIO, path, "was written to or touched while it was in use", NULL);
+    io_assert_error(sp_checkpoint_checksum(&sum, model), SP_EIO, path, "was written to or touched while it was in use",
+                    NULL);
     sp_checkpoint_close(renamed);
     sp_checkpoint_close(model);
 }
@@ -215,7 +217,8 @@ static void test_links_to_nothing(void **state)
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("folder")), SP_ENOTFOUND, "it is a link to ../blobs/x", NULL);
 }
 
-/* A model that lies below the folder, or a file of one, is what was meant; files of other kinds are called what they are. */
+/* A model that lies below the folder, or a file of one, is what was meant; files of other kinds are called what they
+ * are. */
 static void test_elsewhere(void **state)
 {
     static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n";
@@ -230,7 +233,8 @@ static void test_elsewhere(void **state)
     refused(SP_ENOTFOUND, "it is not a Hugging Face model folder", io_path("m"));
     io_write_text("m/snapshots/41a/config.json", "{}");
     io_write_text("m/snapshots/41a/model.safetensors", "");
-    refused(SP_ENOTFOUND, "has no config.json, but below it lies a model:", io_path("m/snapshots/41a. Give that folder"));
+    refused(SP_ENOTFOUND,
+            "has no config.json, but below it lies a model:", io_path("m/snapshots/41a. Give that folder"));
     io_write_text("m/config.json", "{}");
     refused(SP_ENOTFOUND, "holds no weights, but below it lies a model:", io_path("m/snapshots/41a. Give that folder"));
     for (int i = 9; i >= 4; i--) {
@@ -253,7 +257,8 @@ static void test_elsewhere(void **state)
     refused(SP_EFORMAT, "config.json is a Git LFS pointer", NULL);
     io_write_text("m/config.json", "<!DOCTYPE html>\n<html>");
     refused(SP_EFORMAT, "config.json is a page in HTML or XML", NULL);
-    io_assert_error(sp_checkpoint_resolve(&dir, io_path("m/config.json")), SP_ENOTFOUND, "is a file, and a model is a folder", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("m/config.json")), SP_ENOTFOUND,
+                    "is a file, and a model is a folder", NULL);
     assert_string_equal(strrchr(sp_error_message(), ' ') + 1, io_path("m"));
 }
 
@@ -265,11 +270,14 @@ static void test_other_files(void **state)
         { "model.safetensors.part", "is a download that was cut off" },
         { "Unconfirmed 1234.crdownload", "is a download that was cut off" },
         { ".cache/huggingface/download/Ab1.incomplete", "is a download that was cut off" },
-        { "model.fp16.safetensors", "has no model.safetensors, but model.fp16.safetensors: where a file holds all of the model's weights" },
+        { "model.fp16.safetensors", "has no model.safetensors, but model.fp16.safetensors: where a file holds all of "
+                                    "the model's weights" },
         { "bert.safetensors", "has no model.safetensors, but bert.safetensors: " },
-        { "onnx/model.onnx", "holds its weights as onnx/model.onnx only, an export to ONNX, which cannot be trained: give the checkpoint" },
+        { "onnx/model.onnx", "holds its weights as onnx/model.onnx only, an export to ONNX, which cannot be trained: "
+                             "give the checkpoint" },
         { "model_q4.gguf", "as model_q4.gguf only, an export to llama.cpp's GGUF" },
-        { "model.ckpt", "as model.ckpt only, a checkpoint of PyTorch Lightning or TensorFlow, which is not read: load it with the program" },
+        { "model.ckpt", "as model.ckpt only, a checkpoint of PyTorch Lightning or TensorFlow, which is not read: load "
+                        "it with the program" },
         { "bert.bin", "as bert.bin only, a pickle file as PyTorch writes it, which can run any code" },
         { "weights.pt", "a pickle file as PyTorch writes it" },
         { "saved_model.pb", "a file of TensorFlow's, which is not read" },
@@ -277,7 +285,8 @@ static void test_other_files(void **state)
         { "training_args.bin", "holds no weights: neither model.safetensors nor" },
         { "optimizer.pt", "holds no weights: neither model.safetensors nor" },
         { "README.md", "holds no weights: neither model.safetensors nor" },
-        { "model.safetensors.bak", "has no model.safetensors, but model.safetensors.bak: if that is the file, give it this name" },
+        { "model.safetensors.bak", "has no model.safetensors, but model.safetensors.bak: if that is the file, give it "
+                                   "this name" },
         { "Model.SafeTensors", "but Model.SafeTensors: if that is the file, give it this name" },
         { "model.safetensors.dvc", "but model.safetensors.dvc: it is a pointer of DVC's" },
         { ".model.safetensors.icloud", "but .model.safetensors.icloud: it was not downloaded from iCloud yet" },
@@ -316,16 +325,18 @@ static void test_other_files(void **state)
     refused(SP_ENOTFOUND, "m/config.json.part is a download that was cut off", NULL);
     io_write_text("a/bert.tar.gz", "");
     io_write_text("a/bert.h5", "");
-    io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.tar.gz")), SP_ENOTFOUND, "is an archive, and a model is a folder: unpack it", NULL);
-    io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.h5")), SP_ENOTFOUND, "that holds config.json and model.safetensors",
-                    io_path("a, has no config.json"), NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.tar.gz")), SP_ENOTFOUND,
+                    "is an archive, and a model is a folder: unpack it", NULL);
+    io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.h5")), SP_ENOTFOUND,
+                    "that holds config.json and model.safetensors", io_path("a, has no config.json"), NULL);
 }
 
 /* A configuration under another name is one that holds a model's, and the likeliest name of several is given. */
 static void test_likely_config(void **state)
 {
     static const char *const files[] = {
-        "model/config.json", "b_config.json", "config", "config (1).json", "config.json.zip", "config.json.txt", "Config.json",
+        "model/config.json", "b_config.json", "config", "config (1).json", "config.json.zip", "config.json.txt",
+        "Config.json",
     };
     char expected[200];
 
@@ -340,12 +351,15 @@ static void test_likely_config(void **state)
         snprintf(path, sizeof path, "m/%s", files[i]);
         io_write_text(path, "{\"hidden_size\": 2}");
         snprintf(expected, sizeof expected, "m has no config.json, but %s: %s", files[i],
-                 i == 0 ? "if that is the file, move it" : strstr(files[i], "zip") ? "it is packed: unpack it" : "if that is the file, give it this name");
+                 i == 0                    ? "if that is the file, move it"
+                 : strstr(files[i], "zip") ? "it is packed: unpack it"
+                                           : "if that is the file, give it this name");
         refused(SP_ENOTFOUND, expected, NULL);
     }
 }
 
-/* The hint names the class that the weights were saved from, so that converting loses none; what is no plain name stays out of it. */
+/* The hint names the class that the weights were saved from, so that converting loses none; what is no plain name stays
+ * out of it. */
 static void test_other_forms(void **state)
 {
     static const struct {
@@ -353,31 +367,40 @@ static void test_other_forms(void **state)
     } cases[] = {
         { "pytorch_model.bin", "{\"architectures\": [\"BertForSequenceClassification\"]}",
           "from transformers import BertForSequenceClassification; BertForSequenceClassification.from_pretrained(DIR)"
-          ".save_pretrained(DIR, safe_serialization=True)", "pytorch_model.bin only" },
+          ".save_pretrained(DIR, safe_serialization=True)",
+          "pytorch_model.bin only" },
         { "pytorch_model.bin.index.json", "{\"architectures\": [\"BertForMaskedLM\"]}",
-          "from transformers import BertForMaskedLM; BertForMaskedLM.from_pretrained(DIR)", "take BertForPreTraining, which keeps" },
+          "from transformers import BertForMaskedLM; BertForMaskedLM.from_pretrained(DIR)",
+          "take BertForPreTraining, which keeps" },
         { "pytorch_model.bin", "{\"architectures\": [\"BertForTokenClassification\"]}",
           "BertForTokenClassification.from_pretrained(DIR)", "pooler weights are not used, take BertForPreTraining" },
-        { "pytorch_model.bin", "{\"architectures\": [\"BertForQuestionAnswering\"]}", "take BertForPreTraining, which keeps", NULL },
+        { "pytorch_model.bin", "{\"architectures\": [\"BertForQuestionAnswering\"]}",
+          "take BertForPreTraining, which keeps", NULL },
         { "tf_model.h5", "{\"architectures\": [\"BertLMHeadModel\"]}", "take BertForPreTraining, which keeps", NULL },
-        { "pytorch_model.bin", "{\"architectures\": [\"DistilBertForMaskedLM\"]}", "DistilBertForMaskedLM.from_pretrained(DIR)", NULL },
+        { "pytorch_model.bin", "{\"architectures\": [\"DistilBertForMaskedLM\"]}",
+          "DistilBertForMaskedLM.from_pretrained(DIR)", NULL },
         { "pytorch_model-00001-of-00002.bin", "{\"architectures\": [\"BertModel\"]}", "DIR + '/pytorch_model*.bin'",
           "holds its weights as pytorch_model-00001-of-00002.bin only" },
         { "model-00001-of-00002.safetensors", "{}", "such as model-00001-of-00002.safetensors, without",
           "fetch that file and all shards" },
-        { "pytorch_model.bin", "{\"architectures\": [\"a; b\", 5, \"Good_1\"]}", "import Good_1; Good_1.from_pretrained(DIR)", NULL },
+        { "pytorch_model.bin", "{\"architectures\": [\"a; b\", 5, \"Good_1\"]}",
+          "import Good_1; Good_1.from_pretrained(DIR)", NULL },
         { "pytorch_model.bin", "{\"architectures\": [\"X; import os\", \"\", \"X'\", \"X\\n\", null]}",
-          "Python: import glob, torch; from safetensors.torch import save_file", "torch.load(f, map_location='cpu', weights_only=True)" },
+          "Python: import glob, torch; from safetensors.torch import save_file",
+          "torch.load(f, map_location='cpu', weights_only=True)" },
         { "pytorch_model.bin", "{\"architectures\": \"BertModel\"}", "import glob, torch", NULL },
         { "tf_model.h5", "{\"architectures\": [\"BertForSequenceClassification\"]}",
           "BertForSequenceClassification.from_pretrained(DIR, from_tf=True).save_pretrained(", "tf_model.h5 only" },
         { "flax_model.msgpack", "{}", "AutoModelForPreTraining.from_pretrained(DIR, from_flax=True).save_pretrained(",
           "transformers 4 and Flax" },
         { "model.ckpt.index", "{\"architectures\": [\"BertModel\"]}",
-          "BertModel.from_pretrained(DIR + '/model.ckpt.index', from_tf=True, config=DIR + '/config.json')", "TensorFlow" },
+          "BertModel.from_pretrained(DIR + '/model.ckpt.index', from_tf=True, config=DIR + '/config.json')",
+          "TensorFlow" },
         { "a'; b.ckpt.index", "{\"architectures\": [\"BertModel\"]}", "(DIR + '/NAME.ckpt.index', ", NULL },
         { "bert_model.ckpt.index", NULL,
-          "BertForPreTraining.from_pretrained(DIR + '/bert_model.ckpt.index', from_tf=True, config=DIR + '/bert_config.json')", NULL },
+          "BertForPreTraining.from_pretrained(DIR + '/bert_model.ckpt.index', from_tf=True, config=DIR + "
+          "'/bert_config.json')",
+          NULL },
     };
 
     (void)state;
@@ -385,7 +408,8 @@ static void test_other_forms(void **state)
         char name[64];
 
         snprintf(name, sizeof name, "m/%s", cases[i].file);
-        io_write_text(cases[i].config ? "m/config.json" : "m/bert_config.json", cases[i].config ? cases[i].config : "{}");
+        io_write_text(cases[i].config ? "m/config.json" : "m/bert_config.json",
+                      cases[i].config ? cases[i].config : "{}");
         io_write_text(name, "x");
         refused(SP_ENOTFOUND, cases[i].hint, cases[i].more);
         assert_null(strstr(sp_error_message(), "import os"));
@@ -556,7 +580,8 @@ static void test_weights_missing(void **state)
     sp_checkpoint_close(model);
 }
 
-/* What a trainer has left before all names is no part of them; before some, or by another word, it is named. The sum is the files'. */
+/* What a trainer has left before all names is no part of them; before some, or by another word, it is named. The sum is
+ * the files'. */
 static void test_weights_wrapped(void **state)
 {
     static const char *const wrappers[] = { "module.", "_orig_mod.", "module._orig_mod.", "model." };
@@ -586,11 +611,13 @@ static void test_weights_wrapped(void **state)
         assert_int_equal(sp_checkpoint_checksum(&wrapped, model), 0);
         assert_string_not_equal(wrapped, sum);
         sp_checkpoint_close(model);
-        snprintf(head, sizeof head, "classifier.weight"); /* not before all: half of the names could be the model's own */
+        /* not before all: half of the names could be the model's own */
+        snprintf(head, sizeof head, "classifier.weight");
         model = model_of(tensors, 2);
         assert_string_equal(sp_checkpoint_wrapper(model), "");
         snprintf(logged, sizeof logged, "the names of the model's weights begin with \"%s", wrappers[i]);
-        io_assert_error(sp_weights_find(weights, 2, &names, model), SP_EFORMAT, io_path("m"), logged, "expected is bert.dense.weight", NULL);
+        io_assert_error(sp_weights_find(weights, 2, &names, model), SP_EFORMAT, io_path("m"), logged,
+                        "expected is bert.dense.weight", NULL);
         sp_checkpoint_close(model);
     }
 }

@@ -13,8 +13,9 @@
 const struct sp_flag sp_flags_common[] = { { "quiet", NULL, "", NULL }, SP_FLAG_END };
 
 static const struct sp_flag flags[] = { { "output", "FILE", "", NULL }, SP_FLAG_SET, SP_FLAG_END };
-static const struct sp_command train = { .name = "train", .flags = flags }, tune = { .name = "tune" }, show = { .name = "cache show" },
-                               merge = { .name = "cache merge", .flags = flags }, run_of_tune = { .name = "tune run", .flags = flags };
+static const struct sp_command train = { .name = "train", .flags = flags }, tune = { .name = "tune" },
+                               show = { .name = "cache show" }, merge = { .name = "cache merge", .flags = flags },
+                               run_of_tune = { .name = "tune run", .flags = flags };
 static const struct sp_command *const list[] = { &train, &show, &merge, &tune, &run_of_tune, NULL };
 
 /* The command that the words, parted by blanks, begin with, and how many of them name it. */
@@ -69,7 +70,8 @@ static void check_completed(const char *script, const char *words, const char *e
     FILE *pipe;
 
     snprintf(command, sizeof command,
-             "bash -c '. \"$0\"; COMP_WORDS=(speft-cl %s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _speft_cl 2>/dev/null; echo \"${COMPREPLY[*]}\"' %s",
+             "bash -c '. \"$0\"; COMP_WORDS=(speft-cl %s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _speft_cl "
+             "2>/dev/null; echo \"${COMPREPLY[*]}\"' %s",
              words, script);
     pipe = popen(command, "r");
     assert_non_null(pipe);

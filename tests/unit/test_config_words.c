@@ -1,4 +1,5 @@
-/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run; and what the help says. */
+/* What configurations say by mistake: names of other tools, words for nothing, a study in place of a run; and what the
+ * help says. */
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
@@ -66,19 +67,19 @@ static void test_files(void **state)
         { "lora_r: 8\n", "did you mean \"sparse.rank_equivalent\", in the block sparse?" },
         { "target_module: [query]\n", "did you mean \"sparse.target_modules\", in the block sparse?" },
         { "sparse: {r: 8}\n", "unknown option \"r\" in sparse; did you mean \"rank_equivalent\"?" },
-        { "sparse: {lr: 8}\n",
-          "c.yaml:1:10: unknown option \"lr\" in sparse; did you mean \"learning_rate\", outside the block sparse?" },
+        { "sparse: {lr: 8}\n", "c.yaml:1:10: unknown option \"lr\" in sparse; did you mean \"learning_rate\", outside "
+                               "the block sparse?" },
         { "sparse: {seed: 8}\n", "did you mean \"seed\", outside the block sparse?" },
         { "sparse: {fp16: yes}\n", "\"sparse.fp16\" is not supported by this version" },
         { "lora_alpha: 16\n", "\"lora_alpha\" is not supported by this version" },
         { "save_step: 5\n", "unknown option \"save_step\"\n" },
         { "k: 1\n", "unknown option \"k\"\n" },
-        { "methods: {a: {}}\ndata: {b: {}}\n",
-          "c.yaml:1:1: this is a study, expected the configuration of one run: speft-cl study c.yaml" },
+        { "methods: {a: {}}\ndata: {b: {}}\n", "c.yaml:1:1: this is a study, expected the configuration of one run: "
+                                               "speft-cl study c.yaml" },
         { "data: {b: {}}\nmethods: {a: {}}\n", "c.yaml:2:1: this is a study" },
         { "base: other.yaml\ngrid: {a: [1]}\n", "c.yaml:1:1: this is a study" },
-        { "validation_file: None\n",
-          "validation_file: found \"None\", expected a text; write null for nothing, or \"None\" in quotes for that text" },
+        { "validation_file: None\n", "validation_file: found \"None\", expected a text; write null for nothing, or "
+                                     "\"None\" in quotes for that text" },
         { "learning_rate: none\n", "found \"none\", expected a number in [0, 1000]; write null for nothing" },
         { "seed: nil\n", "found \"nil\", expected a whole number in [0, inf); leave it out for the default, 42" },
         { "seed: NULL\n", "found nothing, expected a whole number in [0, inf); leave it out for the default, 42" },
@@ -93,17 +94,22 @@ static void test_files(void **state)
         { "sparse: {target_modules: \"query\", metric: Null}\n", "sparse.metric: found nothing" },
         { "sparse: {target_modules: 'a', method: none}\n", "leave it out for the default, static" },
         { "sparse: {target_modules: query, none}\n", "unknown option \"none\"" },
-        { "sparse: {count: 5}\nseed: #1\n", "leave it out for the default, 42; # begins a comment; a name that begins with it wants quotes: \"#1\"" },
-        { "sparse:\n  target_modules:  #query \r\n  count: 5\n", "query, value; # begins a comment; a name that begins with it wants quotes: \"#query\"\n" },
+        { "sparse: {count: 5}\nseed: #1\n", "leave it out for the default, 42; # begins a comment; a name that begins "
+                                            "with it wants quotes: \"#1\"" },
+        { "sparse:\n  target_modules:  #query \r\n  count: 5\n", "query, value; # begins a comment; a name that begins "
+                                                                 "with it wants quotes: \"#query\"\n" },
         { "seed: null #1\n", "leave it out for the default, 42\n" },
         { "validation_file: ' '\n", "validation_file: found the text \" \", expected a path" },
         { "text_column: ' '\n", "text_column: found the text \" \", expected a column's name or number" },
         { "text_column: a\ntext_pair_column: ' '\n", "text_pair_column: found the text \" \", expected a column's" },
-        { "label_column: '\xC2\xA0'\n", "label_column: found the text \"\xC2\xA0\", expected a column's name or number" },
+        { "label_column: '\xC2\xA0'\n", "label_column: found the text \"\xC2\xA0\", expected a column's name or "
+                                        "number" },
         { "device: ' '\n", "device: found the text \" \", expected a device (speft-cl devices lists them)" },
         { "validation_file: ''\n", "validation_file: found an empty text" },
-        { "output_dir: ~/o\n", "output_dir: found \"~/o\", in which only a shell reads ~ as the home folder; write /home/me/o, or ./~/o" },
-        { "train_file: $DATA/a.csv\n", "train_file: found \"$DATA/a.csv\", in which only a shell replaces $DATA by its value" },
+        { "output_dir: ~/o\n", "output_dir: found \"~/o\", in which only a shell reads ~ as the home folder; write "
+                               "/home/me/o, or ./~/o" },
+        { "train_file: $DATA/a.csv\n", "train_file: found \"$DATA/a.csv\", in which only a shell replaces $DATA by its "
+                                       "value" },
         { "model_name_or_path: a/${M}\n", "in which only a shell replaces ${M} by its value; write the whole path" },
         { "train_file: https://x.org/a.csv\n", "an address, where one on this machine is expected; download it" },
     };
@@ -143,8 +149,9 @@ static void test_null(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        char *text = sp_asprintf(NEEDED "validation_file: %s\nlearning_rate: %s\nsparse: {count: %s, score_cache: %s}\n", words[i],
-                                 words[i], words[i], words[i]);
+        char *text = sp_asprintf(NEEDED
+                                 "validation_file: %s\nlearning_rate: %s\nsparse: {count: %s, score_cache: %s}\n",
+                                 words[i], words[i], words[i], words[i]);
         char *override = sp_asprintf("validation_file=%s", words[i]);
 
         assert_int_equal(read_config(&c, text, NULL), 0);
@@ -198,7 +205,8 @@ static const char *const *choices_of(const char *key)
 /* An option's words are the names in the list that they are of, all of them, in its order. */
 static void test_choices(void **state)
 {
-    const char *const *gemms = choices_of("gemm"), *const *tasks = choices_of("task"), *const *methods = choices_of("sparse.method");
+    const char *const *gemms = choices_of("gemm"), *const *tasks = choices_of("task"),
+                      *const *methods = choices_of("sparse.method");
     const char *const *schedules = choices_of("lr_scheduler_type");
     double factor;
 
@@ -242,7 +250,8 @@ static void test_defaults(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct sp_option *option = sp_option_at(t, sp_option_index(t, cases[i].key));
-        char *text = sp_asprintf("%s %s", strstr(cases[i].override, "full") ? "method full" : "by default", cases[i].value);
+        char *text = sp_asprintf("%s %s", strstr(cases[i].override, "full") ? "method full" : "by default",
+                                 cases[i].value);
         const char *dot = strchr(cases[i].key, '.');
         struct sp_config c;
         json_t *all, *value;
@@ -279,7 +288,8 @@ static size_t check_rows(const struct sp_option_rows *options, size_t place)
     return options->count;
 }
 
-/* Whoever owns an option exports its row; where the owner lies in a layer below, the value is in the owner's own struct. */
+/* Whoever owns an option exports its row; where the owner lies in a layer below, the value is in the owner's own
+ * struct. */
 static void test_owners(void **state)
 {
     const struct sp_option_table *t = sp_config_options();
@@ -297,7 +307,9 @@ static void test_owners(void **state)
     for (size_t i = 0; sp_methods[i]; i++)
         methods += check_rows(&sp_methods[i]->options, 0);
     assert_true(optimizers == 3 && metrics == 2 && tasks == 1 && methods > 2);
-    assert_int_equal(read_config(&c, NEEDED "adam_beta1: 0.5\nsparse: {sign: code, lift_rank: 7}\n", "adam_epsilon=1e-3"), 0);
+    assert_int_equal(read_config(&c, NEEDED "adam_beta1: 0.5\nsparse: {sign: code, lift_rank: 7}\n",
+                                 "adam_epsilon=1e-3"),
+                     0);
     assert_true(c.optim.beta1 == 0.5 && c.optim.beta2 == 0.999 && c.optim.epsilon == 1e-3);
     assert_int_equal(c.sparse.metrics.grasp_code, 1);
     assert_int_equal(c.sparse.metrics.lift_rank, 7);

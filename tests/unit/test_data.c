@@ -293,7 +293,8 @@ static void test_labels_json(void **state)
     assert_int_equal(set.label_kind, SP_LABELS_VALUES);
     assert_true(set.values[1] == 0.1f && set.values[2] == 2);
     sp_dataset_free(&set);
-    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1,\"b\":\"x \\ud83d\",\"c\":[\"\\ude00\"]}\n{\"text\":\"a\",\"label\":0}\n", PLAIN);
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\",\"label\":1,\"b\":\"x \\ud83d\",\"c\":[\"\\ude00\"]}\n{\"text\":\"a\",\"label\":0}\n", PLAIN);
     assert_int_equal(set.count, 2);
     sp_dataset_free(&set);
     load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":1.0}\n{\"text\":\"a\",\"label\":0}\n",
@@ -305,52 +306,68 @@ static void test_labels_json(void **state)
             "t.jsonl:2: no label (\"label\")");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":null}\n", PLAIN, SP_EFORMAT,
             "t.jsonl:1: no label");
-    load(&set, "t.jsonl", "{\"text\":\"a\",\"label\":-0.0}\n{\"text\":\"a\",\"label\":0}\n{\"text\":\"a\",\"label\":1}\n", PLAIN);
+    load(&set, "t.jsonl",
+         "{\"text\":\"a\",\"label\":-0.0}\n{\"text\":\"a\",\"label\":0}\n{\"text\":\"a\",\"label\":1}\n", PLAIN);
     assert_string_equal(set.labels.names[0], "0");
     assert_memory_equal(set.classes, ((const uint32_t[]){ 0, 0, 1 }), 12);
     sp_dataset_free(&set);
-    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[\"x\"]}\n", PLAIN, SP_EFORMAT, "t.jsonl:1: the label (\"label\") is neither a string nor "
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":[\"x\"]}\n", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: the label (\"label\") is neither a string nor "
             "a number but a list; where each row has one label, take that: jq -c '.label |= .[0]'");
     refuses("t.jsonl", "{\"text\":\"a\",\"it's\":[\"x\"]}\n", SET(.label_column = "it's"), SP_EFORMAT, "but a list");
     assert_null(strstr(sp_error_message(), "jq -c")); /* the folder's name may hold two letters of its own */
-    refuses("t.jsonl", "{\"text\":\"a\",\"label\":{\"(number)\":\"5\"}}\n", PLAIN, SP_EFORMAT, "neither a string nor a number but an object");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":{\"(number)\":\"5\"}}\n", PLAIN, SP_EFORMAT,
+            "neither a string nor a number but an object");
 }
 
 /* What other tools write in place of one object a line. */
 static void test_other_exports(void **state)
 {
     (void)state;
-    refuses("t.json", "{\n  \"text\": \"a\",\n  \"label\": 1\n}\n", PLAIN, SP_EFORMAT, "t.json:1: a JSON object that does not end on its line; one "
+    refuses("t.json", "{\n  \"text\": \"a\",\n  \"label\": 1\n}\n", PLAIN, SP_EFORMAT,
+            "t.json:1: a JSON object that does not end on its line; one "
             "object a line is expected: jq -c . makes that of a file that is printed over several");
-    refuses("t.json", "[\n  {\n    \"text\": \"a\"\n  }\n]\n", PLAIN, SP_EFORMAT, "t.json:1: a JSON array, where one object a line");
-    refuses("t.jsonl", "{\"text\": \"a\", \"label\": 1}\n{\"text\" \"a\"}\n", PLAIN, SP_EFORMAT, "t.jsonl:2:11: not valid JSON");
+    refuses("t.json", "[\n  {\n    \"text\": \"a\"\n  }\n]\n", PLAIN, SP_EFORMAT,
+            "t.json:1: a JSON array, where one object a line");
+    refuses("t.jsonl", "{\"text\": \"a\", \"label\": 1}\n{\"text\" \"a\"}\n", PLAIN, SP_EFORMAT,
+            "t.jsonl:2:11: not valid JSON");
     refuses("t.json", "{\"text\":{\"0\":\"a b\",\"1\":\"c\"},\"label\":{\"0\":1,\"1\":0}}\n", PLAIN, SP_EFORMAT,
-            "\"text\" is not a string but a whole column, as pandas writes one; write rows: to_json(PATH, orient=\"records\", lines=True)");
-    refuses("t.jsonl", "{\"text\":[\"a\",\"b\"],\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but a list");
-    refuses("t.jsonl", "{\"text\":{\"en\":\"a\"},\"label\":1}\n", PLAIN, SP_EFORMAT, "\"text\" is not a string but an object");
-    refuses("t.csv", "text,label\ra,1\rb,0\r", PLAIN, SP_EFORMAT, "its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected");
+            "\"text\" is not a string but a whole column, as pandas writes one; write rows: to_json(PATH, "
+            "orient=\"records\", lines=True)");
+    refuses("t.jsonl", "{\"text\":[\"a\",\"b\"],\"label\":1}\n", PLAIN, SP_EFORMAT,
+            "\"text\" is not a string but a list");
+    refuses("t.jsonl", "{\"text\":{\"en\":\"a\"},\"label\":1}\n", PLAIN, SP_EFORMAT,
+            "\"text\" is not a string but an object");
+    refuses("t.csv", "text,label\ra,1\rb,0\r", PLAIN, SP_EFORMAT,
+            "its lines end in CR alone, as old Macs wrote them; LF or CRLF is expected");
     refuses("t.csv", "\"text\" \"label\"\n\"1\" \"a b\" \"x\"\n", PLAIN, SP_EFORMAT,
-            "t.csv:1: text after the closing quote of a field; inside a quoted field a quote is written twice; where blanks stand "
-            "between columns, set delimiter: space");
+            "t.csv:1: text after the closing quote of a field; inside a quoted field a quote is written twice; where "
+            "blanks stand between columns, set delimiter: space");
     refuses("t.csv", "text,label\n\"a \\\"b\\\" c\",x\n", PLAIN, SP_EFORMAT,
-            "t.csv:2: text after the closing quote of a field; inside a quoted field a quote is written twice, not with a backslash "
-            "(in R by qmethod = \"double\")");
-    refuses("t.jsonl", "{\"text\":\"a\",\"label\":1}\r{\"text\":\"a\",\"label\":0}\r", PLAIN, SP_EFORMAT, "end in CR alone");
+            "t.csv:2: text after the closing quote of a field; inside a quoted field a quote is written twice, not "
+            "with a backslash (in R by qmethod = \"double\")");
+    refuses("t.jsonl", "{\"text\":\"a\",\"label\":1}\r{\"text\":\"a\",\"label\":0}\r", PLAIN, SP_EFORMAT,
+            "end in CR alone");
     /* Rows, texts and labels inside of others. */
     refuses("t.json", "{\"data\":[{\"text\":\"a\",\"label\":1}]}\n", PLAIN, SP_ECONFIG,
             "the file has: data; if the rows are those of \"data\", jq -c '.data[]' makes a file of them");
-    refuses("t.jsonl", "{'text': 'a', 'label': 1}\n", PLAIN, SP_EFORMAT, "t.jsonl:1: not JSON but what Python prints of a dict");
+    refuses("t.jsonl", "{'text': 'a', 'label': 1}\n", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: not JSON but what Python prints of a dict");
     refuses("t.json", "{\"0\":{\"text\":\"a\",\"label\":1},\"1\":{\"text\":\"b\",\"label\":0}}", PLAIN, SP_ECONFIG,
-            "one object for the whole table, as pandas writes it; write rows: to_json(PATH, orient=\"records\", lines=True)");
+            "one object for the whole table, as pandas writes it; write rows: to_json(PATH, orient=\"records\", "
+            "lines=True)");
     refuses("t.json", "{\"columns\":[\"text\",\"label\"],\"index\":[0],\"data\":[[\"a\",1]]}", PLAIN, SP_ECONFIG,
             "one object for the whole table");
     refuses("t.jsonl", "{\"row_idx\":0,\"row\":{\"text\":\"a\",\"label\":1}}\n", PLAIN, SP_ECONFIG,
             "the file has: row_idx, row; if it is inside \"row\", jq -c '. + .row' takes it out");
     refuses("t.jsonl", "{\"data\":{\"text\":\"a\"},\"label\":1}\n", PLAIN, SP_ECONFIG,
-            "no column with text; set text_column; if it is inside \"data\", jq -c '. + .data' takes it out. Its columns are:");
+            "no column with text; set text_column; if it is inside \"data\", jq -c '. + .data' takes it out. Its "
+            "columns are:");
     refuses("t.jsonl", "{\"data\":{\"text\":\"a\"},\"label\":1}\n", SET(.text_column = "data.text"), SP_ECONFIG,
-            "no column \"data.text\"; the file has: data, label; if it is inside \"data\", jq -c '. + .data' takes it out");
-    refuses("t.jsonl", "{\"a b\":{\"text\":\"a\"},\"n\":[1],\"label\":1}\n", PLAIN, SP_ECONFIG, "set text_column. Its columns are:");
+            "no column \"data.text\"; the file has: data, label; if it is inside \"data\", jq -c '. + .data' takes it "
+            "out");
+    refuses("t.jsonl", "{\"a b\":{\"text\":\"a\"},\"n\":[1],\"label\":1}\n", PLAIN, SP_ECONFIG,
+            "set text_column. Its columns are:");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":[{\"at\":1.5,\"name\":\"x\"}]}\n", PLAIN, SP_EFORMAT,
             "but a list; where each row has one label, take that: jq -c '.label |= .[0].name'");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":{\"name\":\"x\"}}\n", PLAIN, SP_EFORMAT,
@@ -358,10 +375,12 @@ static void test_other_exports(void **state)
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":[0, 1]}\n", PLAIN, SP_EFORMAT, "take that: jq -c '.label |= .[0]'");
     /* A blank between label and text, as in fastText's files and TREC's. */
     refuses("t.tsv", "__label__pos a b\n__label__neg b; c\n__label__neg b a\n", SET(.label_column = "1"), SP_ECONFIG,
-            "its one column is the label, and there is no text; where a blank is all that is between them, make it a tab, in a .tsv: "
-            "sed 's/ /\\t/' <OLD >NEW; no row has a tab between columns: is it another delimiter?");
-    refuses("t.tsv", "DESC:manner a; b\nHUM:ind a b\nHUM:ind b\n", SET(.label_column = "2"), SP_ECONFIG, "no column 2; columns are "
-            "numbered from 1 to 1; no row has a tab between columns: is it another delimiter?"); /* and not ";", which few rows have */
+            "its one column is the label, and there is no text; where a blank is all that is between them, make it a "
+            "tab, in a .tsv: sed 's/ /\\t/' <OLD >NEW; no row has a tab between columns: is it another delimiter?");
+    refuses("t.tsv", "DESC:manner a; b\nHUM:ind a b\nHUM:ind b\n", SET(.label_column = "2"), SP_ECONFIG,
+            "no column 2; columns are "
+            /* and not ";", which few rows have */
+            "numbered from 1 to 1; no row has a tab between columns: is it another delimiter?");
 }
 
 /* Where most rows cannot be read, that is why no columns are found. */
@@ -369,12 +388,14 @@ static void test_bad_columns(void **state)
 {
     (void)state;
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars"), SP_EFORMAT,
-            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in double quotes, and a column of row "
-            "names has a name in the header");
+            "t.csv:2: 3 columns, where the header has 2; a field that holds the delimiter is written in double quotes, "
+            "and a column of row names has a name in the header");
     refuses("t.csv", "review,label\na b,x,\nb,y,\n", PLAIN, SP_EFORMAT,
             "t.csv:2: 3 columns, where the header has 2; where rows end in a delimiter, the header must, too");
-    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "2"), SP_EFORMAT, "t.csv:2: 3 columns, where the ");
-    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.no_labels = true), SP_EFORMAT, "t.csv:2: 3 columns, where the ");
+    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "2"), SP_EFORMAT,
+            "t.csv:2: 3 columns, where the ");
+    refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.no_labels = true), SP_EFORMAT,
+            "t.csv:2: 3 columns, where the ");
     refuses("t.csv", "review,stars\na, b,1\nb, a,2\n", SET(.label_column = "stars", .skip_bad_rows = true), SP_EFORMAT,
             "all 2 rows are bad; the first: ");
     refuses("t.csv", "v1,v2,\nham,for \xA3" "5,\nspam,win \xA3" "9,\n", SET(.label_column = "v1"), SP_EFORMAT,
@@ -428,14 +449,16 @@ static void test_empty(void **state)
     refuses("t.jsonl", "{}", SET(.skip_bad_rows = true), SP_EFORMAT, "t.jsonl has no rows");
 }
 
-/* A tokenizer drops NUL as it does other control characters; a label cannot hold one. An empty text is a row where it may be. */
+/* A tokenizer drops NUL as it does other control characters; a label cannot hold one. An empty text is a row where it
+ * may be. */
 static void test_nul_and_empty(void **state)
 {
     struct sp_dataset set;
 
     (void)state;
     load(&set, "t.jsonl",
-         "{\"text\":\"a\\u0000b\",\"label\":0}\n{\"text\":\"a \\u0000 b\",\"label\":1}\n{\"text\":\"\\u0000\",\"label\":1}\n", PLAIN);
+         "{\"text\":\"a\\u0000b\",\"label\":0}\n{\"text\":\"a \\u0000 "
+         "b\",\"label\":1}\n{\"text\":\"\\u0000\",\"label\":1}\n", PLAIN);
     assert_ids(&set, 0, 3, (const uint32_t[]){ 2, 1, 3 }, (const uint8_t[3]){ 0 }); /* "ab" is no token */
     assert_ids(&set, 1, 4, (const uint32_t[]){ 2, 5, 6, 3 }, (const uint8_t[4]){ 0 });
     assert_ids(&set, 2, 2, (const uint32_t[]){ 2, 3 }, (const uint8_t[2]){ 0 });
@@ -455,7 +478,8 @@ static void test_nul_and_empty(void **state)
 /* Where the tokenizer adds no token of its own, a text without one is no row: the model would read the next row's. */
 static void test_no_token(void **state)
 {
-    static const char plain[] = "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"normalizer\": {\"type\": \"BertNormalizer\"}, "
+    static const char plain[] = "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"normalizer\": {\"type\": "
+        "\"BertNormalizer\"}, "
                                 "\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"a\": 1}}}";
     struct sp_dataset set;
 
@@ -465,8 +489,10 @@ static void test_no_token(void **state)
     assert_int_equal(sp_tokenizer_load(&tokenizer, io_path("model")), 0);
     refuses("t.csv", "text\na\n\"\"\n", SET(.no_labels = true, .empty_texts = true), SP_EFORMAT,
             "t.csv:3: the text (column text) has no token for the model to read");
-    refuses("t.jsonl", "{\"text\":\"\\u200b\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: the text (column text) is empty");
-    refuses("t.jsonl", "{\"text\":\"\\u0001\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: the text (column text) has no token");
+    refuses("t.jsonl", "{\"text\":\"\\u200b\",\"label\":1}", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: the text (column text) is empty");
+    refuses("t.jsonl", "{\"text\":\"\\u0001\",\"label\":1}", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: the text (column text) has no token");
     load(&set, "t.csv", "text\n\"\"\na a\n", SET(.no_labels = true, .empty_texts = true, .skip_bad_rows = true));
     assert_int_equal(set.count, 1);
     assert_ids(&set, 0, 2, (const uint32_t[]){ 1, 1 }, (const uint8_t[2]){ 0 });
@@ -487,9 +513,11 @@ static void test_bad_rows(void **state)
     refuses("t.csv", csv, PLAIN, SP_EFORMAT, "t.csv:3: 1 column, where the header has 2");
     refuses("t.csv", "text,label\n \t ,y\n", PLAIN, SP_EFORMAT,
             "t.csv:2: the text (column text) is empty");
-    refuses("t.csv", "text,label\n\xC2\xA0\xE3\x80\x80,1\na,2\n", PLAIN, SP_EFORMAT, "t.csv:2: the text (column text) is empty");
+    refuses("t.csv", "text,label\n\xC2\xA0\xE3\x80\x80,1\na,2\n", PLAIN, SP_EFORMAT,
+            "t.csv:2: the text (column text) is empty");
     refuses("t.jsonl", json, PLAIN, SP_EFORMAT, "t.jsonl:2: no \"text\"");
-    refuses("t.jsonl", "{\"text\":\"a \\ud83d\",\"label\":1}", PLAIN, SP_EFORMAT, "t.jsonl:1: \"text\" holds half a character");
+    refuses("t.jsonl", "{\"text\":\"a \\ud83d\",\"label\":1}", PLAIN, SP_EFORMAT,
+            "t.jsonl:1: \"text\" holds half a character");
     refuses("t.jsonl", "{\"text\":\"a\",\"label\":\"\\ud83d\"}", PLAIN, SP_EFORMAT,
             "t.jsonl:1: the label (\"label\") holds half a character");
     refuses("t.jsonl", "{\"text\":1,\"label\":1}", PLAIN, SP_EFORMAT,

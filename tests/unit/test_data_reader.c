@@ -118,7 +118,8 @@ static void test_csv(void **state)
     reads("t.csv", "\"\",\"\"\"\",\"\"\"\"\"\"\n", &plain, "1:|\"|\"\";");
     reads("t.csv", "a,\nb,\"\"\n,\n", &plain, "1:a|;2:b|;3:|;");
     reads("t.csv", "a,b\r", &plain, "1:a|b;");
-    reads("t.csv", "sep=;\r\na,b\nc,d\n", &plain, "2:a|b;3:c|d;"); /* Excel's line; its delimiter is for the layout to take */
+    /* Excel's line; its delimiter is for the layout to take */
+    reads("t.csv", "sep=;\r\na,b\nc,d\n", &plain, "2:a|b;3:c|d;");
     reads("t.csv", "sep=,\na,b\nc,d\n", &headed, "{a|b}3:c|d;");
     reads("t.csv", "sep=;", &plain, "");
     reads("t.csv", "sep=\nsep", &plain, "1:sep=;2:sep;");
@@ -246,7 +247,8 @@ static void test_encodings(void **state)
     reads("t.jsonl", "{\"a\":1}\n{\"a\":\"\xE9\"}\n{\"a\":2}", &plain,
           "1:{\"a\":1};2!;3:{\"a\":2};");
     refuses("t.tsv", "a\nb\xE9\n", 5, SP_EFORMAT, ".tsv:2: not UTF-8: byte 2 of the row is 0xE9");
-    refuses("t.csv", utf16, sizeof utf16 - 1, SP_EFORMAT, "is of UTF-16, as some Windows programs write; save it as UTF-8");
+    refuses("t.csv", utf16, sizeof utf16 - 1, SP_EFORMAT,
+            "is of UTF-16, as some Windows programs write; save it as UTF-8");
     refuses("t.csv", nul, sizeof nul - 1, SP_EFORMAT, ".csv:2: a NUL byte");
     text = read_bytes("t.csv", nul, sizeof nul - 1, &plain);
     assert_string_equal(text, "1:a|b;2!;3:d|e;");

@@ -174,7 +174,8 @@ static void check_download(const uint32_t *words, size_t count, uint32_t i)
     assert_int_equal(words[count + 2], 20 + i);
 }
 
-/* Each download has what its buffers held when it began, whatever came after; they end in their order, and at most two are on their way. */
+/* Each download has what its buffers held when it began, whatever came after; they end in their order, and at most two
+ * are on their way. */
 static void test_downloads(void **state)
 {
     enum { WORDS = 50000, BYTES = WORDS * sizeof(uint32_t) };
@@ -214,7 +215,8 @@ static void test_downloads(void **state)
     sp_buffer_free(buffers[1]);
 }
 
-/* What is filled while the last write may still be on its way does not change what that writes; a recording writes nothing. */
+/* What is filled while the last write may still be on its way does not change what that writes; a recording writes
+ * nothing. */
 static void test_uploads(void **state)
 {
     enum { WORDS = 200000 };

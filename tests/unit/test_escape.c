@@ -32,14 +32,17 @@ static void test_escape(void **state)
           "\\u202e\\u2028\\u2029\\u2066\\u2069\\u200b\\u200e\\u061c\\ufeff");
     SHOWN("\xF3\xA0\x80\x81", "\\udb40\\udc01");
     SHOWN("\x9B" "1\xFF\xC3\xED\xA0\x80\xE2\x82", "\\x9b1\\xff\\xc3\\xed\\xa0\\x80\\xe2\\x82");
-    SHOWN("\xC3\xA9\xE2\x82\xAC\xE6\x9D\xB1\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB", /* a joiner holds two signs together */
+    /* a joiner holds two signs together */
+    SHOWN("\xC3\xA9\xE2\x82\xAC\xE6\x9D\xB1\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB",
           "\xC3\xA9\xE2\x82\xAC\xE6\x9D\xB1\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB");
 }
 
 /* Blanks of every kind go from both ends, and in a name between others each is told from the plain one. */
 static void test_blanks(void **state)
 {
-    char text[] = "\xEF\xBB\xBF \t\xC2\xA0\xE3\x80\x80" "a\xC2\xA0 b\xE2\x80\xAF\xC3\xA9\v\xE2\x80\x8B\xC2\x85\r\n", all[] = " \xC2\xA0\xE2\x80\x87";
+    char text[] = "\xEF\xBB\xBF \t\xC2\xA0\xE3\x80\x80"
+                  "a\xC2\xA0 b\xE2\x80\xAF\xC3\xA9\v\xE2\x80\x8B\xC2\x85\r\n",
+         all[] = " \xC2\xA0\xE2\x80\x87";
     char none[] = "\xA0" "a\xC2 "; /* no UTF-8: left alone */
     struct sp_buf out = SP_BUF(1000);
 
@@ -87,7 +90,8 @@ static void test_source(void **state)
 
 static void test_json(void **state)
 {
-    json_t *value = json_pack("{s:s, s:[i]}", "\x7F\xC2\x9B", "\x1B\n\xE2\x80\xAE\xF3\xA0\x80\x81\xC3\xA9", "n", 1), *again;
+    json_t *value = json_pack("{s:s, s:[i]}", "\x7F\xC2\x9B", "\x1B\n\xE2\x80\xAE\xF3\xA0\x80\x81\xC3\xA9", "n", 1),
+           *again;
     char *text = sp_json_text(value, JSON_COMPACT), *lines = sp_json_text(value, JSON_INDENT(1));
 
     (void)state;

@@ -1,5 +1,5 @@
-/* Files that are written and mapped. The linker's --wrap puts the functions below in front of the C library's, so that what reaches
- * the disk, and in which order, is seen. */
+/* Files that are written and mapped. The linker's --wrap puts the functions below in front of the C library's, so that
+ * what reaches the disk, and in which order, is seen. */
 #include "tests/unit/io_files.h"
 
 #include "runtime/base/error.h"
@@ -51,7 +51,8 @@ static void take_log(enum sp_log_level level, const char *text, void *user)
 
 static void make_old(const char *name)
 {
-    io_assert_ok(utimensat(AT_FDCWD, io_path(name), (const struct timespec[2]){ { .tv_sec = 1e9 }, { .tv_sec = 1e9 } }, 0));
+    io_assert_ok(utimensat(AT_FDCWD, io_path(name), (const struct timespec[2]){ { .tv_sec = 1e9 },
+        { .tv_sec = 1e9 } }, 0));
 }
 
 static void test_write(void **state)
@@ -216,8 +217,8 @@ static void test_map_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_write), TEST(test_links), TEST(test_map_changed), TEST(test_log_once), TEST(test_full), TEST(test_map_name),
-        TEST(test_likely_pipe),
+        TEST(test_write),   TEST(test_links),    TEST(test_map_changed), TEST(test_log_once),
+        TEST(test_full),    TEST(test_map_name), TEST(test_likely_pipe),
 #ifdef __linux__
         TEST(test_handles),
 #endif

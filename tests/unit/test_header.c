@@ -1,6 +1,6 @@
 /*
- * A first row that may or may not name the columns, and columns that go by their numbers: signs that speak against each other, each
- * as files of people have it.
+ * A first row that may or may not name the columns, and columns that go by their numbers: signs that speak against each
+ * other, each as files of people have it.
  */
 #include "tests/unit/layout_files.h"
 
@@ -22,7 +22,8 @@ static const struct sp_labels reviews = { of_reviews, 2 }, mails = { of_mails, 2
 /* Files as wide as training's, that are another's: where the label was, there are no labels. */
 static void test_other_header(void **state)
 {
-    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2);
+    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2),
+                                numbered = used(NULL, 1, NULL, 0, NULL, 2, 2);
     const struct sp_data_layout *const trained[] = { &named, &numbered };
 
     (void)state;
@@ -30,15 +31,23 @@ static void test_other_header(void **state)
         const struct sp_dataset_options *input = INPUT(.remembered = trained[i], .labels = &reviews);
 
         finds("t.csv", "Email,Anliegen\n" MAILS, input, "Anliegen - - H, 2");
-        finds("t.csv", "Kunde,Nachrichtentext\nMaier,good film but bad\nHuber,bad film not nice\n", input, "Nachrichtentext - - H, 2");
-        finds("t.csv", "Ticketnummer,Schilderung\nTK-17,good film but bad\nTK-18,bad film not nice\n", input, "Schilderung - - H, 2");
-        finds("t.csv", "Anliegen,Sprache\nthe printer is broken,de\nplease help me with it,de\n", input, "Anliegen - - H, 2");
-        finds("t.csv", "Anliegen,Bemerkung\nthe printer is broken,\nplease help me with it,\n", input, "Anliegen - - H, 2");
-        finds("t.csv", "Timestamp,What did you like about the course?\n2020/01/03 10:11:12 AM GMT+1,the teacher was good\n"
-                       "2020/01/04 10:11:12 AM GMT+1,nothing was good\n", input, "What did you like about the course? - - H, 2");
-        finds("t.csv", "Satz,Klasse\nthe film was good,neg\nit was bad,pos\n", input, "Satz - - H, 2"); /* labels, where they were */
-        refuses("t.csv", "Betreff,Anliegen\nthe printer again,the printer is broken\nplease help,please help me with it\n", input,
-                "more than one column could be the text");
+        finds("t.csv", "Kunde,Nachrichtentext\nMaier,good film but bad\nHuber,bad film not nice\n", input,
+              "Nachrichtentext - - H, 2");
+        finds("t.csv", "Ticketnummer,Schilderung\nTK-17,good film but bad\nTK-18,bad film not nice\n", input,
+              "Schilderung - - H, 2");
+        finds("t.csv", "Anliegen,Sprache\nthe printer is broken,de\nplease help me with it,de\n", input,
+              "Anliegen - - H, 2");
+        finds("t.csv", "Anliegen,Bemerkung\nthe printer is broken,\nplease help me with it,\n", input,
+              "Anliegen - - H, 2");
+        finds("t.csv",
+              "Timestamp,What did you like about the course?\n2020/01/03 10:11:12 AM GMT+1,the teacher was good\n"
+              "2020/01/04 10:11:12 AM GMT+1,nothing was good\n",
+              input, "What did you like about the course? - - H, 2");
+        /* labels, where they were */
+        finds("t.csv", "Satz,Klasse\nthe film was good,neg\nit was bad,pos\n", input, "Satz - - H, 2");
+        refuses("t.csv",
+                "Betreff,Anliegen\nthe printer again,the printer is broken\nplease help,please help me with it\n",
+                input, "more than one column could be the text");
     }
     instead("t.csv", "Email,Anliegen\n" MAILS, INPUT(.remembered = &named, .labels = &reviews),
             "training used column \"Nachricht\", which this file does not have; read instead: column 2 \"Anliegen\"");
@@ -47,8 +56,10 @@ static void test_other_header(void **state)
 /* Files without names: a number is believed where its column holds what training's held. */
 static void test_other_columns(void **state)
 {
-    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2), numbered = used(NULL, 1, NULL, 0, NULL, 2, 2),
-                                third = used("Text", 2, NULL, 0, "Urteil", 3, 3), score = used(NULL, 1, NULL, 0, NULL, 2, 2);
+    const struct sp_data_layout named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2),
+                                numbered = used(NULL, 1, NULL, 0, NULL, 2, 2),
+                                third = used("Text", 2, NULL, 0, "Urteil", 3, 3),
+                                score = used(NULL, 1, NULL, 0, NULL, 2, 2);
     const struct sp_dataset_options *by_name = INPUT(.remembered = &named, .labels = &reviews),
                                     *by_number = INPUT(.remembered = &numbered, .labels = &reviews),
                                     *of_three = INPUT(.remembered = &third, .labels = &reviews);
@@ -58,16 +69,19 @@ static void test_other_columns(void **state)
 
     (void)state;
     finds("t.csv", REVIEWS, by_name, "1 - 2 , 4");
-    instead("t.csv", REVIEWS, by_name, "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
+    instead("t.csv", REVIEWS, by_name,
+            "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
     instead("t.csv", REVIEWS, by_number, NULL);
     finds("t.csv", ids, by_name, "2 - - , 2");
-    instead("t.csv", ids, by_name, "training used column \"Nachricht\", and this file names no columns; read instead: column 2");
+    instead("t.csv", ids, by_name,
+            "training used column \"Nachricht\", and this file names no columns; read instead: column 2");
     instead("t.csv", ids, by_number, "training used column 1, and this file has others; read instead: column 2");
     finds("t.csv", labels_first, by_name, "2 - - , 2");
     finds("t.csv", labels_first, by_number, "2 - - , 2");
     finds("t.csv", users, by_name, "2 - - , 2");
     finds("t.csv", users, by_number, "2 - - , 2");
-    refuses("t.csv", "a good film,but bad\nnot a film,it was nice\n", by_number, "more than one column could be the text");
+    refuses("t.csv", "a good film,but bad\nnot a film,it was nice\n", by_number,
+            "more than one column could be the text");
     finds("t.csv", "the film was good,1000\nit was bad,1001\n", by_number, "1 - - , 2");
     instead("t.csv", "the film was good,1000\nit was bad,1001\n", by_number, NULL);
     finds("t.csv", "the film was good,web\nit was bad,web\n", of_three, "1 - - , 2");
@@ -78,17 +92,22 @@ static void test_other_columns(void **state)
     finds("t.csv", "the film was good,2020-01-01,1\nit was bad,2020-01-01,2\n", of_three, "1 - - , 2");
     finds("t.csv", "7,the film was good\n8,it was bad\n", of_three, "2 - - , 2");
     finds("t.csv", "7,the film was good,pos\n8,it was bad,odd\n9,it was long,pos\n", of_three, "2 - 3 , 3");
-    finds("t.csv", "the film was good,3.5\nit was bad,1\n", INPUT(.remembered = &score), "1 - 2 , 2"); /* regression: no classes */
+    /* regression: no classes */
+    finds("t.csv", "the film was good,3.5\nit was bad,1\n", INPUT(.remembered = &score), "1 - 2 , 2");
     finds("t.csv", "3.5,the film was good\n1,it was bad\n", INPUT(.remembered = &score), "2 - - , 2");
-    finds("t.csv", "the film was good,1.0\nit was bad,00\n", INPUT(.remembered = &numbered, .labels = &numbers), "1 - 2 , 2");
+    finds("t.csv", "the film was good,1.0\nit was bad,00\n", INPUT(.remembered = &numbered, .labels = &numbers),
+          "1 - 2 , 2");
     instead("t.csv", REVIEWS, SET(.remembered = &named, .labels = &reviews),
             "training used column \"Urteil\", and this file names no columns; read instead: column 2; "
             "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
     refuses("t.csv", labels_first, SET(.remembered = &named, .labels = &reviews),
             "and where training's was, number 2, it has none of those labels");
-    refuses("t.csv", "it was good\nit was bad\n", SET(.remembered = &numbered, .labels = &reviews), "the file has no header and one column; "
-            "no row has a comma between columns: is it another delimiter? And training's was number 2, which it does not have");
-    refuses("t.csv", "a b,x\nb a,y\n", SET(.remembered = &score), "and where training's was, number 2, it has no numbers");
+    refuses("t.csv", "it was good\nit was bad\n", SET(.remembered = &numbered, .labels = &reviews),
+            "the file has no header and one column; "
+            "no row has a comma between columns: is it another delimiter? And training's was number 2, which it does "
+            "not have");
+    refuses("t.csv", "a b,x\nb a,y\n", SET(.remembered = &score),
+            "and where training's was, number 2, it has no numbers");
 }
 
 /* Names of columns that are classes as well. */
@@ -97,23 +116,27 @@ static void test_class_as_name(void **state)
     const struct sp_dataset_options *input = INPUT(.labels = &mails);
 
     (void)state;
-    finds("t.csv", "id,comment_text,spam,ham\na1,the film was good,0,1\na2,it was bad,1,0\n", input, "comment_text - - H, 2");
+    finds("t.csv", "id,comment_text,spam,ham\na1,the film was good,0,1\na2,it was bad,1,0\n", input,
+          "comment_text - - H, 2");
     finds("t.csv", "text,spam\nthe film was good,0\nit was bad,1\n", input, "text - - H, 2");
     finds("t.csv", "email,spam\nthe film was good,0\nit was bad,1\n", input, "email - - H, 2");
     finds("t.csv", "email,spam,ham\nthe film was good,0.1,0.2\nit was bad,0.1,0.3\n", input, "email - - H, 2");
     finds("t.csv", "email,spam\n" TWICE("the film was good,True\nit was bad,False\n"), input, "email - - H, 4");
     finds("t.csv", "text,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED, "text - spam H, 4");
-    finds("t.csv", "tweet_text,spam\n" TWICE("the film was good,spam\nit was bad,none\n"), JUDGED, "tweet_text - spam H, 4");
+    finds("t.csv", "tweet_text,spam\n" TWICE("the film was good,spam\nit was bad,none\n"), JUDGED,
+          "tweet_text - spam H, 4");
     finds("t.csv", "text,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), input, "text - - H, 4");
     finds("t.csv", "money,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED, "1 - 2 , 5");
     finds("t.csv", "money,spam\nthe film was good,ham\nit was bad,ham\n", input, "1 - - , 3");
     finds("t.csv", "spam\nthe film was good\nit was bad\n", input, "1 - - , 3"); /* a list */
     finds("t.csv", "title,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED, "1 - 2 , 5");
     instead("t.csv", "title,spam\n" TWICE("the film was good,spam\nit was bad,ham\n"), JUDGED,
-            "its first row was read as a row, though \"title\" may be the name of a column; if it is, set has_header: true");
+            "its first row was read as a row, though \"title\" may be the name of a column; if it is, set has_header: "
+            "true");
 }
 
-/* Headers that would be a class of their own: the first text is shorter than all others, and its label no other row has. */
+/* Headers that would be a class of their own: the first text is shorter than all others, and its label no other row
+ * has. */
 static void test_header_as_class(void **state)
 {
     struct sp_buf text = SP_BUF(1 << 20);
@@ -124,9 +147,11 @@ static void test_header_as_class(void **state)
     finds("t.csv", "\xE3\x83\xAC\xE3\x83\x93,\xE3\x83\xA9\n"
           TWICE("\xE3\x81\xA8\xE3\x81\xA6\xE3\x82\x82,a\n\xE5\x85\xA8\xE7\x84\xB6\xE3\x83\x80,b\n"),
           JUDGED, "\xE3\x83\xAC\xE3\x83\x93 - \xE3\x83\xA9 H, 4");
-    finds("t.csv", "ticket,team\n" TWICE("printer broken,IT Support\nsalary missing,Human Resources\n"), JUDGED, "ticket - team H, 4");
+    finds("t.csv", "ticket,team\n" TWICE("printer broken,IT Support\nsalary missing,Human Resources\n"), JUDGED,
+          "ticket - team H, 4");
     finds("t.csv", "phrase,True?\nbad film,False\nnice film,True\nawful film,False\n", JUDGED, "phrase - True? H, 3");
-    finds("t.csv", "phrase,is_spam\nbad film,False\nnice film,True\nawful film,False\n", JUDGED, "phrase - is_spam H, 3");
+    finds("t.csv", "phrase,is_spam\nbad film,False\nnice film,True\nawful film,False\n", JUDGED,
+          "phrase - is_spam H, 3");
     finds("t.csv", "sent,lab\nok,A\nnot ok,B\nfine,A\nbad,C\n", JUDGED, "sent - lab H, 4");
     finds("t.csv", "\"Review\nText (de)\",\"Label\nclass\"\n" TEN("the film was good,p\nit was bad,n\n"), JUDGED,
           "Review\nText (de) - Label\nclass H, 20");
@@ -134,9 +159,11 @@ static void test_header_as_class(void **state)
             "its first row was read as a header, though \"team\" may be a label; if it is, set has_header: false");
     instead("t.csv", "ticket,team\n" TEN("printer broken,IT Support\nsalary missing,Human Resources\n"), JUDGED, NULL);
 
-    finds("t.csv", "great,yes\nbad film,no\nnice film,no\nawful film,no\n", JUDGED, "1 - 2 , 4"); /* a header leaves one class */
+    /* a header leaves one class */
+    finds("t.csv", "great,yes\nbad film,no\nnice film,no\nawful film,no\n", JUDGED, "1 - 2 , 4");
     finds("t.csv", "great,x\nthe film was bad,y\nit was nice,z\n", JUDGED, "1 - 2 , 3"); /* no label returns */
-    finds("t.csv", "great,pos\nthe film was bad,neg\nbad,neg\nit was nice,zero\n", JUDGED, "1 - 2 , 4"); /* nor is it alone so short */
+    /* nor is it alone so short */
+    finds("t.csv", "great,pos\nthe film was bad,neg\nbad,neg\nit was nice,zero\n", JUDGED, "1 - 2 , 4");
     finds("t.csv", "great,5\n" TEN("the film was bad,1\n"), JUDGED, "1 - 2 , 11");
 
     sp_buf_puts(&text, "Anfrage,Abteilung\n"); /* hardly a label returns, but texts are many */
@@ -157,8 +184,8 @@ static void test_header_as_class(void **state)
 static void test_types(void **state)
 {
     (void)state;
-    finds("t.csv", "Wie zufrieden waren Sie mit dem Kurs?,Note (1-5)\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED,
-          "Wie zufrieden waren Sie mit dem Kurs? - Note (1-5) H, 20");
+    finds("t.csv", "Wie zufrieden waren Sie mit dem Kurs?,Note (1-5)\n" TEN("the film was good,5\nit was bad,3\n"),
+          JUDGED, "Wie zufrieden waren Sie mit dem Kurs? - Note (1-5) H, 20");
     finds("t.csv", "\"Date, local\",Comment.\n" TEN("3,the film was good\n4,it was bad\n"), SET(.label_column = "1"),
           "Comment. - Date, local H, 20");
     finds("t.csv", "I did not like it at all.,Q1\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED,
@@ -166,24 +193,28 @@ static void test_types(void **state)
     finds("t.csv", "I did not like it at all.,NA\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED, "1 - 2 , 21");
     finds("t.csv", "I did not like it at all.,5+\n" TEN("the film was good,5\nit was bad,3\n"), JUDGED, "1 - 2 , 21");
     finds("t.csv", "I did not like it at all.,awful\nthe film was good,1\nit was bad,0\n", JUDGED, "1 - 2 , 3");
-    finds("t.csv", "Zeitstempel,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0),
-          "Was hat Ihnen gefallen? - - H, 2");
-    finds("t.csv", "02.01.2020,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0),
+    finds("t.csv", "Zeitstempel,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n",
+          INPUT(0), "Was hat Ihnen gefallen? - - H, 2");
+    finds("t.csv", "02.01.2020,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n",
+          INPUT(0), "2 - - , 3");
+    finds("t.csv", "-,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0),
           "2 - - , 3");
-    finds("t.csv", "-,Was hat Ihnen gefallen?\n03.01.2020,der Lehrer war gut\n04.01.2020,nichts war gut\n", INPUT(0), "2 - - , 3");
 }
 
 /* A column of texts whose first one is short. */
 static void test_list(void **state)
 {
-    const struct sp_data_layout none = used(NULL, 1, NULL, 0, NULL, 2, 2), named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2);
-    const struct sp_dataset_options *after_none = INPUT(.remembered = &none), *after_names = INPUT(.remembered = &named);
+    const struct sp_data_layout none = used(NULL, 1, NULL, 0, NULL, 2, 2),
+                                named = used("Nachricht", 1, NULL, 0, "Urteil", 2, 2);
+    const struct sp_dataset_options *after_none = INPUT(.remembered = &none),
+                                    *after_names = INPUT(.remembered = &named);
 
     (void)state;
     finds("t.csv", "great product\n" TEN(LONG), after_none, "1 - - , 21");
     finds("t.csv", "Hervorragend\n" TEN(LONG), after_none, "1 - - , 21");
     instead("t.csv", "Hervorragend\n" TEN(LONG), after_none,
-            "its first row was read as a row, though \"Hervorragend\" may be the name of a column; if it is, set has_header: true");
+            "its first row was read as a row, though \"Hervorragend\" may be the name of a column; if it is, set "
+            "has_header: true");
     finds("t.csv", "Kommentar\n" TEN(LONG), after_none, "Kommentar - - H, 20"); /* names that people use */
     finds("t.csv", "RESE\xC3\x91" "A\n" TEN(LONG), after_none, "1 - - , 21"); /* the case of ASCII's letters alone */
     finds("t.csv", "Rese\xC3\xB1" "a\n" TEN(LONG), after_none, "Rese\xC3\xB1" "a - - H, 20");
@@ -212,29 +243,36 @@ static void test_options(void **state)
 
     (void)state;
     instead("t.csv", pandas, SET(.label_column = "1", .text_column = "2"),
-            "label_column: 1 was taken for a number, that of column 1 \"0\"; the column named so is number 2: write that if it is meant");
+            "label_column: 1 was taken for a number, that of column 1 \"0\"; the column named so is number 2: write "
+            "that if it is meant");
     instead("t.csv", pandas, JUDGED, NULL);
-    instead("t.csv", "1,2\na good film it is,pos\nbad,neg\n", SET(.label_column = "2", .has_header = SP_HEADER_YES), NULL);
+    instead("t.csv", "1,2\na good film it is,pos\nbad,neg\n", SET(.label_column = "2", .has_header = SP_HEADER_YES),
+            NULL);
     refuses("t.csv", REVIEWS, SET(.label_column = "Urteil"),
-            "no column \"Urteil\"; the file has: the film was good, pos. Its first row was taken for a header because a column is asked "
-            "for by name; where it is none, give the column's number");
+            "no column \"Urteil\"; the file has: the film was good, pos. Its first row was taken for a header because "
+            "a column is asked for by name; where it is none, give the column's number");
     /* Names that training's file had stand for its numbers, where this one names none. */
     finds("t.csv", REVIEWS, SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
     instead("t.csv", REVIEWS, SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
             "training used column \"Urteil\", and this file names no columns; read instead: column 2; "
             "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
-    finds("t.csv", REVIEWS, SET(.label_column = "Urteil", .text_column = "Nachricht", .has_header = SP_HEADER_NO, .remembered = &named,
-                                .labels = &reviews), "1 - 2 , 4");
+    finds("t.csv", REVIEWS,
+          SET(.label_column = "Urteil", .text_column = "Nachricht", .has_header = SP_HEADER_NO, .remembered = &named,
+              .labels = &reviews),
+          "1 - 2 , 4");
     finds("t.csv", REVIEWS, SET(.label_column = "2", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
     finds("t.csv", REVIEWS, INPUT(.text_column = "Nachricht", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
-    finds("t.csv", "Urteil,Nachricht\npos,a b\nneg,b a\n", SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
-          "Nachricht - Urteil H, 2");
+    finds("t.csv", "Urteil,Nachricht\npos,a b\nneg,b a\n",
+          SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews), "Nachricht - Urteil H, 2");
     refuses("t.csv", "Text,Wert\n" TEN("the film was good,pos\nit was bad,neg\n"),
-            SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews), "no column \"Urteil\"; the file has: Text, Wert");
+            SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
+            "no column \"Urteil\"; the file has: Text, Wert");
     refuses("t.csv", "the film was good,long\nit was bad,short\n",
             SET(.label_column = "Urteil", .remembered = &named, .labels = &reviews),
-            "no column \"Urteil\"; the file has: the film was good, long. Its first row was taken for a header because");
-    refuses("t.csv", REVIEWS, SET(.label_column = "Urteile", .remembered = &named, .labels = &reviews), "no column \"Urteile\"");
+            "no column \"Urteil\"; the file has: the film was good, long. Its first row was taken for a header "
+            "because");
+    refuses("t.csv", REVIEWS, SET(.label_column = "Urteile", .remembered = &named, .labels = &reviews),
+            "no column \"Urteile\"");
     refuses("t.csv", "Text,Urteil\n" TEN("the film was good,pos\nit was bad,neg\n"), SET(.label_column = "Urteile"),
             "the file has: Text, Urteil");
     refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),
@@ -247,13 +285,16 @@ static void test_joined(void **state)
     struct sp_dataset set;
 
     (void)state;
-    finds("t.csv", "review,sentiment\n" TWICE(REVIEWS) "review,sentiment\n" TWICE(REVIEWS), JUDGED, "review - sentiment H, 17");
-    finds("t.csv", "utterance,klass\n" TWICE(REVIEWS) "utterance,klass\n" TWICE(REVIEWS) "utterance,klass\n" TWICE(REVIEWS), JUDGED,
-          "utterance - klass H, 26");
+    finds("t.csv", "review,sentiment\n" TWICE(REVIEWS) "review,sentiment\n" TWICE(REVIEWS), JUDGED,
+          "review - sentiment H, 17");
+    finds("t.csv",
+          "utterance,klass\n" TWICE(REVIEWS) "utterance,klass\n" TWICE(REVIEWS) "utterance,klass\n" TWICE(REVIEWS),
+          JUDGED, "utterance - klass H, 26");
     finds("t.csv", "utterance,klass\n" TWICE(REVIEWS) "the film is good,klass\n" REVIEWS, JUDGED, "1 - 2 , 14");
     finds("t.csv", "the film,pos\n" REVIEWS "the film,pos\n", JUDGED, "1 - 2 , 6");
     finds("t.csv", TEN("well,yes\nnot well,no\n"), JUDGED, "1 - 2 , 20");
-    load(&set, "t.csv", "review,sentiment\n" REVIEWS "review,sentiment\n" REVIEWS "review,sentiment\n", SET(.label_column = "sentiment"));
+    load(&set, "t.csv", "review,sentiment\n" REVIEWS "review,sentiment\n" REVIEWS "review,sentiment\n",
+         SET(.label_column = "sentiment"));
     assert_int_equal(set.repeated, 2);
     assert_int_equal(set.first_repeated, 6);
     sp_dataset_free(&set);
@@ -271,10 +312,12 @@ static void test_questions(void **state)
     (void)state;
     finds("t.csv", "How do you rate us?,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
           "Please say why, in your own words. - How do you rate us? H, 20");
-    finds("t.csv", "science and technology news,\"It was good, in my own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
-          "2 - 1 , 21");
-    instead("t.csv", "How do you rate us?,\"Please say why, in your own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
-            "its first row was read as a header, though \"How do you rate us?\" may be a label; if it is, set has_header: false");
+    finds("t.csv", "science and technology news,\"It was good, in my own words.\"\n" TEN(SURVEY),
+          SET(.label_column = "1"), "2 - 1 , 21");
+    instead("t.csv", "How do you rate us?,\"Please say why, in your own words.\"\n" TEN(SURVEY),
+            SET(.label_column = "1"),
+            "its first row was read as a header, though \"How do you rate us?\" may be a label; if it is, set "
+            "has_header: false");
     finds("t.csv", "very very content,\"It was good, in my own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
           "2 - 1 , 21");
     finds("t.csv", "message,spam\n" TEN(SPAM), SET(.label_column = "2"), "message - spam H, 20");
@@ -290,20 +333,25 @@ static void test_row_names(void **state)
 
     (void)state;
     finds("t.csv", "text,label\n1,the film was good,pos\n2,bad film,neg\n", PLAIN, "text - label H, 2");
-    finds("t.csv", "\"text\",\"label\"\n\"17\",\"the film, was good\",1\n\"4\",\"bad film\",0\n", PLAIN, "text - label H, 2");
-    finds("t.tsv", "\"text\"\t\"label\"\n\"1\"\t\"the film\"\t\"pos\"\n\"2\"\t\"bad film\"\t\"neg\"\n", PLAIN, "text - label H\t 2");
-    finds("t.csv", "\"text\" \"label\"\n\"1\" \"the film\" \"pos\"\n\"2\" \"bad film\" \"neg\"\n", SET(.delimiter = ' '),
-          "text - label H  2");
+    finds("t.csv", "\"text\",\"label\"\n\"17\",\"the film, was good\",1\n\"4\",\"bad film\",0\n", PLAIN,
+          "text - label H, 2");
+    finds("t.tsv", "\"text\"\t\"label\"\n\"1\"\t\"the film\"\t\"pos\"\n\"2\"\t\"bad film\"\t\"neg\"\n", PLAIN,
+          "text - label H\t 2");
+    finds("t.csv", "\"text\" \"label\"\n\"1\" \"the film\" \"pos\"\n\"2\" \"bad film\" \"neg\"\n",
+          SET(.delimiter = ' '), "text - label H  2");
     finds("t.csv", "text;label\n1;the film was good;pos\n2;bad film;neg\n", PLAIN, "text - label H; 2");
     finds("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN, "text - label H\t 2");
     instead("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN,
-            "its rows have a field more than its header, and the first one of each was passed over as the row's name; where it is none, "
-            "and a text or number was cut at a delimiter, write that in quotes");
-    finds("t.csv", "label;text\n5;pos;the film was good\n6;neg;bad film\n", INPUT(.remembered = &trained), "text - label H; 2");
+            "its rows have a field more than its header, and the first one of each was passed over as the row's name; "
+            "where it is none, and a text or number was cut at a delimiter, write that in quotes");
+    finds("t.csv", "label;text\n5;pos;the film was good\n6;neg;bad film\n", INPUT(.remembered = &trained),
+          "text - label H; 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(.remembered = &trained), "said - - H, 2");
-    finds("t.csv", "label,text\n\"5\",pos,the film was good\n\"6\",neg,bad film\n", INPUT(.remembered = &trained), "text - label H, 2");
-    finds("t.tsv", "label\ttext\n5\tpos\tthe film was good\n6\tneg\tbad film\n", INPUT(.remembered = &trained), "text - label H\t 2");
+    finds("t.csv", "label,text\n\"5\",pos,the film was good\n\"6\",neg,bad film\n", INPUT(.remembered = &trained),
+          "text - label H, 2");
+    finds("t.tsv", "label\ttext\n5\tpos\tthe film was good\n6\tneg\tbad film\n", INPUT(.remembered = &trained),
+          "text - label H\t 2");
     finds("t.csv", "text,label,votes\n1,the film was good,3,5\n2,bad film,4,7\n", PLAIN, "text - label H, 2");
     finds("t.csv", "id,text,label\n1,17,the film was good,3\n2,4,bad film,4\n", PLAIN, "text - label H, 2");
     finds("t.csv", "id,text,label\n\"1\",17,the film was good,3\n\"2\",4,bad film,4\n", PLAIN, "text - label H, 2");
@@ -317,7 +365,8 @@ static void test_row_names(void **state)
     assert_true(!set.row_names);
     sp_dataset_free(&set);
     /* The first field may be a part of a text, or is one of a row without names; a row that is odd is told of. */
-#define LIST "t.csv:2: 2 columns, where the header has 1; where each line is one text, write it in quotes, set delimiter: tab"
+#define LIST                                                                                                           \
+    "t.csv:2: 2 columns, where the header has 1; where each line is one text, write it in quotes, set delimiter: tab"
 #define BAD(content, options, part) \
     io_assert_error(sp_dataset_load(&set, io_write_text("t.csv", content), tokenizer, options), SP_EFORMAT, part, NULL)
     BAD("text,label\nwell, a film,pos\nno, film,neg\n", PLAIN, "t.csv:2: 3 columns, where the header has 2");
@@ -332,17 +381,21 @@ static void test_row_names(void **state)
         char file[256];
 
         snprintf(file, sizeof file, "%s,text,label\n1,a film,3,5\n2,a b,-2,1\n3,b a,0,4\n", ids[i]);
-        BAD(file, SET(.label_column = "label"), "t.csv:2: 4 columns, where the header has 3; where a number has a decimal comma");
+        BAD(file, SET(.label_column = "label"),
+            "t.csv:2: 4 columns, where the header has 3; where a number has a decimal comma");
         snprintf(file, sizeof file, "%s,label,text\n1,3,5,a film\n2,-2,1,a b\n3,0,4,b a\n", ids[i]);
         BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; where a number has a decimal comma");
         snprintf(file, sizeof file, "%s,text,label\n1,a film, of old,x\n2,a b, b a,y\n3,b, a,y\n", ids[i]);
-        BAD(file, PLAIN, "t.csv:2: 4 columns, where the header has 3; a field that holds the delimiter is written in double quotes");
+        BAD(file, PLAIN,
+            "t.csv:2: 4 columns, where the header has 3; a field that holds the delimiter is written in double quotes");
         snprintf(file, sizeof file, "%s,text\n1,a film, of old\n2,a b, b a\n", ids[i]);
         BAD(file, INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
     }
     BAD("text,label\n\"1\",a film,\n\"2\",a b,\n", PLAIN, "where rows end in a delimiter, the header must, too");
-    BAD("ticket,text\n1,a film,\n2,a b,\n", INPUT(.remembered = &trained), "where rows end in a delimiter, the header must, too");
-    BAD("PhraseId,text\n1,a film,of old\n2,a b,b a\n", INPUT(.remembered = &trained), "t.csv:2: 3 columns, where the header has 2");
+    BAD("ticket,text\n1,a film,\n2,a b,\n", INPUT(.remembered = &trained),
+        "where rows end in a delimiter, the header must, too");
+    BAD("PhraseId,text\n1,a film,of old\n2,a b,b a\n", INPUT(.remembered = &trained),
+        "t.csv:2: 3 columns, where the header has 2");
     BAD("text\n1, a film of old\n2, a b\n", INPUT(.remembered = &trained), LIST);
     BAD("text\na film, of old\nb, a b\n", INPUT(.remembered = &trained), LIST);
     BAD("a film,pos\n1,a film,pos\n2,film,neg\n", SET(.has_header = SP_HEADER_NO, .label_column = "2"),
@@ -372,7 +425,8 @@ static void test_drawn(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++)
         for (size_t tsv = 0; tsv < 2; tsv++)
-            io_assert_error(sp_dataset_load(&set, io_write_text(tsv ? "t.tsv" : "t.csv", drawn[i]), tokenizer, PLAIN), SP_EFORMAT,
+            io_assert_error(sp_dataset_load(&set, io_write_text(tsv ? "t.tsv" : "t.csv", drawn[i]), tokenizer, PLAIN),
+                            SP_EFORMAT,
                             i < 4 ? "v:2: a rule, as Markdown and terminals draw it" : "v:1: a rule, as Markdown",
                             "sed '/^[-+|:= ]*$/d; s/^ *| *//; s/ *| *$//' <OLD >NEW", NULL);
     for (size_t i = 0; i < sizeof dashed / sizeof *dashed; i++)

@@ -107,8 +107,10 @@ static void test_wrong_header(void **state)
             io_assert_error(sp_safetensors_open(&file, io_write("t", bytes, 16)), SP_EFORMAT,
                             "truncated", NULL);
     }
-    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[99999999999999999999]", 0, 1) "}", 1, "tensor a: \"shape\" holds something that is not a");
-    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[NaN]", 0, 1) "}", 1, "tensor a: \"shape\" holds something that is not a");
+    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[99999999999999999999]", 0, 1) "}", 1,
+            "tensor a: \"shape\" holds something that is not a");
+    refused(SP_EFORMAT, "{" ENTRY("a", "U8", "[NaN]", 0, 1) "}", 1,
+            "tensor a: \"shape\" holds something that is not a");
     refused(SP_EFORMAT, "{\"a\":}", 0, ":1:");
     refused(SP_EFORMAT, "{} x", 0, "JSON");
     refused(SP_EFORMAT, " {}", 0, "not a JSON object");
@@ -126,12 +128,15 @@ static void test_wrong_header(void **state)
 static void test_other_files(void **state)
 {
     static const char *const files[][2] = {
-        { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 74 bytes" },
-        { "version https://hawser.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 73 bytes" },
+        { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 74 "
+                                                                                           "bytes" },
+        { "version https://hawser.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", "is a Git LFS pointer, 73 "
+                                                                                          "bytes" },
         { "Entry not found", "holds \"Entry not found\", a site's answer in place of a file" },
         { "404: Not Found\n", "holds \"404: Not Found\", a site's answer" },
         { "Access to model m/m is restricted. You must be authenticated to access it.", "a site's answer" },
-        { "{\"error\":\"Repository not found\"}", "not a safetensors file but a text, which begins \"{\"error\":\"Repository" },
+        { "{\"error\":\"Repository not found\"}", "not a safetensors file but a text, which begins "
+                                                  "\"{\"error\":\"Repository" },
         { "upstream connect error\n\n", "but a text, which begins \"upstream connect error\"" },
         { "gone", "but a text, which begins \"gone\"" },
         { "P\n", "it has only 2 bytes" },
@@ -146,8 +151,8 @@ static void test_other_files(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        io_assert_error(sp_safetensors_open(&file, io_write_text("t.safetensors", files[i][0])), SP_EFORMAT, "t.safetensors",
-                        files[i][1], NULL);
+        io_assert_error(sp_safetensors_open(&file, io_write_text("t.safetensors", files[i][0])), SP_EFORMAT,
+                        "t.safetensors", files[i][1], NULL);
 }
 
 /* A header that is legal in length but would take gigabytes to hold. */
@@ -321,8 +326,8 @@ static float widened(enum sp_dtype dtype, uint16_t word)
     return value;
 }
 
-/* Every number of 16 bits stays what it is; between two neighbours the nearer one is taken, in the middle the even one, and beyond
- * the last one half a step on infinity. */
+/* Every number of 16 bits stays what it is; between two neighbours the nearer one is taken, in the middle the even one,
+ * and beyond the last one half a step on infinity. */
 static void test_rounding(void **state)
 {
     static const struct {

@@ -1,4 +1,5 @@
-/* JSON: numbers that jansson has no value for do not matter until they are asked for, and faults are shown where they are. */
+/* JSON: numbers that jansson has no value for do not matter until they are asked for, and faults are shown where they
+ * are. */
 #include "tests/unit/io_files.h"
 
 #include "runtime/base/error.h"
@@ -43,7 +44,8 @@ static void test_numbers_kept(void **state)
         int flag = 7;
         json_t *object;
 
-        snprintf(text, sizeof text, "{\"a\":%s,\"b\":[12,%s,-0.5e1],\"NaN \\\"1e400\":\"\\\\\"}", numbers[i].spelt, numbers[i].spelt);
+        snprintf(text, sizeof text, "{\"a\":%s,\"b\":[12,%s,-0.5e1],\"NaN \\\"1e400\":\"\\\\\"}", numbers[i].spelt,
+                 numbers[i].spelt);
         object = parsed(text);
         assert_string_equal(sp_json_number_text(json_object_get(object, "a")), numbers[i].spelt);
         assert_false(sp_json_is_object(json_object_get(object, "a")));
@@ -53,7 +55,8 @@ static void test_numbers_kept(void **state)
         assert_true(json_real_value(json_array_get(json_object_get(object, "b"), 2)) == -5);
         assert_string_equal(json_string_value(json_object_get(object, "NaN \"1e400")), "\\");
         snprintf(expected, sizeof expected, "f: \"a\" is %s, which is not", numbers[i].spelt);
-        io_assert_error(sp_json_get_int(&integer, object, "a", "f"), SP_EFORMAT, expected, "an integer of 64 bits", NULL);
+        io_assert_error(sp_json_get_int(&integer, object, "a", "f"), SP_EFORMAT, expected, "an integer of 64 bits",
+                        NULL);
         io_assert_error(sp_json_get_string(&word, object, "a", "f"), SP_EFORMAT, expected, "a string", NULL);
         io_assert_error(sp_json_get_bool(&flag, object, "a", "f"), SP_EFORMAT, expected, "true or false", NULL);
         assert_int_equal(integer + flag, 14);
@@ -81,7 +84,8 @@ static void test_numbers_held(void **state)
     json_decref(list);
 }
 
-/* Half an emoji, which Python's json.dumps writes of a text that was cut, does not matter until the text is asked for. */
+/* Half an emoji, which Python's json.dumps writes of a text that was cut, does not matter until the text is asked
+ * for. */
 static void test_cut_texts(void **state)
 {
     static const char *const texts[][2] = {
@@ -104,7 +108,8 @@ static void test_cut_texts(void **state)
         assert_null(sp_json_cut_text(json_object_get(object, "d")));
         assert_int_equal(sp_json_get_string(&word, object, "c", "f"), 0);
         assert_string_equal(word, "\\ud83d");
-        io_assert_error(sp_json_get_string(&word, object, "b", "f"), SP_EFORMAT, "f: \"b\" holds half a character", NULL);
+        io_assert_error(sp_json_get_string(&word, object, "b", "f"), SP_EFORMAT, "f: \"b\" holds half a character",
+                        NULL);
         json_decref(object);
     }
 }
@@ -112,7 +117,8 @@ static void test_cut_texts(void **state)
 /* So it is with keys, which stay apart. */
 static void test_cut_keys(void **state)
 {
-    json_t *object = parsed("{\"\\ud83d\": 1, \"a\\uD83E\" : \"x\", \"\\ud83e\\ud83d\\ude00\": [{\"\\udc00\": NaN}], \"b\": \"\\ud83d\"}");
+    json_t *object = parsed("{\"\\ud83d\": 1, \"a\\uD83E\" : \"x\", \"\\ud83e\\ud83d\\ude00\": [{\"\\udc00\": NaN}], "
+                            "\"b\": \"\\ud83d\"}");
 
     (void)state;
     assert_int_equal(json_object_size(object), 4);
@@ -135,7 +141,8 @@ static void test_faults_beside(void **state)
         { "{\"a\": NaN, \"b", "f:3:13: not valid JSON" },
         { "{NaN: 1}", "f:3:2: not valid JSON" },
         { "{\"a\": \"\\ud83d\", \"b\": }", "f:3:22: not valid JSON" },
-        { "{\"\\ud83d\" : 1, c}", "f:3:16: not valid JSON" }, { "{\"\\ud83d\" : 1, \"\\uD83D\": 2}", "f:3:23: JSON with a key twice" }, { "[\"\\ud83d", "not valid JSON" }, { "[\"\\ud83", "not valid JSON" },
+        { "{\"\\ud83d\" : 1, c}", "f:3:16: not valid JSON" }, { "{\"\\ud83d\" : 1, \"\\uD83D\": 2}",
+        "f:3:23: JSON with a key twice" }, { "[\"\\ud83d", "not valid JSON" }, { "[\"\\ud83", "not valid JSON" },
         { "[nan]", "not valid JSON" }, { "[-NaN]", "not valid JSON" }, { "[NaN1]", "not valid JSON" },
         { "[1e400e]", "not valid JSON" }, { "[0-1e400]", "not valid JSON" }, { "[1 NaN]", "not valid JSON" },
         { "[099999999999999999999]", "not valid JSON" },
@@ -171,9 +178,11 @@ static void test_numbers_without_end(void **state)
 static void test_own_objects(void **state)
 {
     static const char *const taken[] = {
-        "{\"\\u0001number\": \"5\"}", "[1, {\"a\": {\"\\u0001\\u006eumber\": \"x\"}}]", "{\"a\": [NaN, {\"\\u0001string\": \"x\"}]}",
+        "{\"\\u0001number\": \"5\"}", "[1, {\"a\": {\"\\u0001\\u006eumber\": \"x\"}}]",
+        "{\"a\": [NaN, {\"\\u0001string\": \"x\"}]}",
     };
-    json_t *value = parsed("[{\"(number)\": \"5\"}, {\"(string)\": \"a\"}, {\"number\": \"5\"}, NaN, {\"\\u0001number\": 5}]");
+    json_t *value = parsed("[{\"(number)\": \"5\"}, {\"(string)\": \"a\"}, {\"number\": \"5\"}, NaN, "
+        "{\"\\u0001number\": 5}]");
 
     (void)state;
     for (size_t i = 0; i < json_array_size(value); i++) {
@@ -183,7 +192,8 @@ static void test_own_objects(void **state)
     }
     json_decref(value);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
-        io_assert_error(parse(&value, taken[i]), SP_EFORMAT, "f:3: an object whose one key is \\u0001number or \\u0001string, which", NULL);
+        io_assert_error(parse(&value, taken[i]), SP_EFORMAT,
+                        "f:3: an object whose one key is \\u0001number or \\u0001string, which", NULL);
         assert_null(value);
     }
 }

@@ -419,8 +419,8 @@ static void replace_by_other(const char *path)
 
 static void test_bad_entries(void **state)
 {
-    void (*const faults[])(
-        const char *) = { flip_byte, flip_first, cut, cut_header, empty, lengthen, link_away, make_pipe, open_to_all, link_to_text };
+    void (*const faults[])(const char *) = { flip_byte, flip_first, cut,       cut_header,  empty,
+                                             lengthen,  link_away,  make_pipe, open_to_all, link_to_text };
     struct sp_device *device = *state;
     char *text;
 
@@ -548,7 +548,8 @@ static void test_homeless(void **state)
     }
     assert_counts(device, 0, 2);
     assert_int_equal(warnings, 1);
-    assert_contains(said, "compiled programs are not kept for the next run: neither HOME nor XDG_CACHE_HOME names a folder");
+    assert_contains(said,
+                    "compiled programs are not kept for the next run: neither HOME nor XDG_CACHE_HOME names a folder");
 }
 
 static void test_read_only_cache(void **state)
@@ -711,7 +712,8 @@ static void die_at_job(void)
     void *block;
 
     if (sp_child_receive_block(STDIN_FILENO, &block, &length, (size_t)1 << 20) &&
-        sp_child_send(STDIN_FILENO, &ready, sizeof ready) && sp_child_receive_block(STDIN_FILENO, &block, &length, (size_t)1 << 20))
+        sp_child_send(STDIN_FILENO, &ready, sizeof ready) &&
+        sp_child_receive_block(STDIN_FILENO, &block, &length, (size_t)1 << 20))
         raise(SIGKILL);
 }
 
@@ -765,12 +767,15 @@ static void test_profile(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_launch),         TEST(test_arguments), TEST(test_bad_launches),
-        TEST(test_build_errors),   TEST(test_cache),     TEST(test_bad_entries),
-        TEST(test_useless_binary), TEST(test_no_cache),  TEST(test_read_only_cache), TEST(test_foreign_cache), TEST(test_homeless),
-        TEST(test_prune),          TEST(test_recorded),  TEST(test_recorded_failure),
-        TEST(test_worker_dies),    TEST(test_worker_does_not_open), TEST(test_profile),
-        TEST(test_warnings),
+        TEST(test_launch),          TEST(test_arguments),
+        TEST(test_bad_launches),    TEST(test_build_errors),
+        TEST(test_cache),           TEST(test_bad_entries),
+        TEST(test_useless_binary),  TEST(test_no_cache),
+        TEST(test_read_only_cache), TEST(test_foreign_cache),
+        TEST(test_homeless),        TEST(test_prune),
+        TEST(test_recorded),        TEST(test_recorded_failure),
+        TEST(test_worker_dies),     TEST(test_worker_does_not_open),
+        TEST(test_profile),         TEST(test_warnings),
     };
     const char *worker = argc == 2 ? getenv("TEST_WORKER") : NULL;
     int status;

@@ -1,6 +1,7 @@
 /*
- * When a kernel's case is run (runtime/kernel/check.h): before the kernel's first use, once for each binary, and never where checking is
- * off. The cases here are this file's own; what real ones compare is tests/kernel's, and that they notice tests/train/test_self_test.c's.
+ * When a kernel's case is run (runtime/kernel/check.h): before the kernel's first use, once for each binary, and never
+ * where checking is off. The cases here are this file's own; what real ones compare is tests/kernel's, and that they
+ * notice tests/train/test_self_test.c's.
  */
 #include "tests/unit/device_support.h"
 
@@ -216,7 +217,8 @@ static void test_failure(void **state)
 
     for (int i = 0; i < 2; i++) { /* nothing is remembered in its favour */
         assert_int_equal(run(&x, device, 16, with(bad, 16)), SP_ENUMERIC);
-        assert_contains(sp_error_message(), "computes wrong numbers: kernel add (act/add.cl -DLANES=1 -DCHUNK=16): out[7] is 1, expected 2");
+        assert_contains(sp_error_message(), "computes wrong numbers: kernel add (act/add.cl -DLANES=1 -DCHUNK=16): "
+                                            "out[7] is 1, expected 2");
         assert_contains(sp_error_message(), sp_device_info(device)->name);
         assert_contains(sp_error_message(), sp_device_info(device)->platform);
         assert_contains(sp_error_message(), sp_device_info(device)->driver);
@@ -233,9 +235,10 @@ static void test_coverage(void **state)
     struct sp_device *device = reopen(state);
     float x;
 
-    assert_error(run(&x, device, 16, (struct sp_launch_check){ 0 }), SP_EINVAL, "kernel add (act/add.cl) has no case that checks it");
-    assert_error(run(&x, device, 32, with(idle, 32)), SP_EINVAL, "the case of sum that checks kernel add (act/add.cl -DLANES=1 -DCHUNK=32) "
-                                                               "does not launch it");
+    assert_error(run(&x, device, 16, (struct sp_launch_check){ 0 }), SP_EINVAL,
+                 "kernel add (act/add.cl) has no case that checks it");
+    assert_error(run(&x, device, 32, with(idle, 32)), SP_EINVAL,
+                 "the case of sum that checks kernel add (act/add.cl -DLANES=1 -DCHUNK=32) does not launch it");
     assert_error(run(&x, device, 64, with(good, 16)), SP_EINVAL, "does not launch it");
     assert_true(x == 1);
 }
@@ -266,7 +269,8 @@ static void test_recorded(void **state)
     assert_int_equal(calls, 3);
 }
 
-/* A library's kernels have no binaries here: they are checked in each process, or once where the library's version is known. */
+/* A library's kernels have no binaries here: they are checked in each process, or once where the library's version is
+ * known. */
 static void test_foreign(void **state)
 {
     static const struct {
@@ -312,8 +316,10 @@ static void test_error(void **state)
     struct sp_buffer *buffer;
     float x;
 
-    assert_error(run(&x, device, 16, with(fails, 16)), SP_EDEVICE, "fails in the self-test: kernel add (act/add.cl -DLANES=1 -DCHUNK=16): ");
-    assert_contains(sp_error_message(), "clEnqueueNDRangeKernel failed with CL_OUT_OF_RESOURCES (-5). Update the driver");
+    assert_error(run(&x, device, 16, with(fails, 16)), SP_EDEVICE,
+                 "fails in the self-test: kernel add (act/add.cl -DLANES=1 -DCHUNK=16): ");
+    assert_contains(sp_error_message(),
+                    "clEnqueueNDRangeKernel failed with CL_OUT_OF_RESOURCES (-5). Update the driver");
     assert_contains(sp_error_message(), sp_device_info(device)->name);
     assert_contains(sp_error_message(), sp_device_info(device)->platform);
     assert_contains(sp_error_message(), sp_device_info(device)->driver);

@@ -1,4 +1,5 @@
-/* cl/lib/lanes.h with work-items in lanes, on the driver at hand: what kernels are built from, apart from any of them. */
+/* cl/lib/lanes.h with work-items in lanes, on the driver at hand: what kernels are built from, apart from any of
+ * them. */
 #include "tests/unit/device_support.h"
 
 #include "runtime/base/fs.h"
@@ -13,10 +14,11 @@ enum { ROWS = 5, C = 3, GUARD = 64, LANES = 64 }; /* GUARD: on either side of th
 
 static char folder[] = "/tmp/speft-test-lanes.XXXXXX";
 
-/* A barrier, then a walk of a few lanes to the row's end: what PoCL runs in all lanes when the row is a condition (quirk.def).
- * What the walk computes is of no matter, but it must be worth a vector. */
+/* A barrier, then a walk of a few lanes to the row's end: what PoCL runs in all lanes when the row is a condition
+ * (quirk.def). What the walk computes is of no matter, but it must be worth a vector. */
 static const char walk_source[] = "#include \"lib/lanes.h\"\n"
-                                  "KERNEL void walk(__global float *out, __global const float *a, __global const float *b,\n"
+                                  "KERNEL void walk(__global float *out, __global const float *a, __global const float "
+                                  "*b,\n"
                                   "                 __global const float *factors, int T)\n"
                                   "{\n"
                                   "    FOR_ROWS(t, T)\n"
@@ -82,7 +84,8 @@ static void test_rows_with_a_barrier(void **state)
     assert_ok(sp_buffer_read(got, out, 0, sizeof got));
     for (int i = 0; i < ROWS * C + 2 * GUARD; i++) {
         bool inside = i >= GUARD && i < GUARD + ROWS * C;
-        float r = inside ? values[GUARD + (i - GUARD) / C] : 0, expected = values[i] + r * (values[i] - r - values[i] * r);
+        float r = inside ? values[GUARD + (i - GUARD) / C] : 0,
+              expected = values[i] + r * (values[i] - r - values[i] * r);
 
         if (got[i] != expected)
             fail_msg("element %d of the rows is %g, expected %g", i - GUARD, (double)got[i], (double)expected);

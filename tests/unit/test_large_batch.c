@@ -1,6 +1,6 @@
 /*
- * A batch of more rows and tokens than any other test's: what the data give the plan, and that the plan gives each row what it has
- * in a small batch, and each parameter the gradient that small batches add up to.
+ * A batch of more rows and tokens than any other test's: what the data give the plan, and that the plan gives each row
+ * what it has in a small batch, and each parameter the gradient that small batches add up to.
  */
 #include "tests/unit/plan_support.h"
 
@@ -81,8 +81,9 @@ static void test_data(void **state)
 /* Every parameter is trained. */
 static void compile(struct model *m, struct sp_device *device)
 {
-    const struct sp_plan_limits limits = { .tokens = (int)data.tokens, .sequences = ROWS, .longest = POSITIONS, .training = true,
-                                           .transposed = true };
+    const struct sp_plan_limits limits = {
+        .tokens = (int)data.tokens, .sequences = ROWS, .longest = POSITIONS, .training = true, .transposed = true
+    };
     struct sp_model bert;
     struct sp_plan *plan;
 
@@ -95,7 +96,8 @@ static void compile(struct model *m, struct sp_device *device)
     model_compile(m, device, plan, "auto", &limits);
 }
 
-/* The rows in batches of `size`: their logits, and the gradients of their mean loss in all parameters, each the caller's. */
+/* The rows in batches of `size`: their logits, and the gradients of their mean loss in all parameters, each the
+ * caller's. */
 static void run(struct model *m, size_t size, float *logits, float *gradients[PLAN_PARAMS_MAX])
 {
     struct sp_batch b;
@@ -106,10 +108,13 @@ static void run(struct model *m, size_t size, float *logits, float *gradients[PL
                                      .gradients = m->gradients };
 
         fill(&b, from, count);
-        assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ .ids = b.ids, .types = b.types, .bounds = b.bounds,
-                                                                     .targets = b.targets, .tokens = (int)b.tokens,
-                                                                     .sequences = (int)b.count,
-                                                                     .target_count = (int)b.target_count }));
+        assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ .ids = b.ids,
+                                                                      .types = b.types,
+                                                                      .bounds = b.bounds,
+                                                                      .targets = b.targets,
+                                                                      .tokens = (int)b.tokens,
+                                                                      .sequences = (int)b.count,
+                                                                      .target_count = (int)b.target_count }));
         assert_ok(sp_plan_forward(m->plan, &pass));
         assert_ok(sp_plan_backward(m->plan, &pass));
         assert_ok(sp_plan_logits(m->plan, logits + from * CLASSES));
@@ -129,7 +134,8 @@ static void compare(const char *name, const float *large, const float *small, si
     assert_true(most > 0);
     for (size_t k = 0; k < count; k++)
         if (!(fabsf(large[k] - small[k]) <= 1e-5f * most))
-            fail_msg("%s[%zu] of %zu: %.9g in one batch, %.9g in small ones", name, k, count, (double)large[k], (double)small[k]);
+            fail_msg("%s[%zu] of %zu: %.9g in one batch, %.9g in small ones", name, k, count, (double)large[k],
+                     (double)small[k]);
 }
 
 static void test_plan(void **state)

@@ -62,7 +62,8 @@ static void test_lock(void **state)
     sp_process_host(host);
     snprintf(process, sizeof process, "process %ld ", (long)pid);
     for (int i = 0; i < 2; i++)
-        io_assert_error(sp_lock_take(&lock, dir, "train.lock", "train"), SP_EINVAL, "another speft-cl train", dir, process, host, NULL);
+        io_assert_error(sp_lock_take(&lock, dir, "train.lock", "train"), SP_EINVAL, "another speft-cl train", dir,
+                        process, host, NULL);
     sp_lock_release(&lock);
     assert_int_equal(io_entries(dir), 1);
     kill(pid, SIGKILL);

@@ -149,7 +149,8 @@ static void test_end(void **state)
         assert_true(sp_loss_watch_is_astray(&w));
         assert_true(w.start == 0.7 && w.last >= 20 && w.last < 50);
         watch(&w, GUESS, total, at_once);
-        assert_int_equal(sp_loss_watch_end(&w, 0.7, 0, 20), total >= 2); /* the first rows are of the class that is said to all */
+        /* the first rows are of the class that is said to all */
+        assert_int_equal(sp_loss_watch_end(&w, 0.7, 0, 20), total >= 2);
         watch(&w, GUESS, total, hard_rows);
         assert_false(sp_loss_watch_end(&w, 0.002, 0.01, 6.9));
     }

@@ -94,7 +94,9 @@ static void create(struct vectors *x, struct sp_device *device, const struct sp_
         x->gradient[k] = calloc(n, sizeof(float));
         for (size_t i = 0; i < n; i++)
             x->value[k][i] = (double)(host[i] = draw(k, i));
-        x->views[k] = (struct sp_optim_view){ .name = names[k], .count = n, .rows = (int)n, .cols = 1, .decay = k != 1 };
+        x->views[k] = (struct sp_optim_view){
+            .name = names[k], .count = n, .rows = (int)n, .cols = 1, .decay = k != 1
+        };
         assert_ok(sp_buffer_create(&x->views[k].value, device, bytes));
         assert_ok(sp_buffer_create(&x->views[k].gradient, device, bytes));
         assert_ok(sp_buffer_write(x->views[k].value, 0, host, bytes));
@@ -230,10 +232,13 @@ static void test_sm3_by_hand(void **state)
 
     /* they belong to rows and columns and stay when entries go, but not when all starts anew */
     view.count = 1;
-    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ .view = view, .from = (const uint32_t[]){ SP_REMAP_NEW } }));
+    assert_ok(
+        sp_optim_move(optim, 0, &(struct sp_optim_move){ .view = view, .from = (const uint32_t[]){ SP_REMAP_NEW } }));
     assert_ok(sp_optim_accumulators(accumulators, optim, 0));
     assert_memory_equal(accumulators, ((const float[]){ 10, 5, 10, 0, 8 }), sizeof accumulators);
-    assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ .view = view, .from = (const uint32_t[]){ SP_REMAP_NEW }, .anew = true }));
+    assert_ok(sp_optim_move(optim, 0,
+                            &(struct sp_optim_move){
+                                .view = view, .from = (const uint32_t[]){ SP_REMAP_NEW }, .anew = true }));
     assert_ok(sp_optim_accumulators(accumulators, optim, 0));
     assert_memory_equal(accumulators, ((const float[5]){ 0 }), sizeof accumulators);
     sp_optim_free(optim);
@@ -261,9 +266,10 @@ static void free_view(struct sp_optim_view *view)
     sp_buffer_free(view->gradient);
 }
 
-/* An entry that grows with the gradients 0.3 and -0.1 of a window of two steps behind it: m = 0.1 (1 - 1/4) and v = 0.05 (1 - 9/16)
- * with beta1 = 1/2, beta2 = 3/4. The gradient 0.2 then gives m = 0.1375 and v = 0.02640625 at age 3, so that the step is
- * lr (0.1375 / (7/8)) / sqrt(0.02640625 / (37/64)) = 0.1 * 0.15714286 / 0.21371868; an entry that grew from nothing moves by lr. */
+/* An entry that grows with the gradients 0.3 and -0.1 of a window of two steps behind it: m = 0.1 (1 - 1/4) and v =
+ * 0.05 (1 - 9/16) with beta1 = 1/2, beta2 = 3/4. The gradient 0.2 then gives m = 0.1375 and v = 0.02640625 at age 3, so
+ * that the step is lr (0.1375 / (7/8)) / sqrt(0.02640625 / (37/64)) = 0.1 * 0.15714286 / 0.21371868; an entry that grew
+ * from nothing moves by lr. */
 static void test_seed_by_hand(void **state)
 {
     struct sp_optim_view old = make_view(*state, 1), now = make_view(*state, 2), bare = make_view(*state, 1);
@@ -304,7 +310,8 @@ struct entry {
     double value, m, v, age;
 };
 
-/* Steps with random moves between them: each entry's moments and age go where it goes, new ones start anew or from seeds. */
+/* Steps with random moves between them: each entry's moments and age go where it goes, new ones start anew or from
+ * seeds. */
 static void test_state_follows(void **state)
 {
     enum { MOST = 300, MOVES = 12 };
@@ -355,7 +362,9 @@ static void test_state_follows(void **state)
             values[k] = (float)next[k].value;
         }
         assert_ok(sp_buffer_write(now.value, 0, values, now.count * sizeof *values));
-        assert_ok(sp_optim_move(optim, 0, &(struct sp_optim_move){ now, from, seeded ? mean : NULL, seeded ? square : NULL, 4, false }));
+        assert_ok(sp_optim_move(optim, 0,
+                                &(struct sp_optim_move){ now, from, seeded ? mean : NULL, seeded ? square : NULL, 4,
+                                                         false }));
         memcpy(entries, next, sizeof entries);
         free_view(&view);
         view = now;

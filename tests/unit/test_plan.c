@@ -1,6 +1,6 @@
 /*
- * The planner, on BERT models as their family builds them: no two living values share memory, nothing runs below what is
- * trained, the bytes are as planned, and gradients do not depend on how memory is shared.
+ * The planner, on BERT models as their family builds them: no two living values share memory, nothing runs below what
+ * is trained, the bytes are as planned, and gradients do not depend on how memory is shared.
  */
 #include "tests/unit/plan_support.h"
 
@@ -78,8 +78,8 @@ static void check_overlaps(const struct sp_plan *plan)
 
             if (alive(b) && a->first <= b->last && b->first <= a->last && a->offset < b->offset + b->bytes &&
                 b->offset < a->offset + a->bytes)
-                fail_msg("\"%s\" (%d to %d) and \"%s\" (%d to %d) share memory", a->name, a->first, a->last, b->name, b->first,
-                         b->last);
+                fail_msg("\"%s\" (%d to %d) and \"%s\" (%d to %d) share memory", a->name, a->first, a->last, b->name,
+                         b->first, b->last);
         }
     }
     assert_int_equal(plan->memory.unshared, unshared);
@@ -387,7 +387,8 @@ static void test_loss_once(void **state)
     model_release(&m);
 }
 
-/* Positions count from 0 in each sequence, or past a padding token as RoBERTa's do, whose padding has a position of its own. */
+/* Positions count from 0 in each sequence, or past a padding token as RoBERTa's do, whose padding has a position of its
+ * own. */
 static void test_positions(void **state)
 {
     static const uint32_t bounds[] = { 0, 3, 7, 10 }, ids[] = { 5, 1, 6, 1, 1, 7, 8, 2, 3, 1 }, types[10] = { 0 },
@@ -421,17 +422,20 @@ enum { KEPT = 16, WIDTH = 20 };
 
 static int layer(struct sp_plan *plan, int x, const char *name)
 {
-    return sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, WIDTH, WIDTH, "%s", name), -1, SP_ACTIVATION_NONE);
+    return sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, WIDTH, WIDTH, "%s", name), -1,
+                        SP_ACTIVATION_NONE);
 }
 
-/* The first tokens' attention over their own sequences, or, `rows` of them being kept, over those that the batch names. */
+/* The first tokens' attention over their own sequences, or, `rows` of them being kept, over those that the batch
+ * names. */
 static struct sp_plan *build_kept(int rows)
 {
     struct sp_plan *plan;
     int x, q, k, v;
 
     assert_ok(sp_plan_create(&plan));
-    x = layer(plan, sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1), "below");
+    x = layer(plan, sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1),
+              "below");
     q = layer(plan, x, "query");
     k = layer(plan, x, "key");
     v = layer(plan, x, "value");
@@ -443,26 +447,30 @@ static struct sp_plan *build_kept(int rows)
     return plan;
 }
 
-static void forward_kept(float *logits, struct model *m, const uint32_t *ids, const uint32_t *bounds, const uint32_t *rows,
-                         const uint32_t *keys)
+static void forward_kept(float *logits, struct model *m, const uint32_t *ids, const uint32_t *bounds,
+                         const uint32_t *rows, const uint32_t *keys)
 {
     const struct sp_plan_pass pass = { .loss_scale = 1 };
 
     assert_ok(sp_buffer_fill(m->plan->arena, 0, 0x7fc00000, sp_buffer_size(m->plan->arena)));
-    assert_ok(sp_plan_set_batch(m->plan, &(struct sp_plan_batch){ .ids = ids, .bounds = bounds, .tokens = (int)bounds[2],
-                                                                  .sequences = 2, .kept_rows = rows, .keys = keys }));
+    assert_ok(sp_plan_set_batch(
+        m->plan,
+        &(struct sp_plan_batch){
+            .ids = ids, .bounds = bounds, .tokens = (int)bounds[2], .sequences = 2, .kept_rows = rows, .keys = keys }));
     assert_ok(sp_plan_forward(m->plan, &pass));
     assert_ok(sp_plan_logits(m->plan, logits));
 }
 
-/* Keys and values of one pass are read in the next: the rest of two sequences, and then their first tokens, which see it all, give the bits
- * that both give at once. What is kept lies outside the arena, which is full of NaNs before each pass, and only the named rows change. */
+/* Keys and values of one pass are read in the next: the rest of two sequences, and then their first tokens, which see
+ * it all, give the bits that both give at once. What is kept lies outside the arena, which is full of NaNs before each
+ * pass, and only the named rows change. */
 static void test_kept(void **state)
 {
     static const uint32_t ids[] = { 7, 1, 29, 4, 12, 3, 8 }, bounds[] = { 0, 4, 7 };
     static const uint32_t rest[] = { 1, 29, 4, 3, 8 }, rest_bounds[] = { 0, 3, 5 }, rest_rows[] = { 11, 12, 13, 3, 4 },
                           rest_keys[] = { 11, 14, 3, 5 };
-    static const uint32_t first[] = { 7, 12 }, first_bounds[] = { 0, 1, 2 }, first_rows[] = { 10, 2 }, first_keys[] = { 10, 14, 2, 5 };
+    static const uint32_t first[] = { 7, 12 }, first_bounds[] = { 0, 1, 2 }, first_rows[] = { 10, 2 },
+        first_keys[] = { 10, 14, 2, 5 };
     struct sp_plan_limits l = limits;
     float whole[2 * WIDTH], rests[2 * WIDTH], parts[2 * WIDTH], rows[3][KEPT * WIDTH];
     struct model m[2];
@@ -546,7 +554,8 @@ static void test_kept_refused(void **state)
     assert_ok(sp_plan_compile(plan, *state, family, &limits));
     assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL, "does not say to which rows its tokens go");
     batch.kept_rows = bad[1].rows;
-    assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL, "does not say which rows of what is kept of the output of key");
+    assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL,
+                 "does not say which rows of what is kept of the output of key");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         batch.kept_rows = bad[i].rows;
         batch.keys = bad[i].keys;
@@ -631,7 +640,8 @@ static void test_not_finite(void **state)
     model_release(&m);
 }
 
-/* Parameters are allocated, written and read in their own type; a linear weight's row-major copy is written with its layouts. */
+/* Parameters are allocated, written and read in their own type; a linear weight's row-major copy is written with its
+ * layouts. */
 static void test_param_types(void **state)
 {
     static const enum sp_dtype types[] = { SP_F32, SP_BF16, SP_F16 };
@@ -649,8 +659,14 @@ static void test_param_types(void **state)
 
         assert_ok(sp_plan_create(&plan));
         x = sp_plan_param(plan, SP_PARAM_LINEAR, 4, 2, "words");
-        sp_nn_cross_entropy(plan, sp_nn_linear(plan, sp_nn_first_token(plan, sp_nn_embedding(plan, x,
-                            sp_plan_param(plan, SP_PARAM_TABLE, 4, 2, "table"), -1, -1)), x, -1, SP_ACTIVATION_NONE), 0);
+        sp_nn_cross_entropy(plan,
+                            sp_nn_linear(plan,
+                                         sp_nn_first_token(plan, sp_nn_embedding(plan, x,
+                                                                                 sp_plan_param(plan, SP_PARAM_TABLE, 4,
+                                                                                               2, "table"),
+                                                                                 -1, -1)),
+                                         x, -1, SP_ACTIVATION_NONE),
+                            0);
         words = sp_plan_param_at(plan, 0);
         table = sp_plan_param_at(plan, 1);
         table->dtype = types[t];
@@ -694,7 +710,8 @@ static void test_builders(void **state)
     x = sp_nn_layernorm(plan, x, -1, bias, bias, 1e-5f, 0);
     x = sp_nn_attention(plan, x, x, x, 1, 0);
     sp_nn_cross_entropy(plan, sp_nn_dropout(plan, x, 0.5f), 0);
-    assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "narrow.weight is 3 x 5, its input is 6 wide");
+    assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL,
+                 "narrow.weight is 3 x 5, its input is 6 wide");
     sp_plan_free(plan);
 
     /* attention and dropout store their gradients: nobody may have written them before */
@@ -704,7 +721,8 @@ static void test_builders(void **state)
         bias = sp_plan_param(plan, SP_PARAM_VECTOR, 6, 1, "norm");
         sp_plan_param_at(plan, (size_t)table)->role = SP_PARAM_DENSE;
         x = sp_nn_embedding(plan, table, table, table, -1);
-        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, 1, 0) : sp_nn_dropout(plan, x, 0.5f), x, bias, bias, 1e-5f, 0);
+        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, 1, 0) : sp_nn_dropout(plan, x, 0.5f), x, bias,
+                            bias, 1e-5f, 0);
         sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
         assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "feeds another node too");
         sp_plan_free(plan);
@@ -721,12 +739,12 @@ static void test_builders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lifetimes),  cmocka_unit_test(test_sharing),    cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_active),     cmocka_unit_test(test_arena),      cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_batches), cmocka_unit_test(test_positions),    cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_loss_once), cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_kept_bytes), cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording),  cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_param_types), cmocka_unit_test(test_builders),
+        cmocka_unit_test(test_lifetimes),    cmocka_unit_test(test_sharing),   cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_active),       cmocka_unit_test(test_arena),     cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_batches),      cmocka_unit_test(test_positions), cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_loss_once),    cmocka_unit_test(test_kept),      cmocka_unit_test(test_kept_bytes),
+        cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_param_types),  cmocka_unit_test(test_builders),
     };
 
     return cmocka_run_group_tests_name("plan", tests, open_device, close_device);

@@ -27,7 +27,8 @@ static const struct {
         uint16_t tag, rights;
         uint32_t number;
     } entries[5];
-} acl = { 2, { { 1, 7, UINT32_MAX }, { 2, 7, 12345 }, { 4, 7, UINT32_MAX }, { 16, 7, UINT32_MAX }, { 32, 5, UINT32_MAX } } };
+} acl = { 2, { { 1, 7, UINT32_MAX }, { 2, 7, 12345 }, { 4, 7, UINT32_MAX }, { 16, 7, UINT32_MAX }, { 32, 5,
+    UINT32_MAX } } };
 #endif
 
 /* A system on which user 65534 has a group of his own, and on which the group is also `with` other users. */
@@ -207,7 +208,8 @@ static void test_private_entries(void **state)
     io_assert_error(load(""), SP_EINVAL, entry, "regular file", NULL);
 }
 
-/* A site's cache: root's, for users to read; and what another user, or the user, has in one's own. As a user, in a child. */
+/* A site's cache: root's, for users to read; and what another user, or the user, has in one's own. As a user, in a
+ * child. */
 static int as_user(const char *path)
 {
     pid_t pid = fork();

@@ -47,7 +47,8 @@ static void leave_behind(void)
         struct sp_staging staging;
         char part[512];
 
-        if (sp_fs_writer_open(&writer, io_path("f.json")) < 0 || sp_staging_open(&staging, io_path("adapter"), files) < 0)
+        if (sp_fs_writer_open(&writer, io_path("f.json")) < 0 ||
+            sp_staging_open(&staging, io_path("adapter"), files) < 0)
             _exit(1);
         snprintf(part, sizeof part, "%s/adapter.part", staging.path);
         fclose(fopen(part, "w"));
@@ -69,7 +70,8 @@ static const char *left_name(const char *base, const char *purpose, pid_t pid)
 
 static void make_old(const char *name)
 {
-    io_assert_ok(utimensat(AT_FDCWD, io_path(name), (const struct timespec[2]){ { .tv_sec = 1e9 }, { .tv_sec = 1e9 } }, 0));
+    io_assert_ok(utimensat(AT_FDCWD, io_path(name), (const struct timespec[2]){ { .tv_sec = 1e9 },
+        { .tv_sec = 1e9 } }, 0));
 }
 
 static void clear(const char *base)
@@ -98,8 +100,9 @@ static void test_dissolve(void **state)
 static void test_left(void **state)
 {
 #define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    static const char *const old[] = { KEY ".program.Zq8wE1", KEY ".program.backup", KEY ".program.3f9a1c", "weights.a1B2c3", "run.v1r2b3",
-                                       "0f.program.Zq8wE1", "f.json.3f9a1c", "notes.1a2b3c" };
+    static const char *const old[] = { KEY ".program.Zq8wE1", KEY ".program.backup", KEY ".program.3f9a1c",
+                                       "weights.a1B2c3",      "run.v1r2b3",          "0f.program.Zq8wE1",
+                                       "f.json.3f9a1c",       "notes.1a2b3c" };
     enum { OLD = sizeof old / sizeof *old };
     char mark[SP_PROCESS_MARK], *path;
     struct sp_fs_writer mine;
@@ -177,7 +180,8 @@ static void test_left_alone(void **state)
     assert_int_equal(io_entries(io_path(path)), 2);
 }
 
-/* An old folder that was moved aside, with nothing in its place yet, then with; and a new one that had changed places with the old. */
+/* An old folder that was moved aside, with nothing in its place yet, then with; and a new one that had changed places
+ * with the old. */
 static void test_left_aside(void **state)
 {
     const char *path = left_name("lost", "old", dead_process());
@@ -206,8 +210,8 @@ static void test_left_aside(void **state)
     assert_int_equal(io_entries(io_path("lost")), 3);
 }
 
-/* Of a machine of this one's name that was booted by itself, or of this one before: whether the process lives is not known, so that a
- * day must go by. */
+/* Of a machine of this one's name that was booted by itself, or of this one before: whether the process lives is not
+ * known, so that a day must go by. */
 static void test_left_boot(void **state)
 {
     const char *path;
@@ -231,9 +235,12 @@ static void test_not_left(void **state)
         "adapter.tmp-keep",          "adapter.tmp-",                    "adapter.tmp-99999999-1",
         "adapter.old-90210-2",       "adapter.tmp-20230101-120000",     "adapter.tmp-99999999-1-1-0",
         "adapter.tmp-0-1-00000001-0", "adapter.tmp-09999999-1-00000001-0", "adapter.tmp-99999999-1-00000001-",
-        "adapter.tmp-99999999-1-00000001--1", "adapter.tmp-99999999-1-0000000A-0", "adapter.tmp-99999999-1-00000001-0-0",
-        "adapter.tmp-99999999-1-00000001-0.txt", "adapter.tmp-99999999-1-00000001-00", "adapter.tmp-99999999--1-00000001-0",
-        "adapter.tmp-99999999 1 00000001 0", "adapter.tmp-99999999-1-100000001-0-", "adapter.tmp-", ".tmp-99999999-1-00000001-0",
+        "adapter.tmp-99999999-1-00000001--1", "adapter.tmp-99999999-1-0000000A-0",
+        "adapter.tmp-99999999-1-00000001-0-0",
+        "adapter.tmp-99999999-1-00000001-0.txt", "adapter.tmp-99999999-1-00000001-00",
+        "adapter.tmp-99999999--1-00000001-0",
+        "adapter.tmp-99999999 1 00000001 0", "adapter.tmp-99999999-1-100000001-0-", "adapter.tmp-",
+        ".tmp-99999999-1-00000001-0",
         "2.adapter.tmp-99999999-1-00000001-0", "thesis.old-99999999-1-00000001-0",
     };
     size_t count = sizeof names / sizeof *names;

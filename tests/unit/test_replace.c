@@ -1,5 +1,6 @@
 /*
- * Files and folders that take the place of others: they are no more open than those were, and nobody else chooses the place.
+ * Files and folders that take the place of others: they are no more open than those were, and nobody else chooses the
+ * place.
  */
 #include "tests/unit/device_support.h"
 #include "tests/unit/io_files.h"
@@ -22,7 +23,8 @@
 #include <sys/xattr.h>
 #endif
 
-/* Another user who waits for the moment between a look at a name and its use: a link to `bait` comes to be where a name that ends in
+/* Another user who waits for the moment between a look at a name and its use: a link to `bait` comes to be where a name
+ * that ends in
  * "/new" was found to be free, or was to be made. */
 static const char *bait;
 static int planted;
@@ -194,7 +196,8 @@ static void test_planted_links(void **state)
     assert_ok(lchown(io_path("all/adapter"), 65534, 65534));
     io_assert_error(sp_staging_open(&staging, io_path("all/adapter/"), names), SP_EIO, "another user", NULL);
     io_assert_error(sp_fs_mkdirs(io_path("all/adapter/below")), SP_EIO, "another user", NULL);
-    io_assert_error(sp_fs_write(io_path("all/adapter/file"), "bad", 3), SP_EIO, io_path("all/adapter"), "another user", NULL);
+    io_assert_error(sp_fs_write(io_path("all/adapter/file"), "bad", 3), SP_EIO, io_path("all/adapter"), "another user",
+                    NULL);
     io_assert_error(sp_fs_open_in_place(&file, link), SP_EIO, link, "another user", NULL);
     assert_int_equal(io_entries(io_path("adapter")), 0);
     io_assert_file(io_path("mine"), "new");
@@ -289,7 +292,8 @@ static void test_rights(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
 }
 
-/* Where the old file's group cannot be given, the new one's may what all others may; where it has that already, nothing is taken. */
+/* Where the old file's group cannot be given, the new one's may what all others may; where it has that already, nothing
+ * is taken. */
 static void test_groups(void **state)
 {
     const char *file = io_path("all/file");
@@ -321,14 +325,16 @@ static void test_groups(void **state)
 }
 
 #ifdef __linux__
-/* As the system writes a list: version 2, then tag, rights and number of user::rw-, user:12345:rw-, group::---, mask::rw-, other::---. */
+/* As the system writes a list: version 2, then tag, rights and number of user::rw-, user:12345:rw-, group::---,
+ * mask::rw-, other::---. */
 static const struct {
     uint32_t version;
     struct {
         uint16_t tag, rights;
         uint32_t number;
     } entries[5];
-} list = { 2, { { 1, 6, UINT32_MAX }, { 2, 6, 12345 }, { 4, 0, UINT32_MAX }, { 16, 6, UINT32_MAX }, { 32, 0, UINT32_MAX } } };
+} list = { 2, { { 1, 6, UINT32_MAX }, { 2, 6, 12345 }, { 4, 0, UINT32_MAX }, { 16, 6, UINT32_MAX }, { 32, 0,
+    UINT32_MAX } } };
 
 /* A list of who may read stays, and a folder's for new files gives nobody a right to what nobody else could read. */
 static void test_lists(void **state)

@@ -85,7 +85,7 @@ static void test_three_classes(void **state)
     assert_near(s.f1, (2.0 * 2 / (3 + 3) + 2.0 * 1 / (2 + 2) + 2.0 * 3 / (4 + 4)) / 3, NEAR);
     /* R_K: right * n - sum of predicted * held */
     assert_near(s.matthews_correlation,
-                        (6.0 * 9 - (3 * 3 + 2 * 2 + 4 * 4)) / sqrt((81.0 - (9 + 4 + 16)) * (81.0 - (9 + 4 + 16))), NEAR);
+                (6.0 * 9 - (3 * 3 + 2 * 2 + 4 * 4)) / sqrt((81.0 - (9 + 4 + 16)) * (81.0 - (9 + 4 + 16))), NEAR);
 
     /* a class that neither side has does not count in F1; one that is only predicted counts 0 */
     s = classes("0011", "0011", 4);

@@ -1,6 +1,6 @@
 /*
- * A new kind of an adapter's sections is one file and one list line: runtime/io/adapter.c, compiled with a list that has
- * one kind more (tests/unit/section), writes, checks and reads it as it does the program's own.
+ * A new kind of an adapter's sections is one file and one list line: runtime/io/adapter.c, compiled with a list that
+ * has one kind more (tests/unit/section), writes, checks and reads it as it does the program's own.
  */
 #include "tests/unit/io_files.h"
 

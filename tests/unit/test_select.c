@@ -68,7 +68,8 @@ static void release(struct scores *s)
     free(s->sorted);
 }
 
-/* Chooses `count` with the tensors added from the `first` on, around; the choice must be the head of the sorted list. */
+/* Chooses `count` with the tensors added from the `first` on, around; the choice must be the head of the sorted
+ * list. */
 static void check(const struct scores *s, size_t count, size_t first)
 {
     size_t found = 0, wanted = count < s->total ? count : s->total;
@@ -289,7 +290,9 @@ static void test_lift(void **state)
 {
     enum { M = 37, N = 23 };
     float weight[M * N], out[M * N], again[M * N];
-    struct sp_metric_input in = { .seed = 1, .weight = weight, .rows = M, .cols = N, .count = M * N, .options = { .lift_rank = 2 } };
+    struct sp_metric_input in = {
+        .seed = 1, .weight = weight, .rows = M, .cols = N, .count = M * N, .options = { .lift_rank = 2 }
+    };
 
     (void)state;
     for (int i = 0; i < M * N; i++)

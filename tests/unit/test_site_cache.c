@@ -1,4 +1,5 @@
-/* A site's cache of compiled programs: root's, read by all of its users, each of whom keeps what it lacks for himself. */
+/* A site's cache of compiled programs: root's, read by all of its users, each of whom keeps what it lacks for
+ * himself. */
 #include "tests/unit/io_files.h"
 
 #include "runtime/base/fs.h"
@@ -114,7 +115,8 @@ static size_t count_of(const char *text)
     return count;
 }
 
-/* What is wrong with all entries is said of one, be they programs or verdicts; something else that is wrong is said, too. */
+/* What is wrong with all entries is said of one, be they programs or verdicts; something else that is wrong is said,
+ * too. */
 static void test_said_once(void **state)
 {
     const char *folder = io_path("cache/programs");

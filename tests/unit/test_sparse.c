@@ -192,7 +192,8 @@ static void set_values(struct weights *w, float scale, float *expected[WEIGHTS])
 
 static bool suits(const struct sp_gemm_family *family, struct sp_device *device)
 {
-    return sp_gemm_choose(&family, device, family->name) == 0 && strcmp(family->name, "clblast") != 0; /* its layout is tiled's: none */
+    /* its layout is tiled's: none */
+    return sp_gemm_choose(&family, device, family->name) == 0 && strcmp(family->name, "clblast") != 0;
 }
 
 static void test_apply(void **state)
@@ -335,12 +336,14 @@ static void check_gradient(struct weights *w, int k, struct sp_wgrad_transposed 
 static void check_parts(struct weights *w)
 {
     for (int k = 0; k < WEIGHTS; k++) {
-        float *x = calloc((size_t)tokens * (size_t)ins[k], sizeof *x), *dy = calloc((size_t)tokens * (size_t)outs[k], sizeof *dy);
+        float *x = calloc((size_t)tokens * (size_t)ins[k], sizeof *x),
+              *dy = calloc((size_t)tokens * (size_t)outs[k], sizeof *dy);
         float *gradients = calloc(w->counts[k] + 1, sizeof *gradients);
         double *dw;
 
         if (w->counts[k])
-            assert_ok(sp_buffer_read(gradients, sp_delta_part(w->delta, (size_t)k).gradients, 0, w->counts[k] * sizeof *gradients));
+            assert_ok(sp_buffer_read(gradients, sp_delta_part(w->delta, (size_t)k).gradients, 0,
+                                     w->counts[k] * sizeof *gradients));
         for (size_t i = 0; i < (size_t)tokens * (size_t)ins[k]; i++)
             x[i] = draw(90 + (uint32_t)k, i);
         for (size_t i = 0; i < (size_t)tokens * (size_t)outs[k]; i++)
@@ -457,7 +460,8 @@ static const float by_hand[3][6] = {
     { 0, 2, -4, 0, 0.5f, 7 } /* second step */
 };
 
-static struct sp_wgrad_input input_by_hand(struct sp_device *device, int g, bool accumulate, struct sp_wgrad_transposed *transposed)
+static struct sp_wgrad_input input_by_hand(struct sp_device *device, int g, bool accumulate,
+                                           struct sp_wgrad_transposed *transposed)
 {
     static const float unit[9] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
     float dy[6];
@@ -466,8 +470,13 @@ static struct sp_wgrad_input input_by_hand(struct sp_device *device, int g, bool
         for (int t = 0; t < 3; t++)
             dy[t * 2 + o] = by_hand[g][o * 3 + t];
     transposed->x_in_xt = NULL;
-    return (struct sp_wgrad_input){ .dy = upload(device, dy, sizeof dy), .x = upload(device, unit, sizeof unit), .tokens = 3,
-                                    .out = 2, .in = 3, .accumulate = accumulate, .transposed = transposed };
+    return (struct sp_wgrad_input){ .dy = upload(device, dy, sizeof dy),
+                                    .x = upload(device, unit, sizeof unit),
+                                    .tokens = 3,
+                                    .out = 2,
+                                    .in = 3,
+                                    .accumulate = accumulate,
+                                    .transposed = transposed };
 }
 
 static void test_window(void **state)
@@ -507,7 +516,8 @@ static void test_window(void **state)
         assert_memory_equal(sum, ((const float[]){ -1, -0.5f, 1.75f }), sizeof sum);
         assert_memory_equal(squares, ((const float[]){ 5, 6.25f, 2.3125f }), sizeof squares);
         assert_ok(sp_buffer_read(gradient, sp_delta_part(delta, 0).gradients, 0, sizeof gradient));
-        assert_memory_equal(gradient, ((const float[]){ 0, -4, 7 }), sizeof gradient); /* the delta's own, as without a window */
+        /* the delta's own, as without a window */
+        assert_memory_equal(gradient, ((const float[]){ 0, -4, 7 }), sizeof gradient);
     }
     sp_window_free(window);
     sp_delta_free(delta);

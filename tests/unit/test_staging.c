@@ -89,7 +89,8 @@ static void test_exchange(void **state)
     io_write_text("d/other", "kept");
     stage(dir, "two");
 #ifdef RENAME_EXCHANGE
-    assert_string_equal(calls, "exchange rename"); /* one step, so that there is no moment without the folder; then `other` follows */
+    /* one step, so that there is no moment without the folder; then `other` follows */
+    assert_string_equal(calls, "exchange rename");
     refuse_exchange = true;
     stage(dir, "three");
     refuse_exchange = false;
@@ -239,7 +240,8 @@ static void test_staging_kinds(void **state)
 
     (void)state;
     io_write_text("d/f/notes", "");
-    io_assert_error(sp_staging_open(&staging, dir, files), SP_EIO, place, "is a folder", "remove what is in the way", NULL);
+    io_assert_error(sp_staging_open(&staging, dir, files), SP_EIO, place, "is a folder", "remove what is in the way",
+                    NULL);
     assert_int_equal(io_entries(io_path("")), 1);
     io_assert_ok(rename(place, io_path("elsewhere")));
     io_assert_ok(symlink("../elsewhere", place)); /* the link is replaced */

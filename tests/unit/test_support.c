@@ -50,7 +50,8 @@ static void test_update(void **state)
     for (int c = 0; c < CASES; c++) {
         uint32_t n = draw(ROOM) + 1, old[ROOM], picked[ROOM], dropped[ROOM], added[ROOM], now[2 * ROOM], from[2 * ROOM];
         uint32_t words[ROOM], moved[2 * ROOM], mapped[2 * ROOM];
-        size_t count = part_of(old, n, draw(9)), d = part_of(picked, (uint32_t)count, draw(9)), a = part_of(added, n, draw(9));
+        size_t count = part_of(old, n, draw(9)), d = part_of(picked, (uint32_t)count, draw(9)),
+               a = part_of(added, n, draw(9));
         size_t got, next = 0, kept = 0, at;
 
         for (size_t k = 0; k < d; k++)
@@ -142,7 +143,8 @@ static void test_extremes(void **state)
 }
 
 /* All products, sorted by the rule. */
-static void check_products(const float *R, size_t rows, const float *C, size_t cols, const uint32_t *active, size_t count)
+static void check_products(const float *R, size_t rows, const float *C, size_t cols, const uint32_t *active,
+                           size_t count)
 {
     size_t n = rows * cols, inactive = n - count, wanted = draw((uint32_t)inactive + 1), next = 0;
     uint32_t *out = calloc(wanted + 1, sizeof *out);

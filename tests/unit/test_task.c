@@ -21,7 +21,8 @@ static void test_descriptors(void **state)
         assert_in_range(t->score_count, 1, SP_TASK_SCORES);
         for (size_t k = 0; k < t->score_count; k++) {
             assert_ptr_equal(sp_task_score(t, t->scores[k].name), &t->scores[k]);
-            assert_ptr_equal(sp_task_score(NULL, t->scores[k].name), &t->scores[k]); /* no two tasks have one of the same name */
+            /* no two tasks have one of the same name */
+            assert_ptr_equal(sp_task_score(NULL, t->scores[k].name), &t->scores[k]);
         }
     }
     assert_null(sp_task_find("sorting"));
@@ -61,9 +62,12 @@ static void test_recall(void **state)
     (void)state;
     assert_int_equal(recall("classification", json_pack("[s, s]", "a", "b")), 0);
     assert_int_equal(recall("regression", NULL), 0);
-    refuses(recall("classification", NULL), "a/adapter.json: \"labels\" is not an array of at least two, as classification needs");
-    refuses(recall("regression", json_pack("[s, s]", "a", "b")), "a/adapter.json: \"labels\" is not null, as regression needs");
-    refuses(recall("sorting", NULL), "a/adapter.json: \"task\" is \"sorting\"; classification or regression is expected");
+    refuses(recall("classification", NULL),
+            "a/adapter.json: \"labels\" is not an array of at least two, as classification needs");
+    refuses(recall("regression", json_pack("[s, s]", "a", "b")),
+            "a/adapter.json: \"labels\" is not null, as regression needs");
+    refuses(recall("sorting", NULL),
+            "a/adapter.json: \"task\" is \"sorting\"; classification or regression is expected");
 }
 
 static void test_score_text(void **state)

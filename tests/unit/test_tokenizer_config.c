@@ -1,6 +1,7 @@
 /*
- * What folders say of their tokenizers beside the vocabulary: the keys that change ids are honoured, with the ids that transformers
- * (4.57 and 5.24 alike) gives for the same folder, or refused by name; what contradicts a tokenizer.json is said.
+ * What folders say of their tokenizers beside the vocabulary: the keys that change ids are honoured, with the ids that
+ * transformers (4.57 and 5.24 alike) gives for the same folder, or refused by name; what contradicts a tokenizer.json
+ * is said.
  */
 #include "tests/unit/io_files.h"
 
@@ -15,15 +16,18 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n<e1>\nthe\nplay\n##ing\nun\ne\n\303\251\n<\n>\n##1\nx\n\344\270\255\n"
+static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n<e1>\nthe\nplay\n##ing\nun\ne\n\303\251\n<\n>\n##"
+                            "1\nx\n\344\270\255\n"
                             "\346\226\207\n<s>\n</s>\na\n[\n]\nmask\n!\nE\n1\ny\n";
 
 /* A tokenizer.json of a few words; the %s are what a test fills in. */
 static const char definition[] =
-    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\"}, {\"id\": 2, \"content\": \"[SEP]\"}, {\"id\": 0, \"content\": \"[UNK]\"}],"
-    " \"normalizer\": %s, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"truncation\": %s,"
-    " \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
-    " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": 4, \"c\": 5}}}";
+    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\"}, {\"id\": 2, \"content\": \"[SEP]\"}, {\"id\": 0, "
+    "\"content\": \"[UNK]\"}],"
+    " \"normalizer\": %s, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"truncation\": %s, "
+    "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]}, "
+    "\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": 4, "
+    "\"c\": 5}}}";
 
 static void write_optional(const char *name, const char *text)
 {
@@ -66,9 +70,13 @@ static void gives(const char *what, const char *text, const char *pair, size_t m
     struct sp_encoding encoding = { 0 };
     struct sp_buf got = SP_BUF(1000);
 
-    assert_int_equal(sp_tokenizer_encode(&encoding, tokenizer, text, strlen(text), pair, pair ? strlen(pair) : 0, maximum), 0);
+    assert_int_equal(sp_tokenizer_encode(&encoding, tokenizer, text, strlen(text), pair, pair ? strlen(pair) : 0,
+                                         maximum),
+                     0);
     for (size_t i = 0; i < encoding.length; i++)
-        assert_int_equal(sp_buf_printf(&got, "%s%u/%u", i ? " " : "", (unsigned)encoding.ids[i], (unsigned)encoding.types[i]), 0);
+        assert_int_equal(sp_buf_printf(&got, "%s%u/%u", i ? " " : "", (unsigned)encoding.ids[i],
+                                       (unsigned)encoding.types[i]),
+                         0);
     if (strcmp(got.data, expected) != 0)
         fail_msg("%s: %s, not %s", what, got.data, expected);
     sp_buf_free(&got);
@@ -89,46 +97,58 @@ static void test_honoured(void **state)
         const char *config, *map, *added, *text, *pair, *expected;
         size_t maximum;
     } cases[] = {
-        { "{\"model_max_length\": 1000000000000000019884624838656, \"a\": NaN}", NULL, NULL, "The playing \303\251", NULL,
-          "2/0 6/0 7/0 8/0 10/0 3/0", 0 },
+        { "{\"model_max_length\": 1000000000000000019884624838656, \"a\": NaN}", NULL, NULL, "The playing \303\251",
+          NULL, "2/0 6/0 7/0 8/0 10/0 3/0", 0 },
         { NULL, NULL, NULL, "the<e1>playing", NULL, "2/0 6/0 12/0 10/0 14/0 13/0 7/0 8/0 3/0", 0 },
-        { NULL, "{\"additional_special_tokens\": [\"<e1>\"]}", NULL, "the<e1>playing", NULL, "2/0 6/0 5/0 7/0 8/0 3/0", 0 },
-        { "{\"additional_special_tokens\": [\"<e1>\", \"<x>\"]}", NULL, NULL, "<x>the<e1>", NULL, "2/0 28/0 6/0 5/0 3/0", 0 },
+        { NULL, "{\"additional_special_tokens\": [\"<e1>\"]}", NULL, "the<e1>playing", NULL, "2/0 6/0 5/0 7/0 8/0 3/0",
+          0 },
+        { "{\"additional_special_tokens\": [\"<e1>\", \"<x>\"]}", NULL, NULL, "<x>the<e1>", NULL,
+          "2/0 28/0 6/0 5/0 3/0", 0 },
         { "{\"extra_special_tokens\": [\"<e1>\"]}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0", 0 },
-        { "{\"extra_special_tokens\": {\"image_token\": \"<e1>\"}}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0", 0 },
-        { "{\"model_specific_special_tokens\": {\"image_token\": \"<e1>\", \"b_token\": {\"content\": \"<x>\", \"lstrip\": true}}}", NULL, NULL,
-          "the<e1>a <x>a", NULL, "2/0 6/0 5/0 20/0 28/0 20/0 3/0", 0 },
+        { "{\"extra_special_tokens\": {\"image_token\": \"<e1>\"}}", NULL, NULL, "the<e1>", NULL, "2/0 6/0 5/0 3/0",
+          0 },
+        { "{\"model_specific_special_tokens\": {\"image_token\": \"<e1>\", \"b_token\": {\"content\": \"<x>\", "
+          "\"lstrip\": true}}}",
+          NULL, NULL, "the<e1>a <x>a", NULL, "2/0 6/0 5/0 20/0 28/0 20/0 3/0", 0 },
         { "{\"additional_special_tokens\": [{\"__type\": \"AddedToken\", \"content\": \"<e1>\", \"lstrip\": true, "
-          "\"single_word\": true, \"normalized\": false}]}", NULL, NULL, "a <e1> <e1>a", NULL,
-          "2/0 20/0 5/0 12/0 10/0 14/0 13/0 20/0 3/0", 0 },
+          "\"single_word\": true, \"normalized\": false}]}",
+          NULL, NULL, "a <e1> <e1>a", NULL, "2/0 20/0 5/0 12/0 10/0 14/0 13/0 20/0 3/0", 0 },
         { "{\"mask_token\": {\"__type\": \"AddedToken\", \"content\": \"<mask>\", \"lstrip\": true, \"rstrip\": false, "
-          "\"single_word\": false, \"normalized\": false}}", NULL, NULL, "a <mask> [MASK]", NULL,
-          "2/0 20/0 28/0 21/0 23/0 22/0 3/0", 0 },
+          "\"single_word\": false, \"normalized\": false}}",
+          NULL, NULL, "a <mask> [MASK]", NULL, "2/0 20/0 28/0 21/0 23/0 22/0 3/0", 0 },
         { "{\"cls_token\": \"<s>\", \"sep_token\": \"</s>\"}", NULL, NULL, "a <s> [CLS]", "the",
           "18/0 20/0 18/0 21/0 1/0 22/0 19/0 6/1 19/1", 0 },
-        { "{\"added_tokens_decoder\": {\"5\": {\"content\": \"<e1>\", \"normalized\": false, \"special\": true}, \"28\": {\"content\": "
-          "\"<Y>\", \"normalized\": true, \"special\": false}}}", "{\"additional_special_tokens\": [\"un\"]}", NULL,
-          "<e1><y><Y> una", NULL, "2/0 5/0 28/0 28/0 1/0 3/0", 0 },
+        { "{\"added_tokens_decoder\": {\"5\": {\"content\": \"<e1>\", \"normalized\": false, \"special\": true}, "
+          "\"28\": {\"content\": "
+          "\"<Y>\", \"normalized\": true, \"special\": false}}}",
+          "{\"additional_special_tokens\": [\"un\"]}", NULL, "<e1><y><Y> una", NULL, "2/0 5/0 28/0 28/0 1/0 3/0", 0 },
         { "{\"additional_special_tokens\": [\"<X>\"]}", NULL, "{\"<X>\": 28, \"<Y>\": 29}", "<X><x><y>", NULL,
           "2/0 28/0 12/0 15/0 13/0 29/0 3/0", 0 },
-        { "{\"bos_token\": \"<s>\", \"eos_token\": null}", NULL, NULL, "<s></s>", NULL, "2/0 18/0 12/0 1/0 1/0 13/0 3/0", 0 },
+        { "{\"bos_token\": \"<s>\", \"eos_token\": null}", NULL, NULL, "<s></s>", NULL,
+          "2/0 18/0 12/0 1/0 1/0 13/0 3/0", 0 },
         { "{\"mask_token\": null, \"pad_token\": null}", NULL, NULL, "a [mask] [MASK]", NULL,
           "2/0 20/0 21/0 23/0 22/0 21/0 23/0 22/0 3/0", 0 },
         { "{\"do_lower_case\": false}", NULL, NULL, "E \303\251 The", NULL, "2/0 25/0 11/0 1/0 3/0", 0 },
         { "{\"strip_accents\": false}", NULL, NULL, "E \303\251 The", NULL, "2/0 10/0 11/0 6/0 3/0", 0 },
-        { "{\"tokenize_chinese_chars\": false}", NULL, NULL, "\344\270\255\346\226\207 \344\270\255", NULL, "2/0 1/0 16/0 3/0", 0 },
-        { "{\"truncation_side\": \"left\"}", NULL, NULL, "the play un e a", "x a the", "2/0 10/0 20/0 3/0 20/1 6/1 3/1", 7 },
-        { "{\"truncation_side\": \"right\"}", NULL, NULL, "the play un e a", "x a the", "2/0 6/0 7/0 3/0 15/1 20/1 3/1", 7 },
-        { "{\"model_input_names\": [\"input_ids\", \"attention_mask\"]}", NULL, NULL, "the", "a", "2/0 6/0 3/0 20/0 3/0", 0 },
+        { "{\"tokenize_chinese_chars\": false}", NULL, NULL, "\344\270\255\346\226\207 \344\270\255", NULL,
+          "2/0 1/0 16/0 3/0", 0 },
+        { "{\"truncation_side\": \"left\"}", NULL, NULL, "the play un e a", "x a the", "2/0 10/0 20/0 3/0 20/1 6/1 3/1",
+          7 },
+        { "{\"truncation_side\": \"right\"}", NULL, NULL, "the play un e a", "x a the", "2/0 6/0 7/0 3/0 15/1 20/1 3/1",
+          7 },
+        { "{\"model_input_names\": [\"input_ids\", \"attention_mask\"]}", NULL, NULL, "the", "a",
+          "2/0 6/0 3/0 20/0 3/0", 0 },
         { "{\"tokenizer_class\": \"DistilBertTokenizerFast\"}", NULL, NULL, "the", "a", "2/0 6/0 3/0 20/0 3/0", 0 },
         { "{\"never_split\": [\"[MASK]\"], \"do_basic_tokenize\": true, \"tokenizer_class\": \"BertTokenizer\", "
-          "\"word_tokenizer_type\": null}", NULL, NULL, "[MASK] [mask]", NULL, "2/0 4/0 21/0 23/0 22/0 3/0", 0 },
+          "\"word_tokenizer_type\": null}",
+          NULL, NULL, "[MASK] [mask]", NULL, "2/0 4/0 21/0 23/0 22/0 3/0", 0 },
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         write_folder(cases[i].config, cases[i].map, cases[i].added);
-        gives(cases[i].config ? cases[i].config : "no configuration", cases[i].text, cases[i].pair, cases[i].maximum, cases[i].expected);
+        gives(cases[i].config ? cases[i].config : "no configuration", cases[i].text, cases[i].pair, cases[i].maximum,
+              cases[i].expected);
     }
 }
 
@@ -137,7 +157,8 @@ static void test_refused(void **state)
     static const char *const cases[][2] = {
         { "{\"word_tokenizer_type\": \"mecab\", \"do_lower_case\": false}", "\"word_tokenizer_type\" is \"mecab\"" },
         { "{\"word_tokenizer_type\": \"sudachi\", \"tokenizer_class\": \"BertJapaneseTokenizer\"}", "is \"sudachi\"" },
-        { "{\"subword_tokenizer_type\": \"character\"}", "\"subword_tokenizer_type\" is \"character\", and only \"wordpiece\"" },
+        { "{\"subword_tokenizer_type\": \"character\"}", "\"subword_tokenizer_type\" is \"character\", and only "
+                                                         "\"wordpiece\"" },
         { "{\"do_subword_tokenize\": false}", "\"do_subword_tokenize\" is false, and only true" },
         { "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}", "\"tokenizer_class\" is \"BertJapaneseTokenizer\"" },
         { "{\"tokenizer_class\": \"RobertaTokenizer\"}", "is \"RobertaTokenizer\"" },
@@ -160,22 +181,31 @@ static void test_refused(void **state)
         { "{\"pad_token\": Infinity}", "\"pad_token\"" },
         { "{\"additional_special_tokens\": NaN}", "\"additional_special_tokens\"" },
         { "{\"additional_special_tokens\": [NaN]}", "\"additional_special_tokens\"" },
-        { "{\"model_specific_special_tokens\": {\"a_token\": 1}}", "\"model_specific_special_tokens\" holds something that is neither" },
+        { "{\"model_specific_special_tokens\": {\"a_token\": 1}}", "\"model_specific_special_tokens\" holds something "
+                                                                   "that is neither" },
         { "{\"added_tokens_decoder\": {\"-1\": {\"content\": \"<x>\"}}}", "\"<x>\" is not an integer from 0" },
         { "{\"added_tokens_decoder\": 1e400}", "\"added_tokens_decoder\" is not an object" },
         { "{\"mask_token\": {\"content\": \"[MASK]\", \"single_word\": NaN}}", "in the token \"[MASK]\"" },
-        { "{\"mask_token\": {\"content\": \"[MASK]\", \"lstrip\": \"yes\"}}", "tokenizer_config.json: \"lstrip\" is not true or false" },
-        { "{\"mask_token\": {\"content\": \"[MASK]\", \"rstrip\": 1}}", "tokenizer_config.json: \"rstrip\" is not true or false" },
-        { "{\"additional_special_tokens\": [{\"content\": \"<y>\", \"normalized\": Infinity}]}", "\"normalized\" is Infinity" },
-        { "{\"added_tokens_decoder\": {\"28\": {\"content\": \"<y>\", \"special\": 1}}}", "\"special\" is not true or false" },
-        { "{\"added_tokens_decoder\": {\"5\": {\"content\": \"[CLS]\"}}}", "gives the token \"[CLS]\" the id 5, but it is line 3 of " },
-        { "{\"added_tokens_decoder\": {\"28\": {\"content\": \"<y>\"}, \"29\": {\"content\": \"<y>\"}}}", "\"<y>\" has two ids, 28 and 29" },
-        { "{\"tokenizer_class\": \"BertTokenizer\", \"auto_map\": {\"AutoTokenizer\": [\"tokenization_char.CharTokenizer\", null]}}",
+        { "{\"mask_token\": {\"content\": \"[MASK]\", \"lstrip\": \"yes\"}}", "tokenizer_config.json: \"lstrip\" is "
+                                                                              "not true or false" },
+        { "{\"mask_token\": {\"content\": \"[MASK]\", \"rstrip\": 1}}", "tokenizer_config.json: \"rstrip\" is not true "
+                                                                        "or false" },
+        { "{\"additional_special_tokens\": [{\"content\": \"<y>\", \"normalized\": Infinity}]}", "\"normalized\" is "
+                                                                                                 "Infinity" },
+        { "{\"added_tokens_decoder\": {\"28\": {\"content\": \"<y>\", \"special\": 1}}}", "\"special\" is not true or "
+                                                                                          "false" },
+        { "{\"added_tokens_decoder\": {\"5\": {\"content\": \"[CLS]\"}}}", "gives the token \"[CLS]\" the id 5, but it "
+                                                                           "is line 3 of " },
+        { "{\"added_tokens_decoder\": {\"28\": {\"content\": \"<y>\"}, \"29\": {\"content\": \"<y>\"}}}",
+          "\"<y>\" has two ids, 28 and 29" },
+        { "{\"tokenizer_class\": \"BertTokenizer\", \"auto_map\": {\"AutoTokenizer\": "
+          "[\"tokenization_char.CharTokenizer\", null]}}",
           "\"auto_map\" names the tokenizer \"tokenization_char.CharTokenizer\", Python code" },
         { "{\"auto_map\": {\"AutoTokenizer\": [null, \"fast.Fast\"]}}", "\"fast.Fast\"" },
         { "{\"auto_map\": {\"AutoTokenizer\": \"own.Own\"}}", "\"own.Own\"" },
         { "{\"auto_map\": [\"old.Old\", null]}", "\"old.Old\"" },
-        { "[]", "is not a JSON object" }, { "1e400", "is not a JSON object" },
+        { "[]", "is not a JSON object" },
+        { "1e400", "is not a JSON object" },
     };
 
     (void)state;
@@ -190,7 +220,8 @@ static void test_refused(void **state)
     write_folder(NULL, "{\"mask_token\": {\"content\": \"[MASK]\", \"lstrip\": NaN}}", NULL);
     refuses("model/special_tokens_map.json: \"lstrip\" is NaN", "in the token \"[MASK]\"");
     write_folder(NULL, NULL, "{\"[CLS]\": 5}");
-    refuses("model/added_tokens.json gives the token \"[CLS]\" the id 5, but it is line 3 of", "model/vocab.txt, whose id is 2");
+    refuses("model/added_tokens.json gives the token \"[CLS]\" the id 5, but it is line 3 of",
+            "model/vocab.txt, whose id is 2");
     write_folder(NULL, NULL, "{\"<x>\": 99999999999999999999}");
     refuses("model/added_tokens.json", "\"<x>\" is not an integer from 0");
     write_folder(NULL, NULL, NULL);
@@ -198,7 +229,8 @@ static void test_refused(void **state)
     refuses("model/config.json", "is \"BertJapaneseTokenizer\"");
     io_write_text("model/config.json", "{\"auto_map\": {\"AutoModel\": \"m.M\", \"AutoTokenizer\": [\"t.T\", null]}}");
     refuses("model/config.json: \"auto_map\" names the tokenizer \"t.T\"", "remove \"AutoTokenizer\"");
-    write_folder("{\"tokenizer_class\": \"BertTokenizer\", \"auto_map\": {\"AutoTokenizer\": [null, null]}}", NULL, NULL);
+    write_folder("{\"tokenizer_class\": \"BertTokenizer\", \"auto_map\": {\"AutoTokenizer\": [null, null]}}", NULL,
+                 NULL);
     gives("a class of transformers', before config.json's", "the", NULL, 0, "2/0 6/0 3/0");
     write_folder(NULL, NULL, NULL);
     io_write_text("model/config.json", "{}");
@@ -210,7 +242,8 @@ static void test_refused(void **state)
 static void test_links_to_nothing(void **state)
 {
     static const char *const names[] = {
-        "model/special_tokens_map.json", "model/added_tokens.json", "model/tokenizer_config.json", "model/tokenizer.json",
+        "model/special_tokens_map.json", "model/added_tokens.json", "model/tokenizer_config.json",
+        "model/tokenizer.json",
     };
 
     (void)state;
@@ -235,17 +268,20 @@ static void test_beside_definition(void **state)
     write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}");
     refuses("\"tokenizer_class\" is \"BertJapaneseTokenizer\"", "Remove the key");
     write_definition("{\"type\": \"BertNormalizer\"}", "{\"direction\": \"Left\", \"max_length\": 1}",
-                     "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"do_basic_tokenize\": false, \"model_input_names\": []}");
+                     "{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"do_basic_tokenize\": false, "
+                     "\"model_input_names\": []}");
     gives("Left in tokenizer.json", "a b c", NULL, 4, "1/0 4/0 5/0 2/0");
     gives("no types", "a", "b", 0, "1/0 3/0 2/0 4/0 2/0");
     write_definition("{\"type\": \"BertNormalizer\"}", "{\"direction\": \"Left\"}", "{\"truncation_side\": \"right\"}");
     gives("right before Left", "a b c", "b", 5, "1/0 3/0 2/0 4/1 2/1");
     write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"cls_token\": null, \"unk_token\": null}");
     gives("tokenizer.json names its own", "a", NULL, 0, "1/0 3/0 2/0");
-    write_definition("{\"type\": \"BertNormalizer\"}", "null", "{\"mask_token\": {\"content\": \"[UNK]\", \"lstrip\": NaN}, "
+    write_definition("{\"type\": \"BertNormalizer\"}", "null",
+        "{\"mask_token\": {\"content\": \"[UNK]\", \"lstrip\": NaN}, "
                      "\"added_tokens_decoder\": {\"7\": {\"content\": \"[CLS]\", \"special\": 1e400}}}");
     gives("and the tokens' flags and ids", "a", NULL, 0, "1/0 3/0 2/0");
-    io_write_text("model/tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"model\": {\"type\": \"WordPiece\", "
+    io_write_text("model/tokenizer.json", "{\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"model\": "
+        "{\"type\": \"WordPiece\", "
                   "\"vocab\": 1e400}}");
     refuses("model/tokenizer.json", "\"vocab\" is not an object of");
 }
@@ -272,9 +308,10 @@ static void says(const char *first, const char *second)
 
 static void test_said(void **state)
 {
-    static const char lower[] = "{\"type\": \"BertNormalizer\", \"lowercase\": true, \"strip_accents\": null, \"handle_chinese_chars\": true}";
-    static const char plain[] = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"BertNormalizer\", \"lowercase\": false, "
-                                "\"strip_accents\": true, \"handle_chinese_chars\": false}]}";
+    static const char lower[] = "{\"type\": \"BertNormalizer\", \"lowercase\": true, \"strip_accents\": null, "
+                                "\"handle_chinese_chars\": true}";
+    static const char plain[] = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"BertNormalizer\", "
+                                "\"lowercase\": false, \"strip_accents\": true, \"handle_chinese_chars\": false}]}";
 
     static const char cased[] = "{\"type\": \"BertNormalizer\", \"lowercase\": false, \"strip_accents\": null}";
 
@@ -283,9 +320,11 @@ static void test_said(void **state)
     says(NULL, NULL);
     write_definition(cased, "null", "{\"strip_accents\": true}");
     says("\"strip_accents\": null and is followed", "\"strip_accents\": true");
-    write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": null, \"tokenize_chinese_chars\": true}");
+    write_definition(lower, "null",
+                     "{\"do_lower_case\": true, \"strip_accents\": null, \"tokenize_chinese_chars\": true}");
     says(NULL, NULL);
-    write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": true}"); /* the same: accents go with the case */
+    /* the same: accents go with the case */
+    write_definition(lower, "null", "{\"do_lower_case\": true, \"strip_accents\": true}");
     says(NULL, NULL);
     write_definition(lower, "null", "{\"strip_accents\": false}");
     says("\"strip_accents\": null and is followed", "\"strip_accents\": false");
@@ -295,18 +334,22 @@ static void test_said(void **state)
     says("\"lowercase\": false and is followed", "\"do_lower_case\": true");
     write_definition(plain, "null", "{\"do_lower_case\": false, \"strip_accents\": null}");
     says("\"strip_accents\": true and is followed", "\"strip_accents\": null");
-    write_definition(lower, "null", "{\"do_lower_case\": false, \"strip_accents\": null}"); /* once: both go with the case */
+    /* once: both go with the case */
+    write_definition(lower, "null", "{\"do_lower_case\": false, \"strip_accents\": null}");
     says("\"lowercase\": true and is followed", "\"do_lower_case\": false");
     write_definition("null", "null", "{\"do_lower_case\": true}");
     says("has no \"normalizer\", which is as \"lowercase\": false, and is followed", "has \"do_lower_case\": true");
     write_definition("null", "null", "{\"strip_accents\": true}");
     says("as \"strip_accents\": false, and is followed", "has \"strip_accents\": true");
-    write_definition("null", "null", "{\"do_lower_case\": false, \"strip_accents\": null, \"tokenize_chinese_chars\": false}");
+    write_definition("null", "null",
+                     "{\"do_lower_case\": false, \"strip_accents\": null, \"tokenize_chinese_chars\": false}");
     says(NULL, NULL);
     write_definition(cased, "null", "{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}");
     says(NULL, NULL);
-    write_definition(cased, "null", "{\"tokenizer_class\": \"BertTokenizer\"}"); /* whose texts are lower-cased where nothing says otherwise */
-    says("\"lowercase\": false and is followed", "has nothing of it, for which transformers takes \"do_lower_case\": true");
+    /* whose texts are lower-cased where nothing says otherwise */
+    write_definition(cased, "null", "{\"tokenizer_class\": \"BertTokenizer\"}");
+    says("\"lowercase\": false and is followed",
+         "has nothing of it, for which transformers takes \"do_lower_case\": true");
     write_definition(cased, "null", "{}");
     io_write_text("model/config.json", "{\"model_type\": \"bert\"}");
     says("\"lowercase\": false and is followed", "transformers takes \"do_lower_case\": true");
@@ -329,7 +372,8 @@ static void test_said(void **state)
     says("gives unknown words the token \"[UNK]\" and is followed", "has \"unk_token\": \"[CLS]\"");
     write_definition(lower, "null", "{\"model_specific_special_tokens\": {\"x_token\": \"<e1>\"}}");
     says("takes \"<e1>\" apart", "is followed");
-    write_definition(lower, "null", "{\"cls_token\": \"[CLS]\", \"unk_token\": \"[UNK]\", \"model_max_length\": Infinity}");
+    write_definition(lower, "null",
+                     "{\"cls_token\": \"[CLS]\", \"unk_token\": \"[UNK]\", \"model_max_length\": Infinity}");
     says(NULL, NULL);
     assert_int_equal(unlink(io_path("model/tokenizer.json")), 0);
     write_folder("{\"cls_token\": \"<s>\"}", "{\"cls_token\": \"[CLS]\"}", NULL);
@@ -340,10 +384,11 @@ static void test_said(void **state)
 /* Two tokens with one id are what the file says, and are said; so is a tokenizer.json whose two lists differ. */
 static void test_ids(void **state)
 {
-    static const char two[] = "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\"}, {\"id\": 7, \"content\": \"[SEP]\"}%s],"
-                              " \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},"
-                              " \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]},"
-                              " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3}}}";
+    static const char two[] =
+        "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\"}, {\"id\": 7, \"content\": \"[SEP]\"}%s], "
+        "\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"post_processor\": {\"type\": "
+        "\"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]}, \"model\": {\"type\": \"WordPiece\", "
+        "\"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3}}}";
     char text[2000];
 
     (void)state;
@@ -354,7 +399,8 @@ static void test_ids(void **state)
     sp_log_set_sink(NULL, NULL);
     write_folder(NULL, NULL, "{\"<x>\": 28, \"<y>\": 28}");
     says("model/added_tokens.json gives a token the id of another", ": \"<x>\" and \"<y>\" (28)");
-    write_folder("{\"added_tokens_decoder\": {\"5\": {\"content\": \"<e1>\"}, \"6\": {\"content\": \"<x>\"}}}", NULL, NULL);
+    write_folder("{\"added_tokens_decoder\": {\"5\": {\"content\": \"<e1>\"}, \"6\": {\"content\": \"<x>\"}}}", NULL,
+        NULL);
     says("model/tokenizer_config.json gives a token the id of another", ": \"<x>\" and \"the\" (6)");
     write_folder(NULL, NULL, "{\"<e1>\": 5, \"<x>\": 28}");
     says(NULL, NULL);
@@ -370,7 +416,8 @@ static void test_ids(void **state)
     says("model/tokenizer.json gives a token the id of another", ": \"<x>\" and \"a\" (3)");
 }
 
-/* A vocab.txt beside a tokenizer.json is not used: where the two differ, it is said which counts and where they part. */
+/* A vocab.txt beside a tokenizer.json is not used: where the two differ, it is said which counts and where they
+ * part. */
 static void test_two_vocabularies(void **state)
 {
     static const struct {
@@ -378,11 +425,15 @@ static void test_two_vocabularies(void **state)
     } cases[] = {
         { "[UNK]\n[CLS]\n[SEP]\na\nb\nc\n", NULL, NULL },
         { "\357\273\277[UNK] \r\n[CLS]\r\n[SEP]\r\na\r\nb\r\nc\r\n\r\n", NULL, NULL },
-        { "[UNK]\n[CLS]\n[SEP]\na\nb\nc\nb", "tokenizer.json has 6 tokens and is followed; ", "has 7, is not used, and differs from it: line 7 is \"b\"" },
-        { "[UNK]\n[CLS]\n[SEP]\na\nx\nc\n", "has 6 tokens and is followed; ", "vocab.txt beside it has 6, is not used, and differs from it: line 5 is \"x\"" },
+        { "[UNK]\n[CLS]\n[SEP]\na\nb\nc\nb", "tokenizer.json has 6 tokens and is followed; ",
+          "has 7, is not used, and differs from it: line 7 is \"b\"" },
+        { "[UNK]\n[CLS]\n[SEP]\na\nx\nc\n", "has 6 tokens and is followed; ",
+          "vocab.txt beside it has 6, is not used, and differs from it: line 5 is \"x\"" },
         { "[UNK]\n[CLS]\n[SEP]\nb\na\nc\n", "is followed", "line 4 is \"b\"" },
-        { "[UNK]\n[CLS]\n[SEP]\na", "has 6 tokens and is followed; ", "has 4, is not used, and lacks the others, of which the first, 4 is \"b\"" },
-        { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", NULL, NULL }, /* cannot be read, and need not */
+        { "[UNK]\n[CLS]\n[SEP]\na", "has 6 tokens and is followed; ",
+          "has 4, is not used, and lacks the others, of which the first, 4 is \"b\"" },
+        /* cannot be read, and need not */
+        { "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n", NULL, NULL },
     };
     char message[1000];
 
@@ -400,13 +451,16 @@ static void test_two_vocabularies(void **state)
 /* So are two words with one id, a word with two, and a post-processor that has another id for a token. */
 static void test_word_ids(void **state)
 {
-    static const char words[] = "{\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"post_processor\": %s,"
-                                " \"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": %d}}}";
+    static const char words[] =
+        "{\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"post_processor\": %s, "
+        "\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"b\": "
+        "%d}}}";
     static const char bert[] = "{\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", %d], \"sep\": [\"[SEP]\", 2]}";
-    static const char template[] = "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, "
-                                   "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": [%s{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
-                                   "{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {\"[CLS]\": {\"id\": \"[CLS]\", "
-                                   "\"ids\": [4], \"tokens\": [\"[CLS]\"]}}}";
+    static const char template[] =
+        "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, "
+        "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], \"pair\": [%s{\"Sequence\": {\"id\": \"A\", \"type_id\": "
+        "0}}, {\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}], \"special_tokens\": {\"[CLS]\": {\"id\": \"[CLS]\", "
+        "\"ids\": [4], \"tokens\": [\"[CLS]\"]}}}";
     static const char cls[] = "{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}, ";
     char text[2000], post[1000];
 
@@ -449,7 +503,8 @@ static void test_blanks(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(ends); i++) {
-        snprintf(text, sizeof text, "[PAD]\n[UNK]\n[CLS]%s\n[SEP]\n[MASK]\nthe%s\nplay\n \n##ing%s\n", ends[i], ends[i], ends[i]);
+        snprintf(text, sizeof text, "[PAD]\n[UNK]\n[CLS]%s\n[SEP]\n[MASK]\nthe%s\nplay\n \n##ing%s\n", ends[i], ends[i],
+                 ends[i]);
         io_write_text("model/vocab.txt", text);
         says("model/vocab.txt has white space behind 3 tokens, first in line 3", "as in transformers 5");
         sp_log_set_sink(keep_message, text);
@@ -474,7 +529,8 @@ static void test_blanks(void **state)
     refuses("model/vocab.txt is of UTF-16", "save it as UTF-8");
 }
 
-/* Nothing says that a vocabulary with capital letters is a cased one: that texts are lower-cased all the same is said. */
+/* Nothing says that a vocabulary with capital letters is a cased one: that texts are lower-cased all the same is
+ * said. */
 static void test_cased_vocabulary(void **state)
 {
     static const char cased[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nThe\n##s\nNew\nnew\n";
@@ -534,10 +590,17 @@ static void test_max_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_honoured), TEST(test_refused), TEST(test_links_to_nothing), TEST(test_beside_definition), TEST(test_said), TEST(test_ids), TEST(test_word_ids),
+        TEST(test_honoured),
+        TEST(test_refused),
+        TEST(test_links_to_nothing),
+        TEST(test_beside_definition),
+        TEST(test_said),
+        TEST(test_ids),
+        TEST(test_word_ids),
         TEST(test_two_vocabularies),
         TEST(test_blanks),
-        TEST(test_cased_vocabulary), TEST(test_max_length),
+        TEST(test_cased_vocabulary),
+        TEST(test_max_length),
     };
 
     return cmocka_run_group_tests_name("tokenizer_config", tests, NULL, NULL);

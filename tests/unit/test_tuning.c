@@ -1,6 +1,6 @@
 /*
- * Tuned values: the reader of tuning files, which takes nothing but what it documents, the lookup on devices that are made up,
- * and what reaches a launch on the device at hand.
+ * Tuned values: the reader of tuning files, which takes nothing but what it documents, the lookup on devices that are
+ * made up, and what reaches a launch on the device at hand.
  */
 #include "tests/unit/device_support.h"
 
@@ -18,9 +18,15 @@
 enum { DEPTH, ROWS, ROW_BLOCK }; /* gemm_packed's */
 enum { TK, TM, TN, WM, WN };     /* gemm_tiled's */
 
-static const struct sp_device_info cpu = { .type = SP_DEVICE_CPU, .name = "cpu", .max_work_group = 4096, .local_memory = 65536 };
-static const struct sp_device_info gpu = { .type = SP_DEVICE_GPU, .name = "gpu", .max_work_group = 256, .local_memory = 32768 };
-static const struct sp_device_info other = { .type = SP_DEVICE_OTHER, .name = "other", .max_work_group = 64, .local_memory = 4096 };
+static const struct sp_device_info cpu = {
+    .type = SP_DEVICE_CPU, .name = "cpu", .max_work_group = 4096, .local_memory = 65536
+};
+static const struct sp_device_info gpu = {
+    .type = SP_DEVICE_GPU, .name = "gpu", .max_work_group = 256, .local_memory = 32768
+};
+static const struct sp_device_info other = {
+    .type = SP_DEVICE_OTHER, .name = "other", .max_work_group = 64, .local_memory = 4096
+};
 
 static char path[] = "/tmp/speft-test-tuning.XXXXXX";
 
@@ -108,8 +114,10 @@ static void test_malformed(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        { "#\ngemm_paked cpu ROWS=8\n", "f.tune:2:1: 'gemm_paked' is not a kernel with tunables; those are gemm_packed, gemm_tiled\n" },
-        { "gemm_packed cpu ROWS=8\ngemm_packed tpu ROWS=8\n", "f.tune:2:13: found tpu where a device type should be: cpu, gpu or any" },
+        { "#\ngemm_paked cpu ROWS=8\n", "f.tune:2:1: 'gemm_paked' is not a kernel with tunables; those are "
+                                        "gemm_packed, gemm_tiled\n" },
+        { "gemm_packed cpu ROWS=8\ngemm_packed tpu ROWS=8\n", "f.tune:2:13: found tpu where a device type should be: "
+                                                              "cpu, gpu or any" },
         { "gemm_packed # cpu ROWS=8", "f.tune:1:13: found the end of the line where a device type should be" },
         { "gemm_packed cpu", "f.tune:1:16: found the end of the line where NAME=VALUE should be" },
         { "gemm_packed cpu ROWS", "f.tune:1:17: found ROWS where NAME=VALUE should be" },
@@ -182,7 +190,8 @@ static void test_mutations(void **state)
 {
     static const char seed[] = "# a file\ngemm_packed cpu DEPTH=256 ROWS=12 ROW_BLOCK=96 # here\n\n"
                                "gemm_tiled any TK=16 TM=64 TN=64 WM=4 WN=4\ngemm_packed gpu ROWS=8\n";
-    static const char *const pieces[] = { "\n", " ", "#", "=", "\t", "\r", "gemm_packed", "any", "cpu ", "ROWS=", "96", "64", "" };
+    static const char *const pieces[] = { "\n", " ", "#", "=", "\t", "\r", "gemm_packed", "any", "cpu ", "ROWS=",
+        "96", "64", "" };
     size_t accepted = 0;
 
     (void)state;
@@ -278,7 +287,8 @@ static void test_unreadable(void **state)
     const char *defines;
 
     setenv("SPEFT_TUNING_FILE", "/nonexistent/x.tune", 1);
-    assert_error(record(&defines, *state, "packed"), SP_ENOTFOUND, "$SPEFT_TUNING_FILE: cannot open /nonexistent/x.tune");
+    assert_error(record(&defines, *state, "packed"), SP_ENOTFOUND,
+                 "$SPEFT_TUNING_FILE: cannot open /nonexistent/x.tune");
     setenv("SPEFT_TUNING_FILE", path, 1);
     memset(large, '\n', 69999);
     write_file(large);
