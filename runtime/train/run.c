@@ -172,15 +172,18 @@ void sp_run_close(struct sp_run *run)
  * labels. It stays unknown where the labels are to say it. */
 static int choose_task(struct sp_run *run)
 {
-    const struct sp_dataset_options options = sp_run_dataset_options(run);
+    struct sp_dataset_options options = sp_run_dataset_options(run);
+    const struct sp_task *unlabelled;
     bool labelled = true;
 
     if (!run->task)
         run->task = sp_config_task(run->config);
-    if (!run->task && sp_task_of_labels(run, SP_LABELS_NONE))
-        SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
-    if (!labelled)
-        run->task = sp_task_of_labels(run, SP_LABELS_NONE);
+    unlabelled = run->task ? NULL : sp_task_of_labels(run, SP_LABELS_NONE);
+    if (!unlabelled)
+        return 0;
+    options.shape = &unlabelled->rows;
+    SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
+    run->task = labelled ? NULL : unlabelled;
     return 0;
 }
 
@@ -244,13 +247,16 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
 
 int sp_run_load_rows(struct sp_run *run, bool labels)
 {
-    const struct sp_dataset_options options = sp_run_dataset_options(run);
+    struct sp_dataset_options options;
     bool labelled;
 
     SP_TRY(sp_config_require(run->config, "train_file"));
     SP_TRY(choose_task(run));
+    if (run->task && run->task->rows.labels == SP_LABELS_NONE)
+        return load_train(run);
+    options = sp_run_dataset_options(run);
     SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
-    if (labels || labelled || (run->task && run->task->rows.labels == SP_LABELS_NONE))
+    if (labels || labelled)
         return load_train(run);
     sp_log(SP_LOG_INFO, "%s: no column of labels, and none is needed", run->config->train_file);
     SP_TRY(read_train(run, false));

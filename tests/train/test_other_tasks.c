@@ -233,12 +233,13 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
     return json_pack("{s:i, s:i}", "right", (int)prediction, "of", (int)dataset->terms[row]);
 }
 
+static const char *const columns[][2] = { { "prompt", "completion" }, { NULL, NULL } };
 static const struct sp_score scores[] = { { "tag_accuracy", "tag accuracy", SP_SCORE_OTHER, false } };
 
 static const struct sp_task tagging = {
     .name = "tagging",
     .labels = "tags",
-    .rows = { .labels = SP_LABELS_NONE, .token_targets = true, .targets = read_tags },
+    .rows = { .labels = SP_LABELS_NONE, .texts = columns, .token_targets = true, .targets = read_tags },
     .scores = scores,
     .score_count = 1,
     .takes = takes,
@@ -391,6 +392,30 @@ static void test_auto(void **state)
     assert_ptr_equal(run.task, &sp_task_regression);
     assert_false(run.keep_head);
     finish(&run, &config);
+}
+
+/* The columns of such rows are those of the task's shape; others would not do. Without tags there is nothing to
+ * learn. */
+static void test_columns(void **state)
+{
+    static const char rows[] = "{\"prompt\":\"one two\",\"completion\":\"three four\"}\n"
+                               "{\"prompt\":\"five\",\"completion\":\"six\"}\n";
+    struct sp_config config;
+    struct sp_run run;
+
+    (void)state;
+    assert_int_equal(sp_fs_write(program_path("prompts.jsonl"), rows, strlen(rows)), 0);
+    for (int task = AUTO; task <= TAGGING; task++) {
+        bool has = task == AUTO || task == TAGGING;
+
+        for (int masks = 0; masks < 2; masks++) {
+            start(&run, &config, task, "prompts.jsonl", json_object());
+            assert_ok(sp_run_open(&run));
+            assert_error(masks ? sp_run_load_rows(&run, false) : sp_run_load_data(&run, true, false),
+                         has ? SP_EFORMAT : SP_ECONFIG, has ? "none of its rows has a target to learn" : "");
+            finish(&run, &config);
+        }
+    }
 }
 
 /* The reference model as one of another class. */
@@ -656,9 +681,9 @@ static void test_training(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_asked),       cmocka_unit_test(test_auto),          cmocka_unit_test(test_own_output),
-        cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_mask),
-        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_asked),         cmocka_unit_test(test_auto),        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_own_output),    cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches),
+        cmocka_unit_test(test_mask),          cmocka_unit_test(test_training),
     };
 
     return cmocka_run_group_tests_name("other tasks", tests, setup, program_teardown);
