@@ -1,5 +1,5 @@
 /*
- * Questions to drivers in a process of their own (layer 6): a worker, which is this very program started anew, answers
+ * Questions to drivers in a process of their own (layer 7): a worker, which is this very program started anew, answers
  * on what was its standard output when it started, and a driver that crashes, hangs or ends the process takes only the
  * worker with it. Ownership: an answer's bytes are the caller's, also after a failure. Threading: one question at a
  * time.

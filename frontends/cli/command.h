@@ -1,5 +1,5 @@
 /*
- * Commands of speft-cl (layer 6). A command is one file ending in a `const struct sp_command` and
+ * Commands of speft-cl (layer 7). A command is one file ending in a `const struct sp_command` and
  * one line in command.def:
  *
  *     static const struct sp_flag flags[] = {

@@ -1,4 +1,4 @@
-/* What other commands say of devices, and the worker of `devices` (layer 6). */
+/* What other commands say of devices, and the worker of `devices` (layer 7). */
 #ifndef SP_CLI_DEVICES_H
 #define SP_CLI_DEVICES_H
 

@@ -1,5 +1,5 @@
 /*
- * speft-cl doctor's processes (layer 6): the command, a worker that lists the devices, and one for each device. A
+ * speft-cl doctor's processes (layer 7): the command, a worker that lists the devices, and one for each device. A
  * worker is this very program started anew, so that a driver that crashes or hangs takes only the worker with it. That
  * of a device prints lines of tab-separated fields to what was its standard output when it started:
  *

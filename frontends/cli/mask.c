@@ -48,7 +48,7 @@ static int load_rows(struct sp_run *r)
 static int make(struct sp_mask *mask, struct sp_run *r, const char *path)
 {
     if (!sp_config_method(r->config)->masked)
-        return sp_error(SP_ECONFIG, "sparse.method: methods full and head have no mask");
+        return sp_error(SP_ECONFIG, "sparse.method: method %s has no mask", sp_config_method(r->config)->name);
     SP_TRY(sp_fs_check_writable(path)); /* before the long work */
     SP_TRY(sp_run_open(r));
     SP_TRY(sp_inputs_spare(r, "--output", path, "the mask"));

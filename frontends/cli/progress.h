@@ -1,5 +1,5 @@
 /*
- * Progress and messages on standard error (layer 6). On a terminal one line is rewritten in place,
+ * Progress and messages on standard error (layer 7). On a terminal one line is rewritten in place,
  * and messages are printed above it; elsewhere each logged step is a plain line. --quiet shows
  * neither progress nor information, only warnings. Threading: progress from one thread; messages
  * from any.

@@ -1,4 +1,4 @@
-/* What several commands say alike (layer 6): a run's observer on the progress line, and metrics as text or JSON. */
+/* What several commands say alike (layer 7): a run's observer on the progress line, and metrics as text or JSON. */
 #ifndef SP_CLI_REPORT_H
 #define SP_CLI_REPORT_H
 

@@ -1,5 +1,5 @@
 /*
- * What the program says leaves through here (layer 6): names, labels, paths and drivers' texts are in it, and a
+ * What the program says leaves through here (layer 7): names, labels, paths and drivers' texts are in it, and a
  * terminal obeys some of what they may hold. Characters that are not shown are escaped (sp_text_show), wherever the
  * output goes. JSON is written by sp_json_text instead, and what is of the program's own words and of numbers alone by
  * printf.

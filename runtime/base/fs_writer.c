@@ -268,7 +268,7 @@ int sp_fs_check_replaceable(const char *path)
     return 0;
 }
 
-static int check(const char *path, bool in_place)
+static int check_place(const char *path, bool in_place)
 {
     struct sp_fs_writer writer;
     struct stat st;
@@ -293,12 +293,12 @@ static int check(const char *path, bool in_place)
 
 int sp_fs_check_writable(const char *path)
 {
-    return check(path, false);
+    return check_place(path, false);
 }
 
 int sp_fs_check_in_place(const char *path)
 {
-    return check(path, true);
+    return check_place(path, true);
 }
 
 int sp_fs_writer_put(struct sp_fs_writer *writer, const void *data, size_t length)

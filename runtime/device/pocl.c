@@ -162,7 +162,7 @@ static int check_named(const char *path)
 }
 
 /* Whether PoCL could use the folder that it has as things are: the user's, or its own. */
-static int check(void)
+static int check_usual(void)
 {
     const char *set = named();
     char *path = set ? NULL : default_folder();
@@ -223,7 +223,7 @@ void sp_pocl_environment(void)
         return;
     }
     unsetenv(VARIABLE);
-    if (check() == 0)
+    if (check_usual() == 0)
         return;
     snprintf(why, sizeof why, "%s", sp_error_message());
     path = find_folder(&once);
@@ -244,7 +244,7 @@ void sp_pocl_tell(void)
 void sp_pocl_trouble(char *out, size_t size)
 {
     out[0] = '\0';
-    if (check() < 0)
+    if (check_usual() < 0)
         snprintf(out, size,
                  "PoCL needs a folder that it can write to and load code from: %s. Give it one with " VARIABLE,
                  sp_error_message());

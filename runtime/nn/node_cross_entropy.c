@@ -40,5 +40,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 
 const struct sp_node_type sp_node_cross_entropy = {
     .name = "cross_entropy", .prepare = sp_plan_prepare_loss, .take = sp_plan_take_targets,
-    .backward = backward, .linear_backward = sp_plan_sum_backward, .loss = loss,
+    .backward = backward, .loss = loss,
 };

@@ -74,7 +74,8 @@ struct sp_node_type {
     /* May be NULL for a loss's node, which is run where there are targets alone. */
     int (*forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
-    /* The same of a pass that is `linear`, where that takes other operations; NULL: it takes none. */
+    /* The same of a pass that is `linear`, where that takes other operations; NULL: it takes none.
+     * A loss needs none. */
     int (*linear_forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*linear_backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. Its backward may have done so, and said it
@@ -155,7 +156,7 @@ int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node, sp_loss_r
 int sp_plan_run_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
                               sp_loss_rows *rows);
 
-/* Its linear_backward: the gradient of loss_scale times the sum of input[0]. */
+/* In place of any loss's backward in a pass that is linear: the gradient of loss_scale times the sum of input[0]. */
 int sp_plan_sum_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
 
 /* A new value that is the node's output; returns its number. */

@@ -51,6 +51,8 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 {
     const struct sp_node_type *type = node->type;
 
+    if (pass->linear && type->loss)
+        return sp_plan_sum_backward(plan, node, pass);
     return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass)
                                                  : type->backward(plan, node, pass);
 }

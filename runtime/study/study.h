@@ -80,9 +80,8 @@ const char *sp_study_method_name(const struct sp_study *study, size_t method);
 /* The metric that the data set is compared by, NULL for the task's own (accuracy, pearson). */
 const char *sp_study_metric(const struct sp_study *study, size_t data);
 
-/* SP_ECONFIG with the metric's place when the run's task, as its result or its configuration says, does not have the
- *
- * metric. */
+/* SP_ECONFIG with the metric's place when the run's task, as its result or its configuration says, does not have
+ * the metric. */
 int sp_study_check_metric(const struct sp_study *study, const struct sp_study_run *run);
 
 /* "gradient, rank_equivalent 8, learning rate 0.001, seed 42", for people. */

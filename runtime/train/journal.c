@@ -79,8 +79,7 @@ static void tell_end(struct sp_journal *j, bool astray)
     if (astray)
         sp_log(SP_LOG_WARNING,
                "step %zu: the loss ended far above its start: about %.4g, and %.4g at the start. learning_rate: %g may "
-               "be "
-               "too high; try a tenth of it",
+               "be too high; try a tenth of it",
                j->result->steps, j->watch.last, j->watch.start, j->run->config->learning_rate);
     note_divergence(j, j->result->steps);
 }

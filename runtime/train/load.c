@@ -167,7 +167,6 @@ static bool is_param(const struct sp_run *run, const char *name)
 static int check_adapter_names(const struct sp_run *run)
 {
     const struct sp_adapter *a = run->adapter;
-
     const char *name;
 
     for (size_t i = 0; a && (name = sp_adapter_name(a, i)); i++)

@@ -67,6 +67,24 @@ static int hash_rows(struct sp_hash *hash, const struct sp_run *run, const struc
     return 0;
 }
 
+/* The values of a descriptor's own options, in `target`, its struct. */
+static int hash_options(struct sp_hash *hash, const struct sp_option_rows *rows, const void *target)
+{
+    const struct sp_option_part parts[] = { { rows, 0 }, { NULL, 0 } };
+    const struct sp_option_table table = { .parts = parts };
+    json_t *values = NULL;
+    int rc = sp_option_write_json(&table, target, &values);
+    char *text = rc == 0 ? json_dumps(values, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+    if (rc == 0 && !text)
+        rc = sp_error(SP_ENOMEM, "out of memory");
+    if (rc == 0)
+        sp_hash_update_string(hash, text);
+    free(text);
+    json_decref(values);
+    return rc;
+}
+
 static int hash_model(struct sp_hash *hash, const struct sp_run *run)
 {
     const struct sp_device_info *device = sp_device_info(run->device);
@@ -83,23 +101,20 @@ static int hash_model(struct sp_hash *hash, const struct sp_run *run)
     hash_number(hash, run->keep_head);
     hash_number(hash, run->keep_head ? 0 : sp_load_head_bias(run));
     hash_number(hash, sp_plan_outputs(run->plan));
-    hash_number(hash, c->label_smoothing_factor);
-    return 0;
+    return hash_options(hash, &run->task->options, c);
 }
 
 /* Fails where memory is out, or the model was written to since it was opened. */
 static int name_of(char hex[SP_HASH_HEX], const struct cache *cache)
 {
     const struct sp_run *run = cache->run;
-    const struct sp_metric_options *options = &run->config->sparse.metrics;
     struct sp_hash hash;
 
     sp_hash_init(&hash);
     sp_hash_update_string(&hash, FORMAT);
     SP_TRY(hash_model(&hash, run));
     sp_hash_update_string(&hash, cache->what->metric->name);
-    hash_number(&hash, options->grasp_code);
-    hash_number(&hash, (double)options->lift_rank);
+    SP_TRY(hash_options(&hash, &cache->what->metric->options, &run->config->sparse.metrics));
     for (size_t t = 0; t < cache->what->count; t++) {
         sp_hash_update_string(&hash, cache->tensors[t].name);
         sp_hash_update_string(&hash, sp_plan_param_at(run->plan, cache->what->params[t])->weight.family->name);

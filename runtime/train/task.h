@@ -36,7 +36,7 @@ struct sp_task {
     struct sp_option_rows options; /* its own rows of the configuration's table */
     struct sp_row_shape rows; /* how they are read, and what their targets are */
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
-    size_t score_count;
+    size_t score_count;            /* at least one */
 
     /* The option that the configuration gives in vain, and what it is for; NULL: none is. The hook may be NULL:
      * sp_task_misfit. */

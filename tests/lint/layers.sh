@@ -15,14 +15,14 @@ findings=$(awk '
         allowed["tensor"] = "base device"
         allowed["kernel"] = "base device"
         allowed["op"] = "base device tensor kernel"
-        allowed["io"] = allowed["dist"] = "base tensor"
+        allowed["io"] = "base tensor"
         allowed["data"] = "base text"
         allowed["optim"] = allowed["nn"] = "base tensor op"
         allowed["sparse"] = "base tensor op io"
         allowed["models"] = "base tensor nn"
-        allowed["train"] = "base tensor op nn sparse optim io text data dist"
+        allowed["train"] = "base tensor op nn sparse optim io text data"
         allowed["study"] = "base io train"
-        allowed["frontends"] = "base device tensor kernel op io text data dist optim sparse nn train study models"
+        allowed["frontends"] = "base device tensor kernel op io text data optim sparse nn train study models"
     }
     function fault(why) { print FILENAME ":" FNR ": " why }
     /^[ \t]*#[ \t]*include[ \t]*"/ {
