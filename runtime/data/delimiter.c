@@ -31,7 +31,7 @@ struct trial {
     bool comma_numbers;           /* its fields hold commas, all of them between digits */
     bool named;                   /* a field of the first row is a column's name that is asked for or known */
     bool spaced;                  /* a blank begins every field but the first ones: punctuation of a text stands so */
-    size_t marks;                 /* rows with a field of nothing but marks: halves of ";)" */
+    size_t faces;                 /* rows in which it may be the eyes of a face, ";)" */
     size_t of_head;               /* rows with a field that is one of the head's classes */
 };
 
@@ -67,26 +67,24 @@ static void count_commas(const struct sp_field *field, size_t *commas, size_t *b
     }
 }
 
-static bool is_of_marks(const struct sp_field *field)
+/* The mouth of a face, perhaps with a nose: ")", "-(". */
+static bool is_mouth(const struct sp_field *field)
 {
-    for (size_t i = 0; i < field->length; i++)
-        if (isalnum((unsigned char)field->text[i]) || (unsigned char)field->text[i] >= 0x80)
-            return false;
-    return field->length > 0;
+    return strpbrk(field->text, "()") && !field->text[strspn(field->text, "()-'^. !")];
 }
 
 static void look_at(struct trial *t, const struct sp_row *row, const struct sp_dataset_options *options)
 {
-    bool of_head = false, marks = false;
+    bool of_head = false, face = false;
 
     for (size_t i = 0; i < row->count; i++) {
         t->named |= t->rows == 1 && sp_header_is_named(row->fields[i].text, options);
         t->spaced &= i == 0 || row->fields[i].spaced;
-        marks = marks || is_of_marks(&row->fields[i]);
+        face = face || is_mouth(&row->fields[i]);
         of_head = of_head || sp_labels_has(options->labels, row->fields[i].text);
     }
     t->of_head += of_head;
-    t->marks += marks;
+    t->faces += face;
 }
 
 static void count_bad(struct trial *t, const struct sp_reader *reader, size_t columns)
@@ -191,7 +189,7 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
         return false;
     if (other->named || classes || !options->no_labels)
         return true;
-    if (other->spaced || 2 * other->marks > other->rows || !agrees(other))
+    if (other->spaced || 2 * other->faces > other->rows || !agrees(other))
         return false;
     return own->bad || (other->rows >= SP_SAMPLE_SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
 }

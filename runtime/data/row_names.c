@@ -3,9 +3,10 @@
  * has a field less than every row. The same has a file whose header is whole and whose rows hold one delimiter too
  * many, of a text (good, but long) or a number (3,5): to shift its columns would be to learn from halves of them. Names
  * are passed over where they are numbers, all different, and R's: in quotes, as it writes them where it is not told
- * otherwise, or counting from 1, or behind a tab, which stands in no text or number, or where training's file was such
- * a one and no commas part them; without quotes that is told as a doubt. A last field that is empty in every row is a
- * delimiter at the rows' ends, which the header lacks. Against them, where they are not in quotes, speak
+ * otherwise; or counting from 1; or behind a tab, which stands in no text or number; or behind another delimiter than a
+ * comma, where no blank follows it in most rows, or training's file was such a one. Without quotes that is told as a
+ * doubt. A last field that is empty in every row is a delimiter at the rows' ends, which the header lacks. Against
+ * them, where they are not in quotes, speak
  *  - a header whose first name is that of such numbers ("id"), where the field that it would be for is none;
  *  - a blank before a field of most rows, that behind the comma of a text;
  *  - two whole numbers side by side in every row, the halves of one with a decimal comma, where the header's first name
@@ -121,7 +122,8 @@ static bool are_names(const struct rows *r, char delimiter, const struct sp_data
     if (delimiter == '\t')
         return true;
     if (delimiter != ',')
-        return r->counting || (trained && trained->header && trained->columns == r->header + 1);
+        return 2 * r->spaced <= r->count || r->counting ||
+               (trained && trained->header && trained->columns == r->header + 1);
     return r->counting && (r->blank || 2 * r->spaced <= r->count) && (!r->halves || (r->known && !r->id));
 }
 

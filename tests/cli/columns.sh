@@ -313,9 +313,9 @@ file trained.jsonl '{"text":"a b","label":"x"}\n{"text":"c d","label":"y"}\n'
 train trained.jsonl
 predict faces.csv
 test_that '  nor a face' same faces.jsonl
-file remarks.csv "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'a b, c;CNN\\nd e;BBC\\n'; done)a b, d;-"'\n'
+file remarks.csv "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'a b, c;-\\nd e;***\\n'; done)a b, d;+"'\n'
 predict remarks.csv
-test_that '  but a column with a dash in it is one' says remarks.csv 'classification, 2 classes: x, y; text: column 1; second text: none; label: none; header: none (guessed; has_header decides); delimiter: ";"'
+test_that '  but a column of marks is one' says remarks.csv 'classification, 2 classes: x, y; text: column 1; second text: none; label: none; header: none (guessed; has_header decides); delimiter: ";"'
 train named.csv --set label_column=sentiment
 predict texts.jsonl --set has_header=true --set 'delimiter=;'
 test_that 'options that jsonl has no use for' says texts.jsonl 'without effect here: has_header, delimiter; jsonl has neither'

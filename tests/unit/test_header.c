@@ -344,6 +344,7 @@ static void test_row_names(void **state)
     instead("t.tsv", "text\tlabel\n17\tthe film was good\tpos\n4\tbad film\tneg\n", PLAIN,
             "its rows have a field more than its header, and the first one of each was passed over as the row's name; "
             "where it is none, and a text or number was cut at a delimiter, write that in quotes");
+    finds("t.csv", "text;label\n101;the film was good;pos\n7;bad film;neg\n", PLAIN, "text - label H; 2");
     finds("t.csv", "label;text\n5;pos;the film was good\n6;neg;bad film\n", INPUT(.remembered = &trained),
           "text - label H; 2");
     finds("t.csv", "said\n1,the film was good\n2,bad film\n", INPUT(0), "said - - H, 2");
