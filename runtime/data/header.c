@@ -439,7 +439,7 @@ static int guess_by_form(struct sp_header_choice *out, const struct first *f)
 
 static int guess(struct sp_header_choice *out, const struct first *f)
 {
-    bool names = true;
+    bool names = true, doubtful = false;
     int sign;
 
     out->header = has_asked_name(f);
@@ -449,10 +449,12 @@ static int guess(struct sp_header_choice *out, const struct first *f)
         names = names && is_name(f->p->first[i]);
     sign = is_range(f->p) ? 1 : by_types(f, names);
     out->header = sign > 0 || (sign == 0 && names && has_known(f));
-    if (!out->header && sign == 0 && asks_for_classes(f)) {
-        out->header = true;
+    if (!out->header && sign == 0 && asks_for_classes(f))
+        out->header = doubtful = true;
+    else if (out->header && f->label != SP_COLUMN_NONE && again(f, &f->p->columns[f->label]) > 0)
+        doubtful = !names_texts(f, false);
+    if (doubtful)
         doubt(out, f->p->columns[f->label].first, "a label");
-    }
     return out->header || sign < 0 || !names ? 0 : guess_by_form(out, f);
 }
 

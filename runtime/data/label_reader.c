@@ -379,7 +379,8 @@ static int doubt_points(const struct sp_label_reader *labels, struct sp_dataset 
     double number;
 
     if (dataset->label_doubt || !labels->pointed_line || (labels->no_thousands && !labels->has_comma) ||
-        !sp_text_double(labels->pointed, &number))
+        !sp_text_double(labels->pointed, &number) ||
+        (dataset->label_kind == SP_LABELS_CLASSES && !sp_label_is_whole(number))) /* a class keeps its name */
         return 0;
     dataset->label_doubt = sp_asprintf("label \"%s\" in line %zu is read as %g, and %s; if the point parts thousands, "
                                        "remove it in all labels",

@@ -241,6 +241,9 @@ test_that 'points of thousands are no number' fails 1 'german.csv:5: label "1.23
 file points.csv 'text;label\na b;2.500\nc d;900\na c;1.000\n'
 train points.csv
 test_that '  or may be' says points.csv 'label "2.500" in line 2 is read as 2.5, and all others that have a point have three digits behind it, too; if the point parts thousands, remove it in all labels'
+file points.csv 'text;label\na b;1.200\nc d;1.300\na c;1.200\n'
+train points.csv --set task=classification
+test_that '  but not of classes, which keep their names' silent 'thousands'
 for label in 0.750 1250 3.50; do
     file points.csv "text;label\na b;2.500\nc d;900\na c;$label\n"
     train points.csv

@@ -321,6 +321,8 @@ static void test_questions(void **state)
     finds("t.csv", "very very content,\"It was good, in my own words.\"\n" TEN(SURVEY), SET(.label_column = "1"),
           "2 - 1 , 21");
     finds("t.csv", "message,spam\n" TEN(SPAM), SET(.label_column = "2"), "message - spam H, 20");
+    instead("t.csv", "message,spam\n" TEN(SPAM), SET(.label_column = "2"),
+            "its first row was read as a header, though \"spam\" may be a label; if it is, set has_header: false");
     finds("t.csv", "shout,spam\n" TEN(SPAM), SET(.label_column = "2"), "1 - 2 , 21");
 }
 
