@@ -176,6 +176,12 @@ static bool is_trainings(const struct trial *own, const struct sp_dataset_option
     return options->remembered && options->remembered->delimiter == own->delimiter;
 }
 
+/* Whether it stands as often in each of several rows, and not as commas and other punctuation do in texts. */
+static bool parts_all_alike(const struct trial *t)
+{
+    return agrees(t) && t->rows >= SP_SAMPLE_SEVERAL && t->delimiter != ',' && !t->spaced && 2 * t->faces <= t->rows;
+}
+
 /* Whether a delimiter may be taken in place of the file's own, which does not split its rows. A file of one column is
  * as it should be where no labels are needed, unless the other delimiter gives it a header or the head's classes; or it
  * stands as often in each of several rows, which commas and punctuation may do in texts, and where training used the
@@ -191,7 +197,7 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
         return true;
     if (other->spaced || 2 * other->faces > other->rows || !agrees(other))
         return false;
-    return own->bad || (other->rows >= SP_SAMPLE_SEVERAL && other->delimiter != ',' && !is_trainings(own, options));
+    return own->bad || (parts_all_alike(other) && !is_trainings(own, options));
 }
 
 /* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be
@@ -213,7 +219,7 @@ static enum rival compare(const struct trial *own, const struct trial *other, co
     return is_trainings(own, options) && !own->spaced ? KEEP_OWN : ASK;
 }
 
-static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+static int choose(char *out, bool *guessed, char *passed, struct sp_reader *reader, bool quotes,
                   const struct sp_dataset_options *options)
 {
     const struct sp_data_layout *remembered = options->remembered;
@@ -246,23 +252,26 @@ static int choose(char *out, bool *guessed, struct sp_reader *reader, bool quote
                 return ambiguous(reader, &found, &other);
             if (!found.columns || other.bad < found.bad)
                 found = other;
+        } else if (own.columns <= 1 && parts_all_alike(&other)) {
+            *passed = other.delimiter;
         }
         if (other.columns > 1 && other.bad && (other.named || (!near.columns && 2 * other.unparted <= other.rows)))
             near = other;
     }
     *guessed = found.columns > 0;
+    *passed = *guessed ? '\0' : *passed;
     *out = *guessed ? found.delimiter : first;
     if (!*guessed && near.columns && own.columns <= 1 && (near.named || !options->no_labels))
         return unclear(reader, &own, &near);
     return 0;
 }
 
-int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+int sp_delimiter_choose(char *out, bool *guessed, char *passed, struct sp_reader *reader, bool quotes,
                         const struct sp_dataset_options *options)
 {
     *guessed = false;
-    *out = '\0';
+    *out = *passed = '\0';
     if (reader->format->delimiter)
         *out = options->delimiter ? options->delimiter : reader->declared;
-    return *out || !reader->format->delimiter ? 0 : choose(out, guessed, reader, quotes, options);
+    return *out || !reader->format->delimiter ? 0 : choose(out, guessed, passed, reader, quotes, options);
 }

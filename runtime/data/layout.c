@@ -101,6 +101,21 @@ out:
     return rc;
 }
 
+static int remark_delimiter(struct sp_layout *out, char delimiter)
+{
+    struct sp_buf text = SP_BUF(256);
+    char buffer[4];
+    int rc;
+
+    SP_GO(sp_buf_printf(&text,
+                        "each row is read as one text, and all have %s as often; if that parts columns, set delimiter",
+                        sp_delimiter_name(buffer, delimiter)));
+    rc = sp_layout_remark(out, text.data);
+out:
+    sp_buf_free(&text);
+    return rc;
+}
+
 /* The line of a row that names columns, at least so many, below titles or remarks; 0 where there is none. Leaves the
  * reader anywhere. */
 static size_t find_header_below(const struct sp_chooser *c, struct sp_reader *reader,
@@ -159,6 +174,7 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
     struct sp_chooser chooser = { out, reader, &sample, options };
     char *message = NULL;
     struct sp_row row;
+    char passed;
     bool sure;
     int rc;
 
@@ -167,7 +183,8 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
         return choose_lines(out, reader, options);
     SP_TRY(sp_drawn_check(reader));
     SP_TRY(sp_quotes_choose(&of_reader.quotes, &out->quotes_guessed, reader, options));
-    SP_TRY(sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, reader, of_reader.quotes, options));
+    SP_TRY(
+        sp_delimiter_choose(&of_reader.delimiter, &out->delimiter_guessed, &passed, reader, of_reader.quotes, options));
     SP_TRY(sp_row_names_choose(&out->row_names, &sure, reader, &of_reader, options));
     of_reader.header = of_reader.row_names = out->row_names;
     SP_TRY(sp_reader_restart(reader, &of_reader));
@@ -196,6 +213,8 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
         rc = explain(&chooser, reader, &of_reader, &header, message, sp_error_sentence());
     if (rc == 0)
         rc = sp_chooser_check_numbers(&chooser);
+    if (rc == 0 && passed)
+        rc = remark_delimiter(out, passed);
     if (rc == 0 && out->row_names && !sure)
         rc = sp_layout_remark(out, "its rows have a field more than its header, and the first one of each was passed "
                                    "over as the row's name; where it is none, and a text or number was cut at a "

@@ -31,8 +31,9 @@ int sp_layout_remark(struct sp_layout *layout, const char *text);
 int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const struct sp_dataset_options *options);
 
 /* delimiter.c: the file's delimiter, 0 for jsonl, with the quotes that were chosen; *guessed when it is not the one
- * that was asked for or that the file's name stands for. Leaves the reader anywhere. */
-int sp_delimiter_choose(char *out, bool *guessed, struct sp_reader *reader, bool quotes,
+ * that was asked for or that the file's name stands for; *passed: another that parts all rows alike, where this one
+ * parts none, and was not taken, or 0. Leaves the reader anywhere. */
+int sp_delimiter_choose(char *out, bool *guessed, char *passed, struct sp_reader *reader, bool quotes,
                         const struct sp_dataset_options *options);
 
 /* drawn.c: SP_EFORMAT for a table that is drawn with characters; by the file's first lines, wherever the reader

@@ -307,7 +307,11 @@ test_that 'the delimiter of training' says colon.csv 'classification, 2 classes:
 train named.csv --set label_column=sentiment
 file punctuated.csv 'a b c | CNN\nd e f | BBC\na c e | CNN\nb d f | CNN\n'
 file punctuated.jsonl '{"text":"a b c | CNN"}\n{"text":"d e f | BBC"}\n{"text":"a c e | CNN"}\n{"text":"b d f | CNN"}\n'
+file branches.csv 'Bemerkung;Filiale\na b c;Ulm\nd e f;Bonn\na c e;Ulm\n'
+predict branches.csv
+test_that 'a delimiter that may be one' grep -qF '; each row is read as one text, and all have ";" as often; if that parts columns, set delimiter; ' "$folder/err"
 predict punctuated.csv
+test_that '  which punctuation is not' silent 'as often'
 test_that 'no text is cut' says punctuated.csv 'classification, 2 classes: neg, pos; text: column 1; second text: none; label: none;'
 test_that '  which is the whole texts' same punctuated.jsonl
 file faces.csv 'a b c ;)\nd e f ;)\na c e ;)\nb d f ;)\n'
