@@ -63,18 +63,17 @@ static int run_total(struct sp_plan *plan, const struct sp_node *node)
     return 0;
 }
 
-int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node, sp_loss_rows *rows)
+int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node)
 {
-    SP_TRY(rows(plan, node, NULL, 1 / terms(plan, node), 0));
+    SP_TRY(node->type->loss_rows(plan, node, NULL, 1 / terms(plan, node), 0));
     return run_total(plan, node);
 }
 
-int sp_plan_run_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
-                              sp_loss_rows *rows)
+int sp_plan_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     struct sp_buffer *gradient = sp_plan_gradient(plan, node->input[0]);
 
-    SP_TRY(rows(plan, node, gradient, pass->loss_scale / terms(plan, node), pass->temperature));
+    SP_TRY(node->type->loss_rows(plan, node, gradient, pass->loss_scale / terms(plan, node), pass->temperature));
     return pass->temperature > 0 ? 0 : run_total(plan, node); /* at a temperature it is another loss */
 }
 

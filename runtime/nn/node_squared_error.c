@@ -20,17 +20,7 @@ static int run_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_
                                                                       .temperature = temperature });
 }
 
-static int loss(struct sp_plan *plan, const struct sp_node *node)
-{
-    return sp_plan_run_loss(plan, node, run_rows);
-}
-
-static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
-{
-    return sp_plan_run_loss_backward(plan, node, pass, run_rows);
-}
-
 const struct sp_node_type sp_node_squared_error = {
     .name = "squared_error", .prepare = sp_plan_prepare_loss, .take = sp_plan_take_targets,
-    .backward = backward, .loss = loss,
+    .backward = sp_plan_loss_backward, .loss_rows = run_rows,
 };

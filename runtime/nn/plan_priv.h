@@ -78,9 +78,10 @@ struct sp_node_type {
      * A loss needs none. */
     int (*linear_forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*linear_backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
-    /* A loss's node: leaves the batch's mean loss in plan->loss, unscaled. Its backward may have done so, and said it
-     * by plan->has_loss: then this is not called. NULL for others. */
-    int (*loss)(struct sp_plan *plan, const struct sp_node *node);
+    /* A loss's node: writes the rows' terms of the batch into saved[0] and, where that is not NULL, the gradient of
+     * `scale` times their sum; both at logits / temperature (0 for 1). NULL for others. */
+    int (*loss_rows)(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale,
+                     float temperature);
 };
 
 #define SP_NODE_TYPE(name) extern const struct sp_node_type sp_node_##name;
@@ -148,13 +149,10 @@ struct sp_node *sp_plan_loss_node(struct sp_plan *plan, const struct sp_node_typ
 void sp_plan_prepare_loss(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
 int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
 
-/* Its loss and backward, by what writes the rows' terms of the batch and, where that is not NULL, the gradient of
- * `scale` times their sum; both at logits / temperature (0 for 1). */
-typedef int sp_loss_rows(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale,
-                         float temperature);
-int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node, sp_loss_rows *rows);
-int sp_plan_run_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass,
-                              sp_loss_rows *rows);
+/* Leaves the batch's mean loss in plan->loss, unscaled, by the node's loss_rows; and its backward, which does so, too,
+ * but at a temperature. */
+int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node);
+int sp_plan_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
 
 /* In place of any loss's backward in a pass that is linear: the gradient of loss_scale times the sum of input[0]. */
 int sp_plan_sum_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);

@@ -51,7 +51,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 {
     const struct sp_node_type *type = node->type;
 
-    if (pass->linear && type->loss)
+    if (pass->linear && type->loss_rows)
         return sp_plan_sum_backward(plan, node, pass);
     return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass)
                                                  : type->backward(plan, node, pass);
@@ -116,8 +116,8 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
 static int run_loss(struct sp_plan *plan)
 {
     for (size_t i = 0; i < plan->node_count && !plan->has_loss; i++)
-        if (plan->nodes[i].type->loss)
-            SP_TRY(plan->nodes[i].type->loss(plan, &plan->nodes[i]));
+        if (plan->nodes[i].type->loss_rows)
+            SP_TRY(sp_plan_run_loss(plan, &plan->nodes[i]));
     return 0;
 }
 

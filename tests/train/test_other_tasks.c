@@ -75,22 +75,12 @@ static int run_tokens(struct sp_plan *plan, const struct sp_node *node, struct s
     return 0;
 }
 
-static int tags_loss(struct sp_plan *plan, const struct sp_node *node)
-{
-    return sp_plan_run_loss(plan, node, run_tokens);
-}
-
-static int tags_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
-{
-    return sp_plan_run_loss_backward(plan, node, pass, run_tokens);
-}
-
 static const struct sp_node_type tags = {
     .name = "tags",
     .prepare = sp_plan_prepare_loss,
     .take = sp_plan_take_targets,
-    .backward = tags_backward,
-    .loss = tags_loss,
+    .backward = sp_plan_loss_backward,
+    .loss_rows = run_tokens,
 };
 
 /* ---- tagging: the task ------------------------------------------------------------------------------------------- */
