@@ -5,12 +5,16 @@
 #include "models/encoder.h"
 #include "models/models.h"
 
-static int build(struct sp_plan *plan, const struct sp_model *model, int outputs)
+static int body(struct sp_plan *plan, const struct sp_model *model)
+{
+    return sp_encoder_body(plan, model, -1);
+}
+
+static int head(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs)
 {
     const struct sp_encoder_config *c = model->config;
-    int H = model->hidden_size, x = sp_encoder_build(plan, model, -1);
+    int H = model->hidden_size, x = sp_nn_first_token(plan, hidden);
 
-    x = sp_nn_first_token(plan, x);
     x = sp_encoder_linear(plan, x, H, H, SP_ACTIVATION_TANH, SP_PARAM_OPTIONAL, "pooler.dense");
     x = sp_nn_dropout(plan, x, c->classifier_dropout);
     return sp_encoder_linear(plan, x, outputs, H, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier");
@@ -24,7 +28,7 @@ static const char *const ignored[] = { "*position_ids", "cls.*", NULL };
 
 const struct sp_model_family sp_model_bert = {
     .model_types = model_types,
-    .head = "classifier.weight",
+    .head_weight = "classifier.weight",
     .prefixes = prefixes,
     .renames = renames,
     .ignored = ignored,
@@ -33,5 +37,6 @@ const struct sp_model_family sp_model_bert = {
     .read_dropout = sp_encoder_read_dropout,
     .read_initializer = sp_encoder_read_initializer,
     .set_dropout = sp_encoder_set_dropout,
-    .build = build,
+    .body = body,
+    .head = head,
 };

@@ -167,7 +167,7 @@ static int encoder_layer(struct sp_plan *plan, const struct sp_model *model, int
     return layernorm(plan, model, z, y, c->hidden_dropout, prefix);
 }
 
-int sp_encoder_build(struct sp_plan *plan, const struct sp_model *model, int padding)
+int sp_encoder_body(struct sp_plan *plan, const struct sp_model *model, int padding)
 {
     const struct sp_encoder_config *c = model->config;
     int H = model->hidden_size, word, position, type, x;

@@ -24,7 +24,7 @@ void sp_encoder_set_dropout(struct sp_model *model, float rate);
 
 /* Embeddings and every layer: (T x hidden_size). Tensors are called embeddings.* and encoder.layer.N.*; `padding` as
  * sp_nn_embedding. */
-int sp_encoder_build(struct sp_plan *plan, const struct sp_model *model, int padding);
+int sp_encoder_body(struct sp_plan *plan, const struct sp_model *model, int padding);
 
 /* A linear layer NAME.weight (out x in) and NAME.bias over x; `flags` of enum sp_param_flag for both. */
 int sp_encoder_linear(struct sp_plan *plan, int x, int out, int in, enum sp_activation activation, unsigned flags,

@@ -31,12 +31,17 @@ static int read_config(struct sp_model *model, const json_t *config, const char 
     return 0;
 }
 
-static int build(struct sp_plan *plan, const struct sp_model *model, int outputs)
+static int body(struct sp_plan *plan, const struct sp_model *model)
+{
+    return sp_encoder_body(plan, model, ((const struct config *)model->config)->padding);
+}
+
+static int head(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs)
 {
     const struct config *c = model->config;
-    int H = model->hidden_size, x = sp_encoder_build(plan, model, c->padding);
+    int H = model->hidden_size, x = sp_nn_first_token(plan, hidden);
 
-    x = sp_nn_dropout(plan, sp_nn_first_token(plan, x), c->encoder.classifier_dropout);
+    x = sp_nn_dropout(plan, x, c->encoder.classifier_dropout);
     x = sp_encoder_linear(plan, x, H, H, SP_ACTIVATION_TANH, SP_PARAM_HEAD, "classifier.dense");
     x = sp_nn_dropout(plan, x, c->encoder.classifier_dropout);
     return sp_encoder_linear(plan, x, outputs, H, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier.out_proj");
@@ -50,7 +55,7 @@ static const char *const ignored[] = { "*position_ids", "lm_head.*", "*pooler.*"
 
 const struct sp_model_family sp_model_roberta = {
     .model_types = model_types,
-    .head = "classifier.out_proj.weight",
+    .head_weight = "classifier.out_proj.weight",
     .prefixes = prefixes,
     .renames = renames,
     .ignored = ignored,
@@ -59,5 +64,6 @@ const struct sp_model_family sp_model_roberta = {
     .read_dropout = sp_encoder_read_dropout,
     .read_initializer = sp_encoder_read_initializer,
     .set_dropout = sp_encoder_set_dropout,
-    .build = build,
+    .body = body,
+    .head = head,
 };

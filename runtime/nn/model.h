@@ -1,6 +1,7 @@
 /*
- * What a model family gives (layer 4): how to read its config.json, which names its checkpoints use, and a builder of
- * its forward pass. Backward, memory and tuning follow from the plan. Families are listed in models/model.def.
+ * What a model family gives (layer 4): how to read its config.json, which names its checkpoints use, and builders of
+ * its forward pass: a body, and what may stand on its hidden states. Backward, memory and tuning follow from the plan.
+ * Families are listed in models/model.def.
  */
 #ifndef SP_NN_MODEL_H
 #define SP_NN_MODEL_H
@@ -23,7 +24,7 @@ struct sp_model {
 
 struct sp_model_family {
     const char *const *model_types; /* as config.json says; NULL ends them */
-    const char *head;               /* the head's weight (outputs x hidden_size) in a checkpoint that has one */
+    const char *head_weight;        /* the head's (outputs x hidden_size) in a checkpoint that has one */
     /* For sp_weights_find: prefixes before every name, pairs of current and old endings, patterns of unused tensors.
      * NULL at the end of each. */
     const char *const *prefixes, *const *renames, *const *ignored;
@@ -36,9 +37,14 @@ struct sp_model_family {
     int (*read_dropout)(struct sp_model *model, const json_t *config, const char *file);
     int (*read_initializer)(float *deviation, const json_t *config, const char *file);
     void (*set_dropout)(struct sp_model *model, float rate); /* all of them */
-    /* Calls the sp_nn_* builders and returns the value (S x outputs) of a head of so many outputs; errors stay in the
-     * plan. */
-    int (*build)(struct sp_plan *plan, const struct sp_model *model, int outputs);
+    /* The forward pass by the sp_nn_* builders, whose errors stay in the plan. First the body, whose value are the
+     * hidden states (T x hidden_size), after the last norm; then, once, what a task wants of these: the head, whose
+     * value are the `outputs` of each sequence (S x outputs), or something of the task's own. */
+    int (*body)(struct sp_plan *plan, const struct sp_model *model);
+    int (*head)(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs);
+    /* The parameter, a linear layer's weight (vocab_size x hidden_size), by which the hidden states are logits of the
+     * next token: the embeddings' own where the model ties them. NULL: the family has none. */
+    int (*vocabulary)(struct sp_plan *plan, const struct sp_model *model);
 };
 
 /* The family of the list whose model_type this is; NULL for none. */

@@ -91,7 +91,7 @@ static const char *other_task(const json_t *config)
 
 static int find_own(struct sp_own_head *out, const struct sp_run *run)
 {
-    const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->model.family->head);
+    const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->model.family->head_weight);
     const json_t *config = sp_checkpoint_config(run->checkpoint);
     const char *problem = json_string_value(json_object_get(config, "problem_type")), *other = other_task(config);
     char shape[SP_SHAPE_TEXT];
@@ -100,7 +100,7 @@ static int find_own(struct sp_own_head *out, const struct sp_run *run)
     if (!out->outputs)
         return 0;
     if (tensor->rank != 2 || tensor->shape[1] != (size_t)run->model.hidden_size)
-        snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->model.family->head,
+        snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->model.family->head_weight,
                  sp_tensor_describe(shape, tensor), run->model.hidden_size);
     else if (out->outputs > SP_LABELS_MAX)
         snprintf(out->unfit, sizeof out->unfit, "it has %zu classes, more than the limit of %zu", out->outputs,
@@ -222,7 +222,7 @@ static int no_head(const struct sp_run *run)
     return sp_error(SP_EINVAL,
                     "%s has no trained head: no tensor %s. If its %s (%s) is one, give it that name, and its bias "
                     "likewise; else name an adapter",
-                    dir, run->model.family->head, other->name, sp_tensor_describe(shape, other));
+                    dir, run->model.family->head_weight, other->name, sp_tensor_describe(shape, other));
 }
 
 int sp_head_settle_untrained(struct sp_run *run, bool or_new)

@@ -75,7 +75,7 @@ double sp_load_head_bias(const struct sp_run *run)
 /* Whether it is the bias of the layer whose weight the family calls its head. */
 static bool is_head_bias(const struct sp_run *run, const struct sp_param *p)
 {
-    const char *head = run->model.family->head;
+    const char *head = run->model.family->head_weight;
     size_t module = strlen(head) - strlen("weight");
 
     return strncmp(p->name, head, module) == 0 && strcmp(p->name + module, "bias") == 0;

@@ -81,7 +81,10 @@ int sp_task_recall(struct sp_run *run)
 
 int sp_task_forward(const struct sp_run *run)
 {
-    return run->model.family->build(run->plan, &run->model, (int)run->task->outputs(run));
+    const struct sp_model_family *family = run->model.family;
+    int hidden = family->body(run->plan, &run->model);
+
+    return family->head(run->plan, &run->model, hidden, (int)run->task->outputs(run));
 }
 
 json_t *sp_task_row(json_t *label, const struct sp_logits *logits, size_t i)

@@ -106,7 +106,7 @@ const struct sp_score *sp_task_score(const struct sp_task *task, const char *nam
 /* run->task by the adapter, whose labels are checked. */
 int sp_task_recall(struct sp_run *run);
 
-/* For tasks: the family's forward pass with a head of task->outputs; its output. */
+/* For tasks: the family's body and the head over it, of task->outputs; its value. */
 int sp_task_forward(const struct sp_run *run);
 
 /* For tasks: {"label": label, "logits": [...]} with those of row i, in one list; takes the label. */

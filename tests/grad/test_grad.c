@@ -246,7 +246,7 @@ static void build_bert(struct sp_plan *plan)
     struct sp_model bert;
 
     model_bert(&bert, VOCAB, H, 2, HEADS, I, POSITIONS, 0.1f);
-    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &bert, CLASSES), 0.1f);
+    sp_nn_cross_entropy(plan, model_classes(plan, &bert, CLASSES), 0.1f);
     sp_model_release(&bert);
 }
 

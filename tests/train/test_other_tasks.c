@@ -9,7 +9,6 @@
 #include "tests/unit/device_support.h"
 #include "tests/unit/near.h"
 
-#include "models/encoder.h"
 #include "models/models.h"
 #include "runtime/base/fs.h"
 #include "runtime/nn/plan_priv.h"
@@ -149,10 +148,15 @@ static int check_labels(const json_t *labels, const char *file)
 
 static void build(const struct sp_run *run)
 {
-    int x = sp_encoder_build(run->plan, &run->model, -1);
+    struct sp_plan *plan = run->plan;
+    int x = run->model.family->body(plan, &run->model);
+    int weight = sp_plan_param(plan, SP_PARAM_LINEAR, TAGS, run->model.hidden_size, "classifier.weight");
+    int bias = sp_plan_param(plan, SP_PARAM_VECTOR, TAGS, 1, "classifier.bias");
 
-    x = sp_encoder_linear(run->plan, x, TAGS, run->model.hidden_size, SP_ACTIVATION_NONE, SP_PARAM_HEAD, "classifier");
-    sp_plan_loss_node(run->plan, &tags, x, x);
+    sp_plan_mark(plan, weight, SP_PARAM_HEAD);
+    sp_plan_mark(plan, bias, SP_PARAM_HEAD | SP_PARAM_NO_DECAY);
+    x = sp_nn_linear(plan, x, weight, bias, SP_ACTIVATION_NONE);
+    sp_plan_loss_node(plan, &tags, x, x);
 }
 
 static double guess(const struct sp_run *run)
@@ -252,20 +256,13 @@ static const struct sp_task tagging = {
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
 
-/* The rows of the reference model with tags that follow from their tokens, some of them without any; and without their
+/* The rows of a reference model with tags that follow from their tokens, some of them without any; and without their
  * labels. */
-static int setup(void **state)
+static int write_rows(const char *model, const char *with_tags, const char *without)
 {
-    const json_t *rows;
-    FILE *tagged, *bare;
+    const json_t *rows = program_lines(program_source("tests/data/reference/%s/train.jsonl", model));
+    FILE *tagged = fopen(program_path("%s", with_tags), "w"), *bare = fopen(program_path("%s", without), "w");
 
-    if (program_setup(state) != 0)
-        return -1;
-    sorting = sp_task_classification;
-    sorting.name = "sorting";
-    rows = program_lines(program_source("tests/data/reference/binary/train.jsonl"));
-    tagged = fopen(program_path("tagged.jsonl"), "w");
-    bare = fopen(program_path("bare.jsonl"), "w");
     for (size_t r = 0; r < json_array_size(rows); r++) {
         const json_t *ids = json_object_get(json_array_get(rows, r), "input_ids");
         json_t *list = json_array(), *row;
@@ -284,6 +281,15 @@ static int setup(void **state)
         json_decref(row);
     }
     return fclose(tagged) | fclose(bare);
+}
+
+static int setup(void **state)
+{
+    if (program_setup(state) != 0)
+        return -1;
+    sorting = sp_task_classification;
+    sorting.name = "sorting";
+    return write_rows("binary", "tagged.jsonl", "bare.jsonl") | write_rows("roberta", "roberta.jsonl", "unused.jsonl");
 }
 
 /* A run of the reference model on a file of the scratch folder (NULL: on its own rows) with such options, which are
@@ -547,20 +553,21 @@ static void expect(double *mean, double *of_means, struct sp_run *run)
     *mean = all / (double)s.tags;
 }
 
-/* One step on ROWS rows in batches of `batch`, as metrics.jsonl has it; it learns nothing. */
-static void one_step(double *loss, double *norm, int batch, struct sp_evaluation *before, double *mean,
-                     double *of_means)
+/* One step of a reference model on ROWS rows in batches of `batch`, as metrics.jsonl has it; it learns nothing. */
+static void one_step(double *loss, double *norm, const char *model, const char *rows, int batch,
+                     struct sp_evaluation *before, double *mean, double *of_means)
 {
     struct sp_train_result result;
     struct sp_config config;
     struct sp_run run;
     const json_t *lines;
 
-    start(&run, &config, AUTO, "tagged.jsonl",
-          json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:s, s:{s:s}}", "per_device_train_batch_size", batch,
+    start(&run, &config, AUTO, rows,
+          json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b, s:s, s:{s:s}}", "model_name_or_path",
+                    program_source("tests/data/reference/%s", model), "per_device_train_batch_size", batch,
                     "gradient_accumulation_steps", (ROWS + batch - 1) / batch, "per_device_eval_batch_size", 2,
                     "max_train_samples", ROWS, "max_eval_samples", ROWS, "max_steps", 1, "learning_rate", 0.0,
-                    "shuffle", 0, "validation_file", program_path("tagged.jsonl"), "sparse", "method", "full"));
+                    "shuffle", 0, "validation_file", program_path("%s", rows), "sparse", "method", "full"));
     assert_ok(sp_train(&result, &run));
     lines = program_lines(program_path("run/metrics.jsonl"));
     *loss = program_number(json_array_get(lines, 1), "loss");
@@ -581,13 +588,26 @@ static void test_micro_batches(void **state)
         double mean, of_means;
         struct sp_evaluation e;
 
-        one_step(&loss, &norm, batches[i], &e, &mean, &of_means);
+        one_step(&loss, &norm, "binary", "tagged.jsonl", batches[i], &e, &mean, &of_means);
         assert_near(loss, mean, 1e-6);
         assert_near(e.loss, mean, 1e-6); /* in batches of two */
         assert_true(fabs(of_means - mean) > 1e-3);
         whole = i == 0 ? norm : whole;
         assert_near(norm, whole, 1e-5);
     }
+}
+
+/* The task's output stands on the body of any family. */
+static void test_family(void **state)
+{
+    double loss, norm, mean, of_means;
+    struct sp_evaluation e;
+
+    (void)state;
+    one_step(&loss, &norm, "roberta", "roberta.jsonl", 4, &e, &mean, &of_means);
+    assert_near(loss, mean, 1e-6);
+    assert_near(e.loss, mean, 1e-6);
+    assert_true(norm > 0);
 }
 
 /* The same weights are chosen from rows in batches of any size. */
@@ -673,7 +693,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_asked),         cmocka_unit_test(test_auto),        cmocka_unit_test(test_columns),
         cmocka_unit_test(test_own_output),    cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches),
-        cmocka_unit_test(test_mask),          cmocka_unit_test(test_training),
+        cmocka_unit_test(test_family),        cmocka_unit_test(test_mask),       cmocka_unit_test(test_training),
     };
 
     return cmocka_run_group_tests_name("other tasks", tests, setup, program_teardown);

@@ -112,6 +112,12 @@ static inline void model_bert(struct sp_model *out, int vocab, int hidden, int l
     json_decref(config);
 }
 
+/* The value of its head of so many outputs. */
+static inline int model_classes(struct sp_plan *plan, const struct sp_model *model, int outputs)
+{
+    return model->family->head(plan, model, model->family->body(plan, model), outputs);
+}
+
 /* A batch of sequences of lengths[count], of random tokens and labels. */
 struct tokens {
     uint32_t ids[256], types[256], bounds[33], classes[256], rows[256], keys[64];

@@ -89,7 +89,7 @@ static void compile(struct model *m, struct sp_device *device)
 
     model_bert(&bert, VOCAB, 20, 3, 5, 37, POSITIONS, 0);
     assert_ok(sp_plan_create(&plan));
-    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &bert, CLASSES), 0);
+    sp_nn_cross_entropy(plan, model_classes(plan, &bert, CLASSES), 0);
     sp_model_release(&bert);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
         sp_plan_param_at(plan, i)->role = SP_PARAM_DENSE;

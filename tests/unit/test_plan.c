@@ -49,7 +49,7 @@ static struct sp_plan *build(const struct trained *t, float dropout)
 
     model_bert(&bert, VOCAB, 20, 3, 5, 37, POSITIONS, dropout);
     assert_ok(sp_plan_create(&plan));
-    sp_nn_cross_entropy(plan, sp_model_bert.build(plan, &bert, CLASSES), 0);
+    sp_nn_cross_entropy(plan, model_classes(plan, &bert, CLASSES), 0);
     sp_model_release(&bert);
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
         sp_plan_param_at(plan, i)->role = chosen(t, sp_plan_param_at(plan, i)->name) ? SP_PARAM_DENSE : SP_PARAM_FROZEN;
