@@ -32,33 +32,29 @@ static void index_set(struct sp_added_set *set)
         set->first[b] += set->first[b - 1];
 }
 
-/* Puts the content, normalized where `normalizer` is not NULL, into the set; nothing when nothing
+/* Puts the content, normalized where `normalizers` is not NULL, into the set; nothing when nothing
  * is left of it. */
 static int add(struct sp_added_set *set, const struct sp_added_token *token, const char *content,
-               const struct sp_stage *normalizer, const void *state)
+               const struct sp_chain *normalizers, struct sp_scratch *scratch)
 {
-    struct sp_buf text = SP_BUF(8 * SP_VOCAB_TOKEN_MAX);
-    struct sp_ids marks = { 0 };
-    int rc = 0;
+    size_t length = strlen(content);
+    char *text;
 
-    if (normalizer)
-        SP_GO(normalizer->normalize(state, &text, &marks, content, strlen(content)));
-    else
-        SP_GO(sp_buf_puts(&text, content));
-    if (text.length) {
-        set->tokens[set->count] = *token;
-        set->tokens[set->count].text = text.data;
-        set->tokens[set->count++].length = text.length;
-        text.data = NULL; /* the set's now */
-    }
-out:
-    free(marks.data);
-    sp_buf_free(&text);
-    return rc;
+    if (normalizers)
+        SP_TRY(sp_chain_normalize(normalizers, scratch, &content, &length));
+    if (!length)
+        return 0;
+    text = sp_strndup(content, length);
+    if (!text)
+        return SP_ENOMEM;
+    set->tokens[set->count] = *token;
+    set->tokens[set->count].text = text;
+    set->tokens[set->count++].length = length;
+    return 0;
 }
 
 static int load_one(struct sp_added_tokens *out, const json_t *item, const struct sp_vocab *vocab,
-                    const struct sp_stage *normalizer, const void *state, const char *path)
+                    const struct sp_chain *normalizers, struct sp_scratch *scratch, const char *path)
 {
     struct sp_added_token token = { 0 };
     const char *content = NULL;
@@ -83,28 +79,30 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
     if (token.id >= out->size)
         out->size = token.id + 1;
     return add(normalized ? &out->normalized : &out->raw, &token, content,
-               normalized ? normalizer : NULL, state);
+               normalized ? normalizers : NULL, scratch);
 }
 
 int sp_added_tokens_load(struct sp_added_tokens *out, const json_t *list,
-                         const struct sp_vocab *vocab, const struct sp_stage *normalizer,
-                         const void *normalizer_state, const char *path)
+                         const struct sp_vocab *vocab, const struct sp_chain *normalizers, const char *path)
 {
     size_t count = json_array_size(list);
+    struct sp_scratch scratch;
     int rc = 0;
 
     if ((list && !json_is_array(list) && !json_is_null(list)) || count > TOKENS_MAX)
         return sp_error(SP_EFORMAT, "%s: \"added_tokens\" is not a list of at most %d tokens", path,
                         TOKENS_MAX);
+    sp_scratch_init(&scratch);
     out->raw.tokens = sp_calloc(count, sizeof *out->raw.tokens);
     out->normalized.tokens = sp_calloc(count, sizeof *out->normalized.tokens);
     if (!out->raw.tokens || !out->normalized.tokens)
         SP_GO(SP_ENOMEM);
     for (size_t i = 0; i < count; i++)
-        SP_GO(load_one(out, json_array_get(list, i), vocab, normalizer, normalizer_state, path));
+        SP_GO(load_one(out, json_array_get(list, i), vocab, normalizers, &scratch, path));
     index_set(&out->raw);
     index_set(&out->normalized);
 out:
+    sp_scratch_release(&scratch);
     if (rc < 0)
         sp_added_tokens_free(out);
     return rc;

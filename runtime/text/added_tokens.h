@@ -7,7 +7,7 @@
 #ifndef SP_TEXT_ADDED_TOKENS_H
 #define SP_TEXT_ADDED_TOKENS_H
 
-#include "runtime/text/stage.h"
+#include "runtime/text/chain.h"
 
 struct sp_added_token {
     char *text; /* what is searched for: the content, normalized for a token that asks for it */
@@ -31,8 +31,7 @@ struct sp_added_tokens {
 /* Loads tokenizer.json's list. A content that is in the vocabulary has its id there, another the id
  * in the list. */
 int sp_added_tokens_load(struct sp_added_tokens *out, const json_t *list,
-                         const struct sp_vocab *vocab, const struct sp_stage *normalizer,
-                         const void *normalizer_state, const char *path);
+                         const struct sp_vocab *vocab, const struct sp_chain *normalizers, const char *path);
 void sp_added_tokens_free(struct sp_added_tokens *tokens);
 
 /*

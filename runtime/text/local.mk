@@ -1,6 +1,7 @@
 noinst_LIBRARIES += runtime/text/libtext.a
 runtime_text_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
+	runtime/text/chain.c runtime/text/chain.h \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
 	runtime/text/model_wordpiece.c \
 	runtime/text/normalizer_bert.c \

@@ -98,12 +98,13 @@ static uint32_t longest_piece(const struct wordpiece *model, const struct sp_voc
     return SP_TOKEN_NONE;
 }
 
-static int encode(const void *state, const struct sp_vocab *vocab, struct sp_ids *ids,
+static int encode(const void *state, const struct sp_vocab *vocab, struct sp_scratch *scratch, struct sp_ids *ids,
                   const char *word, size_t length)
 {
     const struct wordpiece *model = state;
     size_t before = ids->count, bytes;
 
+    (void)scratch;
     if (too_long(model, word, length))
         return sp_ids_add(ids, model->unk);
     for (size_t at = 0; at < length; at += bytes) {

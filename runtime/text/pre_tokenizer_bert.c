@@ -1,6 +1,6 @@
 /* BERT's pre-tokenizer: words end at white space, which is dropped, and every punctuation character
  * is a word of its own. */
-#include "runtime/base/mem.h"
+#include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/unicode.h"
@@ -32,26 +32,28 @@ static enum kind kind_of(uint32_t c)
     return sp_unicode_class(c) == SP_CHAR_PUNCTUATION ? PUNCTUATION : WORD;
 }
 
-static bool next(const void *state, const char *text, size_t length, size_t *at, size_t *start,
-                 size_t *bytes)
+static int split(const void *state, struct sp_flow *flow, struct sp_piece piece)
 {
+    size_t start = 0;
+
     (void)state;
-    *start = *at;
-    while (*at < length) {
+    for (size_t at = 0; at < piece.length;) {
         uint32_t c;
-        size_t step = sp_text_decode(&c, text + *at, length - *at);
+        size_t step = sp_text_decode(&c, piece.text + at, piece.length - at);
         enum kind kind = kind_of(c);
 
-        if (kind != WORD && *at > *start)
-            break;
-        *at += step;
-        if (kind == SPACE)
-            *start = *at;
-        else if (kind == PUNCTUATION)
-            break;
+        if (kind == WORD) {
+            at += step;
+            continue;
+        }
+        SP_TRY(sp_flow_push(flow, (struct sp_piece){ piece.text + start, at - start, piece.first && start == 0 }));
+        if (kind == PUNCTUATION)
+            SP_TRY(sp_flow_push(flow, (struct sp_piece){ piece.text + at, step, piece.first && at == 0 }));
+        at += step;
+        start = at;
     }
-    *bytes = *at - *start;
-    return *bytes > 0;
+    return sp_flow_push(
+        flow, (struct sp_piece){ piece.text + start, piece.length - start, piece.first && start == 0 });
 }
 
 const struct sp_stage sp_stage_pre_tokenizer_bert = {
@@ -59,5 +61,5 @@ const struct sp_stage sp_stage_pre_tokenizer_bert = {
     .type = "BertPreTokenizer",
     .load = load,
     .free = release,
-    .next = next,
+    .split = split,
 };

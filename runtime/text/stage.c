@@ -39,26 +39,24 @@ static int unsupported(const char *slot, const char *type, const char *path)
     return rc;
 }
 
-/* Very old files leave the model's type out; only this kind has the key. */
+/* Old files leave the model's type out; it shows by its keys. */
 static const char *implied_type(const json_t *section)
 {
-    return json_object_get(section, "max_input_chars_per_word") ? "WordPiece" : "(none)";
+    if (json_object_get(section, "max_input_chars_per_word"))
+        return "WordPiece";
+    if (json_object_get(section, "merges"))
+        return "BPE";
+    return json_is_array(json_object_get(section, "vocab")) ? "Unigram" : "(none)";
 }
 
 int sp_stage_load(const struct sp_stage **out, void **state, struct sp_vocab *vocab,
                   const char *slot, const json_t *section, const char *path)
 {
-    const json_t *parts =
-        json_object_get(section, strcmp(slot, "normalizer") == 0 ? "normalizers" : "pretokenizers");
     const char *type = implied_type(section);
 
     if (!sp_json_is_object(section))
         return sp_error(SP_EFORMAT, "%s: \"%s\" is missing or not an object", path, slot);
     SP_TRY(sp_json_get_string(&type, section, "type", path));
-    if (strcmp(type, "Sequence") == 0 && json_array_size(parts) == 1 &&
-        !json_object_get(json_array_get(parts, 0), "normalizers") &&
-        !json_object_get(json_array_get(parts, 0), "pretokenizers"))
-        return sp_stage_load(out, state, vocab, slot, json_array_get(parts, 0), path);
     for (size_t i = 0; i < STAGES; i++) {
         if (strcmp(stages[i]->slot, slot) == 0 && strcmp(stages[i]->type, type) == 0) {
             SP_TRY(stages[i]->load(state, vocab, section, path));

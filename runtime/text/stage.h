@@ -1,7 +1,8 @@
 /*
- * The stages of a tokenizer (layer 4, for runtime/text and its tests): normalizer, pre-tokenizer,
- * model. A kind of a stage is one file ending in a `const struct sp_stage` and one line in
- * stage.def; tokenizer.json chooses it by slot and "type". All text between stages is valid UTF-8.
+ * The stages of a tokenizer (layer 4, for runtime/text and its tests): normalizers, pre-tokenizers,
+ * a model, decoders. A kind of a stage is one file ending in a `const struct sp_stage` and one line in
+ * stage.def; tokenizer.json chooses it by slot and "type". Of a "Sequence" each part is a stage of its own
+ * (chain.h). All text between stages is valid UTF-8.
  * Ownership: load gives a state that the tokenizer frees. Threading: a loaded state is never
  * changed.
  */
@@ -24,15 +25,24 @@ struct sp_ids {
 
 int sp_ids_add(struct sp_ids *ids, uint32_t id);
 
-/* What an encoding keeps from call to call. */
-struct sp_scratch {
-    struct sp_buf repaired, normalized;
-    struct sp_ids texts[2]; /* of the first and second text, without what the post-processor adds */
-    struct sp_ids marks;    /* combining marks that wait for their order */
-    size_t capacity;        /* of the encoding's arrays */
+/* A part of a text on its way through the pre-tokenizers. */
+struct sp_piece {
+    const char *text;
+    size_t length;
+    bool first; /* the text that is encoded begins with it: no token and no other piece stands before it */
 };
 
-/* Exactly one of normalize, next and encode is set. */
+struct sp_flow;
+struct sp_scratch;
+
+/* Hands a piece to the next pre-tokenizer, or to the model where there is none; an empty one is left out, as the
+ * library does it. The text need not outlive the call. */
+int sp_flow_push(struct sp_flow *flow, struct sp_piece piece);
+
+/* A buffer of the running pre-tokenizer's own, empty, for a piece that it changes. */
+struct sp_buf *sp_flow_buf(struct sp_flow *flow);
+
+/* Exactly one of normalize, split and encode is set. */
 struct sp_stage {
     const char *slot, *type; /* "normalizer", "BertNormalizer" */
 
@@ -41,17 +51,15 @@ struct sp_stage {
     int (*load)(void **state, struct sp_vocab *vocab, const json_t *section, const char *path);
     void (*free)(void *state);
 
-    /* Appends the normalized text to *out. */
+    /* A normalizer: appends the normalized text to *out. `marks` is memory to work with. */
     int (*normalize)(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text,
                      size_t length);
 
-    /* The next word from *at on as its start and length; moves *at behind it; false when there is
-     * none. */
-    bool (*next)(const void *state, const char *text, size_t length, size_t *at, size_t *start,
-                 size_t *bytes);
+    /* A pre-tokenizer: pushes the parts of the piece, in order, changed where it changes them. */
+    int (*split)(const void *state, struct sp_flow *flow, struct sp_piece piece);
 
-    /* Appends the ids of one word. */
-    int (*encode)(const void *state, const struct sp_vocab *vocab, struct sp_ids *ids,
+    /* A model: appends the ids of one word, which is not empty. `scratch` has memory to work with. */
+    int (*encode)(const void *state, const struct sp_vocab *vocab, struct sp_scratch *scratch, struct sp_ids *ids,
                   const char *word, size_t length);
 };
 
@@ -59,7 +67,7 @@ struct sp_stage {
 #include "runtime/text/stage.def"
 #undef SP_STAGE
 
-/* Finds and loads the kind that the section names. A "Sequence" of one part counts as that part. */
+/* Finds and loads the kind that the section names, which is no Sequence. */
 int sp_stage_load(const struct sp_stage **out, void **state, struct sp_vocab *vocab,
                   const char *slot, const json_t *section, const char *path);
 

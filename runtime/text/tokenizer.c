@@ -7,9 +7,9 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/text/added_tokens.h"
+#include "runtime/text/chain.h"
 #include "runtime/text/contradictions.h"
 #include "runtime/text/post_processor.h"
-#include "runtime/text/stage.h"
 #include "runtime/text/tokenizer_config.h"
 #include "runtime/text/unicode.h"
 #include "runtime/text/vocab_txt.h"
@@ -20,9 +20,9 @@
 #define FILE_MAX ((size_t)64 << 20)
 
 struct sp_tokenizer {
-    const struct sp_stage *normalizer, *pre_tokenizer,
-        *model; /* normalizer: NULL where the file has none */
-    void *normalizer_state, *pre_tokenizer_state, *model_state;
+    struct sp_chain normalizers, pre_tokenizers;
+    const struct sp_stage *model;
+    void *model_state;
     struct sp_vocab vocab;
     struct sp_added_tokens added;
     struct sp_template templates[2]; /* of one text, of a pair */
@@ -33,18 +33,12 @@ struct sp_tokenizer {
 
 static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *path)
 {
-    const json_t *normalizer = json_object_get(json, "normalizer");
-
-    if (normalizer && !json_is_null(normalizer))
-        SP_TRY(sp_stage_load(&t->normalizer, &t->normalizer_state, &t->vocab, "normalizer",
-                             normalizer, path));
-    SP_TRY(sp_stage_load(&t->pre_tokenizer, &t->pre_tokenizer_state, &t->vocab, "pre_tokenizer",
-                         json_object_get(json, "pre_tokenizer"), path));
+    SP_TRY(sp_chain_load(&t->normalizers, &t->vocab, "normalizer", json_object_get(json, "normalizer"), path));
+    SP_TRY(sp_chain_load(&t->pre_tokenizers, &t->vocab, "pre_tokenizer", json_object_get(json, "pre_tokenizer"), path));
     SP_TRY(sp_stage_load(&t->model, &t->model_state, &t->vocab, "model",
                          json_object_get(json, "model"), path));
     SP_TRY(sp_templates_load(t->templates, json_object_get(json, "post_processor"), path));
-    return sp_added_tokens_load(&t->added, json_object_get(json, "added_tokens"), &t->vocab,
-                                t->normalizer, t->normalizer_state, path);
+    return sp_added_tokens_load(&t->added, json_object_get(json, "added_tokens"), &t->vocab, &t->normalizers, path);
 }
 
 /* A classifier reads the first token's place, which transformers 5 gives to [CLS] where a class such as BertTokenizer
@@ -139,28 +133,49 @@ out:
     return rc;
 }
 
-int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
+static int make(struct sp_tokenizer **out, const json_t *definition, const struct sp_tokenizer_config *config,
+                const char *path)
 {
     struct sp_tokenizer *t = sp_calloc(1, sizeof *t);
+    int rc = t ? load_stages(t, definition, path) : SP_ENOMEM;
+
+    if (rc < 0) {
+        sp_tokenizer_free(t);
+        return rc;
+    }
+    warn_of_templates(t, path);
+    apply_config(t, definition, config);
+    *out = t;
+    return 0;
+}
+
+int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)
+{
     struct sp_tokenizer_config config = { .path = NULL };
     json_t *json = NULL;
     char *path = NULL;
     int rc = 0;
 
     *out = NULL;
-    if (!t)
-        return SP_ENOMEM;
     SP_GO(read_definition(&json, &path, &config, model_dir));
-    SP_GO(load_stages(t, json, path));
-    warn_of_templates(t, path);
-    apply_config(t, json, &config);
-    *out = t;
+    rc = make(out, json, &config, path);
 out:
     sp_tokenizer_config_free(&config);
     json_decref(json);
     free(path);
-    if (rc < 0)
-        sp_tokenizer_free(t);
+    return rc;
+}
+
+int sp_tokenizer_make(struct sp_tokenizer **out, const json_t *definition, const json_t *config, const char *path)
+{
+    struct sp_tokenizer_config read = { .path = NULL };
+    int rc = 0;
+
+    *out = NULL;
+    SP_GO(sp_tokenizer_config_take(&read, config, path));
+    rc = make(out, definition, &read, path);
+out:
+    sp_tokenizer_config_free(&read);
     return rc;
 }
 
@@ -168,10 +183,8 @@ void sp_tokenizer_free(struct sp_tokenizer *t)
 {
     if (!t)
         return;
-    if (t->normalizer)
-        t->normalizer->free(t->normalizer_state);
-    if (t->pre_tokenizer)
-        t->pre_tokenizer->free(t->pre_tokenizer_state);
+    sp_chain_free(&t->normalizers);
+    sp_chain_free(&t->pre_tokenizers);
     if (t->model)
         t->model->free(t->model_state);
     sp_vocab_free(&t->vocab);
@@ -227,45 +240,43 @@ struct run {
     struct sp_ids *ids;
 };
 
-static int encode_words(struct run *run, const char *text, size_t length)
+static int encode_word(void *context, const char *word, size_t length)
 {
+    const struct run *run = context;
     const struct sp_tokenizer *t = run->tokenizer;
-    size_t at = 0, start, bytes;
 
-    while (t->pre_tokenizer->next(t->pre_tokenizer_state, text, length, &at, &start, &bytes))
-        SP_TRY(t->model->encode(t->model_state, &t->vocab, run->ids, text + start, bytes));
-    return 0;
+    return t->model->encode(t->model_state, &t->vocab, run->scratch, run->ids, word, length);
+}
+
+static int encode_words(struct run *run, struct sp_piece piece)
+{
+    return sp_chain_split(&run->tokenizer->pre_tokenizers, run->scratch, piece, encode_word, run);
 }
 
 /* Splits the text at the set's tokens; what lies between goes through `rest`. */
-static int split(struct run *run, const struct sp_added_set *set, const char *text, size_t length,
-                 int (*rest)(struct run *run, const char *text, size_t length))
+static int split(struct run *run, const struct sp_added_set *set, struct sp_piece piece,
+                 int (*rest)(struct run *run, struct sp_piece piece))
 {
     const struct sp_added_token *token;
     size_t at = 0, done = 0, start, stop;
 
-    while ((token = sp_added_set_next(set, text, length, done, &at, &start, &stop))) {
+    while ((token = sp_added_set_next(set, piece.text, piece.length, done, &at, &start, &stop))) {
         if (done < start)
-            SP_TRY(rest(run, text + done, start - done));
+            SP_TRY(rest(run, (struct sp_piece){ piece.text + done, start - done, piece.first && done == 0 }));
         SP_TRY(sp_ids_add(run->ids, token->id));
         done = stop;
     }
-    return done < length ? rest(run, text + done, length - done) : 0;
+    if (done == piece.length)
+        return 0;
+    return rest(run, (struct sp_piece){ piece.text + done, piece.length - done, piece.first && done == 0 });
 }
 
-static int encode_normalized(struct run *run, const char *text, size_t length)
+static int encode_normalized(struct run *run, struct sp_piece piece)
 {
     const struct sp_tokenizer *t = run->tokenizer;
-    struct sp_buf *out = &run->scratch->normalized;
 
-    if (t->normalizer) {
-        sp_buf_clear(out);
-        SP_TRY(
-            t->normalizer->normalize(t->normalizer_state, out, &run->scratch->marks, text, length));
-        text = out->data;
-        length = out->length;
-    }
-    return split(run, &t->added.normalized, text, length, encode_words);
+    SP_TRY(sp_chain_normalize(&t->normalizers, run->scratch, &piece.text, &piece.length));
+    return split(run, &t->added.normalized, piece, encode_words);
 }
 
 /* Replaces *text by a copy in which every ill-formed part is U+FFFD. */
@@ -302,7 +313,7 @@ static int encode_text(struct run *run, const char *text, size_t length)
     run->ids->count = 0;
     if (sp_text_utf8_prefix(text, length) < length)
         SP_TRY(repair(&run->scratch->repaired, &text, &length));
-    return split(run, &run->tokenizer->added.raw, text, length, encode_normalized);
+    return split(run, &run->tokenizer->added.raw, (struct sp_piece){ text, length, true }, encode_normalized);
 }
 
 static int reserve(struct sp_encoding *out, size_t length)
@@ -360,9 +371,7 @@ static int prepare(struct sp_encoding *out)
     out->scratch = sp_calloc(1, sizeof *out->scratch);
     if (!out->scratch)
         return SP_ENOMEM;
-    /* normalizing makes a character at most three times as long, U+FFFD stands for one byte */
-    out->scratch->normalized.limit = 9 * SP_TOKENIZER_TEXT_MAX;
-    out->scratch->repaired.limit = 3 * SP_TOKENIZER_TEXT_MAX;
+    sp_scratch_init(out->scratch);
     return 0;
 }
 
@@ -393,13 +402,8 @@ int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, c
 
 void sp_encoding_free(struct sp_encoding *encoding)
 {
-    if (encoding->scratch) {
-        sp_buf_free(&encoding->scratch->repaired);
-        sp_buf_free(&encoding->scratch->normalized);
-        free(encoding->scratch->texts[0].data);
-        free(encoding->scratch->texts[1].data);
-        free(encoding->scratch->marks.data);
-    }
+    if (encoding->scratch)
+        sp_scratch_release(encoding->scratch);
     free(encoding->scratch);
     free(encoding->ids);
     free(encoding->types);

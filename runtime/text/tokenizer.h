@@ -10,6 +10,8 @@
 #ifndef SP_TEXT_TOKENIZER_H
 #define SP_TEXT_TOKENIZER_H
 
+#include "runtime/base/json.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +45,10 @@ struct sp_encoding {
  * neither, or it is of a kind that is not supported. */
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir);
 void sp_tokenizer_free(struct sp_tokenizer *tokenizer);
+
+/* The same from what a tokenizer.json and a tokenizer_config.json would hold, for models that have both inside another
+ * file, `path` in messages. `config` may be NULL; both stay the caller's. */
+int sp_tokenizer_make(struct sp_tokenizer **out, const json_t *definition, const json_t *config, const char *path);
 
 /* The files of a model directory that decide about its tokenizer, where they are there; NULL ends them. */
 extern const char *const sp_tokenizer_files[];

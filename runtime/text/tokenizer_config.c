@@ -409,6 +409,13 @@ static int add_further(struct sp_tokenizer_config *c)
     return 0;
 }
 
+static int name_tokens(struct sp_tokenizer_config *c)
+{
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        SP_TRY(add_named(c, i));
+    return add_further(c);
+}
+
 /* As transformers reads them: with "added_tokens_decoder" in the configuration, the two older files do not count. */
 static int read_tokens(struct sp_tokenizer_config *c, const char *model_dir)
 {
@@ -421,9 +428,7 @@ static int read_tokens(struct sp_tokenizer_config *c, const char *model_dir)
         SP_TRY(add_decoder(c, decoder));
     else
         SP_TRY(load_optional(&c->map, model_dir, "special_tokens_map.json"));
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        SP_TRY(add_named(c, i));
-    SP_TRY(add_further(c));
+    SP_TRY(name_tokens(c));
     return decoder ? 0 : add_encoder(c, model_dir);
 }
 
@@ -442,6 +447,22 @@ int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_
     read_max_length(out);
     SP_TRY(read_tokens(out, model_dir));
     return has_definition ? 0 : check_never_split(out);
+}
+
+int sp_tokenizer_config_take(struct sp_tokenizer_config *out, const json_t *config, const char *path)
+{
+    *out = (struct sp_tokenizer_config){ .path = sp_strdup(path),
+                                         .map_path = sp_strdup(path),
+                                         .ids_path = sp_strdup(path),
+                                         .config = json_deep_copy(config),
+                                         .tokens = json_object(),
+                                         .has_definition = true };
+    if (!out->path || !out->map_path || !out->ids_path || (config && !out->config) || !out->tokens)
+        return SP_ENOMEM;
+    SP_TRY(check_keys(out, true));
+    SP_TRY(read_sides(out));
+    read_max_length(out);
+    return name_tokens(out);
 }
 
 void sp_tokenizer_config_free(struct sp_tokenizer_config *config)

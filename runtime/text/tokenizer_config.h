@@ -30,6 +30,10 @@ struct sp_tokenizer_config {
 /* Reads the folder's files. `has_definition`: there is a tokenizer.json, which then decides how a text is taken apart.
  * To be freed after a failure too. */
 int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_dir, bool has_definition);
+
+/* The same from what a tokenizer_config.json beside a tokenizer.json would hold, NULL for nothing; `path` stands in
+ * messages. */
+int sp_tokenizer_config_take(struct sp_tokenizer_config *out, const json_t *config, const char *path);
 void sp_tokenizer_config_free(struct sp_tokenizer_config *config);
 
 #endif
