@@ -221,6 +221,16 @@ bool sp_fs_map_changed(const struct sp_map *map)
     return map->data && !map->owned && sp_fs_changed(map->fd, &map->file);
 }
 
+int sp_fs_map_check_unchanged(const struct sp_map *map, const char *path)
+{
+    if (!sp_fs_map_changed(map))
+        return 0;
+    return sp_error(SP_EIO,
+                    "%s was written to or touched while it was in use, so that what was read of it is not known for "
+                    "sure; new weights belong into a file of their own, renamed over the old",
+                    path);
+}
+
 int sp_fs_read(char **out, size_t *length, const char *path, size_t limit)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), rc;

@@ -33,6 +33,9 @@ bool sp_fs_changed(int fd, const struct stat *then);
  * over it: the mapping keeps the old one. */
 bool sp_fs_map_changed(const struct sp_map *map);
 
+/* SP_EIO where it was: what was read of the model's file `path` is then not known for sure. */
+int sp_fs_map_check_unchanged(const struct sp_map *map, const char *path);
+
 /* The name of the mapped file that the address lies in, or NULL: what a bus error is about, as a file that became
  * shorter has no bytes for the end of its mapping. For signal handlers, too. */
 const char *sp_fs_map_name(const void *address);

@@ -9,4 +9,5 @@ runtime_io_libio_a_SOURCES = \
 	runtime/io/section.def runtime/io/section_priv.h runtime/io/section_dense.c runtime/io/section_sparse.c \
 	runtime/io/staging.c runtime/io/staging.h \
 	runtime/io/subfolder.c \
+	runtime/io/tensor.c runtime/io/tensor.h \
 	runtime/io/weights.c runtime/io/weights.h

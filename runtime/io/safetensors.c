@@ -29,40 +29,6 @@ struct sp_safetensors {
 
 /* ---- tensors ---- */
 
-const char *sp_tensor_describe(char out[SP_SHAPE_TEXT], const struct sp_tensor_info *tensor)
-{
-    int at = snprintf(out, SP_SHAPE_TEXT, "%s [", sp_dtype_name(tensor->dtype));
-
-    for (size_t i = 0; i < tensor->rank; i++)
-        at += snprintf(out + at, SP_SHAPE_TEXT - (size_t)at, i ? ", %zu" : "%zu", tensor->shape[i]);
-    snprintf(out + at, SP_SHAPE_TEXT - (size_t)at, "]");
-    return out;
-}
-
-bool sp_tensor_has_shape(const struct sp_tensor_info *tensor, size_t rank, const size_t *shape)
-{
-    if (tensor->rank != rank)
-        return false;
-    for (size_t i = 0; i < rank; i++)
-        if (tensor->shape[i] != shape[i])
-            return false;
-    return true;
-}
-
-int sp_tensor_read_f32(float *out, const struct sp_tensor_info *tensor, size_t first, size_t count)
-{
-    if (!sp_dtype_is_float(tensor->dtype))
-        return sp_error(SP_EFORMAT, "%s: tensor %s is %s, but floating-point numbers were expected",
-                        tensor->file, tensor->name, sp_dtype_name(tensor->dtype));
-    if (first > tensor->count || count > tensor->count - first)
-        return sp_error(SP_EINVAL, "%s: tensor %s: %zu elements from %zu on asked for, it has %zu",
-                        tensor->file, tensor->name, count, first, tensor->count);
-    sp_dtype_to_f32(out, tensor->dtype,
-                    (const unsigned char *)tensor->data + first * sp_dtype_size(tensor->dtype),
-                    count);
-    return 0;
-}
-
 /* Elements and bytes from dtype and shape; false when they do not fit in size_t. */
 static bool measure(struct sp_tensor_info *tensor)
 {
@@ -71,17 +37,6 @@ static bool measure(struct sp_tensor_info *tensor)
         if (!sp_mul(tensor->count, tensor->shape[i], &tensor->count))
             return false;
     return sp_mul(tensor->count, sp_dtype_size(tensor->dtype), &tensor->bytes);
-}
-
-/* A name must be fit to print in a message. */
-static bool is_printable(const char *name)
-{
-    if (!name[0])
-        return false;
-    for (; *name; name++)
-        if ((unsigned char)*name < 0x20 || *name == 0x7f)
-            return false;
-    return true;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -222,7 +177,7 @@ static int parse_tensors(struct sp_safetensors *file)
                 SP_TRY(parse_metadata(entry, file->path));
             continue;
         }
-        if (!is_printable(name))
+        if (!sp_tensor_name_ok(name))
             return sp_error(SP_EFORMAT, "%s: a tensor's name is empty or holds control characters",
                             file->path);
         *tensor = (struct sp_tensor_info){ .name = name, .file = file->path };
@@ -363,12 +318,7 @@ void sp_safetensors_forget(const struct sp_safetensors *file)
 
 int sp_safetensors_check_unchanged(const struct sp_safetensors *file)
 {
-    if (!sp_fs_map_changed(&file->map))
-        return 0;
-    return sp_error(SP_EIO,
-                    "%s was written to or touched while it was in use, so that what was read of it is not known for "
-                    "sure; new weights belong into a file of their own, renamed over the old",
-                    file->path);
+    return sp_fs_map_check_unchanged(&file->map, file->path);
 }
 
 /* ---- writing ---- */
@@ -410,7 +360,7 @@ static int make_header(struct sp_buf *out, struct sp_tensor_info *tensors, size_
     for (size_t i = 0; i < count; i++) {
         struct sp_tensor_info *tensor = &tensors[i];
 
-        if (!is_printable(tensor->name) || json_object_get(header, tensor->name))
+        if (!sp_tensor_name_ok(tensor->name) || json_object_get(header, tensor->name))
             SP_GO(sp_error(SP_EINVAL,
                            "cannot write %s: the name \"%s\" is not allowed or used twice", path,
                            tensor->name));

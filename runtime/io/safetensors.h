@@ -10,34 +10,9 @@
 #define SP_IO_SAFETENSORS_H
 
 #include "runtime/base/fs.h"
-#include "runtime/tensor/dtype.h"
+#include "runtime/io/tensor.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-
-#define SP_TENSOR_RANK 8  /* most dimensions of a tensor */
-#define SP_SHAPE_TEXT 200 /* room for a shape as text */
-
-struct sp_tensor_info {
-    const char *name;
-    const char *file; /* path of the file it lies in, for messages; unused by the writer */
-    enum sp_dtype dtype;
-    size_t rank;                  /* 0: a scalar */
-    size_t shape[SP_TENSOR_RANK]; /* row-major */
-    const void *data;             /* little-endian, possibly unaligned */
-    size_t count;                 /* elements */
-    size_t bytes;
-};
-
-/* A dtype and shape as text, "F32 [384, 1536]"; returns `out`. */
-const char *sp_tensor_describe(char out[SP_SHAPE_TEXT], const struct sp_tensor_info *tensor);
-
-/* True when the tensor has exactly this shape. */
-bool sp_tensor_has_shape(const struct sp_tensor_info *tensor, size_t rank, const size_t *shape);
-
-/* Reads elements [first, first + count) as fp32 from F32, F16, BF16 or F64. Another dtype, or a
- * range outside the tensor, is an error naming file and tensor. */
-int sp_tensor_read_f32(float *out, const struct sp_tensor_info *tensor, size_t first, size_t count);
 
 struct sp_safetensors;
 

@@ -12,6 +12,13 @@ tests_unit_test_adapter_LDADD = $(io_test_libs)
 tests_fuzz_fuzz_io_SOURCES = tests/fuzz/fuzz_io.c $(io_test_files)
 tests_fuzz_fuzz_io_LDADD = $(io_test_libs)
 
+# GGUF: its types of tensors, its files, models and tokenizers made of them.
+check_PROGRAMS += tests/unit/test_block
+tests_unit_test_block_SOURCES = tests/unit/test_block.c $(io_test_files)
+tests_unit_test_block_LDADD = $(io_test_libs)
+TESTS += tests/unit/test_block
+EXTRA_DIST += tests/tools/make_blocks.py
+
 # The adapter's reader and writer with a list of kinds of its own.
 check_PROGRAMS += tests/unit/test_section
 tests_unit_test_section_CPPFLAGS = -iquote $(srcdir)/tests/unit/section $(AM_CPPFLAGS)
