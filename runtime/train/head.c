@@ -69,49 +69,27 @@ static int name_outputs(struct sp_own_head *own, const struct sp_run *run)
     return rc;
 }
 
-/* The class of transformers, by config.json, whose head is for something else than a label of the whole text; NULL for
- * none. */
-static const char *other_task(const json_t *config)
-{
-    static const char *const tasks[] = { "ForTokenClassification", "ForMultipleChoice",
-                                         "ForQuestionAnswering",   "ForMaskedLM",
-                                         "ForPreTraining",         "ForNextSentencePrediction" };
-    const json_t *list = json_object_get(config, "architectures");
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *class = json_string_value(json_array_get(list, i));
-        size_t length = class ? strlen(class) : 0;
-
-        for (size_t t = 0; t < sizeof tasks / sizeof *tasks; t++)
-            if (length > strlen(tasks[t]) && strcmp(class + length - strlen(tasks[t]), tasks[t]) == 0)
-                return class;
-    }
-    return NULL;
-}
-
+/* run->task is whose head it may be, or, where none is chosen yet, the first task that can have it. */
 static int find_own(struct sp_own_head *out, const struct sp_run *run)
 {
     const struct sp_tensor_info *tensor = sp_checkpoint_find(run->checkpoint, run->model.family->head_weight);
     const json_t *config = sp_checkpoint_config(run->checkpoint);
-    const char *problem = json_string_value(json_object_get(config, "problem_type")), *other = other_task(config);
+    const struct sp_task *task = run->task;
     char shape[SP_SHAPE_TEXT];
 
     *out = (struct sp_own_head){ .outputs = tensor && tensor->rank > 0 ? tensor->shape[0] : 0 };
     if (!out->outputs)
         return 0;
+    if (!task)
+        task = sp_task_of_head(out->outputs, config);
     if (tensor->rank != 2 || tensor->shape[1] != (size_t)run->model.hidden_size)
         snprintf(out->unfit, sizeof out->unfit, "its %s is %s, not classes x %d", run->model.family->head_weight,
                  sp_tensor_describe(shape, tensor), run->model.hidden_size);
     else if (out->outputs > SP_LABELS_MAX)
         snprintf(out->unfit, sizeof out->unfit, "it has %zu classes, more than the limit of %zu", out->outputs,
                  SP_LABELS_MAX);
-    else if (other)
-        snprintf(out->unfit, sizeof out->unfit, "it is a %.100s's, not one for the label of a whole text", other);
-    else if (out->outputs > 1 && problem && strcmp(problem, "regression") == 0)
-        snprintf(out->unfit, sizeof out->unfit, "its problem_type is regression, of %zu values at once", out->outputs);
-    else if (problem && strcmp(problem, "multi_label_classification") == 0)
-        snprintf(out->unfit, sizeof out->unfit, "its problem_type is %s, and a row can have only one label here",
-                 problem);
+    else
+        (task ? task : sp_tasks[0])->fits(out->unfit, sizeof out->unfit, out->outputs, config);
     return out->outputs > 1 && !out->unfit[0] ? name_outputs(out, run) : 0;
 }
 
@@ -124,7 +102,7 @@ static int make_new(struct sp_run *run, const struct sp_own_head *own)
     char why[SP_HEAD_WHY];
 
     snprintf(why, sizeof why, "%s", own->unfit);
-    if (own->outputs && !own->unfit[0])
+    if (own->outputs && !own->unfit[0] && run->task->why_new)
         run->task->why_new(why, sizeof why, own, run);
     if (run->config->keep_head == SP_KEEP_HEAD_TRUE && !own->outputs)
         return sp_error(SP_ECONFIG, "keep_head: true, but %s has no trained head", dir);
@@ -240,11 +218,9 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     if (keep_output(run))
         return 0;
     SP_GO(find_own(&own, run));
-    if (own.outputs && !own.unfit[0] && run->task && !run->task->has_head(own.outputs))
-        run->task->why_new(own.unfit, sizeof own.unfit, &own, run);
     run->keep_head = may_keep(&own, run);
     if (!run->keep_head && or_new) {
-        run->task = run->task ? run->task : sp_task_of_head(1);
+        run->task = run->task ? run->task : sp_task_of_head(1, NULL);
         SP_GO(make_new(run, &own));
         goto out;
     }
@@ -253,7 +229,7 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     if (!run->keep_head)
         SP_GO(sp_error(SP_EINVAL, "the head of %s cannot be used: %s; name an adapter", dir,
                        own.unfit[0] ? own.unfit : "keep_head is false"));
-    run->task = run->task ? run->task : sp_task_of_head(own.outputs);
+    run->task = run->task ? run->task : sp_task_of_head(own.outputs, sp_checkpoint_config(run->checkpoint));
     run->labels = own.names;
     own.names = (struct sp_labels){ NULL, 0 };
 out:

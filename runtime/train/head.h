@@ -15,12 +15,13 @@
 
 #include "runtime/train/run.h"
 
-#define SP_HEAD_WHY 4500 /* room for why a head is not kept */
+#define SP_HEAD_WHY 4500  /* room for why a head is not kept */
+#define SP_HEAD_UNFIT 200 /* and for why it is not the task's at all */
 
 /* The head that the checkpoint has. */
 struct sp_own_head {
     size_t outputs;         /* 0: none */
-    char unfit[200];        /* why it is not for the labels of whole texts; empty where it is */
+    char unfit[SP_HEAD_UNFIT]; /* why it cannot be the task's; empty where it can */
     struct sp_labels names; /* of its outputs; by their numbers where config.json has no names. None for one output */
     bool named;
 };

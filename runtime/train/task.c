@@ -31,10 +31,12 @@ const struct sp_task *sp_task_of_output(const struct sp_run *run)
     return NULL;
 }
 
-const struct sp_task *sp_task_of_head(size_t outputs)
+const struct sp_task *sp_task_of_head(size_t outputs, const json_t *config)
 {
+    char why[SP_HEAD_UNFIT];
+
     for (size_t i = 0; sp_tasks[i]; i++)
-        if (sp_tasks[i]->has_head(outputs))
+        if (sp_tasks[i]->fits(why, sizeof why, outputs, config))
             return sp_tasks[i];
     return NULL;
 }

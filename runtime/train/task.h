@@ -55,14 +55,15 @@ struct sp_task {
      * and without training rows the task is this one, unless another is asked for. NULL: never. */
     bool (*keeps_output)(const struct sp_run *run);
 
-    /* Else, head.h: whether it can have so many outputs; how many it has; where its bias begins (NULL: at 0). */
-    bool (*has_head)(size_t outputs);
+    /* Else, head.h: whether the checkpoint's, of so many outputs, can be the task's by what config.json (NULL: nothing)
+     * says of it, and why it cannot; how many outputs it has; where its bias begins (NULL: at 0). */
+    bool (*fits)(char *why, size_t size, size_t outputs, const json_t *config);
     size_t (*outputs)(const struct sp_run *run);
     double (*head_bias)(const struct sp_run *run);
-    /* The checkpoint's head, which may be kept: sets run->keep_head if the training rows' labels let it be, and then
+    /* The checkpoint's head, which fits: sets run->keep_head if the training rows' labels let it be kept, and then
      * run->labels and the rows' targets by its outputs. */
     int (*keep_head)(struct sp_run *run, const struct sp_own_head *own);
-    /* it was not kept */
+    /* it was not kept; NULL: one that fits always is */
     void (*why_new)(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run);
     int (*check_labels)(const json_t *labels, const char *file); /* adapter.json's; NULL for null. SP_EFORMAT */
 
@@ -95,8 +96,8 @@ extern const struct sp_task *const sp_tasks[]; /* NULL at the end */
 const struct sp_task *sp_task_find(const char *name);
 const struct sp_task *sp_task_of_output(const struct sp_run *run); /* which keeps the model's */
 const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_kind labels); /* which takes them */
-const struct sp_task *sp_task_of_head(size_t outputs);                /* whose head has so many */
-const struct sp_task *sp_config_task(const struct sp_config *config); /* none for auto */
+const struct sp_task *sp_task_of_head(size_t outputs, const json_t *config); /* which it fits */
+const struct sp_task *sp_config_task(const struct sp_config *config);        /* none for auto */
 
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config);
 

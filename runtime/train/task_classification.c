@@ -9,6 +9,7 @@
 #include "runtime/train/classes.h"
 #include "runtime/train/config_priv.h"
 #include "runtime/train/score.h"
+#include "runtime/train/text_head.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -216,8 +217,6 @@ static int keep_head(struct sp_run *run, const struct sp_own_head *own)
     int rc;
 
     SP_GO(map ? 0 : SP_ENOMEM);
-    if (own->outputs == 1)
-        goto out;
     SP_GO(match_labels(&how, map, own, data, run->config->keep_head == SP_KEEP_HEAD_TRUE));
     if (how == UNLIKE)
         goto out;
@@ -232,8 +231,12 @@ out:
     return rc;
 }
 
-static bool has_head(size_t outputs)
+static bool fits(char *why, size_t size, size_t outputs, const json_t *config)
 {
+    if (!sp_text_head_fits(why, size, outputs, config))
+        return false;
+    if (outputs == 1)
+        snprintf(why, size, "it has one output, for a number, and the labels are %s", sp_task_classification.labels);
     return outputs > 1;
 }
 
@@ -247,15 +250,10 @@ static void why_new(char *why, size_t size, const struct sp_own_head *own, const
     struct sp_buf its = SP_BUF(2 * LIST_LIMIT), others = SP_BUF(2 * LIST_LIMIT);
     const struct sp_labels *data = &run->train.labels;
 
-    if (own->outputs == 1) {
-        snprintf(why, size, "it has one output, for a number, and the labels are %s", run->task->labels);
-    } else {
-        list_labels(&its, &own->names);
-        list_labels(&others, data);
-        snprintf(why, size, "its %zu classes are %s%s; the data's %zu are %s", own->outputs,
-                 own->named ? "" : "only numbered, ", its.data ? its.data : "", data->count,
-                 others.data ? others.data : "");
-    }
+    list_labels(&its, &own->names);
+    list_labels(&others, data);
+    snprintf(why, size, "its %zu classes are %s%s; the data's %zu are %s", own->outputs,
+             own->named ? "" : "only numbered, ", its.data ? its.data : "", data->count, others.data ? others.data : "");
     sp_buf_free(&its);
     sp_buf_free(&others);
 }
@@ -391,7 +389,7 @@ const struct sp_task sp_task_classification = {
     .takes = takes,
     .say = sp_classes_say,
     .warn = sp_classes_warn,
-    .has_head = has_head,
+    .fits = fits,
     .outputs = outputs,
     .keep_head = keep_head,
     .why_new = why_new,

@@ -5,6 +5,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/train/score.h"
+#include "runtime/train/text_head.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,8 +29,12 @@ static bool takes(const struct sp_run *run, enum sp_label_kind labels)
 
 /* ---- the head ---------------------------------------------------------------------------------------------------- */
 
-static bool has_head(size_t outputs)
+static bool fits(char *why, size_t size, size_t outputs, const json_t *config)
 {
+    if (!sp_text_head_fits(why, size, outputs, config))
+        return false;
+    if (outputs > 1)
+        snprintf(why, size, "it is for %zu classes, and the labels are %s", outputs, sp_task_regression.labels);
     return outputs == 1;
 }
 
@@ -51,15 +56,10 @@ static double head_bias(const struct sp_run *run)
 
 static int keep_head(struct sp_run *run, const struct sp_own_head *own)
 {
-    run->keep_head = own->outputs == 1;
-    if (run->keep_head)
-        sp_log(SP_LOG_INFO, "the model's own head of one output is kept; keep_head: false makes a new one");
+    (void)own;
+    run->keep_head = true;
+    sp_log(SP_LOG_INFO, "the model's own head of one output is kept; keep_head: false makes a new one");
     return 0;
-}
-
-static void why_new(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run)
-{
-    snprintf(why, size, "it is for %zu classes, and the labels are %s", own->outputs, run->task->labels);
 }
 
 static int check_labels(const json_t *labels, const char *file)
@@ -171,11 +171,10 @@ const struct sp_task sp_task_regression = {
     .score_count = sizeof scores / sizeof *scores,
     .misfit = misfit,
     .takes = takes,
-    .has_head = has_head,
+    .fits = fits,
     .outputs = outputs,
     .head_bias = head_bias,
     .keep_head = keep_head,
-    .why_new = why_new,
     .check_labels = check_labels,
     .build = build,
     .guess = guess,

@@ -116,9 +116,10 @@ static bool keeps_output(const struct sp_run *run)
     return class && strstr(class, "ForTokenClassification");
 }
 
-static bool has_head(size_t outputs)
+static bool fits(char *why, size_t size, size_t classes, const json_t *config)
 {
-    (void)outputs;
+    (void)classes, (void)config;
+    snprintf(why, size, "it is for whole texts");
     return false;
 }
 
@@ -132,12 +133,6 @@ static int keep_head(struct sp_run *run, const struct sp_own_head *own)
 {
     (void)run, (void)own;
     return 0;
-}
-
-static void why_new(char *why, size_t size, const struct sp_own_head *own, const struct sp_run *run)
-{
-    (void)own, (void)run;
-    snprintf(why, size, "it is for whole texts");
 }
 
 static int check_labels(const json_t *labels, const char *file)
@@ -238,10 +233,9 @@ static const struct sp_task tagging = {
     .score_count = 1,
     .takes = takes,
     .keeps_output = keeps_output,
-    .has_head = has_head,
+    .fits = fits,
     .outputs = outputs,
     .keep_head = keep_head,
-    .why_new = why_new,
     .check_labels = check_labels,
     .build = build,
     .guess = guess,

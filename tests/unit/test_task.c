@@ -29,8 +29,17 @@ static void test_descriptors(void **state)
     assert_string_equal(sp_task_of_labels(&run, SP_LABELS_CLASSES)->name, "classification");
     assert_string_equal(sp_task_of_labels(&run, SP_LABELS_VALUES)->name, "regression");
     assert_null(sp_task_of_labels(&run, SP_LABELS_NONE));
-    assert_string_equal(sp_task_of_head(1)->name, "regression");
-    assert_string_equal(sp_task_of_head(2)->name, "classification");
+    assert_string_equal(sp_task_of_head(1, NULL)->name, "regression");
+    assert_string_equal(sp_task_of_head(2, NULL)->name, "classification");
+    for (size_t outputs = 1; outputs < 3; outputs++) { /* what a head is for is the tasks' to judge */
+        json_t *tokens = json_pack("{s:[s]}", "architectures", "BertForTokenClassification");
+        json_t *numbers = json_pack("{s:s}", "problem_type", "regression");
+
+        assert_null(sp_task_of_head(outputs, tokens));
+        assert_ptr_equal(sp_task_of_head(outputs, numbers), outputs == 1 ? sp_task_find("regression") : NULL);
+        json_decref(tokens);
+        json_decref(numbers);
+    }
     assert_true(sp_task_score(NULL, "loss")->lower_is_better && sp_task_score(sp_task_find("classification"), "loss"));
     assert_true(sp_task_score(NULL, "mse")->lower_is_better);
     assert_false(sp_task_score(NULL, "accuracy")->lower_is_better);
