@@ -95,6 +95,9 @@ struct sp_dataset_options {
     enum sp_quotes quotes;     /* tsv: fields may be quoted as in csv */
     const struct sp_data_layout *remembered; /* what training used; NULL: nothing is known */
     const struct sp_row_shape *shape; /* NULL: texts with labels of any kind */
+    struct sp_label_tasks {
+        const char *classes, *values;
+    } tasks; /* for messages: what is trained on labels of these kinds, and option `task` is to be set to */
     const struct sp_labels *labels; /* a head's classes; NULL: the file's. Unused for values */
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
     /* an empty text is a row of special tokens, not a bad one (unless there are none) */

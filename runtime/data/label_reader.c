@@ -24,7 +24,7 @@ struct label {
 int sp_label_reader_init(struct sp_label_reader *out, const struct sp_reader *reader, size_t column,
                          const struct sp_dataset_options *options)
 {
-    *out = (struct sp_label_reader){ .reader = reader, .column = column };
+    *out = (struct sp_label_reader){ .reader = reader, .column = column, .tasks = options->tasks };
     out->kind = options->shape ? options->shape->labels : SP_LABELS_ANY;
     out->name = sp_reader_column_name(reader, column);
     if (options->labels && out->kind != SP_LABELS_VALUES) {
@@ -163,7 +163,7 @@ static int mixed(const struct sp_label_reader *labels, const struct label *label
                           "label \"%s\" is %s, but \"%s\" in line %zu made this a %s; %s",
                           label->text, label->kind == WORD ? "not a number" : "a fraction",
                           labels->settled_by, labels->settled_line,
-                          labels->kind == SP_LABELS_VALUES ? "regression" : "classification",
+                          labels->kind == SP_LABELS_VALUES ? labels->tasks.values : labels->tasks.classes,
                           is_comma ? COMMA_ADVICE : "set task if that is wrong");
 }
 
@@ -175,7 +175,7 @@ static int read_value(const struct sp_label_reader *labels, const struct label *
         if (labels->settled_line)
             return mixed(labels, label);
         return sp_reader_fail(labels->reader, SP_EFORMAT,
-                              "label \"%s\" is not a number, as regression needs%s", label->text,
+                              "label \"%s\" is not a number, as %s needs%s", label->text, labels->tasks.values,
                               sp_label_has_thousands(label->text)
                                   ? "; write no comma between thousands, and a point for a decimal one"
                               : sp_label_has_decimal_comma(label->text) ? "; " COMMA_ADVICE
@@ -195,9 +195,9 @@ static int make_class(struct sp_label_reader *labels, const char *text, uint32_t
 
     if (labels->made.count == SP_LABELS_MAX)
         return sp_error(SP_ECONFIG,
-                        "%s: column %s has more than %zu different labels; if they are numbers to "
-                        "predict, set task: regression",
-                        sp_reader_path(labels->reader), labels->name, SP_LABELS_MAX);
+                        "%s: column %s has more than %zu different labels; if they are numbers to predict, set "
+                        "task: %s",
+                        sp_reader_path(labels->reader), labels->name, SP_LABELS_MAX, labels->tasks.values);
     SP_TRY(sp_grow(&labels->made.names, labels->made.count, &labels->capacity,
                    sizeof *labels->made.names, SP_LABELS_MAX, "labels"));
     name = sp_strdup(text);
@@ -244,9 +244,8 @@ static int settle(struct sp_label_reader *labels, const struct label *label, siz
 
     if (label->kind == WORD && *end == '\0' && !isfinite(number)) /* nan, inf, 1e400 */
         return sp_reader_fail(labels->reader, SP_EFORMAT,
-                              "label \"%s\" is not a finite number; if it is the name of a class, "
-                              "set task: classification",
-                              label->text);
+                              "label \"%s\" is not a finite number; if it is the name of a class, set task: %s",
+                              label->text, labels->tasks.classes);
     labels->kind = label->kind == REAL ? SP_LABELS_VALUES : SP_LABELS_CLASSES;
     labels->settled_line = line;
     memcpy(labels->settled_by, label->text, sizeof label->text);
@@ -361,15 +360,15 @@ static int finish_made(struct sp_label_reader *labels, struct sp_dataset *datase
 }
 
 /* A slip, such as one score among classes, must not turn the task unseen. */
-static int doubt_regression(const struct sp_label_reader *labels, struct sp_dataset *dataset)
+static int doubt_values(const struct sp_label_reader *labels, struct sp_dataset *dataset)
 {
     if (!labels->settled_line || labels->fractions * SP_SAMPLE_FEW > dataset->count)
         return 0;
     dataset->label_doubt =
-        sp_asprintf("label \"%s\" in line %zu makes this a regression, though %zu of %zu labels are whole numbers; if "
-                    "those are classes, correct or remove the rows with others; for numbers to predict set task: "
-                    "regression",
-                    labels->settled_by, labels->settled_line, dataset->count - labels->fractions, dataset->count);
+        sp_asprintf("label \"%s\" in line %zu makes this a %s, though %zu of %zu labels are whole numbers; if "
+                    "those are classes, correct or remove the rows with others; for numbers to predict set task: %s",
+                    labels->settled_by, labels->settled_line, labels->tasks.values, dataset->count - labels->fractions,
+                    dataset->count, labels->tasks.values);
     return dataset->label_doubt ? 0 : SP_ENOMEM;
 }
 
@@ -398,7 +397,7 @@ int sp_label_reader_finish(struct sp_label_reader *labels, struct sp_dataset *da
     if (dataset->label_kind == SP_LABELS_VALUES) {
         if (labels->pending)
             memcpy(dataset->values, labels->values, labels->pending * sizeof *labels->values);
-        SP_TRY(doubt_regression(labels, dataset));
+        SP_TRY(doubt_values(labels, dataset));
         return doubt_points(labels, dataset);
     }
     SP_TRY(doubt_points(labels, dataset));

@@ -14,6 +14,7 @@ struct sp_label_reader {
     const struct sp_reader *reader;
     const char *name; /* the column's, for jsonl and messages */
     size_t column;
+    struct sp_label_tasks tasks;
     const struct sp_labels *known; /* NULL: classes are made as they come */
     enum sp_label_kind kind;       /* any until a label settles it */
     char settled_by[SP_LABEL_MAX_LENGTH + 1];

@@ -11,6 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The name of the task, or else of the first, that is trained on such labels. */
+static const char *task_of(const struct sp_run *run, const struct sp_task *task, enum sp_label_kind kind)
+{
+    return task && task->rows.labels == kind ? task->name : sp_task_of_labels(run, kind)->name;
+}
+
 struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
 {
     const struct sp_config *c = run->config;
@@ -25,6 +31,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .quotes = c->quotes,
         .remembered = run->remembered.format ? &run->remembered : NULL,
         .shape = task ? &task->rows : NULL,
+        .tasks = { task_of(run, task, SP_LABELS_CLASSES), task_of(run, task, SP_LABELS_VALUES) },
         .skip_bad_rows = c->skip_bad_rows,
         .max_seq_length = run->max_seq_length,
         .vocab_size = (size_t)run->model.vocab_size,

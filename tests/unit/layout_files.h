@@ -9,7 +9,7 @@
 
 #include "runtime/data/shape.h"
 
-#define DEFAULTS .max_seq_length = 64, .vocab_size = 6, .type_count = 2
+#define DEFAULTS .max_seq_length = 64, .vocab_size = 6, .type_count = 2, .tasks = { "classification", "regression" }
 #define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
 #define PLAIN &(struct sp_dataset_options){ DEFAULTS }
 #define INPUT(...) &(struct sp_dataset_options){ DEFAULTS, .no_labels = true, .empty_texts = true, __VA_ARGS__ }

@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define VOCABULARY "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\n"
-#define DEFAULTS .max_seq_length = 8, .vocab_size = 11, .type_count = 2
+#define TASKS .tasks = { "sorting", "rating" } /* their names are the caller's affair */
+#define DEFAULTS .max_seq_length = 8, .vocab_size = 11, .type_count = 2, TASKS
 #define SET(...) &(struct sp_dataset_options){ DEFAULTS, __VA_ARGS__ }
 #define PLAIN &(struct sp_dataset_options){ DEFAULTS }
 
@@ -413,14 +414,14 @@ static void test_labels_bad(void **state)
     (void)state;
     refuses("t.csv", "text,label\na,0.5\nb,high\n", PLAIN, SP_EFORMAT,
             "t.csv:3: label \"high\" is not a number, but \"0.5\" in line 2 made this a "
-            "regression; set task");
+            "rating; set task");
     refuses("t.csv", "text,label\na,high\nb,0.5\n", PLAIN, SP_EFORMAT,
             "t.csv:3: label \"0.5\" is a fraction, but \"high\" in line 2 made this a "
-            "classification; set task");
+            "sorting; set task");
     refuses("t.csv", "text,label\na,1\nb,nan\n", SET(.shape = &as_numbers), SP_EFORMAT,
-            "t.csv:3: label \"nan\" is not a number, as regression needs");
+            "t.csv:3: label \"nan\" is not a number, as rating needs");
     refuses("t.csv", "text,label\na,nan\nb,0.5\n", PLAIN, SP_EFORMAT,
-            "t.csv:2: label \"nan\" is not a finite number; if it is the name of a class, set task");
+            "t.csv:2: label \"nan\" is not a finite number; if it is the name of a class, set task: sorting");
     refuses("t.csv", "text,label\na,1e400\n", PLAIN, SP_EFORMAT, "t.csv:2: label \"1e400\" is not a finite");
     refuses("t.csv", "text,label\na,1e300\n", PLAIN, SP_EFORMAT,
             "t.csv:2: label \"1e300\" is too large");
@@ -433,7 +434,8 @@ static void test_labels_bad(void **state)
     sp_buf_puts(&many, "text,label\n");
     for (size_t i = 0; i <= SP_LABELS_MAX; i++)
         sp_buf_printf(&many, "a,%zu\n", i);
-    refuses("t.csv", many.data, PLAIN, SP_ECONFIG, "has more than 10000 different labels");
+    refuses("t.csv", many.data, PLAIN, SP_ECONFIG,
+            "has more than 10000 different labels; if they are numbers to predict, set task: rating");
     sp_buf_free(&many);
 }
 
@@ -559,7 +561,7 @@ static void test_length(void **state)
     assert_int_equal(set.truncated, 1); /* the skipped row does not count */
     sp_dataset_free(&set);
     refuses("t.csv", "text,label\nf,x\n",
-            &(struct sp_dataset_options){ .max_seq_length = 8, .vocab_size = 10, .type_count = 2 },
+            &(struct sp_dataset_options){ .max_seq_length = 8, .vocab_size = 10, .type_count = 2, TASKS },
             SP_EINVAL,
             "t.csv:2: the tokenizer gives token 10 of type 0, but the model has 10 tokens");
 }
