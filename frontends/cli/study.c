@@ -173,8 +173,6 @@ static void close_view(struct view *view)
 /* What every run needs, before the first one starts. */
 static int check_inputs(const struct sp_study *study)
 {
-    static const char *const files[] = { "model_name_or_path", "train_file", "validation_file" };
-
     for (size_t i = 0; i < study->run_count; i++) {
         const struct sp_config *c = &study->runs[i].config;
         const char *data = sp_study_data_name(study, study->runs[i].data);
@@ -182,8 +180,8 @@ static int check_inputs(const struct sp_study *study)
 
         if (i > 0 && study->runs[i].data == study->runs[i - 1].data)
             continue;
-        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++)
-            if (sp_config_require(c, files[k]) < 0)
+        for (size_t k = 0; sp_config_input(k); k++)
+            if (sp_config_require(c, sp_config_input(k)) < 0)
                 return sp_error_context(SP_ECONFIG, "data set %s", data);
         if (sp_checkpoint_resolve(&model, c->model_name_or_path) < 0)
             return sp_error_context(SP_ECONFIG, "data set %s", data);

@@ -24,10 +24,22 @@ struct reading {
     enum sp_option_rank rank;
 };
 
-/* Unsets the value of that type. */
-static void clear(enum sp_option_type type, void *value)
+bool sp_option_is_path(const struct sp_option *option)
 {
-    if (type == SP_OPTION_STRING) {
+    return option->type == SP_OPTION_INPUT || option->type == SP_OPTION_PATH;
+}
+
+bool sp_option_is_text(const struct sp_option *option)
+{
+    return option->type == SP_OPTION_STRING || sp_option_is_path(option);
+}
+
+/* Unsets the value. */
+static void clear(const struct sp_option *option, void *value)
+{
+    enum sp_option_type type = option->type;
+
+    if (sp_option_is_text(option)) {
         char **text = value;
 
         free(*text);
@@ -85,7 +97,9 @@ static bool store(const struct sp_option *option, void *place, const char *text,
     double number;
 
     switch (option->type) {
-    case SP_OPTION_STRING: {
+    case SP_OPTION_STRING:
+    case SP_OPTION_INPUT:
+    case SP_OPTION_PATH: {
         char *copy;
 
         if (!text[0] || (option->choices && !option->choices[choice_index(option->choices, text)]))
@@ -206,7 +220,7 @@ static int write_found(struct sp_buf *text, const struct sp_yaml_node *node)
 static int write_nothing(struct sp_buf *text, const struct reading *r, const struct sp_option *option,
                          const struct sp_yaml_node *node)
 {
-    bool quotes = option->type == SP_OPTION_STRING && !option->choices && r->rank != SP_OPTION_OVERRIDE;
+    bool quotes = sp_option_is_text(option) && !option->choices && r->rank != SP_OPTION_OVERRIDE;
 
     if (option->initial)
         return sp_buf_printf(text, "; leave it out for the default, %s", option->initial);
@@ -243,7 +257,7 @@ static void tell_comment(const struct reading *r, const struct sp_option *option
     char comment[COMMENT_SHOWN];
 
     find_comment(comment, sizeof comment, r, node);
-    if (comment[0] && option->type == SP_OPTION_STRING)
+    if (comment[0] && sp_option_is_text(option))
         sp_log_once(comment[1] == ' ' ? SP_LOG_INFO : SP_LOG_WARNING, "%s:%zu: %s: nothing is given, as " COMMENT,
                     r->source->name, node->place.line, option->key, comment);
 }
@@ -263,7 +277,7 @@ static int wrong_value(const struct reading *r, const struct sp_option *option,
     SP_GO(sp_option_write_type(option, &text));
     if (range)
         SP_GO(sp_buf_printf(&text, " (as %s, in %s)", node->key, range));
-    if (node->kind == SP_YAML_SCALAR && node->quoted && option->type != SP_OPTION_STRING &&
+    if (node->kind == SP_YAML_SCALAR && node->quoted && !sp_option_is_text(option) &&
         option->type != SP_OPTION_CHOICE && option->type != SP_OPTION_LIST)
         SP_GO(sp_buf_puts(&text, " without quotes"));
     while (option->choices && option->choices[count])
@@ -310,7 +324,7 @@ static int take_list(const struct reading *r, const struct sp_option *option, vo
     else if (rc == SP_ELIMIT)
         rc = sp_source_error(SP_ECONFIG, r->source, node->place, "%s: %s", option->key,
                              sp_error_message());
-    clear(option->type, value); /* either the old list goes or, on failure, nobody reads it again */
+    clear(option, value); /* either the old list goes or, on failure, nobody reads it again */
     *(struct sp_string_list *)value = list;
     return rc;
 }
@@ -323,7 +337,7 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
 
     if (sp_yaml_is_null(node) && !option->initial) {
         tell_comment(r, option, node);
-        clear(option->type, value);
+        clear(option, value);
         r->given[index].rank = SP_OPTION_DEFAULT; /* unset contradicts nothing */
         return 0;
     }
@@ -334,7 +348,7 @@ static int take(const struct reading *r, size_t index, const struct sp_yaml_node
         return take_list(r, option, value, node);
     if (node->kind == SP_YAML_LIST)
         return wrong_value(r, option, node, range);
-    if (node->quoted && option->type != SP_OPTION_STRING && option->type != SP_OPTION_CHOICE)
+    if (node->quoted && !sp_option_is_text(option) && option->type != SP_OPTION_CHOICE)
         return wrong_value(r, option, node, range);
     if (!store(option, value, node->text, range))
         return wrong_value(r, option, node, range);
@@ -484,11 +498,19 @@ const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t
     return &part->rows->rows[i];
 }
 
+/* The component's struct in the whole. */
+static char *struct_of(const struct sp_option_part *part, const void *target)
+{
+    char *place = (char *)(uintptr_t)target + part->offset;
+
+    return part->rows->size ? *(void **)(void *)place : place;
+}
+
 void *sp_option_value(const struct sp_option_table *table, size_t i, const void *target)
 {
     const struct sp_option_part *part = part_of(table, &i);
 
-    return (char *)(uintptr_t)target + part->offset + part->rows->rows[i].offset;
+    return struct_of(part, target) + part->rows->rows[i].offset;
 }
 
 size_t sp_option_index(const struct sp_option_table *table, const char *key)
@@ -505,7 +527,7 @@ static int set_default(const struct sp_option_table *table, size_t i, void *targ
     const struct sp_option *option = sp_option_at(table, i);
     void *value = sp_option_value(table, i, target);
 
-    clear(option->type, value);
+    clear(option, value);
     if (!option->initial)
         return 0;
     if (option->type == SP_OPTION_LIST)
@@ -524,6 +546,14 @@ int sp_option_reset(const struct sp_option_table *table, void *target,
 
 int sp_option_defaults(const struct sp_option_table *table, void *target)
 {
+    for (const struct sp_option_part *part = table->parts; part->rows; part++) {
+        void *own = part->rows->size ? sp_calloc(1, part->rows->size) : NULL;
+
+        if (part->rows->size && !own)
+            return SP_ENOMEM;
+        if (own)
+            *(void **)(void *)((char *)target + part->offset) = own;
+    }
     for (size_t i = 0; i < sp_option_count(table); i++)
         SP_TRY(set_default(table, i, target));
     return 0;
@@ -531,6 +561,14 @@ int sp_option_defaults(const struct sp_option_table *table, void *target)
 
 void sp_option_release(const struct sp_option_table *table, void *target)
 {
-    for (size_t i = 0; i < sp_option_count(table); i++)
-        clear(sp_option_at(table, i)->type, sp_option_value(table, i, target));
+    for (const struct sp_option_part *part = table->parts; part->rows; part++) {
+        char *values = struct_of(part, target);
+
+        for (size_t i = 0; values && i < part->rows->count; i++)
+            clear(&part->rows->rows[i], values + part->rows->rows[i].offset);
+        if (part->rows->size) {
+            free(values);
+            *(void **)(void *)((char *)target + part->offset) = NULL;
+        }
+    }
 }

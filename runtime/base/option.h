@@ -20,12 +20,19 @@
 
 enum sp_option_type {
     SP_OPTION_STRING, /* char *; one of `choices` when there are any */
+    SP_OPTION_INPUT,  /* char *: the path of what is read; */
+    SP_OPTION_PATH,   /* another one */
     SP_OPTION_LIST,   /* struct sp_string_list */
     SP_OPTION_INT,    /* long long */
     SP_OPTION_NUMBER, /* double */
     SP_OPTION_BOOL,   /* bool: true, false, yes, no */
     SP_OPTION_CHOICE, /* int or an enum: the index into `choices` */
 };
+
+/* The choices of what may be left to the program, and their values. */
+#define SP_THREE_WAY(X) X(SP_AUTO, auto) X(SP_YES, true) X(SP_NO, false)
+#define SP_THREE_WAY_VALUE(value, name) value,
+enum sp_three_way { SP_THREE_WAY(SP_THREE_WAY_VALUE) };
 
 struct sp_string_list {
     char **items;
@@ -54,15 +61,21 @@ struct sp_option_hint {
     const char *name, *key;
 };
 
+/* What a value of an option means, by whom it names. */
+struct sp_option_meaning {
+    const char *key, *value, *const *summary; /* a few words */
+};
+
 /* What one component exports: rows for a struct of its own, or for the whole. */
 struct sp_option_rows {
     const struct sp_option *rows;
     size_t count;
+    size_t size; /* of the component's struct, where the whole has but a pointer to it; 0: it is in the whole */
 };
 
 struct sp_option_part {
     const struct sp_option_rows *rows;
-    size_t offset; /* of the component's struct in the whole */
+    size_t offset; /* of the component's struct in the whole, or of the pointer */
 };
 
 struct sp_option_table {
@@ -71,6 +84,7 @@ struct sp_option_table {
     size_t alias_count;
     const struct sp_option_hint *hints; /* a NULL ends them */
     const char *const *foreign; /* other tools' names without a meaning here; NULL-terminated */
+    const struct sp_option_meaning *meanings; /* for help; a NULL ends them */
 };
 
 /* Where an option's value came from; one for each option of the table. Texts that lie over each
@@ -82,7 +96,7 @@ struct sp_option_given {
     struct sp_place place; /* of the key */
 };
 
-/* Fills a zeroed struct with the defaults. */
+/* Fills a zeroed struct with the defaults. Releasing a zeroed one is fine. */
 int sp_option_defaults(const struct sp_option_table *table, void *target);
 void sp_option_release(const struct sp_option_table *table, void *target);
 
@@ -114,6 +128,10 @@ int sp_option_unknown(const struct sp_option_table *table, const struct sp_sourc
 size_t sp_option_count(const struct sp_option_table *table);
 const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t i);
 void *sp_option_value(const struct sp_option_table *table, size_t i, const void *target);
+
+/* Whether its value is a char *; a path among those. */
+bool sp_option_is_text(const struct sp_option *option);
+bool sp_option_is_path(const struct sp_option *option);
 
 /* The index of `key` in the table, sp_option_count where it is not in it. */
 size_t sp_option_index(const struct sp_option_table *table, const char *key);

@@ -82,6 +82,8 @@ static int write_value(const struct sp_option *option, const void *value, struct
 
     switch (option->type) {
     case SP_OPTION_STRING:
+    case SP_OPTION_INPUT:
+    case SP_OPTION_PATH:
         return *(char *const *)value ? write_text(out, *(char *const *)value)
                                      : sp_buf_puts(out, "null");
     case SP_OPTION_LIST:
@@ -150,6 +152,8 @@ static json_t *json_value(const struct sp_option *option, const void *value)
 {
     switch (option->type) {
     case SP_OPTION_STRING:
+    case SP_OPTION_INPUT:
+    case SP_OPTION_PATH:
         return *(char *const *)value ? json_string(*(char *const *)value) : json_null();
     case SP_OPTION_LIST:
         return json_list(value);
@@ -196,8 +200,8 @@ int sp_option_write_json(const struct sp_option_table *table, const void *target
 int sp_option_write_type(const struct sp_option *option, struct sp_buf *out)
 {
     static const char *const names[] = {
-        [SP_OPTION_STRING] = "a text",      [SP_OPTION_LIST] = "a list of names",
-        [SP_OPTION_INT] = "a whole number", [SP_OPTION_NUMBER] = "a number",
+        [SP_OPTION_STRING] = "a text",        [SP_OPTION_INPUT] = "a text",     [SP_OPTION_PATH] = "a text",
+        [SP_OPTION_LIST] = "a list of names", [SP_OPTION_INT] = "a whole number", [SP_OPTION_NUMBER] = "a number",
         [SP_OPTION_BOOL] = "true or false",
     };
 
@@ -241,6 +245,9 @@ static int describe(const struct sp_option_table *table, const struct sp_option 
     else if (option->unset)
         SP_TRY(sp_buf_printf(type, "; %s", option->unset));
     SP_TRY(sp_buf_puts(help, option->help));
+    for (const struct sp_option_meaning *m = table->meanings; m && m->key; m++)
+        if (strcmp(m->key, option->key) == 0)
+            SP_TRY(sp_buf_printf(help, " %s: %s.", m->value, *m->summary));
     for (size_t i = 0, shown = 0; i < table->alias_count; i++)
         if (strcmp(table->aliases[i].key, option->key) == 0)
             SP_TRY(sp_buf_printf(help, "%s%s", shown++ ? ", " : " Also known as ",

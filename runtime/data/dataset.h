@@ -47,6 +47,7 @@
 #ifndef SP_DATA_DATASET_H
 #define SP_DATA_DATASET_H
 
+#include "runtime/base/option.h"
 #include "runtime/data/labels.h"
 #include "runtime/data/reader.h"
 
@@ -61,10 +62,6 @@ struct sp_row_shape;
 
 /* What a file's labels are read as, or were: there are none, whatever they look like, names of classes, numbers. */
 enum sp_label_kind { SP_LABELS_NONE, SP_LABELS_ANY, SP_LABELS_CLASSES, SP_LABELS_VALUES };
-
-enum sp_header { SP_HEADER_AUTO, SP_HEADER_YES, SP_HEADER_NO };
-
-enum sp_quotes { SP_QUOTES_AUTO, SP_QUOTES_YES, SP_QUOTES_NO };
 
 struct sp_data_column {
     char *name;    /* the header's or the key; NULL where the file has no header */
@@ -90,9 +87,9 @@ int sp_data_column_say(struct sp_buf *out, size_t number, const char *name);
 struct sp_dataset_options {
     /* A column's name or its number from 1; NULL: by the rules above. */
     const char *text_column, *text_pair_column, *label_column;
-    enum sp_header has_header; /* csv, tsv */
+    enum sp_three_way has_header; /* csv, tsv */
     char delimiter;            /* csv, tsv; 0: by the rules above */
-    enum sp_quotes quotes;     /* tsv: fields may be quoted as in csv */
+    enum sp_three_way quotes;     /* tsv: fields may be quoted as in csv */
     const struct sp_data_layout *remembered; /* what training used; NULL: nothing is known */
     const struct sp_row_shape *shape; /* NULL: texts with labels of any kind */
     struct sp_label_tasks {

@@ -489,8 +489,8 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *p, struct s
     const char *const named[] = { options->text_column, options->text_pair_column, options->label_column };
     bool has = false, lacks = false;
 
-    *out = (struct sp_header_choice){ .header = options->has_header == SP_HEADER_YES,
-                                      .guessed = options->has_header == SP_HEADER_AUTO };
+    *out = (struct sp_header_choice){ .header = options->has_header == SP_YES,
+                                      .guessed = options->has_header == SP_AUTO };
     if (!out->guessed)
         return 0;
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {

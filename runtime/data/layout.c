@@ -194,7 +194,7 @@ static int choose(struct sp_layout *out, struct sp_reader *reader, const struct 
     }
     SP_GO(sp_sample_read(&sample, reader));
     if (out->row_names)
-        header = (struct sp_header_choice){ .header = true, .guessed = options->has_header == SP_HEADER_AUTO };
+        header = (struct sp_header_choice){ .header = true, .guessed = options->has_header == SP_AUTO };
     else if (!sp_reader_is_jsonl(reader))
         SP_GO(sp_header_choose(&header, &sample, reader, options));
     of_reader.header = header.header;

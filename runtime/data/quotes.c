@@ -123,9 +123,9 @@ int sp_quotes_choose(bool *out, bool *guessed, struct sp_reader *reader, const s
     struct look *plain, *quoted;
     int rc;
 
-    *out = options->quotes == SP_QUOTES_YES;
+    *out = options->quotes == SP_YES;
     *guessed = false;
-    if (options->quotes != SP_QUOTES_AUTO || !format->plain_quotes || (delimiter && delimiter != format->delimiter))
+    if (options->quotes != SP_AUTO || !format->plain_quotes || (delimiter && delimiter != format->delimiter))
         return 0;
     *out = r && r->quotes && r->delimiter == format->delimiter && strcmp(r->format, format->name) == 0;
     if (*out)

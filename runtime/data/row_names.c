@@ -136,7 +136,7 @@ int sp_row_names_choose(bool *out, bool *sure, struct sp_reader *reader, const s
     int rc = 0;
 
     *out = *sure = false;
-    if (!reader->format->delimiter || options->has_header == SP_HEADER_NO)
+    if (!reader->format->delimiter || options->has_header == SP_NO)
         return 0;
     r.seen = json_object();
     reader->any_width = true;

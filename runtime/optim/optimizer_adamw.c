@@ -113,7 +113,7 @@ static int move(struct sp_optim_state *state, const struct sp_optim_move *move, 
 
 const struct sp_optimizer sp_optimizer_adamw = {
     .name = "adamw",
-    .summary = "AdamW: two floats of state for each value, and its age where the mask moves",
+    .summary = "AdamW, with two numbers of state for each trained value (three where the mask moves)",
     .create = create,
     .options = { options, sizeof options / sizeof *options },
     .begin = begin,

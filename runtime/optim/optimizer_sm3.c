@@ -52,7 +52,7 @@ static int accumulators(float *out, const struct sp_optim_state *state)
 
 const struct sp_optimizer sp_optimizer_sm3 = {
     .name = "sm3",
-    .summary = "SM3: a float of state for each row and column",
+    .summary = "SM3, with one for each row and column of a weight",
     .create = create,
     .step = step_view,
     .move = move,

@@ -59,16 +59,6 @@ static const char *text_at(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* Options that say where something lies, not what it is: what is read is known by its checksums. */
-static void forget_paths(json_t *config)
-{
-    json_object_del(config, "output_dir");
-    json_object_del(config, "model_name_or_path");
-    json_object_del(config, "train_file");
-    json_object_del(config, "validation_file");
-    json_object_del(json_object_get(config, "sparse"), "score_cache");
-}
-
 /* Whether the configuration that lies in the run's folder is the run's. A file that cannot be read is another one. */
 static int same_config(bool *out, const struct sp_study_run *run, const char *path)
 {
@@ -82,8 +72,8 @@ static int same_config(bool *out, const struct sp_study_run *run, const char *pa
         sp_config_release(&config);
     }
     if (rc == 0 && found) {
-        forget_paths(found);
-        forget_paths(wanted);
+        sp_config_forget_paths(found);
+        sp_config_forget_paths(wanted);
         *out = json_equal(found, wanted);
     }
     json_decref(found);

@@ -21,6 +21,13 @@ const struct sp_option_given *sp_config_given(const struct sp_config_load *load,
     return &load->given[sp_option_index(sp_config_options(), key)];
 }
 
+void *sp_config_value(const struct sp_config *config, const char *key)
+{
+    const struct sp_option_table *table = sp_config_options();
+
+    return sp_option_value(table, sp_option_index(table, key), config);
+}
+
 /* A study has a base and a block of methods, which no configuration has. */
 static int check_kind(const struct sp_config_load *load, const struct sp_yaml_node *root)
 {
@@ -285,11 +292,11 @@ static int check_task(struct sp_config_load *load)
 }
 
 /* What the file names stands in the current directory, or beside the file. */
-static int find_beside(struct sp_config_load *load, const char *key, char **path)
+static int find_beside(struct sp_config_load *load, const char *key)
 {
     const struct sp_option_given *option = sp_config_given(load, key);
     const char *file = option->source ? option->source->name : NULL, *slash = file ? strrchr(file, '/') : NULL;
-    char *folder, *beside;
+    char *folder, *beside, **path = sp_config_value(load->config, key);
 
     if (option->rank == SP_OPTION_DEFAULT || option->rank == SP_OPTION_OVERRIDE || !slash || sp_fs_exists(*path))
         return 0;
@@ -307,41 +314,46 @@ static int find_beside(struct sp_config_load *load, const char *key, char **path
     return 0;
 }
 
-/* A path or a name of blanks alone is an empty variable of a script, and one with a variable in it was never a
- * shell's. */
-static int check_texts(const struct sp_config_load *load)
+/* A path or a name of blanks alone is an empty variable of a script. */
+static int check_blank(const struct sp_config_load *load, const char *key, const char *expected)
 {
-    const struct sp_config *c = load->config;
-    const struct {
-        const char *key, *text, *expected;
-        bool path;
-    } texts[] = {
-        { "model_name_or_path", c->model_name_or_path, "a path", true },
-        { "train_file", c->train_file, "a path", true },
-        { "validation_file", c->validation_file, "a path", true },
-        { "output_dir", c->output_dir, "a path", true },
-        { "text_column", c->text_column, "a column's name or number", false },
-        { "text_pair_column", c->text_pair_column, "a column's name or number", false },
-        { "label_column", c->label_column, "a column's name or number", false },
-        { "device", c->device, "a device (speft-cl devices lists them)", false },
-    };
+    const struct sp_option_given *given = sp_config_given(load, key);
+    const char *text = *(char *const *)sp_config_value(load->config, key);
+
+    if (text && sp_text_is_blank(text, strlen(text)))
+        return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found the text \"%s\", expected %s", key,
+                               text, expected);
+    return 0;
+}
+
+/* One with a variable in it was never a shell's. */
+static int check_path(const struct sp_config_load *load, const char *key)
+{
+    const struct sp_option_given *given = sp_config_given(load, key);
+    const char *text = *(char *const *)sp_config_value(load->config, key);
     char why[1024];
 
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        const struct sp_option_given *given = sp_config_given(load, texts[i].key);
-
-        if (texts[i].path && texts[i].text && strcmp(texts[i].text, "-") == 0)
-            return sp_source_error(SP_ECONFIG, given->source, given->place,
-                                   "%s: found \"-\", expected a path: standard input is for predict --input alone",
-                                   texts[i].key);
-        if (texts[i].text && sp_text_is_blank(texts[i].text, strlen(texts[i].text)))
-            return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found the text \"%s\", expected %s",
-                                   texts[i].key, texts[i].text, texts[i].expected);
-        if (texts[i].path && texts[i].text && sp_fs_is_unexpanded(why, sizeof why, texts[i].text))
-            return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found \"%s\", %s", texts[i].key,
-                                   texts[i].text, why);
-    }
+    if (text && strcmp(text, "-") == 0)
+        return sp_source_error(SP_ECONFIG, given->source, given->place,
+                               "%s: found \"-\", expected a path: standard input is for predict --input alone", key);
+    SP_TRY(check_blank(load, key, "a path"));
+    if (text && sp_fs_is_unexpanded(why, sizeof why, text))
+        return sp_source_error(SP_ECONFIG, given->source, given->place, "%s: found \"%s\", %s", key, text, why);
     return 0;
+}
+
+static int check_texts(const struct sp_config_load *load)
+{
+    static const char column[] = "a column's name or number";
+    const struct sp_option_table *table = sp_config_options();
+
+    for (size_t i = 0; i < sp_option_count(table); i++)
+        if (sp_option_is_path(sp_option_at(table, i)))
+            SP_TRY(check_path(load, sp_option_at(table, i)->key));
+    SP_TRY(check_blank(load, "text_column", column));
+    SP_TRY(check_blank(load, "text_pair_column", column));
+    SP_TRY(check_blank(load, "label_column", column));
+    return check_blank(load, "device", "a device (speft-cl devices lists them)");
 }
 
 /* What comes after the files or layers: overrides, checks, paths. */
@@ -358,9 +370,8 @@ static int complete(struct sp_config_load *load, const char *name, const char *c
     SP_TRY(check_columns(load));
     SP_TRY(check_delimiter(load));
     SP_TRY(check_task(load));
-    SP_TRY(find_beside(load, "model_name_or_path", &config->model_name_or_path));
-    SP_TRY(find_beside(load, "train_file", &config->train_file));
-    SP_TRY(find_beside(load, "validation_file", &config->validation_file));
+    for (size_t i = 0; sp_config_input(i); i++)
+        SP_TRY(find_beside(load, sp_config_input(i)));
     if (!name)
         return 0;
     config->source = sp_strdup(name);
@@ -426,12 +437,35 @@ char sp_config_delimiter(const struct sp_config *config)
 
 int sp_config_require(const struct sp_config *config, const char *key)
 {
-    const struct sp_option_table *table = sp_config_options();
-
-    if (*(char *const *)sp_option_value(table, sp_option_index(table, key), config))
+    if (*(char *const *)sp_config_value(config, key))
         return 0;
     return sp_error(SP_ECONFIG, "%s: %s is missing: add a line \"%s: ...\" or give --set %s=...",
                     config->source ? config->source : "the configuration", key, key, key);
+}
+
+const char *sp_config_input(size_t i)
+{
+    const struct sp_option_table *table = sp_config_options();
+
+    for (size_t k = 0; k < sp_option_count(table); k++)
+        if (sp_option_at(table, k)->type == SP_OPTION_INPUT && i-- == 0)
+            return sp_option_at(table, k)->key;
+    return NULL;
+}
+
+void sp_config_forget_paths(json_t *json)
+{
+    const struct sp_option_table *table = sp_config_options();
+
+    for (size_t i = 0; i < sp_option_count(table); i++) {
+        const char *key = sp_option_at(table, i)->key, *dot = strchr(key, '.');
+        char block[64];
+
+        if (!sp_option_is_path(sp_option_at(table, i)))
+            continue;
+        snprintf(block, sizeof block, "%.*s", dot ? (int)(dot - key) : 0, key);
+        json_object_del(dot ? json_object_get(json, block) : json, dot ? dot + 1 : key);
+    }
 }
 
 int sp_config_write(const struct sp_config *config, struct sp_buf *out)

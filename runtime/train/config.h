@@ -34,8 +34,6 @@ extern const char *const sp_config_evals[], *const sp_config_scopes[]; /* their 
 #define SP_CONFIG_BUDGET "sparse."
 #define SP_CONFIG_BUDGETS(X) X(density) X(rank_equivalent) X(count)
 
-enum sp_keep_head { SP_KEEP_HEAD_AUTO, SP_KEEP_HEAD_TRUE, SP_KEEP_HEAD_FALSE };
-
 struct sp_config_sparse {
     int method;   /* sp_config_method (method.h) has it */
     char *metric; /* a metric's name */
@@ -49,16 +47,10 @@ struct sp_config_sparse {
     long long scoring_examples, scoring_memory; /* rows; MiB */
     char *score_cache;                          /* a folder; NULL: none */
 
-    /* method dynamic; -1 and NULL with the others */
-    long long interval;
-    char *on_drop; /* merge or revert */
-
-    /* method spiel; -1, NaN and NULL with the others */
-    char *growth; /* ag or ma */
-    long long reselection_steps, selection_accumulation_steps;
-    double initial_replacement;
-    char *replacement_schedule; /* linear or cosine */
-    char *drop;                 /* delta or delta_change */
+    /* The methods' own, each in its file's struct; unset but with their method. */
+#define SP_METHOD(name) void *name##_options;
+#include "runtime/train/method.def"
+#undef SP_METHOD
 };
 
 struct sp_config {
@@ -68,12 +60,12 @@ struct sp_config {
      * NULL when unset. */
     char *model_name_or_path, *train_file, *validation_file, *output_dir;
 
-    enum sp_keep_head keep_head;
+    enum sp_three_way keep_head;
     int task; /* 0: auto; else sp_config_task (task.h) has it */
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
-    enum sp_header has_header;
+    enum sp_three_way has_header;
     char *delimiter; /* "auto", "tab" or another one's name, or one character; sp_config_delimiter */
-    enum sp_quotes quotes; /* tsv: fields may be quoted as in csv */
+    enum sp_three_way quotes; /* tsv: fields may be quoted as in csv */
     bool skip_bad_rows;
     long long max_seq_length;
     long long max_train_samples, max_eval_samples; /* 0: all */
@@ -124,9 +116,18 @@ void sp_config_release(struct sp_config *config);
 /* The delimiter of csv and tsv files; 0 for auto. */
 char sp_config_delimiter(const struct sp_config *config);
 
+/* The value of an option, in its type (option.h). */
+void *sp_config_value(const struct sp_config *config, const char *key);
+
 /* SP_ECONFIG when the string option `key` ("train_file") is unset; for what only some commands
  * need. */
 int sp_config_require(const struct sp_config *config, const char *key);
+
+/* Keys of the options that are paths of what is read, one after the other; NULL after the last. */
+const char *sp_config_input(size_t i);
+
+/* Removes from sp_config_json's object what says where something lies, and not what it is. */
+void sp_config_forget_paths(json_t *json);
 
 /* Appends every option as YAML that loads to the same configuration. */
 int sp_config_write(const struct sp_config *config, struct sp_buf *out);

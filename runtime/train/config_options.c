@@ -50,7 +50,7 @@ static const char *const metrics[] = {
 };
 const char *const sp_config_evals[] = { SP_CONFIG_EVALS(NAME_OF) NULL };
 const char *const sp_config_scopes[] = { SP_CONFIG_SCOPES(NAME_OF) NULL };
-static const char *const three_way[] = { "auto", "true", "false", NULL };
+static const char *const three_way[] = { SP_THREE_WAY(NAME_OF) NULL };
 
 static const char data[] = "Model and data", training[] = SP_CONFIG_TRAINING,
                   reports[] = "Reports and evaluation", devices[] = "Device",
@@ -59,16 +59,16 @@ static const char data[] = "Model and data", training[] = SP_CONFIG_TRAINING,
 /* key, type, field, default, range, choices, group, help, what unset means; in the order in which files have them,
  * those of the lists' members between */
 static const struct sp_option up_to_optimizers[] = {
-    { "model_name_or_path", SP_OPTION_STRING, FIELD(model_name_or_path), NULL, NULL, NULL, data,
+    { "model_name_or_path", SP_OPTION_INPUT, FIELD(model_name_or_path), NULL, NULL, NULL, data,
       "The pretrained model: a folder as Hugging Face lays it out, or the name of one in the "
       "cache.",
       "required" },
-    { "train_file", SP_OPTION_STRING, FIELD(train_file), NULL, NULL, NULL, data,
+    { "train_file", SP_OPTION_INPUT, FIELD(train_file), NULL, NULL, NULL, data,
       "Training rows: a .jsonl, .csv or .tsv file.", "required by train and mask" },
-    { "validation_file", SP_OPTION_STRING, FIELD(validation_file), NULL, NULL, NULL, data,
+    { "validation_file", SP_OPTION_INPUT, FIELD(validation_file), NULL, NULL, NULL, data,
       "Held-out rows, for the metrics before and after training and as eval_strategy says.",
       "by default there is no evaluation" },
-    { "output_dir", SP_OPTION_STRING, FIELD(output_dir), NULL, NULL, NULL, data,
+    { "output_dir", SP_OPTION_PATH, FIELD(output_dir), NULL, NULL, NULL, data,
       "The folder for the adapter, metrics.jsonl, config.resolved.yaml and result.json; made when "
       "missing.",
       "required by train" },
@@ -78,8 +78,7 @@ static const struct sp_option up_to_optimizers[] = {
       "stand for them in order; true takes as many labels of any kind so.",
       NULL },
     { "task", SP_OPTION_CHOICE, FIELD(task), "auto", NULL, tasks, data,
-      "What the labels are. auto: regression when a label is a number that is not whole; whole ones, also 1.0, are "
-      "classes.",
+      "What the labels are. auto: numbers to predict where one is not whole; whole ones, also 1.0, are classes.",
       NULL },
     { "text_column", SP_OPTION_STRING, FIELD(text_column), NULL, NULL, NULL, data,
       "The text's column: its name, or its number from 1.",
@@ -124,18 +123,16 @@ static const struct sp_option up_to_optimizers[] = {
       "Steps to train, whatever num_train_epochs says; 0 goes by epochs.", NULL },
     { "learning_rate", SP_OPTION_NUMBER, FIELD(learning_rate), NULL, "[0, 1000]", NULL, training,
       "The largest learning rate of the schedule.",
-      "by default " SP_CONFIG_DIGITS(SP_METHOD_RATE) ", with method full " SP_CONFIG_DIGITS(SP_METHOD_FULL_RATE) },
+      "by default " SP_CONFIG_DIGITS(SP_METHOD_RATE) ", but for a method that has its own" },
     { "lr_scheduler_type", SP_OPTION_STRING, FIELD(lr_scheduler_type), "linear", NULL, sp_schedule_names, training,
       "The learning rate after the warm-up: falling to 0 in a line or half a cosine, or constant.", NULL },
     { "warmup_steps", SP_OPTION_NUMBER, FIELD(warmup_steps), "0", "[0, inf)", NULL, training,
       "Steps in which the learning rate rises from 0; below 1 it is a share of all steps.", NULL },
     { "optimizer", SP_OPTION_STRING, FIELD(optimizer), NULL, NULL, optimizers, training,
-      "AdamW, with two numbers of state for each trained value (three where the mask moves), or SM3, "
-      "with one for each row and column of a weight.",
-      "by default " SP_CONFIG_OPTIMIZER ", with sparse.growth ma " SP_CONFIG_MA_OPTIMIZER },
+      "How gradients become steps.",
+      "by default " SP_CONFIG_OPTIMIZER ", but for a method that needs another" },
     { "weight_decay", SP_OPTION_NUMBER, FIELD(optim.weight_decay), "0", "[0, 1000]", NULL, training,
-      "Decoupled decay. On a sparse delta it pulls towards the pretrained weight; method "
-      "dynamic with on_drop merge: towards the weight at the last merge.",
+      "Decoupled decay. On a sparse delta it pulls towards the pretrained weight.",
       NULL },
 };
 
@@ -171,9 +168,7 @@ static const struct sp_option up_to_metrics[] = {
       "The kernels for matrix products; auto picks by device.", NULL },
 
     { "sparse.method", SP_OPTION_CHOICE, FIELD(sparse.method), "static", NULL, methods, sparse,
-      "What is trained besides the head: a sparse delta with a fixed mask, one whose mask is made "
-      "anew every interval (dynamic), one that drops and grows entries (spiel), all weights, or "
-      "nothing.",
+      "What is trained besides the head.",
       NULL },
     { "sparse.metric", SP_OPTION_STRING, FIELD(sparse.metric), "gradient", NULL, metrics, sparse,
       "The score by which positions are chosen; `speft-cl metrics` says what each is and costs.",
@@ -201,7 +196,7 @@ static const struct sp_option up_to_methods[] = {
       "MiB of device memory for gradients while scoring; less takes more passes over the rows. (grasp "
       "keeps the targets' gradients and weights in host memory besides.)",
       NULL },
-    { "sparse.score_cache", SP_OPTION_STRING, FIELD(sparse.score_cache), NULL, NULL, NULL, sparse,
+    { "sparse.score_cache", SP_OPTION_PATH, FIELD(sparse.score_cache), NULL, NULL, NULL, sparse,
       "A folder that keeps scores for other runs with the same model, seed, rows and metric; made "
       "when missing. Scores that cost nothing (random, magnitude, magnitude_bottom) are not kept.",
       "by default scores are not kept" },
@@ -244,7 +239,7 @@ enum {
 };
 #define LAST(place) (UP_TO_METHODS - 1 - ((place) - UP_TO_METRICS - 1))
 
-#define OWN(rows) { &(const struct sp_option_rows){ rows, COUNT(rows) }, 0 }
+#define OWN(rows) { &(const struct sp_option_rows){ rows, COUNT(rows), 0 }, 0 }
 
 static const struct sp_option_part parts[] = {
     [UP_TO_OPTIMIZERS] = OWN(up_to_optimizers),
@@ -260,12 +255,25 @@ static const struct sp_option_part parts[] = {
 #include "runtime/sparse/metric.def"
 #undef SP_METRIC
     [UP_TO_METHODS] = OWN(up_to_methods),
-#define SP_METHOD(name) [METHOD_##name] = { &sp_method_##name.options, 0 },
+#define SP_METHOD(name) [METHOD_##name] = { &sp_method_##name.options, FIELD(sparse.name##_options) },
 #include "runtime/train/method.def"
 #undef SP_METHOD
     { NULL, 0 },
 };
-static const struct sp_option_table table = { parts, aliases, COUNT(aliases), sp_config_hints, sp_config_foreign };
+static const struct sp_option_meaning meanings[] = {
+#define SP_TASK(name) { "task", #name, &sp_task_##name.labels },
+#include "runtime/train/task.def"
+#undef SP_TASK
+#define SP_METHOD(name) { "sparse.method", #name, &sp_method_##name.summary },
+#include "runtime/train/method.def"
+#undef SP_METHOD
+#define SP_OPTIMIZER(name) { "optimizer", #name, &sp_optimizer_##name.summary },
+#include "runtime/optim/optimizer.def"
+#undef SP_OPTIMIZER
+    { NULL, NULL, NULL },
+};
+static const struct sp_option_table table = { parts,           aliases,           COUNT(aliases),
+                                              sp_config_hints, sp_config_foreign, meanings };
 
 const struct sp_option_table *sp_config_options(void)
 {

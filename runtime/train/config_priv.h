@@ -22,7 +22,6 @@ extern const char *const sp_config_foreign[];
 /* Defaults that depend on other options; the table's texts say them, too. */
 #define SP_CONFIG_RANK 8
 #define SP_CONFIG_OPTIMIZER "adamw"
-#define SP_CONFIG_MA_OPTIMIZER "sm3" /* with sparse.growth: ma */
 
 /* What one load holds: the texts that places point into. */
 struct sp_config_load {

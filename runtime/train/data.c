@@ -104,7 +104,7 @@ static void warn_of_options(const struct sp_config *c, const struct sp_dataset *
     } options[] = {
         { "text_column", lines && c->text_column && !c->text_pair_column }, /* with the pair's: two texts of a line */
         { "label_column", lines && c->label_column },
-        { "has_header", (lines || jsonl) && c->has_header != SP_HEADER_AUTO },
+        { "has_header", (lines || jsonl) && c->has_header != SP_AUTO },
         { "delimiter", (lines || jsonl) && sp_config_delimiter(c) },
     };
     struct sp_buf list = SP_BUF(256);
@@ -131,7 +131,7 @@ static void warn_of_single_quotes(const struct sp_dataset *d, const char *path)
 
 static void warn_of_csv_quotes(const struct sp_run *run, const struct sp_dataset *d, const char *path)
 {
-    if (d->csv_quoted && run->config->quotes == SP_QUOTES_AUTO && d->layout.delimiter)
+    if (d->csv_quoted && run->config->quotes == SP_AUTO && d->layout.delimiter)
         sp_log(SP_LOG_WARNING,
                "%s: texts that are written as quoted fields with quotes inside (\"\"): %zu, the first in line %u; all "
                "their quotes are read as part of the text, as the first rows are not quoted so; `quotes: true` reads "
@@ -149,8 +149,8 @@ void sp_run_tell(const struct sp_run *run, const struct sp_dataset *d, const cha
     if (d->whole_labels)
         sp_log(SP_LOG_INFO,
                "%s: its labels are whole numbers with a point (1.0) or an exponent (1e+00), which are taken for "
-               "classes; for numbers to predict set task: regression",
-               path);
+               "classes; for numbers to predict set task: %s",
+               path, task_of(run, NULL, SP_LABELS_VALUES));
     if (d->empty)
         sp_log(SP_LOG_INFO, "%s: %zu row%s with nothing in any column %s passed over, as empty lines are", path,
                d->empty, d->empty > 1 ? "s" : "", d->empty > 1 ? "were" : "was");

@@ -104,13 +104,13 @@ static int make_new(struct sp_run *run, const struct sp_own_head *own)
     snprintf(why, sizeof why, "%s", own->unfit);
     if (own->outputs && !own->unfit[0] && run->task->why_new)
         run->task->why_new(why, sizeof why, own, run);
-    if (run->config->keep_head == SP_KEEP_HEAD_TRUE && !own->outputs)
+    if (run->config->keep_head == SP_YES && !own->outputs)
         return sp_error(SP_ECONFIG, "keep_head: true, but %s has no trained head", dir);
-    if (run->config->keep_head == SP_KEEP_HEAD_TRUE)
+    if (run->config->keep_head == SP_YES)
         return sp_error(SP_ECONFIG, "keep_head: true, but the head of %s cannot be kept: %s", dir, why);
     if (!own->outputs)
         sp_log(SP_LOG_INFO, "a new head: the model has none");
-    else if (run->config->keep_head == SP_KEEP_HEAD_FALSE)
+    else if (run->config->keep_head == SP_NO)
         sp_log(SP_LOG_INFO, "the model's own head is replaced by a new one: keep_head is false");
     else
         sp_log(SP_LOG_WARNING, "the model's own head is replaced by a new one: %s", why);
@@ -119,7 +119,7 @@ static int make_new(struct sp_run *run, const struct sp_own_head *own)
 
 static bool may_keep(const struct sp_own_head *own, const struct sp_run *run)
 {
-    return own->outputs && !own->unfit[0] && run->config->keep_head != SP_KEEP_HEAD_FALSE;
+    return own->outputs && !own->unfit[0] && run->config->keep_head != SP_NO;
 }
 
 /* Whether the task is about the model's own output, which is then kept. */
@@ -158,7 +158,7 @@ static int settle_by_adapter(struct sp_run *run)
 
     for (size_t i = 0; i < count && rc == 0; i++)
         names[i] = json_string_value(json_array_get(a->labels, i));
-    if (rc == 0 && a->head && run->config->keep_head == (kept ? SP_KEEP_HEAD_FALSE : SP_KEEP_HEAD_TRUE))
+    if (rc == 0 && a->head && run->config->keep_head == (kept ? SP_NO : SP_YES))
         rc = sp_error(SP_ECONFIG, "keep_head: %s, but the adapter %s was trained on %s", kept ? "false" : "true",
                       a->dir, kept ? "the model's own head" : "a new head");
     if (rc == 0)

@@ -13,11 +13,11 @@
 struct sp_config_load;
 
 #define SP_METHOD_RATE 1e-3
-#define SP_METHOD_FULL_RATE 5e-5
 
 struct sp_method {
-    const char *name;
-    /* its own rows of the configuration's table; without the method they may not be given */
+    const char *name, *summary; /* what it trains, in a few words */
+    /* its own rows of the configuration's table, for a struct of its own at sparse.<name>_options; without the method
+     * they may not be given */
     struct sp_option_rows options;
     double learning_rate;          /* where none is given */
     bool masked;                   /* trains a mask of sparse.target_modules by a budget */

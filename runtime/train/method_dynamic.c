@@ -17,38 +17,51 @@
 
 static const char *const drops[] = { "merge", "revert", NULL };
 
+struct options {
+    long long interval;
+    char *on_drop; /* merge or revert */
+};
+
+static const struct options *options_of(const struct sp_run *run)
+{
+    return run->config->sparse.dynamic_options;
+}
+
+#define FIELD(name) offsetof(struct options, name)
+
 static const struct sp_option options[] = {
-    { "sparse.interval", SP_OPTION_INT, SP_CONFIG_FIELD(sparse.interval), NULL, "[1, inf)", NULL, SP_CONFIG_SPARSE,
+    { "sparse.interval", SP_OPTION_INT, FIELD(interval), NULL, "[1, inf)", NULL, SP_CONFIG_SPARSE,
       "Steps between new masks, with method dynamic.", "by default " SP_CONFIG_DIGITS(DEFAULT_INTERVAL) },
-    { "sparse.on_drop", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.on_drop), NULL, NULL, drops, SP_CONFIG_SPARSE,
+    { "sparse.on_drop", SP_OPTION_STRING, FIELD(on_drop), NULL, NULL, drops, SP_CONFIG_SPARSE,
       "What a new mask does to the old one's changes, with method dynamic: merge keeps all of them "
-      "in the weights and starts values at 0; revert undoes those that are dropped.",
+      "in the weights and starts values at 0, and weight_decay then pulls towards the weight at the last merge; "
+      "revert undoes those that are dropped.",
       "by default " DEFAULT_ON_DROP },
 };
 
 static int check_dynamic(struct sp_config_load *load)
 {
-    struct sp_config_sparse *s = &load->config->sparse;
+    struct options *o = load->config->sparse.dynamic_options;
 
-    sp_config_fill_int(&s->interval, DEFAULT_INTERVAL);
-    return sp_config_fill(&s->on_drop, DEFAULT_ON_DROP);
+    sp_config_fill_int(&o->interval, DEFAULT_INTERVAL);
+    return sp_config_fill(&o->on_drop, DEFAULT_ON_DROP);
 }
 
 static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 {
-    const struct sp_config_sparse *c = &run->config->sparse;
+    const struct options *o = options_of(run);
 
     *state = NULL;
-    sp_sparse_of(trained)->merges = strcmp(c->on_drop, "merge") == 0;
-    if ((size_t)c->interval >= trained->total)
-        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.interval is %lld steps and the run has %zu", c->interval,
+    sp_sparse_of(trained)->merges = strcmp(o->on_drop, "merge") == 0;
+    if ((size_t)o->interval >= trained->total)
+        sp_log(SP_LOG_WARNING, "the mask will not move: sparse.interval is %lld steps and the run has %zu", o->interval,
                trained->total);
     return 0;
 }
 
 static bool moves_after(const struct sp_trained *trained, const struct sp_run *run, size_t done)
 {
-    return done % (size_t)run->config->sparse.interval == 0 && done < trained->total;
+    return done % (size_t)options_of(run)->interval == 0 && done < trained->total;
 }
 
 static bool waits(const void *state, const struct sp_trained *trained, const struct sp_run *run, size_t done)
@@ -67,7 +80,7 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
     (void)state;
     if (!moves_after(trained, run, done))
         return 0;
-    rc = sp_mask_make(&next, run, (uint32_t)(done / (size_t)run->config->sparse.interval));
+    rc = sp_mask_make(&next, run, (uint32_t)(done / (size_t)options_of(run)->interval));
     if (rc == SP_EINTR)
         return 0; /* the run ends with the mask that it has */
     SP_TRY(rc);
@@ -76,7 +89,8 @@ static int after_step(void *state, struct sp_trained *trained, struct sp_run *ru
 
 const struct sp_method sp_method_dynamic = {
     .name = "dynamic",
-    .options = { options, sizeof options / sizeof *options },
+    .summary = "a sparse delta whose mask is made anew every interval",
+    .options = { options, sizeof options / sizeof *options, sizeof(struct options) },
     .learning_rate = SP_METHOD_RATE,
     .masked = true,
     .check = check_dynamic,

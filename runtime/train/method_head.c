@@ -2,4 +2,6 @@
 #include "runtime/train/method.h"
 #include "runtime/train/roles.h"
 
-const struct sp_method sp_method_head = { .name = "head", .learning_rate = SP_METHOD_RATE, .assign = sp_roles_of_head };
+const struct sp_method sp_method_head = {
+    .name = "head", .summary = "nothing", .learning_rate = SP_METHOD_RATE, .assign = sp_roles_of_head,
+};

@@ -39,29 +39,46 @@ static const char *const growths[] = { "ag", "ma", NULL };
 static const char *const replacements[] = { "linear", "cosine", NULL };
 static const char *const moved[] = { "delta", "delta_change", NULL };
 
+#define MA_OPTIMIZER "sm3" /* with growth ma */
+
+struct options {
+    char *growth; /* ag or ma */
+    long long reselection_steps, selection_accumulation_steps;
+    double initial_replacement;
+    char *replacement_schedule; /* linear or cosine */
+    char *drop;                 /* delta or delta_change */
+};
+
+static const struct options *options_of(const struct sp_run *run)
+{
+    return run->config->sparse.spiel_options;
+}
+
+#define FIELD(name) offsetof(struct options, name)
+
 static const struct sp_option options[] = {
-    { "sparse.growth", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.growth), NULL, NULL, growths, SP_CONFIG_SPARSE,
+    { "sparse.growth", SP_OPTION_STRING, FIELD(growth), NULL, NULL, growths, SP_CONFIG_SPARSE,
       "How method spiel chooses new entries: by accumulated gradients (ag), or by SM3's "
-      "accumulators (ma).",
+      "accumulators (ma), whose optimizer by default is " MA_OPTIMIZER ".",
       "by default " DEFAULT_GROWTH },
-    { "sparse.reselection_steps", SP_OPTION_INT, SP_CONFIG_FIELD(sparse.reselection_steps), NULL,
+    { "sparse.reselection_steps", SP_OPTION_INT, FIELD(reselection_steps), NULL,
       "[2, inf)", NULL, SP_CONFIG_SPARSE, "Steps between reselections, with method spiel.",
       "by default " SP_CONFIG_DIGITS(DEFAULT_RESELECTION_STEPS) },
     { "sparse.selection_accumulation_steps", SP_OPTION_INT,
-      SP_CONFIG_FIELD(sparse.selection_accumulation_steps), NULL, "[1, inf)", NULL, SP_CONFIG_SPARSE,
+      FIELD(selection_accumulation_steps), NULL, "[1, inf)", NULL, SP_CONFIG_SPARSE,
       "Steps over which gradients are accumulated before a reselection, with method spiel; fewer "
       "than reselection_steps.",
       "by default " SP_CONFIG_DIGITS(DEFAULT_SELECTION_STEPS) },
-    { "sparse.initial_replacement", SP_OPTION_NUMBER, SP_CONFIG_FIELD(sparse.initial_replacement), NULL,
+    { "sparse.initial_replacement", SP_OPTION_NUMBER, FIELD(initial_replacement), NULL,
       "(0, 1]", NULL, SP_CONFIG_SPARSE,
       "The share of entries that a reselection replaces at the run's start, with method spiel.",
       "by default " SP_CONFIG_DIGITS(DEFAULT_REPLACEMENT) },
-    { "sparse.replacement_schedule", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.replacement_schedule), NULL,
+    { "sparse.replacement_schedule", SP_OPTION_STRING, FIELD(replacement_schedule), NULL,
       NULL, replacements, SP_CONFIG_SPARSE,
       "How that share falls to 0: in a line, after a first reselection that replaces all, or in "
       "half a cosine.",
       "by default " DEFAULT_REPLACEMENT_SCHEDULE },
-    { "sparse.drop", SP_OPTION_STRING, SP_CONFIG_FIELD(sparse.drop), NULL, NULL, moved, SP_CONFIG_SPARSE,
+    { "sparse.drop", SP_OPTION_STRING, FIELD(drop), NULL, NULL, moved, SP_CONFIG_SPARSE,
       "Which entries method spiel drops: those nearest the pretrained weight, or those that moved "
       "least since the last reselection.",
       "by default " DEFAULT_DROP },
@@ -93,11 +110,11 @@ static int check_start(struct sp_config_load *load)
 
 static int check_spiel(struct sp_config_load *load)
 {
-    struct sp_config_sparse *s = &load->config->sparse;
+    struct options *s = load->config->sparse.spiel_options;
     const struct sp_option_given *window = sp_config_given(load, "sparse.selection_accumulation_steps");
 
     if (s->growth && strcmp(s->growth, "ma") == 0 && load->config->optimizer &&
-        strcmp(load->config->optimizer, SP_CONFIG_MA_OPTIMIZER) != 0)
+        strcmp(load->config->optimizer, MA_OPTIMIZER) != 0)
         SP_TRY(sp_config_contradiction(load, "sparse.growth", "optimizer",
                                        "growth ma reads SM3's accumulators, which another optimizer has not"));
     SP_TRY(check_start(load));
@@ -107,7 +124,7 @@ static int check_spiel(struct sp_config_load *load)
     sp_config_fill_int(&s->reselection_steps, DEFAULT_RESELECTION_STEPS);
     sp_config_fill_int(&s->selection_accumulation_steps, DEFAULT_SELECTION_STEPS);
     if (strcmp(s->growth, "ma") == 0)
-        SP_TRY(sp_config_fill(&load->config->optimizer, SP_CONFIG_MA_OPTIMIZER));
+        SP_TRY(sp_config_fill(&load->config->optimizer, MA_OPTIMIZER));
     if (isnan(s->initial_replacement))
         s->initial_replacement = DEFAULT_REPLACEMENT;
     if (s->selection_accumulation_steps < s->reselection_steps)
@@ -141,12 +158,12 @@ struct tensor {
 
 static size_t steps_of(const struct sp_run *run)
 {
-    return (size_t)run->config->sparse.reselection_steps;
+    return (size_t)options_of(run)->reselection_steps;
 }
 
 static size_t window_of(const struct sp_run *run)
 {
-    return (size_t)run->config->sparse.selection_accumulation_steps;
+    return (size_t)options_of(run)->selection_accumulation_steps;
 }
 
 static bool is(const char *option, const char *value)
@@ -188,7 +205,7 @@ static int create_window(struct spiel *s, const struct sp_mask *mask, struct sp_
 
 static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 {
-    const struct sp_config_sparse *c = &run->config->sparse;
+    const struct options *c = options_of(run);
     const struct sp_mask *mask = &sp_sparse_of(trained)->mask;
     struct spiel *s = sp_calloc(1, sizeof *s);
     size_t largest = 0;
@@ -281,7 +298,7 @@ static int before_step(void *state, struct sp_trained *trained, struct sp_run *r
 
 static double replaced_share(const struct sp_run *run, size_t done, size_t total)
 {
-    const struct sp_config_sparse *c = &run->config->sparse;
+    const struct options *c = options_of(run);
     double progress = (double)done / (double)total;
 
     if (is(c->replacement_schedule, "cosine"))
@@ -484,7 +501,8 @@ static int visit(void *state, struct sp_trained *trained, struct sp_run *run, st
 
 const struct sp_method sp_method_spiel = {
     .name = "spiel",
-    .options = { options, sizeof options / sizeof *options },
+    .summary = "a sparse delta that drops and grows entries",
+    .options = { options, sizeof options / sizeof *options, sizeof(struct options) },
     .learning_rate = SP_METHOD_RATE,
     .masked = true,
     .check = check_spiel,

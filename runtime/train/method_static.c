@@ -3,5 +3,9 @@
 #include "runtime/train/roles.h"
 
 const struct sp_method sp_method_static = {
-    .name = "static", .learning_rate = SP_METHOD_RATE, .masked = true, .assign = sp_roles_of_targets,
+    .name = "static",
+    .summary = "a sparse delta with a fixed mask",
+    .learning_rate = SP_METHOD_RATE,
+    .masked = true,
+    .assign = sp_roles_of_targets,
 };

@@ -217,7 +217,7 @@ static int keep_head(struct sp_run *run, const struct sp_own_head *own)
     int rc;
 
     SP_GO(map ? 0 : SP_ENOMEM);
-    SP_GO(match_labels(&how, map, own, data, run->config->keep_head == SP_KEEP_HEAD_TRUE));
+    SP_GO(match_labels(&how, map, own, data, run->config->keep_head == SP_YES));
     if (how == UNLIKE)
         goto out;
     run->keep_head = true;
@@ -253,7 +253,8 @@ static void why_new(char *why, size_t size, const struct sp_own_head *own, const
     list_labels(&its, &own->names);
     list_labels(&others, data);
     snprintf(why, size, "its %zu classes are %s%s; the data's %zu are %s", own->outputs,
-             own->named ? "" : "only numbered, ", its.data ? its.data : "", data->count, others.data ? others.data : "");
+             own->named ? "" : "only numbered, ", its.data ? its.data : "", data->count,
+             others.data ? others.data : "");
     sp_buf_free(&its);
     sp_buf_free(&others);
 }

@@ -209,7 +209,9 @@ int __wrap_sp_sparse_move(struct sp_trained *t, struct sp_run *run, const struct
     assert_int_equal(sp_sparse_of(t)->mask.count, TARGETS);
     watch.merge = move->merge;
     watch.seeded = move->seeds != NULL;
-    watch.age = watch.seeded ? (uint32_t)watch.config.sparse.selection_accumulation_steps : 0;
+    watch.age = watch.seeded ? (uint32_t)*(const long long *)sp_config_value(
+                                   &watch.config, "sparse.selection_accumulation_steps")
+                             : 0;
     watch.views = 0;
     watch.moves++;
     for (size_t i = 0; i < TARGETS; i++)

@@ -85,8 +85,8 @@ static void test_defaults(void **state)
     assert_int_equal(sp_config_load(&c, NULL, NULL, 0), 0);
     assert_null(c.model_name_or_path);
     assert_null(sp_config_task(&c));
-    assert_int_equal(c.has_header, SP_HEADER_AUTO);
-    assert_int_equal(c.quotes, SP_QUOTES_AUTO);
+    assert_int_equal(c.has_header, SP_AUTO);
+    assert_int_equal(c.quotes, SP_AUTO);
     assert_int_equal(c.max_seq_length, 128);
     assert_int_equal(c.per_device_train_batch_size, 32);
     assert_true(c.num_train_epochs == 3 && c.learning_rate == 1e-3 && c.warmup_steps == 0);
@@ -124,7 +124,7 @@ static void test_values(void **state)
     assert_true(c.skip_bad_rows);
     assert_string_equal(c.text_column, "3");
     assert_string_equal(c.label_column, "the label: here");
-    assert_int_equal(c.has_header, SP_HEADER_YES);
+    assert_int_equal(c.has_header, SP_YES);
     assert_int_equal(c.eval_steps, 5);
     assert_true(c.sparse.density == 0.01 && c.sparse.rank_equivalent == -1);
     assert_string_equal(c.sparse.target_modules.items[1], "key");
@@ -147,31 +147,32 @@ static void test_methods(void **state)
 
     (void)state;
     load(&c, NEEDED "sparse: {method: dynamic}\n", NULL);
-    assert_int_equal(c.sparse.interval, 100);
-    assert_string_equal(c.sparse.on_drop, "merge");
+    assert_int_equal(*(long long *)sp_config_value(&c, "sparse.interval"), 100);
+    assert_string_equal(*(char **)sp_config_value(&c, "sparse.on_drop"), "merge");
     assert_string_equal(c.optimizer, "adamw");
-    assert_null(c.sparse.growth);
+    assert_null(*(char **)sp_config_value(&c, "sparse.growth"));
     assert_int_equal(c.sparse.rank_equivalent, 8);
     sp_config_release(&c);
     load(&c, NEEDED "sparse: {method: spiel, growth: ma}\n", NULL);
     assert_string_equal(c.optimizer, "sm3");
     assert_string_equal(c.sparse.metric, "random");
     assert_int_equal(c.sparse.scope, SP_CONFIG_SCOPE_TENSOR);
-    assert_true(c.sparse.reselection_steps == 20 && c.sparse.selection_accumulation_steps == 5);
-    assert_true(c.sparse.initial_replacement == 0.2);
-    assert_string_equal(c.sparse.replacement_schedule, "linear");
-    assert_string_equal(c.sparse.drop, "delta");
-    assert_int_equal(c.sparse.interval, -1);
+    assert_true(*(long long *)sp_config_value(&c, "sparse.reselection_steps") == 20);
+    assert_true(*(long long *)sp_config_value(&c, "sparse.selection_accumulation_steps") == 5);
+    assert_true(*(double *)sp_config_value(&c, "sparse.initial_replacement") == 0.2);
+    assert_string_equal(*(char **)sp_config_value(&c, "sparse.replacement_schedule"), "linear");
+    assert_string_equal(*(char **)sp_config_value(&c, "sparse.drop"), "delta");
+    assert_int_equal(*(long long *)sp_config_value(&c, "sparse.interval"), -1);
     sp_config_release(&c);
     load(&c, NEEDED "optimizer: sm3\nsparse: {method: dynamic, interval: 7, metric: gradient}\n",
          (const char *const[]){ "sparse.method=spiel", NULL });
     assert_string_equal(sp_config_method(&c)->name, "spiel");
     assert_string_equal(c.sparse.metric, "random");
     assert_string_equal(c.optimizer, "sm3");
-    assert_int_equal(c.sparse.interval, -1);
+    assert_int_equal(*(long long *)sp_config_value(&c, "sparse.interval"), -1);
     sp_config_release(&c);
     load(&c, NEEDED "sparse: {method: spiel, growth: ma}\n", (const char *const[]){ "optimizer=adamw", NULL });
-    assert_string_equal(c.sparse.growth, "ag");
+    assert_string_equal(*(char **)sp_config_value(&c, "sparse.growth"), "ag");
     assert_string_equal(c.optimizer, "adamw");
     sp_config_release(&c);
 }

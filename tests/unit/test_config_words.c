@@ -250,9 +250,9 @@ static void test_defaults(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct sp_option *option = sp_option_at(t, sp_option_index(t, cases[i].key));
-        char *text = sp_asprintf("%s %s", strstr(cases[i].override, "full") ? "method full" : "by default",
-                                 cases[i].value);
-        const char *dot = strchr(cases[i].key, '.');
+        bool full = strstr(cases[i].override, "full");
+        char *text = sp_asprintf("%s %s", full ? cases[i].key : "by default", cases[i].value);
+        const char *dot = strchr(cases[i].key, '.'), *said;
         struct sp_config c;
         json_t *all, *value;
 
@@ -263,28 +263,84 @@ static void test_defaults(void **state)
             assert_string_equal(json_string_value(value), cases[i].value);
         else
             assert_true(json_number_value(value) == strtod(cases[i].value, NULL));
-        if (!option->unset || !strstr(option->unset, text))
-            fail_msg("%s: the help says \"%s\", not \"%s\"", cases[i].key, option->unset ? option->unset : "", text);
+        said = full ? sp_method_full.summary : option->unset;
+        if (!said || !strstr(said, text))
+            fail_msg("%s: the help says \"%s\", not \"%s\"", cases[i].key, said ? said : "", text);
         json_decref(all);
         sp_config_release(&c);
         free(text);
     }
-    assert_non_null(strstr(sp_option_at(t, sp_option_index(t, "optimizer"))->unset, "sparse.growth ma sm3"));
+    assert_non_null(strstr(sp_option_at(t, sp_option_index(t, "sparse.growth"))->help, "optimizer by default is sm3"));
 }
 
-/* The rows are in the table, and their values in the struct at `place`; returns how many there are. */
+/* What tasks and methods are stands in the help as they say it. */
+static void test_meanings(void **state)
+{
+    struct sp_buf help = SP_BUF((size_t)1 << 20);
+    const char *at;
+
+    (void)state;
+    assert_int_equal(sp_option_write_man(sp_config_options(), &help), 0);
+    at = strstr(help.data, ".B task\n");
+    for (size_t i = 0; sp_tasks[i]; i++) {
+        char *said = sp_asprintf("%s: %s.", sp_tasks[i]->name, sp_tasks[i]->labels);
+
+        assert_non_null(at = strstr(at, said));
+        free(said);
+    }
+    at = strstr(help.data, ".B sparse.method\n");
+    for (size_t i = 0; sp_methods[i]; i++) {
+        char *said = sp_asprintf(" %s: %.20s", sp_methods[i]->name, sp_methods[i]->summary);
+
+        assert_non_null(at = strstr(at, said));
+        free(said);
+    }
+    sp_buf_free(&help);
+}
+
+/* Paths are known by their rows' types: what is read and what is not, and what a comparison leaves out. */
+static void test_paths(void **state)
+{
+    static const char *const inputs[] = { "model_name_or_path", "train_file", "validation_file", NULL };
+    const struct sp_option_table *t = sp_config_options();
+    struct sp_config c;
+    json_t *all;
+    size_t paths = 0, options = sp_option_count(t);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        assert_true(inputs[i] ? strcmp(sp_config_input(i), inputs[i]) == 0 : !sp_config_input(i));
+    for (size_t i = 0; i < options; i++)
+        paths += sp_option_is_path(sp_option_at(t, i));
+    assert_int_equal(paths, 5);
+    assert_int_equal(read_config(&c, NEEDED "output_dir: o\nsparse: {score_cache: s}\n", NULL), 0);
+    assert_int_equal(sp_config_json(&c, &all), 0);
+    sp_config_forget_paths(all);
+    assert_int_equal(json_object_size(all) - 1 + json_object_size(json_object_get(all, "sparse")), options - paths);
+    assert_null(json_object_get(json_object_get(all, "sparse"), "score_cache"));
+    json_decref(all);
+    sp_config_release(&c);
+    assert_int_equal(read_config(&c, NEEDED "sparse:\n  score_cache: $SCRATCH/scores\n", NULL), SP_ECONFIG);
+    assert_non_null(strstr(sp_error_message(), "sparse.score_cache: found \"$SCRATCH/scores\", "));
+}
+
+/* The rows are in the table, and their values in the struct at `place`, or that to which the pointer there leads;
+ * returns how many there are. */
 static size_t check_rows(const struct sp_option_rows *options, size_t place)
 {
     const struct sp_option_table *t = sp_config_options();
     struct sp_config c;
 
+    assert_int_equal(read_config(&c, NEEDED, NULL), 0);
     for (size_t i = 0; i < options->count; i++) {
+        char *own = options->size ? *(void **)(void *)((char *)&c + place) : (char *)&c + place;
         size_t index = sp_option_index(t, options->rows[i].key);
 
         assert_true(index < sp_option_count(t));
         assert_ptr_equal(sp_option_at(t, index), &options->rows[i]);
-        assert_ptr_equal(sp_option_value(t, index, &c), (char *)&c + place + options->rows[i].offset);
+        assert_ptr_equal(sp_option_value(t, index, &c), own + options->rows[i].offset);
     }
+    sp_config_release(&c);
     return options->count;
 }
 
@@ -304,8 +360,10 @@ static void test_owners(void **state)
         metrics += check_rows(&sp_metrics[i]->options, offsetof(struct sp_config, sparse.metrics));
     for (size_t i = 0; sp_tasks[i]; i++)
         tasks += check_rows(&sp_tasks[i]->options, 0);
-    for (size_t i = 0; sp_methods[i]; i++)
-        methods += check_rows(&sp_methods[i]->options, 0);
+#define SP_METHOD(name)                                                                                                \
+    methods += check_rows(&sp_method_##name.options, offsetof(struct sp_config, sparse.name##_options));
+#include "runtime/train/method.def"
+#undef SP_METHOD
     assert_true(optimizers == 3 && metrics == 2 && tasks == 1 && methods > 2);
     assert_int_equal(read_config(&c, NEEDED "adam_beta1: 0.5\nsparse: {sign: code, lift_rank: 7}\n",
                                  "adam_epsilon=1e-3"),
@@ -325,6 +383,8 @@ int main(void)
         cmocka_unit_test(test_hints),
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_meanings),
+        cmocka_unit_test(test_paths),
         cmocka_unit_test(test_owners),
     };
 

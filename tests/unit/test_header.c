@@ -228,8 +228,8 @@ static void test_list(void **state)
             "its first row was read as a header, though \"Great\" may be a text; if it is, set has_header: false");
     instead("t.csv", "Anna,Great\nPeter,it was bad\nMary,the film was good\n", INPUT(0),
             "its first row was read as a header, though \"Great\" may be a text; if it is, set has_header: false");
-    finds("t.csv", "Great\n" TEN(LONG), INPUT(.has_header = SP_HEADER_NO), "1 - - , 21");
-    instead("t.csv", "Great\n" TEN(LONG), INPUT(.has_header = SP_HEADER_YES), NULL);
+    finds("t.csv", "Great\n" TEN(LONG), INPUT(.has_header = SP_NO), "1 - - , 21");
+    instead("t.csv", "Great\n" TEN(LONG), INPUT(.has_header = SP_YES), NULL);
     finds("t.csv", "Meldung\n" TEN(LONG), after_names, "Meldung - - H, 20");
     finds("t.csv", "Neue Meldung\n" TEN(LONG), after_names, "Neue Meldung - - H, 20");
     finds("t.csv", "review\n" TEN(LONG), after_none, "review - - H, 20"); /* a name that data sets use */
@@ -246,7 +246,7 @@ static void test_options(void **state)
             "label_column: 1 was taken for a number, that of column 1 \"0\"; the column named so is number 2: write "
             "that if it is meant");
     instead("t.csv", pandas, JUDGED, NULL);
-    instead("t.csv", "1,2\na good film it is,pos\nbad,neg\n", SET(.label_column = "2", .has_header = SP_HEADER_YES),
+    instead("t.csv", "1,2\na good film it is,pos\nbad,neg\n", SET(.label_column = "2", .has_header = SP_YES),
             NULL);
     refuses("t.csv", REVIEWS, SET(.label_column = "Urteil"),
             "no column \"Urteil\"; the file has: the film was good, pos. Its first row was taken for a header because "
@@ -257,7 +257,7 @@ static void test_options(void **state)
             "training used column \"Urteil\", and this file names no columns; read instead: column 2; "
             "training used column \"Nachricht\", and this file names no columns; read instead: column 1");
     finds("t.csv", REVIEWS,
-          SET(.label_column = "Urteil", .text_column = "Nachricht", .has_header = SP_HEADER_NO, .remembered = &named,
+          SET(.label_column = "Urteil", .text_column = "Nachricht", .has_header = SP_NO, .remembered = &named,
               .labels = &reviews),
           "1 - 2 , 4");
     finds("t.csv", REVIEWS, SET(.label_column = "2", .remembered = &named, .labels = &reviews), "1 - 2 , 4");
@@ -401,7 +401,7 @@ static void test_row_names(void **state)
         "t.csv:2: 3 columns, where the header has 2");
     BAD("text\n1, a film of old\n2, a b\n", INPUT(.remembered = &trained), LIST);
     BAD("text\na film, of old\nb, a b\n", INPUT(.remembered = &trained), LIST);
-    BAD("a film,pos\n1,a film,pos\n2,film,neg\n", SET(.has_header = SP_HEADER_NO, .label_column = "2"),
+    BAD("a film,pos\n1,a film,pos\n2,film,neg\n", SET(.has_header = SP_NO, .label_column = "2"),
         "t.csv:2: 3 columns, where the first row has 2");
 #undef BAD
 #undef LIST

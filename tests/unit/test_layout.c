@@ -177,8 +177,8 @@ static void test_no_header(void **state)
     finds("t.tsv", "great\nbad\n", INPUT(0), "1 - - \t 2");
     finds("t.tsv", "great\nbad film\nnot bad at all\nawful\n", INPUT(0), "1 - - \t 4");
     finds("t.csv", "0,1\n1,0\n", INPUT(.text_column = "1"), "1 - - , 2");
-    finds("t.csv", "review,pos\n" REVIEWS, SET(.label_column = "2", .has_header = SP_HEADER_YES), "review - pos H, 4");
-    finds("t.csv", "review,label\n" REVIEWS, SET(.label_column = "2", .has_header = SP_HEADER_NO), "1 - 2 , 5");
+    finds("t.csv", "review,pos\n" REVIEWS, SET(.label_column = "2", .has_header = SP_YES), "review - pos H, 4");
+    finds("t.csv", "review,label\n" REVIEWS, SET(.label_column = "2", .has_header = SP_NO), "1 - 2 , 5");
 }
 
 static void test_text(void **state)
@@ -217,7 +217,7 @@ static void test_text(void **state)
             "back\"");
     refuses("t.csv", "3,Wall St. Bears,They are back\n4,Oil prices,They soar again\n", SET(.label_column = "1"),
             "\n    2: text, such as \"");
-    refuses("t.csv", "\"a\n    9 \",b,c\n1,x y,\"w\n    9 z\"\n1,y z,z w\n", INPUT(.has_header = SP_HEADER_YES),
+    refuses("t.csv", "\"a\n    9 \",b,c\n1,x y,\"w\n    9 z\"\n1,y z,z w\n", INPUT(.has_header = SP_YES),
             "\n    1 \"a\\n    9\": whole numbers, such as \"1\"\n    2 \"b\": text, such as \"x y\"\n"
             "    3 \"c\": text, such as \"w\\n    9 z\"");
     refuses("t.csv", "id,size,label\n1,2.5,a\n2,3.5,b\n", PLAIN,
@@ -319,7 +319,7 @@ static void quotes(const char *content, const struct sp_dataset_options *options
     load(&set, "t.tsv", content, options);
     sp_buf_puts(&text, set.layout.quotes ? "Q" : set.quotes_guessed ? "q" : "-");
     assert_true(!set.layout.quotes ||
-                set.quotes_guessed == (options->quotes == SP_QUOTES_AUTO && !options->remembered));
+                set.quotes_guessed == (options->quotes == SP_AUTO && !options->remembered));
     sp_buf_printf(&text, " %zu", set.count);
     for (size_t i = 0; i < set.labels.count; i++)
         sp_buf_printf(&text, " %s", set.labels.names[i]);
@@ -355,9 +355,9 @@ static void test_quotes(void **state)
     quotes("text\tlabel\n\"a\" b\tx\n\"c\"\ty\n\"d\"\ty\n\"e\"\tx\n", PLAIN, "- 4 x y");
     quotes("text\tlabel\na\tx\nb\ty\n", PLAIN, "- 2 x y");
     /* What is set, or was found in training. */
-    quotes("text\tlabel\n\"a b\"\tx\nb\ty\n", SET(.quotes = SP_QUOTES_YES), "Q 2 x y");
+    quotes("text\tlabel\n\"a b\"\tx\nb\ty\n", SET(.quotes = SP_YES), "Q 2 x y");
     quotes("text\tlabel\n\"a b\"\tx\nb\ty\n", SET(.remembered = &quoted), "Q 2 x y");
-    quotes("text\tlabel\n\"a b\"\t\"x\"\n\"b\"\t\"y\"\n\"c\"\t\"y\"\n", SET(.quotes = SP_QUOTES_NO), "- 3 \"x\" \"y\"");
+    quotes("text\tlabel\n\"a b\"\t\"x\"\n\"b\"\t\"y\"\n\"c\"\t\"y\"\n", SET(.quotes = SP_NO), "- 3 \"x\" \"y\"");
     quoted.quotes = false;
     quotes("\"a b\"\n\"b\"\n", INPUT(0), "Q 2");
     /* Quoted, but badly: the row is told of. */
@@ -596,7 +596,7 @@ static void test_remembered_header(void **state)
     finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &none, .labels = &head), "review - label H, 4");
     /* training's own, a row */
     finds("t.csv", "review,label\n" REVIEWS, INPUT(.remembered = &none, .labels = &odd), "1 - 2 , 5");
-    finds("t.csv", "review\na b\n", INPUT(.remembered = &named, .has_header = SP_HEADER_NO), "1 - - , 2");
+    finds("t.csv", "review\na b\n", INPUT(.remembered = &named, .has_header = SP_NO), "1 - - , 2");
 }
 
 static const struct sp_row_shape numbers = { .labels = SP_LABELS_VALUES };
@@ -677,7 +677,7 @@ static void test_mutations(void **state)
     for (uint64_t seed = 0; seed < MUTATIONS; seed++) {
         size_t kind = seed % 3, changes = 1 + sp_rng_u32(seed, SP_RNG_INIT, 0, 0) % 6;
         struct sp_dataset_options options = { DEFAULTS, .no_labels = seed / 3 % 2,
-                                              .has_header = (enum sp_header)(seed / 6 % 3),
+                                              .has_header = (enum sp_three_way)(seed / 6 % 3),
                                               .skip_bad_rows = seed / 18 % 2,
                                               .remembered = seed / 36 % 3 ? &known[seed / 36 % 3 - 1] : NULL };
         struct sp_dataset set;
