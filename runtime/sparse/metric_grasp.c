@@ -21,7 +21,7 @@ const struct sp_metric sp_metric_grasp = {
     .name = "grasp",
     .summary = "weight times Hessian times gradient, signed by sparse.sign",
     .cost = "three forward and backward passes over scoring rows; the targets twice in host memory",
-    .options = { options, sizeof options / sizeof *options },
+    .options = { options, sizeof options / sizeof *options, 0 },
     .needs = SP_NEED_WEIGHT | SP_NEED_HESSIAN,
     .score = score,
 };

@@ -242,7 +242,7 @@ const struct sp_metric sp_metric_lift = {
     .name = "lift",
     .summary = "the largest entries of the weight's approximation of rank sparse.lift_rank; needs no data",
     .cost = "some dozens of products of the weight and 2 ranks + 8 vectors, on the host",
-    .options = { options, sizeof options / sizeof *options },
+    .options = { options, sizeof options / sizeof *options, 0 },
     .needs = SP_NEED_WEIGHT,
     .score = score,
 };

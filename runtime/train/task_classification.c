@@ -383,7 +383,7 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 const struct sp_task sp_task_classification = {
     .name = "classification",
     .labels = "classes",
-    .options = { options, sizeof options / sizeof *options },
+    .options = { options, sizeof options / sizeof *options, 0 },
     .rows = { .labels = SP_LABELS_CLASSES },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,
