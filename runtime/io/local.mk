@@ -4,6 +4,7 @@ runtime_io_libio_a_SOURCES = \
 	runtime/io/adapter_folder.c runtime/io/adapter_folder_priv.h \
 	runtime/io/checkpoint.c runtime/io/checkpoint.h \
 	runtime/io/foreign.c runtime/io/foreign_priv.h \
+	runtime/io/gguf.c runtime/io/gguf.h runtime/io/gguf_priv.h runtime/io/gguf_metadata.c \
 	runtime/io/other_files.c \
 	runtime/io/safetensors.c runtime/io/safetensors.h \
 	runtime/io/section.def runtime/io/section_priv.h runtime/io/section_dense.c runtime/io/section_sparse.c \

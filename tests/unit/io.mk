@@ -13,10 +13,13 @@ tests_fuzz_fuzz_io_SOURCES = tests/fuzz/fuzz_io.c $(io_test_files)
 tests_fuzz_fuzz_io_LDADD = $(io_test_libs)
 
 # GGUF: its types of tensors, its files, models and tokenizers made of them.
-check_PROGRAMS += tests/unit/test_block
+gguf_test_files = tests/unit/gguf_files.c tests/unit/gguf_files.h $(io_test_files)
+check_PROGRAMS += tests/unit/test_block tests/unit/test_gguf
+tests_unit_test_gguf_SOURCES = tests/unit/test_gguf.c $(gguf_test_files)
+tests_unit_test_gguf_LDADD = $(io_test_libs)
 tests_unit_test_block_SOURCES = tests/unit/test_block.c $(io_test_files)
 tests_unit_test_block_LDADD = $(io_test_libs)
-TESTS += tests/unit/test_block
+TESTS += tests/unit/test_block tests/unit/test_gguf tests/unit/test_gguf-valgrind
 EXTRA_DIST += tests/tools/make_blocks.py
 
 # The adapter's reader and writer with a list of kinds of its own.
