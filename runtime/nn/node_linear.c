@@ -67,30 +67,45 @@ static bool reads(const struct sp_plan *plan, const struct sp_node *node, int k)
     return k == 0 && sp_plan_trained(plan, node->param[0]);
 }
 
-/* NULL: none. */
+/* The first; NULL: none. */
 static struct sp_addition *addition_of(const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     return pass->additions ? pass->additions[node->param[0]] : NULL;
 }
 
-static int forward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node,
-                        enum sp_activation f)
+static struct sp_addition_input input_of(const struct sp_plan *plan, const struct sp_node *node,
+                                         const struct sp_plan_pass *pass)
 {
-    const struct sp_param *w = &plan->params[node->param[0]];
-    struct sp_buffer *x = sp_plan_buffer(plan, node->input[0]), *y = sp_plan_buffer(plan, node->output);
-    struct sp_buffer *pre = f != SP_ACTIVATION_NONE && node->saved[0] >= 0 ? sp_plan_buffer(plan, node->saved[0]) : y;
-    int rows = sp_plan_rows(plan, node->output);
+    return (struct sp_addition_input){
+        .x = sp_plan_buffer(plan, node->input[0]),
+        .tokens = sp_plan_rows(plan, node->output),
+        .out = plan->params[node->param[0]].rows,
+        .in = plan->params[node->param[0]].cols,
+        .dropout = pass->dropout && !pass->linear,
+        .words = sp_plan_dropout(node, pass),
+    };
+}
 
-    SP_TRY(sp_gemm_forward(plan->device, &w->weight, pre, x, rows, sp_plan_values(plan, node->param[1]),
+static int forward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node,
+                        const struct sp_plan_pass *pass)
+{
+    struct sp_addition_input in = input_of(plan, node, pass);
+    enum sp_activation f = sp_plan_activation(node, pass);
+    const struct sp_param *w = &plan->params[node->param[0]];
+    struct sp_buffer *y = sp_plan_buffer(plan, node->output);
+
+    in.y = f != SP_ACTIVATION_NONE && node->saved[0] >= 0 ? sp_plan_buffer(plan, node->saved[0]) : y;
+    SP_TRY(sp_gemm_forward(plan->device, &w->weight, in.y, in.x, in.tokens, sp_plan_values(plan, node->param[1]),
                            SP_ACTIVATION_NONE, NULL));
-    SP_TRY(addition->forward(addition, plan->device,
-                             &(struct sp_addition_input){
-                                 .x = x, .y = pre, .tokens = rows, .out = w->rows, .in = w->cols }));
+    for (; addition; addition = addition->next)
+        SP_TRY(addition->forward(addition, plan->device, &in));
     if (f == SP_ACTIVATION_NONE)
         return 0;
     return sp_activation_forward(plan->device,
-                                 &(struct sp_activation_forward){
-                                     .y = y, .x = pre, .activation = f, .count = (size_t)rows * (size_t)w->rows });
+                                 &(struct sp_activation_forward){ .y = y,
+                                                                  .x = in.y,
+                                                                  .activation = f,
+                                                                  .count = (size_t)in.tokens * (size_t)in.out });
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -98,7 +113,7 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
     struct sp_addition *addition = addition_of(node, pass);
 
     if (addition)
-        return forward_with(addition, plan, node, sp_plan_activation(node, pass));
+        return forward_with(addition, plan, node, pass);
     return sp_gemm_forward(plan->device, &plan->params[node->param[0]].weight, sp_plan_buffer(plan, node->output),
                            sp_plan_buffer(plan, node->input[0]), sp_plan_rows(plan, node->output),
                            sp_plan_values(plan, node->param[1]), sp_plan_activation(node, pass),
@@ -121,31 +136,29 @@ static int differentiate(struct sp_plan *plan, const struct sp_node *node, const
                                                                     .activation = node->activation });
 }
 
-/* The input's gradient and the addition's own, where they are wanted. */
+/* The input's gradient and the additions' own, where they are wanted. */
 static int backward_with(struct sp_addition *addition, struct sp_plan *plan, const struct sp_node *node,
                          const struct sp_plan_pass *pass)
 {
     const struct sp_param *w = &plan->params[node->param[0]];
-    struct sp_buffer *dy = sp_plan_gradient(plan, node->output);
-    struct sp_buffer *dx = sp_plan_wants(plan, node->input[0]) ? sp_plan_gradient(plan, node->input[0]) : NULL;
-    int rows = sp_plan_rows(plan, node->output);
+    struct sp_addition_input in = input_of(plan, node, pass);
     bool kept = w->role != SP_PARAM_FROZEN;
 
-    if (!kept && !pass->fixed_additions)
-        return sp_error(SP_EINVAL, "%s is frozen, so that the input of its layer is not kept for what is added there",
-                        w->name);
-    if (dx)
-        SP_TRY(sp_gemm_backward(plan->device, &w->weight, dx, dy, rows, SP_ACTIVATION_NONE, NULL, node->accumulate[0]));
-    SP_TRY(addition->backward(addition, plan->device,
-                              &(struct sp_addition_input){ .x = kept ? sp_plan_buffer(plan, node->input[0]) : NULL,
-                                                           .dy = dy,
-                                                           .dx = dx,
-                                                           .tokens = rows,
-                                                           .out = w->rows,
-                                                           .in = w->cols,
-                                                           .accumulate = sp_plan_adds(node, 0, pass),
-                                                           .fixed = pass->fixed_additions }));
-    return node->fused < 0 ? 0 : differentiate(plan, &plan->nodes[node->fused], pass, dx);
+    in.x = kept ? in.x : NULL;
+    in.dy = sp_plan_gradient(plan, node->output);
+    in.dx = sp_plan_wants(plan, node->input[0]) ? sp_plan_gradient(plan, node->input[0]) : NULL;
+    in.accumulate = sp_plan_adds(node, 0, pass);
+    if (in.dx)
+        SP_TRY(sp_gemm_backward(plan->device, &w->weight, in.dx, in.dy, in.tokens, SP_ACTIVATION_NONE, NULL,
+                                node->accumulate[0]));
+    for (; addition; addition = addition->next) {
+        in.fixed = pass->fixed_additions || addition->fixed;
+        if (!kept && !in.fixed)
+            return sp_error(SP_EINVAL, "%s is frozen, so that the input of its layer is not kept for what is added",
+                            w->name);
+        SP_TRY(addition->backward(addition, plan->device, &in));
+    }
+    return node->fused < 0 ? 0 : differentiate(plan, &plan->nodes[node->fused], pass, in.dx);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)

@@ -155,10 +155,10 @@ struct sp_plan_pass {
     float loss_scale;   /* of the gradients: the batch's share of its step's terms */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
-    /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the weight's role must not
-     * be frozen: the layer's input is kept for what is trained */
+    /* [parameters]: the first to the output of a linear weight's layers; NULL: none. With backward the role of a weight
+     * with one that is not fixed must not be frozen: the layer's input is kept for what is trained */
     struct sp_addition *const *additions;
-    bool fixed_additions; /* backward: they are not trained, so that their layers' weights may be frozen */
+    bool fixed_additions; /* backward: none of them is trained */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
     /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the

@@ -7,6 +7,7 @@
 #define SP_OP_ADDITION_H
 
 #include "runtime/device/device.h"
+#include "runtime/op/dropout.h"
 
 #include <stdbool.h>
 
@@ -18,14 +19,21 @@ struct sp_addition_input {
     /* backward: add to its gradients of earlier micro-batches, or of another layer of the same weight */
     bool accumulate;
     bool fixed; /* backward: its own gradients are not wanted, and stay as they are */
+    /* Whether the pass has dropout, and which words one of the addition's draws, whose p it fills in: backward those of
+     * its forward, and no other layer or pass the same. */
+    bool dropout;
+    struct sp_dropout words;
 };
 
-/* A weight's addition: embed it first in a struct with the addition's own state. */
+/* A weight's addition: embed it first in a struct with the addition's own state, and memory for its scratch by the
+ * plan's limits (sp_run.limits). */
 struct sp_addition {
     /* y += f(x) */
     int (*forward)(struct sp_addition *addition, struct sp_device *device, const struct sp_addition_input *input);
     /* dx += (df / dx)^T dy, and the gradients of the addition's own parameters, stored or added to */
     int (*backward)(struct sp_addition *addition, struct sp_device *device, const struct sp_addition_input *input);
+    bool fixed;               /* in every pass, as what a loaded adapter adds is */
+    struct sp_addition *next; /* another one of the weight; NULL: none */
 };
 
 #endif

@@ -231,6 +231,9 @@ int sp_load_attach(struct sp_run *run)
     for (size_t i = 0; i < SP_PARTS && run->adapter; i++)
         if (sp_parts[i]->attach)
             SP_TRY(sp_parts[i]->attach(&run->attached[i], run));
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++)
+        for (struct sp_addition *a = run->additions[i]; a; a = a->next)
+            a->fixed = true;
     return 0;
 }
 

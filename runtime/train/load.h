@@ -12,7 +12,8 @@ int sp_load_find(struct sp_run *run);
  * back. */
 int sp_load_params(struct sp_run *run);
 
-/* Has parts hang among the run's additions what the run's adapter adds to layers, and takes that off. */
+/* Has parts hang among the run's additions what the run's adapter adds to layers, which is fixed, and takes that
+ * off. */
 int sp_load_attach(struct sp_run *run);
 void sp_load_detach(struct sp_run *run);
 

@@ -20,7 +20,7 @@ struct sp_part {
      * (sp_trained_add_view), complete but for the buffers. What was made before a failure is in *state. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);
     /* Now that the views' gradients have their places: the rest of the views, where a step puts the gradients
-     * (run->gradients), and what is added to layers (run->additions). */
+     * (run->gradients), and what is added to layers (sp_run_add). */
     int (*hang)(void *state, struct sp_trained *trained, struct sp_run *run);
     void (*free)(void *state); /* NULL is fine */
     /* After the optimizer's step: brings the weights' layouts up to date. */
@@ -39,8 +39,8 @@ struct sp_part {
      * `values` then. *done: there was such a section. Either may be NULL. */
     int (*replace)(bool *done, float *values, const struct sp_run *run, size_t param);
     int (*change)(bool *done, float *values, const struct sp_run *run, size_t param);
-    /* What they add to layers beside the weights, hung among run->additions: for every run with an adapter. *state is
-     * the run's, until it closes. NULL: nothing, and detach, too. */
+    /* What they add to layers beside the weights, by sp_run_add: for every run with an adapter, of which nothing that
+     * it adds is trained. *state is the run's, until it closes. NULL: nothing, and detach, too. */
     int (*attach)(void **state, struct sp_run *run);
     void (*detach)(void *state); /* NULL is fine */
 };

@@ -281,8 +281,7 @@ static size_t max_of(size_t a, size_t b)
 }
 
 /* The largest batch of the data sets that were loaded, unless the caller names it. */
-static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool training, size_t max_rows,
-                     size_t max_tokens)
+static int find_limits(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
 {
     size_t rows[2] = { (size_t)run->config->per_device_train_batch_size,
                        (size_t)run->config->per_device_eval_batch_size };
@@ -299,7 +298,7 @@ static int limits_of(struct sp_plan_limits *out, const struct sp_run *run, bool 
     }
     if (max_tokens > INT_MAX)
         return sp_error(SP_ELIMIT, "a batch of %zu tokens is more than a plan can hold", max_tokens);
-    *out = (struct sp_plan_limits){
+    run->limits = (struct sp_plan_limits){
         .tokens = (int)max_tokens,
         .sequences = (int)max_rows,
         .longest = (int)run->max_seq_length,
@@ -313,21 +312,20 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
 {
     const struct sp_method *method = sp_config_method(run->config);
     const struct sp_gemm_family *family;
-    struct sp_plan_limits limits;
 
-    SP_TRY(limits_of(&limits, run, training, max_rows, max_tokens));
+    SP_TRY(find_limits(run, training, max_rows, max_tokens));
     SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     SP_TRY(sp_plan_create(&run->plan));
     run->task->build(run);
     SP_TRY(sp_load_find(run));
     if (training)
         SP_TRY(method->assign(run));
-    SP_TRY(sp_plan_compile(run->plan, run->device, family, &limits));
+    SP_TRY(sp_plan_compile(run->plan, run->device, family, &run->limits));
     SP_TRY(sp_load_params(run));
     run->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->gradients);
     run->additions = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->additions);
     if (!run->gradients || !run->additions)
         return SP_ENOMEM;
-    SP_TRY(sp_load_attach(run));
-    return sp_batch_init(&run->batch, (size_t)limits.sequences, (size_t)limits.tokens);
+    SP_TRY(sp_batch_init(&run->batch, (size_t)run->limits.sequences, (size_t)run->limits.tokens));
+    return sp_load_attach(run);
 }

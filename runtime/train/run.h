@@ -67,9 +67,11 @@ struct sp_run {
     struct sp_weight *weights; /* [parameters]: where each was found; tensor NULL: initialised from the seed */
     struct sp_batch batch;
 
+    struct sp_plan_limits limits; /* of the plan's passes, for whoever keeps memory of its own beside them */
+
     /* Of its passes, [parameters] both; parts hang theirs here (part.h). */
     struct sp_param_gradient *gradients; /* where a step puts them */
-    struct sp_addition **additions;      /* to linear layers' outputs */
+    struct sp_addition **additions;      /* to linear layers' outputs, by sp_run_add */
     void **attached;                     /* [SP_PARTS]: what parts made of the adapter for it */
 };
 
@@ -96,6 +98,9 @@ int sp_run_load_input(struct sp_run *run, const char *path);
  * or seed. `max_rows` and `max_tokens` are the largest batch; 0 takes them from the data sets and batch sizes of the
  * configuration. */
 int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens);
+
+/* Adds to the output of the layers of a linear weight, beside what is added there already. */
+void sp_run_add(struct sp_run *run, size_t param, struct sp_addition *addition);
 
 /* The parameter's name as files spell it: the checkpoint's, or its own where the checkpoint has none. */
 const char *sp_run_param_name(const struct sp_run *run, size_t param);

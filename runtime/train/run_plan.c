@@ -27,6 +27,12 @@ void sp_run_spell(char *out, size_t size, const struct sp_run *run, const char *
     snprintf(out, size, "%s", name);
 }
 
+void sp_run_add(struct sp_run *run, size_t param, struct sp_addition *addition)
+{
+    addition->next = run->additions[param];
+    run->additions[param] = addition;
+}
+
 struct sp_plan_pass sp_run_scoring_pass(const struct sp_run *run, const struct sp_param_gradient *gradients)
 {
     return (struct sp_plan_pass){

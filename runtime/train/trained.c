@@ -128,9 +128,13 @@ static int create_optim(struct sp_trained *t, struct sp_run *run)
 
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 {
-    size_t ends[SP_PARTS];
+    size_t ends[SP_PARTS], params = sp_plan_param_count(run->plan);
 
     *out = (struct sp_trained){ .method = sp_config_method(run->config), .total = total };
+    out->attached = sp_calloc(params, sizeof *out->attached);
+    if (!out->attached)
+        return SP_ENOMEM;
+    memcpy(out->attached, run->additions, params * sizeof *out->attached);
     for (size_t i = 0; i < SP_PARTS; i++) {
         if (has_role(run, sp_parts[i]->role))
             SP_TRY(sp_parts[i]->create(&out->parts[i], out, run));
@@ -149,10 +153,11 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
 
 void sp_trained_release(struct sp_trained *t, struct sp_run *run)
 {
-    for (size_t i = 0; t->method && i < sp_plan_param_count(run->plan); i++) {
+    for (size_t i = 0; t->attached && i < sp_plan_param_count(run->plan); i++) {
         run->gradients[i] = (struct sp_param_gradient){ .sink = NULL };
-        run->additions[i] = NULL;
+        run->additions[i] = t->attached[i];
     }
+    free(t->attached);
     if (t->method && t->method->free)
         t->method->free(t->state);
     sp_optim_free(t->optim);

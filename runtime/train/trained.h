@@ -20,6 +20,7 @@ enum {
 
 struct sp_trained {
     const struct sp_method *method;
+    struct sp_addition **attached; /* [parameters]: the run's additions without those of the parts */
     void *state;           /* the method's own */
     void *parts[SP_PARTS]; /* each part's state; NULL: the run trains nothing of the kind */
     /* the gradients of everything, one vector; between the places of the views' stand zeros, and behind one that a

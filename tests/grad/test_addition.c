@@ -37,13 +37,14 @@ static const struct sp_plan_limits limits = { .tokens = 24, .sequences = 5, .lon
 struct low_rank {
     struct sp_addition addition;
     int out, in, calls;
+    float p; /* of dropout on x, where the pass has it */
     float factors[RANK * (H + I)], gradients[RANK * (H + I)];
 };
 
-/* A layer with an addition: "below", with an activation, or "above". */
+/* A layer with an addition: "below", with an activation, or "above"; and with another one, which is fixed. */
 struct layer {
     int param;
-    struct low_rank low_rank;
+    struct low_rank low_rank, second;
     uint32_t positions[H * I];
     size_t count;
     struct sp_delta *delta;
@@ -63,6 +64,8 @@ struct addition_case {
     bool tied;                     /* "above" is "below" again: one weight, one addition */
     bool read_twice;               /* the output of "below" is read by another node, too: nothing is fused */
     bool below, above;             /* where there is an addition */
+    bool second;                   /* and a fixed one besides */
+    float dropout;                 /* of theirs */
 };
 
 static const struct addition_case cases[] = {
@@ -77,6 +80,14 @@ static const struct addition_case cases[] = {
       .below = true,
       .above = true },
     { .name = "one weight for two layers", .activation = SP_ACTIVATION_TANH, .tied = true, .below = true },
+    { .name = "two on one weight", .activation = SP_ACTIVATION_TANH, .below = true, .above = true, .second = true },
+    { .name = "dropout, one weight for two layers", .tied = true, .below = true, .dropout = 0.3f },
+    { .name = "dropout, two on one weight",
+      .activation = SP_ACTIVATION_TANH,
+      .below = true,
+      .above = true,
+      .second = true,
+      .dropout = 0.3f },
 };
 
 /* ---- the addition ------------------------------------------------------------------------------------------------ */
@@ -89,13 +100,21 @@ static float *read_rows(struct sp_buffer *buffer, size_t count)
     return out;
 }
 
-/* out[r] = <row r of a, x>: what the rank-RANK factor makes of a token. */
-static void project(double out[RANK], const struct low_rank *l, const float *x)
+/* What dropout makes of element i of token t. */
+static double factor_of(const struct low_rank *l, struct sp_dropout words, bool drops, int t, int i)
+{
+    words.p = drops ? l->p : 0;
+    return words.p > 0 ? sp_dropout_factor(&words, (uint64_t)(t * l->in + i)) : 1;
+}
+
+/* out[r] = <row r of a, dropout(x)>: what the rank-RANK factor makes of token t. */
+static void project(double out[RANK], const struct low_rank *l, const float *x, struct sp_dropout words, bool drops,
+                    int t)
 {
     for (int r = 0; r < RANK; r++) {
         out[r] = 0;
         for (int i = 0; i < l->in; i++)
-            out[r] += (double)l->factors[r * l->in + i] * (double)x[i];
+            out[r] += (double)l->factors[r * l->in + i] * (double)x[i] * factor_of(l, words, drops, t, i);
     }
 }
 
@@ -119,7 +138,7 @@ static int add_forward(struct sp_addition *addition, struct sp_device *device, c
     for (int t = 0; t < in->tokens; t++) {
         double u[RANK];
 
-        project(u, l, x + t * in->in);
+        project(u, l, x + t * in->in, in->words, in->dropout, t);
         for (int o = 0; o < in->out; o++)
             y[t * in->out + o] = (float)((double)y[t * in->out + o] + added(l, u, o));
     }
@@ -138,12 +157,13 @@ static int add_backward(struct sp_addition *addition, struct sp_device *device, 
     float *da = l->gradients, *db = l->gradients + RANK * in->in;
 
     (void)device;
+    assert_int_equal(in->fixed, addition->fixed);
     if (!in->accumulate)
         memset(l->gradients, 0, sizeof l->gradients);
     for (int t = 0; t < in->tokens; t++) {
         double u[RANK], du[RANK] = { 0 };
 
-        project(u, l, x + t * in->in);
+        project(u, l, x + t * in->in, in->words, in->dropout, t);
         for (int o = 0; o < in->out; o++)
             for (int r = 0; r < RANK; r++) {
                 du[r] += (double)b[o * RANK + r] * (double)dy[t * in->out + o];
@@ -151,9 +171,11 @@ static int add_backward(struct sp_addition *addition, struct sp_device *device, 
             }
         for (int r = 0; r < RANK; r++)
             for (int i = 0; i < in->in; i++) {
-                da[r * in->in + i] += (float)(du[r] * (double)x[t * in->in + i]);
+                double kept = factor_of(l, in->words, in->dropout, t, i);
+
+                da[r * in->in + i] += (float)(du[r] * (double)x[t * in->in + i] * kept);
                 if (dx)
-                    dx[t * in->in + i] += (float)(du[r] * (double)l->factors[r * in->in + i]);
+                    dx[t * in->in + i] += (float)(du[r] * (double)l->factors[r * in->in + i] * kept);
             }
     }
     if (dx)
@@ -201,8 +223,16 @@ static struct sp_plan *build(const struct addition_case *c, int params[LAYERS])
     return plan;
 }
 
-/* A delta at every EVERY-th position of the layer's weight in place of the dense gradient, and the addition. */
-static void hang(struct fixture *f, int param, struct layer *l, bool adds)
+static void make(struct low_rank *l, const struct sp_param *p, uint32_t seed, float dropout)
+{
+    *l = (struct low_rank){ .addition = { .forward = add_forward, .backward = add_backward },
+                            .out = p->rows, .in = p->cols, .p = dropout };
+    for (size_t k = 0; k < sizeof l->factors / sizeof(float); k++)
+        l->factors[k] = 0.5f * plan_draw(seed, k);
+}
+
+/* A delta at every EVERY-th position of the layer's weight in place of the dense gradient, and the additions. */
+static void hang(struct fixture *f, int param, struct layer *l, bool adds, const struct addition_case *c)
 {
     struct sp_param *p = sp_plan_param_at(f->model.plan, (size_t)param);
 
@@ -212,9 +242,10 @@ static void hang(struct fixture *f, int param, struct layer *l, bool adds)
     assert_ok(sp_delta_create(&l->delta, f->model.device,
                               &(struct sp_delta_target){ p->name, &p->weight, l->positions, l->count, NULL }, 1));
     f->model.gradients[param] = (struct sp_param_gradient){ .sink = sp_delta_sink(l->delta, 0) };
-    l->low_rank = (struct low_rank){ .addition = { add_forward, add_backward }, .out = p->rows, .in = p->cols };
-    for (size_t k = 0; k < sizeof l->low_rank.factors / sizeof(float); k++)
-        l->low_rank.factors[k] = 0.5f * plan_draw((uint32_t)(100 + param), k);
+    make(&l->low_rank, p, (uint32_t)(100 + param), c->dropout);
+    make(&l->second, p, (uint32_t)(200 + param), c->dropout);
+    l->second.addition.fixed = true;
+    l->low_rank.addition.next = c->second ? &l->second.addition : NULL;
     f->additions[param] = adds ? &l->low_rank.addition : NULL;
 }
 
@@ -223,14 +254,14 @@ static void open_fixture(struct fixture *f, struct sp_device *device, const stru
     int params[LAYERS];
     struct sp_plan *plan = build(c, params);
 
-    *f = (struct fixture){ .pass = { .loss_scale = 1 } };
+    *f = (struct fixture){ .pass = { .loss_scale = 1, .dropout = c->dropout > 0, .seed = 11, .step = 3 } };
     for (size_t i = 0; i < sp_plan_param_count(plan); i++)
         sp_plan_param_at(plan, i)->role = SP_PARAM_DENSE;
     for (int k = 0; k < LAYERS && params[k] >= 0; k++)
         sp_plan_param_at(plan, (size_t)params[k])->role = SP_PARAM_SPARSE;
     model_compile(&f->model, device, plan, "auto", &limits);
     for (int k = 0; k < LAYERS && params[k] >= 0; k++)
-        hang(f, params[k], &f->layers[k], k ? c->above : c->below);
+        hang(f, params[k], &f->layers[k], k ? c->above : c->below, c);
     f->pass.gradients = f->model.gradients;
     f->pass.additions = f->additions;
     tokens_draw(&f->tokens, 6, lengths, 4, VOCAB, CLASSES);
@@ -259,6 +290,8 @@ static void check_node(const struct fixture *f, const struct sp_node *node, cons
     const struct sp_plan *plan = f->model.plan;
     const struct sp_param *w = &plan->params[node->param[0]];
     const struct low_rank *l = (const struct low_rank *)f->additions[node->param[0]];
+    const struct low_rank *second = l ? (const struct low_rank *)l->addition.next : NULL;
+    const struct sp_dropout words = { 0, 11, 3, (uint32_t)node->index };
     const float *weight = f->model.value[node->param[0]],
                 *bias = node->param[1] < 0 ? NULL : f->model.value[node->param[1]];
     int rows = sp_plan_rows(plan, node->output);
@@ -266,10 +299,12 @@ static void check_node(const struct fixture *f, const struct sp_node *node, cons
     float *y = read_rows(sp_plan_buffer(plan, node->output), (size_t)(rows * w->rows));
 
     for (int t = 0; t < rows; t++) {
-        double u[RANK];
+        double u[RANK], v[RANK];
 
         if (l)
-            project(u, l, x + t * w->cols);
+            project(u, l, x + t * w->cols, words, f->pass.dropout, t);
+        if (second)
+            project(v, second, x + t * w->cols, words, f->pass.dropout, t);
         for (int o = 0; o < w->rows; o++) {
             double sum = bias ? (double)bias[o] : 0, size = 1, expected;
 
@@ -277,7 +312,7 @@ static void check_node(const struct fixture *f, const struct sp_node *node, cons
                 sum += (double)weight[o * w->cols + i] * (double)x[t * w->cols + i];
                 size += fabs((double)weight[o * w->cols + i] * (double)x[t * w->cols + i]);
             }
-            expected = activate(node->activation, sum + (l ? added(l, u, o) : 0));
+            expected = activate(node->activation, sum + (l ? added(l, u, o) : 0) + (second ? added(second, v, o) : 0));
             if (!(fabs((double)y[t * w->rows + o] - expected) <= 1e-6 * size))
                 fail_msg("%s: %s, row %d, column %d: %.8g, expected %.8g", name, w->name, t, o,
                          (double)y[t * w->rows + o], expected);
@@ -393,6 +428,7 @@ static void check_layer(struct fixture *f, struct layer *l, const char *name)
     if (!f->additions[l->param])
         return;
     assert_true(r->calls > 0);
+    assert_true(!r->addition.next || l->second.calls == r->calls);
     check_gradient(f, &(struct trained){ "the addition", r->factors, NULL, (size_t)(RANK * (r->in + r->out)), -1 },
                    r->gradients, name);
 }

@@ -37,6 +37,7 @@ struct added {
 static struct added list[ADDED] = { { .name = "encoder.layer.0.attention.self.query.weight", .out = 20, .in = 20 },
                                     { .name = "encoder.layer.1.intermediate.dense.weight", .out = 37, .in = 20 } };
 static bool adds; /* else the part is as it always is */
+static bool only_attached; /* and only to the run's adapter, not to what it trains */
 static size_t attached;
 
 /* ---- the part ---------------------------------------------------------------------------------------------------- */
@@ -100,13 +101,14 @@ static void add(struct sp_run *run)
     for (size_t i = 0; i < sp_plan_param_count(run->plan) && adds; i++)
         for (int k = 0; k < ADDED; k++)
             if (strcmp(sp_plan_param_at(run->plan, i)->name, list[k].name) == 0)
-                run->additions[i] = &list[k].addition;
+                sp_run_add(run, i, &list[k].addition);
 }
 
 static int hang(void *state, struct sp_trained *trained, struct sp_run *run)
 {
     SP_TRY(__real_sp_part_dense.hang(state, trained, run));
-    add(run);
+    if (!only_attached)
+        add(run);
     return 0;
 }
 
@@ -114,6 +116,8 @@ static int attach(void **state, struct sp_run *run)
 {
     *state = &attached;
     attached++;
+    assert_true(run->batch.ids != NULL); /* the run's own memory is there, and its largest batch known */
+    assert_true(run->limits.tokens > 0 && run->limits.sequences > 0);
     add(run);
     return 0;
 }
@@ -186,8 +190,10 @@ static void open_run(struct sp_run *run, struct sp_config *config, const char *m
     assert_true(count <= OVERRIDES);
     assert_ok(sp_config_load(config, NULL, overrides, count));
     *run = (struct sp_run){ .config = config, .families = sp_model_families, .family_count = sp_model_family_count };
-    for (int k = 0; k < ADDED; k++)
+    for (int k = 0; k < ADDED; k++) {
         list[k].recorded = list[k].forwards = list[k].backwards = list[k].fixed = list[k].without_input = 0;
+        list[k].addition.fixed = false;
+    }
 }
 
 /* Trains into the folder `output`; returns the lines of its metrics.jsonl. */
@@ -354,6 +360,50 @@ static void test_scoring(void **state)
     }
 }
 
+/* Trains over the adapter "head". */
+static json_t *train_over(const char *model, const char *output, bool with)
+{
+    char dir[512];
+    const char *const options[] = { dir, "sparse.metric=random", "sparse.target_modules=value", NULL };
+    struct sp_train_result result;
+    struct sp_adapter adapter;
+    struct sp_config config;
+    struct sp_run run;
+
+    snprintf(dir, sizeof dir, "output_dir=%s", program_path("%s", output));
+    adds = only_attached = with;
+    open_run(&run, &config, model, options);
+    assert_ok(sp_adapter_load(&adapter, program_path("head/adapter")));
+    run.adapter = &adapter;
+    assert_ok(sp_train(&result, &run));
+    for (size_t i = 0, hung = 0; i < sp_plan_param_count(run.plan); i++) {
+        hung += run.additions[i] != NULL;
+        assert_true(i + 1 < sp_plan_param_count(run.plan) || hung == (with ? ADDED : 0));
+    }
+    sp_run_close(&run);
+    sp_adapter_release(&adapter);
+    sp_config_release(&config);
+    only_attached = false;
+    return program_lines(program_path("%s/metrics.jsonl", output));
+}
+
+/* What an adapter adds stays while something else is trained over it, and after that; it is not trained, so that its
+ * layers may be frozen. */
+static void test_over(void **state)
+{
+    json_t *added, *changed, *plain;
+
+    (void)state;
+    added = train_over(program_source("tests/data/reference/binary"), "over", true);
+    for (int k = 0; k < ADDED; k++)
+        assert_true(list[k].forwards > STEPS && list[k].backwards == list[k].fixed);
+    assert_int_equal(list[1].backwards, STEPS);
+    changed = train_over(program_path("changed"), "over-changed", false);
+    plain = train_over(program_source("tests/data/reference/binary"), "over-plain", false);
+    assert_true(largest_difference(added, changed) < NEAR);
+    assert_true(largest_difference(added, plain) > FAR);
+}
+
 /* What an addition makes not finite is found at its layer. */
 static void test_not_finite(void **state)
 {
@@ -382,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_scoring),
+        cmocka_unit_test(test_over),
         cmocka_unit_test(test_not_finite),
     };
 
@@ -390,7 +441,7 @@ int main(void)
     __wrap_sp_part_dense.attach = attach;
     __wrap_sp_part_dense.detach = detach;
     for (int k = 0; k < ADDED; k++) {
-        list[k].addition = (struct sp_addition){ forward, backward };
+        list[k].addition = (struct sp_addition){ .forward = forward, .backward = backward };
         for (size_t i = 0; i < SIZE; i++)
             list[k].d[i] = (float)(SCALE * (2 * sp_rng_uniform(5, SP_RNG_SKETCH, (uint32_t)k, i) - 1));
     }
