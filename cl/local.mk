@@ -23,6 +23,7 @@ cl_files = \
 	cl/embed/rows_gather.cl \
 	cl/embed/rows_scatter.cl \
 	cl/loss/cross_entropy.cl \
+	cl/loss/language.cl \
 	cl/loss/loss_total.cl \
 	cl/loss/squared_error.cl \
 	cl/norm/column_sum.cl \

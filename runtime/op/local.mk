@@ -15,6 +15,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/gemm_packed.c \
 	runtime/op/gemm_tiled.c \
 	runtime/op/geometry.c runtime/op/geometry.h \
+	runtime/op/language.c runtime/op/language.h \
 	runtime/op/layernorm.c runtime/op/layernorm.h \
 	runtime/op/linear_attention.c runtime/op/linear_attention.h \
 	runtime/op/loss.c runtime/op/loss.h \
