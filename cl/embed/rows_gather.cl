@@ -5,11 +5,12 @@
 
 #define GATHER(V, F) store_##V(load_##V(in, from + c), out, to + c);
 
-KERNEL void rows_gather(__global float *out, __global const float *in, __global const uint *rows, int R)
+KERNEL void rows_gather(__global float *out, __global const float *in, __global const uint *rows, int R,
+                        int first)
 {
     FOR_ROWS(r, R)
     {
-        size_t from = (size_t)rows[r] * C, to = (size_t)r * C;
+        size_t from = (size_t)rows[first + r] * C, to = (size_t)r * C;
 
         FOR_RANGE(c, 0, C, GATHER)
     }

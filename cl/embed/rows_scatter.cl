@@ -9,11 +9,12 @@
 #define SCATTER(V, F) store_##V(load_##V(in, from + c), out, to + c);
 #endif
 
-KERNEL void rows_scatter(__global float *out, __global const float *in, __global const uint *rows, int R)
+KERNEL void rows_scatter(__global float *out, __global const float *in, __global const uint *rows, int R,
+                         int first)
 {
     FOR_ROWS(r, R)
     {
-        size_t from = (size_t)r * C, to = (size_t)rows[r] * C;
+        size_t from = (size_t)r * C, to = (size_t)rows[first + r] * C;
 
         FOR_RANGE(c, 0, C, SCATTER)
     }

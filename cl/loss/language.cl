@@ -120,7 +120,7 @@ KERNEL void language_rows(__global float *logits, __global float *losses, __glob
 
     for (int p = LANE; p < PARTS; p += LANES)
         total_v1 += parts[3 * p + 1] * exp_v1(parts[3 * p] - largest);
-    float sum = LANES_SUM(total_v1, scratch), factor = target < 0 ? 0.0f : scale * shrink / sum;
+    float sum = LANES_SUM(total_v1, scratch);
     /* the work-item that has the target's column: what it reads there only it overwrites */
     bool owner = target >= low && target < high && LANE == (target - low) % LANES;
     float own = owner ? CAPPED(v1, logits[base + target]) : 0.0f;
@@ -130,6 +130,8 @@ KERNEL void language_rows(__global float *logits, __global float *losses, __glob
         hits[rows[first + (int)r]] = shrink * own > before && shrink * own >= largest ? 1.0f : 0.0f;
     }
 #if GRADIENT
+    float factor = target < 0 ? 0.0f : scale * shrink / sum;
+
     FOR_RANGE(k, low, high, DIFFERENTIATE)
     if (owner)
         logits[base + target] -= scale * shrink SLOPE(own);

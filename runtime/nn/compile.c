@@ -149,6 +149,8 @@ static void find_lifetimes(struct sp_plan *plan)
         use(plan, plan->dyt, backward);
     }
     use(plan, plan->logits, end); /* the host reads them after the walk */
+    for (int k = 0; k < 2 && plan->language >= 0; k++)
+        use(plan, plan->nodes[plan->language].saved[k], end); /* and the rows' losses */
 }
 
 /* Largest first, else in the order of the plan's array. */
@@ -224,20 +226,23 @@ static int place(struct sp_plan *plan)
 /* Buffers for the transposed X and dY of trained linear layers, alive in all of backward that trains. */
 static void add_transposed(struct sp_plan *plan)
 {
-    size_t in = 0, out = 0, stride = (size_t)sp_transpose_stride(plan->limits.tokens);
+    size_t in = 0, out = 0;
 
-    for (size_t i = 0; i < plan->param_count; i++) {
-        const struct sp_param *p = &plan->params[i];
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const struct sp_node *node = &plan->nodes[i];
+        const struct sp_param *p = node->type->packs ? &plan->params[node->param[0]] : NULL;
+        size_t stride;
 
-        if (p->kind != SP_PARAM_LINEAR || !p->role)
+        if (!p || !p->role)
             continue;
-        in = (size_t)p->cols > in ? (size_t)p->cols : in;
-        out = (size_t)p->rows > out ? (size_t)p->rows : out;
+        stride = (size_t)sp_transpose_stride(node->type->sliced ? sp_plan_slice(plan, p->rows) : plan->limits.tokens);
+        in = stride * (size_t)p->cols > in ? stride * (size_t)p->cols : in;
+        out = stride * (size_t)p->rows > out ? stride * (size_t)p->rows : out;
     }
     if (!in || !plan->limits.transposed)
         return;
-    plan->xt = sp_plan_value(plan, "transposed input", SP_BYTES, sp_f32_bytes(in * stride));
-    plan->dyt = sp_plan_value(plan, "transposed gradient", SP_BYTES, sp_f32_bytes(out * stride));
+    plan->xt = sp_plan_value(plan, "transposed input", SP_BYTES, sp_f32_bytes(in));
+    plan->dyt = sp_plan_value(plan, "transposed gradient", SP_BYTES, sp_f32_bytes(out));
 }
 
 static int allocate_values(struct sp_plan *plan)
@@ -331,7 +336,7 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
             plan->nodes[i].type->prepare(plan, &plan->nodes[i], limits);
     if (plan->failed)
         return sp_error(plan->failed, "%s", plan->message);
-    if (plan->logits < 0)
+    if (plan->logits < 0 && plan->language < 0)
         return sp_error(SP_EINVAL, "the model's builder made no loss");
     find_lifetimes(plan);
     SP_TRY(place(plan));

@@ -10,6 +10,7 @@ runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/node_embedding.c \
 	runtime/nn/node_first_token.c \
 	runtime/nn/node_keep.c \
+	runtime/nn/node_language_loss.c \
 	runtime/nn/node_layernorm.c \
 	runtime/nn/node_linear.c \
 	runtime/nn/node_squared_error.c \

@@ -47,34 +47,34 @@ int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const
     return 0;
 }
 
-static float terms(const struct sp_plan *plan, const struct sp_node *node)
+float sp_plan_terms(const struct sp_plan *plan, const struct sp_node *node)
 {
-    return (float)(plan->terms ? plan->terms : sp_plan_rows(plan, node->input[0]));
+    return (float)(plan->terms ? plan->terms : node->listed ? node->listed : sp_plan_rows(plan, node->input[0]));
 }
 
-/* The rows' terms, as they lie, into plan->loss. */
-static int run_total(struct sp_plan *plan, const struct sp_node *node)
+int sp_plan_total_loss(struct sp_plan *plan, const struct sp_node *node)
 {
     SP_TRY(sp_loss_total(plan->device, &(struct sp_loss_total){ .total = plan->loss,
                                                                 .rows = sp_plan_buffer(plan, node->saved[0]),
                                                                 .B = sp_plan_rows(plan, node->input[0]),
-                                                                .scale = 1 / terms(plan, node) }));
+                                                                .scale = 1 / sp_plan_terms(plan, node) }));
     plan->has_loss = true;
     return 0;
 }
 
 int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node)
 {
-    SP_TRY(node->type->loss_rows(plan, node, NULL, 1 / terms(plan, node), 0));
-    return run_total(plan, node);
+    SP_TRY(node->type->loss_rows(plan, node, NULL, 1 / sp_plan_terms(plan, node), 0));
+    return sp_plan_total_loss(plan, node);
 }
 
 int sp_plan_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     struct sp_buffer *gradient = sp_plan_gradient(plan, node->input[0]);
 
-    SP_TRY(node->type->loss_rows(plan, node, gradient, pass->loss_scale / terms(plan, node), pass->temperature));
-    return pass->temperature > 0 ? 0 : run_total(plan, node); /* at a temperature it is another loss */
+    SP_TRY(node->type->loss_rows(plan, node, gradient, pass->loss_scale / sp_plan_terms(plan, node),
+                                 pass->temperature));
+    return pass->temperature > 0 ? 0 : sp_plan_total_loss(plan, node); /* at a temperature it is another loss */
 }
 
 int sp_plan_sum_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)

@@ -16,7 +16,7 @@ int sp_plan_create(struct sp_plan **out)
     *out = sp_calloc(1, sizeof **out);
     if (!*out)
         return SP_ENOMEM;
-    (*out)->logits = (*out)->xt = (*out)->dyt = -1;
+    (*out)->logits = (*out)->language = (*out)->xt = (*out)->dyt = -1;
     (*out)->bounds = (*out)->kept_rows = (*out)->key_bounds = (*out)->query_bounds = -1;
     return 0;
 }
@@ -239,12 +239,12 @@ struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i)
 
 int sp_plan_outputs(const struct sp_plan *plan)
 {
-    return (int)plan->values[plan->logits].width;
+    return plan->logits < 0 ? 0 : (int)plan->values[plan->logits].width;
 }
 
 bool sp_plan_outputs_tokens(const struct sp_plan *plan)
 {
-    return plan->values[plan->logits].extent == SP_PER_TOKEN;
+    return plan->logits < 0 || plan->values[plan->logits].extent == SP_PER_TOKEN;
 }
 
 struct sp_plan_memory sp_plan_memory(const struct sp_plan *plan)

@@ -110,6 +110,13 @@ int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float 
 int sp_nn_keep(struct sp_plan *plan, int x, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
+/* The loss of a language model, whose logits are (softcap * tanh of, over softcap; 0: none) x W^T for x (T x H) and a
+ * linear weight W (V x H), which may be the embeddings' own: the mean of -log p of the tokens' targets, int32, of which
+ * SP_NO_TARGET is none. Only rows that have a target are computed, a slice of them at a time, so that no T x V logits
+ * exist; a training step does all of it in backward. Last of a builder; returns x. The host reads sp_plan_row_losses
+ * and sp_plan_last_logits in place of sp_plan_logits. */
+#define SP_NO_TARGET (-100)
+int sp_nn_language_loss(struct sp_plan *plan, int x, int weight, float softcap);
 /* The model's output and its loss, a mean over the output's rows, each of which has a target: cross-entropy over its
  * columns, or squared error for one column. Last of a builder. */
 int sp_nn_cross_entropy(struct sp_plan *plan, int logits, float label_smoothing);
@@ -132,6 +139,7 @@ struct sp_plan_limits {
     int tokens, sequences, longest; /* the most in a batch; tokens of the longest sequence */
     bool training;                  /* room for backward too */
     bool transposed;                /* sinks will ask for transposed X and dY */
+    size_t logits;                  /* bytes of a language loss's logits that exist at a time, at most; 0: 64 MiB */
 };
 
 /* Derives backward, lifetimes and the arena, and allocates arena, inputs and parameters on the device. The role of
@@ -177,7 +185,7 @@ struct sp_plan_batch {
     const uint32_t *bounds;      /* [sequences + 1] */
     const void *targets;         /* [target_count], 4 bytes each, as the loss wants them: classes, values, ... */
     int tokens, sequences, target_count;
-    int terms;                   /* how many the loss is the mean of, where not each of its rows is one; 0: its rows */
+    int terms; /* how many the loss is the mean of, where not each of its rows is one; 0: its rows that have a target */
     /* Of plans that keep rows, or attend to other rows than the queries'; NULL for others. */
     const uint32_t *kept_rows; /* [tokens]: the row to which each token's goes (sp_nn_keep), no two the same */
     /* [2 sequences]: sequence s sees rows keys[2 s] .. keys[2 s + 1] - 1 of the keys and values, at least one. They
@@ -203,8 +211,14 @@ int sp_plan_loss(struct sp_plan *plan, double *loss); /* the same to the host. W
 /* The model's output for the batch, the logits, to the host: outputs columns, a row for each sequence, or for each
  * token where the model's head gives those. Waits for the device. */
 int sp_plan_logits(struct sp_plan *plan, float *out);
-int sp_plan_outputs(const struct sp_plan *plan);
+int sp_plan_outputs(const struct sp_plan *plan); /* 0 with a language loss, which leaves no logits */
 bool sp_plan_outputs_tokens(const struct sp_plan *plan);
+
+/* Of a language loss, after forward and instead of backward; both wait for the device. The loss of each of the batch's
+ * tokens, and whether its target had the largest logit (1 or 0); zeros where it has no target. And the logits of the
+ * last token of each sequence (S x V), for who generates the next one. */
+int sp_plan_row_losses(struct sp_plan *plan, float *losses, float *hits);
+int sp_plan_last_logits(struct sp_plan *plan, float *out);
 
 /* Where numbers stopped being finite: repeats the batch's forward and backward pass (forward_only: that alone) node by
  * node and names the first parameter, value or gradient that holds a NaN or an infinity, a parameter by its own name;

@@ -7,7 +7,7 @@
 
 #define SP_NODE_INPUTS 3
 #define SP_NODE_PARAMS 3
-#define SP_NODE_SAVED 2
+#define SP_NODE_SAVED 6
 
 enum sp_extent { SP_PER_TOKEN, SP_PER_SEQUENCE, SP_ROWS, SP_BYTES }; /* SP_ROWS: `rows` of every batch */
 
@@ -51,8 +51,10 @@ struct sp_node {
     bool accumulate[SP_NODE_INPUTS];   /* the input's gradient is added to, not stored */
     bool shared[SP_NODE_PARAMS];       /* so is the parameter's: another node of the backward walk came first */
     /* attributes; meaning is the type's */
-    float p, epsilon;
+    float p, epsilon, softcap;
     int heads, padding;
+    /* language loss: rows of the batch that have a target; how many are computed at a time */
+    int listed, slice;
     int groups[SP_NODE_PARAMS]; /* embedding: of the batch's tokens by the row of each table */
     enum sp_activation activation;
     /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */
@@ -64,6 +66,7 @@ struct sp_node_type {
     bool all_inputs; /* backward writes the gradients of all inputs or none */
     bool any_rows;   /* knows inputs of SP_ROWS */
     bool packs;      /* backward gives the input's gradient by a product with param[0] */
+    bool sliced;     /* and its sink gets sp_plan_slice rows at a time */
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
     /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */
@@ -97,7 +100,8 @@ struct sp_plan {
     size_t node_count, node_room;
     struct sp_param *params;
     size_t param_count, param_room;
-    int logits; /* the model's output, which the host reads; -1 before the loss was built */
+    int logits; /* the model's output, which the host reads; -1 before the loss was built, and with a language loss, */
+    int language; /* which is this node; else -1 */
 
     /* after compiling */
     struct sp_device *device;
@@ -156,6 +160,15 @@ int sp_plan_loss_backward(struct sp_plan *plan, const struct sp_node *node, cons
 
 /* In place of any loss's backward in a pass that is linear: the gradient of loss_scale times the sum of input[0]. */
 int sp_plan_sum_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
+
+/* Of how many terms the batch's loss is the mean. */
+float sp_plan_terms(const struct sp_plan *plan, const struct sp_node *node);
+
+/* Sums the rows' terms, as they lie in saved[0], into plan->loss. */
+int sp_plan_total_loss(struct sp_plan *plan, const struct sp_node *node);
+
+/* How many rows of `classes` logits a language loss computes at a time. */
+int sp_plan_slice(const struct sp_plan *plan, int classes);
 
 /* A new value that is the node's output; returns its number. */
 int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width);

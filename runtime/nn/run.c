@@ -51,7 +51,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 {
     const struct sp_node_type *type = node->type;
 
-    if (pass->linear && type->loss_rows)
+    if (pass->linear && type->loss_rows && !type->linear_backward)
         return sp_plan_sum_backward(plan, node, pass);
     return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass)
                                                  : type->backward(plan, node, pass);
@@ -84,7 +84,7 @@ int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
         if (sink)
             SP_TRY(sink->add(sink, plan->device,
                              &(struct sp_wgrad_input){ .x = sp_plan_buffer(plan, node->input[0]),
-                                                       .tokens = sp_plan_rows(plan, node->output),
+                                                       .tokens = sp_plan_rows(plan, node->input[0]),
                                                        .out = w->rows,
                                                        .in = w->cols,
                                                        .accumulate = sp_plan_adds(node, 0, pass),
@@ -106,6 +106,8 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     rc = sp_plan_forward(plan, pass);
     if (rc == 0)
         rc = sp_plan_loss(plan, &(double){ 0 });
+    if (rc == 0 && plan->language >= 0)
+        rc = sp_plan_last_logits(plan, NULL);
     if (rc == 0 && plan->limits.training && !pass->forward_only)
         rc = sp_plan_backward(plan, pass);
     sp_device_set_recording(plan->device, before);
@@ -206,6 +208,10 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
             return 0;
         SP_TRY(forward(plan, &plan->nodes[i], pass));
         value = plan->nodes[i].output;
+        if ((int)i == plan->language) { /* its output is never whole */
+            SP_TRY(sp_plan_run_loss(plan, &plan->nodes[i]));
+            value = plan->nodes[i].saved[0];
+        }
         SP_TRY(found = not_finite(plan, value));
     }
     plan->transposed.x_in_xt = NULL;

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Columns of a part: a quarter of the first-level cache of most CPUs. Its numbers are as cl/loss/language.cl has them. */
+/* Columns of a part: a quarter of the first-level cache of most CPUs. Its numbers are those of cl/loss/language.cl. */
 #define PART 2048
 enum { LARGEST, SUM, BEFORE, NUMBERS };
 

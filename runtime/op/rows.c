@@ -10,6 +10,8 @@
 static const struct sp_kernel rows_gather = { "rows_gather", "embed/rows_gather.cl" };
 static const struct sp_kernel rows_scatter = { "rows_scatter", "embed/rows_scatter.cl" };
 
+enum { FIRST = 2 }; /* of a case's list of rows that are not used */
+
 /* Of a case. */
 enum { ACCUMULATE = 1, GATHER_ONLY = 2, SCATTER_ONLY = 4, KEEP = 8 };
 
@@ -24,6 +26,7 @@ int sp_rows_gather(struct sp_device *device, const struct sp_rows_gather *args)
     sp_launch_buffer(&launch, args->in);
     sp_launch_buffer(&launch, args->rows);
     sp_launch_int(&launch, args->R);
+    sp_launch_int(&launch, args->first);
     return sp_launch_run(device, &launch);
 }
 
@@ -42,6 +45,7 @@ int sp_rows_scatter(struct sp_device *device, const struct sp_rows_scatter *args
     sp_launch_buffer(&launch, args->in);
     sp_launch_buffer(&launch, args->rows);
     sp_launch_int(&launch, args->R);
+    sp_launch_int(&launch, args->first);
     return sp_launch_run(device, &launch);
 }
 
@@ -74,9 +78,9 @@ static int run_scatter(void *user)
 static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *rows)
 {
     size_t T = (size_t)c->size[0], R = (size_t)c->size[1], C = (size_t)c->size[2];
-    struct sp_rows_gather gather = { .R = (int)R, .C = (int)C };
-    struct sp_rows_scatter scatter = { .T = (int)T, .R = (int)R, .C = (int)C, .accumulate = c->flags & ACCUMULATE,
-                                       .keep = c->flags & KEEP };
+    struct sp_rows_gather gather = { .R = (int)R, .C = (int)C, .first = FIRST };
+    struct sp_rows_scatter scatter = { .T = (int)T, .R = (int)R, .C = (int)C, .first = FIRST,
+                                       .accumulate = c->flags & ACCUMULATE, .keep = c->flags & KEEP };
     double *in = sp_check_input(t, &gather.in, T * C, -1, 1), *few = sp_check_input(t, &scatter.in, R * C, -1, 1);
     double *gathered = sp_check_double(t, R * C), *scattered = sp_check_double(t, T * C);
 
@@ -85,12 +89,14 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
     for (size_t i = 0; (scatter.accumulate || scatter.keep) && i < T * C; i++)
         scattered[i] = in[i];
     for (size_t r = 0; r < R; r++)
-        rows[r] = (uint32_t)(T - 1 - r * (T / R));
+        rows[FIRST + r] = (uint32_t)(T - 1 - r * (T / R));
     for (size_t i = 0; i < R * C; i++) {
-        gathered[i] = in[rows[i / C] * C + i % C];
-        scattered[rows[i / C] * C + i % C] = few[i] + (scatter.accumulate ? in[rows[i / C] * C + i % C] : 0);
+        size_t there = rows[FIRST + i / C] * C + i % C;
+
+        gathered[i] = in[there];
+        scattered[there] = few[i] + (scatter.accumulate ? in[there] : 0);
     }
-    SP_TRY(sp_check_input_words(t, &gather.rows, rows, R));
+    SP_TRY(sp_check_input_words(t, &gather.rows, rows, FIRST + R));
     scatter.rows = gather.rows;
     SP_TRY(sp_check_output(t, &gather.out, R * C));
     if (scatter.accumulate || scatter.keep)
@@ -109,7 +115,7 @@ static int check_with(struct sp_check *t, const struct sp_op_case *c, uint32_t *
 
 static int check_rows(struct sp_check *t, const struct sp_op_case *c)
 {
-    uint32_t *rows = sp_calloc((size_t)c->size[1], sizeof *rows);
+    uint32_t *rows = sp_calloc(FIRST + (size_t)c->size[1], sizeof *rows);
     int rc = rows ? check_with(t, c, rows) : SP_ENOMEM;
 
     free(rows);

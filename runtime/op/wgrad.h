@@ -20,6 +20,9 @@ struct sp_wgrad_input {
     struct sp_buffer *dy, *x; /* (tokens x out), (tokens x in); dy is NULL where only inputs are observed */
     int tokens, out, in;
     bool accumulate; /* add to what the sink holds of earlier micro-batches of the step */
+    /* A layer that is computed in slices of its rows calls once for each, one right after the other, and its dW is
+     * their sum: this is not the first one; more are to come. `accumulate` is of all of them. */
+    bool goes_on, more;
     struct sp_wgrad_transposed *transposed;
 };
 

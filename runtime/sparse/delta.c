@@ -53,7 +53,7 @@ static int add(struct sp_wgrad_sink *sink, struct sp_device *device, const struc
                                 .out = in->out,
                                 .K = (int)t->count,
                                 .scale = 1,
-                                .accumulate = in->accumulate,
+                                .accumulate = in->accumulate || in->goes_on,
                             });
 }
 

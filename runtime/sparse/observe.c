@@ -7,7 +7,10 @@ static int add_square(struct sp_wgrad_sink *sink, struct sp_device *device, cons
 {
     struct sp_square_sink *s = (struct sp_square_sink *)sink;
 
-    SP_TRY(sp_gemm_weight_gradient(device, s->family, s->gradient, in->dy, in->x, in->tokens, in->out, in->in, false));
+    SP_TRY(sp_gemm_weight_gradient(device, s->family, s->gradient, in->dy, in->x, in->tokens, in->out, in->in,
+                                   in->goes_on));
+    if (in->more)
+        return 0;
     return sp_column_sum(device, &(struct sp_column_sum){ .out = s->squares, .in = s->gradient, .factor = s->gradient,
                                                           .workspace = s->workspace, .T = 1, .C = in->out * in->in,
                                                           .accumulate = in->accumulate });

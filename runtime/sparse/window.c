@@ -4,6 +4,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/op/moments.h"
 #include "runtime/op/sddmm.h"
+#include "runtime/op/sparse.h"
 #include "runtime/sparse/support.h"
 #include "runtime/tensor/dtype.h"
 
@@ -42,9 +43,9 @@ static int choose(struct tensor *t, struct sp_device *device, const struct sp_wg
     void *dw;
     int rc;
 
-    SP_TRY(
-        sp_gemm_weight_gradient(device, t->weight->family, dense, in->dy, in->x, in->tokens, in->out, in->in, false));
-    if (sp_device_recording(device))
+    SP_TRY(sp_gemm_weight_gradient(device, t->weight->family, dense, in->dy, in->x, in->tokens, in->out, in->in,
+                                   in->goes_on));
+    if (in->more || sp_device_recording(device))
         return 0;
     SP_TRY(sp_buffer_map(&dw, dense, false));
     sp_support_largest(t->candidates, t->count, dw, size_of(t->weight));
@@ -64,10 +65,17 @@ out:
 static int add(struct sp_wgrad_sink *sink, struct sp_device *device, const struct sp_wgrad_input *in)
 {
     struct tensor *t = (struct tensor *)sink;
+    bool chooses;
 
     SP_TRY(t->next->add(t->next, device, in)); /* and leaves the transposed copies */
-    if (t->choose)
+    chooses = t->choose;
+    if (chooses)
         SP_TRY(choose(t, device, in));
+    if (chooses && (in->goes_on || in->more)) /* the candidates are known with the last slice, as their gradient is */
+        return in->more ? 0 : sp_sparse_gather(device, &(struct sp_sparse_gather){ .out = t->gradients,
+                                                                                  .weight = t->window->dense,
+                                                                                  .positions = t->positions,
+                                                                                  .count = t->count });
     return sp_sddmm(device, &(struct sp_sddmm){ .gradient = t->gradients,
                                                 .dyt = in->transposed->dyt,
                                                 .xt = in->transposed->xt,
@@ -78,7 +86,7 @@ static int add(struct sp_wgrad_sink *sink, struct sp_device *device, const struc
                                                 .out = in->out,
                                                 .K = (int)t->count,
                                                 .scale = 1,
-                                                .accumulate = in->accumulate });
+                                                .accumulate = in->accumulate || in->goes_on });
 }
 
 static int create_tensor(struct sp_window *w, struct tensor *t)

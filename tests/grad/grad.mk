@@ -9,3 +9,9 @@ check_PROGRAMS += tests/grad/test_addition
 tests_grad_test_addition_SOURCES = tests/grad/test_addition.c tests/unit/plan_support.h tests/unit/device_support.h
 tests_grad_test_addition_LDADD = $(plan_test_libs)
 TESTS += tests/grad/test_addition tests/grad/test_addition-intel
+
+# The loss over a vocabulary, in slices.
+check_PROGRAMS += tests/grad/test_language
+tests_grad_test_language_SOURCES = tests/grad/test_language.c tests/unit/plan_support.h tests/unit/device_support.h
+tests_grad_test_language_LDADD = $(plan_test_libs)
+TESTS += tests/grad/test_language tests/grad/test_language-intel

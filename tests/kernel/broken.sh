@@ -27,14 +27,15 @@ blas/gemm_packed.cl|gemm_packed|s/fma(x, y\[v\]/fma(x, -y[v]/
 blas/gemm_tiled.cl|gemm_tiled|s/a\[k\]\[lm/-a[k][lm/
 embed/embedding_backward.cl|embedding|s/k < last/k + 1 < last/
 embed/embedding_forward.cl|embedding|s/+load_##V(k, c)//
-embed/rows_gather.cl|rows|s/rows\[r\] \* C/r * C/
-embed/rows_scatter.cl|rows|s/(size_t)rows\[r\]/(size_t)r/
+embed/rows_gather.cl|rows|s/rows\[first + r\] \* C/r * C/
+embed/rows_scatter.cl|rows|s/(size_t)rows\[first + r\]/(size_t)r/
 lib/dropout.h|dropout|s/low.s##i, high.s##i/high.s##i, low.s##i/
 lib/lanes.h|norm|s/(b.x + b.z)/(b.x - b.z)/
 lib/math.h|activation|s/0x1.988462p-1f/0x1.998462p-1f/
 lib/philox.h|dropout|s/0xBB67AE85u/0xBB67AE84u/
 lib/vector.h|attention|s/i < count ? p\[i\]/i + 1 < count ? p[i]/
 loss/cross_entropy.cl|loss|s/softmax - even/softmax + even/
+loss/language.cl|language|s/shrink \* y - largest/shrink * y + largest/
 loss/loss_total.cl|loss|s/scale \* sum/sum/
 loss/squared_error.cl|loss|s/2.0f \* scale/scale/
 norm/column_sum.cl|column_sum|s/base += C/base += 2 * C/
