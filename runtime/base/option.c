@@ -239,7 +239,7 @@ static void find_comment(char *out, size_t size, const struct reading *r, const 
     for (size_t column = 1; at < end && column < node->place.column; column++)
         do
             at++;
-        while (at < end && ((unsigned char)*at & 0xC0) == 0x80);
+        while (at < end && sp_text_goes_on(*at));
     while (at < end && (*at == ' ' || *at == '\t'))
         at++;
     while (end > at && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))

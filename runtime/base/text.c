@@ -167,7 +167,7 @@ static size_t blank_at(const char *text, size_t length, bool at_end)
 
     if (!length)
         return 0;
-    while (at_end && bytes < length && bytes < 4 && ((unsigned char)text[length - bytes] & 0xC0) == 0x80)
+    while (at_end && bytes < length && bytes < 4 && sp_text_goes_on(text[length - bytes]))
         bytes++;
     text += at_end ? length - bytes : 0;
     length = at_end ? bytes : length;

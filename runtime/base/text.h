@@ -26,6 +26,12 @@ bool sp_text_double(const char *text, double *out);
 /* The shortest decimal number that reads back as `value`, "1e-05" or "0.1". */
 void sp_text_number(char out[SP_TEXT_NUMBER], double value);
 
+/* Whether a byte of UTF-8 goes on with a character, and begins none. */
+static inline bool sp_text_goes_on(char byte)
+{
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
 bool sp_text_is_space(uint32_t point); /* Unicode's White_Space */
 
 /* Takes blanks from both ends of the text: white space, no-break spaces among it, and what has no width. */

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static struct sp_place place_of_byte(const struct sp_source *source, size_t offs
         if (source->text[i] == '\n')
             place = (struct sp_place){ place.line + 1, 1 };
         else
-            place.column += (source->text[i] & 0xC0) != 0x80;
+            place.column += !sp_text_goes_on(source->text[i]);
     }
     return place;
 }

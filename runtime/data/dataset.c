@@ -149,6 +149,12 @@ int sp_row_reserve(struct sp_row_input *in, size_t tokens)
     return reserve((struct loader *)in, tokens);
 }
 
+/* The last number that a data set can keep stands for all behind it. */
+static uint32_t line_of(const struct sp_row *row)
+{
+    return row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
+}
+
 /* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
 static int tokenize(struct loader *loader, const struct sp_row *row, size_t *length)
 {
@@ -191,7 +197,7 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
     out->truncated += encoding->truncated;
     out->single_quoted += is_in_single_quotes(&text);
     if (!row->object && is_quoted_as_csv(&text) && !out->csv_quoted++)
-        out->first_csv_quoted = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
+        out->first_csv_quoted = line_of(row);
     return 0;
 }
 
@@ -318,7 +324,7 @@ static int add_row(struct loader *loader, const struct sp_row *row)
         out->untargeted += rc == 0;
         return rc;
     }
-    out->lines[row_number] = row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
+    out->lines[row_number] = line_of(row);
     if (repeats_header(loader, row) && !out->repeated++)
         out->first_repeated = out->lines[row_number];
     out->tokens += length;

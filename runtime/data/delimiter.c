@@ -176,10 +176,16 @@ static bool is_trainings(const struct trial *own, const struct sp_dataset_option
     return options->remembered && options->remembered->delimiter == own->delimiter;
 }
 
-/* Whether it stands as often in each of several rows, and not as commas and other punctuation do in texts. */
+/* Whether it stands as often in each row, and not as punctuation does in texts. */
+static bool parts_alike(const struct trial *t)
+{
+    return agrees(t) && !t->spaced && 2 * t->faces <= t->rows;
+}
+
+/* Whether it does so in each of several rows, and not as commas do, either. */
 static bool parts_all_alike(const struct trial *t)
 {
-    return agrees(t) && t->rows >= SP_SAMPLE_SEVERAL && t->delimiter != ',' && !t->spaced && 2 * t->faces <= t->rows;
+    return parts_alike(t) && t->rows >= SP_SAMPLE_SEVERAL && t->delimiter != ',';
 }
 
 /* Whether a delimiter may be taken in place of the file's own, which does not split its rows. A file of one column is
@@ -195,9 +201,7 @@ static bool may_replace(const struct trial *other, const struct trial *own, cons
         return false;
     if (other->named || classes || !options->no_labels)
         return true;
-    if (other->spaced || 2 * other->faces > other->rows || !agrees(other))
-        return false;
-    return own->bad || (parts_all_alike(other) && !is_trainings(own, options));
+    return own->bad ? parts_alike(other) : parts_all_alike(other) && !is_trainings(own, options);
 }
 
 /* What to do about another delimiter that splits the rows of a file alike, as its own does. Of a .csv, commas may be

@@ -81,15 +81,10 @@ void sp_dtype_to_f32(float *out, enum sp_dtype dtype, const void *in, size_t cou
         }
         break;
     case SP_F16:
-        for (size_t i = 0; i < count; i++) {
-            memcpy(&word, p + 2 * i, sizeof word);
-            out[i] = from_half(word);
-        }
-        break;
     case SP_BF16:
         for (size_t i = 0; i < count; i++) {
             memcpy(&word, p + 2 * i, sizeof word);
-            out[i] = from_bits((uint32_t)word << 16);
+            out[i] = dtype == SP_F16 ? from_half(word) : from_bits((uint32_t)word << 16);
         }
         break;
     default: /* SP_F32: the contract admits no other */

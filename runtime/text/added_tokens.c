@@ -127,7 +127,7 @@ static size_t previous(const char *text, size_t at)
 {
     do
         at--;
-    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80);
+    while (at > 0 && sp_text_goes_on(text[at]));
     return at;
 }
 

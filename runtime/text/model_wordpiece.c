@@ -7,6 +7,7 @@
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/tokenizer.h"
 
@@ -71,7 +72,7 @@ static bool too_long(const struct wordpiece *model, const char *word, size_t len
     if (length <= model->max_chars)
         return false;
     for (size_t i = 0; i < length && chars <= model->max_chars; i++)
-        chars += ((unsigned char)word[i] & 0xC0) != 0x80;
+        chars += !sp_text_goes_on(word[i]);
     return chars > model->max_chars;
 }
 

@@ -19,7 +19,7 @@ static size_t trimmed(const char *line, size_t length)
         size_t start = length - 1;
         uint32_t c;
 
-        while (start && (line[start] & 0xC0) == 0x80)
+        while (start && sp_text_goes_on(line[start]))
             start--;
         if (sp_text_decode(&c, line + start, length - start) != length - start || !sp_text_is_space(c))
             break;

@@ -154,10 +154,14 @@ int sp_journal_evaluation(struct sp_journal *j, size_t step, const struct sp_eva
 
 int sp_journal_visit(struct sp_journal *j, struct sp_state *visitor)
 {
+    double now = sp_clock_now(), spent = now - j->window_start; /* the clock itself means nothing to another process */
+
     SP_TRY(sp_state_host(visitor, &j->result->divergence, sizeof j->result->divergence, "divergence"));
     SP_TRY(sp_state_host(visitor, &j->watch, sizeof j->watch, "loss_watch"));
     SP_TRY(sp_state_host(visitor, &j->first_loss, sizeof j->first_loss, "first_loss"));
     SP_TRY(sp_state_host(visitor, &j->window_loss, sizeof j->window_loss, "window_loss"));
     SP_TRY(sp_state_host(visitor, &j->window_tokens, sizeof j->window_tokens, "window_tokens"));
+    SP_TRY(sp_state_host(visitor, &spent, sizeof spent, "window_seconds"));
+    j->window_start = now - spent;
     return sp_state_host(visitor, &j->window_steps, sizeof j->window_steps, "window_steps");
 }

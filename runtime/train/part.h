@@ -13,6 +13,7 @@
 struct sp_part {
     enum sp_param_role role;
     const char *told_as; /* what the line about the optimizer calls it; NULL: it is not told apart */
+    bool transposed;     /* its sinks read transposed X and dY */
 
     /* Before the long work: refuses what would train nothing; NULL: there is no such thing. */
     int (*check)(const struct sp_run *run);

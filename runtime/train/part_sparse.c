@@ -519,6 +519,7 @@ out:
 const struct sp_part sp_part_sparse = {
     .role = SP_PARAM_SPARSE,
     .told_as = "the mask",
+    .transposed = true,
     .check = sp_mask_check_budget,
     .create = create,
     .hang = hang,

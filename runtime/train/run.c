@@ -10,6 +10,7 @@
 #include "runtime/train/head.h"
 #include "runtime/train/load.h"
 #include "runtime/train/method.h"
+#include "runtime/train/trained.h"
 #include "runtime/train/task.h"
 
 #include <limits.h>
@@ -303,7 +304,6 @@ static int find_limits(struct sp_run *run, bool training, size_t max_rows, size_
         .sequences = (int)max_rows,
         .longest = (int)run->max_seq_length,
         .training = training,
-        .transposed = sp_config_method(run->config)->masked,
     };
     return 0;
 }
@@ -320,6 +320,7 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
     SP_TRY(sp_load_find(run));
     if (training)
         SP_TRY(method->assign(run));
+    run->limits.transposed = training && sp_trained_transposes(run);
     SP_TRY(sp_plan_compile(run->plan, run->device, family, &run->limits));
     SP_TRY(sp_load_params(run));
     run->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->gradients);

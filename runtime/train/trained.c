@@ -96,6 +96,15 @@ int sp_trained_check(const struct sp_run *run)
     return 0;
 }
 
+bool sp_trained_transposes(const struct sp_run *run)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < SP_PARTS; i++)
+        any = any || (sp_parts[i]->transposed && has_role(run, sp_parts[i]->role));
+    return any;
+}
+
 /* ends[i]: the views of part i and those before it. */
 static void tell_memory(const struct sp_trained *t, const char *optimizer, const size_t ends[SP_PARTS])
 {

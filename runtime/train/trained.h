@@ -36,6 +36,9 @@ struct sp_trained {
 /* Before the long work: SP_ECONFIG where the configuration leaves a part nothing to train. The plan is built. */
 int sp_trained_check(const struct sp_run *run);
 
+/* Whether a sink of the run's parts reads transposed X and dY. Its roles are assigned. */
+bool sp_trained_transposes(const struct sp_run *run);
+
 /* Makes the parts, their gradients and the optimizer for a run of `total` steps, and hangs them into its passes. */
 int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total);
 /* safe on a zeroed one; before the run is closed */

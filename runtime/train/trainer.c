@@ -340,6 +340,9 @@ static int train_step(struct sp_train_loop *l, size_t number)
     if (waits)
         SP_TRY(read_report(l, &step));
     SP_TRY(sp_trained_after_step(&l->trained, l->run, number, &change));
+    if (change.moved && !waits)
+        return sp_error(SP_EINVAL, "internal error: method %s moved the mask after step %zu and did not say that it would",
+                        l->trained.method->name, number);
     if (number == 1) {
         SP_TRY(sp_device_finish(l->run->device));
         l->result->first_step_seconds = sp_clock_now() - l->started;

@@ -54,7 +54,7 @@ check_PROGRAMS += tests/train/test_waits
 tests_train_test_waits_SOURCES = tests/train/test_waits.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
 tests_train_test_waits_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 tests_train_test_waits_LDFLAGS = -Wl,--wrap=clEnqueueWriteBuffer,--wrap=clEnqueueReadBuffer,--wrap=clEnqueueMapBuffer,--wrap=clFinish \
-	-Wl,--wrap=clWaitForEvents,--wrap=clEnqueueNDRangeKernel
+	-Wl,--wrap=clWaitForEvents,--wrap=clEnqueueNDRangeKernel,--wrap=sp_trained_waits
 TESTS += tests/train/test_waits
 
 # A step that is not finite, found out when the next one is on its way.
