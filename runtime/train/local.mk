@@ -35,4 +35,5 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/tasks.c \
 	runtime/train/text_head.c runtime/train/text_head.h \
 	runtime/train/trained.c runtime/train/trained.h \
-	runtime/train/trainer.c runtime/train/trainer.h
+	runtime/train/steps.c \
+	runtime/train/trainer.c runtime/train/trainer.h runtime/train/trainer_priv.h
