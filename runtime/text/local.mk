@@ -4,7 +4,13 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/chain.c runtime/text/chain.h \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
 	runtime/text/model_wordpiece.c \
+	runtime/text/normal_form.c runtime/text/normal_form.h \
 	runtime/text/normalizer_bert.c \
+	runtime/text/normalizer_characters.c \
+	runtime/text/normalizer_forms.c \
+	runtime/text/normalizer_prepend.c \
+	runtime/text/normalizer_replace.c \
+	runtime/text/normalizer_strip.c \
 	runtime/text/post_processor.c runtime/text/post_processor.h \
 	runtime/text/pre_tokenizer_bert.c \
 	runtime/text/stage.c runtime/text/stage.h runtime/text/stage.def \

@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/text/normal_form.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/unicode.h"
 
@@ -27,7 +28,7 @@ struct bert {
 struct sink {
     const struct bert *bert;
     struct sp_buf *out;
-    struct sp_ids *marks; /* class << 24 | character */
+    struct sp_ids *marks; /* SP_MARK */
     size_t used;
     char block[BLOCK];
 };
@@ -92,38 +93,14 @@ static int emit(struct sink *sink, uint32_t c)
     return 0;
 }
 
-/* Sorts the marks by class, by counting: the order among equals stays, and a text may be nothing
- * but marks. */
-static int sort_marks(struct sp_ids *marks)
-{
-    size_t places[257] = { 0 };
-    uint32_t *sorted = sp_calloc(marks->count, sizeof *sorted);
-
-    if (!sorted)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < marks->count; i++)
-        places[(marks->data[i] >> 24) + 1]++;
-    for (size_t i = 1; i < 257; i++)
-        places[i] += places[i - 1];
-    for (size_t i = 0; i < marks->count; i++)
-        sorted[places[marks->data[i] >> 24]++] = marks->data[i];
-    memcpy(marks->data, sorted, marks->count * sizeof *sorted);
-    free(sorted);
-    return 0;
-}
-
 /* Emits the waiting marks in canonical order. */
 static int flush_marks(struct sink *sink)
 {
     struct sp_ids *marks = sink->marks;
-    size_t count = marks->count, ordered = 1;
 
-    while (ordered < count && marks->data[ordered - 1] >> 24 <= marks->data[ordered] >> 24)
-        ordered++;
-    if (ordered < count)
-        SP_TRY(sort_marks(marks));
-    for (size_t i = 0; i < count; i++)
-        SP_TRY(emit(sink, marks->data[i] & 0xFFFFFF));
+    SP_TRY(sp_marks_sort(marks));
+    for (size_t i = 0; i < marks->count; i++)
+        SP_TRY(emit(sink, SP_MARK_CHARACTER(marks->data[i])));
     marks->count = 0;
     return 0;
 }
@@ -135,12 +112,12 @@ static int push(struct sink *sink, uint32_t c)
 
     if (!sink->bert->strip_accents)
         return emit(sink, c);
-    count = sp_unicode_decompose(parts, c);
+    count = sp_unicode_decompose(parts, c, false);
     for (size_t i = 0; i < count; i++) {
         unsigned combining = sp_unicode_combining(parts[i]);
 
         if (combining) {
-            SP_TRY(sp_ids_add(sink->marks, (uint32_t)combining << 24 | parts[i]));
+            SP_TRY(sp_ids_add(sink->marks, SP_MARK(combining, parts[i])));
             continue;
         }
         if (sink->marks->count)

@@ -80,15 +80,35 @@ unsigned sp_unicode_combining(uint32_t c)
     return (unsigned)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
 }
 
-size_t sp_unicode_decompose(uint32_t out[SP_UNICODE_DECOMPOSED_MAX], uint32_t c)
+bool sp_unicode_is_accent(uint32_t c)
+{
+    const struct sp_unicode_range *range;
+
+    if (c < 0x300)
+        return false;
+    range = find(sp_unicode_accents, COUNT(sp_unicode_accents), c);
+    if (range)
+        return range->value;
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+        return true;
+    default:
+        return false;
+    }
+}
+
+size_t sp_unicode_decompose(uint32_t out[SP_UNICODE_DECOMPOSED_MAX], uint32_t c, bool compatibility)
 {
     utf8proc_int32_t parts[SP_UNICODE_DECOMPOSED_MAX];
     utf8proc_ssize_t count = 0;
     int boundary_class = 0;
 
-    if (!find(sp_unicode_inert, COUNT(sp_unicode_inert), c))
+    if (c >= 0x80 && !find(sp_unicode_inert, COUNT(sp_unicode_inert), c))
         count = utf8proc_decompose_char((utf8proc_int32_t)c, parts, SP_UNICODE_DECOMPOSED_MAX,
-                                        UTF8PROC_DECOMPOSE, &boundary_class);
+                                        compatibility ? UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT : UTF8PROC_DECOMPOSE,
+                                        &boundary_class);
     if (count < 1 || count > SP_UNICODE_DECOMPOSED_MAX) {
         out[0] = c;
         return 1;
@@ -96,6 +116,21 @@ size_t sp_unicode_decompose(uint32_t out[SP_UNICODE_DECOMPOSED_MAX], uint32_t c)
     for (utf8proc_ssize_t i = 0; i < count; i++)
         out[i] = (uint32_t)parts[i];
     return (size_t)count;
+}
+
+uint32_t sp_unicode_compose(uint32_t first, uint32_t second)
+{
+    utf8proc_int32_t pair[2] = { (utf8proc_int32_t)first, (utf8proc_int32_t)second };
+    uint32_t c;
+
+    /* none below is the second of any; the last is where the Hangul trailing consonants are counted from, and no such
+     * consonant, though utf8proc takes it in */
+    if (second < 0x300 || second == 0x11A7)
+        return 0;
+    if (utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) != 1)
+        return 0;
+    c = (uint32_t)pair[0];
+    return find(sp_unicode_inert, COUNT(sp_unicode_inert), c) ? 0 : c;
 }
 
 size_t sp_unicode_lower(uint32_t out[2], uint32_t c)

@@ -56,14 +56,22 @@ def unicode_class(data, c):
     return "mark" if category == "Mn" else "punctuation" if category[0] == "P" else "other"
 
 
-def is_inert(nfd, c):
+def is_inert(nfkd, c):
     """Neither decomposed nor moved: marks of other classes beside it do not change places with it."""
     text = chr(c)
-    return all(nfd(s) == s for s in (text, "\u0345" + text, text + "\u0334"))
+    return all(nfkd(s) == s for s in (text, "\u0345" + text, text + "\u0334"))
 
 
 def unicode_is_inert(data, c):
-    return data.combining(chr(c)) == 0 and data.normalize("NFD", chr(c)) == chr(c)
+    return data.combining(chr(c)) == 0 and data.normalize("NFKD", chr(c)) == chr(c)
+
+
+def accent_runs(datas):
+    strip = normalizers.StripAccents().normalize_str
+    accents = {c: strip(chr(c)) == "" for c in CODE_POINTS}
+    differing = {c for c in CODE_POINTS for data in datas
+                 if (data.category(chr(c))[0] == "M") != accents[c]}
+    return [(a, b, int(accent)) for a, b, accent in runs(accents, differing)]
 
 
 def runs(answers, differing):
@@ -98,8 +106,8 @@ def write_tables(path):
     datas = [unicodedata] + NEWER
     classes = library_classes()
     differing = {c for c in CODE_POINTS for data in datas if unicode_class(data, c) != classes[c]}
-    nfd = normalizers.NFD().normalize_str
-    inert = {c: is_inert(nfd, c) for c in CODE_POINTS}
+    nfkd = normalizers.NFKD().normalize_str
+    inert = {c: is_inert(nfkd, c) for c in CODE_POINTS}
     moved = {c for c in CODE_POINTS for data in datas if unicode_is_inert(data, c) != inert[c]}
     assert all(inert[c] for c in moved)
     versions = " and ".join(data.unidata_version for data in datas)
@@ -122,8 +130,9 @@ struct sp_unicode_range {{
 """)
         write_table(out, "The class (enum sp_char_class).", "classes",
                     [(a, b, CLASSES[c]) for a, b, c in runs(classes, differing)])
-        write_table(out, "Combining class 0 and no decomposition.", "inert",
+        write_table(out, "Combining class 0 and no decomposition, of either kind.", "inert",
                     [(a, b, 0) for a, b, _ in runs(inert, moved)])
+        write_table(out, "Whether it is a mark (M*).", "accents", accent_runs(datas))
         write_table(out, "What lower case adds to the code point.", "lowered", lowered_ranges())
         out.write("#endif\n")
 

@@ -1,0 +1,75 @@
+/*
+ * The normalizers that change each character by itself: Lowercase, StripAccents (which takes out marks, and decomposes
+ * nothing) and Nmt, SentencePiece's clean-up for translation.
+ */
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/text/stage.h"
+#include "runtime/text/unicode.h"
+
+static int load(void **state, struct sp_vocab *vocab, const json_t *section, const char *path)
+{
+    (void)vocab, (void)section, (void)path;
+    *state = NULL;
+    return 0;
+}
+
+static void release(void *state)
+{
+    (void)state;
+}
+
+static size_t without_accent(uint32_t out[2], uint32_t c)
+{
+    out[0] = c;
+    return !sp_unicode_is_accent(c);
+}
+
+static size_t clean(uint32_t out[2], uint32_t c)
+{
+    bool is_tab = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D;
+    bool is_blank = c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+                    c == 0xFEFF || c == 0xFFFD;
+
+    out[0] = is_tab || is_blank ? ' ' : c;
+    return is_tab || !((c > 0 && c < 0x20) || c == 0x7F || c == 0x8F || c == 0x9F);
+}
+
+static int each(struct sp_buf *out, const char *text, size_t length, size_t (*change)(uint32_t out[2], uint32_t c))
+{
+    size_t used = 0;
+    char block[1024];
+
+    for (size_t at = 0; at < length;) {
+        uint32_t c, changed[2];
+        size_t count;
+
+        at += sp_text_decode(&c, text + at, length - at);
+        count = change(changed, c);
+        for (size_t i = 0; i < count; i++)
+            used += sp_unicode_encode(block + used, changed[i]);
+        if (used > sizeof block - 8) {
+            SP_TRY(sp_buf_append(out, block, used));
+            used = 0;
+        }
+    }
+    return sp_buf_append(out, block, used);
+}
+
+#define NORMALIZER(name, TYPE, change)                                                                                 \
+    static int name(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)      \
+    {                                                                                                                  \
+        (void)state, (void)marks;                                                                                      \
+        return each(out, text, length, change);                                                                        \
+    }                                                                                                                  \
+    const struct sp_stage sp_stage_normalizer_##name = {                                                               \
+        .slot = "normalizer",                                                                                          \
+        .type = TYPE,                                                                                                  \
+        .load = load,                                                                                                  \
+        .free = release,                                                                                               \
+        .normalize = name,                                                                                             \
+    };
+
+NORMALIZER(lowercase, "Lowercase", sp_unicode_lower)
+NORMALIZER(nmt, "Nmt", clean)
+NORMALIZER(strip_accents, "StripAccents", without_accent)
