@@ -3,6 +3,7 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
 	runtime/text/chain.c runtime/text/chain.h \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
+	runtime/text/model_unigram.c \
 	runtime/text/model_wordpiece.c \
 	runtime/text/normal_form.c runtime/text/normal_form.h \
 	runtime/text/normalizer_bert.c \
@@ -13,9 +14,12 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/normalizer_strip.c \
 	runtime/text/post_processor.c runtime/text/post_processor.h \
 	runtime/text/pre_tokenizer_bert.c \
+	runtime/text/pre_tokenizer_metaspace.c \
+	runtime/text/pre_tokenizer_whitespace_split.c \
 	runtime/text/stage.c runtime/text/stage.h runtime/text/stage.def \
 	runtime/text/tokenizer.c runtime/text/tokenizer.h \
 	runtime/text/tokenizer_config.c runtime/text/tokenizer_config.h \
+	runtime/text/trie.c runtime/text/trie.h \
 	runtime/text/unicode.c runtime/text/unicode.h runtime/text/unicode_table.h \
 	runtime/text/vocab.c runtime/text/vocab.h \
 	runtime/text/vocab_txt.c runtime/text/vocab_txt.h
