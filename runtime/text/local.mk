@@ -3,12 +3,14 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
 	runtime/text/chain.c runtime/text/chain.h \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
+	runtime/text/grapheme.c runtime/text/grapheme.h runtime/text/grapheme_table.h \
 	runtime/text/model_unigram.c \
 	runtime/text/model_wordpiece.c \
 	runtime/text/normal_form.c runtime/text/normal_form.h \
 	runtime/text/normalizer_bert.c \
 	runtime/text/normalizer_characters.c \
 	runtime/text/normalizer_forms.c \
+	runtime/text/normalizer_precompiled.c \
 	runtime/text/normalizer_prepend.c \
 	runtime/text/normalizer_replace.c \
 	runtime/text/normalizer_strip.c \
