@@ -357,7 +357,7 @@ static void test_bad_tokenizer_json(void **state)
     (void)state;
     assert_int_equal(mkdir(io_path("model"), 0777), 0);
     refuses(SP_ENOTFOUND, "model", "tokenizer.json", "vocab.txt");
-    refuses_kind("\"BertNormalizer\"", "\"NFC\"", "\"NFC\"", "supported: BertNormalizer");
+    refuses_kind("\"BertNormalizer\"", "\"Upper\"", "\"Upper\"", "supported: BertNormalizer");
     refuses_kind("\"BertPreTokenizer\"", "\"ByteLevel\"", "\"ByteLevel\"", "BertPreTokenizer");
     refuses_kind("\"WordPiece\"", "\"BPE\"", "\"BPE\"", "supported: WordPiece");
     refuses_edit("\"WordPiece\"", "7", "\"type\"", "string");

@@ -13,3 +13,11 @@ tests_unit_test_tokenizer_config_SOURCES = tests/unit/test_tokenizer_config.c te
 tests_unit_test_tokenizer_config_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
 	$(LIBS_TEXT) $(LIBS_BASE)
 TESTS += tests/unit/test_tokenizer_config tests/unit/test_tokenizer_config-valgrind
+
+check_PROGRAMS += tests/unit/test_sentencepiece
+tests_unit_test_sentencepiece_SOURCES = tests/unit/test_sentencepiece.c tests/unit/sentencepiece_cases.h \
+	tests/unit/io_files.c tests/unit/io_files.h
+tests_unit_test_sentencepiece_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
+	$(LIBS_TEXT) $(LIBS_BASE)
+TESTS += tests/unit/test_sentencepiece
+EXTRA_DIST += tests/tools/charsmap.py tests/tools/grapheme_table.py tests/tools/sentencepiece_cases.py
