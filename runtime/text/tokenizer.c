@@ -87,24 +87,32 @@ static void apply_config(struct sp_tokenizer *t, const json_t *json, const struc
 const char *const sp_tokenizer_files[] = { "tokenizer.json",          "vocab.txt",         "tokenizer_config.json",
                                            "special_tokens_map.json", "added_tokens.json", NULL };
 
+static bool has_file(const char *model_dir, const char *name)
+{
+    char *path = sp_fs_join(model_dir, name);
+    bool there = path && sp_fs_has_name(path);
+
+    free(path);
+    return there;
+}
+
 static int no_tokenizer(const char *model_dir)
 {
-    static const char *const others[][2] = {
-        { "spiece.model", "SentencePiece" },   { "sentencepiece.bpe.model", "SentencePiece" },
-        { "tokenizer.model", "SentencePiece" }, { "vocab.json", "byte-pair encoding" },
-    };
+    static const char *const models[] = { "spiece.model", "sentencepiece.bpe.model", "tokenizer.model" };
 
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        char *path = sp_fs_join(model_dir, others[i][0]);
-        bool there = path && sp_fs_has_name(path);
-
-        free(path);
-        if (there)
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        if (has_file(model_dir, models[i]))
             return sp_error(SP_ENOTFOUND,
-                            "%s has no tokenizer that is supported: %s is of %s; BERT's WordPiece, in tokenizer.json "
-                            "or vocab.txt, is expected",
-                            model_dir, others[i][0], others[i][1]);
-    }
+                            "%s has no tokenizer.json, and %s, SentencePiece's own file, is not read: in that folder, "
+                            "python3 -c \"from transformers import AutoTokenizer as A; "
+                            "A.from_pretrained('.').save_pretrained('.')\" makes one of the other (Python needs the "
+                            "packages transformers, sentencepiece and protobuf)",
+                            model_dir, models[i]);
+    if (has_file(model_dir, "vocab.json"))
+        return sp_error(SP_ENOTFOUND,
+                        "%s has no tokenizer that is supported: vocab.json is of byte-pair encoding; tokenizer.json or "
+                        "vocab.txt is expected",
+                        model_dir);
     SP_TRY(sp_likely_name_refuse(model_dir, "vocab.txt", NULL));
     SP_TRY(sp_likely_name_refuse(model_dir, "tokenizer.json", NULL));
     return sp_error(SP_ENOTFOUND, "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there", model_dir);

@@ -547,7 +547,7 @@ static void test_cased_vocabulary(void **state)
     assert_int_equal(unlink(io_path("model/vocab.txt")), 0);
     io_write_text("model/sentencepiece.bpe.model", "");
     io_assert_error(sp_tokenizer_load(&(struct sp_tokenizer *){ NULL }, io_path("model")), SP_ENOTFOUND,
-                    "sentencepiece.bpe.model is of SentencePiece", NULL);
+                    "sentencepiece.bpe.model, SentencePiece's own file", "save_pretrained", NULL);
 }
 
 static void test_max_length(void **state)
