@@ -1,6 +1,6 @@
 /*
- * Grapheme clusters (layer 4, text), what a reader takes for one character: Unicode's Annex 29, extended clusters, as the
- * `tokenizers` library has them. Threading: pure functions.
+ * Grapheme clusters (layer 4, text), what a reader takes for one character: the extended clusters of Unicode's Annex 29
+ * as the `tokenizers` library has them. Threading: pure functions.
  */
 #ifndef SP_TEXT_GRAPHEME_H
 #define SP_TEXT_GRAPHEME_H

@@ -1,6 +1,6 @@
 /*
- * Unicode's normalization forms as the `tokenizers` library has them (layer 4, text): data of Unicode 9.0, so that later
- * characters stay as they are. Threading: pure functions.
+ * Unicode's normalization forms as the `tokenizers` library has them (layer 4, text): with the data of Unicode 9.0, so
+ * that later characters stay as they are. Threading: pure functions.
  */
 #ifndef SP_TEXT_NORMAL_FORM_H
 #define SP_TEXT_NORMAL_FORM_H
@@ -12,7 +12,7 @@
 #define SP_MARK_CLASS(mark) ((mark) >> 24)
 #define SP_MARK_CHARACTER(mark) ((mark) & 0xFFFFFF)
 
-/* Puts the marks into canonical order: by class, equal ones as they were. Linear, as a text may be nothing but marks. */
+/* Puts the marks into canonical order, by class, equal ones as they were; linear, as a text may be nothing but marks. */
 int sp_marks_sort(struct sp_ids *marks);
 
 /* Appends the text in NFC, NFD, NFKC or NFKD; `marks` is memory to work with. */

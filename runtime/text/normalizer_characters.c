@@ -56,20 +56,29 @@ static int each(struct sp_buf *out, const char *text, size_t length, size_t (*ch
     return sp_buf_append(out, block, used);
 }
 
-#define NORMALIZER(name, TYPE, change)                                                                                 \
-    static int name(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)      \
-    {                                                                                                                  \
-        (void)state, (void)marks;                                                                                      \
-        return each(out, text, length, change);                                                                        \
-    }                                                                                                                  \
-    const struct sp_stage sp_stage_normalizer_##name = {                                                               \
-        .slot = "normalizer",                                                                                          \
-        .type = TYPE,                                                                                                  \
-        .load = load,                                                                                                  \
-        .free = release,                                                                                               \
-        .normalize = name,                                                                                             \
-    };
+static int lowercase(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state, (void)marks;
+    return each(out, text, length, sp_unicode_lower);
+}
 
-NORMALIZER(lowercase, "Lowercase", sp_unicode_lower)
-NORMALIZER(nmt, "Nmt", clean)
-NORMALIZER(strip_accents, "StripAccents", without_accent)
+static int nmt(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state, (void)marks;
+    return each(out, text, length, clean);
+}
+
+static int strip_accents(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state, (void)marks;
+    return each(out, text, length, without_accent);
+}
+
+#define NORMALIZER(name, function)                                                                                     \
+    {                                                                                                                  \
+        .slot = "normalizer", .type = name, .load = load, .free = release, .normalize = function                       \
+    }
+
+const struct sp_stage sp_stage_normalizer_lowercase = NORMALIZER("Lowercase", lowercase);
+const struct sp_stage sp_stage_normalizer_nmt = NORMALIZER("Nmt", nmt);
+const struct sp_stage sp_stage_normalizer_strip_accents = NORMALIZER("StripAccents", strip_accents);

@@ -13,21 +13,36 @@ static void release(void *state)
     (void)state;
 }
 
-#define FORM(name, TYPE, compatibility, composed)                                                                      \
-    static int name(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)      \
-    {                                                                                                                  \
-        (void)state;                                                                                                   \
-        return sp_normal_form(out, marks, text, length, compatibility, composed);                                      \
-    }                                                                                                                  \
-    const struct sp_stage sp_stage_normalizer_##name = {                                                               \
-        .slot = "normalizer",                                                                                          \
-        .type = TYPE,                                                                                                  \
-        .load = load,                                                                                                  \
-        .free = release,                                                                                               \
-        .normalize = name,                                                                                             \
-    };
+static int nfc(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state;
+    return sp_normal_form(out, marks, text, length, false, true);
+}
 
-FORM(nfc, "NFC", false, true)
-FORM(nfd, "NFD", false, false)
-FORM(nfkc, "NFKC", true, true)
-FORM(nfkd, "NFKD", true, false)
+static int nfd(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state;
+    return sp_normal_form(out, marks, text, length, false, false);
+}
+
+static int nfkc(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state;
+    return sp_normal_form(out, marks, text, length, true, true);
+}
+
+static int nfkd(const void *state, struct sp_buf *out, struct sp_ids *marks, const char *text, size_t length)
+{
+    (void)state;
+    return sp_normal_form(out, marks, text, length, true, false);
+}
+
+#define NORMALIZER(name, function)                                                                                     \
+    {                                                                                                                  \
+        .slot = "normalizer", .type = name, .load = load, .free = release, .normalize = function                       \
+    }
+
+const struct sp_stage sp_stage_normalizer_nfc = NORMALIZER("NFC", nfc);
+const struct sp_stage sp_stage_normalizer_nfd = NORMALIZER("NFD", nfd);
+const struct sp_stage sp_stage_normalizer_nfkc = NORMALIZER("NFKC", nfkc);
+const struct sp_stage sp_stage_normalizer_nfkd = NORMALIZER("NFKD", nfkd);

@@ -48,12 +48,14 @@ static int decode(struct precompiled *map, const char *text, const char *path)
         return SP_ENOMEM;
     base64_decode_init(&base64);
     if (!base64_decode_update(&base64, &bytes, map->map, length, text) || !base64_decode_final(&base64))
-        return sp_error(SP_EFORMAT, "%s: \"precompiled_charsmap\" is not valid base64: the file may have been cut", path);
+        return sp_error(SP_EFORMAT, "%s: \"precompiled_charsmap\" is not valid base64: the file may have been cut",
+                        path);
     if (bytes >= 4)
         map->units = number(map->map) / 4;
     if (!map->units || map->units > (bytes - 4) / 4)
-        return sp_error(SP_EFORMAT, "%s: \"precompiled_charsmap\" has %zu bytes, and they hold no trie of the length that "
-                                    "they begin with: the file may have been cut",
+        return sp_error(SP_EFORMAT,
+                        "%s: \"precompiled_charsmap\" has %zu bytes, and they hold no trie of the length that they begin "
+                        "with: the file may have been cut",
                         path, bytes);
     map->length = bytes - 4 - 4 * map->units;
     map->replacements = (const char *)map->map + bytes - map->length;

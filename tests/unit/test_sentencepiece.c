@@ -120,8 +120,8 @@ static void test_every_character(void **state)
     sp_scratch_release(&scratch);
 }
 
-/* A word of 1 MB, of pieces and of none; combining marks without end. What takes the square of a length does not come to
- * an end here. */
+/* A word of 1 MB, of pieces and of none; combining marks without end. What takes the square of a length would not come
+ * to an end here. */
 static void test_long_texts(void **state)
 {
     enum { LENGTH = 1 << 20 };
@@ -129,7 +129,9 @@ static void test_long_texts(void **state)
     static const struct {
         const char *unit;
         size_t bytes;
-    } repeated[] = { { "aba", 3 }, { "x", 1 }, { "\314\201\314\247", 4 }, { "a\314\247", 3 }, { "\360\237\207\251", 4 } };
+    } repeated[] = {
+        { "aba", 3 }, { "x", 1 }, { "\314\201\314\247", 4 }, { "a\314\247", 3 }, { "\360\237\207\251", 4 },
+    };
     char *text = malloc(LENGTH);
     struct sp_encoding encoding = { 0 };
 
@@ -187,7 +189,8 @@ static void test_bad_sections(void **state)
     refuses(roberta_definition, "[\"<s>\",0.0]", "[\"the\",0.0]", "\"the\"", "twice");
     refuses(roberta_definition, "\"vocab\":[", "\"vocab\":[],\"unused\":[", "\"vocab\"", "tokens");
     refuses(roberta_definition, "\"byte_fallback\":false", "\"byte_fallback\":0", "byte_fallback", "true or false");
-    refuses(roberta_definition, "\"replacement\":\"\342\226\201\"", "\"replacement\":\"__\"", "\"__\"", "one character");
+    refuses(roberta_definition, "\"replacement\":\"\342\226\201\"", "\"replacement\":\"__\"", "\"__\"",
+            "one character");
     refuses(roberta_definition, "\"replacement\":\"\342\226\201\"", "\"unused\":1", "\"replacement\"", "one character");
     refuses(roberta_definition, "\"add_prefix_space\":true", "\"prepend_scheme\":\"often\"", "\"often\"", "first");
     refuses(roberta_definition, "\"add_prefix_space\":true", "\"add_prefix_space\":false,\"prepend_scheme\":\"first\"",
@@ -197,8 +200,8 @@ static void test_bad_sections(void **state)
     refuses(roberta_definition, "\"precompiled_charsmap\":\"", "\"precompiled_charsmap\":\"\",\"unused\":\"", "0 bytes",
             "no trie");
     refuses(roberta_definition, "\"precompiled_charsmap\"", "\"charsmap\"", "Precompiled", "precompiled_charsmap");
-    refuses(roberta_definition, "\"precompiled_charsmap\":\"", "\"precompiled_charsmap\":\"BAAAAAAAAAD/\",\"unused\":\"",
-            "replacements", "UTF-8");
+    refuses(roberta_definition, "\"precompiled_charsmap\":\"",
+            "\"precompiled_charsmap\":\"BAAAAAAAAAD/\",\"unused\":\"", "replacements", "UTF-8");
     refuses(cleaned_definition, "\"content\":\"\\\"\"", "\"content\":1", "content", "string");
     refuses(cleaned_definition, "{\"String\":\"``\"}", "{}", "Replace", "pattern");
     refuses(cleaned_definition, "\"prepend\":", "\"unused\":", "Prepend", "\"prepend\"");
@@ -234,8 +237,8 @@ static void test_no_unknown(void **state)
     assert_int_equal(sp_tokenizer_special(tokenizer, SP_TOKEN_UNK), SP_TOKEN_NONE);
     assert_int_equal(sp_tokenizer_encode(&encoding, tokenizer, "the", 3, NULL, 0, 0), 0);
     assert_int_equal(encoding.length, 1);
-    io_assert_error(sp_tokenizer_encode(&encoding, tokenizer, "x", 1, NULL, 0, 0), SP_EFORMAT, "unknown token", "unk_id",
-                    NULL);
+    io_assert_error(sp_tokenizer_encode(&encoding, tokenizer, "x", 1, NULL, 0, 0), SP_EFORMAT, "unknown token",
+                    "unk_id", NULL);
     sp_tokenizer_free(tokenizer);
     sp_encoding_free(&encoding);
 }
