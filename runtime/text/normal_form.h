@@ -12,7 +12,8 @@
 #define SP_MARK_CLASS(mark) ((mark) >> 24)
 #define SP_MARK_CHARACTER(mark) ((mark) & 0xFFFFFF)
 
-/* Puts the marks into canonical order, by class, equal ones as they were; linear, as a text may be nothing but marks. */
+/* Puts the marks into canonical order: by class, equal ones as they were. It is linear, as all of a text may be
+ * marks. */
 int sp_marks_sort(struct sp_ids *marks);
 
 /* Appends the text in NFC, NFD, NFKC or NFKD; `marks` is memory to work with. */

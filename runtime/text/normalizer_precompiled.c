@@ -54,8 +54,8 @@ static int decode(struct precompiled *map, const char *text, const char *path)
         map->units = number(map->map) / 4;
     if (!map->units || map->units > (bytes - 4) / 4)
         return sp_error(SP_EFORMAT,
-                        "%s: \"precompiled_charsmap\" has %zu bytes, and they hold no trie of the length that they begin "
-                        "with: the file may have been cut",
+                        "%s: \"precompiled_charsmap\" has %zu bytes, and they hold no trie of the length that they "
+                        "begin with: the file may have been cut",
                         path, bytes);
     map->length = bytes - 4 - 4 * map->units;
     map->replacements = (const char *)map->map + bytes - map->length;
