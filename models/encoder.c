@@ -157,7 +157,9 @@ static int encoder_layer(struct sp_plan *plan, const struct sp_model *model, int
     q = layer_linear(plan, x, H, H, SP_ACTIVATION_NONE, i, "attention.self.query");
     k = layer_linear(plan, x, H, H, SP_ACTIVATION_NONE, i, "attention.self.key");
     v = layer_linear(plan, x, H, H, SP_ACTIVATION_NONE, i, "attention.self.value");
-    y = sp_nn_attention(plan, q, k, v, c->num_attention_heads, c->attention_dropout);
+    y = sp_nn_attention(plan, q, k, v,
+                        &(struct sp_attention_shape){ .heads = c->num_attention_heads,
+                                                      .dropout = c->attention_dropout });
     y = layer_linear(plan, y, H, H, SP_ACTIVATION_NONE, i, "attention.output.dense");
     snprintf(prefix, sizeof prefix, "encoder.layer.%d.attention.output", i);
     y = layernorm(plan, model, y, x, c->hidden_dropout, prefix);

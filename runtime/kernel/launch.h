@@ -34,7 +34,7 @@ struct sp_launch_check {
     const void *op;   /* the op; the kernel layer only passes it on */
     const char *name; /* its name */
     unsigned flags;
-    int size[8];
+    int size[10];
 };
 
 #define SP_LAUNCH_ARGUMENTS 24

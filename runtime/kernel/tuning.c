@@ -206,7 +206,7 @@ int sp_tuning_find(int values[SP_TUNABLES], const struct sp_tuning *tuning, cons
         record = &tuning->records[k][SP_TUNING_ANY];
     for (size_t i = 0; kernel->tunables[i].name; i++)
         values[i] = record->line ? record->values[i] : kernel->tunables[i].initial;
-    rc = kernel->valid(values, info);
+    rc = kernel->valid ? kernel->valid(values, info) : 0;
     if (rc < 0 && record->line)
         return sp_error_context(SP_EFORMAT, "%s:%zu: %s", tuning->name, record->line, kernel->kernel);
     return rc < 0 ? sp_error_context(rc, "%s", kernel->kernel) : 0;

@@ -27,7 +27,7 @@ struct sp_tunable {
 struct sp_tuned {
     const char *kernel;
     struct sp_tunable tunables[SP_TUNABLES + 1]; /* one without a name ends them */
-    /* Whether the device can run the kernel with these values together: 0, or SP_EDEVICE with the reason. */
+    /* Whether the device can run the kernel with these values together: 0, or SP_EDEVICE with the reason. NULL: any. */
     int (*valid)(const int *values, const struct sp_device_info *info);
 };
 

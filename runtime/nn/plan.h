@@ -100,9 +100,21 @@ int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int be
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
 /* act(x W^T + bias); bias -1 for none */
 int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);
-/* softmax attention of q over k and v, dropout on the probabilities: within each sequence; or, where k and v have other
- * rows than q, such as kept ones, of each sequence over the rows that the batch names for it (sp_plan_batch.keys) */
-int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, int heads, float dropout);
+/* How attention is shaped. Zeros are an encoder's. */
+struct sp_attention_shape {
+    int heads;      /* of the queries */
+    int kv_heads;   /* of keys and values, each for heads / kv_heads of the queries'; 0: as many */
+    int head_dim;   /* columns of a head; 0: q's width / heads */
+    bool causal;    /* a token sees those up to itself; of the n of a pass over K kept rows, token i those up to K - n + i */
+    int window;     /* causal: a token sees itself and the window - 1 before it; 0: all */
+    float softcap;  /* scores become softcap tanh(score / softcap), before any is hidden; 0: they stay */
+    float scale;    /* of the scores; 0: 1 / sqrt(head_dim) */
+    float dropout;  /* of the probabilities */
+};
+/* softmax attention of q (T x heads * head_dim) over k and v (x kv_heads * head_dim): within each sequence; or, where k
+ * and v have other rows than q, such as kept ones, of each sequence over the rows that the batch names for it
+ * (sp_plan_batch.keys): causally at least as many as it has tokens, whose own are the last of them */
+int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, const struct sp_attention_shape *shape);
 /* Rows that live from one pass to the next, such as a key/value cache: x's rows go to memory of `rows` rows, zeros at
  * first, each to the row that the batch names for its token (sp_plan_batch.kept_rows); the others stay as earlier
  * passes left them, and nothing else writes there. Returns the value of all these rows, which attention alone can read,

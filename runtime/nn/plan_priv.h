@@ -52,9 +52,11 @@ struct sp_node {
     bool shared[SP_NODE_PARAMS];       /* so is the parameter's: another node of the backward walk came first */
     /* attributes; meaning is the type's */
     float p, epsilon, softcap;
-    int heads, padding;
+    int padding;
     /* language loss: rows of the batch that have a target; how many are computed at a time */
     int listed, slice;
+    struct sp_attention_shape attention; /* nothing left open */
+    int longest_keys; /* attention: the most rows that a sequence of the batch sees */
     int groups[SP_NODE_PARAMS]; /* embedding: of the batch's tokens by the row of each table */
     enum sp_activation activation;
     /* linear: the linear node below whose activation's derivative this node's backward applies; -1 for none */

@@ -39,7 +39,7 @@ struct sp_check; /* one running case */
 
 struct sp_op_case {
     const char *name;
-    int size[8];      /* meaning is the op's own */
+    int size[10];      /* meaning is the op's own */
     unsigned flags;   /* likewise */
     bool tall;        /* large, but of a small case's programs: it runs in every geometry */
     /* largest |got - expected| as a share of the output's scale: its largest |expected| below 1e6 (or its own) */

@@ -3,7 +3,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/activation.c runtime/op/activation.h \
 	runtime/op/adamw.c runtime/op/adamw.h \
 	runtime/op/add.c runtime/op/add.h \
-	runtime/op/attention.c runtime/op/attention.h \
+	runtime/op/attention.c runtime/op/attention.h runtime/op/attention_decode.c runtime/op/attention_decode.h \
 	runtime/op/check.c runtime/op/check.h \
 	runtime/op/column_sum.c runtime/op/column_sum.h \
 	runtime/op/dropout.c runtime/op/dropout.h \

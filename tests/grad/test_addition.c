@@ -217,7 +217,7 @@ static struct sp_plan *build(const struct addition_case *c, int params[LAYERS])
     }
     x = sp_nn_attention(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "query"),
                         linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"),
-                        linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), HEADS, 0);
+                        linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), &(struct sp_attention_shape){ .heads = HEADS });
     sp_nn_cross_entropy(plan, linear(plan, sp_nn_first_token(plan, x), CLASSES, H, SP_ACTIVATION_NONE, "classifier"),
                         0);
     return plan;

@@ -63,7 +63,7 @@ static int attention(struct sp_plan *plan, int x, float dropout)
     int k = linear(plan, x, H, H, SP_ACTIVATION_NONE, "key");
     int v = linear(plan, x, H, H, SP_ACTIVATION_NONE, "value");
 
-    return sp_nn_attention(plan, q, k, v, HEADS, dropout);
+    return sp_nn_attention(plan, q, k, v, &(struct sp_attention_shape){ .heads = HEADS, .dropout = dropout });
 }
 
 static int plain(struct sp_plan *plan, int x)
@@ -172,7 +172,7 @@ static int kept(struct sp_plan *plan, int x, float dropout)
     int k = sp_nn_keep(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"), KEPT * 4);
     int v = sp_nn_keep(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), KEPT * 4);
 
-    return sp_nn_attention(plan, q, k, v, HEADS, dropout);
+    return sp_nn_attention(plan, q, k, v, &(struct sp_attention_shape){ .heads = HEADS, .dropout = dropout });
 }
 
 static int attention_kept(struct sp_plan *plan, int x)

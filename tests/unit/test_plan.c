@@ -443,7 +443,7 @@ static struct sp_plan *build_kept(int rows)
         k = sp_nn_keep(plan, k, rows);
         v = sp_nn_keep(plan, v, rows);
     }
-    sp_nn_cross_entropy(plan, sp_nn_first_token(plan, sp_nn_attention(plan, q, k, v, 5, 0)), 0);
+    sp_nn_cross_entropy(plan, sp_nn_first_token(plan, sp_nn_attention(plan, q, k, v, &(struct sp_attention_shape){ .heads = 5 })), 0);
     return plan;
 }
 
@@ -568,7 +568,7 @@ static void test_kept_refused(void **state)
         assert_ok(sp_plan_create(&plan));
         x = sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1);
         x = k == 0   ? layer(plan, sp_nn_keep(plan, x, KEPT), "above")
-            : k == 1 ? sp_nn_attention(plan, x, sp_nn_keep(plan, x, KEPT), sp_nn_keep(plan, x, KEPT + 1), 5, 0)
+            : k == 1 ? sp_nn_attention(plan, x, sp_nn_keep(plan, x, KEPT), sp_nn_keep(plan, x, KEPT + 1), &(struct sp_attention_shape){ .heads = 5 })
                      : sp_nn_keep(plan, sp_nn_first_token(plan, x), KEPT);
         sp_nn_cross_entropy(plan, x, 0);
         assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL,
@@ -708,7 +708,7 @@ static void test_builders(void **state)
     assert_int_equal(x, -1);
     x = sp_nn_first_token(plan, x);
     x = sp_nn_layernorm(plan, x, -1, bias, bias, 1e-5f, 0);
-    x = sp_nn_attention(plan, x, x, x, 1, 0);
+    x = sp_nn_attention(plan, x, x, x, &(struct sp_attention_shape){ .heads = 1 });
     sp_nn_cross_entropy(plan, sp_nn_dropout(plan, x, 0.5f), 0);
     assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL,
                  "narrow.weight is 3 x 5, its input is 6 wide");
@@ -721,7 +721,7 @@ static void test_builders(void **state)
         bias = sp_plan_param(plan, SP_PARAM_VECTOR, 6, 1, "norm");
         sp_plan_param_at(plan, (size_t)table)->role = SP_PARAM_DENSE;
         x = sp_nn_embedding(plan, table, table, table, -1);
-        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, 1, 0) : sp_nn_dropout(plan, x, 0.5f), x, bias,
+        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, &(struct sp_attention_shape){ .heads = 1 }) : sp_nn_dropout(plan, x, 0.5f), x, bias,
                             bias, 1e-5f, 0);
         sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
         assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "feeds another node too");
