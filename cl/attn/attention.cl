@@ -10,9 +10,9 @@
  * out and [key_bounds[s], key_bounds[s + 1]) of k and v, and sees no others; one buffer may be both bounds. lse is (T x
  * H): the base-2 logarithm of a query's sum of exponentials.
  *
- * CAUSAL: both are aligned at the end, so that query i of n sees keys up to i + (keys - n), of which there is at least
- * that one, and of these the last `window`. Blocks that none of a vector's queries sees are passed over. SOFTCAP: scores
- * become softcap tanh(score / softcap) before that.
+ * CAUSAL: both are aligned at the end, so that query i of n sees keys up to i + (keys - n), at least one, and of these
+ * the last `window`. Blocks that none of a vector's queries sees are passed over. SOFTCAP: scores become softcap
+ * tanh(score / softcap) before that.
  *
  * For CPUs: one work-item per group. Scores are kept transposed, s[j] being key j against 16 queries in the lanes, so
  * that a query's maximum and sum are found lane by lane; lanes and rows past the end repeat the last one and are not
@@ -34,6 +34,11 @@
 #define W (16 * DV)  /* columns of a packed row: D and zeros */
 #define QB (16 * QV) /* queries in a block, which has KB keys */
 #define LOG2_E 1.44269504f
+
+/* What a work-item of attention_backward gives the gradients of. */
+#define ALL 0     /* queries and keys of a sequence and a head of keys. Grid: (1, H / G, sequences) */
+#define QUERIES 1 /* QB queries of a sequence and a head. Grid: (blocks of QB queries, H, sequences) */
+#define KEYS 2    /* PIECE keys of a sequence and a head of keys. Grid: (pieces, H / G, sequences) */
 
 /* Vectors that a product sums in registers: half of AVX-512's; a float16 is two registers of AVX, four of NEON. */
 #if (defined(__x86_64__) || defined(__aarch64__)) && !defined(__AVX512F__)
@@ -160,6 +165,7 @@ ONCE void outer(__global float *p, bool first, const float16 *s, const float16 *
         }
 }
 
+#if PIECES == ALL
 /* PoCL's prefetch() does nothing. */
 #if defined(__x86_64__) || defined(__aarch64__)
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -180,6 +186,7 @@ ONCE void prefetch_next(__global const float *x, __global const uint *bounds, in
     for (int i = 0; i < length * columns && length * heads * columns <= PREFETCH_MOST; i += 16)
         PREFETCH(x + i);
 }
+#endif
 
 /* Query i sees keys LOW(i) <= j < HIGH(i); FIRST(i): where the block of LOW(i) begins. */
 #define AHEAD (length - queries) /* keys before the first query's last */
@@ -241,11 +248,6 @@ ONCE void draw(uint16 *words, uint16 c0, const struct dropout *d, int j0, int co
 #define KEPT(words, j, x) (x)
 #endif
 
-static inline float16 larger(float16 a, float16 b)
-{
-    return a > b ? a : b;
-}
-
 /* What q is multiplied by on its way to scores, of which CAPPED(score), cap being softcap log2 e, are base-2
  * exponents; SLOPE(score) is the derivative of a capped one. */
 #if SOFTCAP
@@ -267,12 +269,12 @@ static inline float16 larger(float16 a, float16 b)
     key_bounds += get_global_id(2);                                                                                    \
     int first = (int)bounds[0], queries = (int)bounds[1] - first, length = (int)(key_bounds[1] - key_bounds[0]);       \
 
-/* What a work-item of attention_backward gives the gradients of. */
-#define ALL 0     /* queries and keys of a sequence and a head of keys. Grid: (1, H / G, sequences) */
-#define QUERIES 1 /* QB queries of a sequence and a head. Grid: (blocks of QB queries, H, sequences) */
-#define KEYS 2    /* PIECE keys of a sequence and a head of keys. Grid: (pieces, H / G, sequences) */
-
 #if PIECES == ALL
+static inline float16 larger(float16 a, float16 b)
+{
+    return a > b ? a : b;
+}
+
 /*
  * out = dropout(softmax(scale q k^T)) v and lse[t][h] = log2 sum_j exp(scale q_t k_j).
  * Grid: (blocks of QB queries, H, sequences); work-items beyond a sequence's end have nothing to do.
@@ -362,6 +364,30 @@ ONCE void clear(__global float *p, int rows)
             store_columns(0.0f, p + (size_t)j * CK, u);
 }
 
+/* Of `count` queries, and 16 with the last one again: q and dout packed and in lanes, lse and delta. */
+static inline void load_queries(float16 *qb, float16 *gb, float16 *qt, float16 *gt, float16 *norm, float16 *delta,
+                                __global const float *q, __global const float *out, __global const float *dout,
+                                __global const float *lse, int count, float scale, float q_factor, float dropout_scale)
+{
+    float16 x[16], ob[16 * DV];
+
+    pack(qb, q, C, count, 16, scale);
+    to_lanes(qt, qb, q_factor);
+    pack(gb, dout, C, count, 16, dropout_scale);
+    to_lanes(gt, gb, 1.0f);
+    pack(ob, out, C, count, 16, 1.0f / dropout_scale);
+    for (int n = 0; n < 16; n++) {
+        x[n] = 0.0f;
+        for (int u = 0; u < DV; u++)
+            x[n] += ob[n * DV + u] * gb[n * DV + u];
+        ((float *)norm)[n] = lse[(size_t)min(n, count - 1) * H];
+    }
+    transpose(x, x, 1, 1.0f);
+    *delta = 0.0f;
+    for (int n = 0; n < 16; n++)
+        *delta += x[n];
+}
+
 /*
  * dq, dk, dv from dout, q, k, v, out and lse. With P = exp(scale q k^T - lse), M the dropout factors, and
  * delta_i = sum_d dout_id out_id:  dV = (P M)^T dO;  dS = P (M (dO V^T) - delta);  dQ = scale dS K;  dK = scale dS^T Q,
@@ -417,24 +443,10 @@ void attention_backward(__global const float *restrict q, __global const float *
                 continue;
             for (int i = 0; 16 * i < rows; i++) {
                 size_t at = origin + (size_t)(i0 + 16 * i) * C;
-                int count = rows - 16 * i;
-                float16 *qr = qb + 16 * i * DV, *gr = gb + 16 * i * DV, x[16];
 
-                pack(qr, q + at, C, count, 16, scale);
-                to_lanes(qt[i], qr, Q_FACTOR);
-                pack(gr, dout + at, C, count, 16, dropout.scale);
-                to_lanes(gt[i], gr, 1.0f);
-                pack(kb, out + at, C, count, 16, 1.0f / dropout.scale);
-                for (int n = 0; n < 16; n++) {
-                    x[n] = 0.0f;
-                    for (int u = 0; u < DV; u++)
-                        x[n] += kb[n * DV + u] * gr[n * DV + u];
-                    ((float *)(norm + i))[n] = lse[(size_t)(first + i0 + 16 * i + min(n, count - 1)) * H + h];
-                }
-                transpose(x, x, 1, 1.0f);
-                delta[i] = 0.0f;
-                for (int n = 0; n < 16; n++)
-                    delta[i] += x[n];
+                load_queries(qb + 16 * i * DV, gb + 16 * i * DV, qt[i], gt[i], norm + i, delta + i, q + at, out + at,
+                             dout + at, lse + (size_t)(first + i0 + 16 * i) * H + h, rows - 16 * i, scale, Q_FACTOR,
+                             dropout.scale);
             }
             for (int j0 = j_begin; j0 < j_last; j0 += KB) {
                 int keys = min(KB, j_last - j0), packed = (keys + 15) / 16 * 16, from = QV, to = 0;
@@ -473,11 +485,11 @@ void attention_backward(__global const float *restrict q, __global const float *
                         weigh(dqt[i], 1.0f, j0 == FIRST(i0 + 16 * i), kb, ds + i, QV, seen);
                 }
                 if (PIECES != QUERIES) {
+                    size_t at = key_origin + (size_t)j0 * CK;
                     bool store = !CAUSAL && i0 == 0 && h == h_first;
 
-                    outer(dv + key_origin + (size_t)j0 * CK, store, p + from, gb + 16 * from * DV, to - 16 * from, keys);
-                    outer(dk + key_origin + (size_t)j0 * CK, store, ds + from, qb + 16 * from * DV, to - 16 * from,
-                          keys);
+                    outer(dv + at, store, p + from, gb + 16 * from * DV, to - 16 * from, keys);
+                    outer(dk + at, store, ds + from, qb + 16 * from * DV, to - 16 * from, keys);
                 }
             }
             for (int i = 0; PIECES != KEYS && 16 * i < rows; i++) {

@@ -4,9 +4,9 @@
 /*
  * Attention of one query a sequence, its last token, over all keys: what attention.cl gives of it, for decoding, where
  * reading keys and values is all that takes time. Each is read once, for all of the G heads that share it, in chunks of
- * CHUNK keys, which give work to many units: attention_decode leaves of each chunk its share of every head's output, the
- * largest score and the sum of exponentials to it, and attention_combine puts them together, chunk after chunk. Chunks
- * begin at multiples of CHUNK, so that neither a window nor other sequences change sums.
+ * CHUNK keys, which give work to many units: attention_decode leaves each chunk's share of every head's output, its
+ * largest score and the sum of exponentials to that, and attention_combine puts them together, chunk after chunk.
+ * Chunks begin at multiples of CHUNK, so that other sequences do not change sums.
  *
  * Rows, columns, bounds, window and SOFTCAP are attention.cl's. shares is (sequences x chunks x H) rows of SHARE: W
  * columns, that largest score and that sum, scores being base-2 exponents. A sequence without a query has no share.

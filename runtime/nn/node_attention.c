@@ -26,8 +26,8 @@ static int complete(struct sp_attention_shape *out, const struct sp_attention_sh
     if (s.head_dim < 1 || q->width != (size_t)s.heads * (size_t)s.head_dim ||
         k->width != (size_t)s.kv_heads * (size_t)s.head_dim || v->width != k->width)
         return sp_error(SP_EINVAL,
-                        "attention over %s: queries of %zu columns, keys of %zu and values of %zu are not %d, %d and %d "
-                        "heads of %d",
+                        "attention over %s: queries of %zu columns, keys of %zu and values of %zu are not %d, %d and "
+                        "%d heads of %d",
                         q->name, q->width, k->width, v->width, s.heads, s.kv_heads, s.kv_heads, s.head_dim);
     if (s.window < 0 || (s.window > 0 && !s.causal))
         return sp_error(SP_EINVAL, "attention over %s: a window of %d tokens is of causal attention, and at least 1",

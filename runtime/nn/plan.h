@@ -105,7 +105,7 @@ struct sp_attention_shape {
     int heads;      /* of the queries */
     int kv_heads;   /* of keys and values, each for heads / kv_heads of the queries'; 0: as many */
     int head_dim;   /* columns of a head; 0: q's width / heads */
-    bool causal;    /* a token sees those up to itself; of the n of a pass over K kept rows, token i those up to K - n + i */
+    bool causal;    /* a token sees those up to itself: token i of a pass's n over K kept rows those up to K - n + i */
     int window;     /* causal: a token sees itself and the window - 1 before it; 0: all */
     float softcap;  /* scores become softcap tanh(score / softcap), before any is hidden; 0: they stay */
     float scale;    /* of the scores; 0: 1 / sqrt(head_dim) */

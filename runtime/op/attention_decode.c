@@ -93,6 +93,7 @@ int sp_attention_decode(struct sp_device *device, const struct sp_attention *a, 
 /* size: heads, head_dim, numbers of keys of up to four sequences; GROUP, WINDOW. After each sequence comes one of two
  * keys without a query. */
 static const struct sp_op_case cases[] = {
+    { .name = "5x2 over 1, keys 65", .size = { 5, 2, 65, [GROUP] = 5 }, .tolerance = 5e-6 },
     { .name = "1x1, one key", .size = { 1, 1, 1, [GROUP] = 1 }, .tolerance = 5e-6 },
     { .name = "6x20 over 2, keys 3 130 64 65", .size = { 6, 20, 3, 130, 64, 65, [GROUP] = 3 }, .tolerance = 5e-6 },
     { .name = "6x20 over 2, keys 300 64 1, a window of 70",
@@ -103,7 +104,10 @@ static const struct sp_op_case cases[] = {
       .flags = SOFTCAP,
       .tolerance = 5e-6 },
     { .name = "2x256, keys 33", .size = { 2, 256, 33, [GROUP] = 1 }, .tolerance = 5e-6 },
-    { .name = "6x20 over 2, keys 2100 1999", .size = { 6, 20, 2100, 1999, [GROUP] = 3 }, .tall = true, .tolerance = 5e-6 },
+    { .name = "6x20 over 2, keys 2100 1999",
+      .size = { 6, 20, 2100, 1999, [GROUP] = 3 },
+      .tall = true,
+      .tolerance = 5e-6 },
 };
 
 struct run {

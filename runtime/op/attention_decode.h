@@ -1,6 +1,6 @@
 /*
- * Causal attention of one query a sequence (layer 3), its last token, over all keys: what attention.h's forward gives of
- * it, within rounding, at the speed of reading keys and values once. For decoding token by token. Threading: as the
+ * Causal attention of one query a sequence (layer 3), its last token, over all keys: what attention.h's forward gives
+ * of it, within rounding, at the speed of reading keys and values once. For decoding token by token. Threading: as the
  * device.
  */
 #ifndef SP_OP_ATTENTION_DECODE_H

@@ -215,9 +215,9 @@ static struct sp_plan *build(const struct addition_case *c, int params[LAYERS])
     } else {
         x = sp_nn_linear(plan, x, c->tied ? params[0] : params[1], -1, SP_ACTIVATION_NONE);
     }
-    x = sp_nn_attention(plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "query"),
-                        linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"),
-                        linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), &(struct sp_attention_shape){ .heads = HEADS });
+    x = sp_nn_attention(
+        plan, linear(plan, x, H, H, SP_ACTIVATION_NONE, "query"), linear(plan, x, H, H, SP_ACTIVATION_NONE, "key"),
+        linear(plan, x, H, H, SP_ACTIVATION_NONE, "value"), &(struct sp_attention_shape){ .heads = HEADS });
     sp_nn_cross_entropy(plan, linear(plan, sp_nn_first_token(plan, x), CLASSES, H, SP_ACTIVATION_NONE, "classifier"),
                         0);
     return plan;

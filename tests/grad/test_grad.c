@@ -166,6 +166,39 @@ static int attention_dropout(struct sp_plan *plan, int x)
     return attention(plan, x, 0.25f);
 }
 
+/* One head of keys and values for all, kept or not. */
+static int grouped(struct sp_plan *plan, int x, bool keep, struct sp_attention_shape shape)
+{
+    int q = linear(plan, x, H, H, SP_ACTIVATION_NONE, "query");
+    int k = linear(plan, x, H / HEADS, H, SP_ACTIVATION_NONE, "key");
+    int v = linear(plan, x, H / HEADS, H, SP_ACTIVATION_NONE, "value");
+
+    shape.heads = HEADS, shape.kv_heads = 1, shape.head_dim = H / HEADS;
+    if (keep)
+        k = sp_nn_keep(plan, k, KEPT * 4), v = sp_nn_keep(plan, v, KEPT * 4);
+    return sp_nn_attention(plan, q, k, v, &shape);
+}
+
+static int attention_causal(struct sp_plan *plan, int x)
+{
+    return grouped(plan, x, false, (struct sp_attention_shape){ .causal = true });
+}
+
+static int attention_window(struct sp_plan *plan, int x)
+{
+    return grouped(plan, x, false, (struct sp_attention_shape){ .causal = true, .window = 2, .scale = 0.7f });
+}
+
+static int attention_capped(struct sp_plan *plan, int x)
+{
+    return grouped(plan, x, false, (struct sp_attention_shape){ .softcap = 0.5f, .scale = 1, .dropout = 0.25f });
+}
+
+static int attention_kept_causal(struct sp_plan *plan, int x)
+{
+    return grouped(plan, x, true, (struct sp_attention_shape){ .causal = true, .window = 4 });
+}
+
 static int kept(struct sp_plan *plan, int x, float dropout)
 {
     int q = linear(plan, x, H, H, SP_ACTIVATION_NONE, "query");
@@ -273,6 +306,18 @@ static const struct grad_case cases[] = {
     { .name = "attention over what is kept, dropout", .build = attention_kept_dropout, .kept = true, .step = 0.02 },
     { .name = "attention over what is kept, linear",
       .build = attention_kept,
+      .kept = true,
+      .linear = true,
+      .step = 0.02 },
+    { .name = "attention, causal, grouped", .build = attention_causal, .step = 0.02 },
+    { .name = "attention, causal, a window", .build = attention_window, .step = 0.02 },
+    { .name = "attention, grouped, capped, dropout", .build = attention_capped, .step = 0.02 },
+    { .name = "attention over what is kept, causal, a window",
+      .build = attention_kept_causal,
+      .kept = true,
+      .step = 0.02 },
+    { .name = "attention over what is kept, causal, a window, linear",
+      .build = attention_kept_causal,
       .kept = true,
       .linear = true,
       .step = 0.02 },

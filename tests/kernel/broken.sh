@@ -18,7 +18,8 @@ act/activation_forward.cl|activation|s/activation_##V(load_##V(x, i))/load_##V(x
 act/add.cl|add|s/ + load_##V(b/ - load_##V(b/
 act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
 attn/attention.cl|attention|s/ - delta\[i\])/ + delta[i])/
-attn/attention_lanes.cl|--other attention|s/ - delta\[i\];/;/
+attn/attention_decode.cl|attention_decode|s/count; c++)/count - 1; c++)/
+attn/attention_lanes.cl|--other attention|s/ - delta\[i\])/)/
 attn/linear_attention.cl|linear_attention|s/product \*= scale/product += scale/
 blas/epilogue.h|gemm_epilogue|s/x += bias/x -= bias/
 blas/gemm_epilogue.cl|gemm_epilogue|s/at % N/at % N \/ 2/
@@ -92,8 +93,16 @@ for file in $(cd "$srcdir/cl" && find . -name '*.cl' -o -name '*.h' | sed 's,^\.
 done
 # Keys with bounds of their own.
 broken attn/attention.cl attention 's/ v + key_origin/ v + origin/' expected
-broken attn/attention_lanes.cl '--other attention' 's/ v + key_origin/ v + origin/' expected
+broken attn/attention_lanes.cl '--other attention' 's/ v + key_origin/ v/' expected
 broken attn/linear_attention.cl linear_attention 's/(size_t)key_bounds\[0\]/(size_t)bounds[0]/' expected
+# What causal attention sees, and heads that share keys.
+broken attn/attention.cl attention 's/distance < window ?/distance <= window ?/' expected
+broken attn/attention.cl attention 's/from = min(from, i);/from = i;/' expected
+broken attn/attention.cl attention 's/h < h_first + heads; h++/h < h_first + 1; h++/' expected
+broken attn/attention_lanes.cl '--other attention' 's/(j) <= (i) + AHEAD/(j) < (i) + AHEAD/' expected
+broken attn/attention_lanes.cl '--other attention' 's/h < key_head \* G + G; h++/h < key_head * G + 1; h++/' expected
+broken attn/attention_decode.cl '--other attention_decode' 's/g += TOGETHER/g += G/' expected
+broken attn/linear_attention.cl linear_attention 's/distance >= window/distance > window/' expected
 # The gate of a step: a norm, a loss, an earlier step that were not finite; and who must leave all as it is.
 broken optim/norm_finish.cl norm 's/isfinite(norm) \&\& //' expected
 broken optim/norm_finish.cl norm 's/open \&\& isfinite(losses\[i\])/open/' expected

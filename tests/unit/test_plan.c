@@ -6,11 +6,13 @@
 
 #include "models/models.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* The sizes are those of tests/data/reference/binary, for the sake of compiled kernels. */
 enum { VOCAB = 30, CLASSES = 2, POSITIONS = 12 };
 
+static const struct sp_attention_shape one_head = { .heads = 1 }, five_heads = { .heads = 5 };
 static const int lengths[] = { 5, 1, 12, 3, 7 };
 static const struct sp_plan_limits limits = { .tokens = 60, .sequences = 6, .longest = POSITIONS, .training = true,
                                               .transposed = true };
@@ -443,7 +445,8 @@ static struct sp_plan *build_kept(int rows)
         k = sp_nn_keep(plan, k, rows);
         v = sp_nn_keep(plan, v, rows);
     }
-    sp_nn_cross_entropy(plan, sp_nn_first_token(plan, sp_nn_attention(plan, q, k, v, &(struct sp_attention_shape){ .heads = 5 })), 0);
+    x = sp_nn_attention(plan, q, k, v, &five_heads);
+    sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
     return plan;
 }
 
@@ -503,6 +506,110 @@ static void test_kept(void **state)
     assert_int_equal(sp_plan_memory(m[0].plan).kept, 0);
     for (int i = 0; i < 2; i++)
         model_release(&m[i]);
+}
+
+/* A causal plan that gives each token's attention, over its own sequence or over `rows` kept ones. */
+static struct sp_plan *build_causal(int rows)
+{
+    struct sp_plan *plan;
+    int x, q, k, v;
+
+    assert_ok(sp_plan_create(&plan));
+    x = layer(plan, sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1),
+              "below");
+    q = layer(plan, x, "query");
+    k = sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, WIDTH / 5, WIDTH, "key"), -1, SP_ACTIVATION_NONE);
+    v = sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, WIDTH / 5, WIDTH, "value"), -1, SP_ACTIVATION_NONE);
+    if (rows) {
+        k = sp_nn_keep(plan, k, rows);
+        v = sp_nn_keep(plan, v, rows);
+    }
+    x = sp_nn_attention(
+        plan, q, k, v,
+        &(struct sp_attention_shape){ .heads = 5, .kv_heads = 1, .causal = true, .window = 3, .softcap = 2 });
+    sp_nn_cross_entropy(plan, x, 0);
+    return plan;
+}
+
+/* Tokens in several passes over what is kept have the bits that all give at once; one by one, which has kernels of its
+ * own, they differ by rounding. */
+static void test_kept_causal(void **state)
+{
+    static const uint32_t ids[] = { 7, 1, 29, 4, 12, 3, 8, 5 }, bounds[] = { 0, 5, 8 };
+    /* the first two of one and one of the other; then two of each; then, or instead, one by one */
+    static const struct part {
+        int from[2], count[2];
+    } parts[] = { { { 0, 0 }, { 2, 1 } }, { { 2, 1 }, { 3, 2 } }, { { 2, 1 }, { 1, 1 } }, { { 3, 2 }, { 1, 1 } } };
+    static const uint32_t first[] = { 9, 2 }; /* kept rows of the sequences */
+    struct sp_plan_limits l = limits;
+    float whole[8 * WIDTH], got[8 * WIDTH];
+    struct model m[2];
+
+    l.training = false;
+    for (int i = 0; i < 2; i++)
+        model_compile(&m[i], *state, build_causal(i ? KEPT : 0), "auto", &l);
+    forward_kept(whole, &m[0], ids, bounds, NULL, NULL);
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        uint32_t part_ids[8], rows[8], part_bounds[3] = { 0 }, keys[4], t = 0;
+
+        for (int s = 0; s < 2; s++) {
+            for (int i = 0; i < parts[p].count[s]; i++, t++) {
+                part_ids[t] = ids[bounds[s] + (uint32_t)(parts[p].from[s] + i)];
+                rows[t] = first[s] + (uint32_t)(parts[p].from[s] + i);
+            }
+            part_bounds[s + 1] = t;
+            keys[2 * s] = first[s];
+            keys[2 * s + 1] = first[s] + (uint32_t)(parts[p].from[s] + parts[p].count[s]);
+        }
+        forward_kept(got, &m[1], part_ids, part_bounds, rows, keys);
+        for (int s = 0; s < 2; s++) {
+            const float *expected = whole + (bounds[s] + (uint32_t)parts[p].from[s]) * WIDTH;
+            size_t count = (size_t)parts[p].count[s] * WIDTH;
+
+            if (p < 2)
+                assert_memory_equal(got + part_bounds[s] * WIDTH, expected, count * sizeof *got);
+            for (size_t i = 0; i < count; i++)
+                assert_true(fabsf(got[part_bounds[s] * WIDTH + i] - expected[i]) < 1e-6f);
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        model_release(&m[i]);
+}
+
+static void test_attention_refused(void **state)
+{
+    static const struct bad {
+        struct sp_attention_shape shape;
+        const char *message;
+    } bad[] = {
+        { { .heads = 0 }, "0 heads cannot share 0 heads of keys and values" },
+        { { .heads = 5, .kv_heads = 2 }, "5 heads cannot share 2 heads" },
+        { { .heads = 5, .kv_heads = 1 }, "keys of 20 and values of 20 are not 5, 1 and 1 heads of 4" },
+        { { .heads = 5, .head_dim = 5 }, "are not 5, 5 and 5 heads of 5" },
+        { { .heads = 5, .window = 3 }, "a window of 3 tokens is of causal attention" },
+        { { .heads = 5, .causal = true, .window = -1 }, "a window of -1 tokens" },
+        { { .heads = 5, .softcap = -1 }, "cannot be capped at -1" },
+    };
+    static const uint32_t ids[] = { 7, 12, 1 }, bounds[] = { 0, 1, 3 }, rows[] = { 1, 2, 3 }, keys[] = { 0, 1, 3, 4 };
+    const struct sp_plan_batch batch = {
+        .ids = ids, .bounds = bounds, .tokens = 3, .sequences = 2, .kept_rows = rows, .keys = keys
+    };
+    const struct sp_gemm_family *family;
+    struct sp_plan *plan;
+    int x;
+
+    assert_ok(sp_gemm_choose(&family, *state, "auto"));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_ok(sp_plan_create(&plan));
+        x = sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1);
+        sp_nn_cross_entropy(plan, sp_nn_attention(plan, x, x, x, &bad[i].shape), 0);
+        assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, bad[i].message);
+        sp_plan_free(plan);
+    }
+    plan = build_causal(KEPT);
+    assert_ok(sp_plan_compile(plan, *state, family, &limits));
+    assert_error(sp_plan_set_batch(plan, &batch), SP_EINVAL, "sequence 1 sees 1 rows of what is kept of");
+    sp_plan_free(plan);
 }
 
 /* Two of so many rows, beside what the passes share. */
@@ -568,7 +675,7 @@ static void test_kept_refused(void **state)
         assert_ok(sp_plan_create(&plan));
         x = sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, WIDTH, "word"), -1, -1, -1);
         x = k == 0   ? layer(plan, sp_nn_keep(plan, x, KEPT), "above")
-            : k == 1 ? sp_nn_attention(plan, x, sp_nn_keep(plan, x, KEPT), sp_nn_keep(plan, x, KEPT + 1), &(struct sp_attention_shape){ .heads = 5 })
+            : k == 1 ? sp_nn_attention(plan, x, sp_nn_keep(plan, x, KEPT), sp_nn_keep(plan, x, KEPT + 1), &five_heads)
                      : sp_nn_keep(plan, sp_nn_first_token(plan, x), KEPT);
         sp_nn_cross_entropy(plan, x, 0);
         assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL,
@@ -708,7 +815,7 @@ static void test_builders(void **state)
     assert_int_equal(x, -1);
     x = sp_nn_first_token(plan, x);
     x = sp_nn_layernorm(plan, x, -1, bias, bias, 1e-5f, 0);
-    x = sp_nn_attention(plan, x, x, x, &(struct sp_attention_shape){ .heads = 1 });
+    x = sp_nn_attention(plan, x, x, x, &one_head);
     sp_nn_cross_entropy(plan, sp_nn_dropout(plan, x, 0.5f), 0);
     assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL,
                  "narrow.weight is 3 x 5, its input is 6 wide");
@@ -721,7 +828,7 @@ static void test_builders(void **state)
         bias = sp_plan_param(plan, SP_PARAM_VECTOR, 6, 1, "norm");
         sp_plan_param_at(plan, (size_t)table)->role = SP_PARAM_DENSE;
         x = sp_nn_embedding(plan, table, table, table, -1);
-        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, &(struct sp_attention_shape){ .heads = 1 }) : sp_nn_dropout(plan, x, 0.5f), x, bias,
+        x = sp_nn_layernorm(plan, k ? sp_nn_attention(plan, x, x, x, &one_head) : sp_nn_dropout(plan, x, 0.5f), x, bias,
                             bias, 1e-5f, 0);
         sp_nn_cross_entropy(plan, sp_nn_first_token(plan, x), 0);
         assert_error(sp_plan_compile(plan, *state, family, &limits), SP_EINVAL, "feeds another node too");
@@ -743,6 +850,7 @@ int main(void)
         cmocka_unit_test(test_active),       cmocka_unit_test(test_arena),     cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_batches),      cmocka_unit_test(test_positions), cmocka_unit_test(test_targets),
         cmocka_unit_test(test_loss_once),    cmocka_unit_test(test_kept),      cmocka_unit_test(test_kept_bytes),
+        cmocka_unit_test(test_kept_causal),  cmocka_unit_test(test_attention_refused),
         cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_param_types),  cmocka_unit_test(test_builders),
     };
