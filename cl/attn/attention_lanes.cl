@@ -194,7 +194,7 @@ KERNEL void attention_backward_query(__global const float *restrict q, __global 
                                      __global float *restrict dq, PARAMETERS)
 {
     __local float kt[TILE * W], vt[TILE * W];
-    __local float deltas[LANES]; /* Intel's CPU compiler (2026.22) loses the private sum at the loop's barriers */
+    __local float deltas[LANES], norms[LANES]; /* Intel's CPU compiler (2026.22) loses private ones at barriers */
     DOTS_SCRATCH(products)
     DOTS_SCRATCH(gradients)
     struct dropout dropout = DROPOUT_ARGUMENTS;
@@ -202,13 +202,13 @@ KERNEL void attention_backward_query(__global const float *restrict q, __global 
     SEQUENCE
     int i = min(group + row, queries - 1);
     size_t own = (size_t)(first + i) * C + (size_t)h * D;
-    float x[DP], g[DP], sum[DP], norm, delta = 0.0f;
+    float x[DP], g[DP], sum[DP], delta = 0.0f;
     WORDS(words)
 
     if (group >= queries)
         return;
     dropout = dropout_rounded(dropout);
-    norm = lse[(size_t)(first + i) * H + h];
+    norms[LANE] = lse[(size_t)(first + i) * H + h];
     FOR_D
     {
         x[d] = HAS(d) ? q[own + COLUMN(d)] * (scale * Q_FACTOR) : 0.0f;
@@ -233,7 +233,8 @@ KERNEL void attention_backward_query(__global const float *restrict q, __global 
         for (int p = 1; p < PARTS; p++)
             delta += deltas[p * OWN + row];
         for (int j = 0; j < keys; j++) {
-            float s = DOT(products, x, kt, j), e = SEES(i, j0 + j) ? exp2(CAPPED(s) - norm) * SLOPE(s) : 0.0f;
+            float s = DOT(products, x, kt, j);
+            float e = SEES(i, j0 + j) ? exp2(CAPPED(s) - norms[LANE]) * SLOPE(s) : 0.0f;
 
             DRAW(words, (uint)(first + i) * H + (uint)h, j0 + j)
             e *= FACTOR(words, j) * DOT(gradients, g, vt, j) - delta;
