@@ -10,8 +10,10 @@ cl_files = \
 	cl/act/activation_forward.cl \
 	cl/act/add.cl \
 	cl/act/dropout_apply.cl \
-	cl/attn/attention.cl cl/attn/attention_decode.cl \
+	cl/attn/attention.cl \
+	cl/attn/attention_decode.cl \
 	cl/attn/attention_lanes.cl \
+	cl/attn/columns.h \
 	cl/attn/linear_attention.cl \
 	cl/blas/epilogue.h \
 	cl/blas/gemm_epilogue.cl \

@@ -24,14 +24,12 @@
  * the starts of the sequence's queries and keys, decide for query i and eight keys j with 16 bits each: the upper half
  * of word j % 4 when j % 8 < 4, else the lower. Forward and backward draw the same ones.
  */
+#include "attn/columns.h"
 #include "lib/dropout.h"
 #include "lib/math.h"
-#include "lib/vector.h"
 
 #define C (H * D)
 #define CK (H / G * D)
-#define DV ((D + 15) / 16)
-#define W (16 * DV)  /* columns of a packed row: D and zeros */
 #define QB (16 * QV) /* queries in a block, which has KB keys */
 #define LOG2_E 1.44269504f
 
@@ -48,21 +46,7 @@
 #endif
 
 #define ONCE static __attribute__((noinline))
-#define UNROLL _Pragma("unroll")
 #define LANE_NUMBER ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
-
-static inline float16 load_columns(__global const float *row, int u)
-{
-    return 16 * u + 16 <= D ? load_16(row + 16 * u) : load_tail(row + 16 * u, D - 16 * u);
-}
-
-static inline void store_columns(float16 x, __global float *row, int u)
-{
-    if (16 * u + 16 <= D)
-        store_16(x, row + 16 * u);
-    else
-        store_tail(x, row + 16 * u, D - 16 * u);
-}
 
 /* Row j of x, DV vectors, = factor * row j of p, for j < count; from `rows` on the last row again. */
 static inline void pack(float16 *x, __global const float *p, int stride, int rows, int count, float factor)
@@ -166,12 +150,6 @@ ONCE void outer(__global float *p, bool first, const float16 *s, const float16 *
 }
 
 #if PIECES == ALL
-/* PoCL's prefetch() does nothing. */
-#if defined(__x86_64__) || defined(__aarch64__)
-#define PREFETCH(p) __builtin_prefetch(p)
-#else
-#define PREFETCH(p) prefetch(p, 16)
-#endif
 #define PREFETCH_MOST (1 << 16) /* numbers: beyond, the second-level cache would lose them again */
 
 /*

@@ -11,19 +11,16 @@
  * Rows, columns, bounds, window and SOFTCAP are attention.cl's. shares is (sequences x chunks x H) rows of SHARE: W
  * columns, that largest score and that sum, scores being base-2 exponents. A sequence without a query has no share.
  */
+#include "attn/columns.h"
 #include "lib/lanes.h"
 #include "lib/math.h"
-#include "lib/vector.h"
 
 #define C (H * D)
 #define CK (H / G * D)
-#define DV ((D + 15) / 16)
-#define W (16 * DV)
 #define SHARE (W + 2)
 #define CHUNK 64 /* keys: a multiple of 16 */
 #define LOG2_E 1.44269504f
 #define UNSEEN (-1e30f)
-#define UNROLL _Pragma("unroll")
 
 #if SOFTCAP
 #define Q_FACTOR (1.0f / softcap)
@@ -55,10 +52,7 @@
 #endif
 #define TOGETHER (G < SUMS ? SUMS / G : 1)
 
-static inline float16 load_columns(__global const float *row, int u)
-{
-    return 16 * u + 16 <= D ? load_16(row + 16 * u) : load_tail(row + 16 * u, D - 16 * u);
-}
+#define ROWS_AHEAD 8 /* that are asked for: hardware alone gives half the speed here */
 
 static inline float16 larger_v16(float16 a, float16 b)
 {
@@ -84,8 +78,10 @@ static inline void scores(float s[H][CHUNK + SUMS], const float16 *x, __global c
             for (int u = 0; u < DV; u++) {
                 float16 key[TOGETHER];
 
-                UNROLL for (int m = 0; m < TOGETHER; m++)
+                UNROLL for (int m = 0; m < TOGETHER; m++) {
+                    PREFETCH(k + (size_t)(j + m + ROWS_AHEAD) * CK + n * D + 16 * u);
                     key[m] = load_columns(k + (size_t)min(j + m, count - 1) * CK + n * D, u);
+                }
                 UNROLL for (int g = 0; g < G; g++)
                     UNROLL for (int m = 0; m < TOGETHER; m++)
                         sum[m * G + g] = fma(x[(n * G + g) * DV + u], key[m], sum[m * G + g]);
@@ -106,6 +102,8 @@ static inline void weigh(float16 *y, float s[H][CHUNK + SUMS], __global const fl
                 UNROLL for (int g = 0; g < G; g++) sum[g] = y[(n * G + g) * DV + u];
                 for (int j = j0; j < min(j0 + 16, count); j++) {
                     float16 value = load_columns(v + (size_t)j * CK + n * D, u);
+
+                    PREFETCH(v + (size_t)(j + 16) * CK + n * D + 16 * u);
 
                     UNROLL for (int g = 0; g < G; g++)
                         sum[g] = fma((float16)(s[n * G + g][j]), value, sum[g]);
@@ -233,6 +231,21 @@ KERNEL void attention_decode(__global const float *restrict q, __global const fl
 
 #endif
 
+/* What a work-item combines of a share's columns: COLUMNS of type F. */
+#if LANES == 1
+#define COLUMNS DV
+#define F float16
+#define LOAD(p, i) load_16((p) + 16 * (i))
+#define STORE(x, p, i) store_columns(x, p, i)
+#else
+#define COLUMNS ((W + LANES - 1) / LANES)
+#define F float
+#define LOAD(p, i) (p)[min(LANE + (i) * LANES, W - 1)]
+#define STORE(x, p, i)                                                                                                 \
+    if (LANE + (i) * LANES < D)                                                                                        \
+    (p)[LANE + (i) * LANES] = (x)
+#endif
+
 /* Grid: (LANES, H, sequences). lse as attention.cl's. */
 KERNEL void attention_combine(__global const float *restrict shares, __global float *restrict out,
                               __global float *restrict lse, __global const uint *restrict bounds,
@@ -243,21 +256,21 @@ KERNEL void attention_combine(__global const float *restrict shares, __global fl
     int count = queried ? (length + CHUNK - 1) / CHUNK - low / CHUNK : 0;
     __global const float *share = shares + ((size_t)sequence * chunks * H + (size_t)h) * SHARE;
     float most = UNSEEN, total = 0.0f;
+    F sum[COLUMNS];
 
     for (int c = 0; c < count; c++)
         most = fmax(most, share[(size_t)c * H * SHARE + W]);
-    for (int c = 0; c < count; c++)
-        total += exp2_v1(share[(size_t)c * H * SHARE + W] - most) * share[(size_t)c * H * SHARE + W + 1];
-#define COMBINE(V, F)                                                                                                  \
-    {                                                                                                                  \
-        F sum = 0.0f;                                                                                                  \
-                                                                                                                       \
-        for (int c = 0; c < count; c++)                                                                                \
-            sum += exp2_v1(share[(size_t)c * H * SHARE + W] - most) * load_##V(share, (size_t)c * H * SHARE + d);      \
-        if (queried)                                                                                                   \
-            store_##V(sum / total, out, (size_t)bounds[sequence] * C + (size_t)h * D + d);                             \
+    for (int i = 0; i < COLUMNS; i++)
+        sum[i] = 0.0f;
+    for (int c = 0; c < count; c++, share += H * SHARE) {
+        float weight = exp2_v1(share[W] - most);
+
+        total += weight * share[W + 1];
+        for (int i = 0; i < COLUMNS; i++)
+            sum[i] += weight * LOAD(share, i);
     }
-    FOR_RANGE(d, 0, D, COMBINE)
+    for (int i = 0; i < COLUMNS && queried; i++)
+        STORE(sum[i] / total, out + (size_t)bounds[sequence] * C + (size_t)h * D, i);
     if (LANE == 0 && queried)
         lse[(size_t)bounds[sequence] * H + h] = most + log_v1(total) * LOG2_E;
 }

@@ -20,6 +20,7 @@ act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
 attn/attention.cl|attention|s/ - delta\[i\])/ + delta[i])/
 attn/attention_decode.cl|attention_decode|s/count; c++)/count - 1; c++)/
 attn/attention_lanes.cl|--other attention|s/ - delta\[i\])/)/
+attn/columns.h|attention|s/load_tail(row + 16 \* u, D/load_tail(row + 15 * u, 1 + D/
 attn/linear_attention.cl|linear_attention|s/product \*= scale/product += scale/
 blas/epilogue.h|gemm_epilogue|s/x += bias/x -= bias/
 blas/gemm_epilogue.cl|gemm_epilogue|s/at % N/at % N \/ 2/

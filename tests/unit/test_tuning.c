@@ -115,7 +115,7 @@ static void test_malformed(void **state)
         const char *text, *message;
     } cases[] = {
         { "#\ngemm_paked cpu ROWS=8\n", "f.tune:2:1: 'gemm_paked' is not a kernel with tunables; those are "
-                                        "gemm_packed, gemm_tiled\n" },
+                                        "attention, gemm_packed, gemm_tiled\n" },
         { "gemm_packed cpu ROWS=8\ngemm_packed tpu ROWS=8\n", "f.tune:2:13: found tpu where a device type should be: "
                                                               "cpu, gpu or any" },
         { "gemm_packed # cpu ROWS=8", "f.tune:1:13: found the end of the line where a device type should be" },
