@@ -1,6 +1,6 @@
 # Backward of every node by finite differences.
 check_PROGRAMS += tests/grad/test_grad
-tests_grad_test_grad_SOURCES = tests/grad/test_grad.c tests/unit/plan_support.h tests/unit/device_support.h
+tests_grad_test_grad_SOURCES = tests/grad/test_grad.c tests/grad/grad_support.h tests/unit/plan_support.h tests/unit/device_support.h
 tests_grad_test_grad_LDADD = $(plan_test_libs)
 TESTS += tests/grad/test_grad tests/grad/test_grad-intel
 
