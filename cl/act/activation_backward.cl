@@ -1,5 +1,7 @@
 // lint: -DLANES=1 -DCHUNK=4096 -DACTIVATION=1
 // lint: -DLANES=64 -DCHUNK=1 -DACTIVATION=3
+// lint: -DLANES=1 -DCHUNK=4096 -DACTIVATION=4
+// lint: -DLANES=64 -DCHUNK=1 -DACTIVATION=5
 /* dx = dy * f'(x) over n floats; dx may be dy or x. */
 #include "act/activation.h"
 #include "lib/lanes.h"

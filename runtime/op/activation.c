@@ -54,6 +54,10 @@ static const struct sp_op_case cases[] = {
     { .name = "tanh 31 special", .size = { 31, SP_ACTIVATION_TANH, 1 }, .flags = SPECIAL, .tolerance = 5e-7 },
     { .name = "tanh 40003 in place", .size = { 40003, SP_ACTIVATION_TANH, 11 }, .flags = IN_PLACE, .tolerance = 5e-7 },
     { .name = "relu 4097", .size = { 4097, SP_ACTIVATION_RELU, 2 }, .flags = SPECIAL, .tolerance = 1e-7 },
+    { .name = "silu 31 special", .size = { 31, SP_ACTIVATION_SILU, 1 }, .flags = SPECIAL, .tolerance = 5e-7 },
+    { .name = "silu 40003 in place", .size = { 40003, SP_ACTIVATION_SILU, 40 }, .flags = IN_PLACE, .tolerance = 5e-7 },
+    { .name = "gelu_tanh 31 special", .size = { 31, SP_ACTIVATION_GELU_TANH, 1 }, .flags = SPECIAL, .tolerance = 5e-7 },
+    { .name = "gelu_tanh 40003", .size = { 40003, SP_ACTIVATION_GELU_TANH, 15 }, .tolerance = 5e-7 },
     { .name = "none 384", .size = { 384, SP_ACTIVATION_NONE, 2 }, .flags = SPECIAL, .tolerance = 1e-7 },
 };
 
@@ -62,22 +66,43 @@ static double normal_cdf(double x)
     return 0.5 * erfc(-x / sqrt(2));
 }
 
-static double value(enum sp_activation activation, double x)
+static double logistic(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+/* 2 u of cl/act/activation.h, and its derivative. */
+static double inner(double x)
+{
+    return sqrt(8 / acos(-1)) * (x + 0.044715 * x * x * x);
+}
+
+static double inner_derivative(double x)
+{
+    return sqrt(8 / acos(-1)) * (1 + 3 * 0.044715 * x * x);
+}
+
+double sp_activation_value(enum sp_activation activation, double x)
 {
     switch (activation) {
     case SP_ACTIVATION_GELU: return x * normal_cdf(x);
     case SP_ACTIVATION_RELU: return x < 0 ? 0 : x;
     case SP_ACTIVATION_TANH: return tanh(x);
+    case SP_ACTIVATION_SILU: return x * logistic(x);
+    case SP_ACTIVATION_GELU_TANH: return x * logistic(inner(x));
     default: return x;
     }
 }
 
-static double derivative(enum sp_activation activation, double x)
+double sp_activation_derivative(enum sp_activation activation, double x)
 {
     switch (activation) {
     case SP_ACTIVATION_GELU: return normal_cdf(x) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
     case SP_ACTIVATION_RELU: return x > 0 ? 1 : x <= 0 ? 0 : x;
     case SP_ACTIVATION_TANH: return 1 - tanh(x) * tanh(x);
+    case SP_ACTIVATION_SILU: return logistic(x) + x * logistic(x) * logistic(-x);
+    case SP_ACTIVATION_GELU_TANH:
+        return logistic(inner(x)) + x * inner_derivative(x) * logistic(inner(x)) * logistic(-inner(x));
     default: return 1;
     }
 }
@@ -115,8 +140,8 @@ static int check_activation(struct sp_check *t, const struct sp_op_case *c)
         SP_TRY(sp_check_input_values(t, &forward.x, x, count));
     }
     for (size_t i = 0; i < count; i++) {
-        y[i] = value(activation, x[i]);
-        dx[i] = dy[i] * derivative(activation, x[i]);
+        y[i] = sp_activation_value(activation, x[i]);
+        dx[i] = dy[i] * sp_activation_derivative(activation, x[i]);
     }
     backward.x = forward.x;
     if (c->flags & IN_PLACE) {

@@ -8,7 +8,18 @@
 #include "runtime/device/device.h"
 
 /* The kernels' ACTIVATION. */
-enum sp_activation { SP_ACTIVATION_NONE, SP_ACTIVATION_GELU, SP_ACTIVATION_RELU, SP_ACTIVATION_TANH };
+enum sp_activation {
+    SP_ACTIVATION_NONE,
+    SP_ACTIVATION_GELU, /* x Phi(x), the erf form */
+    SP_ACTIVATION_RELU,
+    SP_ACTIVATION_TANH,
+    SP_ACTIVATION_SILU,      /* x sigmoid(x) */
+    SP_ACTIVATION_GELU_TANH, /* GELU by a tanh: gelu_new, gelu_pytorch_tanh */
+};
+
+/* f(x) and f'(x) in double precision: what kernels are held to. */
+double sp_activation_value(enum sp_activation activation, double x);
+double sp_activation_derivative(enum sp_activation activation, double x);
 
 /* y = f(x), `count` floats each; y may be x. */
 struct sp_activation_forward {

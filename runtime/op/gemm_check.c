@@ -15,24 +15,29 @@ enum {
     BACKWARD = 1,
     WEIGHT = 2,
     BIAS = 4,
-    GELU = 8,
-    KEEP = 16,
-    ACCUMULATE = 32,
-    RELU = 64,
-    TANH = 128,
-    PERIODIC = 256
+    KEEP = 8,
+    ACCUMULATE = 16,
+    PERIODIC = 32,
+    ACTIVATION = 64, /* times enum sp_activation */
+    GELU = ACTIVATION * SP_ACTIVATION_GELU,
+    RELU = ACTIVATION * SP_ACTIVATION_RELU,
+    TANH = ACTIVATION * SP_ACTIVATION_TANH,
+    SILU = ACTIVATION * SP_ACTIVATION_SILU,
+    GELU_TANH = ACTIVATION * SP_ACTIVATION_GELU_TANH,
 };
+
+static enum sp_activation activation_of(const struct sp_op_case *c)
+{
+    return (enum sp_activation)(c->flags / ACTIVATION);
+}
 
 #define PERIOD 7
 
 struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gemm *gemm, int tokens)
 {
     static const unsigned kinds[] = { [SP_GEMM_FORWARD] = 0, [SP_GEMM_BACKWARD] = BACKWARD, [SP_GEMM_WEIGHT] = WEIGHT };
-    static const unsigned activations[] = {
-        [SP_ACTIVATION_GELU] = GELU, [SP_ACTIVATION_RELU] = RELU, [SP_ACTIVATION_TANH] = TANH
-    };
     bool activated = gemm->activation != SP_ACTIVATION_NONE, weight = gemm->kind == SP_GEMM_WEIGHT;
-    unsigned flags = PERIODIC | kinds[gemm->kind] | activations[gemm->activation];
+    unsigned flags = PERIODIC | kinds[gemm->kind] | ACTIVATION * (unsigned)gemm->activation;
 
     flags |= gemm->bias ? BIAS : 0;
     flags |= gemm->accumulate ? ACCUMULATE : 0;
@@ -47,6 +52,8 @@ static const struct sp_op_case cases[] = {
     { .name = "forward 12x32x16 gelu kept", .size = { 12, 32, 16 }, .flags = BIAS | GELU | KEEP, .tolerance = 1e-6 },
     { .name = "forward 13x37x20 gelu", .size = { 13, 37, 20 }, .flags = BIAS | GELU, .tolerance = 1e-6 },
     { .name = "forward 13x37x20 tanh", .size = { 13, 37, 20 }, .flags = BIAS | TANH | KEEP, .tolerance = 1e-6 },
+    { .name = "forward 13x37x20 silu", .size = { 13, 37, 20 }, .flags = BIAS | SILU | KEEP, .tolerance = 1e-6 },
+    { .name = "forward 13x37x20 gelu_tanh", .size = { 13, 37, 20 }, .flags = GELU_TANH, .tolerance = 1e-6 },
     { .name = "forward 97x100x300 relu kept",
       .size = { 97, 100, 300 },
       .flags = BIAS | RELU | KEEP,
@@ -62,6 +69,8 @@ static const struct sp_op_case cases[] = {
     { .name = "backward 29x31x65 gelu", .size = { 29, 31, 65 }, .flags = BACKWARD | GELU, .tolerance = 1e-6 },
     { .name = "backward 29x31x65 relu", .size = { 29, 31, 65 }, .flags = BACKWARD | RELU, .tolerance = 1e-6 },
     { .name = "backward 29x31x65 tanh", .size = { 29, 31, 65 }, .flags = BACKWARD | TANH, .tolerance = 1e-6 },
+    { .name = "backward 29x31x65 silu", .size = { 29, 31, 65 }, .flags = BACKWARD | SILU, .tolerance = 1e-6 },
+    { .name = "backward 29x31x65 gelu_tanh", .size = { 29, 31, 65 }, .flags = BACKWARD | GELU_TANH, .tolerance = 1e-6 },
     { .name = "forward 40x33x20 periodic", .size = { 40, 33, 20 }, .flags = BIAS | GELU | PERIODIC, .tolerance = 1e-6 },
     { .name = "backward 40x33x20 periodic",
       .size = { 40, 33, 20 },
@@ -86,20 +95,6 @@ static const struct sp_op_case cases[] = {
       .flags = WEIGHT | ACCUMULATE,
       .tolerance = 1e-5 },
 };
-
-static double activate(unsigned flags, double x)
-{
-    if (flags & TANH)
-        return tanh(x);
-    return flags & GELU ? 0.5 * x * (1 + erf(x * M_SQRT1_2)) : x > 0 ? x : 0;
-}
-
-static double activate_gradient(unsigned flags, double x)
-{
-    if (flags & TANH)
-        return 1 - tanh(x) * tanh(x);
-    return flags & RELU ? x > 0 : 0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) / sqrt(2 * M_PI);
-}
 
 struct run {
     const struct sp_gemm_family *family;
@@ -179,10 +174,11 @@ static void reference(double *out, double *pre, const struct sp_op_case *c, cons
 
         if (!(c->flags & BACKWARD))
             pre[e] = sum;
-        if (!(c->flags & (GELU | RELU | TANH)))
+        if (activation_of(c) == SP_ACTIVATION_NONE)
             out[e] = sum;
         else
-            out[e] = c->flags & BACKWARD ? sum * activate_gradient(c->flags, pre[e]) : activate(c->flags, sum);
+            out[e] = c->flags & BACKWARD ? sum * sp_activation_derivative(activation_of(c), pre[e])
+                                         : sp_activation_value(activation_of(c), sum);
     }
 }
 
@@ -219,10 +215,7 @@ static int check_family(struct sp_check *t, const struct sp_op_case *c, struct r
     reference(expected, pre, c, a, b, bias, old);
     g->kind = weight ? SP_GEMM_WEIGHT : backward ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD;
     g->m = (int)m, g->n = (int)n, g->k = (int)k;
-    g->activation = c->flags & GELU   ? SP_ACTIVATION_GELU
-                    : c->flags & RELU ? SP_ACTIVATION_RELU
-                    : c->flags & TANH ? SP_ACTIVATION_TANH
-                                      : SP_ACTIVATION_NONE;
+    g->activation = activation_of(c);
     g->accumulate = c->flags & ACCUMULATE;
     g->b = plain;
     if (!(c->flags & BIAS))

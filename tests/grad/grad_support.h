@@ -66,7 +66,7 @@ static inline int attention(struct sp_plan *plan, int x, float dropout)
     int k = linear(plan, x, H, H, SP_ACTIVATION_NONE, "key");
     int v = linear(plan, x, H, H, SP_ACTIVATION_NONE, "value");
 
-    return sp_nn_attention(plan, q, k, v, HEADS, dropout);
+    return sp_nn_attention(plan, q, k, v, &(struct sp_attention_shape){ .heads = HEADS, .dropout = dropout });
 }
 
 static inline void tables(struct sp_plan *plan, int table[3])
