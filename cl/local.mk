@@ -31,6 +31,8 @@ cl_files = \
 	cl/norm/column_sum.cl \
 	cl/norm/layernorm_backward.cl \
 	cl/norm/layernorm_forward.cl \
+	cl/norm/rmsnorm_backward.cl \
+	cl/norm/rmsnorm_forward.cl \
 	cl/optim/adamw.cl \
 	cl/optim/moments.cl \
 	cl/optim/norm_finish.cl \

@@ -1,12 +1,14 @@
-// lint: -DLANES=1 -DC=384 -DFACTOR=1 -DACCUMULATE=1
-// lint: -DLANES=64 -DC=384 -DFACTOR=1 -DACCUMULATE=0
+// lint: -DLANES=1 -DC=384 -DFACTOR=1 -DSCALE=0 -DACCUMULATE=1
+// lint: -DLANES=64 -DC=384 -DFACTOR=1 -DSCALE=1 -DACCUMULATE=0
 /*
- * out[b][c] = sum over the rows t of block b of in[t][c] * factor[t][c], t ascending. Run twice it sums blocks of rows,
+ * out[b][c] = sum over the rows t of block b of in[t][c] * factor[t][c] * scale[t], t ascending. Run twice it sums blocks of rows,
  * then the blocks. CPUs: 64 columns a work-item, as four vectors; GPUs: a column a work-item.
  */
 #include "lib/lanes.h"
 
-#if FACTOR
+#if FACTOR && SCALE
+#define TERM(V, c) (load_##V(in, base + (c)) * load_##V(factor, base + (c)) * scale[base / C])
+#elif FACTOR
 #define TERM(V, c) (load_##V(in, base + (c)) * load_##V(factor, base + (c)))
 #else
 #define TERM(V, c) load_##V(in, base + (c))
@@ -18,7 +20,8 @@
 #endif
 #define FOR_BLOCK for (size_t base = (size_t)first * C, end = (size_t)last * C; base < end; base += C)
 
-KERNEL void column_sum(__global float *out, __global const float *in, __global const float *factor, int T, int block)
+KERNEL void column_sum(__global float *out, __global const float *in, __global const float *factor,
+                       __global const float *scale, int T, int block)
 {
     int first = (int)get_group_id(1) * block, last = min(first + block, T);
 

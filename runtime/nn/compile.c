@@ -65,6 +65,38 @@ static void add_gradient(struct sp_plan *plan, int value)
     plan->values[value].gradient = gradient;
 }
 
+/* Whether x and y, inputs of one node, may share a gradient: y's is only read, and is so, by the node that makes y,
+ * before anything else is added to x's or to what shares x's memory below it. */
+static bool share(const struct sp_plan *plan, const struct sp_node *node, int x, int y)
+{
+    const struct sp_node *maker = &plan->nodes[plan->values[y].producer];
+
+    if (plan->values[y].consumers > 1 || maker->type->passes || maker->activation != SP_ACTIVATION_NONE ||
+        maker->index < plan->values[x].producer)
+        return false;
+    for (int i = maker->index; i < node->index; i++)
+        for (int k = 0; k < SP_NODE_INPUTS; k++)
+            if (plan->nodes[i].input[k] == x)
+                return false;
+    return true;
+}
+
+/* Gives input k of a node that passes its gradient on that very gradient, where nothing was added to the input's before
+ * and an input before k, if it has it, can share it. */
+static void pass_gradient(struct sp_plan *plan, const struct sp_node *node, int k)
+{
+    struct sp_value *input = &plan->values[node->input[k]];
+    int gradient = plan->values[node->output].gradient;
+
+    if (!node->type->passes || input->gradient >= 0)
+        return;
+    for (int j = 0; j < k; j++)
+        if (plan->values[node->input[j]].gradient == gradient && !share(plan, node, node->input[j], node->input[k]) &&
+            !share(plan, node, node->input[k], node->input[j]))
+            return;
+    input->gradient = gradient;
+}
+
 static void add_gradients(struct sp_plan *plan)
 {
     for (size_t i = plan->node_count; i-- > 0 && !plan->failed;) {
@@ -78,6 +110,7 @@ static void add_gradients(struct sp_plan *plan)
 
             if (input < 0 || !(node->type->all_inputs || sp_plan_wants(plan, input)))
                 continue;
+            pass_gradient(plan, node, k);
             add_gradient(plan, input);
             node->accumulate[k] = plan->values[input].gradient_seen;
             plan->values[input].gradient_seen = true;

@@ -4,6 +4,7 @@ runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/loss.c \
 	runtime/nn/model.c runtime/nn/model.h \
 	runtime/nn/node.def \
+	runtime/nn/node_add.c \
 	runtime/nn/node_attention.c \
 	runtime/nn/node_cross_entropy.c \
 	runtime/nn/node_dropout.c \
@@ -13,6 +14,7 @@ runtime_nn_libnn_a_SOURCES = \
 	runtime/nn/node_language_loss.c \
 	runtime/nn/node_layernorm.c \
 	runtime/nn/node_linear.c \
+	runtime/nn/node_rmsnorm.c \
 	runtime/nn/node_squared_error.c \
 	runtime/nn/param.c \
 	runtime/nn/plan.c runtime/nn/plan.h runtime/nn/plan_priv.h \

@@ -26,7 +26,7 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
     if (!node->active)
         return;
     node->saved[0] = sp_plan_value(plan, "xhat", SP_PER_TOKEN, width);
-    if (node->accumulate[0])
+    if (node->accumulate[0] && (node->input[1] >= 0 || node->p > 0))
         sp_plan_fail(plan, sp_error(SP_EINVAL, "%s: the normalised branch feeds another node too",
                                     plan->values[node->output].name));
     if (sp_plan_trained(plan, node->param[0]) || sp_plan_trained(plan, node->param[1]))
@@ -75,6 +75,7 @@ static int param_backward(struct sp_plan *plan, const struct sp_node *node, int 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     struct sp_buffer *xhat = sp_plan_buffer(plan, node->saved[0]);
+    bool adds = node->accumulate[0]; /* to what the op calls the residual's gradient: alone and not dropped they are one */
     bool wants = sp_plan_wants(plan, node->input[0]) || sp_plan_wants(plan, node->input[1]);
 
     SP_TRY(param_backward(plan, node, 0, xhat, pass));
@@ -82,15 +83,15 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
     if (!wants)
         return 0;
     return sp_layernorm_backward(plan->device, &(struct sp_layernorm_backward){
-                                                   .dresidual = sp_plan_gradient(plan, node->input[1]),
-                                                   .dx = sp_plan_gradient(plan, node->input[0]),
+                                                   .dresidual = sp_plan_gradient(plan, node->input[!adds]),
+                                                   .dx = adds ? NULL : sp_plan_gradient(plan, node->input[0]),
                                                    .dy = sp_plan_gradient(plan, node->output),
                                                    .xhat = xhat,
                                                    .rstd = sp_plan_buffer(plan, node->saved[1]),
                                                    .gamma = plan->params[node->param[0]].value,
                                                    .T = sp_plan_rows(plan, node->output),
                                                    .C = (int)plan->values[node->output].width,
-                                                   .accumulate = node->accumulate[1],
+                                                   .accumulate = adds || node->accumulate[1],
                                                    .dropout = sp_plan_dropout(node, pass),
                                                });
 }

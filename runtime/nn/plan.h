@@ -97,6 +97,10 @@ void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flag
 int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding);
 /* layernorm(residual + dropout(x)); residual -1 for none */
 int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout);
+/* (offset + gamma) x / sqrt(mean(x^2) + epsilon), offset 1 in Gemma's, else 0. Where gamma is shorter than x's rows,
+ * each head of its width is normalised by itself */
+int sp_nn_rmsnorm(struct sp_plan *plan, int x, int gamma, float epsilon, float offset);
+int sp_nn_add(struct sp_plan *plan, int a, int b); /* a + b: a residual connection */
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
 /* act(x W^T + bias); bias -1 for none */
 int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);

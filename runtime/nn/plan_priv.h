@@ -51,7 +51,7 @@ struct sp_node {
     bool accumulate[SP_NODE_INPUTS];   /* the input's gradient is added to, not stored */
     bool shared[SP_NODE_PARAMS];       /* so is the parameter's: another node of the backward walk came first */
     /* attributes; meaning is the type's */
-    float p, epsilon, softcap;
+    float p, epsilon, softcap, offset;
     int padding;
     /* language loss: rows of the batch that have a target; how many are computed at a time */
     int listed, slice;
@@ -67,6 +67,7 @@ struct sp_node_type {
     const char *name;
     bool all_inputs; /* backward writes the gradients of all inputs or none */
     bool any_rows;   /* knows inputs of SP_ROWS */
+    bool passes;     /* backward: an input's gradient is the output's, whose memory it may share */
     bool packs;      /* backward gives the input's gradient by a product with param[0] */
     bool sliced;     /* and its sink gets sp_plan_slice rows at a time */
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */

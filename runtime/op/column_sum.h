@@ -1,7 +1,7 @@
 /*
- * Sums over rows (layer 3), for the gradients of biases and of layer normalisation's parameters:
+ * Sums over rows (layer 3), for the gradients of biases and of norms' parameters:
  *
- *     out[c] = sum over t of in[t][c] * factor[t][c]
+ *     out[c] = sum over t of in[t][c] * factor[t][c] * scale[t]
  *
  * Rows are summed in blocks of a fixed size, then the blocks in order: the same bits on every run.
  */
@@ -14,6 +14,7 @@ struct sp_column_sum {
     struct sp_buffer *out;        /* C, written, or added to with `accumulate` */
     struct sp_buffer *in;         /* T x C */
     struct sp_buffer *factor;     /* T x C, or NULL for 1 */
+    struct sp_buffer *scale;      /* T, with a factor, or NULL for 1 */
     struct sp_buffer *workspace;  /* sp_column_sum_workspace(T, C) bytes, overwritten */
     int T, C;
     bool accumulate;

@@ -1,5 +1,12 @@
 #include "runtime/op/geometry.h"
 
+#define CHUNK 4096 /* elements of a work-item on CPUs */
+
+int sp_geometry_rows_of(int columns)
+{
+    return columns < CHUNK / 8 ? CHUNK / columns : 8;
+}
+
 void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, size_t rows, int per_item)
 {
     size_t lanes = (size_t)sp_device_lanes(device);
@@ -14,7 +21,7 @@ void sp_geometry_rows(struct sp_launch *launch, const struct sp_device *device, 
 
 void sp_geometry_elements(struct sp_launch *launch, const struct sp_device *device, size_t count)
 {
-    size_t lanes = (size_t)sp_device_lanes(device), chunk = lanes > 1 ? 1 : 4096, items = (count + chunk - 1) / chunk;
+    size_t lanes = (size_t)sp_device_lanes(device), chunk = lanes > 1 ? 1 : CHUNK, items = (count + chunk - 1) / chunk;
 
     sp_launch_define(launch, "LANES", (long)lanes);
     sp_launch_define(launch, "CHUNK", (long)chunk);

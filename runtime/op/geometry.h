@@ -14,6 +14,11 @@
 
 /* Enough for more than two work-items, the last of them not full: what the case of a launch has (check.h). */
 enum { SP_GEOMETRY_ROWS = 19, SP_GEOMETRY_ELEMENTS = 2 * 4096 + 17 };
+#define SP_GEOMETRY_ITEMS(per_item) (2 * (per_item) + 3)
+
+/* Rows of `columns` columns that are a CPU work-item's share: about as many elements as sp_geometry_elements gives it,
+ * but at least 8. */
+int sp_geometry_rows_of(int columns);
 
 /* Defines LANES and ROWS and sets the work size for `rows` rows, `per_item` rows a work-item on CPUs; on GPUs as many
  * groups as rows, as FOR_ROWS takes for granted. */

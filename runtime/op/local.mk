@@ -22,6 +22,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/moments.c runtime/op/moments.h \
 	runtime/op/norm.c runtime/op/norm.h \
 	runtime/op/op.h runtime/op/ops.c runtime/op/op.def \
+	runtime/op/rmsnorm.c runtime/op/rmsnorm.h \
 	runtime/op/rows.c runtime/op/rows.h \
 	runtime/op/sddmm.c runtime/op/sddmm.h \
 	runtime/op/sm3.c runtime/op/sm3.h \

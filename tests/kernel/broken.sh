@@ -43,6 +43,8 @@ loss/squared_error.cl|loss|s/2.0f \* scale/scale/
 norm/column_sum.cl|column_sum|s/base += C/base += 2 * C/
 norm/layernorm_backward.cl|layernorm|s/ \* projection/ + projection/
 norm/layernorm_forward.cl|layernorm|s/d \* d/d/
+norm/rmsnorm_backward.cl|rmsnorm|s/ \* projection/ + projection/
+norm/rmsnorm_forward.cl|rmsnorm|s/ + epsilon//
 optim/adamw.cl|adamw|s/ \* root + epsilon/ + epsilon/
 optim/moments.cl|moments|s/squares, i) + g \* g/squares, i) + g/
 optim/norm_finish.cl|norm|s/coefficient > 1.0f ? 1.0f : coefficient/coefficient/
@@ -92,6 +94,9 @@ for file in $(cd "$srcdir/cl" && find . -name '*.cl' -o -name '*.h' | sed 's,^\.
     rest=${entry#*|}
     broken "$file" "${rest%%|*}" "${rest#*|}" expected
 done
+broken norm/rmsnorm_forward.cl rmsnorm 's/ + offset//' expected
+broken norm/rmsnorm_backward.cl rmsnorm 's/PLUS_OLD(V) +load/PLUS_OLD(V) -load/' expected
+broken norm/column_sum.cl column_sum 's/ \* scale\[base \/ C\]//' expected
 # Activations that one kernel may or may not have.
 broken act/activation.h activation 's/z < 0.0f ? small : large/large/' expected
 broken act/activation.h activation 's/0.0713548163f/0.0723548163f/' expected
