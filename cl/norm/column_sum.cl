@@ -1,8 +1,8 @@
 // lint: -DLANES=1 -DC=384 -DFACTOR=1 -DSCALE=0 -DACCUMULATE=1
 // lint: -DLANES=64 -DC=384 -DFACTOR=1 -DSCALE=1 -DACCUMULATE=0
 /*
- * out[b][c] = sum over the rows t of block b of in[t][c] * factor[t][c] * scale[t], t ascending. Run twice it sums blocks of rows,
- * then the blocks. CPUs: 64 columns a work-item, as four vectors; GPUs: a column a work-item.
+ * out[b][c] = sum over the rows t of block b of in[t][c] * factor[t][c] * scale[t], t ascending. Run twice it sums
+ * blocks of rows, then the blocks. CPUs: 64 columns a work-item, as four vectors; GPUs: a column a work-item.
  */
 #include "lib/lanes.h"
 

@@ -1,5 +1,5 @@
-/* The sum of two values: a residual connection. The gradient of either is the output's, whose memory an input takes over
- * where it can (compile.c), so that most often backward does nothing. */
+/* The sum of two values: a residual connection. The gradient of either is the output's, whose memory an input takes
+ * over where it can (compile.c), so that most often backward does nothing. */
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"

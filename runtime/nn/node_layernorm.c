@@ -75,7 +75,7 @@ static int param_backward(struct sp_plan *plan, const struct sp_node *node, int 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     struct sp_buffer *xhat = sp_plan_buffer(plan, node->saved[0]);
-    bool adds = node->accumulate[0]; /* to what the op calls the residual's gradient: alone and not dropped they are one */
+    bool adds = node->accumulate[0]; /* to what the op calls the residual's: alone and not dropped they are one */
     bool wants = sp_plan_wants(plan, node->input[0]) || sp_plan_wants(plan, node->input[1]);
 
     SP_TRY(param_backward(plan, node, 0, xhat, pass));
