@@ -9,3 +9,9 @@ EXTRA_PROGRAMS += bench/support
 bench_support_SOURCES = bench/support.c
 bench_support_LDADD = runtime/sparse/libsparse.a runtime/base/libbase.a $(LIBS_BASE)
 CLEANFILES += bench/support$(EXEEXT)
+
+EXTRA_PROGRAMS += bench/bandwidth
+bench_bandwidth_SOURCES = bench/bandwidth.c
+bench_bandwidth_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/device/libdevice.a \
+	runtime/base/libbase.a $(LIBS_DEVICE) $(LIBS_BASE)
+CLEANFILES += bench/bandwidth$(EXEEXT)

@@ -10,6 +10,9 @@ cl_files = \
 	cl/act/activation_forward.cl \
 	cl/act/add.cl \
 	cl/act/dropout_apply.cl \
+	cl/act/gated_backward.cl \
+	cl/act/gated_forward.cl \
+	cl/act/rotary.cl \
 	cl/attn/attention.cl \
 	cl/attn/attention_decode.cl \
 	cl/attn/attention_lanes.cl \

@@ -15,11 +15,12 @@
 #define ACTIVATION_SILU 4      /* x s(x), s being the logistic function 1 / (1 + exp(-x)) */
 #define ACTIVATION_GELU_TANH 5 /* x (1 + tanh u) / 2 = x s(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3) */
 
-/* s(z), and with the other sign 1 - s(z), each with its own small end exact: of e = exp(-|z|). */
+/* s(z), and with the other sign 1 - s(z), each with its own small end exact: of e = exp(-|z|), which is at most 1, so
+ * that the cheaper exp2 is as good. */
 #define LOGISTIC(V, F, I)                                                                                              \
     static inline F logistic_##V(F z, F *rest)                                                                         \
     {                                                                                                                  \
-        F e = exp_##V(-as_##F(as_##I(z) & 0x7FFFFFFF)), large = 1.0f / (1.0f + e), small = e * large;                  \
+        F e = exp2_##V(as_##F(as_##I(z) & 0x7FFFFFFF) * -1.44269504f), large = 1.0f / (1.0f + e), small = e * large;   \
                                                                                                                        \
         *rest = z < 0.0f ? large : small;                                                                              \
         return z < 0.0f ? small : large;                                                                               \

@@ -71,8 +71,8 @@ static bool share(const struct sp_plan *plan, const struct sp_node *node, int x,
 {
     const struct sp_node *maker = &plan->nodes[plan->values[y].producer];
 
-    if (plan->values[y].consumers > 1 || maker->type->passes || maker->activation != SP_ACTIVATION_NONE ||
-        maker->index < plan->values[x].producer)
+    if (plan->values[y].consumers > 1 || maker->type->passes || maker->type->in_place ||
+        maker->activation != SP_ACTIVATION_NONE || maker->index < plan->values[x].producer)
         return false;
     for (int i = maker->index; i < node->index; i++)
         for (int k = 0; k < SP_NODE_INPUTS; k++)
@@ -81,14 +81,14 @@ static bool share(const struct sp_plan *plan, const struct sp_node *node, int x,
     return true;
 }
 
-/* Gives input k of a node that passes its gradient on that very gradient, where nothing was added to the input's before
- * and an input before k, if it has it, can share it. */
+/* Gives input k of a node that passes its gradient on, or makes it in place, that very gradient, where nothing was
+ * added to the input's before and an input before k, if it has it, can share it. */
 static void pass_gradient(struct sp_plan *plan, const struct sp_node *node, int k)
 {
     struct sp_value *input = &plan->values[node->input[k]];
     int gradient = plan->values[node->output].gradient;
 
-    if (!node->type->passes || input->gradient >= 0)
+    if (input->gradient >= 0 || !(node->type->passes || (node->type->in_place && k == 0)))
         return;
     for (int j = 0; j < k; j++)
         if (plan->values[node->input[j]].gradient == gradient && !share(plan, node, node->input[j], node->input[k]) &&
@@ -331,6 +331,25 @@ static bool needs_backward(const struct sp_plan *plan, int param)
     return false;
 }
 
+static int allocate_ropes(struct sp_plan *plan)
+{
+    int positions = sp_plan_positions(plan), rc = 0;
+
+    for (size_t i = 0; i < plan->rope_count && rc == 0; i++) {
+        struct sp_plan_rope *r = &plan->ropes[i];
+        size_t count = (size_t)positions * (size_t)r->head_dim;
+        float *table = sp_calloc(count, sizeof *table);
+
+        if (!table)
+            return SP_ENOMEM;
+        sp_rope_table(table, r->inverse, r->scale, r->head_dim, positions);
+        rc = sp_buffer_create(&r->table, plan->device, sp_f32_bytes(count));
+        rc = rc < 0 ? rc : sp_buffer_write(r->table, 0, table, sp_f32_bytes(count));
+        free(table);
+    }
+    return rc < 0 ? sp_error_context(rc, "while making the rotary table of %d positions", positions) : 0;
+}
+
 static int allocate_params(struct sp_plan *plan)
 {
     size_t before = sp_device_memory(plan->device);
@@ -342,11 +361,12 @@ static int allocate_params(struct sp_plan *plan)
         rc = p->kind == SP_PARAM_LINEAR ? sp_gemm_weight_create(&p->weight, plan->device, plan->family, p->rows,
                                                                 p->cols, needs_backward(plan, (int)i))
                                         : 0;
-        if (rc == 0 && (p->kind != SP_PARAM_LINEAR || p->flags & SP_PARAM_ROWS))
+        if (rc == 0 && p->kind != SP_PARAM_LINEAR)
             rc = sp_buffer_create(&p->value, plan->device, sp_param_bytes(p));
         if (rc < 0)
             return sp_error_context(rc, "while allocating %s", p->name);
     }
+    SP_TRY(allocate_ropes(plan));
     plan->memory.weights = sp_device_memory(plan->device) - before;
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Embeddings: the sum of a word's, a position's and a token type's row. Backward gives trained tables dense
- * gradients. */
+/* Embeddings: the sum of a word's row, times a scale, a position's and a token type's. Backward gives trained tables
+ * dense gradients. */
 #include "runtime/nn/plan_priv.h"
 
 #include "runtime/base/error.h"
@@ -13,16 +13,49 @@
  * makes them. */
 enum { ROWS, ORDER = 3, STARTS = 6, USED = 9 };
 
-int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding)
+/* With word -1 the positions' rows alone. NULL after an error. */
+static struct sp_node *embedding(struct sp_plan *plan, int word, int position, int type)
 {
     struct sp_node *node = sp_plan_node(plan, &sp_node_embedding);
+    int table = word < 0 ? position : word;
+
+    if (!node)
+        return NULL;
+    node->param[0] = word, node->param[1] = position, node->param[2] = type;
+    node->padding = -1;
+    node->scale = 1;
+    sp_plan_mark(plan, table, plan->params[table].kind == SP_PARAM_LINEAR ? SP_PARAM_ROWS : 0);
+    return sp_plan_output(plan, node, "embeddings", SP_PER_TOKEN, (size_t)plan->params[table].cols) < 0 ? NULL : node;
+}
+
+int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding)
+{
+    struct sp_node *node = embedding(plan, word, position, type);
 
     if (!node)
         return -1;
-    node->param[0] = word, node->param[1] = position, node->param[2] = type;
     node->padding = padding;
-    sp_plan_mark(plan, word, plan->params[word].kind == SP_PARAM_LINEAR ? SP_PARAM_ROWS : 0);
-    return sp_plan_output(plan, node, "embeddings", SP_PER_TOKEN, (size_t)plan->params[word].cols);
+    return node->output;
+}
+
+int sp_nn_word_embedding(struct sp_plan *plan, int word, float scale)
+{
+    struct sp_node *node = embedding(plan, word, -1, -1);
+
+    if (!node)
+        return -1;
+    node->scale = scale;
+    return node->output;
+}
+
+int sp_nn_position_embedding(struct sp_plan *plan, int position, int offset)
+{
+    struct sp_node *node = embedding(plan, -1, position, -1);
+
+    if (!node)
+        return -1;
+    node->first = offset;
+    return node->output;
 }
 
 static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
@@ -42,16 +75,19 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
     }
 }
 
-/* The position of every token in its sequence, as sp_nn_embedding counts. */
+/* The row of every token's position: as the batch has it, or as sp_nn_embedding counts. */
 static void find_positions(uint32_t *out, const struct sp_node *node, const struct sp_plan_batch *batch)
 {
-    uint32_t padding = (uint32_t)node->padding, first = padding + 1; /* 0 without padding */
+    uint32_t padding = (uint32_t)node->padding, first = (uint32_t)node->first + padding + 1; /* + 0 without padding */
 
     for (int s = 0; s < batch->sequences; s++) {
         uint32_t next = first;
 
         for (uint32_t t = batch->bounds[s]; t < batch->bounds[s + 1]; t++)
-            out[t] = node->padding >= 0 && batch->ids[t] == padding ? padding : next++;
+            if (batch->positions)
+                out[t] = first + batch->positions[t];
+            else
+                out[t] = node->padding >= 0 && batch->ids[t] == padding ? padding : next++;
     }
 }
 
@@ -83,21 +119,36 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
     return 0;
 }
 
+/* The words' table, or in its place the positions' where there are no words. A linear weight is read as its products
+ * have it: in the layout for backward, where it is there, for in that one a row's elements lie side by side. */
+static void set_words(struct sp_embedding *args, const struct sp_plan *plan, const struct sp_node *node)
+{
+    const struct sp_param *table = &plan->params[node->param[node->param[0] < 0]];
+    enum sp_gemm_kind kind = table->weight.backward ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD;
+
+    args->ids = sp_plan_read(plan, node->words[node->param[0] < 0 ? ROWS + 1 : ROWS]);
+    args->C = table->cols;
+    args->word = table->value;
+    if (table->kind != SP_PARAM_LINEAR)
+        return;
+    args->word = kind == SP_GEMM_BACKWARD ? table->weight.backward : table->weight.forward;
+    args->layout = sp_gemm_weight_layout(&table->weight, kind);
+}
+
 static struct sp_embedding arguments(const struct sp_plan *plan, const struct sp_node *node)
 {
-    const struct sp_param *word = &plan->params[node->param[0]];
-
-    return (struct sp_embedding){
+    struct sp_embedding args = {
         .y = sp_plan_buffer(plan, node->output),
-        .word = word->value,
-        .position = sp_plan_values(plan, node->param[1]),
+        .position = node->param[0] < 0 ? NULL : sp_plan_values(plan, node->param[1]),
         .type = sp_plan_values(plan, node->param[2]),
-        .ids = sp_plan_read(plan, node->words[ROWS]),
         .positions = sp_plan_read(plan, node->words[ROWS + 1]),
         .types = sp_plan_read(plan, node->words[ROWS + 2]),
         .T = plan->tokens,
-        .C = word->cols,
+        .scale = node->scale,
     };
+
+    set_words(&args, plan, node);
+    return args;
 }
 
 static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
@@ -117,11 +168,15 @@ static int linear_forward(struct sp_plan *plan, const struct sp_node *node, cons
     int rc;
 
     (void)pass;
+    if (node->param[0] < 0)
+        return sp_embedding(plan->device, &args);
     SP_GO(sp_buffer_create(&ones, plan->device, row));
     SP_GO(sp_buffer_fill(ones, 0, FLOAT_ONE, row));
     SP_GO(sp_buffer_create_zeros(&zeros, plan->device, words));
     args.word = ones;
     args.ids = zeros;
+    args.scale = 1;
+    args.layout = (struct sp_gemm_layout){ 0 };
     rc = sp_embedding(plan->device, &args);
 out:
     sp_buffer_free(ones);
@@ -144,6 +199,7 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
                                                            .rows = plan->params[node->param[k]].rows,
                                                            .C = plan->params[node->param[k]].cols,
                                                            .groups = node->groups[k],
+                                                           .scale = k == 0 ? node->scale : 1,
                                                            .accumulate = sp_plan_adds(node, k, pass),
                                                        }));
     }

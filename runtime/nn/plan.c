@@ -17,7 +17,7 @@ int sp_plan_create(struct sp_plan **out)
     if (!*out)
         return SP_ENOMEM;
     (*out)->logits = (*out)->language = (*out)->xt = (*out)->dyt = -1;
-    (*out)->bounds = (*out)->kept_rows = (*out)->key_bounds = (*out)->query_bounds = -1;
+    (*out)->bounds = (*out)->positions = (*out)->kept_rows = (*out)->key_bounds = (*out)->query_bounds = -1;
     return 0;
 }
 
@@ -37,6 +37,11 @@ void sp_plan_free(struct sp_plan *plan)
     sp_buffer_free(plan->batch);
     sp_buffer_free(plan->arena);
     sp_buffer_free(plan->loss);
+    for (size_t i = 0; i < plan->rope_count; i++) {
+        sp_buffer_free(plan->ropes[i].table);
+        free(plan->ropes[i].inverse);
+    }
+    free(plan->ropes);
     free(plan->words);
     free(plan->values);
     free(plan->nodes);
@@ -215,6 +220,11 @@ size_t sp_plan_most_rows(const struct sp_plan *plan, int value)
 
     return v->extent == SP_ROWS ? v->rows
                                 : (size_t)(v->extent == SP_PER_TOKEN ? plan->limits.tokens : plan->limits.sequences);
+}
+
+int sp_plan_positions(const struct sp_plan *plan)
+{
+    return plan->limits.positions ? plan->limits.positions : plan->limits.longest;
 }
 
 bool sp_plan_trained(const struct sp_plan *plan, int param)

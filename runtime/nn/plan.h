@@ -17,6 +17,7 @@
 #ifndef SP_NN_PLAN_H
 #define SP_NN_PLAN_H
 
+#include "runtime/nn/rope.h"
 #include "runtime/op/addition.h"
 #include "runtime/op/gemm.h"
 #include "runtime/op/wgrad.h"
@@ -40,7 +41,7 @@ enum sp_param_flag {
     SP_PARAM_HEAD = 1,     /* the task's head: always trained; absent from a plain pretrained checkpoint */
     SP_PARAM_OPTIONAL = 2, /* may be absent; then it is initialised from the seed and trained with the head */
     SP_PARAM_NO_DECAY = 4, /* biases and norms: weight decay leaves them alone */
-    SP_PARAM_ROWS = 8,     /* a linear weight whose rows are looked up, too: `value` is made with the plan */
+    SP_PARAM_ROWS = 8,     /* a linear weight whose rows are looked up, too */
 };
 
 /* How training changes it. */
@@ -92,15 +93,23 @@ void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flag
 
 /* y[t] = word[ids[t]] + position[p] + type[types[t]]; position and type -1 for none. p counts the tokens of the
  * sequence from 0, or, with a token id `padding` (else -1), from padding + 1 those that are not `padding`, which have
- * position `padding` themselves. word may be a linear layer's weight (a tied head): its row-major copy is then kept,
- * which who sets the weight writes too. */
+ * position `padding` themselves. Where the batch says its tokens' positions (sp_plan_batch.positions), p is such a one,
+ * from 0 or padding + 1 on. word may be a linear layer's weight (a tied head), which is read as its products have
+ * it. */
 int sp_nn_embedding(struct sp_plan *plan, int word, int position, int type, int padding);
+/* y[t] = scale word[ids[t]]; y[t] = position[offset + p] */
+int sp_nn_word_embedding(struct sp_plan *plan, int word, float scale);
+int sp_nn_position_embedding(struct sp_plan *plan, int position, int offset);
 /* layernorm(residual + dropout(x)); residual -1 for none */
 int sp_nn_layernorm(struct sp_plan *plan, int x, int residual, int gamma, int beta, float epsilon, float dropout);
 /* (offset + gamma) x / sqrt(mean(x^2) + epsilon), offset 1 in Gemma's, else 0. Where gamma is shorter than x's rows,
  * each head of its width is normalised by itself */
 int sp_nn_rmsnorm(struct sp_plan *plan, int x, int gamma, float epsilon, float offset);
 int sp_nn_add(struct sp_plan *plan, int a, int b); /* a + b: a residual connection */
+/* Turns each head of x's rows by its token's position (sp_plan_batch.positions) */
+int sp_nn_rope(struct sp_plan *plan, int x, const struct sp_rope *rope);
+/* activation(gate) * up */
+int sp_nn_gated(struct sp_plan *plan, int gate, int up, enum sp_activation activation);
 int sp_nn_dropout(struct sp_plan *plan, int x, float p); /* x itself when p is 0 */
 /* act(x W^T + bias); bias -1 for none */
 int sp_nn_linear(struct sp_plan *plan, int x, int weight, int bias, enum sp_activation activation);
@@ -126,6 +135,9 @@ int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, const struct sp_a
 int sp_nn_keep(struct sp_plan *plan, int x, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
+/* (S x C): the last token of each sequence, or, with a token id `padding` (else -1), the last that is not `padding`,
+ * which is the first where all are */
+int sp_nn_last_token(struct sp_plan *plan, int x, int padding);
 /* The loss of a language model, whose logits are (softcap * tanh of, over softcap; 0: none) x W^T for x (T x H) and a
  * linear weight W (V x H), which may be the embeddings' own: the mean of -log p of the tokens' targets, int32, of which
  * SP_NO_TARGET is none. Only rows that have a target are computed, a slice of them at a time, so that no T x V logits
@@ -153,6 +165,7 @@ struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i);
 
 struct sp_plan_limits {
     int tokens, sequences, longest; /* the most in a batch; tokens of the longest sequence */
+    int positions;                  /* tokens' positions are below this, where nodes turn by them; 0: below `longest` */
     bool training;                  /* room for backward too */
     bool transposed;                /* sinks will ask for transposed X and dY */
     size_t logits;                  /* bytes of a language loss's logits that exist at a time, at most; 0: 64 MiB */
@@ -199,6 +212,7 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass);
 struct sp_plan_batch {
     const uint32_t *ids, *types; /* [tokens] */
     const uint32_t *bounds;      /* [sequences + 1] */
+    const uint32_t *positions;   /* [tokens]: each token's in its text; NULL: in its sequence, from 0 */
     const void *targets;         /* [target_count], 4 bytes each, as the loss wants them: classes, values, ... */
     int tokens, sequences, target_count;
     int terms; /* how many the loss is the mean of, where not each of its rows is one; 0: its rows that have a target */

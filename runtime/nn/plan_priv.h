@@ -51,8 +51,9 @@ struct sp_node {
     bool accumulate[SP_NODE_INPUTS];   /* the input's gradient is added to, not stored */
     bool shared[SP_NODE_PARAMS];       /* so is the parameter's: another node of the backward walk came first */
     /* attributes; meaning is the type's */
-    float p, epsilon, softcap, offset;
-    int padding;
+    float p, epsilon, softcap, offset, scale;
+    int padding, first;
+    int rope; /* of the plan's */
     /* language loss: rows of the batch that have a target; how many are computed at a time */
     int listed, slice;
     struct sp_attention_shape attention; /* nothing left open */
@@ -68,6 +69,7 @@ struct sp_node_type {
     bool all_inputs; /* backward writes the gradients of all inputs or none */
     bool any_rows;   /* knows inputs of SP_ROWS */
     bool passes;     /* backward: an input's gradient is the output's, whose memory it may share */
+    bool in_place;   /* backward may make input[0]'s gradient in the memory of the output's */
     bool packs;      /* backward gives the input's gradient by a product with param[0] */
     bool sliced;     /* and its sink gets sp_plan_slice rows at a time */
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
@@ -94,6 +96,13 @@ struct sp_node_type {
 #include "runtime/nn/node.def"
 #undef SP_NODE_TYPE
 
+/* The rotary embeddings of some nodes, with their table (runtime/nn/rope.h). */
+struct sp_plan_rope {
+    int head_dim;
+    float *inverse, scale;
+    struct sp_buffer *table;
+};
+
 struct sp_plan {
     int failed; /* the first error of the builders, its message kept in `message` */
     char message[512];
@@ -105,6 +114,8 @@ struct sp_plan {
     size_t param_count, param_room;
     int logits; /* the model's output, which the host reads; -1 before the loss was built, and with a language loss, */
     int language; /* which is this node; else -1 */
+    struct sp_plan_rope *ropes;
+    size_t rope_count, rope_room;
 
     /* after compiling */
     struct sp_device *device;
@@ -119,6 +130,7 @@ struct sp_plan {
     struct sp_plan_words *words;
     size_t word_count, word_room;
     int bounds; /* the words of batch->bounds; -1 where no node reads them */
+    int positions; /* likewise of each token's position */
     /* likewise of batch->kept_rows; and of batch->keys, with the queries' bounds for them */
     int kept_rows, key_bounds, query_bounds;
     struct sp_buffer *batch;
@@ -186,6 +198,9 @@ struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value);
 /* Rows of a value in the current batch; in the largest one. */
 int sp_plan_rows(const struct sp_plan *plan, int value);
 size_t sp_plan_most_rows(const struct sp_plan *plan, int value);
+
+/* Tokens' positions are below this. */
+int sp_plan_positions(const struct sp_plan *plan);
 
 /* The device memory of a parameter's values; NULL for number -1. */
 struct sp_buffer *sp_plan_values(const struct sp_plan *plan, int param);

@@ -10,6 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Each token's position, where nodes turn by it. */
+static int take_positions(struct sp_plan *plan, const struct sp_plan_batch *batch)
+{
+    uint32_t *out = sp_plan_fill(plan, plan->positions), limit = (uint32_t)sp_plan_positions(plan);
+
+    for (int s = 0; out && s < batch->sequences; s++)
+        for (uint32_t t = batch->bounds[s]; t < batch->bounds[s + 1]; t++) {
+            out[t] = batch->positions ? batch->positions[t] : t - batch->bounds[s];
+            if (out[t] >= limit)
+                return sp_error(SP_EINVAL, "position %u of a plan for positions below %u", out[t], limit);
+        }
+    return 0;
+}
+
 int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
 {
     void *host;
@@ -22,6 +36,7 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
     plan->filling = host;
     if (plan->bounds >= 0)
         memcpy(sp_plan_fill(plan, plan->bounds), batch->bounds, ((size_t)batch->sequences + 1) * sizeof *batch->bounds);
+    SP_TRY(take_positions(plan, batch));
     for (size_t i = 0; i < plan->node_count; i++)
         if (plan->nodes[i].type->take)
             SP_TRY(plan->nodes[i].type->take(plan, &plan->nodes[i], batch));

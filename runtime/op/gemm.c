@@ -72,30 +72,34 @@ int sp_gemm_weight_pack(struct sp_gemm_weight *weight, struct sp_buffer *plain)
     return 0;
 }
 
+struct sp_gemm_layout sp_gemm_weight_layout(const struct sp_gemm_weight *weight, enum sp_gemm_kind kind)
+{
+    return weight->family->layout ? weight->family->layout(kind, weight->out, weight->in)
+                                  : (struct sp_gemm_layout){ 1, weight->in, (size_t)weight->in, 0 };
+}
+
 int sp_gemm_weight_read(float *out, const struct sp_gemm_weight *weight)
 {
-    const struct sp_gemm_family *family = weight->family;
+    const struct sp_gemm_layout layout = sp_gemm_weight_layout(weight, SP_GEMM_FORWARD);
     void *mapped;
 
-    if (!family->position)
+    if (!weight->family->layout)
         return sp_buffer_read(out, weight->forward, 0, plain_bytes(weight->out, weight->in));
     SP_TRY(sp_buffer_map(&mapped, weight->forward, false));
     for (int o = 0; o < weight->out; o++)
         for (int i = 0; i < weight->in; i++)
-            out[(size_t)o * (size_t)weight->in + (size_t)i] =
-                ((const float *)mapped)[family->position(SP_GEMM_FORWARD, weight->out, weight->in, o, i)];
+            out[(size_t)o * (size_t)weight->in + (size_t)i] = ((const float *)mapped)[sp_gemm_position(&layout, o, i)];
     return sp_buffer_unmap(weight->forward, mapped);
 }
 
 void sp_gemm_weight_positions(uint32_t *out, const struct sp_gemm_weight *weight, enum sp_gemm_kind kind,
                               const uint32_t *positions, size_t count)
 {
-    for (size_t k = 0; k < count; k++) {
-        int o = (int)(positions[k] / (uint32_t)weight->in), i = (int)(positions[k] % (uint32_t)weight->in);
+    const struct sp_gemm_layout layout = sp_gemm_weight_layout(weight, kind);
 
-        out[k] = weight->family->position ? (uint32_t)weight->family->position(kind, weight->out, weight->in, o, i)
-                                          : positions[k];
-    }
+    for (size_t k = 0; k < count; k++)
+        out[k] = (uint32_t)sp_gemm_position(&layout, (int)(positions[k] / (uint32_t)weight->in),
+                                            (int)(positions[k] % (uint32_t)weight->in));
 }
 
 int sp_gemm_forward(struct sp_device *device, const struct sp_gemm_weight *weight, struct sp_buffer *y,

@@ -33,6 +33,19 @@ struct sp_gemm {
     bool accumulate;                 /* backward, weight: C += instead of C = */
 };
 
+/* Where element (o, i) of W lies, in floats: o / rows * row_block + o % rows + i / columns * column_block +
+ * i % columns. Row-major: { 1, in, in, 0 }. */
+struct sp_gemm_layout {
+    int rows, columns;
+    size_t row_block, column_block;
+};
+
+static inline size_t sp_gemm_position(const struct sp_gemm_layout *l, int o, int i)
+{
+    return (size_t)(o / l->rows) * l->row_block + (size_t)(o % l->rows) + (size_t)(i / l->columns) * l->column_block +
+           (size_t)(i % l->columns);
+}
+
 struct sp_tuned;
 struct sp_gemm_family {
     const char *name;
@@ -40,11 +53,11 @@ struct sp_gemm_family {
     const struct sp_tuned *tuned;
     int (*run)(struct sp_device *device, const struct sp_gemm *gemm);
     /* The weight's layout for a direction; NULL for row-major, one copy for both. `bytes` of a (out x in) weight,
-     * packing from a row-major buffer, and where element (o, i) lies, in floats. */
+     * packing from a row-major buffer, and where its elements lie. */
     size_t (*bytes)(enum sp_gemm_kind kind, int out, int in);
     int (*pack)(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain,
                 int out, int in);
-    size_t (*position)(enum sp_gemm_kind kind, int out, int in, int o, int i);
+    struct sp_gemm_layout (*layout)(enum sp_gemm_kind kind, int out, int in);
 };
 
 /* Every family in the order of gemm.def; sp_gemm_family_count of them. */
@@ -74,6 +87,9 @@ int sp_gemm_weight_pack(struct sp_gemm_weight *weight, struct sp_buffer *plain);
 
 /* The values (out x in, row-major) to the host, bit for bit. Waits for the device. */
 int sp_gemm_weight_read(float *out, const struct sp_gemm_weight *weight);
+
+/* The layout of the weight for a direction, row-major where the family has no other. */
+struct sp_gemm_layout sp_gemm_weight_layout(const struct sp_gemm_weight *weight, enum sp_gemm_kind kind);
 
 /* Where the flat row-major positions lie in a layout, for scatters of K entries: out[k] in floats. */
 void sp_gemm_weight_positions(uint32_t *out, const struct sp_gemm_weight *weight, enum sp_gemm_kind kind,

@@ -31,11 +31,12 @@ size_t sp_gemm_pack_bytes(enum sp_gemm_kind kind, int out, int in)
     return (size_t)sp_gemm_panels(columns(kind, out, in)) * COLUMNS * (size_t)depth(kind, out, in) * sizeof(float);
 }
 
-size_t sp_gemm_pack_position(enum sp_gemm_kind kind, int out, int in, int o, int i)
+struct sp_gemm_layout sp_gemm_pack_layout(enum sp_gemm_kind kind, int out, int in)
 {
-    int j = columns(kind, o, i), k = depth(kind, o, i);
+    size_t panel = (size_t)depth(kind, out, in) * COLUMNS;
 
-    return ((size_t)(j / COLUMNS) * (size_t)depth(kind, out, in) + (size_t)k) * COLUMNS + (size_t)(j % COLUMNS);
+    return kind == SP_GEMM_FORWARD ? (struct sp_gemm_layout){ COLUMNS, 1, panel, COLUMNS }
+                                   : (struct sp_gemm_layout){ 1, COLUMNS, COLUMNS, panel };
 }
 
 int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain,
@@ -87,13 +88,14 @@ static int check_gemm_pack(struct sp_check *t, const struct sp_op_case *c)
                      .in = c->size[1] };
     size_t count = sp_gemm_pack_bytes(r.kind, r.out, r.in) / sizeof(float);
     const double *plain = sp_check_input(t, &r.plain, (size_t)r.out * (size_t)r.in, -1, 1);
+    const struct sp_gemm_layout layout = sp_gemm_pack_layout(r.kind, r.out, r.in);
     double *expected = sp_check_double(t, count);
 
     if (!plain || !expected)
         return SP_ENOMEM;
     for (int o = 0; o < r.out; o++)
         for (int i = 0; i < r.in; i++)
-            expected[sp_gemm_pack_position(r.kind, r.out, r.in, o, i)] = plain[(size_t)o * (size_t)r.in + (size_t)i];
+            expected[sp_gemm_position(&layout, o, i)] = plain[(size_t)o * (size_t)r.in + (size_t)i];
     SP_TRY(sp_check_output(t, &r.packed, count));
     SP_TRY(sp_check_run(t, launch_gemm_pack, &r));
     return sp_check_compare(t, "packed", r.packed, expected, count, c->tolerance);

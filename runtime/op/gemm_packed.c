@@ -59,5 +59,5 @@ const struct sp_gemm_family sp_gemm_packed = {
     .run = run_packed,
     .bytes = sp_gemm_pack_bytes,
     .pack = sp_gemm_pack,
-    .position = sp_gemm_pack_position,
+    .layout = sp_gemm_pack_layout,
 };

@@ -15,7 +15,7 @@
 enum { SP_GEMM_VECTORS = 2 };
 int sp_gemm_panels(int n);
 size_t sp_gemm_pack_bytes(enum sp_gemm_kind kind, int out, int in);
-size_t sp_gemm_pack_position(enum sp_gemm_kind kind, int out, int in, int o, int i);
+struct sp_gemm_layout sp_gemm_pack_layout(enum sp_gemm_kind kind, int out, int in);
 int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain,
                  int out, int in);
 

@@ -8,6 +8,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/column_sum.c runtime/op/column_sum.h \
 	runtime/op/dropout.c runtime/op/dropout.h \
 	runtime/op/embedding.c runtime/op/embedding.h \
+	runtime/op/gated.c runtime/op/gated.h \
 	runtime/op/gemm.c runtime/op/gemm.h runtime/op/gemm_priv.h runtime/op/gemm.def \
 	runtime/op/gemm_check.c \
 	runtime/op/gemm_clblast.c \
@@ -23,6 +24,7 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/norm.c runtime/op/norm.h \
 	runtime/op/op.h runtime/op/ops.c runtime/op/op.def \
 	runtime/op/rmsnorm.c runtime/op/rmsnorm.h \
+	runtime/op/rotary.c runtime/op/rotary.h \
 	runtime/op/rows.c runtime/op/rows.h \
 	runtime/op/sddmm.c runtime/op/sddmm.h \
 	runtime/op/sm3.c runtime/op/sm3.h \

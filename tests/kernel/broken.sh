@@ -17,6 +17,9 @@ act/activation_backward.cl|activation|s/load_##V(dy, i) \*/load_##V(dy, i) +/
 act/activation_forward.cl|activation|s/activation_##V(load_##V(x, i))/load_##V(x, i)/
 act/add.cl|add|s/ + load_##V(b/ - load_##V(b/
 act/dropout_apply.cl|dropout|s/ \* load_##V(factors, i)//
+act/gated_backward.cl|gated|s/d \* load_##V(up, i) \*/d */
+act/gated_forward.cl|gated|s/ \* load_##V(up, i)/ + load_##V(up, i)/
+act/rotary.cl|rotary|s/a \* c - b \* s/a * c + b * s/
 attn/attention.cl|attention|s/ - delta\[i\])/ + delta[i])/
 attn/attention_decode.cl|attention_decode|s/count; c++)/count - 1; c++)/
 attn/attention_lanes.cl|--other attention|s/ - delta\[i\])/)/
@@ -97,6 +100,13 @@ done
 broken norm/rmsnorm_forward.cl rmsnorm 's/ + offset//' expected
 broken norm/rmsnorm_backward.cl rmsnorm 's/PLUS_OLD(V) +load/PLUS_OLD(V) -load/' expected
 broken norm/column_sum.cl column_sum 's/ \* scale\[base \/ C\]//' expected
+broken act/gated_backward.cl gated 's/load_##V(dup, i) + //' expected
+broken act/gated_backward.cl gated 's/load_##V(dgate, i) + //' expected
+broken act/rotary.cl rotary 's/ \* direction//' expected
+broken embed/embedding_forward.cl embedding 's/scale \* word/word/' expected
+broken embed/embedding_forward.cl embedding 's/ + ids\[t\] % PANEL_ROWS//' expected
+broken embed/embedding_forward.cl embedding 's/ + (c) % PANEL_COLUMNS//' expected
+broken embed/embedding_backward.cl embedding 's/scale \* (x)/(x)/' expected
 # Activations that one kernel may or may not have.
 broken act/activation.h activation 's/z < 0.0f ? small : large/large/' expected
 broken act/activation.h activation 's/0.0713548163f/0.0723548163f/' expected

@@ -7,6 +7,13 @@ tests_unit_test_plan_SOURCES = tests/unit/test_plan.c tests/unit/plan_support.h 
 tests_unit_test_plan_LDADD = $(plan_test_libs)
 TESTS += tests/unit/test_plan tests/unit/test_plan-intel tests/unit/test_plan-rusticl
 
+# Rotary embeddings' frequencies, against transformers' numbers.
+check_PROGRAMS += tests/unit/test_rope
+tests_unit_test_rope_SOURCES = tests/unit/test_rope.c
+tests_unit_test_rope_LDADD = runtime/nn/libnn.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)
+TESTS += tests/unit/test_rope
+EXTRA_DIST += tests/tools/rope_torch.py
+
 # A batch larger than any other, from the data to the gradients.
 check_PROGRAMS += tests/unit/test_large_batch
 tests_unit_test_large_batch_SOURCES = tests/unit/test_large_batch.c tests/unit/plan_support.h tests/unit/device_support.h
