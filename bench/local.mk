@@ -15,3 +15,9 @@ bench_bandwidth_SOURCES = bench/bandwidth.c
 bench_bandwidth_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/device/libdevice.a \
 	runtime/base/libbase.a $(LIBS_DEVICE) $(LIBS_BASE)
 CLEANFILES += bench/bandwidth$(EXEEXT)
+
+EXTRA_PROGRAMS += bench/attention
+bench_attention_SOURCES = bench/attention.c
+bench_attention_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/device/libdevice.a runtime/base/libbase.a \
+	$(LIBS_DEVICE) $(LIBS_BASE)
+CLEANFILES += bench/attention$(EXEEXT)

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 /* Of a case. */
 enum {
@@ -46,12 +47,12 @@ static const struct sp_kernel backward_key_gpu = { "attention_backward_key", GPU
 enum { QUERY_BLOCK, KEY_BLOCK };
 enum { LEAST = 16, QUERIES = 64, KEYS = 32 }; /* in a block: at least, and at most */
 
-/* A block's rows, packed, as many numbers as stay in the first-level or second-level cache. */
+/* How many numbers of a block's rows, packed, stay in a near cache. */
 const struct sp_tuned sp_tuned_attention = {
     .kernel = "attention",
     .tunables = {
-        [QUERY_BLOCK] = { "QUERY_BLOCK", 4096, { 1024, 2048, 4096, 8192, 16384 } },
-        [KEY_BLOCK] = { "KEY_BLOCK", 2048, { 1024, 2048, 4096, 8192 } },
+        [QUERY_BLOCK] = { "QUERY_BLOCK", 8192, { 1024, 2048, 4096, 8192, 16384 } },
+        [KEY_BLOCK] = { "KEY_BLOCK", 4096, { 1024, 2048, 4096, 8192 } },
     },
 };
 
@@ -399,6 +400,27 @@ static void set_bounds(struct sp_attention *a, uint32_t bounds[2][5 * TIMES + 1]
         }
 }
 
+/* However work-items share backward, its bits are those that pieces have left. */
+static int check_shares(struct sp_check *t, const struct run *r, const size_t all[4])
+{
+    struct sp_attention a = r->args;
+    struct sp_buffer *const out[4] = { a.out, a.dq, a.dk, a.dv };
+
+    for (int i = 1; i < 4; i++) {
+        double *pieces = sp_check_double(t, all[i]), *whole = sp_check_double(t, all[i]); /* room for floats */
+
+        if (!pieces || !whole)
+            return SP_ENOMEM;
+        SP_TRY(sp_buffer_read(pieces, out[i], 0, all[i] * sizeof(float)));
+        a.share = SP_ATTENTION_WHOLE;
+        SP_TRY(sp_attention_backward(r->device, &a));
+        SP_TRY(sp_buffer_read(whole, out[i], 0, all[i] * sizeof(float)));
+        if (memcmp(pieces, whole, all[i] * sizeof(float)) != 0)
+            return sp_error(SP_EDEVICE, "attention: its gradients depend on how work-items share them");
+    }
+    return 0;
+}
+
 /* What a case is of, but for its sequences. */
 static struct sp_attention attention_of(const struct sp_op_case *c)
 {
@@ -481,7 +503,9 @@ static int check_attention(struct sp_check *t, const struct sp_op_case *c)
     for (int i = 0; i < 4; i++)
         if (!(c->flags & apart[i]))
             SP_TRY(sp_check_compare(t, names[i], *out_buffer[i], out[i], all[i], c->tolerance));
-    return c->flags & BACKWARD_ONLY ? 0 : sp_check_compare(t, "lse", a->lse, lse, T * (size_t)a->heads, c->tolerance);
+    if (!(c->flags & BACKWARD_ONLY))
+        SP_TRY(sp_check_compare(t, "lse", a->lse, lse, T * (size_t)a->heads, c->tolerance));
+    return c->flags & PIECES && !(c->flags & BACKWARD_ONLY) ? check_shares(t, &r, all) : 0;
 }
 
 const struct sp_op sp_op_attention = {

@@ -1,0 +1,271 @@
+/*
+ * Attention's speed alone, on random numbers: forward and backward, and decoding one token over a cache.
+ *
+ *     attention [--heads 9] [--kv-heads 3] [--head-dim 64] [--sequences 2] [--length 512] [--window 0] [--full]
+ *               [--cache 2048] [--layers 30] [--repeats 9] [--processor-time]
+ *
+ * Prints one JSON line, medians: forward_gflops and backward_gflops, of the products that causal attention needs (two
+ * and five of 2 head_dim operations for each pair of a query and a key that it sees), or with --full one that is not
+ * causal; decode_gbps, keys and values that one token of each sequence reads a second over --cache rows, of --layers
+ * layers, and read_gbps, the same bytes read by plain_read in this file.
+ */
+#include "runtime/base/clock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/op/attention_decode.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_REPEATS 99
+
+struct bench {
+    struct sp_device *device;
+    struct sp_attention args;
+    int length, cache, layers, repeats;
+    bool full, processor_time;
+    size_t bytes; /* of one layer's keys */
+};
+
+/* Wall clock; or, with --processor-time, that of the process over its cores, on a machine that others use. */
+static double now(const struct bench *b)
+{
+    struct timespec t;
+
+    if (!b->processor_time || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0)
+        return sp_clock_now();
+    return ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec) / (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static double median(double *x, int count)
+{
+    for (int i = 1; i < count; i++)
+        for (int k = i; k > 0 && x[k] < x[k - 1]; k--) {
+            double t = x[k];
+
+            x[k] = x[k - 1], x[k - 1] = t;
+        }
+    return x[count / 2];
+}
+
+static int numbers(struct sp_buffer **out, struct sp_device *device, size_t count)
+{
+    float *x = sp_calloc(count, sizeof *x);
+    int rc;
+
+    if (!x)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)((double)(uint32_t)((uint32_t)i * 2654435761u) * 0x1p-31 - 1);
+    rc = sp_buffer_create(out, device, count * sizeof *x);
+    if (rc == 0)
+        rc = sp_buffer_write(*out, 0, x, count * sizeof *x);
+    free(x);
+    return rc;
+}
+
+/* Sequences of `queries` rows over `keys`. */
+static int set_sequences(struct bench *b, int queries, int keys)
+{
+    struct sp_attention *a = &b->args;
+    uint32_t bounds[2][257];
+
+    for (int s = 0; s <= a->sequences; s++) {
+        bounds[0][s] = (uint32_t)(s * queries);
+        bounds[1][s] = (uint32_t)(s * keys);
+    }
+    a->longest = queries;
+    a->longest_keys = keys;
+    SP_TRY(sp_buffer_create(&a->bounds, b->device, sizeof bounds[0]));
+    SP_TRY(sp_buffer_create(&a->key_bounds, b->device, sizeof bounds[1]));
+    SP_TRY(sp_buffer_write(a->bounds, 0, bounds[0], sizeof bounds[0]));
+    return sp_buffer_write(a->key_bounds, 0, bounds[1], sizeof bounds[1]);
+}
+
+/* Pairs of a query and a key that it sees, of all sequences and heads. */
+static double pairs(const struct bench *b)
+{
+    double sum = 0;
+
+    for (int i = 0; i < b->length; i++) {
+        int seen = b->full ? b->length : i + 1;
+
+        sum += b->args.window && b->args.window < seen ? b->args.window : seen;
+    }
+    return sum * b->args.sequences * b->args.heads;
+}
+
+static int time_training(struct bench *b, double gflops[2])
+{
+    struct sp_attention *a = &b->args;
+    size_t C = (size_t)(a->heads * a->head_dim), CK = (size_t)(a->kv_heads * a->head_dim);
+    size_t T = (size_t)(a->sequences * b->length);
+    double seconds[2][MOST_REPEATS];
+
+    SP_TRY(set_sequences(b, b->length, b->length));
+    SP_TRY(numbers(&a->q, b->device, T * C));
+    SP_TRY(numbers(&a->k, b->device, T * CK));
+    SP_TRY(numbers(&a->v, b->device, T * CK));
+    SP_TRY(numbers(&a->out, b->device, T * C));
+    SP_TRY(numbers(&a->dout, b->device, T * C));
+    SP_TRY(numbers(&a->dq, b->device, T * C));
+    SP_TRY(numbers(&a->dk, b->device, T * CK));
+    SP_TRY(numbers(&a->dv, b->device, T * CK));
+    SP_TRY(numbers(&a->lse, b->device, T * (size_t)a->heads));
+    for (int r = -1; r < b->repeats; r++)
+        for (int k = 0; k < 2; k++) {
+            double start = now(b);
+
+            SP_TRY(k ? sp_attention_backward(b->device, a) : sp_attention_forward(b->device, a));
+            SP_TRY(sp_device_finish(b->device));
+            if (r >= 0)
+                seconds[k][r] = now(b) - start;
+        }
+    for (int k = 0; k < 2; k++)
+        gflops[k] = (k ? 5 : 2) * 2e-9 * pairs(b) * a->head_dim / median(seconds[k], b->repeats);
+    return 0;
+}
+
+/* One thread's part of a plain read. */
+struct part {
+    pthread_t thread;
+    const uint64_t *words;
+    size_t count;
+    uint64_t sum;
+};
+
+static void *plain_read(void *user)
+{
+    struct part *p = user;
+    uint64_t s[8] = { 0 };
+
+    for (size_t i = 0; i + 8 <= p->count; i += 8)
+        for (int k = 0; k < 8; k++)
+            s[k] ^= p->words[i + (size_t)k];
+    for (int k = 0; k < 8; k++)
+        p->sum ^= s[k];
+    return NULL;
+}
+
+/* As many bytes as keys and values have, by a thread a core. */
+static double time_read(struct bench *b, const uint64_t *words, size_t count)
+{
+    struct part parts[64];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t n = cores < 1 ? 1 : cores > 64 ? 64 : (size_t)cores;
+    double start = now(b);
+
+    for (size_t i = 0; i < n; i++) {
+        parts[i] = (struct part){ .words = words + count / n * i, .count = count / n };
+        if (pthread_create(&parts[i].thread, NULL, plain_read, &parts[i]) != 0)
+            return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(parts[i].thread, NULL);
+    return now(b) - start;
+}
+
+/* decode_gbps, read_gbps. */
+static int time_decoding(struct bench *b, double gbps[2])
+{
+    struct sp_attention *a = &b->args;
+    size_t C = (size_t)(a->heads * a->head_dim), CK = (size_t)(a->kv_heads * a->head_dim);
+    size_t rows = (size_t)(a->sequences * b->cache), bytes = 2 * (size_t)b->layers * rows * CK * sizeof(float);
+    struct sp_buffer *keys[256], *shares;
+    uint64_t *words = sp_calloc(bytes, 1);
+    double seconds[2][MOST_REPEATS];
+
+    if (!words)
+        return SP_ENOMEM;
+    memset(words, 1, bytes);
+    SP_TRY(set_sequences(b, 1, b->cache));
+    for (int l = 0; l < 2 * b->layers; l++)
+        SP_TRY(numbers(&keys[l], b->device, rows * CK));
+    SP_TRY(numbers(&a->q, b->device, (size_t)a->sequences * C));
+    SP_TRY(numbers(&a->out, b->device, (size_t)a->sequences * C));
+    SP_TRY(numbers(&a->lse, b->device, (size_t)(a->sequences * a->heads)));
+    SP_TRY(numbers(&shares, b->device, sp_attention_decode_shares(a)));
+    for (int r = -1; r < b->repeats; r++) {
+        double start = now(b), read;
+
+        for (int l = 0; l < b->layers; l++) {
+            a->k = keys[2 * l];
+            a->v = keys[2 * l + 1];
+            SP_TRY(sp_attention_decode(b->device, a, shares));
+        }
+        SP_TRY(sp_device_finish(b->device));
+        start = now(b) - start;
+        read = time_read(b, words, bytes / sizeof *words);
+        if (r >= 0)
+            seconds[0][r] = start, seconds[1][r] = read;
+    }
+    for (int k = 0; k < 2; k++)
+        gbps[k] = 1e-9 * (double)bytes / median(seconds[k], b->repeats);
+    free(words);
+    return 0;
+}
+
+static int run(struct bench *b)
+{
+    double gflops[2], gbps[2] = { 0 };
+
+    SP_TRY(sp_device_open(&b->device, NULL));
+    b->args.scale = 0.125f;
+    b->args.causal = !b->full;
+    SP_TRY(time_training(b, gflops));
+    if (b->cache && !b->full)
+        SP_TRY(time_decoding(b, gbps));
+    printf("{\"forward_gflops\": %.2f, \"backward_gflops\": %.2f, \"decode_gbps\": %.2f, \"read_gbps\": %.2f}\n",
+           gflops[0], gflops[1], gbps[0], gbps[1]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = { .length = 512, .cache = 2048, .layers = 30, .repeats = 9,
+                       .args = { .heads = 9, .kv_heads = 3, .head_dim = 64, .sequences = 2 } };
+    const struct {
+        const char *name;
+        int *value, least, most;
+    } options[] = {
+        { "heads", &b.args.heads, 1, 1024 },     { "kv-heads", &b.args.kv_heads, 1, 1024 },
+        { "head-dim", &b.args.head_dim, 1, 4096 }, { "sequences", &b.args.sequences, 1, 256 },
+        { "length", &b.length, 1, 1 << 20 },     { "window", &b.args.window, 0, 1 << 20 },
+        { "cache", &b.cache, 0, 1 << 20 },       { "layers", &b.layers, 1, 128 },
+        { "repeats", &b.repeats, 1, MOST_REPEATS },
+    };
+
+    for (int i = 1; i < argc; i++) {
+        size_t k = 0;
+
+        if (strcmp(argv[i], "--full") == 0 || strcmp(argv[i], "--processor-time") == 0) {
+            *(argv[i][2] == 'f' ? &b.full : &b.processor_time) = true;
+            continue;
+        }
+        while (k < sizeof options / sizeof *options &&
+               !(strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, options[k].name) == 0))
+            k++;
+        if (k < sizeof options / sizeof *options && i + 1 < argc)
+            *options[k].value = atoi(argv[++i]);
+        else
+            k = sizeof options / sizeof *options;
+        if (k == sizeof options / sizeof *options || *options[k].value < options[k].least ||
+            *options[k].value > options[k].most) {
+            fprintf(stderr, "attention: %s is no option of this program, or its value does not fit\n", argv[i]);
+            return 2;
+        }
+    }
+    if (b.args.heads % b.args.kv_heads != 0) {
+        fprintf(stderr, "attention: --heads must be a multiple of --kv-heads\n");
+        return 2;
+    }
+    if (run(&b) < 0) {
+        fprintf(stderr, "attention: %s\n", sp_error_message());
+        return 1;
+    }
+    return 0;
+}
