@@ -576,6 +576,33 @@ static void test_kept_causal(void **state)
         model_release(&m[i]);
 }
 
+/* All kernels that a causal plan records, for one long sequence as for several, for decoding and for a linear pass, have
+ * a case that checks them before their first use. */
+static void test_attention_checked(void **state)
+{
+    struct sp_plan_limits l = { .tokens = 400, .sequences = 2, .longest = 200 };
+
+    assert_ok(sp_kernel_set_checking(*state, true));
+    for (int i = 0; i < 2; i++) {
+        struct sp_plan *plan = build_causal(i ? KEPT : 0);
+        struct sp_plan_pass p = { .loss_scale = 1 };
+        struct model m;
+
+        l.training = i == 0;
+        for (size_t k = 0; k < sp_plan_param_count(plan) && l.training; k++)
+            sp_plan_param_at(plan, k)->role = SP_PARAM_DENSE;
+        model_compile(&m, *state, plan, "auto", &l);
+        p.gradients = m.gradients;
+        for (int linear = 0; linear < 2; linear++) {
+            p.linear = linear;
+            assert_ok(sp_plan_record(plan, &p));
+            assert_ok(sp_kernel_build_recorded(*state));
+        }
+        model_release(&m);
+    }
+    assert_ok(sp_kernel_set_checking(*state, false));
+}
+
 static void test_attention_refused(void **state)
 {
     static const struct bad {
@@ -850,6 +877,7 @@ int main(void)
         cmocka_unit_test(test_batches),      cmocka_unit_test(test_positions), cmocka_unit_test(test_targets),
         cmocka_unit_test(test_loss_once),    cmocka_unit_test(test_kept),      cmocka_unit_test(test_kept_bytes),
         cmocka_unit_test(test_kept_causal),  cmocka_unit_test(test_attention_refused),
+        cmocka_unit_test(test_attention_checked),
         cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_param_types),  cmocka_unit_test(test_builders),
     };
