@@ -250,7 +250,7 @@ int main(int argc, char **argv)
                !(strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, options[k].name) == 0))
             k++;
         if (k < sizeof options / sizeof *options && i + 1 < argc)
-            *options[k].value = atoi(argv[++i]);
+            *options[k].value = (int)strtol(argv[++i], NULL, 10);
         else
             k = sizeof options / sizeof *options;
         if (k == sizeof options / sizeof *options || *options[k].value < options[k].least ||

@@ -576,8 +576,8 @@ static void test_kept_causal(void **state)
         model_release(&m[i]);
 }
 
-/* All kernels that a causal plan records, for one long sequence as for several, for decoding and for a linear pass, have
- * a case that checks them before their first use. */
+/* All kernels that a causal plan records, for one long sequence as for several, for decoding and for a linear pass,
+ * have a case that checks them before their first use. */
 static void test_attention_checked(void **state)
 {
     struct sp_plan_limits l = { .tokens = 400, .sequences = 2, .longest = 200 };
