@@ -24,7 +24,8 @@ void sp_scratch_init(struct sp_scratch *scratch)
     scratch->repaired.limit = 3 * SP_TOKENIZER_TEXT_MAX;
     scratch->normalized[0].limit = scratch->normalized[1].limit = 9 * SP_TOKENIZER_TEXT_MAX;
     for (size_t i = 0; i < SP_CHAIN_MAX; i++)
-        scratch->pieces[i].limit = 18 * SP_TOKENIZER_TEXT_MAX;
+        for (size_t j = 0; j < 3; j++)
+            scratch->pieces[i][j].limit = 18 * SP_TOKENIZER_TEXT_MAX;
     scratch->model.limit = SIZE_MAX / 2;
 }
 
@@ -34,7 +35,8 @@ void sp_scratch_release(struct sp_scratch *scratch)
     sp_buf_free(&scratch->normalized[0]);
     sp_buf_free(&scratch->normalized[1]);
     for (size_t i = 0; i < SP_CHAIN_MAX; i++)
-        sp_buf_free(&scratch->pieces[i]);
+        for (size_t j = 0; j < 3; j++)
+            sp_buf_free(&scratch->pieces[i][j]);
     sp_buf_free(&scratch->model);
     free(scratch->texts[0].data);
     free(scratch->texts[1].data);
@@ -118,10 +120,15 @@ int sp_flow_push(struct sp_flow *flow, struct sp_piece piece)
 
 struct sp_buf *sp_flow_buf(struct sp_flow *flow)
 {
-    struct sp_buf *buf = &flow->scratch->pieces[flow->at - 1];
+    struct sp_buf *buf = &flow->scratch->pieces[flow->at - 1][0];
 
     sp_buf_clear(buf);
     return buf;
+}
+
+struct sp_buf *sp_flow_memory(struct sp_flow *flow, int which)
+{
+    return &flow->scratch->pieces[flow->at - 1][1 + which];
 }
 
 int sp_chain_split(const struct sp_chain *chain, struct sp_scratch *scratch, struct sp_piece piece,

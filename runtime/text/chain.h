@@ -19,7 +19,7 @@ struct sp_chain {
 /* What an encoding keeps from call to call. */
 struct sp_scratch {
     struct sp_buf repaired, normalized[2]; /* normalized: normalizers take turns */
-    struct sp_buf pieces[SP_CHAIN_MAX];    /* of each pre-tokenizer */
+    struct sp_buf pieces[SP_CHAIN_MAX][3]; /* of each pre-tokenizer */
     struct sp_buf model;                   /* of the model */
     struct sp_ids texts[2];                /* of the first and second text, without what the post-processor adds */
     struct sp_ids marks;                   /* combining marks that wait for their order */

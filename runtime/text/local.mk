@@ -1,10 +1,13 @@
 noinst_LIBRARIES += runtime/text/libtext.a
 runtime_text_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
+	runtime/text/byte_level.c runtime/text/byte_level.h \
 	runtime/text/chain.c runtime/text/chain.h \
+	runtime/text/charset.c runtime/text/charset.h \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
 	runtime/text/grapheme.c runtime/text/grapheme.h runtime/text/grapheme_table.h \
 	runtime/text/model_unigram.c \
+	runtime/text/model_bpe.c \
 	runtime/text/model_wordpiece.c \
 	runtime/text/normal_form.c runtime/text/normal_form.h \
 	runtime/text/normalizer_bert.c \
@@ -18,6 +21,14 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/pre_tokenizer_bert.c \
 	runtime/text/pre_tokenizer_metaspace.c \
 	runtime/text/pre_tokenizer_whitespace_split.c \
+	runtime/text/pre_tokenizer_byte_level.c \
+	runtime/text/pre_tokenizer_digits.c \
+	runtime/text/pre_tokenizer_punctuation.c \
+	runtime/text/pre_tokenizer_split.c \
+	runtime/text/pre_tokenizer_whitespace.c \
+	runtime/text/regex.c runtime/text/regex.h runtime/text/regex_priv.h \
+	runtime/text/regex_parse.c runtime/text/regex_table.h \
+	runtime/text/splitter.c runtime/text/splitter.h \
 	runtime/text/stage.c runtime/text/stage.h runtime/text/stage.def \
 	runtime/text/tokenizer.c runtime/text/tokenizer.h \
 	runtime/text/tokenizer_config.c runtime/text/tokenizer_config.h \

@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,48 +77,78 @@ static int load_template(struct sp_template *out, const json_t *section, const c
     return 0;
 }
 
-static long long bert_id(const json_t *section, const char *key)
+/* The texts alone. */
+static int load_plain(struct sp_template out[2], const char *path)
+{
+    SP_TRY(add(&out[0], (struct sp_template_piece){ 0, 0, 0 }, path));
+    SP_TRY(add(&out[1], (struct sp_template_piece){ 0, 0, 0 }, path));
+    return add(&out[1], (struct sp_template_piece){ 1, 0, 1 }, path);
+}
+
+static long long id_of(const json_t *section, const char *key)
 {
     const json_t *id = json_array_get(json_object_get(section, key), 1);
 
     return json_is_integer(id) ? json_integer_value(id) : -1;
 }
 
-/* {"type": "BertProcessing", "sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}; without a section, no
- * special tokens. */
-static int load_bert(struct sp_template out[2], const json_t *section, const char *path)
+/* {"type": "BertProcessing", "sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}. RoBERTa's has a second separator between
+ * two texts, and the type 0 for all. */
+static int load_bert(struct sp_template out[2], const json_t *section, bool roberta, const char *path)
 {
-    long long cls = bert_id(section, "cls"), sep = bert_id(section, "sep");
+    long long cls = id_of(section, "cls"), sep = id_of(section, "sep");
 
     for (int pair = 0; pair < 2; pair++) {
-        if (section)
-            SP_TRY(add_special(&out[pair], cls, 0, path));
+        SP_TRY(add_special(&out[pair], cls, 0, path));
         for (int text = 0; text <= pair; text++) {
-            SP_TRY(add(&out[pair], (struct sp_template_piece){ text, 0, (uint8_t)text }, path));
-            if (section)
-                SP_TRY(add_special(&out[pair], sep, (uint8_t)text, path));
+            uint8_t type = (uint8_t)(roberta ? 0 : text);
+
+            if (text && roberta)
+                SP_TRY(add_special(&out[pair], sep, type, path));
+            SP_TRY(add(&out[pair], (struct sp_template_piece){ text, 0, type }, path));
+            SP_TRY(add_special(&out[pair], sep, type, path));
         }
     }
     return 0;
 }
 
-int sp_templates_load(struct sp_template out[2], const json_t *section, const char *path)
+/* Loads a kind that puts tokens around the texts, or parts of a Sequence, of which one may do so; ByteLevel only moves
+ * the places of tokens in the text. */
+static int load(struct sp_template out[2], const json_t *section, const char *path, int depth)
 {
+    const json_t *parts = json_object_get(section, "processors");
     const char *type = "(none)";
 
-    if (!section || json_is_null(section))
-        return load_bert(out, NULL, path);
     SP_TRY(sp_json_get_string(&type, section, "type", path));
-    if (strcmp(type, "BertProcessing") == 0)
-        return load_bert(out, section, path);
+    if (strcmp(type, "ByteLevel") == 0)
+        return 0;
+    if (strcmp(type, "Sequence") == 0 && json_is_array(parts) && depth < 8) {
+        for (size_t i = 0; i < json_array_size(parts); i++)
+            SP_TRY(load(out, json_array_get(parts, i), path, depth + 1));
+        return 0;
+    }
+    if (out[0].count)
+        return sp_error(SP_ENOTFOUND,
+                        "%s: the tokenizer's \"post_processor\" is a Sequence in which two parts put tokens around texts, "
+                        "which is not supported",
+                        path);
+    if (strcmp(type, "BertProcessing") == 0 || strcmp(type, "RobertaProcessing") == 0)
+        return load_bert(out, section, type[0] == 'R', path);
     if (strcmp(type, "TemplateProcessing") != 0)
         return sp_error(
             SP_ENOTFOUND,
             "%s: the tokenizer's \"post_processor\" is of type \"%s\", which is not supported; "
-            "supported: TemplateProcessing, BertProcessing",
+            "supported: TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence",
             path, type);
     SP_TRY(load_template(&out[0], section, "single", 1, path));
     return load_template(&out[1], section, "pair", 2, path);
+}
+
+int sp_templates_load(struct sp_template out[2], const json_t *section, const char *path)
+{
+    if (section && !json_is_null(section))
+        SP_TRY(load(out, section, path, 0));
+    return out[0].count ? 0 : load_plain(out, path);
 }
 
 void sp_template_free(struct sp_template *template)

@@ -42,6 +42,9 @@ int sp_flow_push(struct sp_flow *flow, struct sp_piece piece);
 /* A buffer of the running pre-tokenizer's own, empty, for a piece that it changes. */
 struct sp_buf *sp_flow_buf(struct sp_flow *flow);
 
+/* Two further ones, for what a pre-tokenizer needs on the way; they keep what was in them. */
+struct sp_buf *sp_flow_memory(struct sp_flow *flow, int which);
+
 /* Exactly one of normalize, split and encode is set. */
 struct sp_stage {
     const char *slot, *type; /* "normalizer", "BertNormalizer" */
