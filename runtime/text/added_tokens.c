@@ -59,7 +59,7 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
     struct sp_added_token token = { 0 };
     const char *content = NULL;
     long long id = -1;
-    int normalized = 0;
+    int normalized = 0, special = 0;
 
     SP_TRY(sp_json_get_string(&content, item, "content", path));
     SP_TRY(sp_json_get_int(&id, item, "id", path));
@@ -67,6 +67,7 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
     SP_TRY(sp_json_get_bool(&token.lstrip, item, "lstrip", path));
     SP_TRY(sp_json_get_bool(&token.rstrip, item, "rstrip", path));
     SP_TRY(sp_json_get_bool(&normalized, item, "normalized", path));
+    SP_TRY(sp_json_get_bool(&special, item, "special", path));
     if (!content || strlen(content) > SP_VOCAB_TOKEN_MAX || id < 0 || id > SP_VOCAB_ID_MAX)
         return sp_error(
             SP_EFORMAT,
@@ -78,8 +79,18 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
         token.id = (uint32_t)id;
     if (token.id >= out->size)
         out->size = token.id + 1;
+    out->contents[out->count] = (struct sp_added_content){ sp_strdup(content), token.id, special, out->count };
+    if (!out->contents[out->count++].text)
+        return SP_ENOMEM;
     return add(normalized ? &out->normalized : &out->raw, &token, content,
                normalized ? normalizers : NULL, scratch);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct sp_added_content *x = a, *y = b;
+
+    return x->id != y->id ? (x->id > y->id) - (x->id < y->id) : (x->place > y->place) - (x->place < y->place);
 }
 
 int sp_added_tokens_load(struct sp_added_tokens *out, const json_t *list,
@@ -95,12 +106,15 @@ int sp_added_tokens_load(struct sp_added_tokens *out, const json_t *list,
     sp_scratch_init(&scratch);
     out->raw.tokens = sp_calloc(count, sizeof *out->raw.tokens);
     out->normalized.tokens = sp_calloc(count, sizeof *out->normalized.tokens);
-    if (!out->raw.tokens || !out->normalized.tokens)
+    out->contents = sp_calloc(count, sizeof *out->contents);
+    if (!out->raw.tokens || !out->normalized.tokens || !out->contents)
         SP_GO(SP_ENOMEM);
     for (size_t i = 0; i < count; i++)
         SP_GO(load_one(out, json_array_get(list, i), vocab, normalizers, &scratch, path));
     index_set(&out->raw);
     index_set(&out->normalized);
+    if (count)
+        qsort(out->contents, count, sizeof *out->contents, by_id);
 out:
     sp_scratch_release(&scratch);
     if (rc < 0)
@@ -120,6 +134,26 @@ void sp_added_tokens_free(struct sp_added_tokens *tokens)
 {
     free_set(&tokens->raw);
     free_set(&tokens->normalized);
+    for (size_t i = 0; i < tokens->count; i++)
+        free(tokens->contents[i].text);
+    free(tokens->contents);
+    tokens->contents = NULL;
+    tokens->count = 0;
+}
+
+const struct sp_added_content *sp_added_tokens_find(const struct sp_added_tokens *tokens, uint32_t id)
+{
+    size_t low = 0, high = tokens->count;
+
+    while (low < high) { /* the first with a larger id */
+        size_t middle = low + (high - low) / 2;
+
+        if (tokens->contents[middle].id > id)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low && tokens->contents[low - 1].id == id ? &tokens->contents[low - 1] : NULL;
 }
 
 /* The first byte of the character that ends before text[at]. */

@@ -23,8 +23,18 @@ struct sp_added_set {
     size_t count, first[257];
 };
 
+/* A token as it is decoded. */
+struct sp_added_content {
+    char *text; /* as in the file, whatever is searched for */
+    uint32_t id;
+    int special;
+    size_t place; /* in the file's list */
+};
+
 struct sp_added_tokens {
     struct sp_added_set raw, normalized;
+    struct sp_added_content *contents; /* all, in the order of their ids */
+    size_t count;
     uint32_t size; /* one more than the largest id, 0 for none */
 };
 
@@ -33,6 +43,9 @@ struct sp_added_tokens {
 int sp_added_tokens_load(struct sp_added_tokens *out, const json_t *list,
                          const struct sp_vocab *vocab, const struct sp_chain *normalizers, const char *path);
 void sp_added_tokens_free(struct sp_added_tokens *tokens);
+
+/* The token with that id, the last of several, or NULL. */
+const struct sp_added_content *sp_added_tokens_find(const struct sp_added_tokens *tokens, uint32_t id);
 
 /*
  * The next token in text[length] from *at on, or NULL; text[*start .. *stop) is what it covers,

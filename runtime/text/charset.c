@@ -120,6 +120,7 @@ static const struct named {
     { "alphabetic", "L Nl", sp_regex_alphabetic, COUNT(sp_regex_alphabetic) },
     { "alpha", "L Nl", sp_regex_alphabetic, COUNT(sp_regex_alphabetic) },
     { "word", "L M Nd Nl Pc", sp_regex_word, COUNT(sp_regex_word) },
+    { ":wordalone", "L M Nd Nl Pc", sp_regex_word_alone, COUNT(sp_regex_word_alone) },
     { "space", "", sp_regex_space, COUNT(sp_regex_space) },
     { "whitespace", "", sp_regex_space, COUNT(sp_regex_space) },
     { "punct", "P", sp_regex_punct, COUNT(sp_regex_punct) },
@@ -216,6 +217,11 @@ int sp_charset_add_named(struct sp_charset *set, const char *name, size_t length
         return add_punctuation(set);
     if (strcmp(plain, ":newline") == 0)
         return sp_charset_add(set, '\n', '\n');
+    if (strcmp(plain, ":lineend") == 0) {
+        SP_TRY(sp_charset_add(set, '\n', '\r'));
+        SP_TRY(sp_charset_add(set, 0x85, 0x85));
+        return sp_charset_add(set, 0x2028, 0x2029);
+    }
     if (strcmp(plain, "xdigit") == 0) {
         SP_TRY(sp_charset_add(set, '0', '9'));
         SP_TRY(sp_charset_add(set, 'A', 'F'));

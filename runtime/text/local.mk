@@ -7,6 +7,15 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
 	runtime/text/grapheme.c runtime/text/grapheme.h runtime/text/grapheme_table.h \
 	runtime/text/model_unigram.c \
+	runtime/text/decoder_bpe.c \
+	runtime/text/decoder_byte_fallback.c \
+	runtime/text/decoder_byte_level.c \
+	runtime/text/decoder_fuse.c \
+	runtime/text/decoder_metaspace.c \
+	runtime/text/decoder_replace.c \
+	runtime/text/decoder_strip.c \
+	runtime/text/decoder_wordpiece.c \
+	runtime/text/decoding.c runtime/text/decoding.h \
 	runtime/text/model_bpe.c \
 	runtime/text/model_wordpiece.c \
 	runtime/text/normal_form.c runtime/text/normal_form.h \
@@ -30,7 +39,8 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/regex_parse.c runtime/text/regex_table.h \
 	runtime/text/splitter.c runtime/text/splitter.h \
 	runtime/text/stage.c runtime/text/stage.h runtime/text/stage.def \
-	runtime/text/tokenizer.c runtime/text/tokenizer.h \
+	runtime/text/tokenizer.c runtime/text/tokenizer.h runtime/text/tokenizer_priv.h \
+	runtime/text/tokenizer_decode.c runtime/text/tokenizer_encode.c \
 	runtime/text/tokenizer_config.c runtime/text/tokenizer_config.h \
 	runtime/text/trie.c runtime/text/trie.h \
 	runtime/text/unicode.c runtime/text/unicode.h runtime/text/unicode_table.h \

@@ -165,8 +165,8 @@ static int add_named(struct parser *p, struct sp_charset *set, const char *name,
 }
 
 /* The class that an escape stands for, behind the backslash: \d, \w, \s, \h and \p{name}, inverted as capitals and
- * by \p{^name}. */
-static int escaped_class(struct parser *p, struct sp_charset *set)
+ * by \p{^name}. Outside brackets, `alone`, Oniguruma's \w has some signs of Latin-1 more. */
+static int escaped_class(struct parser *p, struct sp_charset *set, bool alone)
 {
     static const struct {
         char letter;
@@ -177,9 +177,11 @@ static int escaped_class(struct parser *p, struct sp_charset *set)
     const char *name = p->at + 2, *end;
 
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        const char *plain = alone && letter == 'w' ? ":word_alone" : classes[i].name;
+
         if (letter == classes[i].letter) {
             p->at++;
-            return add_named(p, set, classes[i].name, strlen(classes[i].name), inverted);
+            return add_named(p, set, plain, strlen(plain), inverted);
         }
     }
     end = letter == 'p' && p->at[1] == '{' ? strchr(name, '}') : NULL;
@@ -230,7 +232,7 @@ static int parse_member(struct parser *p, struct sp_charset *set, int32_t *c)
     if (*p->at == '\\') {
         p->at++;
         SP_TRY(escaped_character(p, c));
-        return *c < 0 ? escaped_class(p, set) : 0;
+        return *c < 0 ? escaped_class(p, set, false) : 0;
     }
     p->at += sp_text_decode(&value, p->at, strlen(p->at));
     *c = (int32_t)value;
@@ -260,15 +262,13 @@ static int parse_item(struct parser *p, struct sp_charset *set)
 /* What stands between "[" or "&&" and "&&" or "]". */
 static int parse_items(struct parser *p, struct sp_charset *set)
 {
-    bool none = true;
+    bool none = true; /* a "]" that closes nothing is a character */
 
-    while (*p->at != ']' && strncmp(p->at, "&&", 2) != 0) {
-        if (!*p->at)
-            return refuse(p, "a \"[\" that is not closed");
+    while (*p->at && (*p->at != ']' || (none && strchr(p->at + 1, ']'))) && strncmp(p->at, "&&", 2) != 0) {
         SP_TRY(parse_item(p, set));
         none = false;
     }
-    return none ? refuse(p, "an empty class") : 0;
+    return !*p->at ? refuse(p, "a \"[\" that is not closed") : none ? refuse(p, "an empty class") : 0;
 }
 
 /* [...] with ranges, classes in it, and && between what must both hold; adds what it matches. */
@@ -320,10 +320,10 @@ static int put_named(struct parser *p, const char *name, bool inverted)
     return rc;
 }
 
-static int put_newline(struct parser *p)
+static int put_range(struct parser *p, uint32_t first, uint32_t last)
 {
     struct sp_charset set = { NULL, 0, 0 };
-    int rc = sp_charset_add(&set, '\n', '\n');
+    int rc = sp_charset_add(&set, first, last);
 
     if (rc == 0)
         rc = put_set(p, &set);
@@ -331,14 +331,19 @@ static int put_newline(struct parser *p)
     return rc;
 }
 
-/* What matches between characters: each '$' of a form is a newline, each 'w' a character of words. */
+/* Syntax with sets: each '$' of a form is a newline, each 'r' a carriage return, each 'n' any end of a line, each 'w' a
+ * character of words. */
 static int put_form(struct parser *p, const char *form)
 {
     for (; *form; form++) {
         if (*form == '$')
-            SP_TRY(put_newline(p));
+            SP_TRY(put_range(p, '\n', '\n'));
+        else if (*form == 'r')
+            SP_TRY(put_range(p, '\r', '\r'));
+        else if (*form == 'n')
+            SP_TRY(put_named(p, ":line_end", false));
         else if (*form == 'w')
-            SP_TRY(put_named(p, "word", false));
+            SP_TRY(put_named(p, ":word_alone", false));
         else
             SP_TRY(sp_buf_append(&p->out->pattern, form, 1));
     }
@@ -358,6 +363,8 @@ static const char *anchor(char letter)
         return "(?:(?<=w)(?!w)|(?<!w)(?=w))";
     case 'B':
         return "(?:(?<=w)(?=w)|(?<!w)(?!w))";
+    case 'R':
+        return "(?>r$|n)";
     default:
         return NULL;
     }
@@ -377,7 +384,7 @@ static int parse_escape(struct parser *p)
     SP_TRY(escaped_character(p, &c));
     if (c >= 0)
         return put_character(p, (uint32_t)c);
-    rc = escaped_class(p, &set);
+    rc = escaped_class(p, &set, true);
     if (rc == 0)
         rc = put_set(p, &set);
     sp_charset_free(&set);
@@ -495,14 +502,15 @@ static size_t interval(const char *at, char out[32], bool *is_one)
     return length;
 }
 
-/* The repeats behind what begins at byte `start` of the output. */
+/* The repeats behind what begins at byte `start` of the output, which is one mark, group or anchor: PCRE2 repeats one set
+ * without memory for each time, but not a group. */
 static int parse_repeats(struct parser *p, size_t start)
 {
     struct sp_buf *out = &p->out->pattern;
     char repeat[36];
-    bool is_one;
+    bool is_one, again = false;
 
-    for (;;) {
+    for (;; again = true) {
         size_t length = *p->at == '{' ? interval(p->at, repeat, &is_one) : strchr("*+?", *p->at) && *p->at;
 
         if (!length)
@@ -518,10 +526,11 @@ static int parse_repeats(struct parser *p, size_t start)
         }
         p->at += length;
         p->last = 0;
-        SP_TRY(put(p, ")"));
-        SP_TRY(sp_buf_append(out, "(?:", 3)); /* makes room; the text moves behind it */
-        memmove(out->data + start + 3, out->data + start, out->length - 3 - start);
-        memcpy(out->data + start, "(?:", 3);
+        if (again) {
+            SP_TRY(put(p, "(?:)")); /* makes room; the text moves behind it */
+            memmove(out->data + start + 3, out->data + start, out->length - 4 - start);
+            memcpy(out->data + start, "(?:", 3);
+        }
         SP_TRY(put(p, repeat));
     }
 }

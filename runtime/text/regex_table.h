@@ -397,6 +397,11 @@ static const uint32_t sp_regex_alphabetic[] = {
 
 /* In word and not L M Nd Nl Pc, or the reverse: first, last. */
 static const uint32_t sp_regex_word[] = {
+    0x24B6, 0x24E9, 0x1F130, 0x1F149, 0x1F150, 0x1F169, 0x1F170, 0x1F189,
+};
+
+/* In word_alone and not L M Nd Nl Pc, or the reverse: first, last. */
+static const uint32_t sp_regex_word_alone[] = {
     0xB2, 0xB3, 0xB9, 0xB9, 0xBC, 0xBE, 0x24B6, 0x24E9, 0x1F130, 0x1F149, 0x1F150, 0x1F169, 0x1F170, 0x1F189,
 };
 

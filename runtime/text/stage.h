@@ -45,7 +45,16 @@ struct sp_buf *sp_flow_buf(struct sp_flow *flow);
 /* Two further ones, for what a pre-tokenizer needs on the way; they keep what was in them. */
 struct sp_buf *sp_flow_memory(struct sp_flow *flow, int which);
 
-/* Exactly one of normalize, split and encode is set. */
+/* A token's text on its way through the decoders, whole, or a part of what a decoder makes of several tokens. */
+struct sp_part {
+    const char *text;
+    size_t length;
+    bool begins, ends; /* both: a whole token */
+};
+
+struct sp_decoding;
+
+/* Exactly one of normalize, split, encode and decode is set. */
 struct sp_stage {
     const char *slot, *type; /* "normalizer", "BertNormalizer" */
 
@@ -64,6 +73,10 @@ struct sp_stage {
     /* A model: appends the ids of one word, which is not empty. `scratch` has memory to work with. */
     int (*encode)(const void *state, const struct sp_vocab *vocab, struct sp_scratch *scratch, struct sp_ids *ids,
                   const char *word, size_t length);
+
+    /* A decoder: gives what it makes of the part to sp_decoding_push (decoding.h), as soon as it is certain; NULL: no
+     * more come. */
+    int (*decode)(const void *state, struct sp_decoding *decoding, const struct sp_part *part);
 };
 
 #define SP_STAGE(name) extern const struct sp_stage sp_stage_##name;

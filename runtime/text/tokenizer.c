@@ -5,13 +5,9 @@
 #include "runtime/base/likely_name.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/text.h"
-#include "runtime/text/added_tokens.h"
-#include "runtime/text/chain.h"
 #include "runtime/text/contradictions.h"
-#include "runtime/text/post_processor.h"
 #include "runtime/text/tokenizer_config.h"
-#include "runtime/text/unicode.h"
+#include "runtime/text/tokenizer_priv.h"
 #include "runtime/text/vocab_txt.h"
 
 #include <stdlib.h>
@@ -19,24 +15,14 @@
 
 #define FILE_MAX ((size_t)64 << 20)
 
-struct sp_tokenizer {
-    struct sp_chain normalizers, pre_tokenizers;
-    const struct sp_stage *model;
-    void *model_state;
-    struct sp_vocab vocab;
-    struct sp_added_tokens added;
-    struct sp_template templates[2]; /* of one text, of a pair */
-    uint32_t specials[SP_TOKEN_SPECIALS];
-    size_t max_length; /* "model_max_length", 0 for none */
-    bool truncates_left;
-};
-
 static int load_stages(struct sp_tokenizer *t, const json_t *json, const char *path)
 {
     SP_TRY(sp_chain_load(&t->normalizers, &t->vocab, "normalizer", json_object_get(json, "normalizer"), path));
     SP_TRY(sp_chain_load(&t->pre_tokenizers, &t->vocab, "pre_tokenizer", json_object_get(json, "pre_tokenizer"), path));
     SP_TRY(sp_stage_load(&t->model, &t->model_state, &t->vocab, "model",
                          json_object_get(json, "model"), path));
+    SP_TRY(sp_chain_load(&t->decoders, &t->vocab, "decoder", json_object_get(json, "decoder"), path));
+    SP_TRY(sp_vocab_index(&t->vocab));
     SP_TRY(sp_templates_load(t->templates, json_object_get(json, "post_processor"), path));
     return sp_added_tokens_load(&t->added, json_object_get(json, "added_tokens"), &t->vocab, &t->normalizers, path);
 }
@@ -151,7 +137,8 @@ static int make(struct sp_tokenizer **out, const json_t *definition, const struc
         sp_tokenizer_free(t);
         return rc;
     }
-    warn_of_templates(t, path);
+    if (strcmp(t->model->type, "WordPiece") == 0)
+        warn_of_templates(t, path);
     apply_config(t, definition, config);
     *out = t;
     return 0;
@@ -193,6 +180,7 @@ void sp_tokenizer_free(struct sp_tokenizer *t)
         return;
     sp_chain_free(&t->normalizers);
     sp_chain_free(&t->pre_tokenizers);
+    sp_chain_free(&t->decoders);
     if (t->model)
         t->model->free(t->model_state);
     sp_vocab_free(&t->vocab);
@@ -239,183 +227,6 @@ size_t sp_tokenizer_specials(const struct sp_tokenizer *t, bool pair)
 uint32_t sp_tokenizer_special(const struct sp_tokenizer *t, enum sp_special_token which)
 {
     return t->specials[which];
-}
-
-/* Where a text's ids go, and the memory for the steps on the way. */
-struct run {
-    const struct sp_tokenizer *tokenizer;
-    struct sp_scratch *scratch;
-    struct sp_ids *ids;
-};
-
-static int encode_word(void *context, const char *word, size_t length)
-{
-    const struct run *run = context;
-    const struct sp_tokenizer *t = run->tokenizer;
-
-    return t->model->encode(t->model_state, &t->vocab, run->scratch, run->ids, word, length);
-}
-
-static int encode_words(struct run *run, struct sp_piece piece)
-{
-    return sp_chain_split(&run->tokenizer->pre_tokenizers, run->scratch, piece, encode_word, run);
-}
-
-/* Splits the text at the set's tokens; what lies between goes through `rest`. */
-static int split(struct run *run, const struct sp_added_set *set, struct sp_piece piece,
-                 int (*rest)(struct run *run, struct sp_piece piece))
-{
-    const struct sp_added_token *token;
-    size_t at = 0, done = 0, start, stop;
-
-    while ((token = sp_added_set_next(set, piece.text, piece.length, done, &at, &start, &stop))) {
-        if (done < start)
-            SP_TRY(rest(run, (struct sp_piece){ piece.text + done, start - done, piece.first && done == 0 }));
-        SP_TRY(sp_ids_add(run->ids, token->id));
-        done = stop;
-    }
-    if (done == piece.length)
-        return 0;
-    return rest(run, (struct sp_piece){ piece.text + done, piece.length - done, piece.first && done == 0 });
-}
-
-static int encode_normalized(struct run *run, struct sp_piece piece)
-{
-    const struct sp_tokenizer *t = run->tokenizer;
-
-    SP_TRY(sp_chain_normalize(&t->normalizers, run->scratch, &piece.text, &piece.length));
-    return split(run, &t->added.normalized, piece, encode_words);
-}
-
-/* Replaces *text by a copy in which every ill-formed part is U+FFFD. */
-static int repair(struct sp_buf *out, const char **text, size_t *length)
-{
-    const char *in = *text;
-    size_t left = *length;
-
-    sp_buf_clear(out);
-    while (left) {
-        size_t valid = sp_text_utf8_prefix(in, left);
-        uint32_t c;
-
-        SP_TRY(sp_buf_append(out, in, valid));
-        in += valid;
-        left -= valid;
-        if (!left)
-            break;
-        valid = sp_text_decode(&c, in, left);
-        SP_TRY(sp_buf_puts(out, "\xEF\xBF\xBD"));
-        in += valid;
-        left -= valid;
-    }
-    *text = out->data;
-    *length = out->length;
-    return 0;
-}
-
-static int encode_text(struct run *run, const char *text, size_t length)
-{
-    if (length > SP_TOKENIZER_TEXT_MAX)
-        return sp_error(SP_ELIMIT, "a text of %zu bytes is longer than the limit of %zu", length,
-                        SP_TOKENIZER_TEXT_MAX);
-    run->ids->count = 0;
-    if (sp_text_utf8_prefix(text, length) < length)
-        SP_TRY(repair(&run->scratch->repaired, &text, &length));
-    return split(run, &run->tokenizer->added.raw, (struct sp_piece){ text, length, true }, encode_normalized);
-}
-
-static int reserve(struct sp_encoding *out, size_t length)
-{
-    uint32_t *ids;
-    uint8_t *types;
-
-    if (length <= out->scratch->capacity)
-        return 0;
-    length += length / 2;
-    ids = sp_realloc(out->ids, length, sizeof *ids);
-    if (!ids)
-        return SP_ENOMEM;
-    out->ids = ids;
-    types = sp_realloc(out->types, length, sizeof *types);
-    if (!types)
-        return SP_ENOMEM;
-    out->types = types;
-    out->scratch->capacity = length;
-    return 0;
-}
-
-/* Puts the first, or the last, counts[] ids of the texts where the template wants them. */
-static int apply_template(struct sp_encoding *out, const struct sp_template *template,
-                          const size_t counts[2], bool last)
-{
-    size_t length = 0;
-
-    for (size_t i = 0; i < template->count; i++)
-        length += template->pieces[i].text < 0 ? 1 : counts[template->pieces[i].text];
-    SP_TRY(reserve(out, length));
-    out->length = 0;
-    for (size_t i = 0; i < template->count; i++) {
-        const struct sp_template_piece *piece = &template->pieces[i];
-        const uint32_t *ids = piece->text < 0 ? &piece->id : out->scratch->texts[piece->text].data;
-        size_t count = piece->text < 0 ? 1 : counts[piece->text];
-
-        if (count) {
-            if (piece->text >= 0 && last)
-                ids += out->scratch->texts[piece->text].count - count;
-            memcpy(out->ids + out->length, ids, count * sizeof *ids);
-            memset(out->types + out->length, piece->type, count);
-        }
-        out->length += count;
-    }
-    return 0;
-}
-
-static int prepare(struct sp_encoding *out)
-{
-    out->length = out->full_length = 0;
-    out->truncated = false;
-    if (out->scratch)
-        return 0;
-    out->scratch = sp_calloc(1, sizeof *out->scratch);
-    if (!out->scratch)
-        return SP_ENOMEM;
-    sp_scratch_init(out->scratch);
-    return 0;
-}
-
-int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, const char *text,
-                        size_t length, const char *pair, size_t pair_length, size_t max_length)
-{
-    const struct sp_template *template = &t->templates[pair != NULL];
-    struct run run = { t, NULL, NULL };
-    size_t counts[2] = { 0, 0 };
-
-    if (max_length && max_length < template->specials)
-        return sp_error(SP_EINVAL,
-                        "a maximum length of %zu tokens has no room for the %zu special tokens",
-                        max_length, template->specials);
-    SP_TRY(prepare(out));
-    run.scratch = out->scratch;
-    for (size_t i = 0; i < (pair ? 2 : 1); i++) {
-        run.ids = &out->scratch->texts[i];
-        SP_TRY(encode_text(&run, i ? pair : text, i ? pair_length : length));
-        counts[i] = run.ids->count;
-    }
-    out->full_length = counts[0] + counts[1] + template->specials;
-    if (max_length)
-        sp_truncate_longest_first(counts, max_length - template->specials);
-    out->truncated = counts[0] + counts[1] + template->specials < out->full_length;
-    return apply_template(out, template, counts, t->truncates_left);
-}
-
-void sp_encoding_free(struct sp_encoding *encoding)
-{
-    if (encoding->scratch)
-        sp_scratch_release(encoding->scratch);
-    free(encoding->scratch);
-    free(encoding->ids);
-    free(encoding->types);
-    memset(encoding, 0, sizeof *encoding);
 }
 
 /* English texts (SST-2, RTE, STS-B, GSM8K) have not one unknown token in 130,000 with BERT's uncased vocabulary,

@@ -10,6 +10,7 @@
 #ifndef SP_TEXT_TOKENIZER_H
 #define SP_TEXT_TOKENIZER_H
 
+#include "runtime/base/buf.h"
 #include "runtime/base/json.h"
 
 #include <stdbool.h>
@@ -23,6 +24,8 @@ struct sp_tokenizer;
 struct sp_scratch;
 
 enum sp_special_token {
+    SP_TOKEN_BOS,
+    SP_TOKEN_EOS,
     SP_TOKEN_PAD,
     SP_TOKEN_UNK,
     SP_TOKEN_CLS,
@@ -64,6 +67,24 @@ int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *toke
                         const char *text, size_t length, const char *pair, size_t pair_length,
                         size_t max_length);
 void sp_encoding_free(struct sp_encoding *encoding);
+
+/*
+ * Appends to *out the text of ids[count], as the tokenizer's decoder puts it together; an id without a token is left
+ * out, and with skip_special a special token. What is no UTF-8 becomes U+FFFD.
+ */
+int sp_tokenizer_decode(struct sp_buf *out, const struct sp_tokenizer *tokenizer, const uint32_t *ids, size_t count,
+                        bool skip_special);
+
+/*
+ * The same for ids that come one by one: each call appends to *out what is certain of the text, in whole characters, and
+ * all calls together, with the end's, give what sp_tokenizer_decode gives. The tokenizer must outlive the stream, which
+ * is the caller's; behind the end it begins anew.
+ */
+struct sp_token_stream;
+int sp_token_stream_open(struct sp_token_stream **out, const struct sp_tokenizer *tokenizer, bool skip_special);
+int sp_token_stream_add(struct sp_token_stream *stream, struct sp_buf *out, uint32_t id);
+int sp_token_stream_end(struct sp_token_stream *stream, struct sp_buf *out);
+void sp_token_stream_free(struct sp_token_stream *stream);
 
 /* One more than the largest id. */
 size_t sp_tokenizer_vocab_size(const struct sp_tokenizer *tokenizer);

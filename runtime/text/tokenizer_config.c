@@ -333,7 +333,7 @@ static const struct {
     const char *key, *otherwise;
     enum sp_special_token which;
 } named[] = {
-    { "bos_token", NULL, SP_TOKEN_SPECIALS },    { "eos_token", NULL, SP_TOKEN_SPECIALS },
+    { "bos_token", NULL, SP_TOKEN_BOS },         { "eos_token", NULL, SP_TOKEN_EOS },
     { "unk_token", "[UNK]", SP_TOKEN_UNK },      { "sep_token", "[SEP]", SP_TOKEN_SEP },
     { "pad_token", "[PAD]", SP_TOKEN_PAD },      { "cls_token", "[CLS]", SP_TOKEN_CLS },
     { "mask_token", "[MASK]", SP_TOKEN_MASK },
@@ -358,8 +358,7 @@ static int add_named(struct sp_tokenizer_config *c, size_t i)
         SP_TRY(add_text(c, text, NULL, true, c->path));
         json_object_set_new(json_object_get(c->tokens, text), "implied", json_true());
     }
-    if (named[i].which < SP_TOKEN_SPECIALS)
-        c->names[named[i].which] = text;
+    c->names[named[i].which] = text;
     return 0;
 }
 

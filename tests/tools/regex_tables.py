@@ -24,7 +24,8 @@ CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 TEXT = "".join(map(chr, CODE_POINTS))
 VERSION = "16.0"  # by what main prints
 CATEGORIES = "Cn Cc Cf Co Cs Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp".split()
-SETS = [("alphabetic", r"\p{Alphabetic}", "L Nl"), ("word", r"\w", "L M Nd Nl Pc"), ("space", r"\s", ""),
+SETS = [("alphabetic", r"\p{Alphabetic}", "L Nl"), ("word", r"[\w]", "L M Nd Nl Pc"),
+        ("word_alone", r"\w", "L M Nd Nl Pc"), ("space", r"\s", ""),
         ("punct", "[[:punct:]]", "P"), ("han", r"\p{Han}", ""), ("hiragana", r"\p{Hiragana}", ""),
         ("katakana", r"\p{Katakana}", ""), ("hangul", r"\p{Hangul}", "")]
 

@@ -1,6 +1,7 @@
 /*
  * The tokenizer against what the `tokenizers` library gave (text_cases.h), and its files when they
- * are wrong. `test_text encode MODEL` is the other side of tests/tools/tokenizer_diff.py.
+ * are wrong. `test_text encode MODEL` and `decode MODEL` are the other side of
+ * tests/tools/tokenizer_diff.py and bpe_diff.py.
  */
 #include "tests/unit/io_files.h"
 
@@ -8,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/rng.h"
+#include "runtime/base/text.h"
 #include "runtime/text/chain.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/unicode.h"
@@ -485,8 +487,43 @@ static int encode_item(struct sp_encoding *encoding, const struct sp_tokenizer *
     return rc;
 }
 
-/* Encodes the list on standard input with the model in `folder`. */
-static int encode_list(const char *folder)
+/* Prints the text of [skip_special, ids] in hexadecimal digits; token by token it must be the same, in whole
+ * characters. */
+static int decode_item(const struct sp_tokenizer *tokenizer, const json_t *item)
+{
+    struct sp_buf whole = SP_BUF(1 << 24), parts = SP_BUF(1 << 24);
+    const json_t *list = json_array_get(item, 1);
+    struct sp_token_stream *stream = NULL;
+    bool skip = json_is_true(json_array_get(item, 0));
+    size_t count = json_array_size(list);
+    uint32_t *ids = calloc(count + 1, sizeof *ids);
+    int rc = sp_token_stream_open(&stream, tokenizer, skip);
+
+    for (size_t i = 0; i < count; i++)
+        ids[i] = (uint32_t)json_integer_value(json_array_get(list, i));
+    if (rc == 0)
+        rc = sp_tokenizer_decode(&whole, tokenizer, ids, count, skip);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = sp_token_stream_add(stream, &parts, ids[i]);
+        if (sp_text_utf8_prefix(parts.data ? parts.data : "", parts.length) < parts.length)
+            printf("half a character ");
+    }
+    if (rc == 0)
+        rc = sp_token_stream_end(stream, &parts);
+    if (whole.length != parts.length || (whole.length && memcmp(whole.data, parts.data, whole.length) != 0))
+        printf("other parts ");
+    for (size_t i = 0; i < whole.length; i++)
+        printf("%02x", (unsigned)(unsigned char)whole.data[i]);
+    printf("\n");
+    sp_token_stream_free(stream);
+    sp_buf_free(&whole);
+    sp_buf_free(&parts);
+    free(ids);
+    return rc;
+}
+
+/* Encodes, or decodes, the list on standard input with the model in `folder`. */
+static int do_list(const char *folder, bool decode)
 {
     struct sp_encoding encoding = { 0 };
     struct sp_tokenizer *tokenizer;
@@ -496,7 +533,8 @@ static int encode_list(const char *folder)
     if (rc == 0)
         rc = sp_json_load(&list, "/dev/stdin", (size_t)1 << 30);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++)
-        rc = encode_item(&encoding, tokenizer, json_array_get(list, i));
+        rc = decode ? decode_item(tokenizer, json_array_get(list, i))
+                    : encode_item(&encoding, tokenizer, json_array_get(list, i));
     if (rc < 0)
         fprintf(stderr, "%s\n", sp_error_message());
     json_decref(list);
@@ -523,7 +561,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_character),
     };
 
-    if (argc == 3 && strcmp(argv[1], "encode") == 0)
-        return encode_list(argv[2]);
+    if (argc == 3 && (strcmp(argv[1], "encode") == 0 || strcmp(argv[1], "decode") == 0))
+        return do_list(argv[2], argv[1][0] == 'd');
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
