@@ -360,10 +360,10 @@ static void test_bad_tokenizer_json(void **state)
     assert_int_equal(mkdir(io_path("model"), 0777), 0);
     refuses(SP_ENOTFOUND, "model", "tokenizer.json", "vocab.txt");
     refuses_kind("\"BertNormalizer\"", "\"Upper\"", "\"Upper\"", "supported: BertNormalizer");
-    refuses_kind("\"BertPreTokenizer\"", "\"ByteLevel\"", "\"ByteLevel\"", "BertPreTokenizer");
-    refuses_kind("\"WordPiece\"", "\"BPE\"", "\"BPE\"", "supported: WordPiece");
+    refuses_kind("\"BertPreTokenizer\"", "\"UnicodeScripts\"", "\"UnicodeScripts\"", "BertPreTokenizer");
+    refuses_kind("\"WordPiece\"", "\"WordLevel\"", "\"WordLevel\"", "BPE");
     refuses_edit("\"WordPiece\"", "7", "\"type\"", "string");
-    refuses_kind("\"TemplateProcessing\"", "\"ByteLevel\"", "\"ByteLevel\"", "TemplateProcessing");
+    refuses_kind("\"TemplateProcessing\"", "\"Other\"", "\"Other\"", "TemplateProcessing");
     refuses_edit("\"unk_token\":\"[UNK]\"", "\"unk_token\":\"<unk>\"", "<unk>", "vocabulary");
     refuses_edit("\"the\":", "\"the\":-", "\"the\"", "integer");
     refuses_edit("\"the\":", "\"the\":1000000000", "\"the\"", "integer");

@@ -3,9 +3,9 @@ tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/text_cases.h \
 	tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_text_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
 	$(LIBS_TEXT) $(LIBS_BASE)
-TESTS += tests/unit/test_text tests/unit/text_cli.sh tests/unit/text_python.sh
-dist_check_SCRIPTS += tests/unit/text_cli.sh tests/unit/text_python.sh
-EXTRA_DIST += tests/tools/tokenizer_cases.py tests/tools/tokenizer_diff.py tests/tools/tokenizer_folders.py \
+TESTS += tests/unit/test_text tests/unit/text_cli.sh tests/unit/text_python.sh tests/unit/text_bpe.sh
+dist_check_SCRIPTS += tests/unit/text_cli.sh tests/unit/text_python.sh tests/unit/text_bpe.sh
+EXTRA_DIST += tests/tools/bpe_diff.py tests/tools/regex_tables.py tests/tools/tokenizer_cases.py tests/tools/tokenizer_diff.py tests/tools/tokenizer_folders.py \
 	tests/tools/tokenizer_tables.py
 
 check_PROGRAMS += tests/unit/test_tokenizer_config
