@@ -93,8 +93,8 @@ static int decode(const void *state, struct sp_decoding *decoding, const struct 
         SP_TRY(take_text(&memory->made, &memory->held, !part));
     if (part && !memory->made.length)
         return 0;
-    return sp_decoding_push(decoding, (struct sp_part){ memory->made.length ? memory->made.data : "", memory->made.length,
-                                                        !memory->tokens++, !part });
+    return sp_decoding_push(decoding, (struct sp_part){ memory->made.length ? memory->made.data : "",
+                                                        memory->made.length, !memory->tokens++, !part });
 }
 
 const struct sp_stage sp_stage_decoder_byte_level = {

@@ -38,8 +38,8 @@ static int load(void **state, struct sp_vocab *vocab, const json_t *section, con
     if (!content || !content[0] || sp_text_decode(&c, content, strlen(content)) != strlen(content) ||
         strip->start < 0 || strip->stop < 0)
         SP_GO(sp_error(SP_EFORMAT,
-                       "%s: a decoder of type \"Strip\" has no \"content\" of one character, or a negative \"start\" or "
-                       "\"stop\"",
+                       "%s: a decoder of type \"Strip\" has no \"content\" of one character, or a negative \"start\" "
+                       "or \"stop\"",
                        path));
     strip->content = sp_strdup(content);
     strip->length = strlen(content);

@@ -46,8 +46,9 @@ out:
 static int clean_up(struct sp_buf *text, struct sp_buf *spare)
 {
     static const char *const pairs[][2] = {
-        { " .", "." },     { " ?", "?" },     { " !", "!" },          { " ,", "," },   { " ' ", "'" },    { " n't", "n't" },
-        { " 'm", "'m" },   { " do not", " don't" },                   { " 's", "'s" }, { " 've", "'ve" }, { " 're", "'re" },
+        { " .", "." },   { " ?", "?" },     { " !", "!" },           { " ,", "," },
+        { " ' ", "'" },  { " n't", "n't" }, { " 'm", "'m" },         { " do not", " don't" },
+        { " 's", "'s" }, { " 've", "'ve" }, { " 're", "'re" },
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {

@@ -169,8 +169,10 @@ static int load_options(struct bpe *bpe, const json_t *section, const char *path
 
     SP_TRY(sp_json_get_double(&dropout, section, "dropout", path));
     if (dropout != 0)
-        return sp_error(SP_EFORMAT, "%s: \"dropout\" of the model is %g, and only null is supported: the same text would "
-                        "become other tokens each time", path, dropout);
+        return sp_error(SP_EFORMAT,
+                        "%s: \"dropout\" of the model is %g, and only null is supported: the same text would become "
+                        "other tokens each time",
+                        path, dropout);
     SP_TRY(sp_json_get_bool(&bpe->ignore_merges, section, "ignore_merges", path));
     SP_TRY(sp_json_get_bool(&bpe->byte_fallback, section, "byte_fallback", path));
     SP_TRY(sp_json_get_bool(&bpe->fuse_unk, section, "fuse_unk", path));

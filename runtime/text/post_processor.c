@@ -129,8 +129,8 @@ static int load(struct sp_template out[2], const json_t *section, const char *pa
     }
     if (out[0].count)
         return sp_error(SP_ENOTFOUND,
-                        "%s: the tokenizer's \"post_processor\" is a Sequence in which two parts put tokens around texts, "
-                        "which is not supported",
+                        "%s: the tokenizer's \"post_processor\" is a Sequence in which two parts put tokens around "
+                        "texts, which is not supported",
                         path);
     if (strcmp(type, "BertProcessing") == 0 || strcmp(type, "RobertaProcessing") == 0)
         return load_bert(out, section, type[0] == 'R', path);

@@ -2,8 +2,8 @@
  * Regular expressions of tokenizer.json (layer 4, for runtime/text), which are Oniguruma's in Ruby's syntax, by PCRE2.
  * PCRE2 never sees a character: the characters fall into at most 256 classes that a pattern cannot tell apart, each
  * class is a byte, and pattern and text are translated into such bytes. So what a letter is, is decided by our own
- * tables (charset.h), and a class of thousands of characters costs what one letter costs. A construct that is not known,
- * or that PCRE2 cannot take, is an error naming it.
+ * tables (charset.h), and a class of thousands of characters costs what one letter costs. A construct that is not
+ * known, or that PCRE2 cannot take, is an error naming it.
  * Ownership: a regex is the caller's. Threading: read-only once compiled.
  */
 #ifndef SP_TEXT_REGEX_H

@@ -502,8 +502,8 @@ static size_t interval(const char *at, char out[32], bool *is_one)
     return length;
 }
 
-/* The repeats behind what begins at byte `start` of the output, which is one mark, group or anchor: PCRE2 repeats one set
- * without memory for each time, but not a group. */
+/* The repeats behind what begins at byte `start` of the output, which is one mark, group or anchor: PCRE2 repeats one
+ * set without memory for each time, but not a group. */
 static int parse_repeats(struct parser *p, size_t start)
 {
     struct sp_buf *out = &p->out->pattern;

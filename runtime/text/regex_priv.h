@@ -1,6 +1,6 @@
 /*
- * Between the two halves of regex.h: the parser makes of a pattern the sets of characters in it, and the same pattern in
- * PCRE2's syntax with a mark in the place of each set.
+ * Between the two halves of regex.h: the parser makes of a pattern the sets of characters in it, and the same pattern
+ * in PCRE2's syntax with a mark in the place of each set.
  */
 #ifndef SP_TEXT_REGEX_PRIV_H
 #define SP_TEXT_REGEX_PRIV_H

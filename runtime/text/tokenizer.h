@@ -76,9 +76,9 @@ int sp_tokenizer_decode(struct sp_buf *out, const struct sp_tokenizer *tokenizer
                         bool skip_special);
 
 /*
- * The same for ids that come one by one: each call appends to *out what is certain of the text, in whole characters, and
- * all calls together, with the end's, give what sp_tokenizer_decode gives. The tokenizer must outlive the stream, which
- * is the caller's; behind the end it begins anew.
+ * The same for ids that come one by one: each call appends to *out what is certain of the text, in whole characters,
+ * and all calls together, with the end's, give what sp_tokenizer_decode gives. The tokenizer must outlive the stream,
+ * which is the caller's; behind the end it begins anew.
  */
 struct sp_token_stream;
 int sp_token_stream_open(struct sp_token_stream **out, const struct sp_tokenizer *tokenizer, bool skip_special);
