@@ -508,7 +508,7 @@ static int parse_repeats(struct parser *p, size_t start)
 {
     struct sp_buf *out = &p->out->pattern;
     char repeat[36];
-    bool is_one, again = false;
+    bool is_one, lazy, again = false;
 
     for (;; again = true) {
         size_t length = *p->at == '{' ? interval(p->at, repeat, &is_one) : strchr("*+?", *p->at) && *p->at;
@@ -520,11 +520,9 @@ static int parse_repeats(struct parser *p, size_t start)
 
             length += more;
             snprintf(repeat, sizeof repeat, "%.*s", (int)length, p->at);
-        } else if (p->at[length] == '?' && !is_one) {
-            strcat(repeat, "?");
-            length++;
         }
-        p->at += length;
+        lazy = *p->at == '{' && p->at[length] == '?' && !is_one;
+        p->at += length + lazy;
         p->last = 0;
         if (again) {
             SP_TRY(put(p, "(?:)")); /* makes room; the text moves behind it */
@@ -532,6 +530,7 @@ static int parse_repeats(struct parser *p, size_t start)
             memcpy(out->data + start, "(?:", 3);
         }
         SP_TRY(put(p, repeat));
+        SP_TRY(put(p, lazy ? "?" : ""));
     }
 }
 
