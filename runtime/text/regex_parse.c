@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 100
+#define REPEATS_MAX 10 /* of one thing */
 #define OUTPUT_MAX ((size_t)1 << 20)
 
 struct parser {
@@ -508,9 +509,9 @@ static int parse_repeats(struct parser *p, size_t start)
 {
     struct sp_buf *out = &p->out->pattern;
     char repeat[36];
-    bool is_one, lazy, again = false;
+    bool is_one = false, lazy;
 
-    for (;; again = true) {
+    for (int count = 0;; count++) {
         size_t length = *p->at == '{' ? interval(p->at, repeat, &is_one) : strchr("*+?", *p->at) && *p->at;
 
         if (!length)
@@ -524,7 +525,9 @@ static int parse_repeats(struct parser *p, size_t start)
         lazy = *p->at == '{' && p->at[length] == '?' && !is_one;
         p->at += length + lazy;
         p->last = 0;
-        if (again) {
+        if (count == REPEATS_MAX)
+            return refuse(p, "too many repeats of repeats");
+        if (count) {
             SP_TRY(put(p, "(?:)")); /* makes room; the text moves behind it */
             memmove(out->data + start + 3, out->data + start, out->length - 4 - start);
             memcpy(out->data + start, "(?:", 3);
