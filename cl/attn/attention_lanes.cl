@@ -17,7 +17,11 @@
 #define DP ((D + PARTS - 1) / PARTS)
 #define W (DP * PARTS)          /* columns of a tile: D and zeros */
 #define LOG2_E 1.44269504f
+#if defined(__x86_64__) || defined(__aarch64__) /* whose compilers are slow at it, and in tests alone see this form */
+#define FOR_D for (int d = 0; d < DP; d++)
+#else
 #define FOR_D _Pragma("unroll") for (int d = 0; d < DP; d++)
+#endif
 #define COLUMN(d) ((d) * PARTS + part)
 #define HAS(d) (D % PARTS == 0 || COLUMN(d) < D)
 
