@@ -120,7 +120,7 @@ broken attn/attention.cl attention 's/from = min(from, i);/from = i;/' expected
 broken attn/attention.cl attention 's/h < h_first + heads; h++/h < h_first + 1; h++/' expected
 broken attn/attention_lanes.cl '--other attention' 's/(j) <= (i) + AHEAD/(j) < (i) + AHEAD/' expected
 broken attn/attention_lanes.cl '--other attention' 's/h < key_head \* G + G; h++/h < key_head * G + 1; h++/' expected
-broken attn/attention_decode.cl '--other attention_decode' 's/g += TOGETHER/g += G/' expected
+broken attn/attention_decode.cl '--other attention_decode' 's/x\[min(g + m, G - 1) \* D + d\]/x[m * D + d]/' expected
 broken attn/linear_attention.cl linear_attention 's/distance >= window/distance > window/' expected
 # The gate of a step: a norm, a loss, an earlier step that were not finite; and who must leave all as it is.
 broken optim/norm_finish.cl norm 's/isfinite(norm) \&\& //' expected
