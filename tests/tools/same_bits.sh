@@ -1,9 +1,9 @@
 #!/bin/sh
 # same_bits.sh OLD NEW [DRIVER]...: whether two builds of speft-cl do the same, bit for bit. Run it from the top of the source.
 #
-# OLD and NEW are programs; each runs a matrix of configurations on the reference models (every method, the tasks, both optimizers,
-# accumulation, dropout, every metric's mask, eval and predict with what was trained, a study of six runs) on every DRIVER (pocl and
-# intel by default), and what they wrote and said is compared byte for byte: adapters, masks, predictions, metrics.jsonl, result.json,
+# OLD and NEW are programs; each runs a matrix of configurations on the reference models (BERT and RoBERTa, every method, the tasks, both
+# optimizers, accumulation, dropout, every metric's mask, eval and predict with what was trained, a study of six runs) on every DRIVER (pocl
+# and intel by default), and what they wrote and said is compared byte for byte: adapters, masks, predictions, metrics.jsonl, result.json,
 # the resolved configuration, the study's report. Times, speeds and memory are left out. A run that ends with an error must end so in
 # both, in the same words. Exit 0 when nothing differs; 1 otherwise, and the folder that holds both is named and kept.
 set -eu
@@ -104,6 +104,14 @@ matrix() {
         train $task-cached sparse.score_cache=scores
         train $task-cached-again sparse.score_cache=scores
     done
+    task=roberta
+    data=$source/tests/data/reference/$task
+    configuration $task >$task.yaml
+    for m in static dynamic full head; do
+        train $task-$m $(method $m)
+        speft $task-$m-predict predict --model "$data" --adapter $task-$m/adapter --input "$data/eval.jsonl" --output $task-$m.jsonl
+    done
+    speft $task-synflow mask $task.yaml --metric synflow --output $task-synflow.safetensors
     cat >study.yaml <<END
 output_dir: study
 data:
