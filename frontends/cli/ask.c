@@ -5,7 +5,7 @@
 #include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
 #include "runtime/device/guard.h"
-#include "runtime/device/listing.h"
+#include "runtime/device/limit.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -47,7 +47,7 @@ void sp_ask_unguarded(void)
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         signal(faults[i], SIG_DFL);
     sp_device_guard_end();
-    setenv(SP_LISTING_VARIABLE, "0", 1);
+    setenv(SP_DRIVER_VARIABLE, "0", 1);
 }
 
 /* Takes all that comes until the worker is done; false when that takes too long. */

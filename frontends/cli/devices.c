@@ -9,7 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/device/device.h"
-#include "runtime/device/listing.h"
+#include "runtime/device/limit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,8 +162,8 @@ static int probe(struct sp_device_info *info)
     const struct sp_question question = {
         .arguments = (const char *const[]){ "speft-cl", SP_DEVICES_WORKER, index, info->name, NULL },
         .least = sizeof(struct features),
-        .limit = sp_listing_seconds(),
-        .limit_name = SP_LISTING_VARIABLE,
+        .limit = sp_driver_seconds(),
+        .limit_name = SP_DRIVER_VARIABLE,
         .wait = wait,
         .late = "has not built and run a few small kernels",
         .when = "when it builds and runs a few small kernels",

@@ -3,7 +3,7 @@
 #include "frontends/cli/ask.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
-#include "runtime/device/listing.h"
+#include "runtime/device/limit.h"
 #include "runtime/op/add.h"
 #include "runtime/op/check.h"
 #include "runtime/op/gemm.h"
@@ -261,7 +261,7 @@ bool sp_doctor_worker(int argc, char **argv, int *status)
     *status = EXIT_FAILURE;
     if (!report)
         return true;
-    setenv(SP_LISTING_VARIABLE, "0", 1); /* the command takes the time */
+    setenv(SP_DRIVER_VARIABLE, "0", 1); /* the command takes the time */
     if (argc == 2)
         sp_doctor_report_list(report);
     else

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define NAME_SHOWN 44 /* bytes of a name or an example in it */
-
 static size_t count(const struct sp_chooser *c)
 {
     return sp_reader_column_count(c->reader);
@@ -18,77 +16,6 @@ static size_t count(const struct sp_chooser *c)
 static const char *name_of(const struct sp_chooser *c, size_t column)
 {
     return sp_reader_column_name(c->reader, column);
-}
-
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
-
-static const char *kind_name(const struct sp_sample_column *column)
-{
-    switch (sp_sample_kind(column)) {
-    case SP_KIND_EMPTY:
-        return "empty";
-    case SP_KIND_INTEGER:
-        return "whole numbers";
-    case SP_KIND_NUMBER:
-        return "numbers";
-    case SP_KIND_OTHER:
-        return "arrays or objects";
-    case SP_KIND_CONSTANT:
-        return "the same in every row";
-    case SP_KIND_CLASS:
-        return "few values that return";
-    case SP_KIND_WORD:
-        return "words or codes";
-    case SP_KIND_TEXT:
-        return "text";
-    }
-    return "";
-}
-
-int sp_chooser_quote(struct sp_buf *out, const char *text)
-{
-    SP_TRY(sp_buf_puts(out, "\""));
-    SP_TRY(sp_text_escape(out, text, sp_text_utf8_prefix(text, strnlen(text, NAME_SHOWN))));
-    return sp_buf_puts(out, "\"");
-}
-
-static int describe_column(struct sp_buf *out, const struct sp_chooser *c, size_t i)
-{
-    const struct sp_sample_column *column = &c->sample->columns[i];
-
-    SP_TRY(sp_buf_printf(out, "\n    %zu", i + 1));
-    if (sp_chooser_has_names(c)) {
-        SP_TRY(sp_buf_puts(out, " "));
-        SP_TRY(sp_chooser_quote(out, name_of(c, i)));
-    }
-    SP_TRY(sp_buf_printf(out, "%s: %s", i == c->out->label ? ", the label" : "", kind_name(column)));
-    if (!column->example)
-        return 0;
-    SP_TRY(sp_buf_puts(out, ", such as "));
-    return sp_chooser_quote(out, column->example);
-}
-
-int sp_chooser_refuse(const struct sp_chooser *c, const char *why)
-{
-    struct sp_buf list = SP_BUF((size_t)1 << 16);
-    int rc = 0;
-
-    for (size_t i = 0; i < count(c) && i < SP_READER_LISTED && rc == 0; i++)
-        rc = describe_column(&list, c, i);
-    if (rc == 0 && count(c) > SP_READER_LISTED)
-        rc = sp_buf_printf(&list, "\n    and %zu more", count(c) - SP_READER_LISTED);
-    if (rc == 0)
-        rc = sp_error_lines(sp_error(SP_ECONFIG, "%s: %s. Its columns are:", sp_reader_path(c->reader), why),
-                            list.data ? list.data : "");
-    sp_buf_free(&list);
-    return rc;
-}
-
-int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column)
-{
-    if (sp_reader_is_jsonl(c->reader)) /* keys have no number that means anything */
-        return sp_data_column_say(out, 0, name_of(c, column));
-    return sp_data_column_say(out, column + 1, sp_chooser_has_names(c) ? name_of(c, column) : NULL);
 }
 
 /* The first column of that name that is not the label's, from a number on. */
@@ -280,27 +207,6 @@ static int choose_known(const struct sp_chooser *c, bool rare)
         break;
     }
     return passed == SP_COLUMN_NONE ? 0 : remark_no_text(c, passed);
-}
-
-enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t i)
-{
-    const struct sp_sample_column *column = &c->sample->columns[i];
-    bool texts = 2 * column->texts >= column->filled && column->filled > 0;
-
-    if (i == c->out->label || sp_header_holds_classes(column, c->options))
-        return SP_LOOKS_NO_TEXT;
-    switch (sp_sample_kind(column)) {
-    case SP_KIND_CONSTANT:
-        return texts ? SP_LOOKS_REPEATED : SP_LOOKS_NO_TEXT;
-    case SP_KIND_CLASS:
-        return texts ? SP_LOOKS_FEW_TEXTS : SP_LOOKS_WORDS;
-    case SP_KIND_WORD:
-        return SP_LOOKS_WORDS;
-    case SP_KIND_TEXT:
-        return SP_LOOKS_TEXTS;
-    default:
-        return SP_LOOKS_NO_TEXT;
-    }
 }
 
 /* The columns that look most like text: how many, and the first of them. Of columns that look alike, one that hardly a

@@ -1,6 +1,6 @@
 /*
- * The choice of a file's columns (layer 4, private to this folder): what its two halves share. chooser.c has the rules
- * for a file of which nothing is known, remembered.c those for one where training's columns are.
+ * The choice of a file's columns (layer 4, private to this folder): what its parts share. chooser.c has the rules for
+ * a file of which nothing is known, remembered.c those for one where training's columns are, columns.c what both say.
  */
 #ifndef SP_DATA_CHOOSER_H
 #define SP_DATA_CHOOSER_H
@@ -30,18 +30,18 @@ int sp_chooser_choose(const struct sp_chooser *c);
 /* chooser.c: says in `instead` where an option's number is another column's name. */
 int sp_chooser_check_numbers(const struct sp_chooser *c);
 
-/* chooser.c: how much a column looks like a text, more or less of these. */
+/* columns.c: how much a column looks like a text, more or less of these. */
 enum sp_looks { SP_LOOKS_NO_TEXT, SP_LOOKS_REPEATED, SP_LOOKS_WORDS, SP_LOOKS_FEW_TEXTS, SP_LOOKS_TEXTS };
 
 enum sp_looks sp_chooser_looks(const struct sp_chooser *c, size_t column);
 
-/* chooser.c: refuses with SP_ECONFIG, saying why, with a line for each column: number, name, kind, example. */
+/* columns.c: refuses with SP_ECONFIG, saying why, with a line for each column: number, name, kind, example. */
 int sp_chooser_refuse(const struct sp_chooser *c, const char *why);
 
-/* chooser.c: column 2 "review" of this file. */
+/* columns.c: column 2 "review" of this file. */
 int sp_chooser_say(struct sp_buf *out, const struct sp_chooser *c, size_t column);
 
-/* chooser.c: a name or an example in quotes, cut. Escaped here, not by the terminal alone: a line end in it would begin
+/* columns.c: a name or an example in quotes, cut. Escaped here, not by the terminal alone: a line end in it would begin
  * a line of the list. */
 int sp_chooser_quote(struct sp_buf *out, const char *text);
 

@@ -243,17 +243,6 @@ int sp_layout_choose(struct sp_layout *out, struct sp_reader *reader, const stru
     return choose(out, reader, options);
 }
 
-int sp_layout_remark(struct sp_layout *layout, const char *text)
-{
-    char *longer = layout->instead ? sp_asprintf("%s; %s", layout->instead, text) : sp_strdup(text);
-
-    if (!longer)
-        return SP_ENOMEM;
-    free(layout->instead);
-    layout->instead = longer;
-    return 0;
-}
-
 void sp_layout_release(struct sp_layout *layout)
 {
     free(layout->instead);

@@ -3,6 +3,7 @@ runtime_data_libdata_a_SOURCES = \
 	runtime/data/batch.c runtime/data/batch.h \
 	runtime/data/dataset.c runtime/data/dataset.h \
 	runtime/data/chooser.c runtime/data/chooser.h \
+	runtime/data/columns.c \
 	runtime/data/delimited.c \
 	runtime/data/delimiter.c \
 	runtime/data/drawn.c \

@@ -6,6 +6,7 @@
 #include "runtime/device/device.h"
 #include "runtime/device/guard.h"
 #include "runtime/device/icd.h"
+#include "runtime/device/limit.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SECONDS = 300, SECONDS_MAX = 86400, GRACE_SECONDS = 2, STEP = 100 /* milliseconds */ };
+enum { GRACE_SECONDS = 2, STEP = 100 /* milliseconds */ };
 
 static char drivers[1024] = "an OpenCL driver"; /* the guard's messages have room for it and more */
 
@@ -120,27 +121,11 @@ static void *watch_drivers(void *unused)
         outcome = wait_for(watch.seconds * 900);
     }
     if (outcome == LATE)
-        end_program("%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE ")%s", drivers, watch.seconds,
+        end_program("%s has not listed its devices for %d second%s (" SP_DRIVER_VARIABLE ")%s", drivers, watch.seconds,
                     watch.seconds > 1 ? "s" : "", sp_listing_advice());
     else if (outcome == INTERRUPTED)
         end_program("interrupted; %s has not listed its devices%s", drivers, sp_listing_advice());
     return NULL;
-}
-
-int sp_listing_seconds(void)
-{
-    const char *text = getenv(SP_LISTING_VARIABLE);
-    char *end;
-    long seconds = text ? strtol(text, &end, 10) : SECONDS;
-
-    if (!text || !text[0])
-        return SECONDS;
-    if (*end || seconds < 0 || seconds > SECONDS_MAX) {
-        sp_log_once(SP_LOG_WARNING, SP_LISTING_VARIABLE " is \"%s\"; it takes seconds, from 0 to %d, and is not used",
-                    text, SECONDS_MAX);
-        return SECONDS;
-    }
-    return (int)seconds;
 }
 
 void sp_listing_begin(void)
@@ -148,7 +133,7 @@ void sp_listing_begin(void)
     sigset_t all, before;
 
     name_drivers();
-    watch.seconds = sp_listing_seconds();
+    watch.seconds = sp_driver_seconds();
     if (pipe(watch.ends) < 0)
         return;
     for (int i = 0; i < 2; i++)

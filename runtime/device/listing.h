@@ -6,11 +6,6 @@
 #ifndef SP_DEVICE_LISTING_H
 #define SP_DEVICE_LISTING_H
 
-#define SP_LISTING_VARIABLE "SPEFT_DRIVER_TIMEOUT"
-
-/* The time that drivers have, in seconds: that variable's, 300 by default; 0: as long as they like. */
-int sp_listing_seconds(void);
-
 /* Inside runtime/device only. Between these two the listing is watched: after a tenth of its time a warning names the
  * drivers, after all of it, or two seconds after the user wanted to stop, the program is ended through the guard. */
 void sp_listing_begin(void);

@@ -8,6 +8,7 @@ runtime_device_libdevice_a_SOURCES = \
 	runtime/device/faults.c \
 	runtime/device/guard.c runtime/device/guard.h \
 	runtime/device/icd.c runtime/device/icd.h \
+	runtime/device/limit.c runtime/device/limit.h \
 	runtime/device/list.c runtime/device/list.h \
 	runtime/device/listing.c runtime/device/listing.h \
 	runtime/device/native.c runtime/device/native.h \

@@ -18,7 +18,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/temporary.h"
-#include "runtime/device/listing.h"
+#include "runtime/device/limit.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ static void try_drivers(void *user)
         if (!library || drivers[progress->at].fault)
             continue;
         bound = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-        if (bound && (count == 1 || sp_listing_seconds() == 0))
+        if (bound && (count == 1 || sp_driver_seconds() == 0))
             continue;
         if (!bound)
             snprintf(progress->fault, sizeof progress->fault, "%s", dlerror());
@@ -108,7 +108,7 @@ static void try_drivers(void *user)
 /* What becomes of the process where it does not end of itself: the driver in hand is at fault. */
 static void follow(struct sp_child *child, struct progress *progress)
 {
-    int seconds = sp_listing_seconds(), status = 0;
+    int seconds = sp_driver_seconds(), status = 0;
     double began = sp_clock_now(), waited = 0; /* for the driver in hand */
     size_t at = progress->at;
     bool over = false, said = seconds == 0;
@@ -134,7 +134,7 @@ static void follow(struct sp_child *child, struct progress *progress)
         return;
     when = progress->asks ? "when it is asked for its platforms" : "as it is loaded";
     if (!over)
-        snprintf(progress->fault, sizeof progress->fault, "it %s after %d second%s (" SP_LISTING_VARIABLE ")",
+        snprintf(progress->fault, sizeof progress->fault, "it %s after %d second%s (" SP_DRIVER_VARIABLE ")",
                  progress->asks ? "has not listed its platforms" : "is not loaded", seconds, seconds > 1 ? "s" : "");
     else if (WIFSIGNALED(status))
         snprintf(progress->fault, sizeof progress->fault, "it crashes (signal %d) %s", WTERMSIG(status), when);

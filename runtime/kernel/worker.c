@@ -6,6 +6,7 @@
 #include "runtime/base/interrupt.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/device/limit.h"
 #include "runtime/device/listing.h"
 #include "runtime/device/program.h"
 #include "runtime/kernel/cache.h"
@@ -200,7 +201,7 @@ struct crew {
 static void end_unready(struct crew *crew, bool needed)
 {
     double waited = sp_clock_now() - crew->began;
-    int seconds = sp_listing_seconds();
+    int seconds = sp_driver_seconds();
     bool late = seconds > 0 && waited > seconds;
 
     if (needed && !crew->said && seconds > 0 && waited > seconds / 10.0) {
@@ -212,7 +213,7 @@ static void end_unready(struct crew *crew, bool needed)
         return;
     if (needed)
         sp_log(SP_LOG_WARNING,
-               "%s has not listed its devices for %d second%s (" SP_LISTING_VARIABLE
+               "%s has not listed its devices for %d second%s (" SP_DRIVER_VARIABLE
                ") in a process that was started to compile; compiling without that%s",
                sp_listing_drivers(), seconds, seconds > 1 ? "s" : "", sp_listing_advice());
     for (size_t w = 0; w < crew->size; w++) {

@@ -98,28 +98,13 @@ static int check_name(const struct sp_yaml_node *node, const struct sp_source *s
                            node->key, what);
 }
 
-/* Whether it names a score of the task, or of any (NULL). */
-static bool is_metric(const struct sp_yaml_node *node, const struct sp_task *task)
-{
-    return node->kind == SP_YAML_SCALAR && sp_task_score(task, node->text);
-}
-
-/* "accuracy, f1, loss": the scores of the task, or of all (NULL). */
-static int list_metrics(struct sp_buf *out, const struct sp_task *task)
-{
-    for (size_t i = 0; sp_tasks[i]; i++)
-        for (size_t k = 0; (!task || task == sp_tasks[i]) && k < sp_tasks[i]->score_count; k++)
-            SP_TRY(sp_buf_printf(out, "%s, ", sp_tasks[i]->scores[k].name));
-    return sp_buf_puts(out, "loss");
-}
-
 static int wrong_metric(struct sp_study_part metric)
 {
     struct sp_buf expected = SP_BUF(1024);
     int rc = sp_buf_puts(&expected, "one of ");
 
     if (rc == 0)
-        rc = list_metrics(&expected, NULL);
+        rc = sp_study_list_metrics(&expected, NULL);
     if (rc == 0)
         rc = sp_study_wrong(metric, "metric", expected.data);
     sp_buf_free(&expected);
@@ -137,7 +122,7 @@ static int take_item(struct sp_study_reading *r, struct sp_study_item *item, con
     SP_TRY(take_layers(item, r->texts, (struct sp_study_part){ node, source }, own[method]));
     if (item->metric.node && sp_yaml_is_null(item->metric.node))
         item->metric.node = NULL;
-    return !item->metric.node || is_metric(item->metric.node, NULL) ? 0 : wrong_metric(item->metric);
+    return !item->metric.node || sp_study_is_metric(item->metric.node, NULL) ? 0 : wrong_metric(item->metric);
 }
 
 /* The items of `data:` or `methods:`, all or those that --set names, in its order. */
@@ -353,47 +338,4 @@ void sp_study_release(struct sp_study *study)
     free(study->name);
     free(study->output_dir);
     *study = (struct sp_study){ .path = NULL };
-}
-
-const char *sp_study_data_name(const struct sp_study *study, size_t data)
-{
-    return study->data[data].name;
-}
-
-const char *sp_study_method_name(const struct sp_study *study, size_t method)
-{
-    return study->methods[method].name;
-}
-
-const char *sp_study_metric(const struct sp_study *study, size_t data)
-{
-    const struct sp_yaml_node *metric = study->data[data].metric.node;
-
-    return metric ? metric->text : NULL;
-}
-
-int sp_study_check_metric(const struct sp_study *study, const struct sp_study_run *run)
-{
-    struct sp_study_part metric = study->data[run->data].metric;
-    const struct sp_task *task = sp_study_task(run);
-    struct sp_buf fitting = SP_BUF(1024);
-    int rc;
-
-    if (!metric.node || !task || is_metric(metric.node, task))
-        return 0;
-    rc = list_metrics(&fitting, task);
-    if (rc == 0)
-        rc = sp_source_error(SP_ECONFIG, metric.source, metric.node->place,
-                             "metric: found \"%s\", but the task of data set %s is %s: expected one of %s",
-                             metric.node->text, study->data[run->data].name, task->name, fitting.data);
-    sp_buf_free(&fitting);
-    return rc;
-}
-
-void sp_study_describe(char *out, size_t size, const struct sp_study *study, const struct sp_study_run *run)
-{
-    bool budget = run->budget != SP_STUDY_NONE;
-
-    snprintf(out, size, "%s%s%s, learning rate %g, seed %lld", study->methods[run->method].name, budget ? ", " : "",
-             budget ? study->budgets[run->budget].label : "", run->config.learning_rate, run->config.seed);
 }

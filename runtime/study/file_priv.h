@@ -86,6 +86,11 @@ int sp_study_read_beside(struct sp_study_text **out, struct sp_study_texts *text
 int sp_study_take_overrides(struct sp_study_reading *reading, const char *const *overrides, size_t count);
 int sp_study_take_item_overrides(struct sp_study_reading *reading, const char *const *overrides, size_t count);
 
+/* study.c: whether it names a score of the task, or of any (NULL), and a list of these names. */
+struct sp_task;
+bool sp_study_is_metric(const struct sp_yaml_node *node, const struct sp_task *task);
+int sp_study_list_metrics(struct sp_buf *out, const struct sp_task *task);
+
 /* grid.c: makes every run and cell of what was read. */
 int sp_study_grid(struct sp_study_reading *reading);
 

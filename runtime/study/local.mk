@@ -12,4 +12,5 @@ runtime_study_libstudy_a_SOURCES = \
 	runtime/study/parts.c \
 	runtime/study/report.c runtime/study/report_priv.h \
 	runtime/study/rows.c \
-	runtime/study/run.c runtime/study/study.h
+	runtime/study/run.c \
+	runtime/study/study.c runtime/study/study.h

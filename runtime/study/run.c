@@ -12,7 +12,6 @@
 #include "runtime/base/lock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/statistics.h"
 #include "runtime/io/checkpoint.h"
 #include "runtime/train/inputs.h"
 #include "runtime/train/result.h"
@@ -99,15 +98,6 @@ static char *file_checksum(const char *path)
     char sum[SP_HASH_HEX];
 
     return sp_hash_file(sum, path) == 0 ? sp_strdup(sum) : NULL;
-}
-
-void sp_study_forget_inputs(struct sp_study *study)
-{
-    for (size_t i = 0; i < study->input_count; i++) {
-        free(study->inputs[i].name);
-        free(study->inputs[i].checksum);
-    }
-    study->input_count = 0;
 }
 
 /* Sets *why to `name`, a model or data file, which may be NULL, when the result's checksum under `key` is not that of
@@ -374,59 +364,3 @@ int sp_study_train(struct sp_study *study, struct sp_study_run *run, void (*tick
 }
 
 /* ---- results ---- */
-
-double sp_study_number(const struct sp_study_run *run, const char *key)
-{
-    const json_t *value = json_object_get(run->result, key);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-const struct sp_task *sp_study_task(const struct sp_study_run *run)
-{
-    const char *name = text_at(run->result, "task");
-
-    return name ? sp_task_find(name) : sp_config_task(&run->config);
-}
-
-const char *sp_study_score_name(const struct sp_study *study, const struct sp_study_run *run)
-{
-    const char *name = sp_study_metric(study, run->data);
-    const struct sp_task *task = sp_study_task(run);
-
-    return name ? name : task ? task->scores[0].name : sp_tasks[0]->scores[0].name;
-}
-
-double sp_study_score(const struct sp_study *study, const struct sp_study_run *run)
-{
-    const json_t *value = json_object_get(json_object_get(run->result, "after"), sp_study_score_name(study, run));
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-struct sp_study_summary sp_study_summarize(const struct sp_study *study, const struct sp_study_cell *cell)
-{
-    struct sp_study_summary s = { .score = NAN, .deviation = NAN };
-    double *scores = sp_calloc(cell->count, sizeof *scores);
-
-    for (size_t i = 0; scores && i < cell->count; i++) {
-        const struct sp_study_run *run = &study->runs[cell->first + i];
-
-        s.failed += run->error != NULL;
-        if (!run->result)
-            continue;
-        scores[s.done++] = sp_study_score(study, run);
-        s.seconds += sp_study_number(run, "total_seconds");
-        s.tokens_per_second += sp_study_number(run, "tokens_per_second");
-        s.peak_memory += sp_study_number(run, "peak_memory");
-    }
-    if (s.done) {
-        s.score = sp_statistics_mean(scores, s.done);
-        s.deviation = sp_statistics_deviation(scores, s.done);
-        s.seconds /= (double)s.done;
-        s.tokens_per_second /= (double)s.done;
-        s.peak_memory /= (double)s.done;
-    }
-    free(scores);
-    return s;
-}

@@ -27,6 +27,7 @@ TESTS += tests/unit/test_child
 
 # The command line's part that a list of commands of its own can be given to.
 check_PROGRAMS += tests/unit/test_command
-tests_unit_test_command_SOURCES = tests/unit/test_command.c frontends/cli/command_find.c frontends/cli/completion.c
+tests_unit_test_command_SOURCES = tests/unit/test_command.c frontends/cli/command_find.c frontends/cli/completion.c \
+	frontends/cli/help.c frontends/cli/arguments.c
 tests_unit_test_command_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/unit/test_command
