@@ -28,11 +28,26 @@
         F z = shrink * CAPPED(V, load_##V(logits, base + k));                                                          \
         largest_##V = z > largest_##V ? z : largest_##V;                                                               \
     }
-#define ADD_UP(V, F) total_##V += exp_##V(shrink * CAPPED(V, load_##V(logits, base + k)) - largest);
+#define EXPONENTIAL(V, x) exp2_##V((x) * 1.44269504f) /* of what is not above 0 */
+
+/* Whether exponentials take the logits' place, where nothing else is wanted of these: computing them is what bounds a
+ * CPU, as memory bounds a GPU. */
+#define STORED (LANES == 1 && GRADIENT && !CAP)
+#if STORED
+#define ADD_UP(V, F)                                                                                                   \
+    {                                                                                                                  \
+        F e = EXPONENTIAL(V, shrink * load_##V(logits, base + k) - largest);                                           \
+        total_##V += e;                                                                                                \
+        store_##V(e, logits, base + k);                                                                                \
+    }
+#define SCALE(V, F) store_##V(load_##V(logits, base + k) * share, logits, base + k);
+#else
+#define ADD_UP(V, F) total_##V += EXPONENTIAL(V, shrink * CAPPED(V, load_##V(logits, base + k)) - largest);
+#endif
 #define DIFFERENTIATE(V, F)                                                                                            \
     {                                                                                                                  \
         F y = CAPPED(V, load_##V(logits, base + k));                                                                   \
-        store_##V(exp_##V(shrink * y - largest) * factor SLOPE(y), logits, base + k);                                  \
+        store_##V(EXPONENTIAL(V, shrink * y - largest) * factor SLOPE(y), logits, base + k);                           \
     }
 
 /* The three numbers of part p, at `out`. */
@@ -105,6 +120,9 @@ KERNEL void language_rows(__global float *logits, __global float *losses, __glob
     size_t base = r * C;
     int target = targets[first + (int)r];
     float largest_v1 = -INFINITY, before_v1 = -INFINITY, total_v1 = 0.0f;
+    /* the work-item that has the target's column: what it reads there only it overwrites */
+    bool owner = target >= low && target < high && LANE == (target - low) % LANES;
+    float own = owner ? CAPPED(v1, logits[base + target]) : 0.0f;
 
 #if LANES == 1
     for (int p = 0; p < PARTS; p++)
@@ -119,11 +137,8 @@ KERNEL void language_rows(__global float *logits, __global float *losses, __glob
     float largest = LANES_MAX(largest_v1, scratch), before = LANES_MAX(before_v1, scratch);
 
     for (int p = LANE; p < PARTS; p += LANES)
-        total_v1 += parts[3 * p + 1] * exp_v1(parts[3 * p] - largest);
+        total_v1 += parts[3 * p + 1] * EXPONENTIAL(v1, parts[3 * p] - largest);
     float sum = LANES_SUM(total_v1, scratch);
-    /* the work-item that has the target's column: what it reads there only it overwrites */
-    bool owner = target >= low && target < high && LANE == (target - low) % LANES;
-    float own = owner ? CAPPED(v1, logits[base + target]) : 0.0f;
 
     if (owner) {
         losses[rows[first + (int)r]] = log_v1(sum) - (shrink * own - largest);
@@ -132,7 +147,15 @@ KERNEL void language_rows(__global float *logits, __global float *losses, __glob
 #if GRADIENT
     float factor = target < 0 ? 0.0f : scale * shrink / sum;
 
+#if STORED
+    for (int p = 0; p < PARTS; p++) {
+        float share = factor * EXPONENTIAL(v1, parts[3 * p] - largest);
+
+        FOR_RANGE(k, p * PART, min(p * PART + PART, C), SCALE)
+    }
+#else
     FOR_RANGE(k, low, high, DIFFERENTIATE)
+#endif
     if (owner)
         logits[base + target] -= scale * shrink SLOPE(own);
 #endif
