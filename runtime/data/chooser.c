@@ -6,6 +6,7 @@
 #include "runtime/data/reader_priv.h"
 #include "runtime/data/shape.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static size_t count(const struct sp_chooser *c)
@@ -248,10 +249,30 @@ static int no_text(const struct sp_chooser *c)
 
     SP_GO(sp_buf_puts(&why, "no column with text; set text_column"));
     SP_GO(advise(&why, c));
+    SP_GO(c->options->shape && c->options->shape->forms
+              ? sp_buf_printf(&why, ". Rows that are read: %s", c->options->shape->forms)
+              : 0);
     rc = sp_chooser_refuse(c, why.data);
 out:
     sp_buf_free(&why);
     return rc;
+}
+
+/* More than one column looks like text. */
+static int several_texts(const struct sp_chooser *c)
+{
+    const struct sp_row_shape *shape = c->options->shape;
+    char why[512];
+
+    snprintf(why, sizeof why,
+             "text_column is not set, and more than one column could be the text; set it, and text_pair_column where "
+             "two texts belong together");
+    if (shape && shape->prompted)
+        snprintf(why, sizeof why,
+                 "text_column is not set, and more than one column could be the text; set it, or %s and %s where one "
+                 "is to follow from the other. Rows that are read: %s",
+                 sp_shape_option(shape, 0), sp_shape_option(shape, 1), shape->forms);
+    return sp_chooser_refuse(c, why);
 }
 
 /* One column, the label's: in fastText's files, and others, a blank is all that stands between label and text. */
@@ -278,8 +299,7 @@ static int choose_looking(const struct sp_chooser *c)
     if (texts == 1 || ids)
         return 0;
     if (texts)
-        return sp_chooser_refuse(c, "text_column is not set, and more than one column could be the text; set it, and "
-                                 "text_pair_column where two texts belong together");
+        return several_texts(c);
     return c->out->label == 0 && count(c) == 1 && c->sample->columns[0].texts ? only_labels(c) : no_text(c);
 }
 
@@ -292,24 +312,49 @@ static int check_different(const struct sp_reader *reader, size_t a, size_t b, c
                     sp_reader_path(reader), option, other, a + 1, sp_reader_column_name(reader, a));
 }
 
+const char *sp_shape_option(const struct sp_row_shape *shape, int which)
+{
+    return shape && shape->prompted ? which ? "completion_column" : "prompt_column"
+           : which                  ? "text_pair_column"
+                                    : "text_column";
+}
+
+/* Which option has named a column of text: a text alone is no prompt. */
+static const char *option_of(const struct sp_chooser *c, int which)
+{
+    return sp_shape_option(c->options->text_pair_column ? c->options->shape : NULL, which);
+}
+
+/* Rows of another tool's form, of which one column alone would be read for the whole. */
+static int check_form(const struct sp_chooser *c)
+{
+    const struct sp_row_shape *shape = c->options->shape;
+    const char *form = shape && shape->foreign && !c->options->text_column ? shape->foreign(c->reader) : NULL;
+
+    return form ? sp_error(SP_ECONFIG, "%s: its rows are %s, which are not read; those that are: %s",
+                           sp_reader_path(c->reader), form, shape->forms)
+                : 0;
+}
+
 /* The columns that the options name. */
 static int choose_named(const struct sp_chooser *c)
 {
     const struct sp_dataset_options *options = c->options;
     const char *label = options->label_column ? "label_column" : "the label, by default \"label\",";
+    const char *first = option_of(c, 0), *second = option_of(c, 1);
     const struct sp_data_layout *r = options->remembered;
     struct sp_layout *out = c->out;
 
-    SP_TRY(find_column(&out->text, c, options->text_column, "text_column", r ? &r->text : NULL));
+    SP_TRY(find_column(&out->text, c, options->text_column, first, r ? &r->text : NULL));
     if (options->text_pair_column)
-        SP_TRY(find_column(&out->pair, c, options->text_pair_column, "text_pair_column", r ? &r->pair : NULL));
+        SP_TRY(find_column(&out->pair, c, options->text_pair_column, second, r ? &r->pair : NULL));
     else if (r)
         out->pair = sp_remembered_find(c, &r->pair);
     if (options->no_labels && !options->label_column)
         out->label = SP_COLUMN_NONE;
-    SP_TRY(check_different(c->reader, out->text, out->pair, "text_column", "text_pair_column"));
-    SP_TRY(check_different(c->reader, out->text, out->label, "text_column", label));
-    SP_TRY(check_different(c->reader, out->pair, out->label, "text_pair_column", label));
+    SP_TRY(check_different(c->reader, out->text, out->pair, first, second));
+    SP_TRY(check_different(c->reader, out->text, out->label, first, label));
+    SP_TRY(check_different(c->reader, out->pair, out->label, second, label));
     return sp_remembered_check_number(c);
 }
 
@@ -339,8 +384,8 @@ out:
 int sp_chooser_check_numbers(const struct sp_chooser *c)
 {
     SP_TRY(check_number(c, "label_column", c->options->label_column, c->out->label));
-    SP_TRY(check_number(c, "text_column", c->options->text_column, c->out->text));
-    return check_number(c, "text_pair_column", c->options->text_pair_column, c->out->pair);
+    SP_TRY(check_number(c, option_of(c, 0), c->options->text_column, c->out->text));
+    return check_number(c, option_of(c, 1), c->options->text_pair_column, c->out->pair);
 }
 
 int sp_chooser_choose(const struct sp_chooser *c)
@@ -349,6 +394,9 @@ int sp_chooser_choose(const struct sp_chooser *c)
     size_t first;
 
     SP_TRY(choose_label(c));
+    if (c->options->only_label)
+        return 0;
+    SP_TRY(check_form(c));
     if (c->options->text_pair_column && !c->options->text_column)
         return sp_error(SP_ECONFIG, "text_pair_column is set but text_column is not");
     if (c->options->text_column)

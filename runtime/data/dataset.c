@@ -155,6 +155,43 @@ static uint32_t line_of(const struct sp_row *row)
     return row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
 }
 
+/* Encodes a text or two, in tokens that the model has. */
+static int encode(struct loader *loader, const struct sp_field *text, const struct sp_field *pair, size_t max_length)
+{
+    const struct sp_encoding *encoding = &loader->encoding;
+
+    if (!loader->tokenizer)
+        return sp_error(SP_EINVAL, "%s (%s holds text; only rows of \"input_ids\" need no tokenizer)",
+                        loader->options->no_tokenizer ? loader->options->no_tokenizer : "the model has no tokenizer",
+                        sp_reader_path(loader->reader));
+    SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text->text, text->length, pair->text, pair->length,
+                               max_length));
+    for (size_t i = 0; i < encoding->length; i++)
+        if (encoding->ids[i] >= loader->options->vocab_size || encoding->types[i] >= loader->options->type_count)
+            return sp_reader_fail(loader->reader, SP_EINVAL,
+                                  "the tokenizer gives token %u of type %d, but the model has %zu "
+                                  "tokens of %zu types",
+                                  encoding->ids[i], encoding->types[i], loader->options->vocab_size,
+                                  loader->options->type_count);
+    return 0;
+}
+
+int sp_row_encode(const struct sp_encoding **out, struct sp_row_input *in, const char *text, size_t length)
+{
+    struct loader *loader = (struct loader *)in;
+
+    *out = &loader->encoding;
+    return encode(loader, &(struct sp_field){ .text = text, .length = length }, &(struct sp_field){ .text = NULL }, 0);
+}
+
+int sp_row_refuse_empty(const struct sp_row_input *in)
+{
+    const struct loader *loader = (const struct loader *)in;
+
+    return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
+                          column_name(loader, loader->layout.text));
+}
+
 /* Tokenizes the row's text behind the data set's last row; *length is its tokens. */
 static int tokenize(struct loader *loader, const struct sp_row *row, size_t *length)
 {
@@ -168,14 +205,8 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
     SP_TRY(row_text(loader, row, loader->layout.pair, &pair));
     if (!loader->options->empty_texts && sp_text_is_blank(text.text, text.length) &&
         sp_text_is_blank(pair.text, pair.length))
-        return sp_reader_fail(loader->reader, SP_EFORMAT, "the text (column %s) is empty",
-                              column_name(loader, loader->layout.text));
-    if (!loader->tokenizer)
-        return sp_error(SP_EINVAL, "%s (%s holds text; only rows of \"input_ids\" need no tokenizer)",
-                        loader->options->no_tokenizer ? loader->options->no_tokenizer : "the model has no tokenizer",
-                        sp_reader_path(loader->reader));
-    SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text.text, text.length,
-                               pair.text, pair.length, loader->options->max_seq_length));
+        return sp_row_refuse_empty(&loader->in);
+    SP_TRY(encode(loader, &text, &pair, loader->options->max_seq_length));
     if (encoding->length == 0) /* the model would read the next row's first token as this one's */
         return sp_reader_fail(loader->reader, SP_EFORMAT,
                               "the text (column %s) has no token for the model to read, as the model's tokenizer.json "
@@ -183,13 +214,6 @@ static int tokenize(struct loader *loader, const struct sp_row *row, size_t *len
                               column_name(loader, loader->layout.text));
     SP_TRY(reserve(loader, encoding->length));
     for (size_t i = 0; i < encoding->length; i++) {
-        if (encoding->ids[i] >= loader->options->vocab_size ||
-            encoding->types[i] >= loader->options->type_count)
-            return sp_reader_fail(loader->reader, SP_EINVAL,
-                                  "the tokenizer gives token %u of type %d, but the model has %zu "
-                                  "tokens of %zu types",
-                                  encoding->ids[i], encoding->types[i], loader->options->vocab_size,
-                                  loader->options->type_count);
         out->ids[out->tokens + i] = encoding->ids[i];
         out->types[out->tokens + i] = encoding->types[i];
     }
@@ -283,14 +307,18 @@ static bool repeats_header(const struct loader *loader, const struct sp_row *row
     return true;
 }
 
-int sp_row_tokens(size_t *length, struct sp_row_input *in)
+int sp_row_ids(size_t *length, struct sp_row_input *in)
 {
     struct loader *loader = (struct loader *)in;
 
     *length = 0;
-    if (loader->layout.ids)
-        SP_TRY(take_ids(loader, in->row, length));
-    return *length ? 0 : tokenize(loader, in->row, length);
+    return loader->layout.ids ? take_ids(loader, in->row, length) : 0;
+}
+
+int sp_row_tokens(size_t *length, struct sp_row_input *in)
+{
+    SP_TRY(sp_row_ids(length, in));
+    return *length ? 0 : tokenize((struct loader *)in, in->row, length);
 }
 
 /* The targets of the row, which has `length` tokens; *terms is how many of them enter the loss. */
@@ -316,6 +344,7 @@ static int add_row(struct loader *loader, const struct sp_row *row)
     int rc;
 
     loader->in.row = row;
+    loader->in.given = 0;
     rc = (loader->shape->tokens ? loader->shape->tokens : sp_row_tokens)(&length, &loader->in);
     if (rc == 0)
         rc = take_targets(loader, row, length, &terms);
@@ -446,7 +475,7 @@ int sp_dataset_has_labels(bool *out, const char *path, const struct sp_dataset_o
     *out = options->label_column != NULL;
     if (*out)
         return 0;
-    unlabelled.no_labels = true;
+    unlabelled.no_labels = unlabelled.only_label = true;
     SP_TRY(sp_reader_open(&reader, path, NULL));
     rc = sp_layout_choose(&layout, reader, &unlabelled);
     if (rc == 0) {

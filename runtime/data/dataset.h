@@ -99,11 +99,13 @@ struct sp_dataset_options {
     bool no_labels;                 /* for prediction: labels are neither needed nor read */
     /* an empty text is a row of special tokens, not a bad one (unless there are none) */
     bool empty_texts;
+    bool only_label; /* texts are not looked for: of sp_dataset_has_labels */
     bool skip_bad_rows;
     size_t max_seq_length; /* tokens of a row with its special tokens, at least 1 */
     size_t max_rows;       /* the first so many good rows; 0: all */
     size_t vocab_size;     /* the model's: token ids must be below it */
     size_t type_count;     /* the model's: token types must be below it */
+    const uint32_t *end_token; /* what ends a text that a model writes; NULL: it is not known */
     const char *no_tokenizer; /* without a tokenizer: a sentence that says why */
 };
 

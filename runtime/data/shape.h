@@ -9,6 +9,7 @@
 #define SP_DATA_SHAPE_H
 
 #include "runtime/data/dataset.h"
+#include "runtime/text/tokenizer.h"
 
 /* A row on its way behind the last one of a data set. */
 struct sp_row_input {
@@ -17,6 +18,7 @@ struct sp_row_input {
     const struct sp_reader *reader;
     const struct sp_row *row;
     struct sp_dataset *out; /* the row's tokens are ids[tokens ...] and types[tokens ...] until it is added */
+    size_t given; /* from `tokens` to `targets`: so many of the row's first tokens are not to be learnt */
 };
 
 struct sp_row_shape {
@@ -24,6 +26,12 @@ struct sp_row_shape {
     /* Names of two columns of text, or of one and NULL: the first that exist. { NULL, NULL } ends them. NULL:
      * dataset.h's. */
     const char *const (*texts)[2];
+    /* Two texts are a prompt and a completion, whose columns the options are called after (sp_shape_option). */
+    bool prompted;
+    const char *forms; /* which rows are read, for messages: "texts (`text`)"; NULL: they need no word */
+    /* What the rows of such a file are that looks like another tool's, by its columns; NULL: it does not. The hook may
+     * be NULL. Not asked where an option names the text. */
+    const char *(*foreign)(const struct sp_reader *reader);
     bool token_targets; /* a target for each token; else one a row */
     /* Puts the row's tokens, at least one and at most options->max_seq_length, in their place, after sp_row_reserve,
      * and counts a row that it cuts in out->truncated; NULL: sp_row_tokens. */
@@ -34,12 +42,24 @@ struct sp_row_shape {
     int (*targets)(uint32_t *targets, size_t *terms, struct sp_row_input *in, size_t length);
 };
 
+/* What the option is called that names the first (0) or second (1) of the columns that hold texts. */
+const char *sp_shape_option(const struct sp_row_shape *shape, int which);
+
 /* The row's text in the first (0) or second (1) of the columns that hold texts; text NULL where there is no such
  * column. */
 int sp_row_text(struct sp_field *out, const struct sp_row_input *in, int which);
 
 /* As `tokens` does: the ids that the row carries, or its texts as the tokenizer encodes them. */
 int sp_row_tokens(size_t *length, struct sp_row_input *in);
+
+/* The ids alone; *length 0: the row has none. */
+int sp_row_ids(size_t *length, struct sp_row_input *in);
+
+/* A text of the row's as the tokenizer encodes it, uncut: tokens that the model has. Borrowed until the next call. */
+int sp_row_encode(const struct sp_encoding **out, struct sp_row_input *in, const char *text, size_t length);
+
+/* Refuses a row without text. */
+int sp_row_refuse_empty(const struct sp_row_input *in);
 
 /* Makes room for so many tokens of the row. */
 int sp_row_reserve(struct sp_row_input *in, size_t tokens);

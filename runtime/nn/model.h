@@ -20,6 +20,7 @@ struct sp_model {
     int vocab_size, type_vocab_size;      /* token ids and token types are below these */
     int max_positions;                    /* tokens of the longest sequence */
     int hidden_size;                      /* inputs of the head */
+    float logit_softcap;                  /* of the logits by vocabulary: softcap tanh(logit / softcap); 0: none */
 };
 
 struct sp_model_family {

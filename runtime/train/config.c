@@ -228,8 +228,10 @@ static int refuse_later(const struct sp_config_load *load, const char *a, const 
 /* One column cannot be two things. That a number and a name mean the same one shows in the file only. */
 static int check_columns(const struct sp_config_load *load)
 {
-    static const char *const keys[] = { "text_column", "text_pair_column", "label_column" };
+    static const char *const keys[] = { "text_column", "text_pair_column", "prompt_column", "completion_column",
+                                        "label_column" };
     const char *const names[] = { load->config->text_column, load->config->text_pair_column,
+                                  load->config->prompt_column, load->config->completion_column,
                                   load->config->label_column };
     char why[128];
 
@@ -241,6 +243,12 @@ static int check_columns(const struct sp_config_load *load)
             return refuse_later(load, keys[j], keys[i], why);
         }
     }
+    for (size_t i = 2; i < 4 && names[0]; i++)
+        if (names[i]) {
+            snprintf(why, sizeof why, "text_column is for texts by themselves, and %s for what belongs to another",
+                     keys[i]);
+            return refuse_later(load, keys[0], keys[i], why);
+        }
     return 0;
 }
 
@@ -352,6 +360,8 @@ static int check_texts(const struct sp_config_load *load)
             SP_TRY(check_path(load, sp_option_at(table, i)->key));
     SP_TRY(check_blank(load, "text_column", column));
     SP_TRY(check_blank(load, "text_pair_column", column));
+    SP_TRY(check_blank(load, "prompt_column", column));
+    SP_TRY(check_blank(load, "completion_column", column));
     SP_TRY(check_blank(load, "label_column", column));
     return check_blank(load, "device", "a device (speft-cl devices lists them)");
 }

@@ -63,6 +63,7 @@ struct sp_config {
     enum sp_three_way keep_head;
     int task; /* 0: auto; else sp_config_task (task.h) has it */
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
+    char *prompt_column, *completion_column;             /* likewise */
     enum sp_three_way has_header;
     char *delimiter; /* "auto", "tab" or another one's name, or one character; sp_config_delimiter */
     enum sp_three_way quotes; /* tsv: fields may be quoted as in csv */

@@ -21,10 +21,13 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
 {
     const struct sp_config *c = run->config;
     const struct sp_task *task = run->task ? run->task : sp_config_task(c);
+    bool prompted = task && task->rows.prompted, named = prompted && (c->prompt_column || c->completion_column);
+    const char *prompt = c->prompt_column ? c->prompt_column : "prompt";
+    const char *completion = c->completion_column ? c->completion_column : "completion";
 
     return (struct sp_dataset_options){
-        .text_column = c->text_column,
-        .text_pair_column = c->text_pair_column,
+        .text_column = named ? prompt : c->text_column,
+        .text_pair_column = named ? completion : prompted ? NULL : c->text_pair_column,
         .label_column = c->label_column,
         .has_header = c->has_header,
         .delimiter = sp_config_delimiter(c),
@@ -36,6 +39,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .max_seq_length = run->max_seq_length,
         .vocab_size = (size_t)run->model.vocab_size,
         .type_count = (size_t)run->model.type_vocab_size,
+        .end_token = run->end_token == SP_TOKEN_NONE ? NULL : &run->end_token,
         .no_tokenizer = run->no_tokenizer,
     };
 }
@@ -86,6 +90,12 @@ static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp
     }
     if (strcmp(l->format, "lines") == 0)
         return sp_buf_puts(out, "; text: each line (jsonl would begin with \"{\")");
+    if (task && task->rows.prompted) {
+        SP_TRY(say_column(out, l->pair.number ? "prompt" : "text", &l->text, l->delimiter != 0, "token ids"));
+        if (l->pair.number)
+            SP_TRY(say_column(out, "completion", &l->pair, l->delimiter != 0, ""));
+        return say_file(out, d);
+    }
     SP_TRY(say_column(out, "text", &l->text, l->delimiter != 0, "token ids"));
     SP_TRY(say_column(out, "second text", &l->pair, l->delimiter != 0, "none"));
     SP_TRY(say_column(out, "label", &l->label, l->delimiter != 0, "none"));

@@ -28,8 +28,9 @@ struct sp_logits_row sp_logits_row(const struct sp_logits *l, size_t i)
     return (struct sp_logits_row){ l->values + first * l->outputs, end - first };
 }
 
-/* The forward pass of rows from .. from + count - 1, their logits, and their share in the sum of the losses. */
-static int forward(float *logits, double *sum, struct sp_run *run, const struct sp_dataset *dataset,
+/* The forward pass of rows from .. from + count - 1, their logits or losses and hits, and their share in the sum of the
+ * losses. */
+static int forward(float *logits, float *hits, double *sum, struct sp_run *run, const struct sp_dataset *dataset,
                    const uint32_t *order, size_t from, size_t count)
 {
     const struct sp_plan_pass pass = sp_run_evaluation_pass(run);
@@ -41,19 +42,22 @@ static int forward(float *logits, double *sum, struct sp_run *run, const struct 
         SP_TRY(sp_plan_loss(run->plan, &mean));
         *sum += mean * (double)run->batch.terms;
     }
-    return sp_plan_logits(run->plan, logits);
+    return hits ? sp_plan_row_losses(run->plan, logits, hits) : sp_plan_logits(run->plan, logits);
 }
 
 int sp_logits_each(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user)
 {
     size_t batch = (size_t)run->config->per_device_eval_batch_size, outputs = (size_t)sp_plan_outputs(run->plan);
     size_t batches = (dataset->count + batch - 1) / batch;
-    bool of_tokens = sp_plan_outputs_tokens(run->plan);
+    bool of_tokens = sp_plan_outputs_tokens(run->plan), language = outputs == 0;
     uint32_t *order = sp_calloc(dataset->count, sizeof *order);
-    float *logits = sp_calloc((of_tokens ? run->batch.max_tokens : run->batch.max_count) * outputs, sizeof *logits);
+    float *logits, *hits = language ? sp_calloc(run->batch.max_tokens, sizeof *hits) : NULL;
     double sum = 0;
-    int rc = order && logits ? 0 : SP_ENOMEM;
+    int rc;
 
+    outputs += language;
+    logits = sp_calloc((of_tokens ? run->batch.max_tokens : run->batch.max_count) * outputs, sizeof *logits);
+    rc = order && logits && (hits || !language) ? 0 : SP_ENOMEM;
     if (rc == 0)
         sp_data_order(order, dataset->count, 0, 0, false);
     /* a batch whose loss is not finite stays in the plan */
@@ -63,15 +67,17 @@ int sp_logits_each(double *loss, struct sp_run *run, const struct sp_dataset *da
         if (sp_interrupted())
             rc = sp_error(SP_EINTR, "interrupted while evaluating");
         if (rc == 0)
-            rc = forward(logits, loss ? &sum : NULL, run, dataset, order, from, count);
+            rc = forward(logits, hits, loss ? &sum : NULL, run, dataset, order, from, count);
         if (rc == 0)
-            rc = take(user, &(struct sp_logits){ logits, from, count, outputs, of_tokens ? run->batch.bounds : NULL });
+            rc = take(user, &(struct sp_logits){ logits, from, count, outputs, of_tokens ? run->batch.bounds : NULL,
+                                                 hits });
         if (rc == 0 && run->observer.progress)
             run->observer.progress(run->observer.user, "eval", b + 1, batches, NAN, 0, false);
     }
     if (loss && rc == 0)
         *loss = sum / (double)sp_data_terms(dataset, order, 0, dataset->count);
     free(logits);
+    free(hits);
     free(order);
     return rc;
 }

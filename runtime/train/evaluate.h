@@ -38,6 +38,9 @@ struct sp_logits {
     const float *values;
     size_t from, rows, outputs;
     const uint32_t *bounds; /* [rows + 1]: row i has tokens bounds[i] .. bounds[i + 1] - 1; NULL: they are of rows */
+    /* [tokens], of a model over a vocabulary, whose logits are not kept: values are then the loss of each token's
+     * target, and these whether the model would have said it, 1 or 0. Else NULL */
+    const float *hits;
 };
 
 /* Row i's: `count` times `outputs` numbers, count being 1 or its tokens. */

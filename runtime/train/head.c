@@ -122,11 +122,13 @@ static bool may_keep(const struct sp_own_head *own, const struct sp_run *run)
     return own->outputs && !own->unfit[0] && run->config->keep_head != SP_NO;
 }
 
-/* Whether the task is about the model's own output, which is then kept. */
-static bool keep_output(struct sp_run *run)
+/* Whether the task, which must be for such a model, is about its own output, which is then kept. */
+static int keep_output(struct sp_run *run)
 {
+    if (run->task && run->task->check_model)
+        SP_TRY(run->task->check_model(run));
     run->keep_head = run->task && run->task->keeps_output && run->task->keeps_output(run);
-    return run->keep_head;
+    return 0;
 }
 
 int sp_head_settle(struct sp_run *run)
@@ -134,7 +136,8 @@ int sp_head_settle(struct sp_run *run)
     struct sp_own_head own;
     int rc;
 
-    if (keep_output(run))
+    SP_TRY(keep_output(run));
+    if (run->keep_head)
         return 0;
     SP_GO(find_own(&own, run));
     if (may_keep(&own, run))
@@ -209,13 +212,16 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     struct sp_own_head own;
     int rc;
 
+    if (run->adapter && run->task->check_model)
+        SP_TRY(run->task->check_model(run));
     if (run->adapter)
         return settle_by_adapter(run);
     if (!run->task)
         run->task = sp_config_task(run->config);
     if (!run->task)
         run->task = sp_task_of_output(run);
-    if (keep_output(run))
+    SP_TRY(keep_output(run));
+    if (run->keep_head)
         return 0;
     SP_GO(find_own(&own, run));
     run->keep_head = may_keep(&own, run);

@@ -30,6 +30,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/score.c runtime/train/score.h \
 	runtime/train/score_cache.c runtime/train/score_cache.h \
 	runtime/train/task.c runtime/train/task.h runtime/train/task.def \
+	runtime/train/task_causal_lm.c \
 	runtime/train/task_classification.c \
 	runtime/train/task_regression.c \
 	runtime/train/tasks.c \

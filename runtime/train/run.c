@@ -86,6 +86,20 @@ static int choose_early(const json_t *config, void *user)
     return json_is_string(json_object_get(config, "model_type")) ? find_family(run, config, run->model_file) : 0;
 }
 
+/* The tokenizer's, as trainers take it, else config.json's, of several the first. */
+static uint32_t find_end_token(const struct sp_run *run)
+{
+    uint32_t own = run->tokenizer ? sp_tokenizer_special(run->tokenizer, SP_TOKEN_EOS) : SP_TOKEN_NONE;
+    const json_t *value = json_object_get(sp_checkpoint_config(run->checkpoint), "eos_token_id");
+    const json_t *id = json_is_array(value) ? json_array_get(value, 0) : value;
+
+    if (own < (uint32_t)run->model.vocab_size)
+        return own;
+    return json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < run->model.vocab_size
+               ? (uint32_t)json_integer_value(id)
+               : SP_TOKEN_NONE;
+}
+
 static int open_model(struct sp_run *run)
 {
     const struct sp_config *c = run->config;
@@ -112,6 +126,7 @@ static int open_model(struct sp_run *run)
         rc = run->no_tokenizer ? 0 : SP_ENOMEM;
     }
     SP_GO(rc);
+    run->end_token = find_end_token(run);
     if (run->tokenizer)
         sp_tokenizer_warn_short(run->tokenizer, (size_t)run->model.vocab_size, dir);
     limit = run->tokenizer ? sp_tokenizer_max_length(run->tokenizer) : 0;
@@ -173,7 +188,7 @@ void sp_run_close(struct sp_run *run)
  * labels. It stays unknown where the labels are to say it. */
 static int choose_task(struct sp_run *run)
 {
-    struct sp_dataset_options options = sp_run_dataset_options(run);
+    struct sp_dataset_options options;
     const struct sp_task *unlabelled;
     bool labelled = true;
 
@@ -182,7 +197,7 @@ static int choose_task(struct sp_run *run)
     unlabelled = run->task ? NULL : sp_task_of_labels(run, SP_LABELS_NONE);
     if (!unlabelled)
         return 0;
-    options.shape = &unlabelled->rows;
+    options = sp_run_dataset_options(run);
     SP_TRY(sp_dataset_has_labels(&labelled, run->config->train_file, &options));
     run->task = labelled ? NULL : unlabelled;
     return 0;
@@ -225,7 +240,7 @@ static int load_train(struct sp_run *run)
 
 int sp_run_load_data(struct sp_run *run, bool train, bool validation)
 {
-    struct sp_dataset_options options = sp_run_dataset_options(run);
+    struct sp_dataset_options options;
     const char *file = run->config->validation_file;
 
     if (train) {
@@ -236,7 +251,7 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
     if (!validation || (train && !file))
         return 0;
     SP_TRY(sp_config_require(run->config, "validation_file"));
-    options.shape = &run->task->rows;
+    options = sp_run_dataset_options(run); /* the task may have been open before */
     if (train)
         options.remembered = &run->train.layout;
     options.labels = run->labels.count ? &run->labels : NULL;

@@ -53,6 +53,7 @@ struct sp_run {
     char *model_file; /* its config.json, for messages */
     struct sp_tokenizer *tokenizer; /* NULL where the model has none that is supported */
     char *no_tokenizer;             /* why; else NULL */
+    uint32_t end_token; /* what ends a text that the model writes; SP_TOKEN_NONE: it is not said */
     size_t max_seq_length; /* the configuration's, or the model's when that is less */
     struct sp_data_layout remembered; /* how the adapter's training file was read; format NULL: not known */
 

@@ -48,7 +48,14 @@ const struct sp_task *sp_config_task(const struct sp_config *config)
 
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config)
 {
-    return task->misfit ? task->misfit(why, config) : NULL;
+    const char *option = task->misfit ? task->misfit(why, config) : NULL;
+
+    if (option)
+        return option;
+    *why = task->rows.prompted ? "two texts that have one label" : "prompts and their completions";
+    if (task->rows.prompted)
+        return config->text_pair_column ? "text_pair_column" : NULL;
+    return config->prompt_column ? "prompt_column" : config->completion_column ? "completion_column" : NULL;
 }
 
 const struct sp_score *sp_task_score(const struct sp_task *task, const char *name)

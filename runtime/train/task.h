@@ -38,8 +38,8 @@ struct sp_task {
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
     size_t score_count;            /* at least one */
 
-    /* The option that the configuration gives in vain, and what it is for; NULL: none is. The hook may be NULL:
-     * sp_task_misfit. */
+    /* The option that the configuration gives in vain, and what it is for, beside those that name columns; NULL: none
+     * is. The hook may be NULL: sp_task_misfit. */
     const char *(*misfit)(const char **why, const struct sp_config *config);
     /* Where the configuration leaves the task open: whether it is this one's to train on a file whose labels were found
      * to be such (NONE: it has no column of them, and was not read yet). The first task of the list that says so is
@@ -51,6 +51,8 @@ struct sp_task {
     /* of labels to train on that are probably none; NULL: never */
     void (*warn)(const struct sp_dataset *dataset, const char *path);
 
+    /* SP_ECONFIG for a model that the task is not for; NULL: it is for any. */
+    int (*check_model)(const struct sp_run *run);
     /* Whether the model's own output, as its config.json says, is what the task is about: then nothing is put on it,
      * and without training rows the task is this one, unless another is asked for. NULL: never. */
     bool (*keeps_output)(const struct sp_run *run);

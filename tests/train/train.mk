@@ -81,3 +81,10 @@ tests_train_test_self_test_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 tests_train_test_self_test_LDFLAGS = -Wl,--wrap=sp_trained_before_step,--wrap=sp_check_before_use \
 	-Wl,--wrap=sp_kernel_build_recorded,--wrap=sp_device_open
 TESTS += tests/train/test_self_test
+
+# Task causal_lm, on a family of the test's own.
+check_PROGRAMS += tests/train/test_causal_lm
+tests_train_test_causal_lm_SOURCES = tests/train/test_causal_lm.c tests/model/program.c tests/model/program.h \
+	tests/unit/device_support.h tests/unit/near.h
+tests_train_test_causal_lm_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_causal_lm

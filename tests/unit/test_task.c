@@ -75,8 +75,10 @@ static void test_recall(void **state)
             "a/adapter.json: \"labels\" is not an array of at least two, as classification needs");
     refuses(recall("regression", json_pack("[s, s]", "a", "b")),
             "a/adapter.json: \"labels\" is not null, as regression needs");
+    refuses(recall("causal_lm", json_pack("[s, s]", "a", "b")),
+            "a/adapter.json: \"labels\" is not null, as causal_lm needs");
     refuses(recall("sorting", NULL),
-            "a/adapter.json: \"task\" is \"sorting\"; classification or regression is expected");
+            "a/adapter.json: \"task\" is \"sorting\"; classification or regression or causal_lm is expected");
 }
 
 static void test_score_text(void **state)

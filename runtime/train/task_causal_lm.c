@@ -1,0 +1,375 @@
+/*
+ * Causal language modelling: each next token of a text, by cross-entropy over the vocabulary (sp_nn_language_loss).
+ *
+ * Rows are a text, all of whose tokens are learnt; a prompt and a completion, of which the completion is, and the end
+ * token behind it; or token ids, with labels where not all of them are. Token t is to predict token t + 1: that, or
+ * none, is its target.
+ *
+ * Prompt and completion are encoded as one text, as TRL does it: what the tokenizer puts in front of a text it puts
+ * there once, and the border is split as in any text. Learnt is what comes after the tokens that the prompt alone
+ * begins with, so that a token across the border is, too.
+ */
+#include "runtime/train/task.h"
+
+#include "runtime/base/buf.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/nn/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMS                                                                                                          \
+    "`text`; `prompt` and `completion` (prompt_column and completion_column name others); `input_ids`, with `labels` " \
+    "where not all tokens are learnt"
+
+/* ---- which models and files it is for ---------------------------------------------------------------------------- */
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Whether the model's own output is its vocabulary's, as its class in config.json says. */
+static bool is_causal(const struct sp_run *run)
+{
+    bool knows = run->model.family && run->model.family->vocabulary;
+    const json_t *config = knows ? sp_checkpoint_config(run->checkpoint) : NULL;
+    const char *class = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
+
+    return class && (ends_in(class, "ForCausalLM") || ends_in(class, "LMHeadModel"));
+}
+
+/* Of a model whose vocabulary is known, where the task is asked for. */
+static bool keeps_output(const struct sp_run *run)
+{
+    return run->task == &sp_task_causal_lm ? run->model.family->vocabulary != NULL : is_causal(run);
+}
+
+static int check_model(const struct sp_run *run)
+{
+    return run->model.family->vocabulary
+               ? 0
+               : sp_error(SP_ECONFIG, "%s: a %s model does not predict the next token, as causal_lm needs",
+                          run->model_file, run->model.family->model_types[0]);
+}
+
+static bool takes(const struct sp_run *run, enum sp_label_kind labels)
+{
+    return labels == SP_LABELS_NONE && is_causal(run);
+}
+
+static bool has_column(const struct sp_reader *reader, const char *name)
+{
+    for (size_t i = 0; i < sp_reader_column_count(reader); i++)
+        if (strcmp(sp_reader_column_name(reader, i), name) == 0)
+            return true;
+    return false;
+}
+
+static const char *foreign(const struct sp_reader *reader)
+{
+    if (has_column(reader, "input_ids") || has_column(reader, "text") ||
+        (has_column(reader, "prompt") && has_column(reader, "completion")))
+        return NULL;
+    if (has_column(reader, "messages") || has_column(reader, "conversations"))
+        return "chats (\"messages\" or \"conversations\")";
+    if (has_column(reader, "instruction") && (has_column(reader, "output") || has_column(reader, "response")))
+        return "instructions as Alpaca has them (\"instruction\" and \"output\")";
+    return NULL;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+/* Puts the encoded text in its place, with the end token behind it; *length is all of it, uncut. */
+static int put(size_t *length, struct sp_row_input *in, const struct sp_encoding *text, bool ends)
+{
+    struct sp_dataset *out = in->out;
+    const uint32_t *end = ends ? in->options->end_token : NULL;
+
+    *length = text->length;
+    SP_TRY(sp_row_reserve(in, text->length + 1));
+    memcpy(out->ids + out->tokens, text->ids, text->length * sizeof *out->ids);
+    if (end && !(*length && out->ids[out->tokens + *length - 1] == *end))
+        out->ids[out->tokens + (*length)++] = *end;
+    memset(out->types + out->tokens, 0, *length * sizeof *out->types);
+    return 0;
+}
+
+static int put_completed(size_t *length, struct sp_row_input *in, const struct sp_field *prompt,
+                         const struct sp_field *completion)
+{
+    const uint32_t *ids;
+    const struct sp_encoding *encoding;
+    struct sp_buf whole = SP_BUF(SP_TOKENIZER_TEXT_MAX);
+    int rc;
+
+    SP_GO(sp_buf_append(&whole, prompt->text, prompt->length));
+    SP_GO(sp_buf_append(&whole, completion->text, completion->length));
+    SP_GO(sp_row_encode(&encoding, in, whole.data ? whole.data : "", whole.length));
+    SP_GO(put(length, in, encoding, true));
+    SP_GO(sp_row_encode(&encoding, in, prompt->text, prompt->length));
+    ids = in->out->ids + in->out->tokens;
+    while (in->given < encoding->length && in->given < *length && encoding->ids[in->given] == ids[in->given])
+        in->given++;
+out:
+    sp_buf_free(&whole);
+    return rc;
+}
+
+static int tokens(size_t *length, struct sp_row_input *in)
+{
+    const struct sp_encoding *encoding;
+    struct sp_field text, completion;
+
+    SP_TRY(sp_row_ids(length, in));
+    if (*length)
+        return 0;
+    SP_TRY(sp_row_text(&text, in, 0));
+    SP_TRY(sp_row_text(&completion, in, 1));
+    if (!text.text)
+        return sp_reader_fail(in->reader, SP_EFORMAT, "no text and no \"input_ids\"");
+    if (!in->options->empty_texts && sp_text_is_blank(text.text, text.length) &&
+        sp_text_is_blank(completion.text, completion.length))
+        return sp_row_refuse_empty(in);
+    if (completion.text) {
+        SP_TRY(put_completed(length, in, &text, &completion));
+    } else {
+        SP_TRY(sp_row_encode(&encoding, in, text.text, text.length));
+        SP_TRY(put(length, in, encoding, false));
+    }
+    if (!*length)
+        return sp_reader_fail(in->reader, SP_EFORMAT, "the text has no token");
+    in->out->truncated += *length > in->options->max_seq_length;
+    *length = *length < in->options->max_seq_length ? *length : in->options->max_seq_length;
+    return 0;
+}
+
+/* The row's own label of each of its tokens, those that attention_mask leaves out aside, into targets[0 ..]. */
+static int read_labels(uint32_t *targets, const struct sp_row_input *in, const json_t *labels, size_t length)
+{
+    const json_t *ids = json_object_get(in->row->object, "input_ids");
+    const json_t *mask = json_object_get(in->row->object, "attention_mask");
+    size_t kept = 0;
+
+    if (!json_is_array(labels) || json_array_size(labels) != json_array_size(ids))
+        return sp_reader_fail(in->reader, SP_EFORMAT,
+                              "\"labels\" has %zu elements, \"input_ids\" %zu: one for each is expected, -100 where "
+                              "it is not to be learnt",
+                              json_array_size(labels), json_array_size(ids));
+    for (size_t i = 0; i < json_array_size(labels) && kept < length; i++) {
+        const json_t *label = json_array_get(labels, i);
+        json_int_t value = json_integer_value(label);
+
+        if (!json_is_integer(label) || (value != SP_NO_TARGET && value < 0) ||
+            value >= (json_int_t)in->options->vocab_size)
+            return sp_reader_fail(in->reader, SP_EFORMAT,
+                                  "\"labels\"[%zu] is neither -100 nor an integer from 0 to %zu", i,
+                                  in->options->vocab_size - 1);
+        if (json_is_array(mask) && json_integer_value(json_array_get(mask, i)) == 0)
+            continue;
+        targets[kept++] = (uint32_t)(int32_t)value;
+    }
+    return 0;
+}
+
+/* In a prediction all tokens count. */
+static int read_targets(uint32_t *targets, size_t *terms, struct sp_row_input *in, size_t length)
+{
+    const uint32_t *ids = in->out->ids + in->out->tokens;
+    const json_t *labels = in->options->no_labels ? NULL : json_object_get(in->row->object, "labels");
+
+    if (labels && !json_is_null(labels) && json_object_get(in->row->object, "input_ids")) {
+        SP_TRY(read_labels(targets, in, labels, length));
+    } else {
+        size_t given = in->options->no_labels ? 0 : in->given;
+
+        for (size_t t = 0; t < length; t++)
+            targets[t] = t < given ? (uint32_t)SP_NO_TARGET : ids[t];
+    }
+    *terms = 0;
+    for (size_t t = 0; t < length; t++) {
+        targets[t] = t + 1 < length ? targets[t + 1] : (uint32_t)SP_NO_TARGET;
+        *terms += targets[t] != (uint32_t)SP_NO_TARGET;
+    }
+    return 0;
+}
+
+static size_t supervised(const struct sp_dataset *dataset)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < dataset->count; i++)
+        sum += dataset->terms[i];
+    return sum;
+}
+
+static int say(struct sp_buf *out, const struct sp_run *run, const struct sp_dataset *dataset)
+{
+    SP_TRY(sp_buf_printf(out, "%zu of the %zu tokens of %zu rows are supervised", supervised(dataset), dataset->tokens,
+                         dataset->count));
+    return dataset->layout.pair.number && run->end_token == SP_TOKEN_NONE
+               ? sp_buf_puts(out, " (no end token behind completions: the model names none)")
+               : 0;
+}
+
+/* ---- the head ---------------------------------------------------------------------------------------------------- */
+
+static bool fits(char *why, size_t size, size_t outputs, const json_t *config)
+{
+    (void)outputs, (void)config;
+    snprintf(why, size, "it is for whole texts");
+    return false;
+}
+
+static size_t outputs(const struct sp_run *run)
+{
+    return (size_t)run->model.vocab_size;
+}
+
+static int keep_head(struct sp_run *run, const struct sp_own_head *own)
+{
+    (void)run, (void)own;
+    return 0;
+}
+
+static int check_labels(const json_t *labels, const char *file)
+{
+    return labels ? sp_error(SP_EFORMAT, "%s: \"labels\" is not null, as causal_lm needs", file) : 0;
+}
+
+/* ---- the loss ---------------------------------------------------------------------------------------------------- */
+
+static const char *misfit(const char **why, const struct sp_config *config)
+{
+    *why = "classes";
+    return config->label_smoothing_factor > 0 ? "label_smoothing_factor" : NULL;
+}
+
+static void build(const struct sp_run *run)
+{
+    const struct sp_model *model = &run->model;
+    int hidden = model->family->body(run->plan, model);
+
+    sp_nn_language_loss(run->plan, hidden, model->family->vocabulary(run->plan, model), model->logit_softcap);
+}
+
+/* Of one who takes all tokens for as likely. */
+static double guess(const struct sp_run *run)
+{
+    return log((double)run->model.vocab_size);
+}
+
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
+
+static const struct sp_score scores[] = {
+    { "perplexity", "perplexity", SP_SCORE_OTHER, true },
+    { "token_accuracy", "token accuracy", SP_SCORE_OTHER, false },
+};
+
+/* A row's prediction is the mean loss of its tokens. */
+struct scoring {
+    const struct sp_dataset *dataset;
+    float *predictions;
+    double right;
+};
+
+static int score_begin(void **out, const struct sp_run *run, const struct sp_dataset *dataset, float *predictions)
+{
+    struct scoring *s = sp_calloc(1, sizeof *s);
+
+    (void)run;
+    *out = s;
+    if (!s)
+        return SP_ENOMEM;
+    *s = (struct scoring){ .dataset = dataset, .predictions = predictions };
+    return 0;
+}
+
+static void score_add(void *scoring, const struct sp_logits *logits)
+{
+    struct scoring *s = scoring;
+
+    for (size_t i = 0; i < logits->rows; i++) {
+        struct sp_logits_row row = sp_logits_row(logits, i);
+        double loss = 0;
+
+        for (size_t t = 0; t < row.count; t++) {
+            loss += (double)row.values[t]; /* 0 without a target, as the hit */
+            s->right += (double)logits->hits[logits->bounds[i] + t];
+        }
+        if (s->predictions)
+            s->predictions[logits->from + i] = (float)(loss / s->dataset->terms[logits->from + i]);
+    }
+}
+
+static int score_end(struct sp_evaluation *out, void *scoring)
+{
+    const struct scoring *s = scoring;
+
+    out->scores[0] = exp(out->loss);
+    out->scores[1] = s->right / (double)supervised(s->dataset);
+    return 0;
+}
+
+/* ---- what is written --------------------------------------------------------------------------------------------- */
+
+/* Of each token after the first; the loss is null where there is none. */
+static json_t *predicted(const struct sp_run *run, const struct sp_logits *logits, size_t i)
+{
+    struct sp_logits_row row = sp_logits_row(logits, i);
+    json_t *list = json_array(), *out;
+    int failed = !list;
+    double loss = 0;
+
+    (void)run;
+    for (size_t t = 0; t + 1 < row.count && !failed; t++) {
+        loss += (double)row.values[t];
+        failed = json_array_append_new(list, json_real(0 - (double)row.values[t]));
+    }
+    out = failed ? NULL
+                 : json_pack("{s:O, s:o}", "logprobs", list, "loss",
+                             row.count > 1 ? json_real(loss / (double)(row.count - 1)) : json_null());
+    json_decref(list);
+    return out;
+}
+
+static json_t *outcome(const struct sp_run *run, const struct sp_dataset *dataset, size_t row, float prediction)
+{
+    (void)run;
+    return json_pack("{s:f, s:i}", "loss", (double)prediction, "tokens", (int)dataset->terms[row]);
+}
+
+static const char *const columns[][2] = { { "prompt", "completion" }, { "text", NULL }, { NULL, NULL } };
+
+const struct sp_task sp_task_causal_lm = {
+    .name = "causal_lm",
+    .labels = "tokens to predict",
+    .rows = { .labels = SP_LABELS_NONE, .texts = columns, .prompted = true, .forms = FORMS, .foreign = foreign,
+              .token_targets = true, .tokens = tokens, .targets = read_targets },
+    .scores = scores,
+    .score_count = sizeof scores / sizeof *scores,
+    .misfit = misfit,
+    .takes = takes,
+    .say = say,
+    .check_model = check_model,
+    .keeps_output = keeps_output,
+    .fits = fits,
+    .outputs = outputs,
+    .keep_head = keep_head,
+    .check_labels = check_labels,
+    .build = build,
+    .guess = guess,
+    .overflow = "the loss itself",
+    .score_begin = score_begin,
+    .score_add = score_add,
+    .score_end = score_end,
+    .score_release = free,
+    .predicted = predicted,
+    .outcome = outcome,
+};
