@@ -8,6 +8,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/io/adapter_folder_priv.h"
 #include "runtime/io/foreign_priv.h"
+#include "runtime/io/gguf_model_priv.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -30,7 +31,10 @@ struct sp_checkpoint {
     struct sp_safetensors **shards;
     char **shard_names; /* base names */
     size_t shard_count, shard_capacity, shard_name_capacity;
-    struct sp_tensor_info *tensors; /* of all shards, sorted by name */
+    struct sp_gguf *gguf; /* in place of a folder */
+    struct sp_gguf_tensors gguf_tensors;
+    json_t *tokenizer, *tokenizer_config; /* made of it; NULL until asked for */
+    struct sp_tensor_info *tensors; /* of all shards or of the GGUF, sorted by name */
     size_t count;
     char *wrapper; /* sp_checkpoint_wrapper */
     char checksum[SP_HASH_HEX]; /* "" until asked for */
@@ -52,7 +56,7 @@ static bool stays_below(const char *name)
     return true;
 }
 
-/* A file in a model's place: a model lies in its folder, or will where an archive is unpacked, or neither. */
+/* A file in a model's place that is none: it lies in a model's folder, or is one in an archive, or neither. */
 static int refuse_file(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -63,18 +67,29 @@ static int refuse_file(const char *path)
         return SP_ENOMEM;
     if (sp_foreign_is_archive(path))
         sp_error(rc,
-                 "%s is an archive, and a model is a folder: unpack it, and give the folder with config.json that "
-                 "comes of it",
+                 "%s is an archive, and a model is a folder or a GGUF file: unpack it, and give the folder with "
+                 "config.json that comes of it",
                  path);
     else if (sp_foreign_has(folder, CONFIG_FILE))
-        sp_error(rc, "%s is a file, and a model is a folder: give the one that it lies in, %s", path, folder);
+        sp_error(rc, "%s is a file, and a model is a folder or a GGUF file: give the folder that it lies in, %s", path,
+                 folder);
     else
         sp_error(rc,
-                 "%s is a file, and a model is a folder that holds config.json and model.safetensors; the one that it "
-                 "lies in, %s, has no config.json",
+                 "%s is a file, and a model is a folder that holds config.json and model.safetensors, or a GGUF file; "
+                 "the folder that it lies in, %s, has no config.json",
                  path, folder);
     free(folder);
     return rc;
+}
+
+static bool is_model(const char *path)
+{
+    return sp_fs_is_dir(path) || sp_gguf_is(path);
+}
+
+char *sp_checkpoint_config_path(const char *dir)
+{
+    return sp_gguf_is(dir) ? sp_strdup(dir) : sp_fs_join(dir, CONFIG_FILE);
 }
 
 int sp_checkpoint_resolve(char **dir, const char *name_or_path)
@@ -83,7 +98,7 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
     int rc = 0;
 
     *dir = NULL;
-    if (sp_fs_is_dir(name_or_path)) {
+    if (is_model(name_or_path)) {
         *dir = sp_strdup(name_or_path);
         return *dir ? 0 : SP_ENOMEM;
     }
@@ -94,14 +109,14 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
     SP_TRY(sp_fs_check_way(name_or_path));
     if (stays_below(name_or_path) && (models = sp_fs_cache_dir("models")) != NULL)
         cached = sp_fs_join(models, name_or_path);
-    if (cached && sp_fs_is_dir(cached)) {
+    if (cached && is_model(cached)) {
         *dir = cached;
         cached = NULL;
     } else {
         rc = sp_error(SP_ENOTFOUND,
-                      "no model \"%s\": there is no such folder%s%s. Give a folder that holds "
-                      "config.json and model.safetensors; `./dev model` in speft-cl's source tree "
-                      "fetches minilm-l6-h384",
+                      "no model \"%s\": there is no such folder or file%s%s. Give a folder that holds config.json and "
+                      "model.safetensors, or a GGUF file; `./dev model` in speft-cl's source tree fetches "
+                      "minilm-l6-h384",
                       name_or_path, cached ? ", nor " : "", cached ? cached : "");
     }
     free(cached);
@@ -257,9 +272,20 @@ static bool all_begin(const struct sp_checkpoint *c, const char *beginning)
     return c->count > 0 && i == c->count;
 }
 
+/* Decoders with a tied head have "model." before all names by themselves: those whose table of words is called so. */
+static bool is_own(const struct sp_checkpoint *c, const char *beginning)
+{
+    static const char *const tables[] = { "model.embed_tokens.weight", "model.decoder.embed_tokens.weight" };
+    bool own = false;
+
+    for (size_t i = 0; i < c->count && strcmp(beginning, "model.") == 0; i++)
+        own = own || strcmp(c->tensors[i].name, tables[0]) == 0 || strcmp(c->tensors[i].name, tables[1]) == 0;
+    return own;
+}
+
 /* Takes off what torch.nn.DataParallel, torch.compile and Lightning's modules put before each name of the model that
- * they hold. A name of the model's own is never before all of them: where it is, the family knows the names without
- * it. */
+ * they hold. But for a decoder's, a name of the model's own is never before all of them: where it is, the family knows
+ * the names without it. */
 static int unwrap(struct sp_checkpoint *c)
 {
     static const char *const wrappers[] = { "module.", "_orig_mod.", "model.", NULL };
@@ -267,7 +293,7 @@ static int unwrap(struct sp_checkpoint *c)
     size_t length = 0;
 
     for (const char *const *w = wrappers; *w;) {
-        if (!all_begin(c, *w)) {
+        if (!all_begin(c, *w) || is_own(c, *w)) {
             w++;
             continue;
         }
@@ -319,6 +345,7 @@ static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, vo
         SP_TRY(sp_foreign_weights(c->dir, NULL));
         SP_TRY(sp_foreign_subfolders(c->dir, "has no config.json"));
         SP_TRY(sp_foreign_unfinished(c->dir));
+        SP_TRY(sp_foreign_gguf(c->dir));
         SP_TRY(sp_likely_name_refuse(c->dir, CONFIG_FILE, is_config));
         return sp_error(SP_ENOTFOUND,
                         "%s has no config.json: it is not a Hugging Face model folder", c->dir);
@@ -335,6 +362,19 @@ static int open_folder(struct sp_checkpoint *c, sp_checkpoint_accept *accept, vo
     return collect_tensors(c);
 }
 
+static int open_gguf(struct sp_checkpoint *c, sp_checkpoint_accept *accept, void *user)
+{
+    SP_TRY(sp_gguf_open(&c->gguf, c->dir));
+    SP_TRY(sp_gguf_config(&c->config, c->gguf));
+    if (accept)
+        SP_TRY(accept(c->config, user));
+    SP_TRY(sp_gguf_tensors(&c->gguf_tensors, c->gguf, c->config));
+    c->tensors = c->gguf_tensors.list;
+    c->count = c->gguf_tensors.count;
+    c->wrapper = sp_strdup("");
+    return c->wrapper ? 0 : SP_ENOMEM;
+}
+
 int sp_checkpoint_open(struct sp_checkpoint **out, const char *dir)
 {
     return sp_checkpoint_open_if(out, dir, NULL, NULL);
@@ -348,7 +388,7 @@ int sp_checkpoint_open_if(struct sp_checkpoint **out, const char *dir, sp_checkp
     *out = NULL;
     if (!checkpoint || !(checkpoint->dir = sp_strdup(dir)))
         goto out;
-    SP_GO(open_folder(checkpoint, accept, user));
+    SP_GO(sp_gguf_is(dir) ? open_gguf(checkpoint, accept, user) : open_folder(checkpoint, accept, user));
     *out = checkpoint;
     checkpoint = NULL;
 out:
@@ -366,7 +406,12 @@ void sp_checkpoint_close(struct sp_checkpoint *checkpoint)
     }
     free(checkpoint->shards);
     free(checkpoint->shard_names);
-    free(checkpoint->tensors);
+    if (!checkpoint->gguf)
+        free(checkpoint->tensors);
+    sp_gguf_tensors_release(&checkpoint->gguf_tensors);
+    sp_gguf_close(checkpoint->gguf);
+    json_decref(checkpoint->tokenizer);
+    json_decref(checkpoint->tokenizer_config);
     free(checkpoint->wrapper);
     json_decref(checkpoint->config);
     free(checkpoint->dir);
@@ -383,6 +428,15 @@ const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint)
 const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint)
 {
     return checkpoint->config;
+}
+
+int sp_checkpoint_tokenizer(const json_t **definition, const json_t **config, struct sp_checkpoint *checkpoint)
+{
+    if (checkpoint->gguf && !checkpoint->tokenizer)
+        SP_TRY(sp_gguf_tokenizer(&checkpoint->tokenizer, &checkpoint->tokenizer_config, checkpoint->gguf));
+    *definition = checkpoint->tokenizer;
+    *config = checkpoint->tokenizer_config;
+    return 0;
 }
 
 const char *sp_checkpoint_wrapper(const struct sp_checkpoint *checkpoint)
@@ -412,6 +466,8 @@ void sp_checkpoint_forget(const struct sp_checkpoint *checkpoint)
 {
     for (size_t s = 0; s < checkpoint->shard_count; s++)
         sp_safetensors_forget(checkpoint->shards[s]);
+    if (checkpoint->gguf)
+        sp_gguf_forget(checkpoint->gguf);
 }
 
 static void hash_u64(struct sp_hash *hash, uint64_t value)
@@ -423,12 +479,22 @@ int sp_checkpoint_check_unchanged(const struct sp_checkpoint *checkpoint)
 {
     for (size_t s = 0; s < checkpoint->shard_count; s++)
         SP_TRY(sp_safetensors_check_unchanged(checkpoint->shards[s]));
-    return 0;
+    return checkpoint->gguf ? sp_gguf_check_unchanged(checkpoint->gguf) : 0;
+}
+
+/* Tensor i as it is in the file, and under the name that it has there. */
+static const struct sp_tensor_info *in_file(const char **name, const struct sp_checkpoint *checkpoint, size_t i)
+{
+    const struct sp_tensor_info *tensor = checkpoint->gguf ? sp_gguf_at(checkpoint->gguf, i) : &checkpoint->tensors[i];
+
+    *name = tensor->name - strlen(checkpoint->wrapper);
+    return tensor;
 }
 
 int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint)
 {
     struct sp_hash hash;
+    size_t count = checkpoint->gguf ? sp_gguf_count(checkpoint->gguf) : checkpoint->count;
     size_t since = 0; /* bytes since pages were given back: the sum must not cost memory */
     int rc;
 
@@ -438,11 +504,12 @@ int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint)
     /* before, too: reading a file that has become shorter is a bus error */
     SP_TRY(sp_checkpoint_check_unchanged(checkpoint));
     sp_hash_init(&hash);
-    for (size_t i = 0; i < checkpoint->count; i++) {
-        const struct sp_tensor_info *tensor = &checkpoint->tensors[i];
+    for (size_t i = 0; i < count; i++) {
+        const char *name;
+        const struct sp_tensor_info *tensor = in_file(&name, checkpoint, i);
 
-        sp_hash_update_string(&hash, tensor->name - strlen(checkpoint->wrapper)); /* as it is in the file */
-        sp_hash_update_string(&hash, sp_dtype_name(tensor->dtype));
+        sp_hash_update_string(&hash, name);
+        sp_hash_update_string(&hash, sp_tensor_type_name(tensor));
         hash_u64(&hash, tensor->rank);
         for (size_t d = 0; d < tensor->rank; d++)
             hash_u64(&hash, tensor->shape[d]);

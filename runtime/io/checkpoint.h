@@ -1,8 +1,9 @@
 /*
- * A pretrained model's folder as Hugging Face lays it out (layer 4): config.json, and
- * model.safetensors or model.safetensors.index.json with its shards, all mapped. Everything handed
- * out is borrowed from the open checkpoint. Threading: read-only once open, but for
- * sp_checkpoint_checksum, which caches: call that from one thread at a time.
+ * A pretrained model (layer 4): a folder as Hugging Face lays it out, config.json, and model.safetensors or
+ * model.safetensors.index.json with its shards; or a GGUF file, llama.cpp's, of which the same is made: the
+ * configuration of its metadata, tensors under Hugging Face's names, which become fp32 where they are read. All files
+ * are mapped. Everything handed out is borrowed from the open checkpoint. Threading: read-only once open, but for
+ * sp_checkpoint_checksum and sp_checkpoint_tokenizer, which cache: call those from one thread at a time.
  */
 #ifndef SP_IO_CHECKPOINT_H
 #define SP_IO_CHECKPOINT_H
@@ -18,16 +19,19 @@ struct sp_checkpoint;
 extern const char *const sp_checkpoint_files[];
 
 /*
- * The folder that a user's name stands for, in a new string: `name_or_path` itself if it is a
- * folder, else <cache>/models/<name_or_path>. SP_ENOTFOUND says where was looked and how to get a
- * model.
+ * The folder or GGUF file that a user's name stands for, in a new string: `name_or_path` itself if it is one, else
+ * <cache>/models/<name_or_path>. SP_ENOTFOUND says where was looked and how to get a model.
  */
 int sp_checkpoint_resolve(char **dir, const char *name_or_path);
 
+/* What says how the model at that path is made up, for messages: its config.json, or the GGUF file itself. In a new
+ * string; NULL when out of memory. */
+char *sp_checkpoint_config_path(const char *dir);
+
 #define SP_CHECKPOINT_CONFIG_LIMIT ((size_t)1 << 20) /* bytes of config.json */
 
-/* Opens the folder: config.json must be an object; every shard of an index must be there and hold
- * exactly the tensors that the index says. */
+/* Opens the folder or file: config.json must be an object; every shard of an index must be there and hold exactly the
+ * tensors that the index says; a GGUF must be of an architecture that is known, with no tensor that is not. */
 int sp_checkpoint_open(struct sp_checkpoint **out, const char *dir);
 
 /* The same, with a word about config.json before the weights are looked for: an error of `accept`'s is the result. */
@@ -35,8 +39,12 @@ typedef int sp_checkpoint_accept(const json_t *config, void *user);
 int sp_checkpoint_open_if(struct sp_checkpoint **out, const char *dir, sp_checkpoint_accept *accept, void *user);
 void sp_checkpoint_close(struct sp_checkpoint *checkpoint); /* NULL is fine */
 
-const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint);
-const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint); /* config.json */
+const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint);      /* or file */
+const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint); /* config.json, or what is made of a GGUF */
+
+/* What tokenizer.json and tokenizer_config.json would be, made of a GGUF at the first call; both NULL for a folder,
+ * which may have these files. SP_ENOTFOUND: the GGUF has no tokenizer, or one of a kind that is not supported. */
+int sp_checkpoint_tokenizer(const json_t **definition, const json_t **config, struct sp_checkpoint *checkpoint);
 
 /* What a trainer that wraps models has left before all names in the files, "module." or "_orig_mod.model."; "" for
  * nothing. The names below are without it. */
@@ -57,11 +65,11 @@ void sp_checkpoint_forget(const struct sp_checkpoint *checkpoint);
 int sp_checkpoint_check_unchanged(const struct sp_checkpoint *checkpoint);
 
 /*
- * SHA-256, in hexadecimal, over every tensor's name, dtype, shape and bytes in the order of the
- * names: the same for the same weights however they are sharded. Computed at the first call (0.1 to
- * 0.5 s for 90 MB), kept, and borrowed. It is that of the weights as they were when the checkpoint
- * was opened: SP_EIO when a file was written to between that and the first call. The exact bytes
- * hashed are in doc/adapter-format.md.
+ * SHA-256, in hexadecimal, over every tensor's name, type, shape and bytes in the order of the names, all as they are in
+ * the files: the same for the same weights however they are sharded, but not for a GGUF and a folder made of it.
+ * Computed at the first call (0.1 to 0.5 s for 90 MB), kept, and borrowed. It is that of the weights as they were when
+ * the checkpoint was opened: SP_EIO when a file was written to between that and the first call. The exact bytes hashed
+ * are in doc/adapter-format.md.
  */
 int sp_checkpoint_checksum(const char **out, struct sp_checkpoint *checkpoint);
 

@@ -216,7 +216,7 @@ int sp_foreign_form(const char *path, const void *data, size_t size)
         { "PK\003\004", "a zip archive, as PyTorch writes its weights" },
         { "\200\002", "a pickle file, as PyTorch wrote its weights" },
         { "\037\213", "a gzip archive" },
-        { "GGUF", "a GGUF file" },
+        { "GGUF", "a GGUF file; give the file itself as the model" },
         { "\211HDF", "an HDF5 file, as TensorFlow writes its weights" },
     };
     size_t shown = 0;

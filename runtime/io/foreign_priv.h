@@ -22,6 +22,9 @@ bool sp_foreign_has(const char *dir, const char *name);
 int sp_foreign_other(const char *dir);
 int sp_foreign_unfinished(const char *dir);
 
+/* SP_ENOTFOUND, naming a GGUF file in the folder, where there is one, else 0. */
+int sp_foreign_gguf(const char *dir);
+
 bool sp_foreign_is_archive(const char *path); /* by its name */
 
 /* SP_EFORMAT, saying what the file is, where its first bytes are those of a known kind; else 0, and the message set

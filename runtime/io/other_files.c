@@ -124,11 +124,13 @@ out:
     "load it with the program that wrote it, and save the model with save_pretrained(DIR, safe_serialization=True)"
 #define ORIGINAL "give the checkpoint that it was made from, with model.safetensors"
 
+#define GGUF ".gguf"
+
 static const struct {
     const char *ending, *what, *advice;
 } forms[] = {
     { ".onnx", "an export to ONNX, which cannot be trained", ORIGINAL },
-    { ".gguf", "an export to llama.cpp's GGUF, which cannot be trained", ORIGINAL },
+    { GGUF, "a model in one file, llama.cpp's", "give that file as the model" },
     { ".tflite", "an export to TensorFlow Lite, which cannot be trained", ORIGINAL },
     { ".mlmodel", "an export to Core ML, which cannot be trained", ORIGINAL },
     { "openvino_model.xml", "an export to OpenVINO, which cannot be trained", ORIGINAL },
@@ -148,14 +150,19 @@ static const struct {
     { ".nemo", "a file of NeMo's, which is not read", RESAVE },
 };
 
-static int exported(const char *dir, const char *inside)
+/* Of all forms, or of those alone whose names end so. */
+static int exported(const char *dir, const char *inside, const char *ending)
 {
     char *folder = sp_fs_join(dir, inside);
     int rc = folder ? 0 : SP_ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < sizeof forms / sizeof *forms; i++) {
         size_t count;
-        char *name = find_largest(&count, folder, (const char *const[]){ forms[i].ending, NULL });
+        char *name;
+
+        if (ending && strcmp(ending, forms[i].ending) != 0)
+            continue;
+        name = find_largest(&count, folder, (const char *const[]){ forms[i].ending, NULL });
 
         if (name)
             rc = sp_error(SP_ENOTFOUND, "%s holds its weights as %s%s only, %s: %s", dir, inside, name, forms[i].what,
@@ -178,6 +185,11 @@ bool sp_foreign_is_archive(const char *path)
     return *ending != NULL;
 }
 
+int sp_foreign_gguf(const char *dir)
+{
+    return exported(dir, "", GGUF);
+}
+
 int sp_foreign_other(const char *dir)
 {
     size_t count;
@@ -186,8 +198,8 @@ int sp_foreign_other(const char *dir)
 
     SP_TRY(sp_foreign_unfinished(dir));
     SP_TRY(renamed(dir));
-    SP_TRY(exported(dir, ""));
-    SP_TRY(exported(dir, "onnx/"));
+    SP_TRY(exported(dir, "", NULL));
+    SP_TRY(exported(dir, "onnx/", NULL));
     archive = find_largest(&count, dir, archives);
     if (archive)
         rc = sp_error(SP_ENOTFOUND,

@@ -109,7 +109,7 @@ static int open_model(struct sp_run *run)
 
     SP_GO(sp_config_require(c, "model_name_or_path"));
     SP_GO(sp_checkpoint_resolve(&dir, c->model_name_or_path));
-    run->model_file = sp_asprintf("%s/config.json", dir);
+    run->model_file = sp_checkpoint_config_path(dir);
     SP_GO(run->model_file ? 0 : SP_ENOMEM);
     SP_GO(sp_checkpoint_open_if(&run->checkpoint, dir, choose_early, run));
     if (!run->model.family)

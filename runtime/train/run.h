@@ -50,7 +50,7 @@ struct sp_run {
     struct sp_device *device;
     struct sp_checkpoint *checkpoint;
     struct sp_model model;
-    char *model_file; /* its config.json, for messages */
+    char *model_file; /* its config.json or the GGUF itself, for messages */
     struct sp_tokenizer *tokenizer; /* NULL where the model has none that is supported */
     char *no_tokenizer;             /* why; else NULL */
     uint32_t end_token; /* what ends a text that the model writes; SP_TOKEN_NONE: it is not said */

@@ -227,7 +227,7 @@ done
 mkdir "$model/0_Transformer"
 mv "$model"/*.* "$model/0_Transformer"
 refused "$model has no config.json, but below it lies a model: $model/0_Transformer. Give that folder"
-refused "is a file, and a model is a folder: give the one that it lies in, $model" "$model/model.safetensors"
+refused "is a file, and a model is a folder or a GGUF file: give the folder that it lies in, $model" "$model/model.safetensors"
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438000000\n' >"$folder/pointer"
 for file in config.json model.safetensors vocab.txt tokenizer_config.json; do
     cp "$folder/pointer" "$model/$file"

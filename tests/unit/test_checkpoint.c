@@ -258,7 +258,7 @@ static void test_elsewhere(void **state)
     io_write_text("m/config.json", "<!DOCTYPE html>\n<html>");
     refused(SP_EFORMAT, "config.json is a page in HTML or XML", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("m/config.json")), SP_ENOTFOUND,
-                    "is a file, and a model is a folder", NULL);
+                    "is a file, and a model is a folder or a GGUF file: give", NULL);
     assert_string_equal(strrchr(sp_error_message(), ' ') + 1, io_path("m"));
 }
 
@@ -275,7 +275,7 @@ static void test_other_files(void **state)
         { "bert.safetensors", "has no model.safetensors, but bert.safetensors: " },
         { "onnx/model.onnx", "holds its weights as onnx/model.onnx only, an export to ONNX, which cannot be trained: "
                              "give the checkpoint" },
-        { "model_q4.gguf", "as model_q4.gguf only, an export to llama.cpp's GGUF" },
+        { "model_q4.gguf", "as model_q4.gguf only, a model in one file, llama.cpp's: give that file as the model" },
         { "model.ckpt", "as model.ckpt only, a checkpoint of PyTorch Lightning or TensorFlow, which is not read: load "
                         "it with the program" },
         { "bert.bin", "as bert.bin only, a pickle file as PyTorch writes it, which can run any code" },
@@ -326,7 +326,7 @@ static void test_other_files(void **state)
     io_write_text("a/bert.tar.gz", "");
     io_write_text("a/bert.h5", "");
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.tar.gz")), SP_ENOTFOUND,
-                    "is an archive, and a model is a folder: unpack it", NULL);
+                    "is an archive, and a model is a folder or a GGUF file: unpack it", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("a/bert.h5")), SP_ENOTFOUND,
                     "that holds config.json and model.safetensors", io_path("a, has no config.json"), NULL);
 }
@@ -496,7 +496,7 @@ static void test_resolve(void **state)
     io_assert_error(sp_checkpoint_resolve(&dir, "tiny/../../secret"), SP_ENOTFOUND, "secret", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, ""), SP_ENOTFOUND, "no model", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, io_path("cache/models/tiny/config.json")),
-                    SP_ENOTFOUND, "give the one that it lies in", NULL);
+                    SP_ENOTFOUND, "give the folder that it lies in", NULL);
 }
 
 /* ---- weights ---- */
@@ -622,6 +622,29 @@ static void test_weights_wrapped(void **state)
     }
 }
 
+/* A decoder whose head is tied has "model." before all names by itself. */
+static void test_own_beginning(void **state)
+{
+    static const struct {
+        const char *names[2], *wrapper;
+    } cases[] = {
+        { { "model.embed_tokens.weight", "model.norm.weight" }, "" },
+        { { "model.decoder.embed_tokens.weight", "model.decoder.final_layer_norm.weight" }, "" },
+        { { "model.model.embed_tokens.weight", "model.model.norm.weight" }, "model." },
+        { { "model.model.embed_tokens.weight", "model.lm_head.weight" }, "model." },
+        { { "_orig_mod.model.embed_tokens.weight", "_orig_mod.model.norm.weight" }, "_orig_mod." },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct sp_tensor_info tensors[2] = { floats(cases[i].names[0], 2, 3), floats(cases[i].names[1], 2, 2) };
+        struct sp_checkpoint *model = model_of(tensors, 2);
+
+        assert_string_equal(sp_checkpoint_wrapper(model), cases[i].wrapper);
+        sp_checkpoint_close(model);
+    }
+}
+
 /* More names than a message holds: as many as fit, and a count of the rest. */
 static void test_weights_many_missing(void **state)
 {
@@ -682,6 +705,7 @@ int main(void)
         LOGGED(test_weights),
         TEST(test_weights_missing),
         TEST(test_weights_wrapped),
+        TEST(test_own_beginning),
         TEST(test_weights_many_missing),
         TEST(test_weights_wrong),
     };
