@@ -179,7 +179,7 @@ static int run_predict(const struct sp_arguments *arguments)
 }
 
 static const struct sp_flag flags[] = {
-    { "model", "DIR", "the model directory", NULL },
+    { "model", "DIR|FILE", "the model directory, or its GGUF file", NULL },
     { "adapter", "DIR", "the adapter to apply; without one the model must have a trained head", NULL },
     { "input", "FILE|-",
       "the rows: jsonl, csv or tsv; - is standard input: jsonl when it begins with {, else lines of text", NULL },
@@ -191,7 +191,7 @@ static const struct sp_flag flags[] = {
 
 const struct sp_command sp_command_predict = {
     .name = "predict",
-    .usage = "--model DIR [--adapter DIR] --input FILE|- --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
+    .usage = "--model DIR|FILE [--adapter DIR] --input FILE|- --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
     .summary = "print label and logits of each row",
     .flags = flags,
     .run = run_predict,

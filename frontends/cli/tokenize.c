@@ -8,7 +8,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/text.h"
 #include "runtime/io/checkpoint.h"
-#include "runtime/text/tokenizer.h"
+#include "runtime/train/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +136,24 @@ static void compare_with_model(const struct sp_tokenizer *tokenizer, const char 
     free(path);
 }
 
+/* Of a folder, whose weights need not be there, or of a GGUF file. */
+static int load_tokenizer(struct sp_tokenizer **out, const char *model)
+{
+    struct sp_checkpoint *checkpoint = NULL;
+    char *path;
+    int rc;
+
+    SP_TRY(sp_checkpoint_resolve(&path, model));
+    rc = sp_fs_is_dir(path) ? 0 : sp_checkpoint_open(&checkpoint, path);
+    if (rc == 0)
+        rc = sp_train_tokenizer_load(out, path, checkpoint);
+    if (rc == 0)
+        compare_with_model(*out, path);
+    sp_checkpoint_close(checkpoint);
+    free(path);
+    return rc;
+}
+
 static int run_tokenize(const struct sp_arguments *arguments)
 {
     const char *model, *input = sp_argument(arguments, "input");
@@ -143,16 +161,10 @@ static int run_tokenize(const struct sp_arguments *arguments)
     struct work work = { .name = standard ? "standard input" : input,
                          .pair = sp_argument(arguments, "pair") != NULL };
     FILE *file;
-    char *dir;
-    int rc;
+    int rc = 0;
 
     SP_TRY(sp_argument_require(&model, arguments, "model"));
-    SP_TRY(sp_checkpoint_resolve(&dir, model));
-    rc = sp_tokenizer_load(&work.tokenizer, dir);
-    if (rc == 0)
-        compare_with_model(work.tokenizer, dir);
-    free(dir);
-    SP_TRY(rc);
+    SP_TRY(load_tokenizer(&work.tokenizer, model));
     file = standard ? stdin : fopen(input, "rb");
     if (file)
         rc = tokenize_file(&work, file);
@@ -166,7 +178,7 @@ static int run_tokenize(const struct sp_arguments *arguments)
 }
 
 static const struct sp_flag flags[] = {
-    { "model", "DIR", "the model directory, with tokenizer.json or vocab.txt", NULL },
+    { "model", "DIR|FILE", "the model directory, with tokenizer.json or vocab.txt, or its GGUF file", NULL },
     { "input", "FILE|-", "the texts, one a line (default: standard input)", NULL },
     { "pair", NULL, "a TAB separates two texts of a line; token_type_ids are printed too", NULL },
     SP_FLAG_END,
@@ -174,7 +186,7 @@ static const struct sp_flag flags[] = {
 
 const struct sp_command sp_command_tokenize = {
     .name = "tokenize",
-    .usage = "--model DIR [--input FILE|-] [--pair]",
+    .usage = "--model DIR|FILE [--input FILE|-] [--pair]",
     .summary = "print the token ids of each line of text",
     .flags = flags,
     .run = run_tokenize,

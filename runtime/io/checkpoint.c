@@ -33,7 +33,6 @@ struct sp_checkpoint {
     size_t shard_count, shard_capacity, shard_name_capacity;
     struct sp_gguf *gguf; /* in place of a folder */
     struct sp_gguf_tensors gguf_tensors;
-    json_t *tokenizer, *tokenizer_config; /* made of it; NULL until asked for */
     struct sp_tensor_info *tensors; /* of all shards or of the GGUF, sorted by name */
     size_t count;
     char *wrapper; /* sp_checkpoint_wrapper */
@@ -410,8 +409,6 @@ void sp_checkpoint_close(struct sp_checkpoint *checkpoint)
         free(checkpoint->tensors);
     sp_gguf_tensors_release(&checkpoint->gguf_tensors);
     sp_gguf_close(checkpoint->gguf);
-    json_decref(checkpoint->tokenizer);
-    json_decref(checkpoint->tokenizer_config);
     free(checkpoint->wrapper);
     json_decref(checkpoint->config);
     free(checkpoint->dir);
@@ -430,13 +427,10 @@ const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint)
     return checkpoint->config;
 }
 
-int sp_checkpoint_tokenizer(const json_t **definition, const json_t **config, struct sp_checkpoint *checkpoint)
+int sp_checkpoint_tokenizer(json_t **definition, json_t **config, const struct sp_checkpoint *checkpoint)
 {
-    if (checkpoint->gguf && !checkpoint->tokenizer)
-        SP_TRY(sp_gguf_tokenizer(&checkpoint->tokenizer, &checkpoint->tokenizer_config, checkpoint->gguf));
-    *definition = checkpoint->tokenizer;
-    *config = checkpoint->tokenizer_config;
-    return 0;
+    *definition = *config = NULL;
+    return checkpoint->gguf ? sp_gguf_tokenizer(definition, config, checkpoint->gguf) : 0;
 }
 
 const char *sp_checkpoint_wrapper(const struct sp_checkpoint *checkpoint)

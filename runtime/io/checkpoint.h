@@ -3,7 +3,7 @@
  * model.safetensors.index.json with its shards; or a GGUF file, llama.cpp's, of which the same is made: the
  * configuration of its metadata, tensors under Hugging Face's names, which become fp32 where they are read. All files
  * are mapped. Everything handed out is borrowed from the open checkpoint. Threading: read-only once open, but for
- * sp_checkpoint_checksum and sp_checkpoint_tokenizer, which cache: call those from one thread at a time.
+ * sp_checkpoint_checksum, which caches: call that from one thread at a time.
  */
 #ifndef SP_IO_CHECKPOINT_H
 #define SP_IO_CHECKPOINT_H
@@ -42,9 +42,9 @@ void sp_checkpoint_close(struct sp_checkpoint *checkpoint); /* NULL is fine */
 const char *sp_checkpoint_dir(const struct sp_checkpoint *checkpoint);      /* or file */
 const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint); /* config.json, or what is made of a GGUF */
 
-/* What tokenizer.json and tokenizer_config.json would be, made of a GGUF at the first call; both NULL for a folder,
- * which may have these files. SP_ENOTFOUND: the GGUF has no tokenizer, or one of a kind that is not supported. */
-int sp_checkpoint_tokenizer(const json_t **definition, const json_t **config, struct sp_checkpoint *checkpoint);
+/* What tokenizer.json and tokenizer_config.json would be, made of a GGUF for the caller; both NULL for a folder, which
+ * may have these files. SP_ENOTFOUND: the GGUF has no tokenizer, or one of a kind that is not supported. */
+int sp_checkpoint_tokenizer(json_t **definition, json_t **config, const struct sp_checkpoint *checkpoint);
 
 /* What a trainer that wraps models has left before all names in the files, "module." or "_orig_mod.model."; "" for
  * nothing. The names below are without it. */
@@ -65,8 +65,8 @@ void sp_checkpoint_forget(const struct sp_checkpoint *checkpoint);
 int sp_checkpoint_check_unchanged(const struct sp_checkpoint *checkpoint);
 
 /*
- * SHA-256, in hexadecimal, over every tensor's name, type, shape and bytes in the order of the names, all as they are in
- * the files: the same for the same weights however they are sharded, but not for a GGUF and a folder made of it.
+ * SHA-256, in hexadecimal, over every tensor's name, type, shape and bytes in the order of the names, all as they are
+ * in the files: the same for the same weights however they are sharded, but not for a GGUF and a folder made of it.
  * Computed at the first call (0.1 to 0.5 s for 90 MB), kept, and borrowed. It is that of the weights as they were when
  * the checkpoint was opened: SP_EIO when a file was written to between that and the first call. The exact bytes hashed
  * are in doc/adapter-format.md.

@@ -88,7 +88,7 @@ static int find_pre_tokenizer(struct reader *r)
 
     SP_TRY(sp_gguf_get_text(&name, r->file, KEY("pre")));
     if (!name.data) {
-        sp_log(SP_LOG_WARNING,
+        sp_log_once(SP_LOG_WARNING,
                "%s has no \"" KEY(
                    "pre") "\", which says how texts are taken apart: read as llama.cpp does it then, which "
                           "may not be how the model was trained; a newer GGUF of the model has it",

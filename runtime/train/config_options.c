@@ -60,8 +60,7 @@ static const char data[] = "Model and data", training[] = SP_CONFIG_TRAINING,
  * those of the lists' members between */
 static const struct sp_option up_to_optimizers[] = {
     { "model_name_or_path", SP_OPTION_INPUT, FIELD(model_name_or_path), NULL, NULL, NULL, data,
-      "The pretrained model: a folder as Hugging Face lays it out, or the name of one in the "
-      "cache.",
+      "The pretrained model: a folder as Hugging Face lays it out, a GGUF file, or the name of one in the cache.",
       "required" },
     { "train_file", SP_OPTION_INPUT, FIELD(train_file), NULL, NULL, NULL, data,
       "Training rows: a .jsonl, .csv or .tsv file.", "required by train and mask" },

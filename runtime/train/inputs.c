@@ -57,8 +57,13 @@ int sp_inputs_spare_model(const struct sp_config *config, const char *option, co
     if (sp_checkpoint_resolve(&dir, config->model_name_or_path) < 0)
         return 0;
     (void)sp_checkpoint_open(&model, dir); /* else it stays NULL */
-    for (; rc == 0 && *paths; paths++)
-        rc = spare_model(&(struct output){ option, *paths, what }, dir, model);
+    for (; rc == 0 && *paths; paths++) {
+        const struct output o = { option, *paths, what };
+
+        rc = sp_fs_is_dir(dir) ? 0 : spare(&o, dir, "the model");
+        if (rc == 0)
+            rc = spare_model(&o, dir, model);
+    }
     sp_checkpoint_close(model);
     free(dir);
     return rc;

@@ -34,6 +34,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/task_classification.c \
 	runtime/train/task_regression.c \
 	runtime/train/tasks.c \
+	runtime/train/tokenizer.c runtime/train/tokenizer.h \
 	runtime/train/text_head.c runtime/train/text_head.h \
 	runtime/train/trained.c runtime/train/trained.h \
 	runtime/train/steps.c \

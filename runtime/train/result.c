@@ -12,26 +12,6 @@
 #define RESULT_FILE "result.json"
 #define PREDICTIONS_FILE "predictions.jsonl"
 
-int sp_train_tokenizer_checksum(char hex[SP_HASH_HEX], const struct sp_checkpoint *checkpoint)
-{
-    struct sp_hash hash;
-    int rc = 0;
-
-    sp_hash_init(&hash);
-    for (size_t i = 0; rc == 0 && sp_tokenizer_files[i]; i++) {
-        char *path = sp_fs_join(sp_checkpoint_dir(checkpoint), sp_tokenizer_files[i]);
-
-        rc = path ? 0 : SP_ENOMEM;
-        if (rc == 0 && sp_fs_exists(path) && (rc = sp_hash_file(hex, path)) == 0) {
-            sp_hash_update_string(&hash, sp_tokenizer_files[i]);
-            sp_hash_update_string(&hash, hex);
-        }
-        free(path);
-    }
-    sp_hash_final(&hash, hex);
-    return rc;
-}
-
 int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint, const char *tokenizer)
 {
     const char *weights;

@@ -3,13 +3,11 @@
 #ifndef SP_TRAIN_RESULT_H
 #define SP_TRAIN_RESULT_H
 
+#include "runtime/train/tokenizer.h"
 #include "runtime/train/trainer.h"
 
-/* Of the tokenizer's files in a model directory as they are now. SP_EIO when one cannot be read. */
-int sp_train_tokenizer_checksum(char hex[SP_HASH_HEX], const struct sp_checkpoint *checkpoint);
-
-/* Of all of a model directory that a run depends on: the weights and config.json as they were read, and the tokenizer's
- * checksum. */
+/* Of all of a model that a run depends on: the weights and the configuration as they were read, and the tokenizer's
+ * checksum (tokenizer.h). */
 int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint, const char *tokenizer);
 
 /* Writes the file. */

@@ -12,6 +12,7 @@
 #include "runtime/train/method.h"
 #include "runtime/train/trained.h"
 #include "runtime/train/task.h"
+#include "runtime/train/tokenizer.h"
 
 #include <limits.h>
 #include <math.h>
@@ -120,7 +121,7 @@ static int open_model(struct sp_run *run)
         sp_log(SP_LOG_INFO, "max_seq_length %lld is more than the model's %zu positions; using %zu", c->max_seq_length,
                run->max_seq_length, run->max_seq_length);
     }
-    rc = sp_tokenizer_load(&run->tokenizer, dir);
+    rc = sp_train_tokenizer_load(&run->tokenizer, dir, run->checkpoint);
     if (rc == SP_ENOTFOUND) { /* rows of input_ids need none */
         run->no_tokenizer = sp_strdup(sp_error_message());
         rc = run->no_tokenizer ? 0 : SP_ENOMEM;

@@ -93,7 +93,7 @@ static void mutate(struct sp_buf *bytes)
 /* Reads all there is. */
 static double touch(struct sp_checkpoint *model)
 {
-    const json_t *definition, *config;
+    json_t *definition, *config;
     const char *sum;
     double all = 0;
 
@@ -111,6 +111,8 @@ static double touch(struct sp_checkpoint *model)
     assert_int_equal(sp_checkpoint_checksum(&sum, model), 0);
     if (sp_checkpoint_tokenizer(&definition, &config, model) < 0)
         assert_true(strlen(sp_error_message()) > 10);
+    json_decref(definition);
+    json_decref(config);
     return all;
 }
 

@@ -76,12 +76,11 @@ static int show_json(const json_t *value)
 
 static int show_tokenizer(struct sp_checkpoint *model)
 {
-    const json_t *definition, *config;
-    json_t *both;
+    json_t *definition, *config, *both;
     int rc;
 
     SP_TRY(sp_checkpoint_tokenizer(&definition, &config, model));
-    both = json_pack("{s:O, s:O}", "tokenizer", definition, "config", config);
+    both = json_pack("{s:o, s:o}", "tokenizer", definition, "config", config);
     rc = both ? show_json(both) : sp_error(SP_ENOTFOUND, "it is no GGUF");
     json_decref(both);
     return rc;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 static struct sp_checkpoint *model;
+static json_t *made[2]; /* the last documents */
 static char logged[1000];
 
 static void keep_log(enum sp_log_level level, const char *message, void *user)
@@ -42,17 +43,26 @@ static void begin(struct gguf_file *file)
 static int make(const json_t **definition, const json_t **config, struct gguf_file *file)
 {
     const char *path = gguf_end(file, "m.gguf");
+    int rc;
 
     sp_checkpoint_close(model);
     if (sp_checkpoint_open(&model, path) != 0)
         fail_msg("%s", sp_error_message());
-    return sp_checkpoint_tokenizer(definition, config, model);
+    json_decref(made[0]);
+    json_decref(made[1]);
+    rc = sp_checkpoint_tokenizer(&made[0], &made[1], model);
+    *definition = made[0];
+    *config = made[1];
+    return rc;
 }
 
 static int teardown(void **state)
 {
     sp_checkpoint_close(model);
     model = NULL;
+    json_decref(made[0]);
+    json_decref(made[1]);
+    made[0] = made[1] = NULL;
     return io_teardown(state);
 }
 
