@@ -85,7 +85,7 @@ words=$folder/words.csv
 printf 'text,label\nhello,accepted\nbye,rejected\n' >"$words"
 for kind in none 'of another kind'; do
     rm -f "$model"/tokenizer* "$model/vocab.txt"
-    [ "$kind" = none ] || printf '{"model": {"type": "BPE"}, "pre_tokenizer": {"type": "ByteLevel"}}' >"$model/tokenizer.json"
+    [ "$kind" = none ] || printf '{"model": {"type": "WordLevel"}, "pre_tokenizer": {"type": "ByteLevel"}}' >"$model/tokenizer.json"
     run train "$source/../../../cli/short.yaml" --quiet --set "model_name_or_path=$model" --set "train_file=$source/train.jsonl" \
         --set max_steps=1 --output-dir "$folder/result"
     test_that "a tokenizer, $kind: train" test "$status" = 0
