@@ -265,6 +265,6 @@ int sp_contradictions_warn(const json_t *definition, const struct sp_tokenizer_c
     SP_TRY(warn_of_words(vocab, path));
     warn_of_specials(definition, vocab, path);
     warn_of_named(definition, config, path);
-    warn_of_flags(definition, config->config, config->is_bert, path);
+    warn_of_flags(definition, config->config, config->kind == SP_TOKENIZER_BERT, path);
     return warn_of_tokens(definition, config, path);
 }

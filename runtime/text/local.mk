@@ -45,4 +45,5 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/trie.c runtime/text/trie.h \
 	runtime/text/unicode.c runtime/text/unicode.h runtime/text/unicode_table.h \
 	runtime/text/vocab.c runtime/text/vocab.h \
+	runtime/text/vocab_json.c runtime/text/vocab_json.h \
 	runtime/text/vocab_txt.c runtime/text/vocab_txt.h

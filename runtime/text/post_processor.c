@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/text/tokenizer.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -149,6 +150,33 @@ int sp_templates_load(struct sp_template out[2], const json_t *section, const ch
     if (section && !json_is_null(section))
         SP_TRY(load(out, section, path, 0));
     return out[0].count ? 0 : load_plain(out, path);
+}
+
+int sp_templates_make(struct sp_template out[2], uint32_t bos, uint32_t eos)
+{
+    for (int pair = 0; pair < 2; pair++) {
+        for (int text = 0; text <= pair; text++) {
+            if (bos != SP_TOKEN_NONE)
+                SP_TRY(add_special(&out[pair], bos, (uint8_t)text, ""));
+            SP_TRY(add(&out[pair], (struct sp_template_piece){ text, 0, (uint8_t)text }, ""));
+            if (eos != SP_TOKEN_NONE)
+                SP_TRY(add_special(&out[pair], eos, (uint8_t)text, ""));
+        }
+    }
+    return 0;
+}
+
+bool sp_templates_equal(const struct sp_template a[2], const struct sp_template b[2])
+{
+    for (int pair = 0; pair < 2; pair++) {
+        if (a[pair].count != b[pair].count)
+            return false;
+        for (size_t i = 0; i < a[pair].count; i++)
+            if (a[pair].pieces[i].text != b[pair].pieces[i].text || a[pair].pieces[i].id != b[pair].pieces[i].id ||
+                a[pair].pieces[i].type != b[pair].pieces[i].type)
+                return false;
+    }
+    return true;
 }
 
 void sp_template_free(struct sp_template *template)

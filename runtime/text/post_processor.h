@@ -9,6 +9,8 @@
 
 #include "runtime/text/stage.h"
 
+#include <stdbool.h>
+
 struct sp_template_piece {
     int text; /* 0 or 1: the first or second text; -1: the special token `id` */
     uint32_t id;
@@ -22,6 +24,12 @@ struct sp_template {
 
 /* Loads the section for one text and for a pair; a missing section gives the texts alone. */
 int sp_templates_load(struct sp_template out[2], const json_t *section, const char *path);
+
+/* Makes the templates of an id before each text and one behind it, SP_TOKEN_NONE for none. */
+int sp_templates_make(struct sp_template out[2], uint32_t bos, uint32_t eos);
+
+/* Whether the templates give the same. */
+bool sp_templates_equal(const struct sp_template a[2], const struct sp_template b[2]);
 void sp_template_free(struct sp_template *template);
 
 /* Cuts the counts of two texts' tokens to `room` in all, the longer first, as the library's

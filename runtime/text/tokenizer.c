@@ -8,6 +8,7 @@
 #include "runtime/text/contradictions.h"
 #include "runtime/text/tokenizer_config.h"
 #include "runtime/text/tokenizer_priv.h"
+#include "runtime/text/vocab_json.h"
 #include "runtime/text/vocab_txt.h"
 
 #include <stdlib.h>
@@ -70,8 +71,37 @@ static void apply_config(struct sp_tokenizer *t, const json_t *json, const struc
             t->templates[i].pieces[j].type = 0;
 }
 
-const char *const sp_tokenizer_files[] = { "tokenizer.json",          "vocab.txt",         "tokenizer_config.json",
-                                           "special_tokens_map.json", "added_tokens.json", NULL };
+/* "add_bos_token" and "add_eos_token" of the configuration count, as in transformers 5, and what tokenizer.json puts
+ * around texts does not; but for the classes that have their own way. */
+static int apply_ends(struct sp_tokenizer *t, const struct sp_tokenizer_config *config, const char *path)
+{
+    struct sp_template made[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
+    int rc = 0;
+
+    if (!config->ends_given || config->kind == SP_TOKENIZER_BERT || config->kind == SP_TOKENIZER_ROBERTA)
+        return 0;
+    SP_GO(sp_templates_make(made, config->adds_bos ? t->specials[SP_TOKEN_BOS] : SP_TOKEN_NONE,
+                            config->adds_eos ? t->specials[SP_TOKEN_EOS] : SP_TOKEN_NONE));
+    if (config->has_definition && !sp_templates_equal(made, t->templates))
+        sp_log(SP_LOG_WARNING,
+               "\"add_bos_token\" and \"add_eos_token\" in tokenizer_config.json are followed, as in transformers 5; "
+               "\"post_processor\" in %s puts other tokens around texts",
+               path);
+    for (size_t i = 0; i < 2; i++) {
+        struct sp_template old = t->templates[i];
+
+        t->templates[i] = made[i];
+        made[i] = old;
+    }
+out:
+    sp_template_free(&made[0]);
+    sp_template_free(&made[1]);
+    return rc;
+}
+
+const char *const sp_tokenizer_files[] = { "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt",
+                                           "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+                                           NULL };
 
 static bool has_file(const char *model_dir, const char *name)
 {
@@ -94,36 +124,53 @@ static int no_tokenizer(const char *model_dir)
                             "A.from_pretrained('.').save_pretrained('.')\" makes one of the other (Python needs the "
                             "packages transformers, sentencepiece and protobuf)",
                             model_dir, models[i]);
-    if (has_file(model_dir, "vocab.json"))
-        return sp_error(SP_ENOTFOUND,
-                        "%s has no tokenizer that is supported: vocab.json is of byte-pair encoding; tokenizer.json or "
-                        "vocab.txt is expected",
-                        model_dir);
     SP_TRY(sp_likely_name_refuse(model_dir, "vocab.txt", NULL));
     SP_TRY(sp_likely_name_refuse(model_dir, "tokenizer.json", NULL));
-    return sp_error(SP_ENOTFOUND, "%s has no tokenizer: neither tokenizer.json nor vocab.txt is there", model_dir);
+    return sp_error(SP_ENOTFOUND,
+                    "%s has no tokenizer: neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt is there",
+                    model_dir);
 }
 
-/* The directory's tokenizer.json, or one made of its vocab.txt; *path is the file, for messages. */
+/* The file of the folder that is read: the first that is there. */
+static int find_form(enum sp_tokenizer_form *form, char **path, const char *model_dir)
+{
+    static const char *const names[] = { "tokenizer.json", "vocab.txt", "vocab.json" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        free(*path);
+        *path = sp_fs_join(model_dir, names[i]);
+        if (!*path)
+            return SP_ENOMEM;
+        if (i == 0)
+            SP_TRY(sp_fs_check_way(*path));
+        *form = (enum sp_tokenizer_form)i;
+        if (sp_fs_has_name(*path))
+            return 0;
+    }
+    return no_tokenizer(model_dir);
+}
+
+/* The directory's tokenizer.json, or one made of its vocabulary; *path is the file, for messages. */
 static int read_definition(json_t **out, char **path, struct sp_tokenizer_config *config, const char *model_dir)
 {
-    char *json = sp_fs_join(model_dir, "tokenizer.json"), *text = sp_fs_join(model_dir, "vocab.txt");
-    bool has_json = json && sp_fs_has_name(json), has_text = text && sp_fs_has_name(text);
-    int rc = json && text ? 0 : SP_ENOMEM;
+    char *text = sp_fs_join(model_dir, "vocab.txt");
+    enum sp_tokenizer_form form;
+    int rc = text ? 0 : SP_ENOMEM;
 
-    *path = has_json ? json : text;
-    if (rc == 0)
-        rc = sp_fs_check_way(json);
-    if (rc == 0 && !has_json && !has_text)
-        rc = no_tokenizer(model_dir);
     SP_GO(rc);
-    SP_GO(sp_tokenizer_config_load(config, model_dir, has_json));
-    SP_GO(has_json ? sp_json_load(out, json, FILE_MAX) : sp_vocab_txt_load(out, config, text));
+    SP_GO(find_form(&form, path, model_dir));
+    SP_GO(sp_tokenizer_config_load(config, model_dir, form));
+    if (form == SP_FORM_TOKENIZER_JSON)
+        SP_GO(sp_json_load(out, *path, FILE_MAX));
+    else if (form == SP_FORM_VOCAB_TXT)
+        SP_GO(sp_vocab_txt_load(out, config, *path));
+    else
+        SP_GO(sp_vocab_json_load(out, config, model_dir, *path));
     SP_GO(sp_contradictions_warn(*out, config, *path));
-    if (has_json && has_text)
-        sp_vocab_txt_compare(*out, json, text);
+    if (form == SP_FORM_TOKENIZER_JSON && sp_fs_has_name(text))
+        sp_vocab_txt_compare(*out, *path, text);
 out:
-    free(has_json ? text : json);
+    free(text);
     return rc;
 }
 
@@ -133,15 +180,16 @@ static int make(struct sp_tokenizer **out, const json_t *definition, const struc
     struct sp_tokenizer *t = sp_calloc(1, sizeof *t);
     int rc = t ? load_stages(t, definition, path) : SP_ENOMEM;
 
-    if (rc < 0) {
-        sp_tokenizer_free(t);
-        return rc;
-    }
+    SP_GO(rc);
     if (strcmp(t->model->type, "WordPiece") == 0)
         warn_of_templates(t, path);
     apply_config(t, definition, config);
+    SP_GO(apply_ends(t, config, path));
     *out = t;
-    return 0;
+out:
+    if (rc < 0)
+        sp_tokenizer_free(t);
+    return rc;
 }
 
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir)

@@ -26,10 +26,10 @@ struct sp_scratch;
 enum sp_special_token {
     SP_TOKEN_BOS,
     SP_TOKEN_EOS,
-    SP_TOKEN_PAD,
     SP_TOKEN_UNK,
-    SP_TOKEN_CLS,
     SP_TOKEN_SEP,
+    SP_TOKEN_PAD,
+    SP_TOKEN_CLS,
     SP_TOKEN_MASK,
     SP_TOKEN_SPECIALS
 };
@@ -44,8 +44,8 @@ struct sp_encoding {
     struct sp_scratch *scratch;
 };
 
-/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt. SP_ENOTFOUND: there is
- * neither, or it is of a kind that is not supported. */
+/* Loads the tokenizer of a model directory: tokenizer.json where there is one, else vocab.txt, else vocab.json with
+ * merges.txt. SP_ENOTFOUND: there is none, or it is of a kind that is not supported. */
 int sp_tokenizer_load(struct sp_tokenizer **out, const char *model_dir);
 void sp_tokenizer_free(struct sp_tokenizer *tokenizer);
 

@@ -44,11 +44,26 @@ static void show(char out[VALUE_SHOWN], const json_t *value)
 
 /* ---- what would give other ids ---- */
 
-/* Classes of transformers whose vocab.txt BERT's normalizer, pre-tokenizer and WordPiece take apart, without "Fast". */
-static const char *const classes[] = {
-    "BertTokenizer",       "ConvBertTokenizer",          "DistilBertTokenizer", "DPRContextEncoderTokenizer",
-    "ElectraTokenizer",    "DPRQuestionEncoderTokenizer", "LayoutLMTokenizer",  "LxmertTokenizer",
-    "MobileBertTokenizer", "RealmTokenizer",             "RetriBertTokenizer",  "SqueezeBertTokenizer",
+/* Classes of transformers, without "Fast": BERT's are those whose vocab.txt its normalizer, pre-tokenizer and WordPiece
+ * take apart, the others those whose vocab.json and merges.txt GPT-2's byte-level BPE does. */
+static const struct {
+    const char *name;
+    enum sp_tokenizer_kind kind;
+} classes[] = {
+    { "BertTokenizer", SP_TOKENIZER_BERT },
+    { "ConvBertTokenizer", SP_TOKENIZER_BERT },
+    { "DistilBertTokenizer", SP_TOKENIZER_BERT },
+    { "DPRContextEncoderTokenizer", SP_TOKENIZER_BERT },
+    { "DPRQuestionEncoderTokenizer", SP_TOKENIZER_BERT },
+    { "ElectraTokenizer", SP_TOKENIZER_BERT },
+    { "LayoutLMTokenizer", SP_TOKENIZER_BERT },
+    { "LxmertTokenizer", SP_TOKENIZER_BERT },
+    { "MobileBertTokenizer", SP_TOKENIZER_BERT },
+    { "RealmTokenizer", SP_TOKENIZER_BERT },
+    { "RetriBertTokenizer", SP_TOKENIZER_BERT },
+    { "SqueezeBertTokenizer", SP_TOKENIZER_BERT },
+    { "GPT2Tokenizer", SP_TOKENIZER_GPT2 },
+    { "RobertaTokenizer", SP_TOKENIZER_ROBERTA },
 };
 
 static bool is_class(const char *name, const char *class)
@@ -56,6 +71,33 @@ static bool is_class(const char *name, const char *class)
     size_t length = strlen(class);
 
     return strncmp(name, class, length) == 0 && (name[length] == '\0' || strcmp(name + length, "Fast") == 0);
+}
+
+/* Which class transformers takes for models of a type where no file names one. */
+static enum sp_tokenizer_kind kind_of_type(const char *type)
+{
+    static const struct {
+        const char *type;
+        enum sp_tokenizer_kind kind;
+    } types[] = {
+        { "bert", SP_TOKENIZER_BERT },
+        { "gpt2", SP_TOKENIZER_GPT2 },
+        { "opt", SP_TOKENIZER_GPT2 },
+        { "roberta", SP_TOKENIZER_ROBERTA },
+    };
+
+    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i].type) == 0)
+            return types[i].kind;
+    return SP_TOKENIZER_OTHER;
+}
+
+/* Whether a class of that kind reads the file. */
+static bool reads(enum sp_tokenizer_kind kind, enum sp_tokenizer_form form)
+{
+    return form == SP_FORM_TOKENIZER_JSON ||
+           (form == SP_FORM_VOCAB_TXT ? kind == SP_TOKENIZER_BERT
+                                      : kind == SP_TOKENIZER_GPT2 || kind == SP_TOKENIZER_ROBERTA);
 }
 
 /* {"auto_map": {"AutoTokenizer": ["file.Slow", "file.Fast"]}}, or the pair alone in old files: code of the model's own,
@@ -88,14 +130,29 @@ static int check_custom(const char *class, const char *path, bool has_definition
     return 0;
 }
 
+/* What to do about a class, named or by the model's type, whose tokens are not read from the file that is there. */
+static const char *instead_of_class(enum sp_tokenizer_form form)
+{
+    switch (form) {
+    case SP_FORM_TOKENIZER_JSON:
+        return "Remove the key if tokenizer.json is what the model was trained with";
+    case SP_FORM_VOCAB_TXT:
+        return "A vocab.txt is read as BertTokenizer does it: write that if it is BERT's WordPiece, or add the "
+               "tokenizer.json of the same model";
+    default:
+        return "A vocab.json with a merges.txt is read as GPT2Tokenizer or RobertaTokenizer does it: write the one that "
+               "it is, or add the tokenizer.json of the same model";
+    }
+}
+
 /* The class, of tokenizer_config.json or else of config.json, must be one that is taken apart as this program does it.
- * Beside a tokenizer.json that file says how, but for the class that never reads it. */
-static int check_class(struct sp_tokenizer_config *c, const char *model_dir, bool has_definition)
+ * Beside a tokenizer.json that file says how, but for the class that never reads it. Where none is named, a vocab.txt is
+ * BERT's, and of a vocab.json it is the model's type that says whose. */
+static int check_class(struct sp_tokenizer_config *c, const char *model_dir, enum sp_tokenizer_form form)
 {
     char *other = sp_fs_join(model_dir, "config.json");
-    const char *name = NULL, *path = c->path, *custom;
+    const char *name = NULL, *path = c->path, *custom, *type;
     json_t *model = NULL;
-    bool known = has_definition;
     int rc = 0;
 
     SP_GO(other ? sp_json_get_string(&name, c->config, "tokenizer_class", path) : SP_ENOMEM);
@@ -105,24 +162,27 @@ static int check_class(struct sp_tokenizer_config *c, const char *model_dir, boo
         SP_GO(sp_json_get_string(&name, model, "tokenizer_class", other));
         path = name ? other : path;
     }
-    SP_GO(check_custom(custom ? custom : custom_class(model), custom ? c->path : other, has_definition));
+    SP_GO(check_custom(custom ? custom : custom_class(model), custom ? c->path : other,
+                       form == SP_FORM_TOKENIZER_JSON));
     if (!name) {
-        const char *type = json_string_value(json_object_get(model, "model_type"));
-
-        c->is_bert = type && strcmp(type, "bert") == 0;
+        type = json_string_value(json_object_get(model, "model_type"));
+        c->kind = kind_of_type(type);
+        if (form == SP_FORM_VOCAB_TXT && !reads(c->kind, form))
+            c->kind = SP_TOKENIZER_OTHER;
+        if (form == SP_FORM_VOCAB_JSON && !reads(c->kind, form))
+            rc = sp_error(SP_EFORMAT,
+                          "%s names no \"tokenizer_class\", and \"model_type\" in %s is %s%s%s. %s", path, other,
+                          type ? "\"" : "", type ? type : "missing", type ? "\"" : "", instead_of_class(form));
         goto out;
     }
     c->no_types = is_class(name, "DistilBertTokenizer");
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        c->is_bert = c->is_bert || is_class(name, classes[i]);
-    known = known || c->is_bert;
-    if (!known || strcmp(name, "BertJapaneseTokenizer") == 0)
+        if (is_class(name, classes[i].name))
+            c->kind = classes[i].kind;
+    if (!reads(c->kind, form) || strcmp(name, "BertJapaneseTokenizer") == 0)
         rc = sp_error(SP_EFORMAT,
                       "%s: \"tokenizer_class\" is \"%.*s\", which takes texts apart in a way that is not supported. %s",
-                      path, VALUE_SHOWN, name,
-                      has_definition ? "Remove the key if tokenizer.json is what the model was trained with"
-                                     : "A vocab.txt is read as BertTokenizer does it: write that if it is BERT's "
-                                       "WordPiece, or add the tokenizer.json of the same model");
+                      path, VALUE_SHOWN, name, instead_of_class(form));
 out:
     json_decref(model);
     free(other);
@@ -223,6 +283,19 @@ static int read_sides(struct sp_tokenizer_config *c)
         if (json_is_string(json_array_get(inputs, i)) &&
             strcmp(json_string_value(json_array_get(inputs, i)), "token_type_ids") == 0)
             c->no_types = false;
+    return 0;
+}
+
+/* What is to stand before and behind each text; a folder that says nothing of it leaves that to tokenizer.json. */
+static int read_ends(struct sp_tokenizer_config *c)
+{
+    int bos = 0, eos = 0;
+
+    SP_TRY(sp_json_get_bool(&bos, c->config, "add_bos_token", c->path));
+    SP_TRY(sp_json_get_bool(&eos, c->config, "add_eos_token", c->path));
+    c->ends_given = json_object_get(c->config, "add_bos_token") || json_object_get(c->config, "add_eos_token");
+    c->adds_bos = bos;
+    c->adds_eos = eos;
     return 0;
 }
 
@@ -328,16 +401,26 @@ out:
     return rc;
 }
 
-/* transformers' own tokens, in its order. One that no file names is BERT's; one that is null does not exist. */
+/* transformers' own tokens, in its order. One that no file names is that of the class; one that is null does not
+ * exist. */
 static const struct {
-    const char *key, *otherwise;
-    enum sp_special_token which;
+    const char *key, *bert, *gpt2, *roberta;
 } named[] = {
-    { "bos_token", NULL, SP_TOKEN_BOS },         { "eos_token", NULL, SP_TOKEN_EOS },
-    { "unk_token", "[UNK]", SP_TOKEN_UNK },      { "sep_token", "[SEP]", SP_TOKEN_SEP },
-    { "pad_token", "[PAD]", SP_TOKEN_PAD },      { "cls_token", "[CLS]", SP_TOKEN_CLS },
-    { "mask_token", "[MASK]", SP_TOKEN_MASK },
+    [SP_TOKEN_BOS] = { "bos_token", NULL, "<|endoftext|>", "<s>" },
+    [SP_TOKEN_EOS] = { "eos_token", NULL, "<|endoftext|>", "</s>" },
+    [SP_TOKEN_UNK] = { "unk_token", "[UNK]", "<|endoftext|>", "<unk>" },
+    [SP_TOKEN_SEP] = { "sep_token", "[SEP]", NULL, "</s>" },
+    [SP_TOKEN_PAD] = { "pad_token", "[PAD]", NULL, "<pad>" },
+    [SP_TOKEN_CLS] = { "cls_token", "[CLS]", NULL, "<s>" },
+    [SP_TOKEN_MASK] = { "mask_token", "[MASK]", NULL, "<mask>" },
 };
+
+static const char *token_of_class(const struct sp_tokenizer_config *c, size_t i)
+{
+    return c->kind == SP_TOKENIZER_GPT2      ? named[i].gpt2
+           : c->kind == SP_TOKENIZER_ROBERTA ? named[i].roberta
+                                             : named[i].bert;
+}
 
 static int add_named(struct sp_tokenizer_config *c, size_t i)
 {
@@ -346,7 +429,7 @@ static int add_named(struct sp_tokenizer_config *c, size_t i)
                  *value = in_map ? in_map : other;
     bool given = json_object_get(c->config, key) || json_object_get(c->map, key);
 
-    text = given ? NULL : named[i].otherwise;
+    text = given ? NULL : token_of_class(c, i);
     if (value)
         SP_TRY(add_token(&text, c, value, true, key, in_map ? c->map_path : c->path));
     if (in_map && text_of(other) && strcmp(text, text_of(other)) != 0)
@@ -358,7 +441,7 @@ static int add_named(struct sp_tokenizer_config *c, size_t i)
         SP_TRY(add_text(c, text, NULL, true, c->path));
         json_object_set_new(json_object_get(c->tokens, text), "implied", json_true());
     }
-    c->names[named[i].which] = text;
+    c->names[i] = text;
     return 0;
 }
 
@@ -431,21 +514,22 @@ static int read_tokens(struct sp_tokenizer_config *c, const char *model_dir)
     return decoder ? 0 : add_encoder(c, model_dir);
 }
 
-int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_dir, bool has_definition)
+int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_dir, enum sp_tokenizer_form form)
 {
     *out = (struct sp_tokenizer_config){ .path = sp_fs_join(model_dir, "tokenizer_config.json"),
                                          .map_path = sp_fs_join(model_dir, "special_tokens_map.json"),
                                          .tokens = json_object(),
-                                         .has_definition = has_definition };
+                                         .has_definition = form == SP_FORM_TOKENIZER_JSON };
     if (!out->path || !out->map_path || !out->tokens)
         return SP_ENOMEM;
     SP_TRY(load_optional(&out->config, model_dir, "tokenizer_config.json"));
-    SP_TRY(check_keys(out, has_definition));
-    SP_TRY(check_class(out, model_dir, has_definition));
+    SP_TRY(check_keys(out, out->has_definition));
+    SP_TRY(check_class(out, model_dir, form));
     SP_TRY(read_sides(out));
+    SP_TRY(read_ends(out));
     read_max_length(out);
     SP_TRY(read_tokens(out, model_dir));
-    return has_definition ? 0 : check_never_split(out);
+    return out->has_definition ? 0 : check_never_split(out);
 }
 
 int sp_tokenizer_config_take(struct sp_tokenizer_config *out, const json_t *config, const char *path)
@@ -460,6 +544,7 @@ int sp_tokenizer_config_take(struct sp_tokenizer_config *out, const json_t *conf
         return SP_ENOMEM;
     SP_TRY(check_keys(out, true));
     SP_TRY(read_sides(out));
+    SP_TRY(read_ends(out));
     read_max_length(out);
     return name_tokens(out);
 }

@@ -10,6 +10,12 @@
 #include "runtime/base/json.h"
 #include "runtime/text/tokenizer.h"
 
+/* The file of a folder that says what tokens there are. */
+enum sp_tokenizer_form { SP_FORM_TOKENIZER_JSON, SP_FORM_VOCAB_TXT, SP_FORM_VOCAB_JSON };
+
+/* The class of transformers, of the files or by the model's type, as far as it makes a difference. */
+enum sp_tokenizer_kind { SP_TOKENIZER_OTHER, SP_TOKENIZER_BERT, SP_TOKENIZER_GPT2, SP_TOKENIZER_ROBERTA };
+
 struct sp_tokenizer_config {
     char *path, *map_path; /* of tokenizer_config.json and special_tokens_map.json, for messages */
     char *ids_path;        /* of the file that gives tokens an id: tokenizer_config.json or added_tokens.json */
@@ -22,14 +28,13 @@ struct sp_tokenizer_config {
     size_t max_length;                    /* "model_max_length"; 0 for none */
     bool side_given, truncates_left;      /* "truncation_side" */
     bool has_definition;                  /* tokenizer.json has the tokens' ids and flags: they are not in `tokens` */
-    /* the class, of the files or of the model's type, is one that asks for BERT's normalizer */
-    bool is_bert;
+    enum sp_tokenizer_kind kind;
+    bool ends_given, adds_bos, adds_eos;  /* "add_bos_token", "add_eos_token" */
     bool no_types;                        /* the model is given no token types: all are 0 */
 };
 
-/* Reads the folder's files. `has_definition`: there is a tokenizer.json, which then decides how a text is taken apart.
- * To be freed after a failure too. */
-int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_dir, bool has_definition);
+/* Reads the folder's files; a tokenizer.json decides how a text is taken apart. To be freed after a failure too. */
+int sp_tokenizer_config_load(struct sp_tokenizer_config *out, const char *model_dir, enum sp_tokenizer_form form);
 
 /* The same from what a tokenizer_config.json beside a tokenizer.json would hold, NULL for nothing; `path` stands in
  * messages. */

@@ -155,11 +155,10 @@ static void warn_of_gap(const struct sp_tokenizer_config *config, const json_t *
                config->ids_path, example, (long long)largest, lines);
 }
 
-/* The tokens with their ids as a list: the vocabulary's id, else the one that is given, else the next free one. */
-static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t lines,
-                       const char *path)
+int sp_vocab_list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t count,
+                         const char *path)
 {
-    json_int_t next = (json_int_t)lines;
+    json_int_t next = (json_int_t)count;
     const char *name;
     json_t *token;
 
@@ -172,10 +171,10 @@ static int list_tokens(json_t *list, const struct sp_tokenizer_config *config, c
         /* which of the two counts is not for us to guess: transformers' slow and fast tokenizers differ */
         if (known && given && json_integer_value(known) != json_integer_value(given))
             return sp_error(SP_EFORMAT,
-                            "%s gives the token \"%.60s\" the id %lld, but it is line %lld of %s, whose id is %lld: "
-                            "mend the file that is not the model's",
-                            config->ids_path, name, (long long)json_integer_value(given),
-                            (long long)json_integer_value(known) + 1, path, (long long)json_integer_value(known));
+                            "%s gives the token \"%.60s\" the id %lld, and %s, counted from 0, the id %lld: mend the "
+                            "file that is not the model's",
+                            config->ids_path, name, (long long)json_integer_value(given), path,
+                            (long long)json_integer_value(known));
         if (!given)
             json_object_set_new(token, "id", json_integer(known ? json_integer_value(known) : next++));
         if (json_array_append(list, token) < 0)
@@ -235,7 +234,7 @@ int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, co
     SP_GO(check_vocab(vocab, path));
     warn_of_case(config, vocab, path);
     warn_of_gap(config, vocab, lines);
-    SP_GO(list_tokens(added, config, vocab, lines, path));
+    SP_GO(sp_vocab_list_tokens(added, config, vocab, lines, path));
     /* clang-format off */
     *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"
                      " s:{s:s, s:[s, O], s:[s, O]}}",

@@ -190,6 +190,41 @@ def model_tests(suite, count):
                       shuffled_ids(count // 2, number, len(vocab)))
 
 
+def folder_tests(suite, trained_by, count):
+    """vocab.json and merges.txt, as old folders of OPT and RoBERTa have them, beside what transformers 5 builds of them."""
+    texts = SENTENCES + mixed(count, 21, PIECES + ["<mask>", " <mask> ", "<pad>", "</s>"])
+    model = json.loads(trained_by.to_str())["model"]
+    words = [w for w in sorted(model["vocab"], key=model["vocab"].get) if not w.startswith("<")]
+    merges = [tuple(m) for m in model["merges"]]
+    words = {w: i for i, w in enumerate(["<s>", "<pad>", "</s>", "<unk>", *words])}
+    written = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False, "__type": "AddedToken"}
+    opt = {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "pad_token": {"content": "<pad>", **written},
+           **{f"{n}_token": {"content": "</s>", **written} for n in ("bos", "eos", "unk")}}
+    for name, config, prefixed in (("opt", opt, False), ("opt", {**opt, "add_eos_token": True, "tokenizer_class": None}, False),
+                                   ("roberta", {}, False), ("roberta", {"add_prefix_space": True}, True)):
+        folder = os.path.join(suite.folder, f"folder{suite.count}")
+        os.makedirs(folder)
+        for file, content in (("vocab.json", words), ("tokenizer_config.json", config), ("config.json", {"model_type": name})):
+            with open(os.path.join(folder, file), "w", encoding="utf-8") as out:
+                json.dump(content, out)
+        with open(os.path.join(folder, "merges.txt"), "w", encoding="utf-8") as out:
+            out.write("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+        tokenizer = Tokenizer(models.BPE(vocab=words, merges=merges))
+        tokenizer.pre_tokenizer = mapped(use_regex=True, add_prefix_space=prefixed)
+        tokenizer.decoder = decoders.ByteLevel()
+        if name == "opt":
+            tokenizer.add_special_tokens([AddedToken(t, normalized=True) for t in ("<pad>", "</s>")])
+            end = " </s>" if "add_eos_token" in config else ""
+            tokenizer.post_processor = processors.TemplateProcessing(
+                single="</s> $A" + end, pair=f"</s> $A{end} </s> $B{end}", special_tokens=[("</s>", 2)])
+        else:
+            tokenizer.add_special_tokens(["<s>", "</s>", "<unk>", "<pad>", "<mask>"])
+            tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+        suite.texts(f"vocab.json of {name}, {sorted(config)}", tokenizer, texts, folder)
+        if name == "roberta":
+            suite.bytes("its pairs", tokenizer, [(9, a.encode(), b.encode()) for a, b in zip(texts[::2], texts[1::2])], folder)
+
+
 def long_tests(suite, tokenizer):
     choose = random.Random(1)
     word = "".join(choose.choices("abcdefghijklmnopqrstuvwxyz", k=1 << 20))
@@ -222,6 +257,7 @@ def main():
         family_tests(suite, made, args.all, count)
         split_tests(suite, count)
         model_tests(suite, count)
+        folder_tests(suite, made["GPT-2"], count)
         long_tests(suite, made["LLaMA 3"])
         for model in args.models:
             real_tests(suite, model, args.all, count)
