@@ -184,6 +184,7 @@ static int check_class(struct sp_tokenizer_config *c, const char *model_dir, enu
                       "%s: \"tokenizer_class\" is \"%.*s\", which takes texts apart in a way that is not supported. %s",
                       path, VALUE_SHOWN, name, instead_of_class(form));
 out:
+    c->no_types = c->no_types || c->kind == SP_TOKENIZER_GPT2 || c->kind == SP_TOKENIZER_ROBERTA;
     json_decref(model);
     free(other);
     return rc;
@@ -310,7 +311,10 @@ static int add_text(struct sp_tokenizer_config *c, const char *text, const json_
     json_t *token;
     int of_decoder = 0, rc = 0;
 
-    if (!text[0] || json_object_get(c->tokens, text))
+    token = text[0] ? json_object_get(c->tokens, text) : NULL;
+    if (token && special)
+        json_object_set_new(token, "special", json_true());
+    if (!text[0] || token)
         return 0;
     if (!c->has_definition && !special)
         SP_TRY(sp_json_get_bool(&of_decoder, given, "special", path));
@@ -323,6 +327,7 @@ static int add_text(struct sp_tokenizer_config *c, const char *text, const json_
             sp_error_context(rc, "in the token \"%.*s\"", VALUE_SHOWN, text);
         json_object_set_new(token, flags[i], json_boolean(flag));
     }
+    json_object_set_new(token, "special", json_boolean(special || of_decoder));
     if (json_object_set_new(c->tokens, text, token) < 0)
         return sp_error(SP_ENOMEM, "out of memory");
     return rc;

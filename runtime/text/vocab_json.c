@@ -93,7 +93,7 @@ int sp_vocab_json_load(json_t **out, const struct sp_tokenizer_config *config, c
                        merges_path));
     SP_GO(read_merges(merges, merges_path));
     SP_GO(sp_json_get_bool(&prefixed, config->config, "add_prefix_space", config->path));
-    SP_GO(sp_vocab_list_tokens(added, config, vocab, json_object_size(vocab), path));
+    SP_GO(sp_vocab_list_tokens(added, config, vocab, json_object_size(vocab), false, path));
     *out = json_pack("{s:O, s:{s:s, s:b}, s:{s:s, s:O, s:O}, s:{s:s}, s:o}", "added_tokens", added, "pre_tokenizer",
                      "type", "ByteLevel", "add_prefix_space", prefixed, "model", "type", "BPE", "vocab", vocab, "merges",
                      merges, "decoder", "type", "ByteLevel", "post_processor", post_processor(config));

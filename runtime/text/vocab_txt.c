@@ -7,6 +7,7 @@
 #include "runtime/base/text.h"
 #include "runtime/text/unicode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,8 +156,21 @@ static void warn_of_gap(const struct sp_tokenizer_config *config, const json_t *
                config->ids_path, example, (long long)largest, lines);
 }
 
+static int refuse_id(const struct sp_tokenizer_config *config, const char *name, json_int_t given, const char *path,
+                     json_int_t known, bool lines)
+{
+    char place[40] = "";
+
+    if (lines)
+        snprintf(place, sizeof place, "line %lld of ", (long long)known + 1);
+    return sp_error(SP_EFORMAT,
+                    "%s gives the token \"%.60s\" the id %lld, but it is %s%s, whose id is %lld: mend the file that is "
+                    "not the model's",
+                    config->ids_path, name, (long long)given, lines ? place : "a token of ", path, (long long)known);
+}
+
 int sp_vocab_list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t count,
-                         const char *path)
+                         bool lines, const char *path)
 {
     json_int_t next = (json_int_t)count;
     const char *name;
@@ -170,11 +184,7 @@ int sp_vocab_list_tokens(json_t *list, const struct sp_tokenizer_config *config,
 
         /* which of the two counts is not for us to guess: transformers' slow and fast tokenizers differ */
         if (known && given && json_integer_value(known) != json_integer_value(given))
-            return sp_error(SP_EFORMAT,
-                            "%s gives the token \"%.60s\" the id %lld, and %s, counted from 0, the id %lld: mend the "
-                            "file that is not the model's",
-                            config->ids_path, name, (long long)json_integer_value(given), path,
-                            (long long)json_integer_value(known));
+            return refuse_id(config, name, json_integer_value(given), path, json_integer_value(known), lines);
         if (!given)
             json_object_set_new(token, "id", json_integer(known ? json_integer_value(known) : next++));
         if (json_array_append(list, token) < 0)
@@ -234,7 +244,7 @@ int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, co
     SP_GO(check_vocab(vocab, path));
     warn_of_case(config, vocab, path);
     warn_of_gap(config, vocab, lines);
-    SP_GO(sp_vocab_list_tokens(added, config, vocab, lines, path));
+    SP_GO(sp_vocab_list_tokens(added, config, vocab, lines, true, path));
     /* clang-format off */
     *out = json_pack("{s:O, s:{s:s, s:o, s:o, s:o}, s:{s:s}, s:{s:s, s:s, s:O},"
                      " s:{s:s, s:[s, O], s:[s, O]}}",

@@ -11,9 +11,10 @@
 int sp_vocab_txt_load(json_t **out, const struct sp_tokenizer_config *config, const char *path);
 
 /* Puts config's tokens into `list` as the "added_tokens" of a tokenizer.json, each with its "id": the one of the
- * vocabulary, which has `count` tokens and is the file `path`, else the one that a file gives, else the next free one. */
+ * vocabulary, which has `count` tokens and is the file `path` (`lines`: one a line), else the one that a file gives,
+ * else the next free one. */
 int sp_vocab_list_tokens(json_t *list, const struct sp_tokenizer_config *config, const json_t *vocab, size_t count,
-                         const char *path);
+                         bool lines, const char *path);
 
 /* Warns where the vocabulary of the tokenizer.json `definition`, whose path is `path`, is another than the vocab.txt's
  * beside it, which is then not used. A vocab.txt that cannot be read is no matter. */
