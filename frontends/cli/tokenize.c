@@ -178,7 +178,8 @@ static int run_tokenize(const struct sp_arguments *arguments)
 }
 
 static const struct sp_flag flags[] = {
-    { "model", "DIR|FILE", "the model directory, with tokenizer.json or vocab.txt, or its GGUF file", NULL },
+    { "model", "DIR|FILE",
+      "the model directory, with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or its GGUF file", NULL },
     { "input", "FILE|-", "the texts, one a line (default: standard input)", NULL },
     { "pair", NULL, "a TAB separates two texts of a line; token_type_ids are printed too", NULL },
     SP_FLAG_END,

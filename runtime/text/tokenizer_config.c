@@ -140,14 +140,14 @@ static const char *instead_of_class(enum sp_tokenizer_form form)
         return "A vocab.txt is read as BertTokenizer does it: write that if it is BERT's WordPiece, or add the "
                "tokenizer.json of the same model";
     default:
-        return "A vocab.json with a merges.txt is read as GPT2Tokenizer or RobertaTokenizer does it: write the one that "
-               "it is, or add the tokenizer.json of the same model";
+        return "A vocab.json with a merges.txt is read as GPT2Tokenizer or RobertaTokenizer does it: write the one "
+               "that it is, or add the tokenizer.json of the same model";
     }
 }
 
 /* The class, of tokenizer_config.json or else of config.json, must be one that is taken apart as this program does it.
- * Beside a tokenizer.json that file says how, but for the class that never reads it. Where none is named, a vocab.txt is
- * BERT's, and of a vocab.json it is the model's type that says whose. */
+ * Beside a tokenizer.json that file says how, but for the class that never reads it. Where none is named, a vocab.txt
+ * is BERT's, and of a vocab.json it is the model's type that says whose. */
 static int check_class(struct sp_tokenizer_config *c, const char *model_dir, enum sp_tokenizer_form form)
 {
     char *other = sp_fs_join(model_dir, "config.json");

@@ -59,7 +59,8 @@ static int check_specials(const struct sp_tokenizer_config *config)
     for (size_t i = 0; config->kind == SP_TOKENIZER_ROBERTA && i < 2; i++)
         if (!config->names[needed[i]] || !config->names[needed[i]][0])
             return sp_error(SP_EFORMAT,
-                            "%s: \"%s\" is null or empty, and RoBERTa's tokenizer puts that token around every text: name it",
+                            "%s: \"%s\" is null or empty, and RoBERTa's tokenizer puts that token around every text: "
+                            "name it",
                             config->path, i ? "sep_token" : "cls_token");
     return 0;
 }
@@ -94,9 +95,14 @@ int sp_vocab_json_load(json_t **out, const struct sp_tokenizer_config *config, c
     SP_GO(read_merges(merges, merges_path));
     SP_GO(sp_json_get_bool(&prefixed, config->config, "add_prefix_space", config->path));
     SP_GO(sp_vocab_list_tokens(added, config, vocab, json_object_size(vocab), false, path));
-    *out = json_pack("{s:O, s:{s:s, s:b}, s:{s:s, s:O, s:O}, s:{s:s}, s:o}", "added_tokens", added, "pre_tokenizer",
-                     "type", "ByteLevel", "add_prefix_space", prefixed, "model", "type", "BPE", "vocab", vocab, "merges",
-                     merges, "decoder", "type", "ByteLevel", "post_processor", post_processor(config));
+    /* clang-format off */
+    *out = json_pack("{s:O, s:{s:s, s:b}, s:{s:s, s:O, s:O}, s:{s:s}, s:o}",
+                     "added_tokens", added,
+                     "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", prefixed,
+                     "model", "type", "BPE", "vocab", vocab, "merges", merges,
+                     "decoder", "type", "ByteLevel",
+                     "post_processor", post_processor(config));
+    /* clang-format on */
     if (!*out)
         rc = SP_ENOMEM;
 out:
