@@ -32,23 +32,18 @@ static void index_set(struct sp_added_set *set)
         set->first[b] += set->first[b - 1];
 }
 
-/* Puts the content, normalized where `normalizers` is not NULL, into the set; nothing when nothing
- * is left of it. */
-static int add(struct sp_added_set *set, const struct sp_added_token *token, const char *content,
-               const struct sp_chain *normalizers, struct sp_scratch *scratch)
+/* Puts the token into the set; nothing where its text is empty. */
+static int add(struct sp_added_set *set, const struct sp_added_token *token, const char *text, size_t length)
 {
-    size_t length = strlen(content);
-    char *text;
+    char *copy;
 
-    if (normalizers)
-        SP_TRY(sp_chain_normalize(normalizers, scratch, &content, &length));
     if (!length)
         return 0;
-    text = sp_strndup(content, length);
-    if (!text)
+    copy = sp_strndup(text, length);
+    if (!copy)
         return SP_ENOMEM;
     set->tokens[set->count] = *token;
-    set->tokens[set->count].text = text;
+    set->tokens[set->count].text = copy;
     set->tokens[set->count++].length = length;
     return 0;
 }
@@ -60,6 +55,7 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
     const char *content = NULL;
     long long id = -1;
     int normalized = 0, special = 0;
+    size_t length;
 
     SP_TRY(sp_json_get_string(&content, item, "content", path));
     SP_TRY(sp_json_get_int(&id, item, "id", path));
@@ -79,11 +75,13 @@ static int load_one(struct sp_added_tokens *out, const json_t *item, const struc
         token.id = (uint32_t)id;
     if (token.id >= out->size)
         out->size = token.id + 1;
-    out->contents[out->count] = (struct sp_added_content){ sp_strdup(content), token.id, special, out->count };
+    length = strlen(content);
+    if (normalized)
+        SP_TRY(sp_chain_normalize(normalizers, scratch, &content, &length));
+    out->contents[out->count] = (struct sp_added_content){ sp_strndup(content, length), token.id, special, out->count };
     if (!out->contents[out->count++].text)
         return SP_ENOMEM;
-    return add(normalized ? &out->normalized : &out->raw, &token, content,
-               normalized ? normalizers : NULL, scratch);
+    return add(normalized ? &out->normalized : &out->raw, &token, content, length);
 }
 
 static int by_id(const void *a, const void *b)

@@ -25,7 +25,7 @@ struct sp_added_set {
 
 /* A token as it is decoded. */
 struct sp_added_content {
-    char *text; /* as in the file, whatever is searched for */
+    char *text; /* what is searched for, which may be empty */
     uint32_t id;
     int special;
     size_t place; /* in the file's list */

@@ -69,7 +69,7 @@ DEFINITIONS = {
         normalizer={"type": "Sequence", "normalizers": [
             {"type": "Nmt"}, {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "NFKD"}, {"type": "StripAccents"},
             {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": "``"}, "content": "\""},
-            {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]},
+            {"type": "Replace", "pattern": {"Regex": "\\s{2,}"}, "content": " "}, {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]},
         model=unigram(PIECES[:30] + BYTES, 3, True)),
     # no piece for some bytes; the unknown character's neighbours are a piece of a low score when together
     "unknown": definition(

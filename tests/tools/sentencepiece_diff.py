@@ -26,7 +26,7 @@ BYTES = [f"<0x{b:02X}>" for b in range(256)]
 PIECES = [" ", "  ", "   ", MARK, MARK * 2, "\t", "\n", "\u00a0", "\u3000", "\u200b", "the", "quick", "a", "E\u0301", "\u00e9", "\u0301",
           "\u0323", "\ufb01", "\uff21\uff22", "\u2167", "\u00bd", "``x''", "\ufdfa", "12", "\u0663", "\u4f60\u597d", "\u3002", "\u1100\u1161",
           "\u11a8", "\uac00", "\u0915\u094d", "\u200d", "\u0937", "\U0001f469\u200d\U0001f467", "\ufe0f", "\U0001f1e9\U0001f1ea", "\x01", "\x7f",
-          "\ufffd", "<s>", "</s>", " <s> ", "<mask>", "  <mask>  ", "<unk>", "<0x41>", "<extra>", "EXTRA"]
+          "\ufffd", "<s>", "</s>", " <s> ", "<mask>", "  <mask>  ", "<unk>", "<0x41>", "<extra>", "EXTRA", "Extra"]
 
 
 def nfkc_map():

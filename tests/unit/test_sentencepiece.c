@@ -204,6 +204,7 @@ static void test_bad_sections(void **state)
             "\"precompiled_charsmap\":\"BAAAAAAAAAD/\",\"unused\":\"", "replacements", "UTF-8");
     refuses(cleaned_definition, "\"content\":\"\\\"\"", "\"content\":1", "content", "string");
     refuses(cleaned_definition, "{\"String\":\"``\"}", "{}", "Replace", "pattern");
+    refuses(cleaned_definition, "{\"Regex\":\"\\\\s{2,}\"}", "{\"Regex\":\"(a\"}", "\"(a\"", "pattern");
     refuses(cleaned_definition, "\"prepend\":", "\"unused\":", "Prepend", "\"prepend\"");
     refuses(cleaned_definition, "\"strip_left\":true", "\"strip_left\":1", "strip_left", "true or false");
 }

@@ -19,5 +19,7 @@ tests_unit_test_sentencepiece_SOURCES = tests/unit/test_sentencepiece.c tests/un
 	tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_sentencepiece_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
 	$(LIBS_TEXT) $(LIBS_BASE)
-TESTS += tests/unit/test_sentencepiece
-EXTRA_DIST += tests/tools/charsmap.py tests/tools/grapheme_table.py tests/tools/sentencepiece_cases.py
+TESTS += tests/unit/test_sentencepiece tests/unit/text_sentencepiece.sh
+dist_check_SCRIPTS += tests/unit/text_sentencepiece.sh
+EXTRA_DIST += tests/tools/charsmap.py tests/tools/grapheme_table.py tests/tools/sentencepiece_cases.py \
+	tests/tools/sentencepiece_diff.py
