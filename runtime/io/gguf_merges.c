@@ -148,7 +148,8 @@ static int find_merges(struct merges *out, const json_t *vocab, const json_t *to
             return sp_error(SP_EFORMAT, "%s: the score of token %zu is no number", path, id);
         SP_TRY(split(out, vocab, token, (uint32_t)id, score));
     }
-    qsort(out->list, out->count, sizeof *out->list, compare_merges);
+    if (out->count > 0)
+        qsort(out->list, out->count, sizeof *out->list, compare_merges);
     return 0;
 }
 

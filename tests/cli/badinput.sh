@@ -183,6 +183,22 @@ test_that '  and no predictions' test ! -e "$folder/p.jsonl"
 run predict --quiet --model "$source" --adapter "$folder/none" --input "$data" --output -
 test_that 'an adapter that is not there' fails_with 1 "$folder/none"
 
+# ---- GGUF files, which are damaged in more ways in tests/unit/test_gguf.c
+# gguf BYTES TEXT: such a file is refused with this, by its name.
+gguf() {
+    printf '%b' "$1" >"$folder/x.gguf"
+    run predict --quiet --model "$folder/x.gguf" --input "$data" --output -
+    test_that "a GGUF file: $2" fails_with 1 "$folder/x.gguf: $2"
+    run tokenize --model "$folder/x.gguf" --input "$data"
+    test_that '  of which the tokenizer is wanted' fails_with 1 "$folder/x.gguf: $2"
+}
+gguf 'GGUF\003\0000\0000\0000' 'at byte 8, the header: 8 bytes are expected, but the file has only 0 more: it is truncated'
+gguf 'GGUF\0000\0000\0000\003' 'at byte 4, its version is 3 the other way round: it was written in big-endian order'
+mkdir "$folder/quantised"
+mv "$folder/x.gguf" "$folder/quantised"
+run predict --quiet --model "$folder/quantised" --input "$data" --output -
+test_that 'a folder of GGUF files' fails_with 1 "$folder/quantised holds its weights as x.gguf only, a model in one file"
+
 # ---- a text that is too long is cut, counted, and said once
 run train "${srcdir:-.}/tests/cli/short.yaml" --set "model_name_or_path=$source" --set max_seq_length=8 \
     --set "train_file=$data" --output-dir "$folder/cut"

@@ -11,6 +11,7 @@
 #include "runtime/io/checkpoint.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,9 +124,18 @@ static void drop(enum sp_log_level level, const char *text, void *user)
     (void)user;
 }
 
+static void save(const struct sp_buf *bytes, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes->data, 1, bytes->length, file), bytes->length);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void test_models(void **state)
 {
-    const char *asked = getenv("SPEFT_FUZZ_ROUNDS"), *path;
+    const char *asked = getenv("SPEFT_FUZZ_ROUNDS"), *path = io_path("m.gguf");
     size_t rounds = asked ? (size_t)strtoul(asked, NULL, 10) : ROUNDS, accepted = 0, refused = 0;
     double all = 0;
 
@@ -138,7 +148,7 @@ static void test_models(void **state)
         seed(&bytes, round % 2);
         for (size_t changes = 1 + draw(2); round >= 2 && changes; changes--)
             mutate(&bytes);
-        path = io_write("m.gguf", bytes.data, bytes.length);
+        save(&bytes, path);
         if (sp_checkpoint_open(&model, path) == 0) {
             accepted++;
             all += touch(model);
