@@ -1,4 +1,4 @@
-/* speft-cl predict: one JSON object a row, {"label": ..., "logits": [...]}. */
+/* speft-cl predict: one JSON object a row, {"label": ..., "logits": [...]}, or what the task has to say of it. */
 #include "frontends/cli/report.h"
 
 #include "runtime/base/error.h"
@@ -192,7 +192,7 @@ static const struct sp_flag flags[] = {
 const struct sp_command sp_command_predict = {
     .name = "predict",
     .usage = "--model DIR|FILE [--adapter DIR] --input FILE|- --output FILE|- [--set KEY=VALUE]... [--device SPEC]",
-    .summary = "print label and logits of each row",
+    .summary = "print label and logits of each row, or the log-probabilities of its tokens",
     .flags = flags,
     .run = run_predict,
 };
