@@ -229,19 +229,30 @@ static const char *token_around(const json_t *post, const char *key, bool last)
                                   : json_object_get(json_object_get(piece, "SpecialToken"), "id"));
 }
 
+/* The token that words without one become: Unigram's by its place in the list, others' by name. */
+static const char *unknown_of(const json_t *model)
+{
+    const json_t *vocab = json_object_get(model, "vocab"), *name = json_object_get(model, "unk_token");
+    json_int_t id = json_integer_value(json_object_get(model, "unk_id"));
+
+    if (json_is_array(vocab))
+        name = json_array_get(json_array_get(vocab, (size_t)id), 0);
+    else if (!name)
+        return "[UNK]";
+    return json_string_value(name);
+}
+
 /* transformers 5 takes the tokens that the configuration names, transformers 4 those of tokenizer.json. */
 static void warn_of_named(const json_t *json, const struct sp_tokenizer_config *config, const char *path)
 {
     const json_t *post = json_object_get(json, "post_processor"), *model = json_object_get(json, "model");
-    const char *unk = json_object_get(model, "unk_token") ? json_string_value(json_object_get(model, "unk_token"))
-                                                          : "[UNK]";
     const struct {
         const char *key, *has, *does, *where;
         enum sp_special_token which;
     } named[] = {
         { "cls_token", token_around(post, "cls", false), "puts", " around texts", SP_TOKEN_CLS },
         { "sep_token", token_around(post, "sep", true), "puts", " around texts", SP_TOKEN_SEP },
-        { "unk_token", unk, "gives unknown words the token", "", SP_TOKEN_UNK },
+        { "unk_token", unknown_of(model), "gives unknown words the token", "", SP_TOKEN_UNK },
     };
 
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {

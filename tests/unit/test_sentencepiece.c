@@ -6,6 +6,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/rng.h"
 #include "runtime/text/chain.h"
 #include "runtime/text/tokenizer.h"
@@ -244,6 +245,30 @@ static void test_no_unknown(void **state)
     sp_encoding_free(&encoding);
 }
 
+static void keep_message(enum sp_log_level level, const char *text, void *user)
+{
+    assert_int_equal(level, SP_LOG_WARNING);
+    snprintf(user, 500, "%s", text);
+}
+
+/* A folder as it is saved for XLM-R says nothing against itself; one that names another unknown token does. */
+static void test_configuration(void **state)
+{
+    static const char config[] = "{\"tokenizer_class\": \"XLMRobertaTokenizer\", \"cls_token\": \"<s>\", "
+                                 "\"sep_token\": \"</s>\", \"unk_token\": \"<unk>\", \"mask_token\": \"<mask>\"}";
+    char message[500] = "";
+
+    (void)state;
+    sp_log_set_sink(keep_message, message);
+    io_write_text("model/tokenizer_config.json", config);
+    sp_tokenizer_free(load(roberta_definition));
+    assert_string_equal(message, "");
+    io_write_text("model/tokenizer_config.json", "{\"unk_token\": \"<pad>\"}");
+    sp_tokenizer_free(load(roberta_definition));
+    sp_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(message, "gives unknown words the token \"<unk>\""));
+}
+
 static void write_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "wb");
@@ -302,7 +327,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_cases),        TEST(test_every_character), TEST(test_long_texts), TEST(test_bad_sections),
-        TEST(test_no_prefix),    TEST(test_no_unknown),      TEST(test_damaged),
+        TEST(test_no_prefix),    TEST(test_no_unknown),      TEST(test_configuration),
+        TEST(test_damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
