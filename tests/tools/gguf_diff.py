@@ -2,19 +2,20 @@
 """Hold what speft-cl makes of GGUF files against transformers, tokenizers and SentencePiece.
 
     pip install torch transformers tokenizers gguf sentencepiece
-    python tests/tools/gguf_diff.py BUILD/tests/tools/show_model [TOKENIZER.model ...]
+    python tests/tools/gguf_diff.py BUILD [TOKENIZER.model ...]
 
 Small random models of every architecture are written as GGUF, tensors renamed and changed as llama.cpp's converter does
 it, and read back: every number and every key of the configuration must be the original's. Byte-level BPEs are trained in
 each family's pipeline, SentencePiece BPEs with and without symbols of the user's own; both are written as a GGUF's
-vocabulary, and the tokenizer.json that comes of it must give the original's ids. TOKENIZER.model: SentencePiece models of
-others, for the same.
+vocabulary, and the tokenizer.json that comes of it must give the original's ids in tokenizers, and the file itself in
+speft-cl. TOKENIZER.model: SentencePiece models of others, for the same.
 """
 
 import io
 import json
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -195,12 +196,22 @@ def made(tool, folder, write):
     return tokenizers.Tokenizer.from_str(json.dumps(json.loads(show(tool, "tokenizer", path))["tokenizer"]))
 
 
-def compare_ids(name, got, wanted):
+def program_ids(tool, folder, lines):
+    program = pathlib.Path(tool).parent.parent.parent / "speft-cl"
+    result = subprocess.run([program, "tokenize", "--model", folder / "t.gguf"], check=True, capture_output=True,
+                            text=True, input="".join(line + "\n" for line in lines))
+    return [json.loads(line)["input_ids"] for line in result.stdout.splitlines()]
+
+
+def compare_ids(name, tool, folder, got, wanted, clean=lambda text: text):
     count = 0
-    for text in texts(3):
+    for text in map(clean, texts(3)):
         assert got(text) == wanted(text), (name, text, got(text), wanted(text))
         count += 1
-    print(f"{name}: the ids of {count} texts are the same")
+    lines = [re.sub("[\r\n]", " ", text) for text in map(clean, texts(4))]
+    for line, ids in zip(lines, program_ids(tool, folder, lines), strict=True):
+        assert ids == wanted(line), (name, line, ids, wanted(line))
+    print(f"{name}: the ids of {count} texts and {len(lines)} lines are the same")
 
 
 def split(pattern):
@@ -242,7 +253,7 @@ def compare_byte_level(tool, folder):
             out.add_bos_token_id(0)
 
         got = made(tool, folder, write)
-        compare_ids(f"byte-level BPE, {pre}", lambda t: got.encode(t).ids, lambda t: wanted.encode(t).ids)
+        compare_ids(f"byte-level BPE, {pre}", tool, folder, lambda t: got.encode(t).ids, lambda t: wanted.encode(t).ids)
 
 
 def compare_sentencepiece(tool, folder, name, model_bytes):
@@ -272,7 +283,8 @@ def compare_sentencepiece(tool, folder, name, model_bytes):
     def clean(text):
         return text.replace("<s>", "").replace("\u2581" if 4 in kinds else "<s>", "")
 
-    compare_ids(f"SentencePiece, {name}", lambda t: got.encode(clean(t)).ids, lambda t: [1] + wanted.encode(clean(t)))
+    compare_ids(f"SentencePiece, {name}", tool, folder, lambda t: got.encode(t).ids, lambda t: [1] + wanted.encode(t),
+                clean)
 
 
 def train_sentencepiece(**options):
@@ -284,7 +296,7 @@ def train_sentencepiece(**options):
 
 
 def main():
-    tool = sys.argv[1]
+    tool = pathlib.Path(sys.argv[1]) / "tests/tools/show_model"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for name, (arch, config) in MODELS.items():
