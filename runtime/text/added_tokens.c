@@ -3,8 +3,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/text/charset.h"
 #include "runtime/text/tokenizer.h"
-#include "runtime/text/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -171,13 +171,13 @@ static bool beside_word(const char *text, size_t length, size_t start, size_t st
         size_t before = previous(text, start);
 
         sp_text_decode(&c, text + before, start - before);
-        if (sp_unicode_is_word(c))
+        if (sp_charset_is_plain_word(c))
             return true;
     }
     if (stop == length)
         return false;
     sp_text_decode(&c, text + stop, length - stop);
-    return sp_unicode_is_word(c);
+    return sp_charset_is_plain_word(c);
 }
 
 static size_t strip_left(const char *text, size_t start, size_t done)

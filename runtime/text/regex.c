@@ -69,35 +69,47 @@ static int keep_block(struct sp_regex *regex, size_t at, const uint8_t block[BLO
     return 0;
 }
 
+/* Finds the sets that c is in, moving on from the character before; returns the first one behind c for which that may
+ * be different. */
+static uint32_t sets_of(struct class *class, size_t at[SP_REGEX_SETS], const struct sp_regex_parts *parts, uint32_t c)
+{
+    uint32_t until = SP_CHARSET_LAST + 1;
+
+    memset(class, 0, sizeof *class);
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct sp_charset *set = &parts->sets[i];
+        uint32_t change;
+
+        while (at[i] < set->count && set->ranges[at[i]].last < c)
+            at[i]++;
+        if (at[i] == set->count)
+            continue;
+        class->in[i] = set->ranges[at[i]].first <= c;
+        change = class->in[i] ? set->ranges[at[i]].last + 1 : set->ranges[at[i]].first;
+        until = change < until ? change : until;
+    }
+    return until;
+}
+
 /* Finds the class of every character, going through all sets at once. */
 static int classify(struct sp_regex *regex, const struct sp_regex_parts *parts, struct classes *classes)
 {
     size_t at[SP_REGEX_SETS] = { 0 };
-    uint32_t same_until = 0; /* the class of the character before holds below this one */
     uint8_t block[BLOCK], number = 0;
 
-    for (uint32_t c = 0; c <= SP_CHARSET_LAST; c++) {
-        struct class class = { { 0 } };
+    for (uint32_t c = 0, until; c <= SP_CHARSET_LAST; c = until) {
+        struct class class;
 
-        if (c >= same_until) {
-            same_until = SP_CHARSET_LAST + 1;
-            for (size_t i = 0; i < parts->count; i++) {
-                const struct sp_charset *set = &parts->sets[i];
-                uint32_t change = SP_CHARSET_LAST + 1;
+        until = sets_of(&class, at, parts, c);
+        SP_TRY(class_of(&number, classes, &class));
+        while (c < until) {
+            uint32_t end = c - c % BLOCK + BLOCK, stop = end < until ? end : until;
 
-                while (at[i] < set->count && set->ranges[at[i]].last < c)
-                    at[i]++;
-                if (at[i] < set->count) {
-                    class.in[i] = set->ranges[at[i]].first <= c;
-                    change = class.in[i] ? set->ranges[at[i]].last + 1 : set->ranges[at[i]].first;
-                }
-                same_until = change < same_until ? change : same_until;
-            }
-            SP_TRY(class_of(&number, classes, &class));
+            memset(block + c % BLOCK, number, stop - c);
+            if (stop == end)
+                SP_TRY(keep_block(regex, c / BLOCK, block));
+            c = stop;
         }
-        block[c % BLOCK] = number;
-        if (c % BLOCK == BLOCK - 1)
-            SP_TRY(keep_block(regex, c / BLOCK, block));
     }
     return 0;
 }

@@ -23,10 +23,6 @@ enum sp_char_class {
 
 enum sp_char_class sp_unicode_class(uint32_t c);
 
-/* \w of a regular expression, by utf8proc alone: of letters newer than Unicode 14, it and the
- * library may know different ones. */
-bool sp_unicode_is_word(uint32_t c);
-
 /* Canonical combining class, 0 for a starter. */
 unsigned sp_unicode_combining(uint32_t c);
 

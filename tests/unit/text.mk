@@ -23,3 +23,15 @@ TESTS += tests/unit/test_sentencepiece tests/unit/text_sentencepiece.sh
 dist_check_SCRIPTS += tests/unit/text_sentencepiece.sh
 EXTRA_DIST += tests/tools/charsmap.py tests/tools/grapheme_table.py tests/tools/sentencepiece_cases.py \
 	tests/tools/sentencepiece_diff.py
+
+check_PROGRAMS += tests/unit/test_bpe
+tests_unit_test_bpe_SOURCES = tests/unit/test_bpe.c tests/unit/bpe_definition.h tests/unit/io_files.c tests/unit/io_files.h
+tests_unit_test_bpe_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
+	$(LIBS_TEXT) $(LIBS_BASE)
+TESTS += tests/unit/test_bpe
+
+check_PROGRAMS += tests/fuzz/fuzz_text
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/unit/bpe_definition.h tests/unit/io_files.c tests/unit/io_files.h
+tests_fuzz_fuzz_text_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
+	$(LIBS_TEXT) $(LIBS_BASE)
+TESTS += tests/fuzz/fuzz_text
