@@ -47,7 +47,7 @@ const json_t *sp_checkpoint_config(const struct sp_checkpoint *checkpoint); /* c
 int sp_checkpoint_tokenizer(json_t **definition, json_t **config, const struct sp_checkpoint *checkpoint);
 
 /* What a trainer that wraps models has left before all names in the files, "module." or "_orig_mod.model."; "" for
- * nothing. The names below are without it. */
+ * nothing. The names below are without it. A decoder's own "model." is none. */
 const char *sp_checkpoint_wrapper(const struct sp_checkpoint *checkpoint);
 
 /* Tensors of all shards, sorted by name (strcmp). */
