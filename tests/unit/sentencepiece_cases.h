@@ -643,11 +643,6 @@ static const struct {
         0x73300CBE, 0x4D2B25C5, 0x3ED25F1F, 0xF3B6C129, 0x33FAD007, 0xD419F05B, 0xD7F8C31F,
         0x0D78979B, 0xC9CD6E97, 0x6CA5D5C5,
     } },
-    { "NFD", "unused",
-        "", {
-        0x5DC087C3, 0xD8197DC5, 0xBBF7625F, 0x9C0D20B9, 0x1056466B, 0x7546FEAB, 0x73A42B03,
-        0x8CE8D2C3, 0x87B95C0F, 0x52017DC5,
-    } },
     { "NFKC", "unused",
         "", {
         0x01392F6A, 0x4D2B25C5, 0x02B37407, 0x75EC294E, 0x33FAD007, 0xD419F05B, 0xD7F8C31F,
@@ -658,20 +653,10 @@ static const struct {
         0x9A60E617, 0xD8197DC5, 0x9C150CDB, 0xB8E6F4C7, 0x1056466B, 0x7546FEAB, 0x73A42B03,
         0x843907BB, 0x87B95C0F, 0x52017DC5,
     } },
-    { "Lowercase", "unused",
-        "", {
-        0x5B3070EB, 0xD8197DC5, 0xD831A8AD, 0x7D45AD15, 0x8ABF7029, 0x04FD60F1, 0x750F6FC5,
-        0xAA24A2F5, 0x5B955BC5, 0x52017DC5,
-    } },
     { "StripAccents", "unused",
         "", {
         0x8E262CED, 0xA9006DC5, 0x0B054849, 0xD077CF9D, 0xD19622EF, 0x80298FAB, 0x92CEA387,
         0x83DC3901, 0xB4547BC5, 0x704C9715,
-    } },
-    { "Nmt", "unused",
-        "", {
-        0x526ADED3, 0xC75DADC5, 0x445C9DC5, 0xC3B77D25, 0x112CFFC5, 0x9FE84BC5, 0x9CF8CDC5,
-        0xE1AEEFC5, 0x5A3CAFC5, 0x701BA5C5,
     } },
     { "Precompiled", "precompiled_charsmap",
         "yAcAAAAIAAAAAACAAQAAgAEJAAADAACACQAAgAwAAIAQAACAEwAAgBUAAIAXAACAGQAAgBsAAIAdAACAHwAAg"

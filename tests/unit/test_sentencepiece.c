@@ -121,11 +121,11 @@ static void test_every_character(void **state)
     sp_scratch_release(&scratch);
 }
 
-/* A word of 1 MB, of pieces and of none; combining marks without end. What takes the square of a length would not come
- * to an end here. */
+/* Words without end, of pieces and of none, and combining marks. What takes the square of a length would not come to an
+ * end here. */
 static void test_long_texts(void **state)
 {
-    enum { LENGTH = 1 << 20 };
+    enum { LENGTH = 1 << 19 };
     static const char *const definitions[] = { roberta_definition, first_definition, cleaned_definition };
     static const struct {
         const char *unit;
