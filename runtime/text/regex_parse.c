@@ -204,11 +204,12 @@ static int parse_class(struct parser *p, struct sp_charset *set);
 static int parse_posix(struct parser *p, struct sp_charset *set, bool *taken)
 {
     const char *name = p->at + 2, *end = p->at[1] == ':' ? strstr(name, ":]") : NULL;
-    bool inverted = *name == '^';
+    bool inverted;
 
     *taken = end && end - name < 20;
     if (!*taken)
         return 0;
+    inverted = *name == '^';
     name += inverted;
     p->at = end + 2;
     return add_named(p, set, name, (size_t)(end - name), inverted);
