@@ -121,6 +121,20 @@ static void test_every_character(void **state)
     sp_scratch_release(&scratch);
 }
 
+/* The library's Unicode is 9.0, and a Hangul syllable takes in no U+11A7, from which its trailing consonants are
+ * counted. */
+static void test_compositions(void **state)
+{
+    (void)state;
+    assert_int_equal(sp_unicode_compose('e', 0x301), 0xE9);
+    assert_int_equal(sp_unicode_compose(0x1100, 0x1161), 0xAC00);
+    assert_int_equal(sp_unicode_compose(0xAC00, 0x11A8), 0xAC01);
+    assert_int_equal(sp_unicode_compose(0xAC00, 0x11A7), 0);
+    assert_int_equal(sp_unicode_compose(0x915, 0x93C), 0);     /* U+0958 is excluded */
+    assert_int_equal(sp_unicode_compose(0x11935, 0x11930), 0); /* U+11938 is of Unicode 13 */
+    assert_int_equal(sp_unicode_compose(0x114B9, 0x114BA), 0x114BB);
+}
+
 /* Words without end, of pieces and of none, and combining marks. What takes the square of a length would not come to an
  * end here. */
 static void test_long_texts(void **state)
@@ -326,8 +340,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_cases),        TEST(test_every_character), TEST(test_long_texts), TEST(test_bad_sections),
-        TEST(test_no_prefix),    TEST(test_no_unknown),      TEST(test_configuration),
+        TEST(test_cases),        TEST(test_compositions), TEST(test_every_character), TEST(test_long_texts),
+        TEST(test_bad_sections), TEST(test_no_prefix),    TEST(test_no_unknown),      TEST(test_configuration),
         TEST(test_damaged),
     };
 
