@@ -101,19 +101,21 @@ static uint16_t points_of(const char *text, size_t length)
     return points;
 }
 
-/* All splits of one token. */
+/* All splits of one token of at most SPLIT_LIMIT bytes. */
 static int split(struct merges *out, const json_t *vocab, const json_t *token, uint32_t id, float score)
 {
     const char *text = json_string_value(token);
     size_t length = json_string_length(token);
+    char beginning[SPLIT_LIMIT + 1] = "";
 
     for (size_t at = 1; at < length; at++) {
         const json_t *left, *right;
 
+        beginning[at - 1] = text[at - 1];
         if (((unsigned char)text[at] & 0xC0) == 0x80) /* within a character */
             continue;
-        left = json_object_getn(vocab, text, at);
-        right = left ? json_object_getn(vocab, text + at, length - at) : NULL;
+        left = json_object_get(vocab, beginning);
+        right = left ? json_object_get(vocab, text + at) : NULL;
         if (!right)
             continue;
         SP_TRY(sp_grow(&out->list, out->count, &out->capacity, sizeof *out->list, MERGES_LIMIT, "merges"));

@@ -135,24 +135,24 @@ static int check_length(const struct reader *r, const char *key, const struct sp
 
 static int add_token(struct reader *r, size_t id, struct sp_gguf_text text)
 {
-    char empty[40];
+    char token[TOKEN_LIMIT + 1];
     const json_t *other;
 
     if (text.length > TOKEN_LIMIT)
         return sp_error(SP_ELIMIT, "%s: token %zu has %zu bytes; at most %d are allowed", r->path, id, text.length,
                         TOKEN_LIMIT);
-    if (text.length == 0) { /* llama.cpp's name for it */
-        snprintf(empty, sizeof empty, "[EMPTY_%zu]", id);
-        text = (struct sp_gguf_text){ empty, strlen(empty) };
-    }
     if (sp_text_utf8_prefix(text.data, text.length) < text.length || memchr(text.data, '\0', text.length))
         return sp_error(SP_EFORMAT, "%s: token %zu is not UTF-8, or holds NUL", r->path, id);
-    other = json_object_getn(r->vocab, text.data, text.length);
+    if (text.length == 0) /* llama.cpp's name for it */
+        snprintf(token, sizeof token, "[EMPTY_%zu]", id);
+    else
+        snprintf(token, sizeof token, "%.*s", (int)text.length, text.data);
+    other = json_object_get(r->vocab, token);
     if (other)
         return sp_error(SP_EFORMAT, "%s: tokens %lld and %zu are the same, \"%.*s\"", r->path,
                         (long long)json_integer_value(other), id, shown(text), text.data);
-    if (json_object_setn_new(r->vocab, text.data, text.length, json_integer((json_int_t)id)) < 0 ||
-        json_array_append_new(r->tokens, json_stringn(text.data, text.length)) < 0)
+    if (json_object_set_new(r->vocab, token, json_integer((json_int_t)id)) < 0 ||
+        json_array_append_new(r->tokens, json_string(token)) < 0)
         return no_memory();
     return 0;
 }
