@@ -1,55 +1,17 @@
 #include "models/encoder.h"
 
+#include "models/family.h"
+
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Sizes of config.json: each must be there unless it has a default. */
-static int read_size(int *out, const json_t *config, const char *key, int otherwise, const char *file)
-{
-    long long value = otherwise;
-
-    SP_TRY(sp_json_get_int(&value, config, key, file));
-    if (value <= 0 || value > 1 << 24)
-        return sp_error(SP_EFORMAT, "%s: \"%s\" is %s; the model needs a size from 1 to %d there", file, key,
-                        json_object_get(config, key) ? "out of range" : "missing", 1 << 24);
-    *out = (int)value;
-    return 0;
-}
-
-static int read_rate(float *out, const json_t *config, const char *key, double otherwise, const char *file)
-{
-    double value = otherwise;
-
-    SP_TRY(sp_json_get_double(&value, config, key, file));
-    if (!(value >= 0 && value < 1))
-        return sp_error(SP_EFORMAT, "%s: \"%s\" is %g; expected a number from 0 to below 1", file, key, value);
-    *out = (float)value;
-    return 0;
-}
-
-static int read_activation(enum sp_activation *out, const json_t *config, const char *file)
-{
-    const char *name = "gelu";
-
-    SP_TRY(sp_json_get_string(&name, config, "hidden_act", file));
-    if (strcmp(name, "gelu") == 0)
-        *out = SP_ACTIVATION_GELU;
-    else if (strcmp(name, "relu") == 0)
-        *out = SP_ACTIVATION_RELU;
-    else
-        return sp_error(SP_EFORMAT, "%s: \"hidden_act\" is \"%s\"; speft-cl knows gelu and relu", file, name);
-    return 0;
-}
-
 /* What the same model_type may also be, and would be computed wrongly without a word. */
 static int refuse_variants(const json_t *config, const char *file)
 {
-    static const struct {
-        const char *key, *why;
-    } variants[] = {
+    static const struct sp_family_refusal refusals[] = {
         { "is_decoder", "a decoder's causal attention is not supported, only the encoder's" },
         { "add_cross_attention", "cross-attention is not supported" },
         { "quantization_config", "quantised weights are not supported" },
@@ -57,15 +19,7 @@ static int refuse_variants(const json_t *config, const char *file)
     };
     const char *position = "absolute";
 
-    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
-        const json_t *value = json_object_get(config, variants[i].key);
-        int set = 0;
-
-        if (!sp_json_is_object(value) && !json_is_array(value))
-            SP_TRY(sp_json_get_bool(&set, config, variants[i].key, file));
-        if (set || (sp_json_is_object(value) && json_object_size(value) > 0))
-            return sp_error(SP_EFORMAT, "%s: \"%s\" is set; %s", file, variants[i].key, variants[i].why);
-    }
+    SP_TRY(sp_family_refuse(refusals, sizeof refusals / sizeof *refusals, config, file));
     SP_TRY(sp_json_get_string(&position, config, "position_embedding_type", file));
     if (strcmp(position, "absolute") != 0)
         return sp_error(SP_EFORMAT, "%s: \"position_embedding_type\" is \"%s\"; only absolute positions are supported",
@@ -75,18 +29,19 @@ static int refuse_variants(const json_t *config, const char *file)
 
 int sp_encoder_read_config(struct sp_model *model, const json_t *config, const char *file)
 {
+    static const enum sp_activation known[] = { SP_ACTIVATION_GELU, SP_ACTIVATION_RELU, SP_ACTIVATION_NONE };
     struct sp_encoder_config *c = model->config;
 
     SP_TRY(refuse_variants(config, file));
-    SP_TRY(read_size(&model->vocab_size, config, "vocab_size", 0, file));
-    SP_TRY(read_size(&model->hidden_size, config, "hidden_size", 0, file));
-    SP_TRY(read_size(&c->num_hidden_layers, config, "num_hidden_layers", 0, file));
-    SP_TRY(read_size(&c->num_attention_heads, config, "num_attention_heads", 0, file));
-    SP_TRY(read_size(&c->intermediate_size, config, "intermediate_size", 0, file));
-    SP_TRY(read_size(&c->max_position_embeddings, config, "max_position_embeddings", 512, file));
-    SP_TRY(read_size(&model->type_vocab_size, config, "type_vocab_size", 2, file));
-    SP_TRY(read_rate(&c->layer_norm_eps, config, "layer_norm_eps", 1e-12, file));
-    SP_TRY(read_activation(&c->activation, config, file));
+    SP_TRY(sp_family_size(&model->vocab_size, config, "vocab_size", 0, file));
+    SP_TRY(sp_family_size(&model->hidden_size, config, "hidden_size", 0, file));
+    SP_TRY(sp_family_size(&c->num_hidden_layers, config, "num_hidden_layers", 0, file));
+    SP_TRY(sp_family_size(&c->num_attention_heads, config, "num_attention_heads", 0, file));
+    SP_TRY(sp_family_size(&c->intermediate_size, config, "intermediate_size", 0, file));
+    SP_TRY(sp_family_size(&c->max_position_embeddings, config, "max_position_embeddings", 512, file));
+    SP_TRY(sp_family_size(&model->type_vocab_size, config, "type_vocab_size", 2, file));
+    SP_TRY(sp_family_rate(&c->layer_norm_eps, config, "layer_norm_eps", 1e-12, file));
+    SP_TRY(sp_family_activation(&c->activation, config, "hidden_act", "gelu", known, file));
     model->max_positions = c->max_position_embeddings;
     if (model->hidden_size % c->num_attention_heads != 0)
         return sp_error(SP_EFORMAT, "%s: \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", file,
@@ -98,14 +53,14 @@ int sp_encoder_read_dropout(struct sp_model *model, const json_t *config, const 
 {
     struct sp_encoder_config *c = model->config;
 
-    SP_TRY(read_rate(&c->hidden_dropout, config, "hidden_dropout_prob", 0.1, file));
-    SP_TRY(read_rate(&c->attention_dropout, config, "attention_probs_dropout_prob", 0.1, file));
-    return read_rate(&c->classifier_dropout, config, "classifier_dropout", (double)c->hidden_dropout, file);
+    SP_TRY(sp_family_rate(&c->hidden_dropout, config, "hidden_dropout_prob", 0.1, file));
+    SP_TRY(sp_family_rate(&c->attention_dropout, config, "attention_probs_dropout_prob", 0.1, file));
+    return sp_family_rate(&c->classifier_dropout, config, "classifier_dropout", (double)c->hidden_dropout, file);
 }
 
 int sp_encoder_read_initializer(float *deviation, const json_t *config, const char *file)
 {
-    return read_rate(deviation, config, "initializer_range", 0.02, file);
+    return sp_family_rate(deviation, config, "initializer_range", 0.02, file);
 }
 
 void sp_encoder_set_dropout(struct sp_model *model, float rate)

@@ -20,6 +20,8 @@ struct sp_model {
     int vocab_size, type_vocab_size;      /* token ids and token types are below these */
     int max_positions;                    /* tokens of the longest sequence */
     int hidden_size;                      /* inputs of the head */
+    int padding;                          /* of decoders: the token that pads rows, -1 for none */
+    bool tie_word_embeddings;             /* vocabulary is the embeddings' own weight */
     float logit_softcap;                  /* of the logits by vocabulary: softcap tanh(logit / softcap); 0: none */
 };
 

@@ -80,6 +80,21 @@ void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags)
         plan->params[param].flags |= flags;
 }
 
+int sp_plan_tie(struct sp_plan *plan, const char *name)
+{
+    size_t i = 0;
+
+    while (i < plan->param_count && strcmp(plan->params[i].name, name) != 0)
+        i++;
+    if (plan->failed)
+        return -1;
+    if (i == plan->param_count || plan->params[i].kind != SP_PARAM_TABLE)
+        return sp_plan_fail(plan, sp_error(SP_EINVAL, "%s is no table that a head could be tied to", name));
+    plan->params[i].kind = SP_PARAM_LINEAR;
+    sp_plan_mark(plan, (int)i, SP_PARAM_ROWS);
+    return (int)i;
+}
+
 struct sp_node *sp_plan_node(struct sp_plan *plan, const struct sp_node_type *type)
 {
     struct sp_node *node;

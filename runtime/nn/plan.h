@@ -42,6 +42,7 @@ enum sp_param_flag {
     SP_PARAM_OPTIONAL = 2, /* may be absent; then it is initialised from the seed and trained with the head */
     SP_PARAM_NO_DECAY = 4, /* biases and norms: weight decay leaves them alone */
     SP_PARAM_ROWS = 8,     /* a linear weight whose rows are looked up, too */
+    SP_PARAM_VOCABULARY = 16, /* the output embedding: the language model's head */
 };
 
 /* How training changes it. */
@@ -90,6 +91,9 @@ void sp_plan_free(struct sp_plan *plan); /* NULL is fine; parameters' device mem
 int sp_plan_param(struct sp_plan *plan, enum sp_param_kind kind, int rows, int cols, const char *name, ...)
     __attribute__((format(printf, 5, 6)));
 void sp_plan_mark(struct sp_plan *plan, int param, unsigned flags); /* adds flags */
+/* The table of that name, whose rows a node looks up, becomes a linear layer's weight as well (a tied head); returns
+ * its number. */
+int sp_plan_tie(struct sp_plan *plan, const char *name);
 
 /* y[t] = word[ids[t]] + position[p] + type[types[t]]; position and type -1 for none. p counts the tokens of the
  * sequence from 0, or, with a token id `padding` (else -1), from padding + 1 those that are not `padding`, which have
@@ -192,10 +196,10 @@ struct sp_plan_pass {
     float loss_scale;   /* of the gradients: the batch's share of its step's terms */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
-    /* [parameters]: the first to the output of a linear weight's layers; NULL: none. With backward the role of a weight
-     * with one that is not fixed must not be frozen: the layer's input is kept for what is trained */
+    /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the weight's role must not
+     * be frozen: the layer's input is kept for what is trained */
     struct sp_addition *const *additions;
-    bool fixed_additions; /* backward: none of them is trained */
+    bool fixed_additions; /* backward: they are not trained, so that their layers' weights may be frozen */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
     /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the

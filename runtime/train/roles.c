@@ -33,7 +33,7 @@ static bool is_named(const struct sp_param *p, const char *target)
     size_t length = strlen(p->name) - strlen(".weight"), n = strlen(target);
 
     if (strcasecmp(target, "all-linear") == 0) /* PEFT's word, in any case of letters as there */
-        return !(p->flags & SP_PARAM_ROWS);
+        return !(p->flags & (SP_PARAM_ROWS | SP_PARAM_VOCABULARY));
     return n <= length && memcmp(p->name + length - n, target, n) == 0 &&
            (n == length || p->name[length - n - 1] == '.');
 }

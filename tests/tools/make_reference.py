@@ -238,7 +238,7 @@ def compute(folder, name, spec, rows):
         masks[case] = {"sparse": sparse, "count": sum(len(p) for p in positions.values()),
                        "indices": {n: p.tolist() for n, p in positions.items()}}
     model.zero_grad()
-    model(**st.batches(rows["train"], spec["batch"])[0]).loss.backward()
+    st.loss_of(model, st.batches(rows["train"], spec["batch"])[0]).backward()
     gradients = {n: p.grad.float() for n, p in model.named_parameters()}
     runs = {key: train_run(folder, name, spec, RUNS[key], rows) for key in spec.get("runs", RUNS)}
     return {"batch_size": spec["batch"], "metrics": metrics, "logits": logits.tolist(),

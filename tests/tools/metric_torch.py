@@ -85,7 +85,7 @@ def wanda(model, weights, rows, batch, _options):
 
     def hook(name):
         def add(_module, inputs):
-            tokens = inputs[0][present[-1]]
+            tokens = inputs[0].reshape(*present[-1].shape, -1)[present[-1]]
             sums[name] = sums.get(name, 0) + (tokens ** 2).sum(0)
         return add
 
@@ -100,28 +100,31 @@ def wanda(model, weights, rows, batch, _options):
     return combined(lambda w, s: w.abs() * s.sqrt(), plain(weights), sums)
 
 
+def linearise(model):
+    """No activation but a gate's product, no soft-cap; of the modules that the families have."""
+    for module in model.modules():
+        for name in ("intermediate_act_fn", "act_fn", "activation_fn", "activation"):
+            if callable(getattr(module, name, None)):
+                setattr(module, name, torch.nn.Identity())
+        if getattr(module, "attn_logit_softcapping", None):
+            module.attn_logit_softcapping = None
+    if getattr(model.config, "final_logit_softcapping", None):
+        model.config.final_logit_softcapping = None
+
+
 def synflow(model, weights, *_):
     """One token whose embedding is all ones, through the linearised model with absolute weights."""
     model = copy.deepcopy(model).eval()
     with torch.no_grad():
         for tensor in [*model.parameters(), *model.buffers()]:
             tensor.copy_(tensor.abs())
-    for layer in model.bert.encoder.layer:
-        layer.intermediate.intermediate_act_fn = torch.nn.Identity()
-    model.bert.pooler.activation = torch.nn.Identity()
-    ones = torch.ones(1, 1, model.config.hidden_size)
+    linearise(model)
+    ones = torch.ones(1, 1, model.get_input_embeddings().embedding_dim)
     with unittest.mock.patch("torch.nn.functional.softmax", lambda x, *_, **__: x):
         flow = model(inputs_embeds=ones).logits.sum()
     absolute = {name: model.get_parameter(name) for name in weights}
     grads = torch.autograd.grad(flow, list(absolute.values()))
     return combined(lambda w, g: (w * g).abs(), plain(absolute), dict(zip(absolute, grads)))
-
-
-def cooled_loss(model, batch):
-    logits = model(**{k: v for k, v in batch.items() if k != "labels"}).logits / TEMPERATURE
-    if logits.shape[1] == 1:
-        return torch.nn.functional.mse_loss(logits[:, 0], batch["labels"])
-    return torch.nn.functional.cross_entropy(logits, batch["labels"])
 
 
 def grasp(model, weights, rows, batch, options):
@@ -130,7 +133,7 @@ def grasp(model, weights, rows, batch, options):
     parameters = list(weights.values())
 
     def mean(part, of):
-        parts = [torch.autograd.grad(of(cooled_loss(model, b) * share), parameters)
+        parts = [torch.autograd.grad(of(st.loss_of(model, b, TEMPERATURE) * share), parameters)
                  for b, share in st.shares(st.batches(part, batch))]
         return [sum(p) for p in zip(*parts)]
 

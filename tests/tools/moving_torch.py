@@ -138,7 +138,7 @@ class Trainer:
         if self.method != "full":
             names = st.target_weights(model, self.sparse["target_modules"])
             self.targets = {n: Entries(names[n], w) for n, w in self.first_mask(names).items()}
-            dense = dict(model.classifier.named_parameters(prefix="classifier"))
+            dense = st.head_parameters(model)
         self.touched = {n: set(e.where.tolist()) for n, e in self.targets.items()}
         self.dense = [Entries(p, decay=p.ndim > 1) for p in dense.values()]
         self.before = {n: torch.zeros_like(e.values) for n, e in self.targets.items()}
@@ -170,7 +170,7 @@ class Trainer:
         self.model.zero_grad()
         mean = 0.0
         for m, (batch, share) in enumerate(st.shares(group)):
-            loss = self.model(**batch).loss * share
+            loss = st.loss_of(self.model, batch) * share
             loss.backward()
             mean += loss.item()
             if m == 0 and self.opens(done, total):

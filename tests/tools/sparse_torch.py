@@ -10,22 +10,26 @@ import torch
 
 
 def collate(rows):
-    """Pad rows of {"input_ids", "token_type_ids" (optional), "label"} to the longest of them."""
+    """Pad rows of {"input_ids", "token_type_ids" (optional), "label"} to the longest of them; of a
+    causal model {"input_ids", "labels"}, a label for each token, -100 for none."""
     width = max(len(row["input_ids"]) for row in rows)
 
-    def padded(values):
-        return list(values) + [0] * (width - len(values))
+    def padded(values, filler=0):
+        return list(values) + [filler] * (width - len(values))
 
     ids = [row["input_ids"] for row in rows]
-    types = [row.get("token_type_ids") or [0] * len(row["input_ids"]) for row in rows]
+    batch = {"input_ids": torch.tensor([padded(i) for i in ids]),
+             "attention_mask": torch.tensor([padded([1] * len(i)) for i in ids])}
+    if any("token_type_ids" in row for row in rows):
+        types = [row.get("token_type_ids") or [0] * len(row["input_ids"]) for row in rows]
+        batch["token_type_ids"] = torch.tensor([padded(t) for t in types])
+    if "labels" in rows[0]:
+        batch["labels"] = torch.tensor([padded(row["labels"], -100) for row in rows])
+        return batch
     labels = [row["label"] for row in rows]
-    return {
-        "input_ids": torch.tensor([padded(i) for i in ids]),
-        "token_type_ids": torch.tensor([padded(t) for t in types]),
-        "attention_mask": torch.tensor([padded([1] * len(i)) for i in ids]),
-        "labels": torch.tensor(labels, dtype=torch.get_default_dtype()
-                               if isinstance(labels[0], float) else torch.long),
-    }
+    batch["labels"] = torch.tensor(labels, dtype=torch.get_default_dtype()
+                                   if isinstance(labels[0], float) else torch.long)
+    return batch
 
 
 def batches(rows, size):
@@ -33,10 +37,39 @@ def batches(rows, size):
     return [collate(rows[i:i + size]) for i in range(0, len(rows), size)]
 
 
+def terms(batch):
+    """How many terms the batch's loss is the mean of: rows, or supervised tokens but the first."""
+    labels = batch["labels"]
+    return len(labels) if labels.ndim == 1 else (labels[:, 1:] != -100).sum().item()
+
+
 def shares(group):
-    """(batch, its share of the group's rows): what its mean loss weighs in that of the group."""
-    total = sum(len(batch["labels"]) for batch in group)
-    return [(batch, len(batch["labels"]) / total) for batch in group]
+    """(batch, its share of the group's terms): what its mean loss weighs in that of the group."""
+    total = sum(terms(batch) for batch in group)
+    return [(batch, terms(batch) / total) for batch in group]
+
+
+def logits_of(model, batch):
+    return model(**{k: v for k, v in batch.items() if k != "labels"}).logits
+
+
+def loss_of(model, batch, temperature=1):
+    """The mean over the batch's terms; a causal model's row t predicts token t + 1."""
+    logits, labels = logits_of(model, batch) / temperature, batch["labels"]
+    if labels.ndim == 2:
+        return torch.nn.functional.cross_entropy(
+            logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
+    if logits.shape[1] == 1:
+        return torch.nn.functional.mse_loss(logits[:, 0], labels)
+    return torch.nn.functional.cross_entropy(logits, labels)
+
+
+def head_parameters(model):
+    """The task's head, which every method trains; a causal model has none of its own."""
+    for name in ("classifier", "score"):
+        if hasattr(model, name):
+            return dict(getattr(model, name).named_parameters(prefix=name))
+    return {}
 
 
 def target_weights(model, target_modules):
@@ -60,7 +93,7 @@ def mean_gradients(model, weights, scoring_batches):
     model.eval()
     grads = None
     for batch, share in shares(scoring_batches):
-        new = torch.autograd.grad(model(**batch).loss * share, list(weights.values()))
+        new = torch.autograd.grad(loss_of(model, batch) * share, list(weights.values()))
         grads = new if grads is None else [a + b for a, b in zip(grads, new)]
     return dict(zip(weights, grads))
 
@@ -105,7 +138,7 @@ class Trainer:
     def __init__(self, model, method, run, positions=None):
         self.model, self.run = model, run
         self.deltas = []  # (weight, positions, original entries, delta)
-        head = dict(model.classifier.named_parameters(prefix="classifier"))
+        head = head_parameters(model)
         dense = dict(model.named_parameters()) if method == "full" else head
         for name, param in model.named_parameters():
             param.requires_grad_(name in dense)
@@ -133,7 +166,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.zero_grad()
-        loss = self.model(**batch).loss
+        loss = loss_of(self.model, batch)
         loss.backward()
         for weight, where, _, delta in self.deltas:
             delta.grad = weight.grad.flatten()[where]
@@ -173,14 +206,32 @@ def correlation(a, b):
 
 
 @torch.no_grad()
+def evaluate_causal(model, rows, batch_size):
+    """(metrics, logprobs): of each row the log-probability of every token after its first."""
+    model.eval()
+    logprobs, loss, hits, count = [], 0.0, 0, 0
+    for batch in batches(rows, batch_size):
+        table = logits_of(model, batch)[:, :-1].log_softmax(-1)
+        ids, labels = batch["input_ids"][:, 1:], batch["labels"][:, 1:]
+        chosen = table.gather(2, ids[..., None])[..., 0]
+        lengths = batch["attention_mask"].sum(1).tolist()
+        logprobs += [row[:n - 1].tolist() for row, n in zip(chosen, lengths)]
+        supervised = labels != -100
+        loss -= table[supervised].gather(1, labels[supervised][:, None]).sum().item()
+        hits += (table[supervised].argmax(1) == labels[supervised]).sum().item()
+        count += supervised.sum().item()
+    return {"loss": loss / count, "perplexity": math.exp(loss / count),
+            "token_accuracy": hits / count}, logprobs
+
+
+@torch.no_grad()
 def evaluate(model, rows, batch_size):
     """(metrics, logits): the loss is the mean over rows."""
     model.eval()
     groups = batches(rows, batch_size)
-    outputs = [model(**batch) for batch in groups]
-    logits = torch.cat([o.logits for o in outputs])
+    logits = torch.cat([logits_of(model, batch) for batch in groups])
     truth = torch.cat([batch["labels"] for batch in groups])
-    loss = sum(o.loss.item() * len(o.logits) for o in outputs) / len(rows)
+    loss = sum(loss_of(model, batch).item() * share for batch, share in shares(groups))
     if logits.shape[1] == 1:
         guess = logits[:, 0]
         return {"loss": loss, "mse": loss, "pearson": correlation(guess, truth),

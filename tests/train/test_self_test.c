@@ -290,10 +290,7 @@ static void test_setting(void **state)
 /* Every kernel that there is was launched by one of the runs, but those that no plan has a use for. */
 static void test_coverage(void **state)
 {
-    static const char *const unused[] = { "activation_forward", "add",           "attention_combine",
-                                          "attention_decode",   "gated_backward", "gated_forward",
-                                          "language_parts",     "language_rows", "rmsnorm_backward",
-                                          "rmsnorm_forward",    "rotary" };
+    static const char *const unused[] = { "activation_forward", "attention_combine", "attention_decode" };
     static const char *const commands[] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", "clEnqueueFillBuffer",
                                             "clEnqueueCopyBuffer", "clEnqueueMapBuffer" };
     size_t found = 0;
@@ -343,6 +340,8 @@ static const struct setting settings[] = {
     { "full", "binary", 1, "{\"gradient_accumulation_steps\": 2, \"sparse\": {\"method\": \"full\"}}" },
     { "full, sm3", "binary", 1, "{\"optimizer\": \"sm3\", \"sparse\": {\"method\": \"full\"}}" },
     { "head", "binary", 1, "{\"sparse\": {\"method\": \"head\"}}" },
+    { "causal", "decoders/gemma2", 1,
+      "{\"sparse\": {\"count\": 90, \"target_modules\": [\"q_proj\", \"v_proj\"]}}" },
     METRIC("random"),
     METRIC("magnitude"),
     METRIC("magnitude_bottom"),
@@ -363,6 +362,8 @@ static const struct setting settings[] = {
     { "GPU's kernels, spiel", "regression", LANES, "{\"gemm\": \"tiled\", \"max_steps\": 7, " SPIEL "\"ag\"}}" },
     { "GPU's kernels, synflow", "binary", LANES,
       "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90, \"metric\": \"synflow\"}}" },
+    { "GPU's kernels, causal", "decoders/gemma2", LANES,
+      "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90, \"target_modules\": [\"q_proj\", \"v_proj\"]}}" },
     { "CLBlast", "binary", 1, "{\"gemm\": \"clblast\", \"sparse\": {\"count\": 90}}" },
 };
 

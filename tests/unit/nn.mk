@@ -19,3 +19,8 @@ check_PROGRAMS += tests/unit/test_large_batch
 tests_unit_test_large_batch_SOURCES = tests/unit/test_large_batch.c tests/unit/plan_support.h tests/unit/device_support.h
 tests_unit_test_large_batch_LDADD = runtime/data/libdata.a runtime/text/libtext.a $(plan_test_libs) $(LIBS_TEXT)
 TESTS += tests/unit/test_large_batch tests/unit/test_large_batch-intel
+
+check_PROGRAMS += tests/unit/test_families
+tests_unit_test_families_SOURCES = tests/unit/test_families.c
+tests_unit_test_families_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/unit/test_families
