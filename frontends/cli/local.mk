@@ -7,6 +7,7 @@ speft_cl_SOURCES = \
 	frontends/cli/devices.c frontends/cli/devices.h \
 	frontends/cli/doctor.c frontends/cli/doctor.h frontends/cli/doctor_list.c frontends/cli/doctor_worker.c \
 	frontends/cli/eval.c \
+	frontends/cli/generate.c \
 	frontends/cli/help.c \
 	frontends/cli/main.c \
 	frontends/cli/mask.c \

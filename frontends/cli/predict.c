@@ -13,54 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The configuration: the command line's, over the adapter's length, over the defaults. An adapter without "data", of an
- * older version, names its columns in its configuration alone. */
-static int load_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
-                       const struct sp_adapter *adapter)
-{
-    static const char *const kept[] = { "max_seq_length", "quotes", "text_column", "text_pair_column" };
-    enum { KEPT = sizeof kept / sizeof *kept, WITH_DATA = 2 };
-    char *list[KEPT + 1] = { NULL };
-    size_t count = 0, kept_count, total;
-    const char **overrides;
-    int rc = 0;
-
-    for (size_t i = 0; adapter && adapter->config && i < (adapter->data ? WITH_DATA : KEPT); i++) {
-        const json_t *value = json_object_get(adapter->config, kept[i]);
-
-        if (json_is_string(value))
-            list[count++] = sp_asprintf("%s=%s", kept[i], json_string_value(value));
-        else if (json_is_integer(value))
-            list[count++] = sp_asprintf("%s=%lld", kept[i], (long long)json_integer_value(value));
-        else if (json_is_boolean(value))
-            list[count++] = sp_asprintf("%s=%s", kept[i], json_is_true(value) ? "true" : "false");
-    }
-    kept_count = count;
-    list[count++] = sp_asprintf("model_name_or_path=%s", model);
-    total = count + arguments->override_count;
-    overrides = sp_calloc(total, sizeof *overrides);
-    for (size_t i = 0; i < count; i++)
-        rc = list[i] ? rc : SP_ENOMEM;
-    if (rc == 0 && overrides) {
-        memcpy(overrides, list, count * sizeof *overrides);
-        for (size_t i = 0; i < arguments->override_count; i++)
-            overrides[count + i] = arguments->overrides[i];
-        rc = sp_config_load(out, NULL, overrides, kept_count);
-        if (rc == 0)
-            sp_config_release(out);
-        else
-            rc = sp_error_context(rc, "in the configuration that adapter.json keeps");
-        if (rc == 0)
-            rc = sp_config_load(out, NULL, overrides, total);
-    } else {
-        rc = SP_ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++)
-        free(list[i]);
-    free(overrides);
-    return rc;
-}
-
 static int write_row(FILE *file, const struct sp_run *run, const struct sp_logits *logits, size_t i)
 {
     json_t *row = run->task->predicted(run, logits, i);
@@ -166,7 +118,7 @@ static int run_predict(const struct sp_arguments *arguments)
     SP_TRY(sp_argument_require(&output, arguments, "output"));
     if (dir)
         SP_TRY(sp_adapter_load(&adapter, dir));
-    rc = load_config(&config, arguments, model, dir ? &adapter : NULL);
+    rc = sp_report_config(&config, arguments, model, dir ? &adapter : NULL);
     if (rc == 0) {
         r = sp_report_run(&config);
         r.adapter = dir ? &adapter : NULL;

@@ -2,9 +2,13 @@
 
 #include "frontends/cli/progress.h"
 #include "models/models.h"
+#include "runtime/base/error.h"
+#include "runtime/base/mem.h"
 #include "runtime/train/task.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void show(void *user, const char *phase, size_t step, size_t total, double loss, double tokens_per_second,
                  bool logged)
@@ -38,4 +42,50 @@ void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *e, co
                                    sp_score_text(number, e->scores[i]));
     if (length < size)
         snprintf(out + length, size - length, "loss %s", sp_score_text(number, e->loss));
+}
+
+int sp_report_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
+                     const struct sp_adapter *adapter)
+{
+    static const char *const kept[] = { "max_seq_length", "quotes", "text_column", "text_pair_column" };
+    enum { KEPT = sizeof kept / sizeof *kept, WITH_DATA = 2 };
+    char *list[KEPT + 1] = { NULL };
+    size_t count = 0, kept_count, total;
+    const char **overrides;
+    int rc = 0;
+
+    for (size_t i = 0; adapter && adapter->config && i < (adapter->data ? WITH_DATA : KEPT); i++) {
+        const json_t *value = json_object_get(adapter->config, kept[i]);
+
+        if (json_is_string(value))
+            list[count++] = sp_asprintf("%s=%s", kept[i], json_string_value(value));
+        else if (json_is_integer(value))
+            list[count++] = sp_asprintf("%s=%lld", kept[i], (long long)json_integer_value(value));
+        else if (json_is_boolean(value))
+            list[count++] = sp_asprintf("%s=%s", kept[i], json_is_true(value) ? "true" : "false");
+    }
+    kept_count = count;
+    list[count++] = sp_asprintf("model_name_or_path=%s", model);
+    total = count + arguments->override_count;
+    overrides = sp_calloc(total, sizeof *overrides);
+    for (size_t i = 0; i < count; i++)
+        rc = list[i] ? rc : SP_ENOMEM;
+    if (rc == 0 && overrides) {
+        memcpy(overrides, list, count * sizeof *overrides);
+        for (size_t i = 0; i < arguments->override_count; i++)
+            overrides[count + i] = arguments->overrides[i];
+        rc = sp_config_load(out, NULL, overrides, kept_count);
+        if (rc == 0)
+            sp_config_release(out);
+        else
+            rc = sp_error_context(rc, "in the configuration that adapter.json keeps");
+        if (rc == 0)
+            rc = sp_config_load(out, NULL, overrides, total);
+    } else {
+        rc = SP_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(overrides);
+    return rc;
 }

@@ -9,6 +9,12 @@
 /* A fresh run of the configuration over all model families, its progress shown. */
 struct sp_run sp_report_run(const struct sp_config *config);
 
+/* The configuration of a command without a file of its own, which is the caller's to release: the command line's, over
+ * the adapter's (NULL: none) length, over the defaults. An adapter without "data", of an older version, names its
+ * columns in its configuration alone. */
+int sp_report_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
+                     const struct sp_adapter *adapter);
+
 /* "loss 0.4012, accuracy 0.8200, ..." of the task's metrics. */
 void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *evaluation, const struct sp_task *task);
 

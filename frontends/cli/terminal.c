@@ -41,6 +41,23 @@ void sp_terminal_say(const char *before, const char *text, size_t sentence)
     fprintf(stderr, "%s%.*s\n", before, (int)length, out);
 }
 
+void sp_terminal_text(const char *text, size_t length)
+{
+    while (length) {
+        const char *newline = memchr(text, '\n', length);
+        size_t line = newline ? (size_t)(newline - text) : length, part;
+        char out[LINE_SIZE];
+
+        part = line < LINE_SIZE / SP_TEXT_SHOWN ? line : LINE_SIZE / SP_TEXT_SHOWN;
+        fwrite(out, 1, escape(out, sizeof out, text, part, sp_text_show), stdout);
+        if (part == line && newline)
+            putchar('\n');
+        part += part == line && newline;
+        text += part;
+        length -= part;
+    }
+}
+
 void sp_terminal_print(const char *format, ...)
 {
     char line[LINE_SIZE], out[2 * LINE_SIZE];

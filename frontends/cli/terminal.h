@@ -13,6 +13,9 @@
  * are lines of its own (sp_error_sentence); a newline in these bytes is escaped. */
 void sp_terminal_say(const char *before, const char *text, size_t sentence);
 
+/* Writes a text of several lines to standard output: its newlines stay, everything else is escaped. */
+void sp_terminal_text(const char *text, size_t length);
+
 /* Prints one line on standard output; a newline in it is escaped, too, and one follows. */
 void sp_terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Streams of one seed that must not overlap. */
-enum sp_rng_stream { SP_RNG_SHUFFLE = 1, SP_RNG_INIT, SP_RNG_MASK, SP_RNG_DROPOUT, SP_RNG_SKETCH };
+enum sp_rng_stream { SP_RNG_SHUFFLE = 1, SP_RNG_INIT, SP_RNG_MASK, SP_RNG_DROPOUT, SP_RNG_SKETCH, SP_RNG_SAMPLE };
 
 /* The block cipher itself: four words from a 128-bit counter under a 64-bit key. */
 void sp_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);

@@ -40,12 +40,21 @@ static int complete(struct sp_attention_shape *out, const struct sp_attention_sh
     return 0;
 }
 
+void sp_plan_keep_keys(struct sp_plan *plan, int rows)
+{
+    plan->keys_rows = rows;
+}
+
 int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, const struct sp_attention_shape *shape)
 {
-    struct sp_node *node = sp_plan_node(plan, &sp_node_attention);
+    bool keeps = shape->causal && plan->keys_rows > 0;
+    struct sp_node *node;
     char name[SP_PARAM_NAME];
     int rc;
 
+    k = keeps ? sp_nn_keep(plan, k, plan->keys_rows) : k;
+    v = keeps ? sp_nn_keep(plan, v, plan->keys_rows) : v;
+    node = sp_plan_node(plan, &sp_node_attention);
     if (!node)
         return -1;
     rc = complete(&node->attention, shape, &plan->values[q], &plan->values[k], &plan->values[v]);

@@ -137,6 +137,9 @@ int sp_nn_attention(struct sp_plan *plan, int q, int k, int v, const struct sp_a
  * passes left them, and nothing else writes there. Returns the value of all these rows, which attention alone can read,
  * as keys or values. */
 int sp_nn_keep(struct sp_plan *plan, int x, int rows);
+/* For what is built from here on: causal attention keeps its keys and values in `rows` rows (sp_nn_keep), and each
+ * sequence sees those that the batch names, as decoding needs it. */
+void sp_plan_keep_keys(struct sp_plan *plan, int rows);
 /* (S x C): the first token of each sequence */
 int sp_nn_first_token(struct sp_plan *plan, int x);
 /* (S x C): the last token of each sequence, or, with a token id `padding` (else -1), the last that is not `padding`,
@@ -196,10 +199,10 @@ struct sp_plan_pass {
     float loss_scale;   /* of the gradients: the batch's share of its step's terms */
     bool accumulate;    /* add to the gradients of earlier micro-batches */
     const struct sp_param_gradient *gradients; /* [parameters] of backward; NULL: none */
-    /* [parameters]: to the output of a linear weight's layers; NULL: none. With backward the weight's role must not
-     * be frozen: the layer's input is kept for what is trained */
+    /* [parameters]: the first to the output of a linear weight's layers; NULL: none. With backward the role of a weight
+     * with one that is not fixed must not be frozen: the layer's input is kept for what is trained */
     struct sp_addition *const *additions;
-    bool fixed_additions; /* backward: they are not trained, so that their layers' weights may be frozen */
+    bool fixed_additions; /* backward: none of them is trained */
     bool forward_only;  /* for recording: there will be no backward */
     float temperature;  /* backward: of the loss on logits / temperature; 0 for 1 */
     /* Synaptic flow's model (SynFlow, arXiv 2006.05467, as SPEFT uses it): activations and attention's softmax are the

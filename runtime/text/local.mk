@@ -3,6 +3,7 @@ runtime_text_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
 	runtime/text/byte_level.c runtime/text/byte_level.h \
 	runtime/text/chain.c runtime/text/chain.h \
+	runtime/text/chat.c runtime/text/chat.h \
 	runtime/text/charset.c runtime/text/charset.h \
 	runtime/text/contradictions.c runtime/text/contradictions.h \
 	runtime/text/grapheme.c runtime/text/grapheme.h runtime/text/grapheme_table.h \

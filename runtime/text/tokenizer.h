@@ -66,6 +66,10 @@ extern const char *const sp_tokenizer_files[];
 int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *tokenizer,
                         const char *text, size_t length, const char *pair, size_t pair_length,
                         size_t max_length);
+
+/* The same of one text, uncut, without what is put around texts: for a text that has it already. */
+int sp_tokenizer_encode_bare(struct sp_encoding *out, const struct sp_tokenizer *tokenizer, const char *text,
+                             size_t length);
 void sp_encoding_free(struct sp_encoding *encoding);
 
 /*

@@ -150,10 +150,10 @@ static int prepare(struct sp_encoding *out)
     return 0;
 }
 
-int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, const char *text,
-                        size_t length, const char *pair, size_t pair_length, size_t max_length)
+/* sp_tokenizer_encode by a template of the caller's. */
+static int encode(struct sp_encoding *out, const struct sp_tokenizer *t, const struct sp_template *template,
+                  const char *text, size_t length, const char *pair, size_t pair_length, size_t max_length)
 {
-    const struct sp_template *template = &t->templates[pair != NULL];
     struct run run = { t, NULL, NULL };
     size_t counts[2] = { 0, 0 };
 
@@ -173,6 +173,19 @@ int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, c
         sp_truncate_longest_first(counts, max_length - template->specials);
     out->truncated = counts[0] + counts[1] + template->specials < out->full_length;
     return apply_template(out, template, counts, t->truncates_left);
+}
+
+int sp_tokenizer_encode(struct sp_encoding *out, const struct sp_tokenizer *t, const char *text,
+                        size_t length, const char *pair, size_t pair_length, size_t max_length)
+{
+    return encode(out, t, &t->templates[pair != NULL], text, length, pair, pair_length, max_length);
+}
+
+int sp_tokenizer_encode_bare(struct sp_encoding *out, const struct sp_tokenizer *t, const char *text, size_t length)
+{
+    struct sp_template_piece only = { .text = 0 };
+
+    return encode(out, t, &(struct sp_template){ .pieces = &only, .count = 1 }, text, length, NULL, 0, 0);
 }
 
 void sp_encoding_free(struct sp_encoding *encoding)

@@ -6,6 +6,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/config_options.c \
 	runtime/train/data.c runtime/train/data.h \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
+	runtime/train/generate.c runtime/train/generate.h \
 	runtime/train/head.c runtime/train/head.h \
 	runtime/train/inputs.c runtime/train/inputs.h \
 	runtime/train/journal.c runtime/train/journal.h \
@@ -27,6 +28,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h runtime/train/run_plan.c \
 	runtime/train/salience.c runtime/train/salience.h \
+	runtime/train/sample.c runtime/train/sample.h \
 	runtime/train/score.c runtime/train/score.h \
 	runtime/train/score_cache.c runtime/train/score_cache.h \
 	runtime/train/task.c runtime/train/task.h runtime/train/task.def \

@@ -326,17 +326,21 @@ static int find_limits(struct sp_run *run, bool training, size_t max_rows, size_
 
 int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
 {
-    const struct sp_method *method = sp_config_method(run->config);
-    const struct sp_gemm_family *family;
-
     SP_TRY(find_limits(run, training, max_rows, max_tokens));
-    SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     SP_TRY(sp_plan_create(&run->plan));
     run->task->build(run);
+    return sp_run_fill(run);
+}
+
+int sp_run_fill(struct sp_run *run)
+{
+    const struct sp_gemm_family *family;
+
+    SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     SP_TRY(sp_load_find(run));
-    if (training)
-        SP_TRY(method->assign(run));
-    run->limits.transposed = training && sp_trained_transposes(run);
+    if (run->limits.training)
+        SP_TRY(sp_config_method(run->config)->assign(run));
+    run->limits.transposed = run->limits.training && sp_trained_transposes(run);
     SP_TRY(sp_plan_compile(run->plan, run->device, family, &run->limits));
     SP_TRY(sp_load_params(run));
     run->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->gradients);

@@ -103,6 +103,9 @@ int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_
 /* Adds to the output of the layers of a linear weight, beside what is added there already. */
 void sp_run_add(struct sp_run *run, size_t param, struct sp_addition *addition);
 
+/* The rest of it, for who has made run->plan, not compiled yet, and run->limits by other means. */
+int sp_run_fill(struct sp_run *run);
+
 /* The parameter's name as files spell it: the checkpoint's, or its own where the checkpoint has none. */
 const char *sp_run_param_name(const struct sp_run *run, size_t param);
 

@@ -19,6 +19,18 @@ int sp_train_tokenizer_load(struct sp_tokenizer **out, const char *path, const s
     return rc;
 }
 
+int sp_train_chat_load(struct sp_chat *out, const char *path, const struct sp_checkpoint *checkpoint)
+{
+    json_t *definition, *config;
+    int rc = sp_checkpoint_tokenizer(&definition, &config, checkpoint);
+
+    if (rc == 0)
+        rc = definition ? sp_chat_of_config(out, config, path) : sp_chat_load(out, path);
+    json_decref(definition);
+    json_decref(config);
+    return rc;
+}
+
 /* Of one document. */
 static int hash_json(struct sp_hash *hash, const json_t *document)
 {

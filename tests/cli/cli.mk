@@ -1,5 +1,5 @@
 # The program from outside.
-cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cli/doctor.sh tests/cli/drivers.sh tests/cli/train.sh tests/cli/eval.sh tests/cli/predict.sh \
+cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cli/doctor.sh tests/cli/drivers.sh tests/cli/train.sh tests/cli/eval.sh tests/cli/generate.sh tests/cli/predict.sh \
 	tests/cli/mask.sh tests/cli/mask_compare.sh tests/cli/study.sh tests/cli/study_report.sh tests/cli/badinput.sh \
 	tests/cli/hostile.sh tests/cli/given.sh tests/cli/standard_input.sh
 cli_tests += tests/cli/columns.sh

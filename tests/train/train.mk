@@ -88,3 +88,9 @@ tests_train_test_causal_lm_SOURCES = tests/train/test_causal_lm.c tests/model/pr
 	tests/unit/device_support.h tests/unit/near.h
 tests_train_test_causal_lm_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/train/test_causal_lm
+
+check_PROGRAMS += tests/train/test_generate
+tests_train_test_generate_SOURCES = tests/train/test_generate.c tests/model/program.c tests/model/program.h \
+	tests/unit/device_support.h tests/unit/near.h
+tests_train_test_generate_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_generate tests/train/test_generate-intel

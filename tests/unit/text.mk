@@ -35,3 +35,9 @@ tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/unit/bpe_definition.
 tests_fuzz_fuzz_text_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
 	$(LIBS_TEXT) $(LIBS_BASE)
 TESTS += tests/fuzz/fuzz_text
+
+check_PROGRAMS += tests/unit/test_chat
+tests_unit_test_chat_SOURCES = tests/unit/test_chat.c
+tests_unit_test_chat_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
+	$(LIBS_TEXT) $(LIBS_BASE)
+TESTS += tests/unit/test_chat tests/unit/test_chat-valgrind

@@ -1,0 +1,426 @@
+/* speft-cl generate: goes on with a prompt, to the terminal as it comes, or with each of a file's, as JSON lines. */
+#include "frontends/cli/report.h"
+#include "frontends/cli/terminal.h"
+
+#include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/text.h"
+#include "runtime/data/shape.h"
+#include "runtime/train/data.h"
+#include "runtime/train/generate.h"
+#include "runtime/train/inputs.h"
+#include "runtime/train/task.h"
+#include "runtime/train/tokenizer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PASS_TOKENS 512 /* of prompts, read at a time: enough for products at full speed */
+
+/* What the command line asks for. */
+struct request {
+    const char *prompt, *input, *output, *system;
+    bool chat;
+    long long max_new_tokens;
+    struct sp_sample_options sample;
+};
+
+/* The prompts and what becomes of them. */
+struct work {
+    const struct request *request;
+    struct sp_run *run;
+    struct sp_chat chat;
+    struct sp_encoding encoding;
+    struct sp_buf text;            /* of the one at hand, as the model reads it, or of what it says */
+    char **prompts;                /* [count], as they were given */
+    struct sp_generation *texts;   /* [count] */
+    uint32_t *end;                 /* [end_count] */
+    size_t count, room, end_count;
+    struct sp_token_stream *stream; /* of the only one */
+    char last;                      /* what was written last */
+};
+
+/* ---- prompts ----------------------------------------------------------------------------------------------------- */
+
+/* The prompt's tokens as the model is to read them, into w->encoding. */
+static int encode(struct work *w, const char *text, size_t length)
+{
+    sp_buf_clear(&w->text);
+    if (!w->request->chat)
+        return sp_tokenizer_encode(&w->encoding, w->run->tokenizer, text, length, NULL, 0, 0);
+    SP_TRY(sp_chat_write(&w->text, &w->chat, w->request->system, text, length));
+    return sp_tokenizer_encode_bare(&w->encoding, w->run->tokenizer, w->text.data, w->text.length);
+}
+
+/* `where` names the prompt in messages. */
+static int check_prompt(const struct work *w, const char *where)
+{
+    size_t length = w->encoding.length, positions = (size_t)w->run->model.max_positions;
+
+    if (length == 0)
+        return sp_error(SP_EFORMAT, "%s has no token: there is nothing to go on with", where);
+    for (size_t i = 0; i < length; i++)
+        if (w->encoding.ids[i] >= (uint32_t)w->run->model.vocab_size)
+            return sp_error(SP_EFORMAT,
+                            "%s: the tokenizer's token %u is beyond the model's vocabulary of %d: the two do not "
+                            "belong together",
+                            where, w->encoding.ids[i], w->run->model.vocab_size);
+    if (length + (size_t)w->request->max_new_tokens > positions)
+        return sp_error(SP_ELIMIT,
+                        "%s has %zu tokens, and --max-new-tokens asks for %lld more; the model has positions for %zu "
+                        "in all",
+                        where, length, w->request->max_new_tokens, positions);
+    return 0;
+}
+
+static int reserve(struct work *w)
+{
+    size_t room = w->room ? 2 * w->room : 16;
+    struct sp_generation *texts;
+    char **prompts;
+
+    if (w->count < w->room)
+        return 0;
+    prompts = sp_realloc(w->prompts, room, sizeof *prompts);
+    if (!prompts)
+        return SP_ENOMEM;
+    w->prompts = prompts;
+    texts = sp_realloc(w->texts, room, sizeof *texts);
+    if (!texts)
+        return SP_ENOMEM;
+    w->texts = texts;
+    w->room = room;
+    return 0;
+}
+
+static int add_prompt(struct work *w, const char *text, size_t length, const char *where)
+{
+    struct sp_generation *g;
+    uint32_t *ids;
+
+    SP_TRY(encode(w, text, length));
+    SP_TRY(check_prompt(w, where));
+    SP_TRY(reserve(w));
+    ids = sp_calloc(w->encoding.length + (size_t)w->request->max_new_tokens, sizeof *ids);
+    w->prompts[w->count] = sp_strndup(text, length);
+    g = &w->texts[w->count++];
+    *g = (struct sp_generation){ .prompt = ids,
+                                 .prompt_length = w->encoding.length,
+                                 .max_new_tokens = (size_t)w->request->max_new_tokens };
+    if (!ids || !w->prompts[w->count - 1])
+        return SP_ENOMEM;
+    memcpy(ids, w->encoding.ids, w->encoding.length * sizeof *ids);
+    g->tokens = ids + w->encoding.length;
+    return 0;
+}
+
+/* A row's prompt, by way of the data set that reads the file, which needs a token of each row. */
+static int take_row(size_t *length, struct sp_row_input *in)
+{
+    char where[64];
+    struct sp_field text;
+
+    SP_TRY(sp_row_text(&text, in, 0));
+    if (!text.text)
+        return sp_row_refuse_empty(in);
+    snprintf(where, sizeof where, "line %zu: the prompt", in->row->line);
+    SP_TRY(add_prompt(in->options->user, text.text, text.length, where));
+    SP_TRY(sp_row_reserve(in, 1));
+    in->out->ids[in->out->tokens] = 0;
+    in->out->types[in->out->tokens] = 0;
+    *length = 1;
+    return 0;
+}
+
+static int read_file(struct work *w)
+{
+    static const char *const names[][2] = { { "prompt", NULL }, { "text", NULL }, { NULL, NULL } };
+    static const struct sp_row_shape shape = { .labels = SP_LABELS_NONE, .texts = names, .tokens = take_row };
+    struct sp_dataset_options options = sp_run_dataset_options(w->run);
+    struct sp_dataset rows;
+
+    options.shape = &shape;
+    options.no_labels = true;
+    options.remembered = NULL; /* training's rows had completions */
+    options.user = w;
+    SP_TRY(sp_dataset_load(&rows, w->request->input, w->run->tokenizer, &options));
+    sp_dataset_free(&rows);
+    return 0;
+}
+
+static int read_prompts(struct work *w)
+{
+    if (!w->run->tokenizer)
+        return sp_error(SP_ECONFIG, "%s; prompts need one", w->run->no_tokenizer);
+    if (w->request->chat) {
+        SP_TRY(sp_train_chat_load(&w->chat, sp_checkpoint_dir(w->run->checkpoint), w->run->checkpoint));
+        sp_log(SP_LOG_INFO, "chat form: ChatML; system message: %s",
+               w->request->system ? w->request->system : w->chat.system ? w->chat.system : "none");
+    }
+    if (w->request->prompt)
+        return add_prompt(w, w->request->prompt, strlen(w->request->prompt), "--prompt");
+    return read_file(w);
+}
+
+/* ---- what is written --------------------------------------------------------------------------------------------- */
+
+/* As it comes: to a terminal so that nothing in it moves the cursor, else as it is. */
+static int write_text(struct work *w)
+{
+    if (!w->text.length)
+        return 0;
+    w->last = w->text.data[w->text.length - 1];
+    if (isatty(STDOUT_FILENO))
+        sp_terminal_text(w->text.data, w->text.length);
+    else
+        fwrite(w->text.data, 1, w->text.length, stdout);
+    sp_buf_clear(&w->text);
+    return fflush(stdout) == 0 ? 0 : sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno));
+}
+
+static int stream_token(void *user, size_t i, uint32_t token)
+{
+    struct work *w = user;
+
+    (void)i;
+    SP_TRY(sp_token_stream_add(w->stream, &w->text, token));
+    return write_text(w);
+}
+
+static int stream(struct work *w, const struct sp_generate_limits *limits, struct sp_generate_options *options)
+{
+    SP_TRY(sp_token_stream_open(&w->stream, w->run->tokenizer, true));
+    options->tell = stream_token;
+    options->user = w;
+    sp_buf_clear(&w->text);
+    SP_TRY(sp_generate(w->run, limits, w->texts, 1, options));
+    SP_TRY(sp_token_stream_end(w->stream, &w->text));
+    if (w->last != '\n' || w->text.length)
+        SP_TRY(sp_buf_append(&w->text, "\n", 1));
+    return write_text(w);
+}
+
+/* {"prompt": ..., "completion": ..., "tokens": n, "ended": whether by an end token}. */
+static int write_row(struct work *w, FILE *file, size_t i)
+{
+    const struct sp_generation *g = &w->texts[i];
+    json_t *row;
+    char *text;
+    int failed;
+
+    sp_buf_clear(&w->text);
+    SP_TRY(sp_tokenizer_decode(&w->text, w->run->tokenizer, g->tokens, g->count, true));
+    row = json_pack("{s:s, s:s%, s:I, s:b}", "prompt", w->prompts[i], "completion", w->text.data ? w->text.data : "",
+                    w->text.length, "tokens", (json_int_t)g->count, "ended", g->ended);
+    text = row ? sp_json_text(row, 0) : NULL;
+    json_decref(row);
+    if (!text)
+        return sp_error(SP_ENOMEM, "out of memory");
+    failed = fprintf(file, "%s\n", text) < 0;
+    free(text);
+    return failed ? sp_error(SP_EIO, "cannot write what was generated: %s", strerror(errno)) : 0;
+}
+
+/* All rows to standard output, or to a file, which is complete or not there. */
+static int write_rows(struct work *w, const char *path)
+{
+    struct sp_fs_writer writer = { .file = stdout };
+    bool to_stdout = strcmp(path, "-") == 0;
+    int rc = to_stdout ? 0 : sp_fs_writer_open(&writer, path);
+
+    SP_TRY(rc);
+    for (size_t i = 0; i < w->count && rc == 0; i++)
+        rc = write_row(w, writer.file, i);
+    if (to_stdout)
+        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno))
+                                              : rc;
+    if (rc < 0) {
+        sp_fs_writer_abandon(&writer);
+        return rc;
+    }
+    return sp_fs_writer_commit(&writer);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------- */
+
+/* In a chat the turn's end ends the text, whatever the model's files say. */
+static int find_ends(struct work *w)
+{
+    uint32_t *list;
+
+    SP_TRY(sp_generate_end_tokens(&w->end, &w->end_count, w->run));
+    if (!w->request->chat)
+        return 0;
+    SP_TRY(sp_tokenizer_encode_bare(&w->encoding, w->run->tokenizer, SP_CHATML_END, strlen(SP_CHATML_END)));
+    if (w->encoding.length != 1)
+        return sp_error(SP_EFORMAT, "%s: %s is no token of the model's, as its chat template needs",
+                        sp_checkpoint_dir(w->run->checkpoint), SP_CHATML_END);
+    list = sp_realloc(w->end, w->end_count + 1, sizeof *list);
+    if (!list)
+        return SP_ENOMEM;
+    w->end = list;
+    w->end[w->end_count++] = w->encoding.ids[0];
+    return 0;
+}
+
+static struct sp_generate_limits limits_of(const struct work *w)
+{
+    size_t texts = (size_t)w->run->config->per_device_eval_batch_size, longest = 0, pass = PASS_TOKENS;
+
+    for (size_t i = 0; i < w->count; i++)
+        if (w->texts[i].prompt_length + w->texts[i].max_new_tokens > longest)
+            longest = w->texts[i].prompt_length + w->texts[i].max_new_tokens;
+    texts = texts < w->count ? texts : w->count;
+    pass = pass < texts * longest ? pass : texts * longest;
+    return (struct sp_generate_limits){ .texts = texts, .longest = longest, .pass = pass > texts ? pass : texts };
+}
+
+static int generate(struct work *w)
+{
+    struct sp_run *run = w->run;
+    struct sp_generate_options options = { .sample = w->request->sample };
+    struct sp_generate_limits limits;
+
+    SP_TRY(sp_run_open(run));
+    if (w->request->output)
+        SP_TRY(sp_inputs_spare(run, "--output", w->request->output, "what is generated"));
+    if (run->adapter && run->task != &sp_task_causal_lm)
+        return sp_error(SP_ECONFIG, "%s is an adapter of task %s, whose model does not go on with texts",
+                        run->adapter->dir, run->task->name);
+    if (run->adapter)
+        SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));
+    SP_TRY(sp_generate_check_model(run));
+    SP_TRY(read_prompts(w));
+    SP_TRY(find_ends(w));
+    limits = limits_of(w);
+    SP_TRY(sp_generate_open(run, &limits));
+    options.end = w->end;
+    options.end_count = w->end_count;
+    if (w->request->prompt)
+        return stream(w, &limits, &options);
+    SP_TRY(sp_generate(run, &limits, w->texts, w->count, &options));
+    return write_rows(w, w->request->output ? w->request->output : "-");
+}
+
+static void release(struct work *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        free(w->prompts[i]);
+        free((uint32_t *)(uintptr_t)w->texts[i].prompt);
+    }
+    free(w->prompts);
+    free(w->texts);
+    free(w->end);
+    sp_token_stream_free(w->stream);
+    sp_encoding_free(&w->encoding);
+    sp_buf_free(&w->text);
+    sp_chat_release(&w->chat);
+}
+
+/* A flag's number, which is *out where the flag is not given. */
+static int read_number(double *out, const struct sp_arguments *arguments, const char *flag, double low, double high,
+                       bool whole)
+{
+    const char *text = sp_argument(arguments, flag);
+    long long integer;
+
+    if (!text)
+        return 0;
+    if (whole ? !sp_text_int(text, &integer) : !sp_text_double(text, out))
+        return sp_error(SP_ECONFIG, "--%s: \"%s\" is no %s", flag, text, whole ? "whole number" : "number");
+    if (whole)
+        *out = (double)integer;
+    if (*out < low || *out > high)
+        return sp_error(SP_ECONFIG, "--%s: %s is out of range: %g to %g is expected", flag, text, low, high);
+    return 0;
+}
+
+static int read_request(struct request *out, const struct sp_arguments *arguments)
+{
+    double tokens = 256, temperature = 0, top_k = 0, top_p = 1, seed = 0;
+
+    *out = (struct request){ .prompt = sp_argument(arguments, "prompt"),
+                             .input = sp_argument(arguments, "input"),
+                             .output = sp_argument(arguments, "output"),
+                             .system = sp_argument(arguments, "system"),
+                             .chat = sp_argument(arguments, "chat") != NULL };
+    if ((out->prompt != NULL) == (out->input != NULL))
+        return sp_error(SP_ECONFIG, "generate needs one of --prompt and --input");
+    if (out->prompt && out->output)
+        return sp_error(SP_ECONFIG, "--output is for --input; what follows a --prompt goes to standard output");
+    if (out->system && !out->chat)
+        return sp_error(SP_ECONFIG, "--system is for --chat");
+    SP_TRY(read_number(&tokens, arguments, "max-new-tokens", 1, 1 << 20, true));
+    SP_TRY(read_number(&temperature, arguments, "temperature", 0, 100, false));
+    SP_TRY(read_number(&top_k, arguments, "top-k", 0, 1 << 24, true));
+    SP_TRY(read_number(&top_p, arguments, "top-p", 1e-6, 1, false));
+    SP_TRY(read_number(&seed, arguments, "seed", 0, 9007199254740992.0, true));
+    if (temperature == 0 && (sp_argument(arguments, "top-k") || sp_argument(arguments, "top-p")))
+        return sp_error(SP_ECONFIG, "--top-k and --top-p choose among tokens that are drawn at random: give a "
+                                    "--temperature above 0, such as 0.8");
+    out->max_new_tokens = (long long)tokens;
+    out->sample = (struct sp_sample_options){ temperature, (int)top_k, top_p, (uint64_t)seed };
+    return 0;
+}
+
+static int run_generate(const struct sp_arguments *arguments)
+{
+    const char *model, *dir = sp_argument(arguments, "adapter");
+    struct sp_adapter adapter = { 0 };
+    struct sp_config config;
+    struct request request;
+    struct sp_run run;
+    int rc;
+
+    SP_TRY(sp_argument_require(&model, arguments, "model"));
+    SP_TRY(read_request(&request, arguments));
+    if (dir)
+        SP_TRY(sp_adapter_load(&adapter, dir));
+    rc = sp_report_config(&config, arguments, model, dir ? &adapter : NULL);
+    if (rc == 0) {
+        struct work w = { .request = &request, .run = &run, .text = SP_BUF(SP_TOKENIZER_TEXT_MAX) };
+
+        run = sp_report_run(&config);
+        run.adapter = dir ? &adapter : NULL;
+        rc = generate(&w);
+        release(&w);
+        sp_run_close(&run);
+        sp_config_release(&config);
+    }
+    sp_adapter_release(&adapter);
+    return rc;
+}
+
+static const struct sp_flag flags[] = {
+    { "model", "DIR|FILE", "the model: a directory, or a GGUF file", NULL },
+    { "adapter", "DIR", "the adapter to apply", NULL },
+    { "prompt", "TEXT", "the text to go on with", NULL },
+    { "input", "FILE|-",
+      "many of them, in a column `prompt` or `text`: jsonl, csv or tsv; - is standard input: jsonl when it begins with "
+      "{, else lines of text",
+      NULL },
+    { "output", "FILE|-", "where the rows of --input go; - is standard output (default)", NULL },
+    { "max-new-tokens", "N", "the most tokens that a text gets (default 256)", NULL },
+    { "temperature", "T", "draw tokens at random, from logits divided by it; 0 takes the likeliest (default)", NULL },
+    { "top-k", "K", "draw from the K likeliest alone; 0: from all (default)", NULL },
+    { "top-p", "P", "draw from the fewest that have this probability together (default 1: all)", NULL },
+    { "seed", "N", "of what is drawn (default 0)", NULL },
+    { "chat", NULL, "the prompt is a user's message: it is put into the model's chat form (ChatML)", NULL },
+    { "system", "TEXT", "with --chat: the system's message (default: the chat template's own)", NULL },
+    SP_FLAG_SET,
+    SP_FLAG_DEVICE,
+    SP_FLAG_END,
+};
+
+const struct sp_command sp_command_generate = {
+    .name = "generate",
+    .usage = "--model DIR|FILE.gguf [--adapter DIR] (--prompt TEXT | --input FILE|-) [--max-new-tokens N]",
+    .summary = "let a causal language model go on with a text",
+    .flags = flags,
+    .run = run_generate,
+};

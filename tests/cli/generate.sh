@@ -1,0 +1,96 @@
+#!/bin/sh
+# Generation from outside: a prompt to the terminal, rows to a file, the chat form, and what is refused. Which tokens: tests/train.
+. "${srcdir:-.}/tests/cli/tap.sh"
+reference=${srcdir:-.}/tests/data/reference
+model=$folder/model
+
+# A decoder with a tokenizer of its size: special tokens, a blank, letters, digits, and ChatML's marks.
+mkdir "$model"
+cp "$reference/decoders/llama/model.safetensors" "$reference/decoders/llama/config.json" "$model"
+awk 'BEGIN {
+    n = split("<pad> <unk> <s> </s> <|im_start|> <|im_end|>", token, " ")
+    token[++n] = "\\u0120"; token[++n] = "\\u010a"
+    for (i = 33; i < 127 && n < 88; i++)
+        if (i != 34 && i != 92 && (i < 58 || i > 96 || i == 63))
+            token[++n] = sprintf("%c", i)
+    for (i = n + 1; i <= 88; i++)
+        token[i] = "x" i
+    printf "{\"added_tokens\": ["
+    for (i = 1; i <= 6; i++)
+        printf "%s{\"id\": %d, \"content\": \"%s\", \"special\": true, \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false}", (i > 1 ? ", " : ""), i - 1, token[i]
+    printf "], \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}, "
+    printf "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"unk_token\": \"<unk>\", \"vocab\": {"
+    for (i = 1; i <= 88; i++)
+        printf "%s\"%s\": %d", (i > 1 ? ", " : ""), token[i], i - 1
+    printf "}, \"merges\": []}}\n"
+}' >"$model/tokenizer.json"
+
+generate() { run generate --quiet --model "$model" "$@"; }
+
+generate --prompt 'an apple' --max-new-tokens 12
+test_that 'a prompt' sh -c '[ "$1" = 0 ] && [ -s "$2" ] && [ "$(tail -c 1 "$2")" = "" ]' sh "$status" "$folder/out"
+cp "$folder/out" "$folder/alone"
+generate --prompt 'an apple' --max-new-tokens 12
+test_that '  the same again' cmp "$folder/out" "$folder/alone"
+generate --prompt 'an apple' --max-new-tokens 12 --temperature 2 --seed 7
+cp "$folder/out" "$folder/drawn"
+test_that '  another at random' sh -c '[ "$1" = 0 ] && ! cmp -s "$2" "$3"' sh "$status" "$folder/drawn" "$folder/alone"
+generate --prompt 'an apple' --max-new-tokens 12 --temperature 2 --seed 7 --top-k 1
+test_that '  top-k 1 is the likeliest' cmp "$folder/out" "$folder/alone"
+
+printf '{"prompt": "a tree"}\n{"prompt": "an apple"}\n{"prompt": "ripe fruit?"}\n' >"$folder/in.jsonl"
+generate --input "$folder/in.jsonl" --max-new-tokens 12 --output "$folder/out.jsonl"
+test_that 'rows' sh -c '[ "$1" = 0 ] && [ "$(grep -cE "^\{\"prompt\": \".*\", \"completion\": \".*\", \"tokens\": [0-9]+, \"ended\": (true|false)\}$" "$2")" = 3 ]' \
+    sh "$status" "$folder/out.jsonl"
+test_that '  in their order' sh -c 'sed -n 2p "$1" | grep -q "an apple"' sh "$folder/out.jsonl"
+generate --input "$folder/in.jsonl" --max-new-tokens 12 --set per_device_eval_batch_size=1
+test_that '  the same one by one, and on standard output' cmp "$folder/out" "$folder/out.jsonl"
+printf 'a tree\nan apple\nripe fruit?\n' >"$folder/in.txt"
+./speft-cl generate --quiet --model "$model" --input - --max-new-tokens 12 <"$folder/in.txt" >"$folder/out"
+test_that '  lines of standard input' cmp "$folder/out" "$folder/out.jsonl"
+
+# ---- the chat form
+generate --prompt hello --chat
+test_that 'no chat template' fails_with 1 'has no chat template'
+printf '{"chat_template": "{%% for m in messages %%}[INST]{%% endfor %%}"}' >"$model/tokenizer_config.json"
+generate --prompt hello --chat
+test_that 'another template' fails_with 1 'is not ChatML'
+template="{% for m in messages %}{{ '<|im_start|>system\\\\nbe brief<|im_end|>\\\\n' }}{{'<|im_start|>' + m['role']}}{% endfor %}{{ '<|im_start|>assistant\\\\n' }}"
+printf '{"chat_template": "%s"}' "$template" >"$model/tokenizer_config.json"
+run generate --model "$model" --prompt hello --chat --max-new-tokens 4
+test_that 'ChatML, with its system message' sh -c '[ "$1" = 0 ] && grep -q "system message: be brief" "$2"' sh "$status" "$folder/err"
+run generate --model "$model" --prompt hello --chat --system 'be kind' --max-new-tokens 4
+test_that '  or another' sh -c '[ "$1" = 0 ] && grep -q "system message: be kind" "$2"' sh "$status" "$folder/err"
+
+# ---- what is refused
+generate --max-new-tokens 4
+test_that 'neither prompt nor input' fails_with 2 'one of --prompt and --input'
+generate --prompt a --input "$folder/in.jsonl"
+test_that 'both' fails_with 2 'one of --prompt and --input'
+generate --prompt a --max-new-tokens 0
+test_that 'no new tokens' fails_with 2 '--max-new-tokens: 0 is out of range'
+generate --prompt a --max-new-tokens many
+test_that 'no number' fails_with 2 '"many" is no whole number'
+generate --prompt a --temperature -1
+test_that 'a temperature below 0' fails_with 2 '--temperature: -1 is out of range'
+generate --prompt a --top-p 0.5
+test_that 'top-p without a temperature' fails_with 2 'give a --temperature above 0'
+generate --prompt a --system b
+test_that 'a system message without a chat' fails_with 2 '--system is for --chat'
+generate --prompt '' --max-new-tokens 4
+test_that 'an empty prompt' fails_with 2 '--prompt: found an empty text'
+generate --prompt "$(printf '%070d' 0)" --max-new-tokens 1
+test_that 'a prompt longer than the positions' fails_with 1 'has 70 tokens, and --max-new-tokens asks for 1 more; the model has positions for 64'
+generate --prompt "$(printf '%060d' 0)" --max-new-tokens 5
+test_that 'generation past the positions' fails_with 1 'has 60 tokens, and --max-new-tokens asks for 5 more'
+printf '{"prompt": "a"}\n{"prompt": "%065d"}\n' 0 >"$folder/long.jsonl"
+generate --input "$folder/long.jsonl" --max-new-tokens 4
+test_that '  by line' fails_with 1 'line 2: the prompt has 65 tokens'
+run generate --quiet --model "$reference/binary" --prompt a
+test_that 'an encoder' fails_with 2 'does not predict the next token'
+run generate --quiet --model "$reference/decoders/llama" --prompt a
+test_that 'no tokenizer' fails_with 2 'prompts need one'
+generate --input "$folder/in.jsonl" --output "$model/model.safetensors"
+test_that 'the model as output' fails_with 2 'which what is generated would replace'
+
+finish
