@@ -90,21 +90,22 @@ int sp_family_activation(enum sp_activation *out, const json_t *config, const ch
     return sp_error(SP_EFORMAT, "%s: \"%s\" is \"%s\"; speft-cl knows for this model: %s", file, key, name, list);
 }
 
-/* What is neither a number of something, nor a list or object of what is asked for, must be true or false. */
+/* A flag that is true, a count that is not 0, or a list or object that is not empty. */
 static int is_set(bool *out, const json_t *config, const char *key, const char *file)
 {
     const json_t *value = json_object_get(config, key);
+    long long count = 0;
     int set = 0;
 
     if (sp_json_is_object(value))
         set = json_object_size(value) > 0;
     else if (json_is_array(value))
         set = json_array_size(value) > 0;
-    else if (json_is_integer(value))
-        set = json_integer_value(value) != 0;
+    else if (strncmp(key, "num_", 4) == 0)
+        SP_TRY(sp_json_get_int(&count, config, key, file));
     else
         SP_TRY(sp_json_get_bool(&set, config, key, file));
-    *out = set;
+    *out = set || count != 0;
     return 0;
 }
 

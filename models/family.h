@@ -27,10 +27,10 @@ int sp_family_activation(enum sp_activation *out, const json_t *config, const ch
                          const enum sp_activation *known, const char *file);
 
 struct sp_family_refusal {
-    const char *key, *why;
+    const char *key, *why; /* a key "num_..." is a count, any other a flag, a list or an object */
 };
 
-/* Refuses each key that is set: true, an integer that is not 0, or an object or list that is not empty. */
+/* Refuses each key that is set: true, a count that is not 0, or an object or list that is not empty. */
 int sp_family_refuse(const struct sp_family_refusal *refusals, size_t count, const json_t *config, const char *file);
 
 #endif

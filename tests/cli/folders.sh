@@ -117,7 +117,7 @@ vocab.txt.gz|vocab.txt, but vocab.txt.gz: it is packed: unpack it
 bert-base-uncased-vocab.txt|vocab.txt, but bert-base-uncased-vocab.txt: if that is the file
 tokenizer/vocab.txt|vocab.txt, but tokenizer/vocab.txt: if that is the file, move it one folder up
 tokenizer.json.txt|tokenizer.json, but tokenizer.json.txt: if that is the file
-words.txt|tokenizer: neither tokenizer.json nor vocab.txt is there
+words.txt|tokenizer: neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt is there
 END
 
 # ---- code of the model's own
