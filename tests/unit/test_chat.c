@@ -53,9 +53,8 @@ static void test_templates(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const others[] = { "", "[INST] {{ messages[0]['content'] }} [/INST]",
-                                          "<|im_start|>user<|im_sep|>{{ m "
-                                          "}}<|im_end|><|im_start|>assistant<|im_sep|>" };
+    static const char phi[] = "<|im_start|>user<|im_sep|>{{ m }}<|im_end|><|im_start|>assistant<|im_sep|>";
+    static const char *const others[] = { "", "[INST] {{ messages[0]['content'] }} [/INST]", phi };
     struct sp_chat chat;
 
     (void)state;
