@@ -86,10 +86,11 @@ static bool share(const struct sp_plan *plan, const struct sp_node *node, int x,
 static void pass_gradient(struct sp_plan *plan, const struct sp_node *node, int k)
 {
     struct sp_value *input = &plan->values[node->input[k]];
-    int gradient = plan->values[node->output].gradient;
+    int gradient;
 
     if (input->gradient >= 0 || !(node->type->passes || (node->type->in_place && k == 0)))
         return;
+    gradient = plan->values[node->output].gradient;
     for (int j = 0; j < k; j++)
         if (plan->values[node->input[j]].gradient == gradient && !share(plan, node, node->input[j], node->input[k]) &&
             !share(plan, node, node->input[k], node->input[j]))
