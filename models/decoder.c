@@ -61,10 +61,10 @@ int sp_decoder_read_padding(struct sp_model *model, const json_t *config, int ot
 
 /* ---- rotary positions -------------------------------------------------------------------------------------------- */
 
-/* A number above 0, which must be there where `needed` is a type that needs it; else 0. */
+/* A number above 0, which must be there where `needed` is a type that needs it; else *out stays where it is not. */
 static int read_number(double *out, const json_t *scaling, const char *key, const char *needed, const char *file)
 {
-    double value = 0;
+    double value = *out;
 
     SP_TRY(sp_json_get_double(&value, scaling, key, file));
     if (sp_json_member(scaling, key) ? !(value > 0 && isfinite(value)) : needed != NULL)
@@ -97,9 +97,8 @@ static int read_scaling(struct sp_rope *rope, const json_t *scaling, int positio
     SP_TRY(sp_json_get_string(&type, scaling, "type", file));
     SP_TRY(sp_json_get_string(&type, scaling, "rope_type", file));
     rope->original_max_position_embeddings = positions;
-    if (sp_json_member(scaling, "original_max_position_embeddings"))
-        SP_TRY(read_number(&rope->original_max_position_embeddings, scaling, "original_max_position_embeddings", NULL,
-                           file));
+    SP_TRY(read_number(&rope->original_max_position_embeddings, scaling, "original_max_position_embeddings", NULL,
+                       file));
     if (sp_json_member(scaling, "mrope_section") || strcmp(type, "mrope") == 0)
         return sp_error(SP_EFORMAT, "%s: \"mrope_section\" is set; rotary positions of images are not supported", file);
     if (strcmp(type, "default") == 0)
@@ -131,8 +130,7 @@ static int read_rope(struct sp_rope *rope, const json_t *config, int positions, 
     float partial;
 
     rope->base = 10000;
-    if (sp_json_member(config, "rope_theta"))
-        SP_TRY(read_number(&rope->base, config, "rope_theta", NULL, file));
+    SP_TRY(read_number(&rope->base, config, "rope_theta", NULL, file));
     SP_TRY(sp_family_positive(&partial, config, "partial_rotary_factor", 1, file));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *section = sp_json_member(config, keys[i]);
@@ -144,8 +142,7 @@ static int read_rope(struct sp_rope *rope, const json_t *config, int positions, 
         if (json_object_get(section, "full_attention") || json_object_get(section, "sliding_attention"))
             return sp_error(SP_EFORMAT, "%s: \"%s\" has positions of their own for kinds of layers, which are not "
                                         "supported", file, keys[i]);
-        if (sp_json_member(section, "rope_theta"))
-            SP_TRY(read_number(&rope->base, section, "rope_theta", NULL, file));
+        SP_TRY(read_number(&rope->base, section, "rope_theta", NULL, file));
         SP_TRY(sp_family_positive(&partial, section, "partial_rotary_factor", (double)partial, file));
         SP_TRY(read_scaling(rope, section, positions, file));
     }

@@ -55,4 +55,19 @@ int sp_decoder_vocabulary(struct sp_plan *plan, const struct sp_model *model);
 /* Of checkpoints of these families: prefixes, and what may lie there unused. */
 extern const char *const sp_decoder_prefixes[], *const sp_decoder_ignored[];
 
+/* What the families of this decoder share in their struct sp_model_family. */
+/* clang-format off */
+#define SP_DECODER_FAMILY                                                                                              \
+    .head_weight = "score.weight",                                                                                     \
+    .prefixes = sp_decoder_prefixes,                                                                                   \
+    .ignored = sp_decoder_ignored,                                                                                     \
+    .config_size = sizeof(struct sp_decoder_config),                                                                   \
+    .read_dropout = sp_decoder_read_dropout,                                                                           \
+    .read_initializer = sp_decoder_read_initializer,                                                                   \
+    .set_dropout = sp_decoder_set_dropout,                                                                             \
+    .body = sp_decoder_body,                                                                                           \
+    .head = sp_decoder_head,                                                                                           \
+    .vocabulary = sp_decoder_vocabulary
+/* clang-format on */
+
 #endif

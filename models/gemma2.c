@@ -42,15 +42,6 @@ static const char *const model_types[] = { "gemma2", NULL };
 
 const struct sp_model_family sp_model_gemma2 = {
     .model_types = model_types,
-    .head_weight = "score.weight",
-    .prefixes = sp_decoder_prefixes,
-    .ignored = sp_decoder_ignored,
-    .config_size = sizeof(struct sp_decoder_config),
     .read_config = read_config,
-    .read_dropout = sp_decoder_read_dropout,
-    .read_initializer = sp_decoder_read_initializer,
-    .set_dropout = sp_decoder_set_dropout,
-    .body = sp_decoder_body,
-    .head = sp_decoder_head,
-    .vocabulary = sp_decoder_vocabulary,
+    SP_DECODER_FAMILY,
 };

@@ -209,41 +209,23 @@ static int stream(struct work *w, const struct sp_generate_limits *limits, struc
 static int write_row(struct work *w, FILE *file, size_t i)
 {
     const struct sp_generation *g = &w->texts[i];
-    json_t *row;
-    char *text;
-    int failed;
 
     sp_buf_clear(&w->text);
     SP_TRY(sp_tokenizer_decode(&w->text, w->run->tokenizer, g->tokens, g->count, true));
-    row = json_pack("{s:s, s:s%, s:I, s:b}", "prompt", w->prompts[i], "completion", w->text.data ? w->text.data : "",
-                    w->text.length, "tokens", (json_int_t)g->count, "ended", g->ended);
-    text = row ? sp_json_text(row, 0) : NULL;
-    json_decref(row);
-    if (!text)
-        return sp_error(SP_ENOMEM, "out of memory");
-    failed = fprintf(file, "%s\n", text) < 0;
-    free(text);
-    return failed ? sp_error(SP_EIO, "cannot write what was generated: %s", strerror(errno)) : 0;
+    return sp_report_row(file,
+                         json_pack("{s:s, s:s%, s:I, s:b}", "prompt", w->prompts[i], "completion",
+                                   w->text.data ? w->text.data : "", w->text.length, "tokens", (json_int_t)g->count,
+                                   "ended", g->ended),
+                         "what was generated");
 }
 
-/* All rows to standard output, or to a file, which is complete or not there. */
-static int write_rows(struct work *w, const char *path)
+static int write_rows(void *user, FILE *file)
 {
-    struct sp_fs_writer writer = { .file = stdout };
-    bool to_stdout = strcmp(path, "-") == 0;
-    int rc = to_stdout ? 0 : sp_fs_writer_open(&writer, path);
+    struct work *w = user;
 
-    SP_TRY(rc);
-    for (size_t i = 0; i < w->count && rc == 0; i++)
-        rc = write_row(w, writer.file, i);
-    if (to_stdout)
-        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno))
-                                              : rc;
-    if (rc < 0) {
-        sp_fs_writer_abandon(&writer);
-        return rc;
-    }
-    return sp_fs_writer_commit(&writer);
+    for (size_t i = 0; i < w->count; i++)
+        SP_TRY(write_row(w, file, i));
+    return 0;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
@@ -304,7 +286,7 @@ static int generate(struct work *w)
     if (w->request->prompt)
         return stream(w, &limits, &options);
     SP_TRY(sp_generate(run, &limits, w->texts, w->count, &options));
-    return write_rows(w, w->request->output ? w->request->output : "-");
+    return sp_report_rows(w->request->output ? w->request->output : "-", write_rows, w);
 }
 
 static void release(struct work *w)

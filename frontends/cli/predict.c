@@ -13,20 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int write_row(FILE *file, const struct sp_run *run, const struct sp_logits *logits, size_t i)
-{
-    json_t *row = run->task->predicted(run, logits, i);
-    char *text = row ? sp_json_text(row, JSON_REAL_PRECISION(9)) : NULL;
-    int failed;
-
-    json_decref(row);
-    if (!text)
-        return sp_error(SP_ENOMEM, "out of memory");
-    failed = fprintf(file, "%s\n", text) < 0;
-    free(text);
-    return failed ? sp_error(SP_EIO, "cannot write the predictions: %s", strerror(errno)) : 0;
-}
-
 /* Where the rows go as their batches come. */
 struct output {
     struct sp_run *run;
@@ -56,31 +42,16 @@ static int write_rows(void *user, const struct sp_logits *logits)
             return not_finite(o, logits->from + i + 1);
     }
     for (size_t i = 0; i < logits->rows; i++)
-        SP_TRY(write_row(o->file, o->run, logits, i));
+        SP_TRY(sp_report_row(o->file, o->run->task->predicted(o->run, logits, i), "the predictions"));
     return 0;
 }
 
-/* All rows to standard output, or to a file, which is complete or not there. */
-static int write_all(struct sp_run *run, const char *input, const char *path)
+static int write_all(void *user, FILE *file)
 {
-    struct sp_fs_writer writer = { 0 };
-    bool to_stdout = strcmp(path, "-") == 0;
-    struct output output = { run, input, stdout };
-    int rc;
+    struct output *o = user;
 
-    if (!to_stdout) {
-        SP_TRY(sp_fs_writer_open(&writer, path));
-        output.file = writer.file;
-    }
-    rc = sp_logits_each(NULL, run, &run->validation, write_rows, &output);
-    if (to_stdout)
-        return rc == 0 && fflush(stdout) != 0 ? sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno))
-                                              : rc;
-    if (rc < 0) {
-        sp_fs_writer_abandon(&writer);
-        return rc;
-    }
-    return sp_fs_writer_commit(&writer);
+    o->file = file;
+    return sp_logits_each(NULL, o->run, &o->run->validation, write_rows, o);
 }
 
 static int predict(struct sp_run *run, const char *input, const char *output)
@@ -102,7 +73,8 @@ static int predict(struct sp_run *run, const char *input, const char *output)
     SP_TRY(sp_run_load_data(run, false, false));
     SP_TRY(sp_run_load_input(run, input));
     SP_TRY(sp_run_build(run, false, 0, 0));
-    return write_all(run, standard ? SP_READER_STANDARD_INPUT : input, output);
+    return sp_report_rows(output, write_all,
+                          &(struct output){ .run = run, .input = standard ? SP_READER_STANDARD_INPUT : input });
 }
 
 static int run_predict(const struct sp_arguments *arguments)

@@ -3,9 +3,12 @@
 #include "frontends/cli/progress.h"
 #include "models/models.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/train/task.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,4 +91,35 @@ int sp_report_config(struct sp_config *out, const struct sp_arguments *arguments
         free(list[i]);
     free(overrides);
     return rc;
+}
+
+int sp_report_row(FILE *file, json_t *row, const char *what)
+{
+    char *text = row ? sp_json_text(row, JSON_REAL_PRECISION(9)) : NULL;
+    int failed;
+
+    json_decref(row);
+    if (!text)
+        return sp_error(SP_ENOMEM, "out of memory");
+    failed = fprintf(file, "%s\n", text) < 0;
+    free(text);
+    return failed ? sp_error(SP_EIO, "cannot write %s: %s", what, strerror(errno)) : 0;
+}
+
+int sp_report_rows(const char *path, int (*write)(void *user, FILE *file), void *user)
+{
+    struct sp_fs_writer writer;
+    int rc;
+
+    if (strcmp(path, "-") == 0) {
+        SP_TRY(write(user, stdout));
+        return fflush(stdout) == 0 ? 0 : sp_error(SP_EIO, "cannot write to standard output: %s", strerror(errno));
+    }
+    SP_TRY(sp_fs_writer_open(&writer, path));
+    rc = write(user, writer.file);
+    if (rc < 0) {
+        sp_fs_writer_abandon(&writer);
+        return rc;
+    }
+    return sp_fs_writer_commit(&writer);
 }

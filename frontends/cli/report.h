@@ -6,6 +6,8 @@
 #include "runtime/train/evaluate.h"
 #include "runtime/train/run.h"
 
+#include <stdio.h>
+
 /* A fresh run of the configuration over all model families, its progress shown. */
 struct sp_run sp_report_run(const struct sp_config *config);
 
@@ -14,6 +16,12 @@ struct sp_run sp_report_run(const struct sp_config *config);
  * columns in its configuration alone. */
 int sp_report_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
                      const struct sp_adapter *adapter);
+
+/* Writes a row as a line of JSON and releases it; NULL is out of memory. `what` is written, for messages. */
+int sp_report_row(FILE *file, json_t *row, const char *what);
+
+/* Has `write` write to the file at `path`, which is then complete or not there, or to standard output ("-"). */
+int sp_report_rows(const char *path, int (*write)(void *user, FILE *file), void *user);
 
 /* "loss 0.4012, accuracy 0.8200, ..." of the task's metrics. */
 void sp_report_metrics(char *out, size_t size, const struct sp_evaluation *evaluation, const struct sp_task *task);
