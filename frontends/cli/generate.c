@@ -268,6 +268,8 @@ static int generate(struct work *w)
     struct sp_generate_options options = { .sample = w->request->sample };
     struct sp_generate_limits limits;
 
+    if (w->request->output)
+        SP_TRY(sp_report_check_output(w->request->input, w->request->output, "what is generated"));
     SP_TRY(sp_run_open(run));
     if (w->request->output)
         SP_TRY(sp_inputs_spare(run, "--output", w->request->output, "what is generated"));

@@ -58,14 +58,11 @@ static int predict(struct sp_run *run, const char *input, const char *output)
 {
     bool standard = strcmp(input, "-") == 0;
 
-    if (sp_fs_same(standard ? "/dev/stdin" : input, output))
-        return sp_error(SP_ECONFIG, "--output: %s is the input, which the predictions would replace", output);
+    SP_TRY(sp_report_check_output(input, output, "the predictions"));
     if (run->config->skip_bad_rows)
         return sp_error(SP_ECONFIG, "--set: skip_bad_rows is not for predict, whose lines are those of the input in "
                                     "order: without a bad row they would no longer match; correct the row or remove "
                                     "it");
-    if (strcmp(output, "-") != 0)
-        SP_TRY(sp_fs_check_writable(output)); /* before the long work */
     SP_TRY(sp_run_open(run));
     SP_TRY(sp_inputs_spare(run, "--output", output, "the predictions"));
     if (run->adapter)

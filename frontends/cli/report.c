@@ -93,6 +93,13 @@ int sp_report_config(struct sp_config *out, const struct sp_arguments *arguments
     return rc;
 }
 
+int sp_report_check_output(const char *input, const char *output, const char *what)
+{
+    if (sp_fs_same(strcmp(input, "-") == 0 ? "/dev/stdin" : input, output))
+        return sp_error(SP_ECONFIG, "--output: %s is the input, which %s would replace", output, what);
+    return strcmp(output, "-") == 0 ? 0 : sp_fs_check_writable(output);
+}
+
 int sp_report_row(FILE *file, json_t *row, const char *what)
 {
     char *text = row ? sp_json_text(row, JSON_REAL_PRECISION(9)) : NULL;

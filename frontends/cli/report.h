@@ -17,6 +17,9 @@ struct sp_run sp_report_run(const struct sp_config *config);
 int sp_report_config(struct sp_config *out, const struct sp_arguments *arguments, const char *model,
                      const struct sp_adapter *adapter);
 
+/* Refuses, before the long work, an --output that is the --input, or that cannot be written; "-" is none of both. */
+int sp_report_check_output(const char *input, const char *output, const char *what);
+
 /* Writes a row as a line of JSON and releases it; NULL is out of memory. `what` is written, for messages. */
 int sp_report_row(FILE *file, json_t *row, const char *what);
 

@@ -90,6 +90,12 @@ run generate --quiet --model "$reference/binary" --prompt a
 test_that 'an encoder' fails_with 2 'does not predict the next token'
 run generate --quiet --model "$reference/decoders/llama" --prompt a
 test_that 'no tokenizer' fails_with 2 'prompts need one'
+cp "$folder/in.jsonl" "$folder/kept.jsonl"
+generate --input "$folder/in.jsonl" --output "$folder/in.jsonl"
+test_that 'the input as output' fails_with 2 'is the input, which what is generated would replace'
+test_that '  which stays' cmp "$folder/in.jsonl" "$folder/kept.jsonl"
+generate --input "$folder/in.jsonl" --output "$folder/none/out.jsonl"
+test_that 'an output in no folder' fails_with 1 "$folder/none"
 generate --input "$folder/in.jsonl" --output "$model/model.safetensors"
 test_that 'the model as output' fails_with 2 'which what is generated would replace'
 
