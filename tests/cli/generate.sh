@@ -55,7 +55,11 @@ test_that 'no chat template' fails_with 1 'has no chat template'
 printf '{"chat_template": "{%% for m in messages %%}[INST]{%% endfor %%}"}' >"$model/tokenizer_config.json"
 generate --prompt hello --chat
 test_that 'another template' fails_with 1 'is not ChatML'
-template="{% for m in messages %}{{ '<|im_start|>system\\\\nbe brief<|im_end|>\\\\n' }}{{'<|im_start|>' + m['role']}}{% endfor %}{{ '<|im_start|>assistant\\\\n' }}"
+turns="{{'<|im_start|>' + message['role'] + '\\\\n' + message['content'] + '<|im_end|>' + '\\\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\\\n' }}{% endif %}"
+template="{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\\\nbe brief<|im_end|>\\\\n' }}{% endif %}$turns"
+printf '{"chat_template": "{%% set now = 1 %%}%s"}' "$template" >"$model/tokenizer_config.json"
+generate --prompt hello --chat
+test_that 'a template that may do more' fails_with 1 'not one of those that are known to write ChatML'
 printf '{"chat_template": "%s"}' "$template" >"$model/tokenizer_config.json"
 run generate --model "$model" --prompt hello --chat --max-new-tokens 4
 test_that 'ChatML, with its system message' sh -c '[ "$1" = 0 ] && grep -q "system message: be brief" "$2"' sh "$status" "$folder/err"

@@ -12,9 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURNS                                                                                                          \
-    "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}"            \
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+/* The known templates that are short enough to stand here, n being how a line end is spelt in them. */
+#define TURNS(n)                                                                                                       \
+    "{{'<|im_start|>' + message['role'] + '" n "' + message['content'] + '<|im_end|>' + '" n "'}}{% endfor %}"        \
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant" n "' }}{% endif %}"
+#define LOOP "{% for message in messages %}"
+#define FIRST(n, system)                                                                                               \
+    "{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system" n system "<|im_end|>" n            \
+    "' }}{% endif %}"
 
 /* What the user's message "hi" becomes. */
 static void check(const char *template, const char *system, const char *expected)
@@ -33,35 +38,50 @@ static void check(const char *template, const char *system, const char *expected
 
 static void test_templates(void **state)
 {
-    /* as SmolLM2 and Qwen2 have it, as Qwen2.5, whose first mention is followed by an expression, and without any */
-    static const char first[] = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-                                "{{ '<|im_start|>system\\nBe of use.<|im_end|>\\n' }}{% endif %}" TURNS;
-    static const char tools[] = "{%- if tools %}{{- '<|im_start|>system\\n' }}{{- messages[0]['content'] }}{%- else %}"
-                                "{{- '<|im_start|>system\\nYou are Q. Help.<|im_end|>\\n' }}{%- endif %}"
-                                "{%- for message in messages %}" TURNS;
-    static const char plain[] = "{% for message in messages %}" TURNS;
+    /* as Qwen2, SmolLM2, whose quotes hold line ends, and many others have it */
+    static const char qwen[] = LOOP FIRST("\\n", "Of \\\\use{}.") TURNS("\\n");
+    static const char smol[] = LOOP FIRST("\n", "Be of use.") TURNS("\n") "\n";
+    static const char plain[] = LOOP TURNS("\\n");
+    static const char guarded[] = "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}"
+                                  "{% endif %}" LOOP TURNS("\n");
 
     (void)state;
-    check(first, NULL,
+    check(qwen, NULL,
+          "<|im_start|>system\nOf \\use{}.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+    check(smol, NULL,
           "<|im_start|>system\nBe of use.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
-    check(first, "Other.",
+    check(smol, "Other.",
           "<|im_start|>system\nOther.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
-    check(tools, NULL,
-          "<|im_start|>system\nYou are Q. Help.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+    check(smol, "", "<|im_start|>system\n<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
     check(plain, NULL, "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+    check(guarded, NULL, "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
 }
 
 static void test_refused(void **state)
 {
-    static const char phi[] = "<|im_start|>user<|im_sep|>{{ m }}<|im_end|><|im_start|>assistant<|im_sep|>";
-    static const char *const others[] = { "", "[INST] {{ messages[0]['content'] }} [/INST]", phi };
+    static const struct {
+        const char *template, *why;
+    } others[] = {
+        { "", "not ChatML" },
+        { "[INST] {{ messages[0]['content'] }} [/INST]", "not ChatML" },
+        { "<|im_start|>user<|im_sep|>{{ m }}<|im_end|><|im_start|>assistant<|im_sep|>", "it may add to it" },
+        /* what is put in front, done to a message, or begins the answer */
+        { "{{ bos_token }}" LOOP TURNS("\\n"), "it may add to it" },
+        { LOOP "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] | trim + '<|im_end|>' + '\\n'}}"
+               "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+          "it may add to it" },
+        { LOOP TURNS("\\n") "{{ '<think>' }}", "it may add to it" },
+        { LOOP TURNS("\\n") "\n\n", "it may add to it" },
+        /* a line end where no quote makes one of it */
+        { LOOP "\\n" TURNS("\\n"), "it may add to it" },
+    };
     struct sp_chat chat;
 
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        assert_int_equal(sp_chat_read(&chat, others[i], "the file"), SP_EFORMAT);
+        assert_int_equal(sp_chat_read(&chat, others[i].template, "the file"), SP_EFORMAT);
         assert_non_null(strstr(sp_error_message(), "the file: "));
-        assert_non_null(strstr(sp_error_message(), "not ChatML"));
+        assert_non_null(strstr(sp_error_message(), others[i].why));
     }
 }
 
@@ -72,9 +92,9 @@ static void test_configs(void **state)
         const char *text;
         int rc;
     } cases[] = {
-        { "{\"chat_template\": \"<|im_start|>assistant<|im_end|>\"}", 0 },
+        { "{\"chat_template\": \"" LOOP TURNS("\\\\n") "\"}", 0 },
         { "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"no\"}, {\"name\": \"default\", \"template\": "
-          "\"<|im_start|>assistant<|im_end|>\"}]}",
+          "\"" LOOP TURNS("\\\\n") "\"}]}",
           0 },
         { "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"<|im_start|>assistant<|im_end|>\"}]}",
           SP_ENOTFOUND },

@@ -36,7 +36,10 @@ tests_fuzz_fuzz_text_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMO
 	$(LIBS_TEXT) $(LIBS_BASE)
 TESTS += tests/fuzz/fuzz_text
 
-check_PROGRAMS += tests/unit/test_chat
+check_PROGRAMS += tests/unit/test_chat tests/tools/show_chat
+tests_tools_show_chat_SOURCES = tests/tools/show_chat.c
+tests_tools_show_chat_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(LIBS_TEXT) $(LIBS_BASE)
+EXTRA_DIST += tests/tools/chat_forms.py
 tests_unit_test_chat_SOURCES = tests/unit/test_chat.c
 tests_unit_test_chat_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
 	$(LIBS_TEXT) $(LIBS_BASE)
