@@ -47,7 +47,8 @@ static int read_heads(struct sp_decoder_config *c, int hidden, const json_t *con
     return 0;
 }
 
-int sp_decoder_read_padding(struct sp_model *model, const json_t *config, int otherwise, const char *file)
+int sp_decoder_read_padding(int *out, const struct sp_model *model, const json_t *config, int otherwise,
+                            const char *file)
 {
     long long padding = json_is_null(json_object_get(config, "pad_token_id")) ? -1 : otherwise;
 
@@ -55,7 +56,7 @@ int sp_decoder_read_padding(struct sp_model *model, const json_t *config, int ot
     if (padding < -1 || padding >= model->vocab_size)
         return sp_error(SP_EFORMAT, "%s: \"pad_token_id\" is %lld; expected a token's id, 0 to %d, or -1 for none",
                         file, padding, model->vocab_size - 1);
-    model->padding = (int)padding;
+    *out = (int)padding;
     return 0;
 }
 
@@ -167,13 +168,12 @@ int sp_decoder_read_config(struct sp_model *model, const json_t *config, const c
     SP_TRY(sp_family_size(&model->max_positions, config, "max_position_embeddings", 2048, file));
     SP_TRY(sp_family_positive(&c->rms_norm_eps, config, "rms_norm_eps", 1e-6, file));
     SP_TRY(sp_family_activation(&c->activation, config, key, activation, known, file));
-    SP_TRY(
-        sp_family_flag(&model->tie_word_embeddings, config, "tie_word_embeddings", model->tie_word_embeddings, file));
+    SP_TRY(sp_family_flag(&model->tied, config, "tie_word_embeddings", model->tied, file));
     if (c->num_hidden_layers > SP_DECODER_LAYERS)
         return sp_error(SP_EFORMAT, "%s: \"num_hidden_layers\" is %d; at most %d are supported", file,
                         c->num_hidden_layers, SP_DECODER_LAYERS);
     model->type_vocab_size = 1;
-    SP_TRY(sp_decoder_read_padding(model, config, -1, file));
+    SP_TRY(sp_decoder_read_padding(&c->padding, model, config, -1, file));
     SP_TRY(read_heads(c, model->hidden_size, config, file));
     c->rope.head_dim = c->head_dim;
     return read_rope(&c->rope, config, model->max_positions, file);
@@ -337,19 +337,24 @@ int sp_decoder_body(struct sp_plan *plan, const struct sp_model *model)
     return norm(plan, c, x, model->hidden_size, "norm");
 }
 
-int sp_decoder_head(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs)
+int sp_decoder_score(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs, int padding)
 {
     int weight = sp_plan_param(plan, SP_PARAM_LINEAR, outputs, model->hidden_size, "score.weight");
 
     sp_plan_mark(plan, weight, SP_PARAM_HEAD);
-    return sp_nn_linear(plan, sp_nn_last_token(plan, hidden, model->padding), weight, -1, SP_ACTIVATION_NONE);
+    return sp_nn_linear(plan, sp_nn_last_token(plan, hidden, padding), weight, -1, SP_ACTIVATION_NONE);
+}
+
+int sp_decoder_head(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs)
+{
+    return sp_decoder_score(plan, model, hidden, outputs, ((const struct sp_decoder_config *)model->config)->padding);
 }
 
 int sp_decoder_vocabulary(struct sp_plan *plan, const struct sp_model *model)
 {
     int weight;
 
-    if (model->tie_word_embeddings)
+    if (model->tied)
         return sp_plan_tie(plan, "embed_tokens.weight");
     weight = sp_plan_param(plan, SP_PARAM_LINEAR, model->vocab_size, model->hidden_size, "lm_head.weight");
     sp_plan_mark(plan, weight, SP_PARAM_VOCABULARY);

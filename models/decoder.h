@@ -13,6 +13,7 @@
 
 /* A family's sp_model.config. Zeros are LLaMA's. */
 struct sp_decoder_config {
+    int padding; /* sp_decoder_read_padding */
     int num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim, intermediate_size;
     float rms_norm_eps, attention_dropout;
     enum sp_activation activation;      /* of the gate */
@@ -29,7 +30,7 @@ struct sp_decoder_config {
 };
 
 /* What all of them have in config.json; a family refuses or reads the rest. The values before the call of
- * num_key_value_heads, head_dim and the model's tie_word_embeddings are the family's where the file has none. The
+ * num_key_value_heads, head_dim and the model's tied are the family's where the file has none. The
  * activation is that of `key`, else the one called `activation`. For struct sp_model_family. */
 int sp_decoder_read_config(struct sp_model *model, const json_t *config, const char *key, const char *activation,
                            const char *file);
@@ -44,19 +45,25 @@ int sp_decoder_read_windows(struct sp_model *model, const json_t *config, int fi
 /* The same of Qwen's: "use_sliding_window", and the layers from "max_window_layers" on. */
 int sp_decoder_read_upper_windows(struct sp_model *model, const json_t *config, const char *file);
 
-/* "pad_token_id", which the head's last token is not; null or -1 for none. */
-int sp_decoder_read_padding(struct sp_model *model, const json_t *config, int otherwise, const char *file);
+/* "pad_token_id", which the head's last token is not; null or -1 for none, which is -1. */
+int sp_decoder_read_padding(int *out, const struct sp_model *model, const json_t *config, int otherwise,
+                            const char *file);
 
 int sp_decoder_body(struct sp_plan *plan, const struct sp_model *model);
-/* Any decoder's: "score" over the last token, and "lm_head" or the tied "embed_tokens". */
 int sp_decoder_head(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs);
+/* Any decoder's: "score" over the last token that is not `padding`, and "lm_head" or the tied "embed_tokens". */
+int sp_decoder_score(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs, int padding);
 int sp_decoder_vocabulary(struct sp_plan *plan, const struct sp_model *model);
 
 /* Of checkpoints of these families: prefixes, and what may lie there unused. */
 extern const char *const sp_decoder_prefixes[], *const sp_decoder_ignored[];
 
-/* What the families of this decoder share in their struct sp_model_family. */
+/* What families share in their struct sp_model_family: those with that vocabulary; those of this decoder. */
 /* clang-format off */
+#define SP_DECODER_VOCABULARY                                                                                          \
+    .vocabulary = sp_decoder_vocabulary,                                                                               \
+    .vocabulary_weight = "lm_head.weight",                                                                             \
+    .embedding_weight = "embed_tokens.weight"
 #define SP_DECODER_FAMILY                                                                                              \
     .head_weight = "score.weight",                                                                                     \
     .prefixes = sp_decoder_prefixes,                                                                                   \
@@ -67,7 +74,7 @@ extern const char *const sp_decoder_prefixes[], *const sp_decoder_ignored[];
     .set_dropout = sp_decoder_set_dropout,                                                                             \
     .body = sp_decoder_body,                                                                                           \
     .head = sp_decoder_head,                                                                                           \
-    .vocabulary = sp_decoder_vocabulary
+    SP_DECODER_VOCABULARY
 /* clang-format on */
 
 #endif

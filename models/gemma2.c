@@ -24,7 +24,7 @@ static int read_config(struct sp_model *model, const json_t *config, const char 
 
     c->num_key_value_heads = 4;
     c->head_dim = 256;
-    model->tie_word_embeddings = true;
+    model->tied = true;
     SP_TRY(sp_decoder_read_config(model, config, "hidden_activation", "gelu_pytorch_tanh", file));
     SP_TRY(sp_family_flag(&c->qkv_bias, config, "attention_bias", false, file));
     SP_TRY(sp_family_positive(&scalar, config, "query_pre_attn_scalar", 256, file));

@@ -17,6 +17,7 @@
 struct config {
     int hidden_size, num_hidden_layers, num_attention_heads, ffn_dim, max_position_embeddings;
     int word_embed_proj_dim; /* columns of the embeddings */
+    int padding;
     bool pre_norm, final_norm, bias;
     enum sp_activation activation;
     float dropout, attention_dropout;
@@ -31,7 +32,7 @@ static int read_layout(struct sp_model *model, const json_t *config, const char 
     SP_TRY(sp_family_flag(&removed, config, "_remove_final_layer_norm", false, file));
     SP_TRY(sp_family_flag(&affine, config, "layer_norm_elementwise_affine", true, file));
     SP_TRY(sp_family_flag(&c->bias, config, "enable_bias", true, file));
-    SP_TRY(sp_family_flag(&model->tie_word_embeddings, config, "tie_word_embeddings", true, file));
+    SP_TRY(sp_family_flag(&model->tied, config, "tie_word_embeddings", true, file));
     c->final_norm = c->pre_norm && !removed;
     if (!affine)
         return sp_error(SP_EFORMAT, "%s: \"layer_norm_elementwise_affine\" is false; norms without weights are not "
@@ -56,7 +57,7 @@ static int read_config(struct sp_model *model, const json_t *config, const char 
     SP_TRY(sp_family_size(&c->max_position_embeddings, config, "max_position_embeddings", 2048, file));
     SP_TRY(sp_family_size(&c->word_embed_proj_dim, config, "word_embed_proj_dim", c->hidden_size, file));
     SP_TRY(sp_family_activation(&c->activation, config, "activation_function", "relu", known, file));
-    SP_TRY(sp_decoder_read_padding(model, config, 1, file));
+    SP_TRY(sp_decoder_read_padding(&c->padding, model, config, 1, file));
     SP_TRY(read_layout(model, config, file));
     if (c->hidden_size % c->num_attention_heads != 0)
         return sp_error(SP_EFORMAT, "%s: \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", file,
@@ -187,6 +188,11 @@ static int body(struct sp_plan *plan, const struct sp_model *model)
     return out < 0 ? x : sp_nn_linear(plan, x, out, -1, SP_ACTIVATION_NONE);
 }
 
+static int head(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs)
+{
+    return sp_decoder_score(plan, model, hidden, outputs, ((const struct config *)model->config)->padding);
+}
+
 static const char *const model_types[] = { "opt", NULL };
 static const char *const prefixes[] = { "model.decoder.", "decoder.", "model.", "", NULL };
 static const char *const ignored[] = { "lm_head.*", "score.*", NULL };
@@ -202,6 +208,6 @@ const struct sp_model_family sp_model_opt = {
     .read_initializer = read_initializer,
     .set_dropout = set_dropout,
     .body = body,
-    .head = sp_decoder_head,
-    .vocabulary = sp_decoder_vocabulary,
+    .head = head,
+    SP_DECODER_VOCABULARY,
 };

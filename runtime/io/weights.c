@@ -53,8 +53,7 @@ static const struct sp_tensor_info *find_prefixed(const char *name,
 }
 
 /* The weight under its current name, else under an old spelling. */
-static const struct sp_tensor_info *find_weight(const char *name,
-                                                const struct sp_weight_names *names,
+const struct sp_tensor_info *sp_weights_look_up(const char *name, const struct sp_weight_names *names,
                                                 const struct sp_checkpoint *checkpoint)
 {
     const struct sp_tensor_info *tensor = find_prefixed(name, names, checkpoint);
@@ -136,7 +135,7 @@ static int refuse_beginning(const struct sp_weight *weights, size_t count, const
             snprintf(beginning, sizeof beginning, "%.*s", there ? (int)(strlen(there->name) - strlen(first)) : 0,
                      there ? there->name : "");
         }
-        if (!there || !find_weight(weights[i].name, &other, checkpoint))
+        if (!there || !sp_weights_look_up(weights[i].name, &other, checkpoint))
             return 0;
     }
     if (!missing)
@@ -176,7 +175,7 @@ int sp_weights_find(struct sp_weight *weights, size_t count, const struct sp_wei
     int rc = used ? 0 : SP_ENOMEM;
 
     for (size_t i = 0; i < count && rc == 0; i++) {
-        weights[i].tensor = find_weight(weights[i].name, names, checkpoint);
+        weights[i].tensor = sp_weights_look_up(weights[i].name, names, checkpoint);
         if (weights[i].tensor) {
             used[weights[i].tensor - sp_checkpoint_at(checkpoint, 0)] = true;
         } else if (!weights[i].optional) {

@@ -32,6 +32,10 @@ struct sp_weight_names {
     const char *const *ignored;
 };
 
+/* The tensor of a weight under any of its names; NULL: there is none. */
+const struct sp_tensor_info *sp_weights_look_up(const char *name, const struct sp_weight_names *names,
+                                                const struct sp_checkpoint *checkpoint);
+
 /*
  * Finds every weight and checks that it has the shape asked for and a float dtype. All that are
  * missing are named in one SP_EFORMAT message, with the tensors that nobody asked for, so that a

@@ -20,8 +20,7 @@ struct sp_model {
     int vocab_size, type_vocab_size;      /* token ids and token types are below these */
     int max_positions;                    /* tokens of the longest sequence */
     int hidden_size;                      /* inputs of the head */
-    int padding;                          /* of decoders: the token that pads rows, -1 for none */
-    bool tie_word_embeddings;             /* vocabulary is the embeddings' own weight */
+    bool tied;                            /* vocabulary is the embeddings' own weight, as config.json says */
     float logit_softcap;                  /* of the logits by vocabulary: softcap tanh(logit / softcap); 0: none */
 };
 
@@ -46,8 +45,11 @@ struct sp_model_family {
     int (*body)(struct sp_plan *plan, const struct sp_model *model);
     int (*head)(struct sp_plan *plan, const struct sp_model *model, int hidden, int outputs);
     /* The parameter, a linear layer's weight (vocab_size x hidden_size), by which the hidden states are logits of the
-     * next token: the embeddings' own where the model ties them. NULL: the family has none. */
+     * next token: the embeddings' own where model->tied. NULL: the family has none. */
     int (*vocabulary)(struct sp_plan *plan, const struct sp_model *model);
+    /* What checkpoints call that weight where it is one of its own, and the embeddings', by which files correct what
+     * config.json says of tied. NULL: they do not. */
+    const char *vocabulary_weight, *embedding_weight;
 };
 
 /* The family of the list whose model_type this is; NULL for none. */

@@ -6,6 +6,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
+#include "runtime/train/load.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits
     int hidden;
 
     SP_TRY(sp_generate_check_model(run));
+    SP_TRY(sp_load_tie(run));
     if (rows > INT_MAX)
         return sp_error(SP_ELIMIT, "%zu texts of %zu tokens side by side are more than a plan can hold", limits->texts,
                         limits->longest);

@@ -13,6 +13,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether tensors of the same shape hold the same numbers. */
+static int same_values(bool *same, const struct sp_tensor_info *a, const struct sp_tensor_info *b)
+{
+    enum { BLOCK = 1 << 14 };
+    float *values = sp_calloc((size_t)2 * BLOCK, sizeof *values);
+    int rc = values ? 0 : SP_ENOMEM;
+
+    *same = a->count == b->count;
+    for (size_t at = 0; rc == 0 && *same && at < a->count; at += BLOCK) {
+        size_t count = a->count - at < BLOCK ? a->count - at : BLOCK;
+
+        rc = sp_tensor_read_f32(values, a, at, count);
+        rc = rc < 0 ? rc : sp_tensor_read_f32(values + BLOCK, b, at, count);
+        for (size_t i = 0; rc == 0 && *same && i < count; i++)
+            *same = values[i] == values[BLOCK + i];
+    }
+    free(values);
+    return rc;
+}
+
+int sp_load_tie(struct sp_run *run)
+{
+    const struct sp_model_family *f = run->model.family;
+    const struct sp_weight_names names = { f->prefixes, f->renames, NULL };
+    const struct sp_tensor_info *own, *table;
+    bool same;
+
+    if (!f->vocabulary_weight)
+        return 0;
+    own = sp_weights_look_up(f->vocabulary_weight, &names, run->checkpoint);
+    table = sp_weights_look_up(f->embedding_weight, &names, run->checkpoint);
+    if (!table || run->model.tied != (own != NULL))
+        return 0;
+    if (own)
+        SP_TRY(same_values(&same, own, table));
+    if (own && same)
+        return 0;
+    run->model.tied = !own;
+    if (own)
+        sp_log(SP_LOG_WARNING,
+               "%s: \"tie_word_embeddings\" is true, but %s has other values than %s: they are not tied",
+               run->model_file, own->name, table->name);
+    else
+        sp_log(SP_LOG_WARNING, "%s: \"tie_word_embeddings\" is false, but there is no %s: it is tied to %s",
+               run->model_file, f->vocabulary_weight, table->name);
+    return 0;
+}
+
 /* What the plan wants of the checkpoint. A head that is not kept is not looked for. */
 static void expect(struct sp_weight *w, const struct sp_param *p)
 {

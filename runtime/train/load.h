@@ -4,6 +4,11 @@
 
 #include "runtime/train/run.h"
 
+/* Before the building of a plan that has the model's vocabulary: run->model.tied by the checkpoint, which knows better
+ * than its config.json, and a warning where it does: embeddings take the place of a weight that is not there, and one
+ * with other values than theirs is one of its own. */
+int sp_load_tie(struct sp_run *run);
+
 /* Finds every parameter of the built plan in the checkpoint; a head is looked for only when it is kept. Fills
  * run->weights. */
 int sp_load_find(struct sp_run *run);

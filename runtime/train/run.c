@@ -327,6 +327,8 @@ static int find_limits(struct sp_run *run, bool training, size_t max_rows, size_
 int sp_run_build(struct sp_run *run, bool training, size_t max_rows, size_t max_tokens)
 {
     SP_TRY(find_limits(run, training, max_rows, max_tokens));
+    if (run->task->keeps_output && run->task->keeps_output(run))
+        SP_TRY(sp_load_tie(run));
     SP_TRY(sp_plan_create(&run->plan));
     run->task->build(run);
     return sp_run_fill(run);

@@ -7,6 +7,7 @@
 #include "tests/unit/near.h"
 
 #include "runtime/base/error.h"
+#include "runtime/base/fs.h"
 #include "runtime/io/safetensors.h"
 
 #include <stdio.h>
@@ -40,16 +41,16 @@ static const json_t *expected_of(const struct subject *s)
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
 
 /* Predicts eval.jsonl and compares with the rows of an object's "logprobs" or "logits". */
-static void check_outputs(const struct subject *s, const char *adapter, const json_t *expected)
+static void check_outputs(const struct subject *s, const char *model, const char *adapter, const json_t *expected)
 {
     const char *key = json_object_get(expected, "logprobs") ? "logprobs" : "logits", *out = program_path("out.jsonl");
     const json_t *rows = json_object_get(expected, key), *lines;
 
     if (adapter)
-        program_do("predict", "--model", file_of(s, ""), "--input", file_of(s, "eval.jsonl"), "--output", out,
-                   "--adapter", adapter, "--set", "max_seq_length=40", NULL);
+        program_do("predict", "--model", model, "--input", file_of(s, "eval.jsonl"), "--output", out, "--adapter",
+                   adapter, "--set", "max_seq_length=40", NULL);
     else
-        program_do("predict", "--model", file_of(s, ""), "--input", file_of(s, "eval.jsonl"), "--output", out, "--set",
+        program_do("predict", "--model", model, "--input", file_of(s, "eval.jsonl"), "--output", out, "--set",
                    "max_seq_length=40", NULL);
     lines = program_lines(out);
     assert_int_equal(json_array_size(lines), json_array_size(rows));
@@ -67,7 +68,28 @@ static void test_outputs(void **state)
 {
     const struct subject *s = *state;
 
-    check_outputs(s, NULL, expected_of(s));
+    check_outputs(s, file_of(s, ""), NULL, expected_of(s));
+}
+
+/* The same of a config.json whose "tie_word_embeddings" contradicts the weights, which know better. */
+static void test_contradicted(void **state)
+{
+    const struct subject *s = *state;
+    json_t *config = json_copy(program_json(file_of(s, "config.json")));
+    bool tied = json_is_true(json_object_get(config, "tie_word_embeddings"));
+    size_t length;
+    char *weights;
+
+    json_object_set_new(config, "tie_word_embeddings", json_boolean(!tied));
+    assert_int_equal(sp_fs_mkdirs(program_path("contradicted")), 0);
+    program_write("contradicted/config.json", config);
+    json_decref(config);
+    assert_int_equal(sp_fs_read(&weights, &length, file_of(s, "model.safetensors"), 1 << 20), 0);
+    assert_int_equal(sp_fs_write(program_path("contradicted/model.safetensors"), weights, length), 0);
+    free(weights);
+    check_outputs(s, program_path("contradicted"), NULL, expected_of(s));
+    assert_non_null(strstr(program_text("err"), tied ? "there is no lm_head.weight: it is tied to "
+                                                     : "embed_tokens.weight: they are not tied"));
 }
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */
@@ -168,7 +190,7 @@ static void test_run(void **state)
 
     program_do("train", write_config(s, json_object_get(run, "config")), "--output-dir", program_path("output"), NULL);
     check_lines(program_lines(program_path("output/metrics.jsonl")), run, expected);
-    check_outputs(s, program_path("output/adapter"), run);
+    check_outputs(s, file_of(s, ""), program_path("output/adapter"), run);
 }
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
@@ -216,6 +238,9 @@ int main(void)
     } else {
         for (size_t i = 0; i < sizeof models / sizeof *models; i++)
             add_model(models[i]);
+        add(test_contradicted, "contradicted", "llama", "");
+        add(test_contradicted, "contradicted", "llama3", "");
+        add(test_contradicted, "contradicted", "opt", "");
     }
     return _cmocka_run_group_tests("decoders", tests, count, program_setup, program_teardown);
 }

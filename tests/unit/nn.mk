@@ -21,6 +21,6 @@ tests_unit_test_large_batch_LDADD = runtime/data/libdata.a runtime/text/libtext.
 TESTS += tests/unit/test_large_batch tests/unit/test_large_batch-intel
 
 check_PROGRAMS += tests/unit/test_families
-tests_unit_test_families_SOURCES = tests/unit/test_families.c
+tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_families_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/unit/test_families

@@ -8,10 +8,15 @@
 
 #include "models/decoder.h"
 #include "models/models.h"
+#include "tests/unit/io_files.h"
 
 #include "runtime/base/error.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/io/safetensors.h"
+#include "runtime/train/load.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SIZES                                                                                                          \
@@ -150,13 +155,13 @@ static void test_defaults(void **state)
     c = decoder(&model, "llama", "{\"num_key_value_heads\": null}");
     assert_int_equal(c->num_key_value_heads, 6);
     assert_int_equal(c->head_dim, 8);
-    assert_int_equal(model.padding, -1);
-    assert_false(model.tie_word_embeddings);
+    assert_int_equal(c->padding, -1);
+    assert_false(model.tied);
     sp_model_release(&model);
 
     c = decoder(&model, "gemma2", "{\"attn_logit_softcapping\": null}");
     assert_int_equal(c->head_dim, 256);
-    assert_true(model.tie_word_embeddings);
+    assert_true(model.tied);
     assert_true(c->attention_softcap == 0 && model.logit_softcap == 30);
     assert_true(c->attention_scale == 1.0f / 16 && c->activation == SP_ACTIVATION_GELU_TANH);
     sp_model_release(&model);
@@ -170,6 +175,61 @@ static void test_defaults(void **state)
     sp_model_release(&model);
 }
 
+/* ---- a vocabulary of its own, or the embeddings ------------------------------------------------------------------ */
+
+static char said[1024];
+
+static void listen(enum sp_log_level level, const char *text, void *user)
+{
+    (void)level, (void)user;
+    snprintf(said, sizeof said, "%s", text);
+}
+
+/* What is tied, and said, of a checkpoint of two matrices, of which the second may be missing (NULL), by a config.json
+ * that says `tied`. */
+static bool ties(bool tied, const float *table, const float *own)
+{
+    enum { ROWS = 3, COLS = 2 };
+    struct sp_tensor_info tensors[] = {
+        { .name = "model.embed_tokens.weight", .dtype = SP_F32, .rank = 2, .shape = { ROWS, COLS }, .data = table },
+        { .name = "lm_head.weight", .dtype = SP_F32, .rank = 2, .shape = { ROWS, COLS }, .data = own },
+    };
+    struct sp_run run = { .model_file = (char *)(uintptr_t)"config.json" };
+
+    for (int i = 0; i < 2; i++)
+        tensors[i].count = ROWS * COLS, tensors[i].bytes = ROWS * COLS * sizeof(float);
+    io_write_text("config.json", "{}");
+    assert_int_equal(sp_safetensors_write(io_path("model.safetensors"), tensors, own ? 2 : 1), 0);
+    decoder(&run.model, "llama", tied ? "{\"tie_word_embeddings\": true}" : "{}");
+    assert_int_equal(sp_checkpoint_open(&run.checkpoint, io_path("")), 0);
+    said[0] = '\0';
+    sp_log_set_sink(listen, NULL);
+    assert_int_equal(sp_load_tie(&run), 0);
+    sp_log_set_sink(NULL, NULL);
+    tied = run.model.tied;
+    sp_checkpoint_close(run.checkpoint);
+    sp_model_release(&run.model);
+    return tied;
+}
+
+/* Where config.json and the weights disagree, the weights are right; equal ones are tied, as transformers has it. */
+static void test_tied(void **state)
+{
+    static const float table[] = { 1, 2, 3, 4, 5, 6 }, same[] = { 1, 2, 3, 4, 5, 6 }, other[] = { 1, 2, 3, 4, 5, 7 };
+
+    (void)state;
+    assert_true(ties(true, table, NULL) && !said[0]);
+    assert_true(ties(true, table, same) && !said[0]);
+    assert_true(!ties(false, table, other) && !said[0]);
+    assert_true(!ties(false, table, same) && !said[0]);
+    assert_true(ties(false, table, NULL));
+    assert_string_equal(said, "config.json: \"tie_word_embeddings\" is false, but there is no lm_head.weight: it is "
+                              "tied to model.embed_tokens.weight");
+    assert_false(ties(true, table, other));
+    assert_string_equal(said, "config.json: \"tie_word_embeddings\" is true, but lm_head.weight has other values "
+                              "than model.embed_tokens.weight: they are not tied");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_both_spellings),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test_setup_teardown(test_tied, io_setup, io_teardown),
     };
 
     return cmocka_run_group_tests_name("families", tests, NULL, NULL);
