@@ -60,6 +60,7 @@ static int add_device(json_t *array, const struct sp_device_info *info, bool cho
         { "version", json_string(info->version) },
         { "compute_units", json_integer(info->compute_units) },
         { "clock_mhz", json_integer(info->clock_mhz) },
+        { "vector_floats", json_integer(info->vector_floats) },
         { "global_memory", json_integer((json_int_t)info->global_memory) },
         { "max_allocation", json_integer((json_int_t)info->max_allocation) },
         { "local_memory", json_integer((json_int_t)info->local_memory) },

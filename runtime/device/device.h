@@ -27,6 +27,7 @@ struct sp_device_info {
     char platform_version[256];
     uint32_t vendor_id;
     uint32_t compute_units, clock_mhz, address_alignment;
+    uint32_t vector_floats; /* that a vector register holds, by the driver; 0: unknown */
     size_t max_work_group;
     uint64_t global_memory, max_allocation, local_memory;
     bool unified_memory;

@@ -88,7 +88,7 @@ static int describe(struct sp_device_handle *handle)
 {
     struct sp_device_info *info = &handle->info;
     cl_device_type type = 0;
-    cl_uint units = 0, clock = 0, bits = 0, vendor = 0;
+    cl_uint units = 0, clock = 0, bits = 0, vendor = 0, floats = 0;
     cl_ulong global = 0, local = 0, largest = 0;
     cl_bool unified = CL_FALSE;
     size_t group = 0;
@@ -107,6 +107,7 @@ static int describe(struct sp_device_handle *handle)
     GET(CL_DEVICE_MAX_COMPUTE_UNITS, units);
     GET(CL_DEVICE_MAX_CLOCK_FREQUENCY, clock);
     GET(CL_DEVICE_MEM_BASE_ADDR_ALIGN, bits);
+    GET(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, floats);
     GET(CL_DEVICE_GLOBAL_MEM_SIZE, global);
     GET(CL_DEVICE_MAX_MEM_ALLOC_SIZE, largest);
     GET(CL_DEVICE_LOCAL_MEM_SIZE, local);
@@ -120,6 +121,7 @@ static int describe(struct sp_device_handle *handle)
     info->compute_units = units;
     info->clock_mhz = clock;
     info->address_alignment = bits / 8 > 64 ? bits / 8 : 64;
+    info->vector_floats = floats;
     info->max_work_group = group;
     info->global_memory = global;
     info->max_allocation = largest;

@@ -136,9 +136,6 @@ static int read_record(struct reader *reader)
         SP_TRY(read_pair(record->values, reader, kernel, word));
         word = next_word(reader);
     } while (*word);
-    for (size_t i = 0; kernel->tunables[i].name; i++)
-        if (!record->values[i])
-            record->values[i] = kernel->tunables[i].initial;
     return 0;
 }
 
@@ -190,6 +187,11 @@ void sp_tuning_free(struct sp_tuning *tuning)
     *tuning = (struct sp_tuning){ 0 };
 }
 
+static int initial(const struct sp_tunable *tunable, const struct sp_device_info *info)
+{
+    return tunable->narrow && info->vector_floats && info->vector_floats < 16 ? tunable->narrow : tunable->initial;
+}
+
 int sp_tuning_find(int values[SP_TUNABLES], const struct sp_tuning *tuning, const struct sp_tuned *kernel,
                    const struct sp_device_info *info)
 {
@@ -205,7 +207,7 @@ int sp_tuning_find(int values[SP_TUNABLES], const struct sp_tuning *tuning, cons
     if (!record->line)
         record = &tuning->records[k][SP_TUNING_ANY];
     for (size_t i = 0; kernel->tunables[i].name; i++)
-        values[i] = record->line ? record->values[i] : kernel->tunables[i].initial;
+        values[i] = record->values[i] ? record->values[i] : initial(&kernel->tunables[i], info);
     rc = kernel->valid ? kernel->valid(values, info) : 0;
     if (rc < 0 && record->line)
         return sp_error_context(SP_EFORMAT, "%s:%zu: %s", tuning->name, record->line, kernel->kernel);

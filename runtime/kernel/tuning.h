@@ -3,7 +3,7 @@
  * A text file (doc/tuning.md) gives other values by kernel and device type, one record a line; what no record says is
  * the default, so there need be no file:
  *
- *     gemm_packed cpu DEPTH=256 ROWS=12 ROW_BLOCK=96
+ *     gemm_packed cpu DEPTH=256 ROW_BLOCK=96
  *
  * Which kernels exist is known above this layer: their list, ended by NULL, is passed down, and a name outside it is an
  * error. Values are arrays in the order of the kernel's tunables. Threading: as the device.
@@ -22,6 +22,7 @@ struct sp_tunable {
     const char *name;
     int initial;
     int allowed[16]; /* positive; a 0 ends them */
+    int narrow; /* in place of `initial` where vector registers hold fewer than 16 floats; 0: no other */
 };
 
 struct sp_tuned {
@@ -35,7 +36,7 @@ enum sp_tuning_type { SP_TUNING_CPU, SP_TUNING_GPU, SP_TUNING_ANY, SP_TUNING_TYP
 
 struct sp_tuning_record {
     size_t line; /* in the file; 0: no such record */
-    int values[SP_TUNABLES];
+    int values[SP_TUNABLES]; /* 0 for what it does not give */
 };
 
 /* One file's records: at most one for each kernel and type, which bounds them. */

@@ -3,7 +3,7 @@
 
 #include "runtime/base/error.h"
 
-enum { DEPTH, ROWS, ROW_BLOCK };
+enum { DEPTH, ROWS, ROW_BLOCK, WEIGHT_DEPTH };
 
 static const struct sp_kernel gemm_packed = { "gemm_packed", "blas/gemm_packed.cl" };
 
@@ -20,8 +20,11 @@ const struct sp_tuned sp_tuned_gemm_packed = {
     .kernel = "gemm_packed",
     .tunables = {
         [DEPTH] = { "DEPTH", 256, { 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024 } },
-        [ROWS] = { "ROWS", 12, { 2, 3, 4, 6, 8, 10, 12, 14 } },
+        /* 12 rows of two vectors of 16 floats fill 24 of AVX-512's 32 registers, 2 rows 8 of AVX2's 16 */
+        [ROWS] = { "ROWS", 12, { 2, 3, 4, 6, 8, 10, 12, 14 }, .narrow = 2 },
         [ROW_BLOCK] = { "ROW_BLOCK", 96, { 8, 12, 24, 40, 48, 56, 72, 80, 96, 112, 144, 160, 192, 224, 288 } },
+        /* of dW: in A, which is read down its columns, a block of k has a row of cache lines for each k */
+        [WEIGHT_DEPTH] = { "WEIGHT_DEPTH", 256, { 16, 32, 64, 128, 256 }, .narrow = 32 },
     },
     .valid = valid,
 };
@@ -47,9 +50,9 @@ static int run_packed(struct sp_device *device, const struct sp_gemm *gemm)
     }
     sp_launch_define(&launch, "MR", v[ROWS]);
     sp_launch_define(&launch, "NV", SP_GEMM_VECTORS);
-    sp_launch_define(&launch, "KC", v[DEPTH]);
+    sp_launch_define(&launch, "KC", weight ? v[WEIGHT_DEPTH] : v[DEPTH]);
     sp_launch_define(&launch, "MB", v[ROW_BLOCK]);
-    launch.check = sp_gemm_check(&sp_op_gemm_packed, gemm, weight ? v[DEPTH] + 5 : v[ROW_BLOCK] + v[ROWS] + 1);
+    launch.check = sp_gemm_check(&sp_op_gemm_packed, gemm, weight ? v[WEIGHT_DEPTH] + 5 : v[ROW_BLOCK] + v[ROWS] + 1);
     return sp_gemm_launch(device, &launch, gemm);
 }
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DEPTH, ROWS, ROW_BLOCK }; /* gemm_packed's */
+enum { DEPTH, ROWS, ROW_BLOCK, WEIGHT_DEPTH }; /* gemm_packed's */
 enum { TK, TM, TN, WM, WN };     /* gemm_tiled's */
 
 static const struct sp_device_info cpu = {
@@ -85,6 +85,8 @@ static void test_declared(void **state)
                 found = found || t->allowed[i] == t->initial;
             }
             assert_true(found);
+            for (size_t i = 0; t->narrow && t->allowed[i] != t->narrow; i++)
+                assert_true(t->allowed[i]);
         }
 }
 
@@ -109,6 +111,25 @@ static void test_lookup(void **state)
     assert_true(v[TK] == 16 && v[TM] == 64 && v[TN] == 64 && v[WM] == 4 && v[WN] == 4);
 }
 
+/* Where registers hold fewer than 16 floats, a tile that fits into them; a record still decides. */
+static void test_narrow(void **state)
+{
+    struct sp_device_info device = cpu;
+    int v[SP_TUNABLES];
+
+    (void)state;
+    for (device.vector_floats = 0; device.vector_floats <= 32; device.vector_floats += 8) {
+        bool narrow = device.vector_floats == 8;
+
+        assert_ok(find(v, "", &sp_tuned_gemm_packed, &device));
+        assert_true(v[DEPTH] == 256 && v[ROWS] == (narrow ? 2 : 12) && v[WEIGHT_DEPTH] == (narrow ? 32 : 256));
+        assert_ok(find(v, "gemm_packed cpu DEPTH=128", &sp_tuned_gemm_packed, &device));
+        assert_true(v[DEPTH] == 128 && v[ROWS] == (narrow ? 2 : 12));
+        assert_ok(find(v, "gemm_packed cpu ROWS=12", &sp_tuned_gemm_packed, &device));
+        assert_true(v[ROWS] == 12);
+    }
+}
+
 static void test_malformed(void **state)
 {
     static const struct {
@@ -123,7 +144,7 @@ static void test_malformed(void **state)
         { "gemm_packed cpu ROWS", "f.tune:1:17: found ROWS where NAME=VALUE should be" },
         { "gemm_packed cpu ROWS =8", "found ROWS where" },
         { "gemm_packed cpu =8", "f.tune:1:17: gemm_packed has no tunable ''" },
-        { "gemm_packed cpu MR=8", "f.tune:1:17: gemm_packed has no tunable 'MR'; it has DEPTH, ROWS, ROW_BLOCK\n" },
+        { "gemm_packed cpu MR=8", "f.tune:1:17: gemm_packed has no tunable 'MR'; it has DEPTH, ROWS, ROW_BLOCK, WEIGHT_DEPTH\n" },
         { "gemm_packed cpu rows=8", "no tunable 'rows'" },
         { "gemm_packed cpu ROWS=7", "f.tune:1:22: ROWS cannot be '7'; it is one of 2, 3, 4, 6, 8, 10, 12, 14\n" },
         { "gemm_packed cpu ROWS=", "ROWS cannot be ''" },
@@ -284,7 +305,8 @@ static void test_launch_tiled(void **state)
 static void test_unreadable(void **state)
 {
     char *large = sp_calloc(70000, 1);
-    const char *defines;
+    const struct sp_device_info *info = sp_device_info(*state);
+    const char *defines, *defaults = info->vector_floats && info->vector_floats < 16 ? "-DMR=2 " : "-DMR=12 ";
 
     setenv("SPEFT_TUNING_FILE", "/nonexistent/x.tune", 1);
     assert_error(record(&defines, *state, "packed"), SP_ENOTFOUND,
@@ -299,7 +321,7 @@ static void test_unreadable(void **state)
     assert_contains(sp_error_message(), path);
     write_file("");
     assert_ok(record(&defines, *state, "packed"));
-    assert_contains(defines, "-DMR=12 ");
+    assert_contains(defines, defaults);
 }
 
 static int setup(void **state)
@@ -325,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_shipped),
         cmocka_unit_test(test_declared),
         cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_narrow),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_valid),
