@@ -9,19 +9,14 @@
  * causal; decode_gbps, keys and values that one token of each sequence reads a second over --cache rows, of --layers
  * layers, and read_gbps, the same bytes read by plain_read in this file.
  */
-#include "runtime/base/clock.h"
+#include "bench/bench.h"
 #include "runtime/base/error.h"
-#include "runtime/base/mem.h"
 #include "runtime/op/attention_decode.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#define MOST_REPEATS 99
 
 struct bench {
     struct sp_device *device;
@@ -30,43 +25,6 @@ struct bench {
     bool full, processor_time;
     size_t bytes; /* of one layer's keys */
 };
-
-/* Wall clock; or, with --processor-time, that of the process over its cores, on a machine that others use. */
-static double now(const struct bench *b)
-{
-    struct timespec t;
-
-    if (!b->processor_time || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0)
-        return sp_clock_now();
-    return ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec) / (double)sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-static double median(double *x, int count)
-{
-    for (int i = 1; i < count; i++)
-        for (int k = i; k > 0 && x[k] < x[k - 1]; k--) {
-            double t = x[k];
-
-            x[k] = x[k - 1], x[k - 1] = t;
-        }
-    return x[count / 2];
-}
-
-static int numbers(struct sp_buffer **out, struct sp_device *device, size_t count)
-{
-    float *x = sp_calloc(count, sizeof *x);
-    int rc;
-
-    if (!x)
-        return SP_ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        x[i] = (float)((double)(uint32_t)((uint32_t)i * 2654435761u) * 0x1p-31 - 1);
-    rc = sp_buffer_create(out, device, count * sizeof *x);
-    if (rc == 0)
-        rc = sp_buffer_write(*out, 0, x, count * sizeof *x);
-    free(x);
-    return rc;
-}
 
 /* Sequences of `queries` rows over `keys`. */
 static int set_sequences(struct bench *b, int queries, int keys)
@@ -104,29 +62,29 @@ static int time_training(struct bench *b, double gflops[2])
     struct sp_attention *a = &b->args;
     size_t C = (size_t)(a->heads * a->head_dim), CK = (size_t)(a->kv_heads * a->head_dim);
     size_t T = (size_t)(a->sequences * b->length);
-    double seconds[2][MOST_REPEATS];
+    double seconds[2][SP_BENCH_REPEATS];
 
     SP_TRY(set_sequences(b, b->length, b->length));
-    SP_TRY(numbers(&a->q, b->device, T * C));
-    SP_TRY(numbers(&a->k, b->device, T * CK));
-    SP_TRY(numbers(&a->v, b->device, T * CK));
-    SP_TRY(numbers(&a->out, b->device, T * C));
-    SP_TRY(numbers(&a->dout, b->device, T * C));
-    SP_TRY(numbers(&a->dq, b->device, T * C));
-    SP_TRY(numbers(&a->dk, b->device, T * CK));
-    SP_TRY(numbers(&a->dv, b->device, T * CK));
-    SP_TRY(numbers(&a->lse, b->device, T * (size_t)a->heads));
+    SP_TRY(sp_bench_numbers(&a->q, b->device, T * C));
+    SP_TRY(sp_bench_numbers(&a->k, b->device, T * CK));
+    SP_TRY(sp_bench_numbers(&a->v, b->device, T * CK));
+    SP_TRY(sp_bench_numbers(&a->out, b->device, T * C));
+    SP_TRY(sp_bench_numbers(&a->dout, b->device, T * C));
+    SP_TRY(sp_bench_numbers(&a->dq, b->device, T * C));
+    SP_TRY(sp_bench_numbers(&a->dk, b->device, T * CK));
+    SP_TRY(sp_bench_numbers(&a->dv, b->device, T * CK));
+    SP_TRY(sp_bench_numbers(&a->lse, b->device, T * (size_t)a->heads));
     for (int r = -1; r < b->repeats; r++)
         for (int k = 0; k < 2; k++) {
-            double start = now(b);
+            double start = sp_bench_now(b->processor_time);
 
             SP_TRY(k ? sp_attention_backward(b->device, a) : sp_attention_forward(b->device, a));
             SP_TRY(sp_device_finish(b->device));
             if (r >= 0)
-                seconds[k][r] = now(b) - start;
+                seconds[k][r] = sp_bench_now(b->processor_time) - start;
         }
     for (int k = 0; k < 2; k++)
-        gflops[k] = (k ? 5 : 2) * 2e-9 * pairs(b) * a->head_dim / median(seconds[k], b->repeats);
+        gflops[k] = (k ? 5 : 2) * 2e-9 * pairs(b) * a->head_dim / sp_bench_median(seconds[k], b->repeats);
     return 0;
 }
 
@@ -157,7 +115,7 @@ static double time_read(struct bench *b, const uint64_t *words, size_t count)
     struct part parts[64];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t n = cores < 1 ? 1 : cores > 64 ? 64 : (size_t)cores;
-    double start = now(b);
+    double start = sp_bench_now(b->processor_time);
 
     for (size_t i = 0; i < n; i++) {
         parts[i] = (struct part){ .words = words + count / n * i, .count = count / n };
@@ -166,7 +124,7 @@ static double time_read(struct bench *b, const uint64_t *words, size_t count)
     }
     for (size_t i = 0; i < n; i++)
         pthread_join(parts[i].thread, NULL);
-    return now(b) - start;
+    return sp_bench_now(b->processor_time) - start;
 }
 
 /* decode_gbps, read_gbps. */
@@ -177,20 +135,20 @@ static int time_decoding(struct bench *b, double gbps[2])
     size_t rows = (size_t)(a->sequences * b->cache), bytes = 2 * (size_t)b->layers * rows * CK * sizeof(float);
     struct sp_buffer *keys[256], *shares;
     uint64_t *words = sp_calloc(bytes, 1);
-    double seconds[2][MOST_REPEATS];
+    double seconds[2][SP_BENCH_REPEATS];
 
     if (!words)
         return SP_ENOMEM;
     memset(words, 1, bytes);
     SP_TRY(set_sequences(b, 1, b->cache));
     for (int l = 0; l < 2 * b->layers; l++)
-        SP_TRY(numbers(&keys[l], b->device, rows * CK));
-    SP_TRY(numbers(&a->q, b->device, (size_t)a->sequences * C));
-    SP_TRY(numbers(&a->out, b->device, (size_t)a->sequences * C));
-    SP_TRY(numbers(&a->lse, b->device, (size_t)(a->sequences * a->heads)));
-    SP_TRY(numbers(&shares, b->device, sp_attention_decode_shares(a)));
+        SP_TRY(sp_bench_numbers(&keys[l], b->device, rows * CK));
+    SP_TRY(sp_bench_numbers(&a->q, b->device, (size_t)a->sequences * C));
+    SP_TRY(sp_bench_numbers(&a->out, b->device, (size_t)a->sequences * C));
+    SP_TRY(sp_bench_numbers(&a->lse, b->device, (size_t)(a->sequences * a->heads)));
+    SP_TRY(sp_bench_numbers(&shares, b->device, sp_attention_decode_shares(a)));
     for (int r = -1; r < b->repeats; r++) {
-        double start = now(b), read;
+        double start = sp_bench_now(b->processor_time), read;
 
         for (int l = 0; l < b->layers; l++) {
             a->k = keys[2 * l];
@@ -198,13 +156,13 @@ static int time_decoding(struct bench *b, double gbps[2])
             SP_TRY(sp_attention_decode(b->device, a, shares));
         }
         SP_TRY(sp_device_finish(b->device));
-        start = now(b) - start;
+        start = sp_bench_now(b->processor_time) - start;
         read = time_read(b, words, bytes / sizeof *words);
         if (r >= 0)
             seconds[0][r] = start, seconds[1][r] = read;
     }
     for (int k = 0; k < 2; k++)
-        gbps[k] = 1e-9 * (double)bytes / median(seconds[k], b->repeats);
+        gbps[k] = 1e-9 * (double)bytes / sp_bench_median(seconds[k], b->repeats);
     free(words);
     return 0;
 }
@@ -236,7 +194,7 @@ int main(int argc, char **argv)
         { "head-dim", &b.args.head_dim, 1, 4096 }, { "sequences", &b.args.sequences, 1, 256 },
         { "length", &b.length, 1, 1 << 20 },     { "window", &b.args.window, 0, 1 << 20 },
         { "cache", &b.cache, 0, 1 << 20 },       { "layers", &b.layers, 1, 128 },
-        { "repeats", &b.repeats, 1, MOST_REPEATS },
+        { "repeats", &b.repeats, 1, SP_BENCH_REPEATS },
     };
 
     for (int i = 1; i < argc; i++) {

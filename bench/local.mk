@@ -17,7 +17,13 @@ bench_bandwidth_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/de
 CLEANFILES += bench/bandwidth$(EXEEXT)
 
 EXTRA_PROGRAMS += bench/attention
-bench_attention_SOURCES = bench/attention.c
+bench_attention_SOURCES = bench/attention.c bench/bench.h
 bench_attention_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/device/libdevice.a runtime/base/libbase.a \
 	$(LIBS_DEVICE) $(LIBS_BASE)
 CLEANFILES += bench/attention$(EXEEXT)
+
+EXTRA_PROGRAMS += bench/gemm
+bench_gemm_SOURCES = bench/gemm.c bench/bench.h
+bench_gemm_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/device/libdevice.a runtime/base/libbase.a \
+	$(LIBS_DEVICE) $(LIBS_BASE)
+CLEANFILES += bench/gemm$(EXEEXT)

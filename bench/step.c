@@ -2,12 +2,13 @@
  * The training step's speed, memory and where its time goes: speft-cl's own training on random token ids of full
  * length.
  *
- *     step --model DIR [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static]
- *          [--set KEY=VALUE]... [--profile]
+ *     step --model DIR|FILE.gguf [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static]
+ *          [--causal] [--set KEY=VALUE]... [--profile]
  *
- * Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line:
+ * --causal trains a language model in place of a classifier of 8 classes. Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line:
  * step_seconds of every step, tokens_per_second_best and _median over the steps after two, peak_mib of the process,
- * ready_seconds from the start of training to the first step, first_step_seconds to its end. --profile turns event
+ * ready_seconds from the start of training to the first step, first_step_seconds to its end, and a step's median
+ * processor_seconds, for machines that others use, too. --profile turns event
  * profiling on after two steps and prints the device time of a step by op to standard error, with the host's share as
  * what remains of the wall clock. bench/compare.py and bench/moving.py read the line.
  */
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WARM_UP 2
@@ -34,28 +36,63 @@ struct bench {
     struct sp_run run;
     const char *model, *method;
     int batch, length, rank, steps;
-    bool profile;
-    double seconds[MAX_STEPS + 1], last, profiled;
-    int profiled_steps;
+    bool profile, causal;
+    double seconds[MAX_STEPS + 1], processor_seconds[MAX_STEPS + 1], last, last_processor, profiled;
 };
 
-/* Called after each step: its time, and the profile from the end of the warm-up on. */
+/* Of the process, of all its threads. */
+static double processor_time(void)
+{
+    struct timespec t;
+
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0;
+}
+
+/* `step` seconds each of `steps`. */
+static void print_profile(const struct bench *b, double step, double steps)
+{
+    struct sp_profile_entry *entries;
+    size_t count;
+    double total = 0;
+
+    step *= 1e3;
+    if (sp_device_take_profile(b->run.device, &entries, &count) < 0) {
+        fprintf(stderr, "step: no profile: %s\n", sp_error_message());
+        return;
+    }
+    fprintf(stderr, "%-28s %8s %9s %7s\n", "op", "launches", "ms", "share");
+    for (size_t i = 0; i < count; i++) {
+        double ms = (double)entries[i].nanoseconds * 1e-6 / steps;
+
+        total += ms;
+        fprintf(stderr, "%-28s %8.1f %9.3f %6.1f %%\n", entries[i].label, (double)entries[i].count / steps,
+                ms, 100 * ms / step);
+    }
+    fprintf(stderr, "%-28s %8s %9.3f %6.1f %%\n", "host and waiting", "", step - total, 100 * (step - total) / step);
+    fprintf(stderr, "%-28s %8s %9.3f\n", "step", "", step);
+    free(entries);
+}
+
+/* Called when a step's numbers are there: its time. The next one is on its way then, so that the profile, which waits
+ * for it first, is of the steps from the second after the warm-up on. */
 static void observe(void *user, const char *phase, size_t step, size_t total, double loss, double rate, bool logged)
 {
     struct bench *b = user;
-    double now = sp_clock_now();
+    double now = sp_clock_now(), processor = processor_time();
 
-    (void)total, (void)loss, (void)rate, (void)logged;
+    (void)loss, (void)rate, (void)logged;
     if (strcmp(phase, "train") != 0)
         return;
     b->seconds[step] = now - b->last;
-    if (step > WARM_UP && b->profile) {
-        b->profiled += b->seconds[step];
-        b->profiled_steps++;
-    }
+    b->processor_seconds[step] = processor - b->last_processor;
     if (step == WARM_UP && b->profile && sp_device_set_profiling(b->run.device, true) < 0)
         fprintf(stderr, "step: no profile: %s\n", sp_error_message());
+    if (step == WARM_UP)
+        b->profiled = sp_clock_now();
+    if (step == total && b->profile)
+        print_profile(b, (sp_clock_now() - b->profiled) / (double)(total - WARM_UP - 1), (double)(total - WARM_UP - 1));
     b->last = sp_clock_now();
+    b->last_processor = processor_time();
 }
 
 /* Rows of random ids, all of full length, for `steps` batches; ids below 1000 are special or unused in BERT
@@ -67,7 +104,10 @@ static int write_data(const struct bench *b, const char *path)
     if (!file)
         return sp_error(SP_EIO, "cannot write %s", path);
     for (int row = 0; row < b->batch * b->steps; row++) {
-        fprintf(file, "{\"label\": %d, \"input_ids\": [", row % CLASSES);
+        fputc('{', file);
+        if (!b->causal)
+            fprintf(file, "\"label\": %d, ", row % CLASSES);
+        fprintf(file, "\"input_ids\": [");
         for (int t = 0; t < b->length; t++)
             fprintf(file, "%s%u", t ? ", " : "",
                     1000 + sp_rng_u32(7, SP_RNG_SHUFFLE, (uint32_t)row, (uint64_t)t) % 20000);
@@ -83,29 +123,6 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_profile(const struct bench *b)
-{
-    struct sp_profile_entry *entries;
-    size_t count;
-    double total = 0, step = b->profiled / b->profiled_steps * 1e3;
-
-    if (sp_device_take_profile(b->run.device, &entries, &count) < 0) {
-        fprintf(stderr, "step: no profile: %s\n", sp_error_message());
-        return;
-    }
-    fprintf(stderr, "%-28s %8s %9s %7s\n", "op", "launches", "ms", "share");
-    for (size_t i = 0; i < count; i++) {
-        double ms = (double)entries[i].nanoseconds * 1e-6 / b->profiled_steps;
-
-        total += ms;
-        fprintf(stderr, "%-28s %8.1f %9.3f %6.1f %%\n", entries[i].label, (double)entries[i].count / b->profiled_steps,
-                ms, 100 * ms / step);
-    }
-    fprintf(stderr, "%-28s %8s %9.3f %6.1f %%\n", "host and waiting", "", step - total, 100 * (step - total) / step);
-    fprintf(stderr, "%-28s %8s %9.3f\n", "step", "", step);
-    free(entries);
-}
-
 static void print_result(struct bench *b, const struct sp_train_result *r)
 {
     int count = b->steps - WARM_UP;
@@ -115,10 +132,13 @@ static void print_result(struct bench *b, const struct sp_train_result *r)
     for (int step = 1; step <= b->steps; step++)
         printf("%s%.4f", step > 1 ? ", " : "", b->seconds[step]);
     qsort(b->seconds + WARM_UP + 1, (size_t)count, sizeof *b->seconds, by_time);
+    qsort(b->processor_seconds + WARM_UP + 1, (size_t)count, sizeof *b->processor_seconds, by_time);
     printf("], \"tokens_per_second_best\": %.1f, \"tokens_per_second_median\": %.1f, \"peak_mib\": %.1f, "
-           "\"ready_seconds\": %.3f, \"first_step_seconds\": %.3f, \"device_peak_mib\": %.1f}\n",
+           "\"ready_seconds\": %.3f, \"first_step_seconds\": %.3f, \"device_peak_mib\": %.1f, "
+           "\"processor_seconds_median\": %.3f}\n",
            tokens / b->seconds[WARM_UP + 1], tokens / b->seconds[WARM_UP + 1 + count / 2],
-           (double)r->host_peak / 1048576, r->ready_seconds, r->first_step_seconds, (double)r->device_peak / 1048576);
+           (double)r->host_peak / 1048576, r->ready_seconds, r->first_step_seconds, (double)r->device_peak / 1048576,
+           b->processor_seconds[WARM_UP + 1 + count / 2]);
 }
 
 /* Trains in the folder `dir` with the bench's options, then those of the command line. */
@@ -141,6 +161,8 @@ static int train(struct bench *b, const char *dir, char **overrides, size_t coun
     if (b->rank > 0)
         list[n++] = sp_asprintf("sparse.rank_equivalent=%d", b->rank);
     list[n++] = "num_train_epochs=1";
+    if (b->causal)
+        list[n++] = "task=causal_lm";
     if (b->method)
         list[n++] = sp_asprintf("sparse.method=%s", b->method);
     else
@@ -150,9 +172,8 @@ static int train(struct bench *b, const char *dir, char **overrides, size_t coun
     SP_TRY(sp_config_load(&config, NULL, list, n));
     b->run.config = &config;
     b->last = sp_clock_now();
+    b->last_processor = processor_time();
     rc = sp_train(&result, &b->run);
-    if (rc == 0 && b->profile)
-        print_profile(b);
     if (rc == 0)
         print_result(b, &result);
     sp_run_close(&b->run);
@@ -163,8 +184,8 @@ static int train(struct bench *b, const char *dir, char **overrides, size_t coun
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: step --model DIR [--batch N] [--length N] [--rank-equivalent N] [--steps N] [--method "
-                    "NAME] [--set KEY=VALUE]... [--profile]\n");
+    fprintf(stderr, "usage: step --model DIR|FILE.gguf [--batch N] [--length N] [--rank-equivalent N] [--steps N] "
+                    "[--method NAME] [--causal] [--set KEY=VALUE]... [--profile]\n");
     return 2;
 }
 
@@ -175,6 +196,7 @@ int main(int argc, char **argv)
         { "length", required_argument, NULL, 'l' }, { "rank-equivalent", required_argument, NULL, 'r' },
         { "steps", required_argument, NULL, 's' }, { "set", required_argument, NULL, 'o' },
         { "profile", no_argument, NULL, 'p' },     { "method", required_argument, NULL, 't' },
+        { "causal", no_argument, NULL, 'c' },
         { NULL, 0, NULL, 0 },
     };
     static struct bench b = { .batch = 32, .length = 128, .rank = 8, .steps = 8 };
@@ -196,12 +218,14 @@ int main(int argc, char **argv)
             b.method = optarg;
         else if (option == 'p')
             b.profile = true;
+        else if (option == 'c')
+            b.causal = true;
         else if (option == 'o' && count < 32)
             overrides[count++] = optarg;
         else if (option != 'o')
             *numbers[option] = (int)strtol(optarg, NULL, 10);
     }
-    if (!b.model || b.batch < 1 || b.length < 1 || b.steps <= WARM_UP || b.steps > MAX_STEPS || !mkdtemp(dir))
+    if (!b.model || b.batch < 1 || b.length < 1 || b.steps <= WARM_UP + b.profile || b.steps > MAX_STEPS || !mkdtemp(dir))
         return usage();
     b.run = (struct sp_run){ .families = sp_model_families, .family_count = sp_model_family_count,
                              .observer = { .progress = observe, .user = &b } };

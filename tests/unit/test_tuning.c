@@ -144,7 +144,8 @@ static void test_malformed(void **state)
         { "gemm_packed cpu ROWS", "f.tune:1:17: found ROWS where NAME=VALUE should be" },
         { "gemm_packed cpu ROWS =8", "found ROWS where" },
         { "gemm_packed cpu =8", "f.tune:1:17: gemm_packed has no tunable ''" },
-        { "gemm_packed cpu MR=8", "f.tune:1:17: gemm_packed has no tunable 'MR'; it has DEPTH, ROWS, ROW_BLOCK, WEIGHT_DEPTH\n" },
+        { "gemm_packed cpu MR=8", "f.tune:1:17: gemm_packed has no tunable 'MR'; it has DEPTH, ROWS, ROW_BLOCK, "
+                                  "WEIGHT_DEPTH\n" },
         { "gemm_packed cpu rows=8", "no tunable 'rows'" },
         { "gemm_packed cpu ROWS=7", "f.tune:1:22: ROWS cannot be '7'; it is one of 2, 3, 4, 6, 8, 10, 12, 14\n" },
         { "gemm_packed cpu ROWS=", "ROWS cannot be ''" },
