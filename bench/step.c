@@ -5,12 +5,13 @@
  *     step --model DIR|FILE.gguf [--batch 32] [--length 128] [--rank-equivalent 8] [--steps 8] [--method static]
  *          [--causal] [--set KEY=VALUE]... [--profile]
  *
- * --causal trains a language model in place of a classifier of 8 classes. Without --method the mask is random; --rank-equivalent 0 leaves the budget to --set. Prints one JSON line:
- * step_seconds of every step, tokens_per_second_best and _median over the steps after two, peak_mib of the process,
- * ready_seconds from the start of training to the first step, first_step_seconds to its end, and a step's median
- * processor_seconds, for machines that others use, too. --profile turns event
- * profiling on after two steps and prints the device time of a step by op to standard error, with the host's share as
- * what remains of the wall clock. bench/compare.py and bench/moving.py read the line.
+ * --causal trains a language model in place of a classifier of 8 classes. Without --method the mask is random;
+ * --rank-equivalent 0 leaves the budget to --set. Prints one JSON line: step_seconds of every step,
+ * tokens_per_second_best and _median over the steps after two, peak_mib of the process, ready_seconds from the start of
+ * training to the first step, first_step_seconds to its end, and a step's median processor_seconds, for machines that
+ * others use, too. --profile turns event profiling on after two steps and prints the device time of a step by op to
+ * standard error, with the host's share as what remains of the wall clock; the line's times are of no use then.
+ * bench/compare.py and bench/moving.py read the line.
  */
 #include "models/models.h"
 #include "runtime/base/child.h"
@@ -225,7 +226,8 @@ int main(int argc, char **argv)
         else if (option != 'o')
             *numbers[option] = (int)strtol(optarg, NULL, 10);
     }
-    if (!b.model || b.batch < 1 || b.length < 1 || b.steps <= WARM_UP + b.profile || b.steps > MAX_STEPS || !mkdtemp(dir))
+    if (!b.model || b.batch < 1 || b.length < 1 || b.steps <= WARM_UP + b.profile || b.steps > MAX_STEPS ||
+        !mkdtemp(dir))
         return usage();
     b.run = (struct sp_run){ .families = sp_model_families, .family_count = sp_model_family_count,
                              .observer = { .progress = observe, .user = &b } };
