@@ -5,11 +5,12 @@
  * B(k, j) = W[j][k] for Y = X W^T (columns = out, depth = in), or with TRANSPOSED B(k, j) = W[k][j] for dX = dY W.
  */
 
-/* Grid: (panels, depth). */
+/* Grid: (depth, panels): drivers for CPUs walk along the first, so that lines of cache that a panel lies in are read
+ * once. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void gemm_pack(__global const float *restrict w, __global float *restrict panels, int out, int in)
 {
-    int p = (int)get_global_id(0), k = (int)get_global_id(1);
+    int k = (int)get_global_id(0), p = (int)get_global_id(1);
     int columns = TRANSPOSED ? in : out, depth = TRANSPOSED ? out : in;
 
     for (int v = 0; v < NR; v++) {

@@ -17,6 +17,9 @@ void sp_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]
 
 /* 32 and 64 random bits: element `index` of sub-stream `sub` of `stream`. */
 uint32_t sp_rng_u32(uint64_t seed, enum sp_rng_stream stream, uint32_t sub, uint64_t index);
+/* The 32 bits of elements first .. first + count - 1, in half the time. */
+void sp_rng_fill_u32(uint32_t *out, size_t count, uint64_t seed, enum sp_rng_stream stream, uint32_t sub,
+                     uint64_t first);
 uint64_t sp_rng_u64(uint64_t seed, enum sp_rng_stream stream, uint32_t sub, uint64_t index);
 
 /* Uniform in (0, 1), and standard normal (Box-Muller). */

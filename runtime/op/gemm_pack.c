@@ -44,7 +44,7 @@ int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buf
 {
     struct sp_launch launch = {
         .kernel = &gemm_pack,
-        .global = { (size_t)sp_gemm_panels(columns(kind, out, in)), (size_t)depth(kind, out, in) },
+        .global = { (size_t)depth(kind, out, in), (size_t)sp_gemm_panels(columns(kind, out, in)) },
         .local = { 1, 1 },
         .check = SP_CHECK(gemm_pack, kind == SP_GEMM_BACKWARD ? TRANSPOSED : 0, 3 * COLUMNS + 5, 2 * COLUMNS + 3),
     };

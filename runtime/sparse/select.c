@@ -5,6 +5,7 @@
 #include "runtime/sparse/support.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct candidate {
 struct sp_select {
     struct candidate *best; /* the chosen of what was added so far are among them */
     size_t count, room, wanted;
+    bool has_cut; /* `wanted` candidates are no worse than this one: what comes after it is not chosen */
+    struct candidate cut;
 
     /* once positions were asked for */
     size_t *starts; /* [tensors + 1]: where each one's positions begin */
@@ -89,12 +92,24 @@ static void partition_first(struct candidate *x, size_t n, size_t k)
     }
 }
 
+/* Leaves the chosen, and remembers the last of them in the order. */
+static void cut_down(struct sp_select *select)
+{
+    partition_first(select->best, select->count, select->wanted);
+    select->count = select->wanted;
+    select->has_cut = true;
+    select->cut = select->best[0];
+    for (size_t i = 1; i < select->count; i++)
+        if (before(&select->cut, &select->best[i]))
+            select->cut = select->best[i];
+}
+
 static int push(struct sp_select *select, struct candidate candidate)
 {
-    if (select->count == select->room && select->count >= 2 * select->wanted + 4096) {
-        partition_first(select->best, select->count, select->wanted);
-        select->count = select->wanted;
-    }
+    if (select->has_cut && !before(&candidate, &select->cut))
+        return 0;
+    if (select->count == select->room && select->count >= 2 * select->wanted + 4096)
+        cut_down(select);
     SP_TRY(sp_grow(&select->best, select->count, &select->room, sizeof *select->best, SIZE_MAX / sizeof *select->best,
                    "candidates"));
     select->best[select->count++] = candidate;
@@ -119,10 +134,8 @@ static int settle(struct sp_select *select)
 {
     uint32_t last = 0;
 
-    if (select->count > select->wanted) {
-        partition_first(select->best, select->count, select->wanted);
-        select->count = select->wanted;
-    }
+    if (select->count > select->wanted)
+        cut_down(select);
     for (size_t i = 0; i < select->count; i++)
         last = select->best[i].tensor > last ? select->best[i].tensor : last;
     select->tensors = (size_t)last + 1;

@@ -310,12 +310,26 @@ static void test_lift(void **state)
         assert_true(fabs((double)out[i] - fabs(sin(i / N) * cos(i % N))) < 5e-5);
 }
 
+/* Many numbers at once are those one by one: also where the counter's low word runs over. */
+static void test_numbers(void **state)
+{
+    uint32_t words[21];
+
+    (void)state;
+    for (size_t count = 0; count <= 21; count++) {
+        sp_rng_fill_u32(words, count, 0x123456789abcdefu, SP_RNG_MASK, 5, 0xfffffffau);
+        for (size_t i = 0; i < count; i++)
+            assert_true(words[i] == sp_rng_u32(0x123456789abcdefu, SP_RNG_MASK, 5, 0xfffffffau + (uint64_t)i));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_different), cmocka_unit_test(test_ties), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_orders),    cmocka_unit_test(test_infinite), cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_metrics),   cmocka_unit_test(test_needs), cmocka_unit_test(test_lift),
+        cmocka_unit_test(test_orders),    cmocka_unit_test(test_infinite), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_nan),       cmocka_unit_test(test_metrics),  cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_lift),
     };
 
     return cmocka_run_group_tests_name("select", tests, NULL, NULL);
