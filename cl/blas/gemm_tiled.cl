@@ -1,6 +1,6 @@
 // lint: -DN=384 -DK=384 -DACTIVATION=1 -DACTIVATE=1 -DBIAS=1 -DSAVE_PRE=1 -DTM=64 -DTN=64 -DTK=16 -DWM=4 -DWN=4
 // lint: -DN=384 -DK=384 -DACTIVATION=1 -DACTIVATION_BACKWARD=1 -DB_ROWS=1 -DTM=64 -DTN=64 -DTK=16 -DWM=4 -DWN=4
-// lint: -DN=37 -DRUNTIME_K=1 -DA_K_MAJOR=1 -DB_ROWS=1 -DACTIVATION=0 -DACCUMULATE=1 -DTM=64 -DTN=64 -DTK=16 -DWM=4 -DWN=4
+// lint: -DN=37 -DRUNTIME_K -DA_K_MAJOR -DB_ROWS -DACTIVATION=0 -DACCUMULATE=1 -DTM=64 -DTN=64 -DTK=16 -DWM=4 -DWN=4
 /*
  * C (m x N) = epilogue(A (m x k) B (k x N)), fp32, for GPUs: a work-group of (TM / WM) x (TN / WN) work-items computes
  * a TM x TN tile of C through tiles of A and B in local memory, each work-item a WM x WN part of it in registers.

@@ -83,7 +83,7 @@ static bool decode(uint32_t *c, size_t *bytes, const char *text, size_t left)
     const unsigned char *s = (const unsigned char *)text;
     /* of the second byte: no overlong forms, no surrogates, nothing past U+10FFFF */
     unsigned char low = 0x80, high = 0xBF;
-    size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    size_t length = sp_text_utf8_length(*text);
     uint32_t point = s[0] & (0x7Fu >> length);
 
     *c = s[0];

@@ -32,6 +32,14 @@ static inline bool sp_text_goes_on(char byte)
     return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
+/* The bytes of a character of well-formed UTF-8, by its first one. */
+static inline size_t sp_text_utf8_length(char first)
+{
+    unsigned char lead = (unsigned char)first;
+
+    return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
 bool sp_text_is_space(uint32_t point); /* Unicode's White_Space */
 
 /* Takes blanks from both ends of the text: white space, no-break spaces among it, and what has no width. */

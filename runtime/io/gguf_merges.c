@@ -97,7 +97,7 @@ static uint16_t points_of(const char *text, size_t length)
     uint16_t points = 0;
 
     for (size_t i = 0; i < length; i++)
-        points += ((unsigned char)text[i] & 0xC0) != 0x80;
+        points += !sp_text_goes_on(text[i]);
     return points;
 }
 
@@ -112,7 +112,7 @@ static int split(struct merges *out, const json_t *vocab, const json_t *token, u
         const json_t *left, *right;
 
         beginning[at - 1] = text[at - 1];
-        if (((unsigned char)text[at] & 0xC0) == 0x80) /* within a character */
+        if (sp_text_goes_on(text[at])) /* within a character */
             continue;
         left = json_object_get(vocab, beginning);
         right = left ? json_object_get(vocab, text + at) : NULL;

@@ -1,4 +1,4 @@
-/* Conformance of every GEMM family against double precision, for the three products and all epilogues. */
+/* Conformance of a GEMM family against double precision, for the three products and all epilogues. */
 #include "runtime/op/check.h"
 #include "runtime/op/gemm_priv.h"
 
@@ -45,7 +45,7 @@ struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gem
     return SP_CHECK_OF(op, flags, weight ? gemm->m : tokens, gemm->n, weight ? tokens : gemm->k);
 }
 
-static const struct sp_op_case cases[] = {
+const struct sp_op_case sp_gemm_cases[] = {
     { .name = "forward 1x1x1", .size = { 1, 1, 1 }, .flags = BIAS, .tolerance = 1e-6 },
     { .name = "forward 3x5x7", .size = { 3, 5, 7 }, .tolerance = 1e-6 },
     { .name = "forward 11x33x17 bias", .size = { 11, 33, 17 }, .flags = BIAS, .tolerance = 1e-6 },
@@ -95,6 +95,7 @@ static const struct sp_op_case cases[] = {
       .flags = WEIGHT | ACCUMULATE,
       .tolerance = 1e-5 },
 };
+_Static_assert(sizeof sp_gemm_cases / sizeof *sp_gemm_cases == SP_GEMM_CASES, "SP_GEMM_CASES is their number");
 
 struct run {
     const struct sp_gemm_family *family;
@@ -197,7 +198,7 @@ static const double *depth_first(struct sp_check *t, const struct sp_op_case *c,
 }
 
 /* Inputs and outputs of the case; B is the weight, packed as the family wants it. */
-static int check_family(struct sp_check *t, const struct sp_op_case *c, struct run *r)
+static int check_product(struct sp_check *t, const struct sp_op_case *c, struct run *r)
 {
     struct sp_gemm *g = &r->gemm;
     size_t m = (size_t)c->size[0], n = (size_t)c->size[1], k = (size_t)c->size[2];
@@ -240,55 +241,13 @@ static int check_family(struct sp_check *t, const struct sp_op_case *c, struct r
     return sp_check_compare(t, "C", g->c, expected, m * n, c->tolerance);
 }
 
-static int check_with(struct sp_check *t, const struct sp_op_case *c, struct run *r)
+int sp_gemm_check_family(struct sp_check *t, const struct sp_op_case *c, const struct sp_gemm_family *family)
 {
-    int rc = check_family(t, c, r);
+    struct run r = { .family = family, .c = c };
+    int rc = check_product(t, c, &r);
 
     if (rc == 0)
         rc = sp_device_finish(sp_check_device(t));
-    sp_gemm_weight_free(&r->weight);
+    sp_gemm_weight_free(&r.weight);
     return rc;
 }
-
-static int check_named(struct sp_check *t, const struct sp_op_case *c, const char *name)
-{
-    struct run r = { .c = c };
-
-    SP_TRY(sp_gemm_choose(&r.family, sp_check_device(t), name));
-    return check_with(t, c, &r);
-}
-
-/* clblast's epilogue behind another family's product: also for drivers that CLBlast is not run on. */
-static int run_then_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
-{
-    struct sp_gemm product = *gemm;
-
-    product.bias = product.pre = NULL;
-    product.activation = SP_ACTIVATION_NONE;
-    SP_TRY(sp_gemm_tiled.run(device, &product));
-    return sp_gemm_epilogue(device, gemm);
-}
-
-static int check_epilogue(struct sp_check *t, const struct sp_op_case *c)
-{
-    static const struct sp_gemm_family family = { .name = "tiled, then the epilogue", .run = run_then_epilogue };
-
-    return check_with(t, c, &(struct run){ .family = &family, .c = c });
-}
-
-const struct sp_op sp_op_gemm_epilogue = {
-    .name = "gemm_epilogue", .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_epilogue,
-    .laneless = true,
-};
-
-#define SP_GEMM_FAMILY(family)                                                                                         \
-    static int check_##family(struct sp_check *t, const struct sp_op_case *c)                                          \
-    {                                                                                                                  \
-        return check_named(t, c, #family);                                                                             \
-    }                                                                                                                  \
-    const struct sp_op sp_op_gemm_##family = {                                                                         \
-        .name = "gemm_" #family, .cases = cases, .case_count = sizeof cases / sizeof *cases, .check = check_##family,  \
-        .laneless = true,                                                                                              \
-    };
-#include "runtime/op/gemm.def"
-#undef SP_GEMM_FAMILY

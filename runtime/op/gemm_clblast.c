@@ -8,37 +8,10 @@
 #include <clblast_c.h>
 #include <dlfcn.h>
 
-static const struct sp_kernel gemm_epilogue = { "gemm_epilogue", "blas/gemm_epilogue.cl" };
 static const struct sp_kernel sgemm = { "CLBlastSgemm", "CLBlast" };
 
 /* Tokens with which CLBlast is checked: it has kernels for small products and others for large ones. */
 enum { FEW = 67, MANY = 1029 };
-
-int sp_gemm_epilogue(struct sp_device *device, const struct sp_gemm *gemm)
-{
-    struct sp_launch launch = { .kernel = &gemm_epilogue,
-                                .global = { (size_t)gemm->m * (size_t)gemm->n },
-                                .local = { 1 } };
-
-    if (!gemm->bias && !gemm->pre && gemm->activation == SP_ACTIVATION_NONE)
-        return 0;
-    /* The product before it may be of any depth. */
-    launch.check = sp_gemm_check(&sp_op_gemm_clblast,
-                                 &(struct sp_gemm){ .kind = gemm->kind,
-                                                    .m = gemm->m,
-                                                    .n = gemm->n,
-                                                    .k = 9,
-                                                    .bias = gemm->bias,
-                                                    .activation = gemm->activation,
-                                                    .pre = gemm->pre },
-                                 13);
-    sp_launch_define(&launch, "N", gemm->n);
-    sp_gemm_define_epilogue(&launch, gemm);
-    sp_launch_buffer(&launch, gemm->c);
-    sp_launch_buffer(&launch, gemm->bias ? gemm->bias : gemm->c);
-    sp_launch_buffer(&launch, gemm->pre ? gemm->pre : gemm->c);
-    return sp_launch_run(device, &launch);
-}
 
 /* A hash of the library that is loaded; NULL where it cannot be found. */
 static const char *version(void)
@@ -91,7 +64,7 @@ static int run_clblast(struct sp_device *device, const struct sp_gemm *gemm)
 
     SP_TRY(note_sizes(device, gemm));
     if (sp_device_recording(device)) /* CLBlast builds its own programs at its first call */
-        return sp_gemm_epilogue(device, gemm);
+        return sp_gemm_epilogue(device, gemm, &sp_op_gemm_clblast);
     queue = sp_native_begin(device, sp_gemm_label(gemm));
     status = CLBlastSgemm(CLBlastLayoutRowMajor, weight ? CLBlastTransposeYes : CLBlastTransposeNo,
                           forward ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, sp_native_buffer(gemm->a),
@@ -102,7 +75,9 @@ static int run_clblast(struct sp_device *device, const struct sp_gemm *gemm)
     if (status != CLBlastSuccess)
         return sp_error(SP_EDEVICE, "CLBlast failed with status %d on %s in a product of %zu x %zu x %zu", (int)status,
                         sp_device_info(device)->name, m, n, k);
-    return sp_gemm_epilogue(device, gemm);
+    return sp_gemm_epilogue(device, gemm, &sp_op_gemm_clblast);
 }
 
 const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .run = run_clblast };
+
+SP_GEMM_OP(clblast, sp_gemm_clblast)

@@ -64,3 +64,5 @@ const struct sp_gemm_family sp_gemm_packed = {
     .pack = sp_gemm_pack,
     .layout = sp_gemm_pack_layout,
 };
+
+SP_GEMM_OP(packed, sp_gemm_packed)

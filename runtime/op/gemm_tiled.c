@@ -67,3 +67,5 @@ static int run_tiled(struct sp_device *device, const struct sp_gemm *gemm)
 }
 
 const struct sp_gemm_family sp_gemm_tiled = { .name = "tiled", .tuned = &sp_tuned_gemm_tiled, .run = run_tiled };
+
+SP_GEMM_OP(tiled, sp_gemm_tiled)

@@ -11,7 +11,9 @@ runtime_op_libop_a_SOURCES = \
 	runtime/op/gated.c runtime/op/gated.h \
 	runtime/op/gemm.c runtime/op/gemm.h runtime/op/gemm_priv.h runtime/op/gemm.def \
 	runtime/op/gemm_check.c \
+	runtime/op/gemm_choose.c \
 	runtime/op/gemm_clblast.c \
+	runtime/op/gemm_epilogue.c \
 	runtime/op/gemm_pack.c \
 	runtime/op/gemm_packed.c \
 	runtime/op/gemm_tiled.c \

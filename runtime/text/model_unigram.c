@@ -6,6 +6,7 @@
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/text.h"
 #include "runtime/text/stage.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/trie.h"
@@ -131,13 +132,6 @@ out:
     return rc;
 }
 
-static size_t character(char byte)
-{
-    unsigned char lead = (unsigned char)byte;
-
-    return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-}
-
 static void offer(struct path *to, double score, size_t start, uint32_t id)
 {
     if (to->start == NOWHERE || score > to->score)
@@ -153,7 +147,7 @@ static int find_paths(const struct unigram *model, struct path *paths, const cha
         uint32_t node = SP_TRIE_ROOT;
         bool is_piece = false;
 
-        bytes = character(word[start]);
+        bytes = sp_text_utf8_length(word[start]);
         for (size_t at = start; at < length; at++) {
             uint32_t id;
 

@@ -132,7 +132,7 @@ static size_t same(const struct form *form, const char *text, size_t length)
     if (form->composed && at) /* the last one may be composed with what comes */
         do
             at--;
-        while (at && ((unsigned char)text[at] & 0xC0) == 0x80);
+        while (at && sp_text_goes_on(text[at]));
     return at;
 }
 

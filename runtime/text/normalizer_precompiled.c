@@ -106,7 +106,7 @@ static const char *find(const struct precompiled *map, const char *text, size_t 
         if (node >= map->units)
             return NULL;
         place = number(units + 4 * node) & 0x7FFFFFFF;
-        if (place > map->length || (map->replacements[place] & 0xC0) == 0x80) /* no place that a character begins at */
+        if (place > map->length || sp_text_goes_on(map->replacements[place])) /* no place that a character begins at */
             return NULL;
         return map->replacements + place;
     }

@@ -41,7 +41,7 @@ static int normalize(const void *state, struct sp_buf *out, struct sp_ids *marks
     while (strip->right && start < stop) {
         size_t last = stop - 1;
 
-        while (last > start && ((unsigned char)text[last] & 0xC0) == 0x80)
+        while (last > start && sp_text_goes_on(text[last]))
             last--;
         sp_text_decode(&c, text + last, stop - last);
         if (!sp_text_is_space(c))

@@ -236,11 +236,8 @@ static int translate(const struct sp_regex *regex, struct sp_buf *out, const cha
 /* Moves from one character of the text to another further on, bytes beside characters. */
 static size_t forward(const char *text, size_t byte, size_t characters)
 {
-    for (; characters; characters--) {
-        unsigned char lead = (unsigned char)text[byte];
-
-        byte += lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    }
+    for (; characters; characters--)
+        byte += sp_text_utf8_length(text[byte]);
     return byte;
 }
 

@@ -23,7 +23,7 @@ printf 'void f(void);\nvoid f(void)\n{\n    struct sp_plan_pass pass = { .dropou
 printf 'size_t needs_stddef(void);\n' >"$bad/runtime/base/bad.h"
 printf 'SP_OP(missing)\n' >"$bad/runtime/op/op.def"
 printf 'const struct sp_op sp_op_unlisted = { 0 };\n' >"$bad/runtime/op/unlisted.c"
-printf '// lint: -DN=4\n__kernel void k(__global int *x) { int unused; x[N] = undeclared; }\n' >"$bad/cl/op/bad.cl"
+printf '// lint: -DN=4\n// lint: -DN=4%0120d\n__kernel void k(__global int *x) { int unused; x[N] = undeclared; }\n' 0 >"$bad/cl/op/bad.cl"
 
 for name in layers lists banned style compile kernels; do
     output=$(srcdir=$bad SPEFT_LINT_CFLAGS='' sh "$lint/$name.sh" 2>&1 || true)
