@@ -9,9 +9,16 @@
 
 #define FLOAT_ONE 0x3f800000u
 
-/* Of the node's words: the rows of each table, and of one that is trained its tokens by row, as sp_embedding_group
- * makes them. */
-enum { ROWS, ORDER = 3, STARTS = 6, USED = 9 };
+enum { WORD, POSITION, TYPE }; /* the node's parameters: tables, of which some may be missing */
+
+/* What it has of a batch for each table: the row of each token, and of a table that is trained the tokens by row, as
+ * sp_embedding_group makes them. */
+enum { ROWS, ORDER, STARTS, USED, PER_TABLE };
+
+static int words_of(const struct sp_node *node, int table, int what)
+{
+    return node->words[table * PER_TABLE + what];
+}
 
 /* With word -1 the positions' rows alone. NULL after an error. */
 static struct sp_node *embedding(struct sp_plan *plan, int word, int position, int type)
@@ -21,7 +28,9 @@ static struct sp_node *embedding(struct sp_plan *plan, int word, int position, i
 
     if (!node)
         return NULL;
-    node->param[0] = word, node->param[1] = position, node->param[2] = type;
+    node->param[WORD] = word;
+    node->param[POSITION] = position;
+    node->param[TYPE] = type;
     node->padding = -1;
     node->scale = 1;
     sp_plan_mark(plan, table, plan->params[table].kind == SP_PARAM_LINEAR ? SP_PARAM_ROWS : 0);
@@ -63,14 +72,16 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
     size_t T = (size_t)limits->tokens;
 
     for (int k = 0; k < SP_NODE_PARAMS; k++) {
+        int *words = &node->words[k * PER_TABLE];
+
         if (node->param[k] < 0)
             continue;
-        node->words[ROWS + k] = sp_plan_words(plan, T);
+        words[ROWS] = sp_plan_words(plan, T);
         if (!node->active || !sp_plan_trained(plan, node->param[k]))
             continue;
-        node->words[ORDER + k] = sp_plan_words(plan, T);
-        node->words[STARTS + k] = sp_plan_words(plan, T + 1);
-        node->words[USED + k] = sp_plan_words(plan, T);
+        words[ORDER] = sp_plan_words(plan, T);
+        words[STARTS] = sp_plan_words(plan, T + 1);
+        words[USED] = sp_plan_words(plan, T);
         node->groups[k] = 1; /* before the first batch: what is recorded does not depend on it */
     }
 }
@@ -93,40 +104,42 @@ static void find_positions(uint32_t *out, const struct sp_node *node, const stru
 
 static int take(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch)
 {
-    static const char *const what[] = { "token id", "position", "token type" };
-    const uint32_t *const from[] = { batch->ids, NULL, batch->types };
+    static const char *const what[] = { [WORD] = "token id", [POSITION] = "position", [TYPE] = "token type" };
+    const uint32_t *const from[] = { [WORD] = batch->ids, [TYPE] = batch->types };
 
     for (int k = 0; k < SP_NODE_PARAMS; k++) {
         const struct sp_param *table = node->param[k] < 0 ? NULL : &plan->params[node->param[k]];
-        uint32_t *rows = sp_plan_fill(plan, node->words[ROWS + k]);
+        uint32_t *rows = sp_plan_fill(plan, words_of(node, k, ROWS));
 
         if (!table)
             continue;
-        if (from[k])
-            memcpy(rows, from[k], (size_t)batch->tokens * sizeof *rows);
-        else
+        if (k == POSITION)
             find_positions(rows, node, batch);
+        else
+            memcpy(rows, from[k], (size_t)batch->tokens * sizeof *rows);
         for (int t = 0; t < batch->tokens; t++)
             if (rows[t] >= (uint32_t)table->rows)
                 return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %d rows", what[k], rows[t],
                                 table->name, table->rows);
-        if (node->words[ORDER + k] >= 0)
-            SP_TRY(sp_embedding_group(sp_plan_fill(plan, node->words[ORDER + k]),
-                                      sp_plan_fill(plan, node->words[STARTS + k]),
-                                      sp_plan_fill(plan, node->words[USED + k]), &node->groups[k], rows,
+        if (words_of(node, k, ORDER) >= 0)
+            SP_TRY(sp_embedding_group(sp_plan_fill(plan, words_of(node, k, ORDER)),
+                                      sp_plan_fill(plan, words_of(node, k, STARTS)),
+                                      sp_plan_fill(plan, words_of(node, k, USED)), &node->groups[k], rows,
                                       batch->tokens));
     }
     return 0;
 }
 
-/* The words' table, or in its place the positions' where there are no words. A linear weight is read as its products
- * have it: in the layout for backward, where it is there, for in that one a row's elements lie side by side. */
-static void set_words(struct sp_embedding *args, const struct sp_plan *plan, const struct sp_node *node)
+/* The table that the op cannot do without: the words', or in its place the positions' where there are no words. A
+ * linear weight is read as its products have it: in the layout for backward, where it is there, for in that one a row's
+ * elements lie side by side. */
+static void set_first(struct sp_embedding *args, const struct sp_plan *plan, const struct sp_node *node)
 {
-    const struct sp_param *table = &plan->params[node->param[node->param[0] < 0]];
+    int first = node->param[WORD] < 0 ? POSITION : WORD;
+    const struct sp_param *table = &plan->params[node->param[first]];
     enum sp_gemm_kind kind = table->weight.backward ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD;
 
-    args->ids = sp_plan_read(plan, node->words[node->param[0] < 0 ? ROWS + 1 : ROWS]);
+    args->ids = sp_plan_read(plan, words_of(node, first, ROWS));
     args->C = table->cols;
     args->word = table->value;
     if (table->kind != SP_PARAM_LINEAR)
@@ -139,15 +152,15 @@ static struct sp_embedding arguments(const struct sp_plan *plan, const struct sp
 {
     struct sp_embedding args = {
         .y = sp_plan_buffer(plan, node->output),
-        .position = node->param[0] < 0 ? NULL : sp_plan_values(plan, node->param[1]),
-        .type = sp_plan_values(plan, node->param[2]),
-        .positions = sp_plan_read(plan, node->words[ROWS + 1]),
-        .types = sp_plan_read(plan, node->words[ROWS + 2]),
+        .position = node->param[WORD] < 0 ? NULL : sp_plan_values(plan, node->param[POSITION]),
+        .type = sp_plan_values(plan, node->param[TYPE]),
+        .positions = sp_plan_read(plan, words_of(node, POSITION, ROWS)),
+        .types = sp_plan_read(plan, words_of(node, TYPE, ROWS)),
         .T = plan->tokens,
         .scale = node->scale,
     };
 
-    set_words(&args, plan, node);
+    set_first(&args, plan, node);
     return args;
 }
 
@@ -168,7 +181,7 @@ static int linear_forward(struct sp_plan *plan, const struct sp_node *node, cons
     int rc;
 
     (void)pass;
-    if (node->param[0] < 0)
+    if (node->param[WORD] < 0)
         return sp_embedding(plan->device, &args);
     SP_GO(sp_buffer_create(&ones, plan->device, row));
     SP_GO(sp_buffer_fill(ones, 0, FLOAT_ONE, row));
@@ -193,13 +206,13 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
             SP_TRY(sp_embedding_backward(plan->device, &(struct sp_embedding_backward){
                                                            .dtable = gradient,
                                                            .dy = sp_plan_gradient(plan, node->output),
-                                                           .order = sp_plan_read(plan, node->words[ORDER + k]),
-                                                           .starts = sp_plan_read(plan, node->words[STARTS + k]),
-                                                           .used = sp_plan_read(plan, node->words[USED + k]),
+                                                           .order = sp_plan_read(plan, words_of(node, k, ORDER)),
+                                                           .starts = sp_plan_read(plan, words_of(node, k, STARTS)),
+                                                           .used = sp_plan_read(plan, words_of(node, k, USED)),
                                                            .rows = plan->params[node->param[k]].rows,
                                                            .C = plan->params[node->param[k]].cols,
                                                            .groups = node->groups[k],
-                                                           .scale = k == 0 ? node->scale : 1,
+                                                           .scale = k == WORD ? node->scale : 1,
                                                            .accumulate = sp_plan_adds(node, k, pass),
                                                        }));
     }
