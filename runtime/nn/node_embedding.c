@@ -11,13 +11,14 @@
 
 enum { WORD, POSITION, TYPE }; /* the node's parameters: tables, of which some may be missing */
 
-/* What it has of a batch for each table: the row of each token, and of a table that is trained the tokens by row, as
+/* What it has of a batch for each of them: the row of each token, and of one that is trained the tokens by row, as
  * sp_embedding_group makes them. */
-enum { ROWS, ORDER, STARTS, USED, PER_TABLE };
+enum { ROWS, ORDER, STARTS, USED };
 
-static int words_of(const struct sp_node *node, int table, int what)
+/* Which of the node's words that is. */
+static int at(int what, int table)
 {
-    return node->words[table * PER_TABLE + what];
+    return what * SP_NODE_PARAMS + table;
 }
 
 /* With word -1 the positions' rows alone. NULL after an error. */
@@ -72,16 +73,14 @@ static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_
     size_t T = (size_t)limits->tokens;
 
     for (int k = 0; k < SP_NODE_PARAMS; k++) {
-        int *words = &node->words[k * PER_TABLE];
-
         if (node->param[k] < 0)
             continue;
-        words[ROWS] = sp_plan_words(plan, T);
+        node->words[at(ROWS, k)] = sp_plan_words(plan, T);
         if (!node->active || !sp_plan_trained(plan, node->param[k]))
             continue;
-        words[ORDER] = sp_plan_words(plan, T);
-        words[STARTS] = sp_plan_words(plan, T + 1);
-        words[USED] = sp_plan_words(plan, T);
+        node->words[at(ORDER, k)] = sp_plan_words(plan, T);
+        node->words[at(STARTS, k)] = sp_plan_words(plan, T + 1);
+        node->words[at(USED, k)] = sp_plan_words(plan, T);
         node->groups[k] = 1; /* before the first batch: what is recorded does not depend on it */
     }
 }
@@ -109,7 +108,7 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
 
     for (int k = 0; k < SP_NODE_PARAMS; k++) {
         const struct sp_param *table = node->param[k] < 0 ? NULL : &plan->params[node->param[k]];
-        uint32_t *rows = sp_plan_fill(plan, words_of(node, k, ROWS));
+        uint32_t *rows = sp_plan_fill(plan, node->words[at(ROWS, k)]);
 
         if (!table)
             continue;
@@ -121,10 +120,10 @@ static int take(const struct sp_plan *plan, struct sp_node *node, const struct s
             if (rows[t] >= (uint32_t)table->rows)
                 return sp_error(SP_EINVAL, "%s %u is outside the model's table %s of %d rows", what[k], rows[t],
                                 table->name, table->rows);
-        if (words_of(node, k, ORDER) >= 0)
-            SP_TRY(sp_embedding_group(sp_plan_fill(plan, words_of(node, k, ORDER)),
-                                      sp_plan_fill(plan, words_of(node, k, STARTS)),
-                                      sp_plan_fill(plan, words_of(node, k, USED)), &node->groups[k], rows,
+        if (node->words[at(ORDER, k)] >= 0)
+            SP_TRY(sp_embedding_group(sp_plan_fill(plan, node->words[at(ORDER, k)]),
+                                      sp_plan_fill(plan, node->words[at(STARTS, k)]),
+                                      sp_plan_fill(plan, node->words[at(USED, k)]), &node->groups[k], rows,
                                       batch->tokens));
     }
     return 0;
@@ -139,7 +138,7 @@ static void set_first(struct sp_embedding *args, const struct sp_plan *plan, con
     const struct sp_param *table = &plan->params[node->param[first]];
     enum sp_gemm_kind kind = table->weight.backward ? SP_GEMM_BACKWARD : SP_GEMM_FORWARD;
 
-    args->ids = sp_plan_read(plan, words_of(node, first, ROWS));
+    args->ids = sp_plan_read(plan, node->words[at(ROWS, first)]);
     args->C = table->cols;
     args->word = table->value;
     if (table->kind != SP_PARAM_LINEAR)
@@ -154,8 +153,8 @@ static struct sp_embedding arguments(const struct sp_plan *plan, const struct sp
         .y = sp_plan_buffer(plan, node->output),
         .position = node->param[WORD] < 0 ? NULL : sp_plan_values(plan, node->param[POSITION]),
         .type = sp_plan_values(plan, node->param[TYPE]),
-        .positions = sp_plan_read(plan, words_of(node, POSITION, ROWS)),
-        .types = sp_plan_read(plan, words_of(node, TYPE, ROWS)),
+        .positions = sp_plan_read(plan, node->words[at(ROWS, POSITION)]),
+        .types = sp_plan_read(plan, node->words[at(ROWS, TYPE)]),
         .T = plan->tokens,
         .scale = node->scale,
     };
@@ -206,9 +205,9 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
             SP_TRY(sp_embedding_backward(plan->device, &(struct sp_embedding_backward){
                                                            .dtable = gradient,
                                                            .dy = sp_plan_gradient(plan, node->output),
-                                                           .order = sp_plan_read(plan, words_of(node, k, ORDER)),
-                                                           .starts = sp_plan_read(plan, words_of(node, k, STARTS)),
-                                                           .used = sp_plan_read(plan, words_of(node, k, USED)),
+                                                           .order = sp_plan_read(plan, node->words[at(ORDER, k)]),
+                                                           .starts = sp_plan_read(plan, node->words[at(STARTS, k)]),
+                                                           .used = sp_plan_read(plan, node->words[at(USED, k)]),
                                                            .rows = plan->params[node->param[k]].rows,
                                                            .C = plan->params[node->param[k]].cols,
                                                            .groups = node->groups[k],

@@ -80,4 +80,15 @@ static int run_clblast(struct sp_device *device, const struct sp_gemm *gemm)
 
 const struct sp_gemm_family sp_gemm_clblast = { .name = "clblast", .run = run_clblast };
 
-SP_GEMM_OP(clblast, sp_gemm_clblast)
+static int check_clblast(struct sp_check *check, const struct sp_op_case *c)
+{
+    return sp_gemm_check_family(check, c, &sp_gemm_clblast);
+}
+
+const struct sp_op sp_op_gemm_clblast = {
+    .name = "gemm_clblast",
+    .cases = sp_gemm_cases,
+    .case_count = SP_GEMM_CASES,
+    .check = check_clblast,
+    .laneless = true,
+};

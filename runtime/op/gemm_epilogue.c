@@ -44,4 +44,15 @@ static int run_alone(struct sp_device *device, const struct sp_gemm *gemm)
 
 static const struct sp_gemm_family alone = { .name = "tiled, then the epilogue", .run = run_alone };
 
-SP_GEMM_OP(epilogue, alone)
+static int check_epilogue(struct sp_check *check, const struct sp_op_case *c)
+{
+    return sp_gemm_check_family(check, c, &alone);
+}
+
+const struct sp_op sp_op_gemm_epilogue = {
+    .name = "gemm_epilogue",
+    .cases = sp_gemm_cases,
+    .case_count = SP_GEMM_CASES,
+    .check = check_epilogue,
+    .laneless = true,
+};

@@ -65,4 +65,15 @@ const struct sp_gemm_family sp_gemm_packed = {
     .layout = sp_gemm_pack_layout,
 };
 
-SP_GEMM_OP(packed, sp_gemm_packed)
+static int check_packed(struct sp_check *check, const struct sp_op_case *c)
+{
+    return sp_gemm_check_family(check, c, &sp_gemm_packed);
+}
+
+const struct sp_op sp_op_gemm_packed = {
+    .name = "gemm_packed",
+    .cases = sp_gemm_cases,
+    .case_count = SP_GEMM_CASES,
+    .check = check_packed,
+    .laneless = true,
+};

@@ -19,24 +19,12 @@ struct sp_gemm_layout sp_gemm_pack_layout(enum sp_gemm_kind kind, int out, int i
 int sp_gemm_pack(struct sp_device *device, enum sp_gemm_kind kind, struct sp_buffer *packed, struct sp_buffer *plain,
                  int out, int in);
 
-/* gemm_check.c: the cases of every family's op, and how one is run; the case of `op` that runs the product's kernel on
- * so many tokens. */
+/* gemm_check.c: the cases of every family's op, and how one is run; the case of `op`, such a one, that runs the
+ * product's kernel on so many tokens. */
 enum { SP_GEMM_CASES = 30 };
 extern const struct sp_op_case sp_gemm_cases[];
 int sp_gemm_check_family(struct sp_check *check, const struct sp_op_case *c, const struct sp_gemm_family *family);
 struct sp_launch_check sp_gemm_check(const struct sp_op *op, const struct sp_gemm *gemm, int tokens);
-
-/* With that a family's file ends: its op, sp_op_gemm_<name>. */
-#define SP_GEMM_OP(title, family)                                                                                      \
-    static int check_##title(struct sp_check *check, const struct sp_op_case *c)                                       \
-    {                                                                                                                  \
-        return sp_gemm_check_family(check, c, &family);                                                                \
-    }                                                                                                                  \
-    const struct sp_op sp_op_gemm_##title = { .name = "gemm_" #title,                                                  \
-                                              .cases = sp_gemm_cases,                                                  \
-                                              .case_count = SP_GEMM_CASES,                                             \
-                                              .check = check_##title,                                                  \
-                                              .laneless = true };
 
 /* Adds the defines of the epilogue (BIAS, ACTIVATION, ACTIVATE, SAVE_PRE, ACTIVATION_BACKWARD), all families' alike. */
 void sp_gemm_define_epilogue(struct sp_launch *launch, const struct sp_gemm *gemm);

@@ -68,4 +68,15 @@ static int run_tiled(struct sp_device *device, const struct sp_gemm *gemm)
 
 const struct sp_gemm_family sp_gemm_tiled = { .name = "tiled", .tuned = &sp_tuned_gemm_tiled, .run = run_tiled };
 
-SP_GEMM_OP(tiled, sp_gemm_tiled)
+static int check_tiled(struct sp_check *check, const struct sp_op_case *c)
+{
+    return sp_gemm_check_family(check, c, &sp_gemm_tiled);
+}
+
+const struct sp_op sp_op_gemm_tiled = {
+    .name = "gemm_tiled",
+    .cases = sp_gemm_cases,
+    .case_count = SP_GEMM_CASES,
+    .check = check_tiled,
+    .laneless = true,
+};

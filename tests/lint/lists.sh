@@ -2,8 +2,8 @@
 # X-macro lists agree with what stands beside them, and the build's lists with the tree.
 . "$(dirname "$0")/tap.sh"
 
-# An entry made of names alone, SP_X(a) or SP_X(a, b), announces an exported descriptor "const struct ... sp_..._b" (a file may make
-# it with a macro from the list); a descriptor that its folder's lists do not have is never found by anyone.
+# An entry made of names alone, SP_X(a) or SP_X(a, b), announces an exported descriptor "const struct ... sp_..._b"; a descriptor that
+# its folder's lists do not have is never found by anyone.
 listed=$(sources '*.def' runtime models frontends)
 # shellcheck disable=SC2086
 findings=$(for folder in $(for list in $listed; do dirname "$list"; done | sort -u); do
@@ -20,7 +20,6 @@ findings=$(for folder in $(for list in $listed; do dirname "$list"; done | sort 
             sub(/=.*/, "", symbol)
             made[symbol] = FILENAME ":" FNR
         }
-        FILENAME ~ /\.c$/ && /^ *const struct [a-z0-9_]+ sp_[a-z0-9_]+##/ { generated = 1 }
         END {
             for (n in name) {
                 found = 0

@@ -30,4 +30,6 @@ for name in layers lists banned style compile kernels; do
     check "every rule of $name.sh can fail" "$(printf '%s\n' "$output" | grep -E '^ok' | grep -v '# SKIP' || true)"
     check "$name.sh has a rule that fails" "$(printf '%s\n' "$output" | grep -qE '^not ok|# SKIP' || printf 'no "not ok" in: %s\n' "$output")"
 done
+check 'style.sh measures the lines of kernels, those for the lint too' \
+    "$(srcdir=$bad sh "$lint/style.sh" 2>&1 | grep -q 'cl/op/bad.cl:2$' || echo 'cl/op/bad.cl:2 is not named')"
 finish
