@@ -235,7 +235,7 @@ static int find_ends(struct work *w)
 {
     uint32_t *list;
 
-    SP_TRY(sp_generate_end_tokens(&w->end, &w->end_count, w->run));
+    SP_TRY(sp_train_end_tokens(&w->end, &w->end_count, w->run));
     if (!w->request->chat)
         return 0;
     SP_TRY(sp_tokenizer_encode_bare(&w->encoding, w->run->tokenizer, SP_CHATML_END, strlen(SP_CHATML_END)));

@@ -38,10 +38,6 @@ struct sp_generate_limits {
     size_t pass;    /* tokens that a pass reads, at most, `texts` at least: a longer prompt takes several */
 };
 
-/* The tokens that end a text: what generation_config.json says ("eos_token_id", a number or a list), else config.json,
- * else the tokenizer; none is an empty list. *out is the caller's to free. */
-int sp_generate_end_tokens(uint32_t **out, size_t *count, const struct sp_run *run);
-
 /* SP_ECONFIG where the opened run's model is of a family without a language model's head. */
 int sp_generate_check_model(const struct sp_run *run);
 

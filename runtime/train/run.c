@@ -87,20 +87,6 @@ static int choose_early(const json_t *config, void *user)
     return json_is_string(json_object_get(config, "model_type")) ? find_family(run, config, run->model_file) : 0;
 }
 
-/* The tokenizer's, as trainers take it, else config.json's, of several the first. */
-static uint32_t find_end_token(const struct sp_run *run)
-{
-    uint32_t own = run->tokenizer ? sp_tokenizer_special(run->tokenizer, SP_TOKEN_EOS) : SP_TOKEN_NONE;
-    const json_t *value = json_object_get(sp_checkpoint_config(run->checkpoint), "eos_token_id");
-    const json_t *id = json_is_array(value) ? json_array_get(value, 0) : value;
-
-    if (own < (uint32_t)run->model.vocab_size)
-        return own;
-    return json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < run->model.vocab_size
-               ? (uint32_t)json_integer_value(id)
-               : SP_TOKEN_NONE;
-}
-
 static int open_model(struct sp_run *run)
 {
     const struct sp_config *c = run->config;
@@ -127,7 +113,7 @@ static int open_model(struct sp_run *run)
         rc = run->no_tokenizer ? 0 : SP_ENOMEM;
     }
     SP_GO(rc);
-    run->end_token = find_end_token(run);
+    run->end_token = sp_train_end_token(run);
     if (run->tokenizer)
         sp_tokenizer_warn_short(run->tokenizer, (size_t)run->model.vocab_size, dir);
     limit = run->tokenizer ? sp_tokenizer_max_length(run->tokenizer) : 0;

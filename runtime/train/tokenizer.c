@@ -2,6 +2,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/mem.h"
+#include "runtime/train/run.h"
 
 #include <stdlib.h>
 
@@ -78,4 +81,77 @@ int sp_train_tokenizer_checksum(char hex[SP_HASH_HEX], const struct sp_checkpoin
     }
     sp_hash_final(&hash, hex);
     return rc;
+}
+
+/* ---- what ends a text -------------------------------------------------------------------------------------------- */
+
+/* The tokenizer's; SP_TOKEN_NONE: there is none that the model has. */
+static uint32_t own_end(const struct sp_run *run)
+{
+    uint32_t id = run->tokenizer ? sp_tokenizer_special(run->tokenizer, SP_TOKEN_EOS) : SP_TOKEN_NONE;
+
+    return id < (uint32_t)run->model.vocab_size ? id : SP_TOKEN_NONE;
+}
+
+/* "eos_token_id" of a configuration: a number or a list of them. */
+static int read_ends(uint32_t **out, size_t *count, const json_t *config, int vocabulary, const char *file)
+{
+    const json_t *value = sp_json_member(config, "eos_token_id");
+    size_t n = json_is_array(value) ? json_array_size(value) : value != NULL;
+    uint32_t *list = n ? sp_calloc(n, sizeof *list) : NULL;
+
+    if (n && !list)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *id = json_is_array(value) ? json_array_get(value, i) : value;
+
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= vocabulary) {
+            free(list);
+            return sp_error(SP_EFORMAT,
+                            "%s: \"eos_token_id\" must be a token's id, 0 to %d, or a list of such", file,
+                            vocabulary - 1);
+        }
+        list[i] = (uint32_t)json_integer_value(id);
+    }
+    *out = list;
+    *count = n;
+    return 0;
+}
+
+int sp_train_end_tokens(uint32_t **out, size_t *count, const struct sp_run *run)
+{
+    char *file = sp_fs_join(sp_checkpoint_dir(run->checkpoint), "generation_config.json");
+    json_t *config = NULL;
+    int rc = file ? 0 : SP_ENOMEM;
+
+    *out = NULL;
+    *count = 0;
+    if (rc == 0 && sp_fs_exists(file))
+        rc = sp_json_load(&config, file, SP_CHECKPOINT_CONFIG_LIMIT);
+    if (rc == 0 && config)
+        rc = read_ends(out, count, config, run->model.vocab_size, file);
+    if (rc == 0 && !*count)
+        rc = read_ends(out, count, sp_checkpoint_config(run->checkpoint), run->model.vocab_size, run->model_file);
+    if (rc == 0 && !*count && own_end(run) != SP_TOKEN_NONE) {
+        *out = sp_calloc(1, sizeof **out);
+        rc = *out ? 0 : SP_ENOMEM;
+        if (*out)
+            (*out)[(*count)++] = own_end(run);
+    }
+    json_decref(config);
+    free(file);
+    return rc;
+}
+
+uint32_t sp_train_end_token(const struct sp_run *run)
+{
+    uint32_t end = own_end(run), *list;
+    size_t count;
+
+    if (end != SP_TOKEN_NONE ||
+        read_ends(&list, &count, sp_checkpoint_config(run->checkpoint), run->model.vocab_size, run->model_file) < 0)
+        return end;
+    end = count ? list[0] : SP_TOKEN_NONE;
+    free(list);
+    return end;
 }

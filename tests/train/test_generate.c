@@ -10,6 +10,7 @@
 #include "models/models.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/train/generate.h"
+#include "runtime/train/tokenizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -104,7 +105,7 @@ static void check_model(const char *model, size_t together, size_t pass)
     size_t ends;
 
     open_model(&s, model, together, pass);
-    assert_ok(sp_generate_end_tokens(&end, &ends, &s.run));
+    assert_ok(sp_train_end_tokens(&end, &ends, &s.run));
     assert_int_equal(ends, 1);
     options = greedy_until(end);
     set_texts(texts, &s, NEW);
