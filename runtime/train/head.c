@@ -127,7 +127,7 @@ static int keep_output(struct sp_run *run)
 {
     if (run->task && run->task->check_model)
         SP_TRY(run->task->check_model(run));
-    run->keep_head = run->task && run->task->keeps_output && run->task->keeps_output(run);
+    run->keep_head = !run->adapter && run->task && run->task->keeps_output && run->task->keeps_output(run);
     return 0;
 }
 
@@ -212,15 +212,13 @@ int sp_head_settle_untrained(struct sp_run *run, bool or_new)
     struct sp_own_head own;
     int rc;
 
-    if (run->adapter && run->task->check_model)
-        SP_TRY(run->task->check_model(run));
-    if (run->adapter)
-        return settle_by_adapter(run);
     if (!run->task)
         run->task = sp_config_task(run->config);
     if (!run->task)
         run->task = sp_task_of_output(run);
     SP_TRY(keep_output(run));
+    if (run->adapter)
+        return settle_by_adapter(run);
     if (run->keep_head)
         return 0;
     SP_GO(find_own(&own, run));
