@@ -32,9 +32,9 @@
  * says so, as it does of named columns that went by number; but one of two texts alone is refused, unless an option
  * names the text, which `instead` says too.
  *
- * Labels: with task auto, any label written as a number that is not whole (3.8, 1e-3) makes it regression, which
- * `label_doubt` tells where nine in ten are whole; whole numbers (also 1.0 and 1e+00: the class 1), words, true and
- * false are classes. Blanks around a label, no-break spaces among them, mean nothing.
+ * Labels whose kind is open (SP_LABELS_ANY) are values where any of them is written as a number that is not whole
+ * (3.8, 1e-3), which `label_doubt` tells where nine in ten are whole; whole numbers (also 1.0 and 1e+00: the class 1),
+ * words, true and false are classes. Blanks around a label, no-break spaces among them, mean nothing.
  *
  * Empty lines, and rows with nothing in any of several columns unless empty texts are asked for, are no rows. A bad row
  * (wrong number of columns, a missing or empty text or label, a text without a token, a label not known, an id outside
@@ -146,9 +146,8 @@ struct sp_dataset {
     bool row_names;    /* the header has no name for the first column, which holds the rows' names */
     char *instead; /* what was read in place of the columns that training used or that may be meant, and what else of
                       the first row is in doubt; NULL: nothing is */
-    bool whole_labels; /* they are whole numbers written as 1.0 or 1e+00, which task auto takes for classes */
-    char *label_doubt; /* why the labels may be no numbers to predict, though task auto took them for such, or other
-                          numbers; NULL: nothing */
+    bool whole_labels; /* they are whole numbers written as 1.0 or 1e+00, which were taken for classes */
+    char *label_doubt; /* why the labels may be no values, though they were taken for such, or others; NULL: nothing */
 };
 
 /* Reads and tokenizes a whole file; `tokenizer` may be NULL where all rows carry input_ids.

@@ -13,7 +13,7 @@
 #define SP_LABELS_MAX ((size_t)10000)
 
 struct sp_labels {
-    char **names; /* NULL for regression */
+    char **names; /* NULL: there are no classes */
     size_t count;
 };
 

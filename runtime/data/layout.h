@@ -62,7 +62,7 @@ int sp_header_choose(struct sp_header_choice *out, struct sp_sample *sample, str
                      const struct sp_dataset_options *options);
 
 /* header.c: whether all that a column holds are classes of the head; whether it may be the label's: whether it holds
- * classes of the head but for the odd one (numbers in regression) or nothing. */
+ * classes of the head but for the odd one (numbers where labels are values) or nothing. */
 bool sp_header_holds_classes(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 bool sp_header_may_be_label(const struct sp_sample_column *column, const struct sp_dataset_options *options);
 
