@@ -31,7 +31,7 @@ bool sp_option_is_path(const struct sp_option *option)
 
 bool sp_option_is_text(const struct sp_option *option)
 {
-    return option->type == SP_OPTION_STRING || sp_option_is_path(option);
+    return option->type == SP_OPTION_STRING || option->type == SP_OPTION_COLUMN || sp_option_is_path(option);
 }
 
 /* Unsets the value. */
@@ -99,7 +99,8 @@ static bool store(const struct sp_option *option, void *place, const char *text,
     switch (option->type) {
     case SP_OPTION_STRING:
     case SP_OPTION_INPUT:
-    case SP_OPTION_PATH: {
+    case SP_OPTION_PATH:
+    case SP_OPTION_COLUMN: {
         char *copy;
 
         if (!text[0] || (option->choices && !option->choices[choice_index(option->choices, text)]))
@@ -520,6 +521,57 @@ size_t sp_option_index(const struct sp_option_table *table, const char *key)
     while (i < sp_option_count(table) && strcmp(sp_option_at(table, i)->key, key) != 0)
         i++;
     return i;
+}
+
+const struct sp_option_part *sp_option_part_of(const struct sp_option_table *table, const struct sp_option_rows *rows)
+{
+    const struct sp_option_part *part = table->parts;
+
+    while (part->rows && part->rows->rows != rows->rows)
+        part++;
+    return part->rows ? part : NULL;
+}
+
+/* Whether these are the names of "a, b". */
+static bool is_list(const struct sp_string_list *list, const char *text)
+{
+    size_t i = 0;
+
+    for (const char *at = text; *at; i++) {
+        size_t length = strcspn(at, ",");
+
+        if (i == list->count || strlen(list->items[i]) != length || memcmp(list->items[i], at, length) != 0)
+            return false;
+        at += length;
+        at += strspn(at, ", ");
+    }
+    return i == list->count;
+}
+
+bool sp_option_is_default(const struct sp_option_table *table, size_t i, const void *target)
+{
+    const struct sp_option *option = sp_option_at(table, i);
+    const void *value = sp_option_value(table, i, target);
+    const char *initial = option->initial, *text;
+    long long whole = -1;
+    double number = NAN;
+
+    switch (option->type) {
+    case SP_OPTION_LIST:
+        return is_list(value, initial ? initial : "");
+    case SP_OPTION_INT:
+        return (!initial || sp_text_int(initial, &whole)) && *(const long long *)value == whole;
+    case SP_OPTION_NUMBER:
+        return initial ? sp_text_double(initial, &number) && *(const double *)value == number
+                       : isnan(*(const double *)value);
+    case SP_OPTION_BOOL:
+        return *(const bool *)value == (initial && bool_value(initial));
+    case SP_OPTION_CHOICE:
+        return *(const int *)value == (int)choice_index(option->choices, initial);
+    default:
+        text = *(char *const *)value;
+        return initial && text ? strcmp(initial, text) == 0 : initial == text;
+    }
 }
 
 static int set_default(const struct sp_option_table *table, size_t i, void *target)

@@ -22,6 +22,7 @@ enum sp_option_type {
     SP_OPTION_STRING, /* char *; one of `choices` when there are any */
     SP_OPTION_INPUT,  /* char *: the path of what is read; */
     SP_OPTION_PATH,   /* another one */
+    SP_OPTION_COLUMN, /* char *: a column of a file of rows, by its name or its number */
     SP_OPTION_LIST,   /* struct sp_string_list */
     SP_OPTION_INT,    /* long long */
     SP_OPTION_NUMBER, /* double */
@@ -133,11 +134,17 @@ void *sp_option_value(const struct sp_option_table *table, size_t i, const void 
 bool sp_option_is_text(const struct sp_option *option);
 bool sp_option_is_path(const struct sp_option *option);
 
+/* Whether row i has the value that it has where nobody gives one. */
+bool sp_option_is_default(const struct sp_option_table *table, size_t i, const void *target);
+
+/* The part with a component's rows; NULL: the table has none. */
+const struct sp_option_part *sp_option_part_of(const struct sp_option_table *table, const struct sp_option_rows *rows);
+
 /* The index of `key` in the table, sp_option_count where it is not in it. */
 size_t sp_option_index(const struct sp_option_table *table, const char *key);
 
 /* The whole struct as YAML that reads back to the same values, and as a JSON object (the caller's
- * to release). */
+ * to release). In YAML and in help a group's rows stand together, whichever parts they come from. */
 int sp_option_write_yaml(const struct sp_option_table *table, const void *target,
                          struct sp_buf *out);
 int sp_option_write_json(const struct sp_option_table *table, const void *target, json_t **out);

@@ -84,6 +84,7 @@ static int write_value(const struct sp_option *option, const void *value, struct
     case SP_OPTION_STRING:
     case SP_OPTION_INPUT:
     case SP_OPTION_PATH:
+    case SP_OPTION_COLUMN:
         return *(char *const *)value ? write_text(out, *(char *const *)value)
                                      : sp_buf_puts(out, "null");
     case SP_OPTION_LIST:
@@ -110,13 +111,37 @@ static int write_value(const struct sp_option *option, const void *value, struct
     }
 }
 
+/* The first row of row i's group. */
+static size_t first_of_group(const struct sp_option_table *table, size_t i)
+{
+    size_t first = 0;
+
+    while (strcmp(sp_option_at(table, first)->group, sp_option_at(table, i)->group) != 0)
+        first++;
+    return first;
+}
+
+/* The row behind row i where groups stand together, in the order of their first rows; sp_option_count at the end. */
+static size_t next_row(const struct sp_option_table *table, size_t i)
+{
+    size_t count = sp_option_count(table), group = first_of_group(table, i), next = i + 1;
+
+    while (next < count && first_of_group(table, next) != group)
+        next++;
+    if (next < count)
+        return next;
+    for (next = group + 1; next < count && first_of_group(table, next) != next;)
+        next++;
+    return next;
+}
+
 int sp_option_write_yaml(const struct sp_option_table *table, const void *target,
                          struct sp_buf *out)
 {
-    const char *group = "";
+    const char *group = "", *last = "";
     size_t block = 0; /* length of the current block's name with its dot */
 
-    for (size_t i = 0; i < sp_option_count(table); i++) {
+    for (size_t i = 0; i < sp_option_count(table); i = next_row(table, i)) {
         const struct sp_option *option = sp_option_at(table, i);
         const char *dot = strchr(option->key, '.');
         size_t length = dot ? (size_t)(dot - option->key) + 1 : 0;
@@ -124,9 +149,9 @@ int sp_option_write_yaml(const struct sp_option_table *table, const void *target
         if (strcmp(group, option->group) != 0)
             SP_TRY(sp_buf_printf(out, "%s# %s\n", i ? "\n" : "", option->group));
         group = option->group;
-        if (length &&
-            (length != block || strncmp(option->key, sp_option_at(table, i - 1)->key, length) != 0))
+        if (length && (length != block || strncmp(option->key, last, length) != 0))
             SP_TRY(sp_buf_printf(out, "%.*s:\n", (int)length - 1, option->key));
+        last = option->key;
         block = length;
         SP_TRY(sp_buf_printf(out, "%s%s: ", block ? "  " : "", option->key + block));
         SP_TRY(write_value(option, sp_option_value(table, i, target), out));
@@ -154,6 +179,7 @@ static json_t *json_value(const struct sp_option *option, const void *value)
     case SP_OPTION_STRING:
     case SP_OPTION_INPUT:
     case SP_OPTION_PATH:
+    case SP_OPTION_COLUMN:
         return *(char *const *)value ? json_string(*(char *const *)value) : json_null();
     case SP_OPTION_LIST:
         return json_list(value);
@@ -200,9 +226,9 @@ int sp_option_write_json(const struct sp_option_table *table, const void *target
 int sp_option_write_type(const struct sp_option *option, struct sp_buf *out)
 {
     static const char *const names[] = {
-        [SP_OPTION_STRING] = "a text",        [SP_OPTION_INPUT] = "a text",     [SP_OPTION_PATH] = "a text",
-        [SP_OPTION_LIST] = "a list of names", [SP_OPTION_INT] = "a whole number", [SP_OPTION_NUMBER] = "a number",
-        [SP_OPTION_BOOL] = "true or false",
+        [SP_OPTION_STRING] = "a text", [SP_OPTION_INPUT] = "a text",         [SP_OPTION_PATH] = "a text",
+        [SP_OPTION_COLUMN] = "a text", [SP_OPTION_LIST] = "a list of names", [SP_OPTION_INT] = "a whole number",
+        [SP_OPTION_NUMBER] = "a number", [SP_OPTION_BOOL] = "true or false",
     };
 
     if (option->choices) {
@@ -287,7 +313,7 @@ static int write_table(const struct sp_option_table *table, struct sp_buf *out, 
     const char *group = "";
     int rc = 0;
 
-    for (size_t i = 0; i < sp_option_count(table); i++) {
+    for (size_t i = 0; i < sp_option_count(table); i = next_row(table, i)) {
         const struct sp_option *option = sp_option_at(table, i);
 
         sp_buf_clear(&type);

@@ -262,16 +262,17 @@ out:
 static int several_texts(const struct sp_chooser *c)
 {
     const struct sp_row_shape *shape = c->options->shape;
+    const struct sp_text_pair *pair = sp_shape_pair(shape);
     char why[512];
 
     snprintf(why, sizeof why,
              "text_column is not set, and more than one column could be the text; set it, and text_pair_column where "
              "two texts belong together");
-    if (shape && shape->prompted)
+    if (shape && shape->pair)
         snprintf(why, sizeof why,
-                 "text_column is not set, and more than one column could be the text; set it, or %s and %s where one "
-                 "is to follow from the other. Rows that are read: %s",
-                 sp_shape_option(shape, 0), sp_shape_option(shape, 1), shape->forms);
+                 "text_column is not set, and more than one column could be the text; set it, or %s and %s for %s%s%s",
+                 pair->options[0], pair->options[1], pair->what, shape->forms ? ". Rows that are read: " : "",
+                 shape->forms ? shape->forms : "");
     return sp_chooser_refuse(c, why);
 }
 
@@ -312,17 +313,19 @@ static int check_different(const struct sp_reader *reader, size_t a, size_t b, c
                     sp_reader_path(reader), option, other, a + 1, sp_reader_column_name(reader, a));
 }
 
-const char *sp_shape_option(const struct sp_row_shape *shape, int which)
+const struct sp_text_pair *sp_shape_pair(const struct sp_row_shape *shape)
 {
-    return shape && shape->prompted ? which ? "completion_column" : "prompt_column"
-           : which                  ? "text_pair_column"
-                                    : "text_column";
+    static const struct sp_text_pair texts = { { "text_column", "text_pair_column" },
+                                               { "text", "second text" },
+                                               "two texts that have one label" };
+
+    return shape && shape->pair ? shape->pair : &texts;
 }
 
-/* Which option has named a column of text: a text alone is no prompt. */
+/* Which option has named a column of text: a text alone is not one of two. */
 static const char *option_of(const struct sp_chooser *c, int which)
 {
-    return sp_shape_option(c->options->text_pair_column ? c->options->shape : NULL, which);
+    return sp_shape_pair(c->options->text_pair_column ? c->options->shape : NULL)->options[which];
 }
 
 /* Rows of another tool's form, of which one column alone would be read for the whole. */
@@ -398,7 +401,7 @@ int sp_chooser_choose(const struct sp_chooser *c)
         return 0;
     SP_TRY(check_form(c));
     if (c->options->text_pair_column && !c->options->text_column)
-        return sp_error(SP_ECONFIG, "text_pair_column is set but text_column is not");
+        return sp_error(SP_ECONFIG, "%s is set but %s is not", option_of(c, 1), option_of(c, 0));
     if (c->options->text_column)
         return choose_named(c);
     out->ids = sp_reader_is_jsonl(c->reader);

@@ -9,6 +9,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/data/shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,9 @@ static int say_wanted(struct sp_buf *out, const struct sp_data_column *column)
 static int half_a_pair(const struct sp_chooser *c, const struct sp_data_column *there)
 {
     const struct sp_data_layout *r = c->options->remembered;
+    const struct sp_text_pair *pair = sp_shape_pair(c->options->shape);
+    const char *first = pair->options[0], *second = pair->options[1];
+    bool own = pair != sp_shape_pair(NULL);
     struct sp_buf why = SP_BUF(SP_CHOOSER_MESSAGE);
     int rc = 0;
 
@@ -143,11 +147,13 @@ static int half_a_pair(const struct sp_chooser *c, const struct sp_data_column *
     SP_GO(say_wanted(&why, &r->pair));
     SP_GO(sp_buf_puts(&why, ", and this file has "));
     SP_GO(there ? say_wanted(&why, there) : sp_buf_puts(&why, "no pair"));
-    SP_GO(sp_buf_puts(&why,
-                      there ? " alone; set text_column, and text_pair_column if there is a second text"
-                      : c->sample->count == 1
-                          ? ": it is one column; add the second text, or set text_column to go without"
-                          : "; set text_column and text_pair_column"));
+    if (!there && c->sample->count == 1)
+        SP_GO(sp_buf_puts(&why, ": it is one column; add the second text, or set text_column to go without"));
+    else if (there && !own)
+        SP_GO(sp_buf_printf(&why, " alone; set %s, and %s if there is a second text", first, second));
+    else
+        SP_GO(sp_buf_printf(&why, "%s; set %s and %s%s", there ? " alone" : "", first, second,
+                            own ? ", or text_column for a text by itself" : ""));
     rc = sp_chooser_refuse(c, why.data);
 out:
     sp_buf_free(&why);

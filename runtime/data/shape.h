@@ -21,13 +21,22 @@ struct sp_row_input {
     size_t given; /* from `tokens` to `targets`: so many of the row's first tokens are not to be learnt */
 };
 
+/* Two texts of a row that belong together. */
+struct sp_text_pair {
+    const char *options[2]; /* that name their columns */
+    const char *words[2];   /* what they are, for people: "text", "second text" */
+    const char *what;       /* both, in messages: "two texts that have one label" */
+};
+
 struct sp_row_shape {
     enum sp_label_kind labels; /* what the column of labels is read as; NONE: rows have no such column */
     /* Names of two columns of text, or of one and NULL: the first that exist. { NULL, NULL } ends them. NULL:
      * dataset.h's. */
     const char *const (*texts)[2];
-    /* Two texts are a prompt and a completion, whose columns the options are called after (sp_shape_option). */
-    bool prompted;
+    /* Two texts that have options of their own, which the task declares (SP_OPTION_COLUMN); where one alone is given,
+     * the other one's column is the first of `texts`, which are needed then. text_column is for a text by itself. NULL:
+     * text_column and text_pair_column. */
+    const struct sp_text_pair *pair;
     const char *forms; /* which rows are read, for messages: "texts (`text`)"; NULL: they need no word */
     /* What the rows of such a file are that looks like another tool's, by its columns; NULL: it does not. The hook may
      * be NULL. Not asked where an option names the text. */
@@ -42,8 +51,8 @@ struct sp_row_shape {
     int (*targets)(uint32_t *targets, size_t *terms, struct sp_row_input *in, size_t length);
 };
 
-/* What the option is called that names the first (0) or second (1) of the columns that hold texts. */
-const char *sp_shape_option(const struct sp_row_shape *shape, int which);
+/* The shape's two texts, be they its own or those of text_column and text_pair_column, as a shape that is NULL has. */
+const struct sp_text_pair *sp_shape_pair(const struct sp_row_shape *shape);
 
 /* The row's text in the first (0) or second (1) of the columns that hold texts; text NULL where there is no such
  * column. */

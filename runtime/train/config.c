@@ -225,30 +225,51 @@ static int refuse_later(const struct sp_config_load *load, const char *a, const 
     return sp_source_error(SP_ECONFIG, second->source, second->place, "%s", why);
 }
 
+/* The column that option i of the table gives; NULL: none, or it gives something else. */
+static const char *column_of(const struct sp_config_load *load, size_t i)
+{
+    const struct sp_option_table *table = sp_config_options();
+
+    return sp_option_at(table, i)->type == SP_OPTION_COLUMN
+               ? *(char *const *)sp_option_value(table, i, load->config)
+               : NULL;
+}
+
 /* One column cannot be two things. That a number and a name mean the same one shows in the file only. */
 static int check_columns(const struct sp_config_load *load)
 {
-    static const char *const keys[] = { "text_column", "text_pair_column", "prompt_column", "completion_column",
-                                        "label_column" };
-    const char *const names[] = { load->config->text_column, load->config->text_pair_column,
-                                  load->config->prompt_column, load->config->completion_column,
-                                  load->config->label_column };
+    const struct sp_option_table *table = sp_config_options();
     char why[128];
 
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (!names[i] || !names[j] || strcmp(names[i], names[j]) != 0)
+    for (size_t i = 0; i < sp_option_count(table); i++) {
+        const char *name = column_of(load, i);
+
+        for (size_t j = 0; name && j < i; j++) {
+            const char *first = sp_option_at(table, j)->key, *second = sp_option_at(table, i)->key;
+
+            if (!column_of(load, j) || strcmp(column_of(load, j), name) != 0)
                 continue;
-            snprintf(why, sizeof why, "%s and %s name the same column", keys[j], keys[i]);
-            return refuse_later(load, keys[j], keys[i], why);
+            snprintf(why, sizeof why, "%s and %s name the same column", first, second);
+            return refuse_later(load, first, second, why);
         }
     }
-    for (size_t i = 2; i < 4 && names[0]; i++)
-        if (names[i]) {
-            snprintf(why, sizeof why, "text_column is for texts by themselves, and %s for what belongs to another",
-                     keys[i]);
-            return refuse_later(load, keys[0], keys[i], why);
-        }
+    return 0;
+}
+
+/* Where a task has options for two texts, text_column is for one alone. */
+static int check_texts_alone(const struct sp_config_load *load, const struct sp_task *task)
+{
+    const struct sp_text_pair *pair = task->rows.pair;
+    char why[128];
+
+    for (size_t i = 0; i < 2 && pair && load->config->text_column; i++) {
+        const char *key = pair->options[i];
+
+        if (!*(char *const *)sp_config_value(load->config, key))
+            continue;
+        snprintf(why, sizeof why, "text_column is for texts by themselves, and %s for what belongs to another", key);
+        return refuse_later(load, "text_column", key, why);
+    }
     return 0;
 }
 
@@ -285,18 +306,27 @@ static int check_delimiter(const struct sp_config_load *load)
                            text);
 }
 
+/* Options that are another task's, and what a task, which is this one or may be it, makes of its own. */
 static int check_task(struct sp_config_load *load)
 {
     const struct sp_task *task = sp_config_task(load->config);
-    const char *purpose, *option = task ? sp_task_misfit(&purpose, task, load->config) : NULL;
+    const char *purpose, *option;
     char why[160];
 
-    if (!option)
-        return 0;
-    snprintf(why, sizeof why, "%s is for %s, not for task: %s", option, purpose, task->name);
-    if (sp_config_given(load, "task")->rank > sp_config_given(load, option)->rank)
-        return sp_config_contradiction(load, "task", option, why);
-    return refuse_later(load, "task", option, why);
+    while (task && (option = sp_task_misfit(&purpose, task, load->config))) {
+        snprintf(why, sizeof why, "%s is for %s, not for task: %s", option, purpose, task->name);
+        if (sp_config_given(load, "task")->rank <= sp_config_given(load, option)->rank)
+            return refuse_later(load, "task", option, why);
+        SP_TRY(sp_config_contradiction(load, "task", option, why));
+    }
+    for (size_t i = 0; sp_tasks[i]; i++) {
+        if (task && task != sp_tasks[i])
+            continue;
+        SP_TRY(check_texts_alone(load, sp_tasks[i]));
+        if (sp_tasks[i]->check)
+            SP_TRY(sp_tasks[i]->check(load));
+    }
+    return 0;
 }
 
 /* What the file names stands in the current directory, or beside the file. */
@@ -352,17 +382,14 @@ static int check_path(const struct sp_config_load *load, const char *key)
 
 static int check_texts(const struct sp_config_load *load)
 {
-    static const char column[] = "a column's name or number";
     const struct sp_option_table *table = sp_config_options();
 
     for (size_t i = 0; i < sp_option_count(table); i++)
         if (sp_option_is_path(sp_option_at(table, i)))
             SP_TRY(check_path(load, sp_option_at(table, i)->key));
-    SP_TRY(check_blank(load, "text_column", column));
-    SP_TRY(check_blank(load, "text_pair_column", column));
-    SP_TRY(check_blank(load, "prompt_column", column));
-    SP_TRY(check_blank(load, "completion_column", column));
-    SP_TRY(check_blank(load, "label_column", column));
+    for (size_t i = 0; i < sp_option_count(table); i++)
+        if (sp_option_at(table, i)->type == SP_OPTION_COLUMN)
+            SP_TRY(check_blank(load, sp_option_at(table, i)->key, "a column's name or number"));
     return check_blank(load, "device", "a device (speft-cl devices lists them)");
 }
 

@@ -63,7 +63,6 @@ struct sp_config {
     enum sp_three_way keep_head;
     int task; /* 0: auto; else sp_config_task (task.h) has it */
     char *text_column, *text_pair_column, *label_column; /* name or number from 1; NULL: unset */
-    char *prompt_column, *completion_column;             /* likewise */
     enum sp_three_way has_header;
     char *delimiter; /* "auto", "tab" or another one's name, or one character; sp_config_delimiter */
     enum sp_three_way quotes; /* tsv: fields may be quoted as in csv */
@@ -80,7 +79,6 @@ struct sp_config {
     char *optimizer; /* an optimizer's name */
     struct sp_optim_options optim;
     double dropout;       /* NaN when unset: the model's own */
-    double label_smoothing_factor;
     long long seed;
     bool shuffle;
 
@@ -92,6 +90,11 @@ struct sp_config {
     char *gemm;   /* a GEMM family's name, "auto" to let the runtime pick */
 
     struct sp_config_sparse sparse;
+
+    /* The tasks' own, each in its file's struct; without the task they may not be given. */
+#define SP_TASK(name) void *name##_options;
+#include "runtime/train/task.def"
+#undef SP_TASK
 };
 
 /* Defaults, and the overrides ("key=value", dotted keys) on top of the file at `path`. `path` may

@@ -10,7 +10,7 @@
 #include "runtime/train/task.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define FIELD SP_CONFIG_FIELD
+#define FIELD(name) offsetof(struct sp_config, name)
 #define NAME(name) #name,
 #define NAME_OF(constant, name) #name,
 #define WORD(word, character) #word ", "
@@ -52,7 +52,7 @@ const char *const sp_config_evals[] = { SP_CONFIG_EVALS(NAME_OF) NULL };
 const char *const sp_config_scopes[] = { SP_CONFIG_SCOPES(NAME_OF) NULL };
 static const char *const three_way[] = { SP_THREE_WAY(NAME_OF) NULL };
 
-static const char data[] = "Model and data", training[] = SP_CONFIG_TRAINING,
+static const char data[] = SP_CONFIG_DATA, training[] = SP_CONFIG_TRAINING,
                   reports[] = "Reports and evaluation", devices[] = "Device",
                   sparse[] = SP_CONFIG_SPARSE;
 
@@ -80,18 +80,13 @@ static const struct sp_option up_to_optimizers[] = {
       "What is learnt. auto: numbers to predict where a label is not whole; whole ones, also 1.0, are classes; of a "
       "causal language model the next tokens, where rows have no label.",
       NULL },
-    { "text_column", SP_OPTION_STRING, FIELD(text_column), NULL, NULL, NULL, data,
+    { "text_column", SP_OPTION_COLUMN, FIELD(text_column), NULL, NULL, NULL, data,
       "The text's column: its name, or its number from 1.",
       "by default GLUE's names, else the one column that looks like text" },
-    { "text_pair_column", SP_OPTION_STRING, FIELD(text_pair_column), NULL, NULL, NULL, data,
+    { "text_pair_column", SP_OPTION_COLUMN, FIELD(text_pair_column), NULL, NULL, NULL, data,
       "The second text's column, for tasks on pairs.",
       "by default GLUE's pairs of names; none when text_column is set" },
-    { "prompt_column", SP_OPTION_STRING, FIELD(prompt_column), NULL, NULL, NULL, data,
-      "For causal_lm, the column of what a completion follows from: its name, or its number from 1.",
-      "by default prompt, where there is completion" },
-    { "completion_column", SP_OPTION_STRING, FIELD(completion_column), NULL, NULL, NULL, data,
-      "For causal_lm, the column of what is learnt to follow the prompt.", "by default completion" },
-    { "label_column", SP_OPTION_STRING, FIELD(label_column), NULL, NULL, NULL, data,
+    { "label_column", SP_OPTION_COLUMN, FIELD(label_column), NULL, NULL, NULL, data,
       "The label's column; blanks around a label mean nothing.", "by default the column named label" },
     { "has_header", SP_OPTION_CHOICE, FIELD(has_header), "auto", NULL, three_way, data,
       "Whether the first row of a csv or tsv file names the columns; auto goes by names that are asked for, and by "
@@ -252,7 +247,7 @@ static const struct sp_option_part parts[] = {
 #include "runtime/optim/optimizer.def"
 #undef SP_OPTIMIZER
     [UP_TO_TASKS] = OWN(up_to_tasks),
-#define SP_TASK(name) [TASK_##name] = { &sp_task_##name.options, 0 },
+#define SP_TASK(name) [TASK_##name] = { &sp_task_##name.options, FIELD(name##_options) },
 #include "runtime/train/task.def"
 #undef SP_TASK
     [UP_TO_METRICS] = OWN(up_to_metrics),

@@ -1,6 +1,7 @@
 /*
  * Between the configuration and who owns some of its options (layer 5, private to this folder): names that people bring
- * from other tools (config_names.c), and what a method's check may ask and do while a configuration is loaded.
+ * from other tools (config_names.c), and what a method's or a task's check may ask and do while a configuration is
+ * loaded.
  */
 #ifndef SP_TRAIN_CONFIG_PRIV_H
 #define SP_TRAIN_CONFIG_PRIV_H
@@ -11,9 +12,9 @@
 extern const struct sp_option_hint sp_config_hints[]; /* a NULL ends them */
 extern const char *const sp_config_foreign[];
 
-/* For rows of the table. */
-#define SP_CONFIG_FIELD(name) offsetof(struct sp_config, name)
-#define SP_CONFIG_TRAINING SP_OPTIM_GROUP /* groups */
+/* For rows of the table: their groups. */
+#define SP_CONFIG_DATA "Model and data"
+#define SP_CONFIG_TRAINING SP_OPTIM_GROUP
 #define SP_CONFIG_SPARSE SP_METRIC_GROUP
 #define SP_CONFIG_DIGITS_(number) #number
 #define SP_CONFIG_DIGITS(number) SP_CONFIG_DIGITS_(number)

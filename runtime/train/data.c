@@ -17,23 +17,40 @@ static const char *task_of(const struct sp_run *run, const struct sp_task *task,
     return task && task->rows.labels == kind ? task->name : sp_task_of_labels(run, kind)->name;
 }
 
+/* The columns of texts that the configuration names, for a shape (NULL: any). */
+static void name_texts(const char *out[2], const struct sp_config *c, const struct sp_row_shape *shape)
+{
+    const struct sp_text_pair *pair = sp_shape_pair(shape);
+    bool named;
+
+    for (int i = 0; i < 2; i++)
+        out[i] = *(char *const *)sp_config_value(c, pair->options[i]);
+    if (!shape || !shape->pair)
+        return;
+    named = out[0] || out[1];
+    for (int i = 0; i < 2 && named; i++)
+        out[i] = out[i] ? out[i] : shape->texts[0][i];
+    if (!named)
+        out[0] = c->text_column;
+}
+
 struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
 {
     const struct sp_config *c = run->config;
     const struct sp_task *task = run->task ? run->task : sp_config_task(c);
-    bool prompted = task && task->rows.prompted, named = prompted && (c->prompt_column || c->completion_column);
-    const char *prompt = c->prompt_column ? c->prompt_column : "prompt";
-    const char *completion = c->completion_column ? c->completion_column : "completion";
+    const struct sp_row_shape *shape = task ? &task->rows : NULL;
+    const char *texts[2];
 
+    name_texts(texts, c, shape);
     return (struct sp_dataset_options){
-        .text_column = named ? prompt : c->text_column,
-        .text_pair_column = named ? completion : prompted ? NULL : c->text_pair_column,
+        .text_column = texts[0],
+        .text_pair_column = texts[1],
         .label_column = c->label_column,
         .has_header = c->has_header,
         .delimiter = sp_config_delimiter(c),
         .quotes = c->quotes,
         .remembered = run->remembered.format ? &run->remembered : NULL,
-        .shape = task ? &task->rows : NULL,
+        .shape = shape,
         .tasks = { task_of(run, task, SP_LABELS_CLASSES), task_of(run, task, SP_LABELS_VALUES) },
         .skip_bad_rows = c->skip_bad_rows,
         .max_seq_length = run->max_seq_length,
@@ -82,6 +99,9 @@ static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp
 {
     const struct sp_data_layout *l = &d->layout;
     const struct sp_task *task = d->targets || d != &run->train ? run->task : NULL;
+    const struct sp_row_shape *shape = task ? &task->rows : NULL;
+    bool alone = shape && shape->pair && !l->pair.number;
+    const struct sp_text_pair *pair = sp_shape_pair(alone ? NULL : shape);
 
     SP_TRY(sp_buf_puts(out, task ? task->name : "no labels"));
     if (task && task->say) {
@@ -90,14 +110,11 @@ static int say_use(struct sp_buf *out, const struct sp_run *run, const struct sp
     }
     if (strcmp(l->format, "lines") == 0)
         return sp_buf_puts(out, "; text: each line (jsonl would begin with \"{\")");
-    if (task && task->rows.prompted) {
-        SP_TRY(say_column(out, l->pair.number ? "prompt" : "text", &l->text, l->delimiter != 0, "token ids"));
-        if (l->pair.number)
-            SP_TRY(say_column(out, "completion", &l->pair, l->delimiter != 0, ""));
+    SP_TRY(say_column(out, pair->words[0], &l->text, l->delimiter != 0, "token ids"));
+    if (!alone)
+        SP_TRY(say_column(out, pair->words[1], &l->pair, l->delimiter != 0, "none"));
+    if (shape && shape->labels == SP_LABELS_NONE)
         return say_file(out, d);
-    }
-    SP_TRY(say_column(out, "text", &l->text, l->delimiter != 0, "token ids"));
-    SP_TRY(say_column(out, "second text", &l->pair, l->delimiter != 0, "none"));
     SP_TRY(say_column(out, "label", &l->label, l->delimiter != 0, "none"));
     if (!d->targets && l->label.number)
         SP_TRY(sp_buf_puts(out, ", not read"));

@@ -67,15 +67,20 @@ static int hash_rows(struct sp_hash *hash, const struct sp_run *run, const struc
     return 0;
 }
 
-/* The values of a descriptor's own options, in `target`, its struct. */
-static int hash_options(struct sp_hash *hash, const struct sp_option_rows *rows, const void *target)
+/* The values of a descriptor's own options, but for where its rows lie. */
+static int hash_options(struct sp_hash *hash, const struct sp_option_rows *rows, const struct sp_config *config)
 {
-    const struct sp_option_part parts[] = { { rows, 0 }, { NULL, 0 } };
+    const struct sp_option_part none = { NULL, 0 }, *part = sp_option_part_of(sp_config_options(), rows);
+    const struct sp_option_part parts[] = { part ? *part : none, none };
     const struct sp_option_table table = { .parts = parts };
     json_t *values = NULL;
-    int rc = sp_option_write_json(&table, target, &values);
-    char *text = rc == 0 ? json_dumps(values, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    int rc = sp_option_write_json(&table, config, &values);
+    char *text;
 
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->rows[i].type == SP_OPTION_COLUMN)
+            json_object_del(values, rows->rows[i].key);
+    text = rc == 0 ? json_dumps(values, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (rc == 0 && !text)
         rc = sp_error(SP_ENOMEM, "out of memory");
     if (rc == 0)
@@ -114,7 +119,7 @@ static int name_of(char hex[SP_HASH_HEX], const struct cache *cache)
     sp_hash_update_string(&hash, FORMAT);
     SP_TRY(hash_model(&hash, run));
     sp_hash_update_string(&hash, cache->what->metric->name);
-    SP_TRY(hash_options(&hash, &cache->what->metric->options, &run->config->sparse.metrics));
+    SP_TRY(hash_options(&hash, &cache->what->metric->options, run->config));
     for (size_t t = 0; t < cache->what->count; t++) {
         sp_hash_update_string(&hash, cache->tensors[t].name);
         sp_hash_update_string(&hash, sp_plan_param_at(run->plan, cache->what->params[t])->weight.family->name);

@@ -46,16 +46,36 @@ const struct sp_task *sp_config_task(const struct sp_config *config)
     return config->task ? sp_tasks[config->task - 1] : NULL; /* 0 is auto */
 }
 
+static bool is_given(const struct sp_config *config, const char *key)
+{
+    const struct sp_option_table *table = sp_config_options();
+
+    return !sp_option_is_default(table, sp_option_index(table, key), config);
+}
+
+/* What one of the task's own options is for. */
+static const char *purpose_of(const struct sp_task *task, const char *key)
+{
+    const struct sp_text_pair *pair = sp_shape_pair(&task->rows);
+
+    return strcmp(key, pair->options[0]) == 0 || strcmp(key, pair->options[1]) == 0 ? pair->what : task->labels;
+}
+
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config)
 {
-    const char *option = task->misfit ? task->misfit(why, config) : NULL;
+    const struct sp_text_pair *pair = sp_shape_pair(NULL);
 
-    if (option)
-        return option;
-    *why = task->rows.prompted ? "two texts that have one label" : "prompts and their completions";
-    if (task->rows.prompted)
-        return config->text_pair_column ? "text_pair_column" : NULL;
-    return config->prompt_column ? "prompt_column" : config->completion_column ? "completion_column" : NULL;
+    for (size_t i = 0; sp_tasks[i]; i++) {
+        const struct sp_option_rows *others = &sp_tasks[i]->options;
+
+        for (size_t k = 0; others->rows != task->options.rows && k < others->count; k++) {
+            *why = purpose_of(sp_tasks[i], others->rows[k].key);
+            if (is_given(config, others->rows[k].key))
+                return others->rows[k].key;
+        }
+    }
+    *why = pair->what;
+    return task->rows.pair && is_given(config, pair->options[1]) ? pair->options[1] : NULL;
 }
 
 const struct sp_score *sp_task_score(const struct sp_task *task, const char *name)

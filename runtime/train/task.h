@@ -14,6 +14,7 @@
 #include "runtime/train/run.h"
 
 struct sp_buf;
+struct sp_config_load;
 
 /* What a score is of its rows, from which its standard error follows. */
 enum sp_score_kind {
@@ -33,14 +34,16 @@ struct sp_score {
 struct sp_task {
     const char *name;   /* as the option `task`, adapter.json and result.json have it */
     const char *labels; /* what they are, in messages */
-    struct sp_option_rows options; /* its own rows of the configuration's table */
+    /* its own rows of the configuration's table, for a struct of its own at <name>_options; another task refuses them
+     * by name where they are given (sp_task_misfit) */
+    struct sp_option_rows options;
     struct sp_row_shape rows; /* how they are read, and what their targets are */
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
     size_t score_count;            /* at least one */
 
-    /* The option that the configuration gives in vain, and what it is for, beside those that name columns; NULL: none
-     * is. The hook may be NULL: sp_task_misfit. */
-    const char *(*misfit)(const char **why, const struct sp_config *config);
+    /* Refuses what contradicts its options, which it leaves as they are, where the configuration asks for the task or
+     * leaves it open (config_priv.h); NULL: nothing does. */
+    int (*check)(struct sp_config_load *load);
     /* Where the configuration leaves the task open: whether it is this one's to train on a file whose labels were found
      * to be such (NONE: it has no column of them, and was not read yet). The first task of the list that says so is
      * taken. */
@@ -101,6 +104,8 @@ const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_
 const struct sp_task *sp_task_of_head(size_t outputs, const json_t *config); /* which it fits */
 const struct sp_task *sp_config_task(const struct sp_config *config);        /* none for auto */
 
+/* An option with another value than its default that is not for the task, be it another task's or a column that the
+ * task's rows have not, and what it is for; NULL: there is none. */
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config);
 
 /* The task's score of that name, or any task's (task NULL); NULL: there is none. "loss" is every task's. */

@@ -16,6 +16,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/nn/plan.h"
+#include "runtime/train/config_priv.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,6 +84,22 @@ static const char *foreign(const struct sp_reader *reader)
         return "instructions as Alpaca has them (\"instruction\" and \"output\")";
     return NULL;
 }
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+struct options {
+    char *prompt_column, *completion_column;
+};
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct sp_option options[] = {
+    { "prompt_column", SP_OPTION_COLUMN, FIELD(prompt_column), NULL, NULL, NULL, SP_CONFIG_DATA,
+      "For causal_lm, the column of what a completion follows from: its name, or its number from 1.",
+      "by default prompt, where there is completion" },
+    { "completion_column", SP_OPTION_COLUMN, FIELD(completion_column), NULL, NULL, NULL, SP_CONFIG_DATA,
+      "For causal_lm, the column of what is learnt to follow the prompt.", "by default completion" },
+};
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
@@ -245,12 +262,6 @@ static int check_labels(const json_t *labels, const char *file)
 
 /* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
-static const char *misfit(const char **why, const struct sp_config *config)
-{
-    *why = "classes";
-    return config->label_smoothing_factor > 0 ? "label_smoothing_factor" : NULL;
-}
-
 static void build(const struct sp_run *run)
 {
     const struct sp_model *model = &run->model;
@@ -346,15 +357,18 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 }
 
 static const char *const columns[][2] = { { "prompt", "completion" }, { "text", NULL }, { NULL, NULL } };
+static const struct sp_text_pair pair = { { "prompt_column", "completion_column" },
+                                          { "prompt", "completion" },
+                                          "prompts and their completions" };
 
 const struct sp_task sp_task_causal_lm = {
     .name = "causal_lm",
     .labels = "tokens to predict",
-    .rows = { .labels = SP_LABELS_NONE, .texts = columns, .prompted = true, .forms = FORMS, .foreign = foreign,
+    .options = { options, sizeof options / sizeof *options, sizeof(struct options) },
+    .rows = { .labels = SP_LABELS_NONE, .texts = columns, .pair = &pair, .forms = FORMS, .foreign = foreign,
               .token_targets = true, .tokens = tokens, .targets = read_targets },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,
-    .misfit = misfit,
     .takes = takes,
     .say = say,
     .check_model = check_model,

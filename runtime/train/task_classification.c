@@ -268,14 +268,20 @@ static int check_labels(const json_t *labels, const char *file)
 
 /* ---- the loss ---------------------------------------------------------------------------------------------------- */
 
+struct options {
+    double label_smoothing_factor;
+};
+
 static const struct sp_option options[] = {
-    { "label_smoothing_factor", SP_OPTION_NUMBER, SP_CONFIG_FIELD(label_smoothing_factor), "0", "[0, 1)",
-      NULL, SP_CONFIG_TRAINING, "The share of a label's weight that is spread over all classes.", NULL },
+    { "label_smoothing_factor", SP_OPTION_NUMBER, offsetof(struct options, label_smoothing_factor), "0", "[0, 1)", NULL,
+      SP_CONFIG_TRAINING, "The share of a label's weight that is spread over all classes.", NULL },
 };
 
 static void build(const struct sp_run *run)
 {
-    sp_nn_cross_entropy(run->plan, sp_task_forward(run), (float)run->config->label_smoothing_factor);
+    const struct options *o = run->config->classification_options;
+
+    sp_nn_cross_entropy(run->plan, sp_task_forward(run), (float)o->label_smoothing_factor);
 }
 
 /* Of one who takes all classes for as likely. */
@@ -383,7 +389,7 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 const struct sp_task sp_task_classification = {
     .name = "classification",
     .labels = "classes",
-    .options = { options, sizeof options / sizeof *options, 0 },
+    .options = { options, sizeof options / sizeof *options, sizeof(struct options) },
     .rows = { .labels = SP_LABELS_CLASSES },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,

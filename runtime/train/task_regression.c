@@ -15,12 +15,6 @@
 #define CONSTANT 0.01 /* of the labels' spread */
 #define ENOUGH 10     /* rows, before all being predicted alike means anything */
 
-static const char *misfit(const char **why, const struct sp_config *config)
-{
-    *why = "classes";
-    return config->label_smoothing_factor > 0 ? "label_smoothing_factor" : NULL;
-}
-
 static bool takes(const struct sp_run *run, enum sp_label_kind labels)
 {
     (void)run;
@@ -169,7 +163,6 @@ const struct sp_task sp_task_regression = {
     .rows = { .labels = SP_LABELS_VALUES },
     .scores = scores,
     .score_count = sizeof scores / sizeof *scores,
-    .misfit = misfit,
     .takes = takes,
     .fits = fits,
     .outputs = outputs,

@@ -370,7 +370,7 @@ static void test_refusals(void **state)
     refuses("model", "bad.jsonl", "{\"instruction\": \"one two\", \"input\": \"\", \"output\": \"three\"}\n",
             "its rows are instructions as Alpaca has them", json_object());
     refuses("model", "bad.csv", "question,answer\none two three,four five six\ntwo one,five six\nnine one,six four\n",
-            "set it, or prompt_column and completion_column where one is to follow", json_object());
+            "set it, or prompt_column and completion_column for prompts and their completions. Rows", json_object());
     refuses("model", "bad.jsonl", "{\"text\": \"one two\", \"label\": \"a\"}\n{\"text\": \"two\", \"label\": \"b\"}\n",
             "and prompt_column is for prompts and their completions: remove it, or set task: causal_lm",
             json_pack("{s:s}", "prompt_column", "text"));

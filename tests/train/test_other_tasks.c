@@ -11,7 +11,9 @@
 
 #include "models/models.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/log.h"
 #include "runtime/nn/plan_priv.h"
+#include "runtime/train/config_priv.h"
 #include "runtime/train/mask.h"
 #include "runtime/train/task.h"
 #include "runtime/train/trainer.h"
@@ -223,12 +225,15 @@ static json_t *outcome(const struct sp_run *run, const struct sp_dataset *datase
 }
 
 static const char *const columns[][2] = { { "prompt", "completion" }, { NULL, NULL } };
+/* by options that there are, of one who is not in the list */
+static const struct sp_text_pair halves = { { "prompt_column", "completion_column" }, { "left", "right" }, "halves" };
 static const struct sp_score scores[] = { { "tag_accuracy", "tag accuracy", SP_SCORE_OTHER, false } };
 
 static const struct sp_task tagging = {
     .name = "tagging",
     .labels = "tags",
-    .rows = { .labels = SP_LABELS_NONE, .texts = columns, .token_targets = true, .targets = read_tags },
+    .rows = { .labels = SP_LABELS_NONE, .texts = columns, .pair = &halves, .token_targets = true,
+              .targets = read_tags },
     .scores = scores,
     .score_count = 1,
     .takes = takes,
@@ -249,6 +254,16 @@ static const struct sp_task tagging = {
 };
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
+
+/* Sorting's own contradiction, of an option that it shares with classification. */
+static int check_sorting(struct sp_config_load *load)
+{
+    const struct sp_option_given *option = sp_config_given(load, "label_smoothing_factor");
+
+    return *(double *)sp_config_value(load->config, "label_smoothing_factor") <= 0.5
+               ? 0
+               : sp_source_error(SP_ECONFIG, option->source, option->place, "half is enough to sort");
+}
 
 /* The rows of a reference model with tags that follow from their tokens, some of them without any; and without their
  * labels. */
@@ -283,6 +298,7 @@ static int setup(void **state)
         return -1;
     sorting = sp_task_classification;
     sorting.name = "sorting";
+    sorting.check = check_sorting;
     return write_rows("binary", "tagged.jsonl", "bare.jsonl") | write_rows("roberta", "roberta.jsonl", "unused.jsonl");
 }
 
@@ -405,6 +421,68 @@ static void test_columns(void **state)
                          has ? SP_EFORMAT : SP_ECONFIG, has ? "none of its rows has a target to learn" : "");
             finish(&run, &config);
         }
+    }
+}
+
+/* The columns that its options name, and the words that the log has for them, are the shape's. */
+static char heard[512];
+
+static void hear(enum sp_log_level level, const char *text, void *user)
+{
+    (void)level, (void)user;
+    if (strstr(text, "left: "))
+        snprintf(heard, sizeof heard, "%s", text);
+}
+
+static void test_named_columns(void **state)
+{
+    static const char rows[] = "{\"l\":\"one two\",\"completion\":\"three four\",\"tags\":[1,2],\"id\":\"a\"}\n";
+    struct sp_config config;
+    struct sp_run run;
+
+    (void)state;
+    assert_int_equal(sp_fs_write(program_path("halves.jsonl"), rows, strlen(rows)), 0);
+    start(&run, &config, TAGGING, "halves.jsonl", json_pack("{s:s}", "prompt_column", "l"));
+    assert_ok(sp_run_open(&run));
+    sp_log_set_sink(hear, NULL);
+    assert_ok(sp_run_load_data(&run, true, false));
+    sp_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(heard, "; left: \"l\"; right: \"completion\""));
+    assert_null(strstr(heard, "label"));
+    finish(&run, &config);
+}
+
+/* A task's check is asked where the configuration asks for it or leaves it open; what is another's is refused by
+ * name. */
+static void test_check(void **state)
+{
+    static const struct {
+        const char *options, *refused;
+    } cases[] = {
+        /* the third task of the list is called so in the table of options, which is the program's */
+        { "{\"task\": \"causal_lm\", \"label_smoothing_factor\": 0.6}", "half is enough to sort" },
+        { "{\"label_smoothing_factor\": 0.6}", "half is enough to sort" },
+        { "{\"task\": \"causal_lm\", \"label_smoothing_factor\": 0.5}", NULL },
+        { "{\"task\": \"classification\", \"label_smoothing_factor\": 0.6}", NULL },
+        { "{\"task\": \"regression\", \"label_smoothing_factor\": 0.6}",
+          "label_smoothing_factor is for classes, not for task: regression" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *options = json_loads(cases[i].options, 0, NULL);
+        struct sp_config config;
+        int rc;
+
+        json_object_set_new(options, "model_name_or_path", json_string("m"));
+        rc = sp_config_load(&config, program_write("config.json", options), NULL, 0);
+        json_decref(options);
+        if (cases[i].refused)
+            assert_error(rc, SP_ECONFIG, cases[i].refused);
+        else
+            assert_ok(rc);
+        if (rc == 0)
+            sp_config_release(&config);
     }
 }
 
@@ -686,6 +764,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_asked),         cmocka_unit_test(test_auto),        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_named_columns), cmocka_unit_test(test_check),
         cmocka_unit_test(test_own_output),    cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches),
         cmocka_unit_test(test_family),        cmocka_unit_test(test_mask),       cmocka_unit_test(test_training),
     };

@@ -296,6 +296,7 @@ static void test_mistakes(void **state)
         { "text_column: a\nprompt_column: b\n", "c.yaml:2:1: text_column is for texts by themselves, and prompt" },
         { "task: causal_lm\ntext_pair_column: b\n", "text_pair_column is for two texts that have one label, not for" },
         { "task: regression\ncompletion_column: b\n", "completion_column is for prompts and their completions, not" },
+        { "task: causal_lm\nlabel_smoothing_factor: 0.1\n", "c.yaml:2:1: label_smoothing_factor is for classes, not" },
         { "task: regression\nlabel_smoothing_factor: 0.1\n", "c.yaml:2:1: label_smoothing_factor is for classes" },
         { "label_smoothing_factor: 0.1\ntask: regression\n", "c.yaml:2:1: label_smoothing_factor is for classes" },
         { "seed: 1\n", "c.yaml: model_name_or_path is missing" },
@@ -402,10 +403,16 @@ static void test_overrides(void **state)
 
     load(&c, NEEDED "label_smoothing_factor: 0.1\ntext_column: a\n",
          (const char *const[]){ "task=regression", "text_column=b", "label_column=a", NULL });
-    assert_true(c.label_smoothing_factor == 0);
+    assert_true(*(double *)sp_config_value(&c, "label_smoothing_factor") == 0);
     assert_string_equal(c.text_column, "b");
     sp_config_release(&c);
     load(&c, NEEDED "task: regression\nlabel_smoothing_factor: 0\nsparse: {method: full, metric: random}\n", NULL);
+    sp_config_release(&c);
+
+    /* all that is another task's gives way, not its first option alone */
+    load(&c, NEEDED "prompt_column: a\ncompletion_column: b\n", (const char *const[]){ "task=regression", NULL });
+    assert_null(*(char **)sp_config_value(&c, "prompt_column"));
+    assert_null(*(char **)sp_config_value(&c, "completion_column"));
     sp_config_release(&c);
 }
 

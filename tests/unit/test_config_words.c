@@ -102,6 +102,7 @@ static void test_files(void **state)
         { "validation_file: ' '\n", "validation_file: found the text \" \", expected a path" },
         { "text_column: ' '\n", "text_column: found the text \" \", expected a column's name or number" },
         { "text_column: a\ntext_pair_column: ' '\n", "text_pair_column: found the text \" \", expected a column's" },
+        { "completion_column: ' '\n", "completion_column: found the text \" \", expected a column's name or number" },
         { "label_column: '\xC2\xA0'\n", "label_column: found the text \"\xC2\xA0\", expected a column's name or "
                                         "number" },
         { "device: ' '\n", "device: found the text \" \", expected a device (speft-cl devices lists them)" },
@@ -324,6 +325,95 @@ static void test_paths(void **state)
     assert_non_null(strstr(sp_error_message(), "sparse.score_cache: found \"$SCRATCH/scores\", "));
 }
 
+/* The rows of a group stand together, whoever exports them, and a block is begun once. */
+static void test_groups(void **state)
+{
+    const struct sp_option_table *t = sp_config_options();
+    struct sp_buf text = SP_BUF(1 << 16);
+    const char *data, *training, *prompt, *block;
+    struct sp_config c;
+    size_t headings = 0;
+
+    (void)state;
+    assert_int_equal(read_config(&c, NEEDED, NULL), 0);
+    assert_int_equal(sp_config_write(&c, &text), 0);
+    sp_config_release(&c);
+    for (const char *at = text.data; (at = strstr(at, "# ")); at++)
+        headings++;
+    assert_int_equal(headings, 5);
+    data = strstr(text.data, "# Model and data\n");
+    training = strstr(text.data, "\n\n# Training\n");
+    prompt = strstr(text.data, "\nprompt_column: null\n");
+    assert_true(data == text.data && training > prompt && prompt);
+    assert_true(strstr(text.data, "\nlabel_smoothing_factor: 0\n") > training);
+    block = strstr(text.data, "\nsparse:\n");
+    assert_true(block && !strstr(block + 1, "\nsparse:"));
+    sp_buf_clear(&text);
+    assert_int_equal(sp_option_write_help(t, &text), 0);
+    for (size_t i = 0; i < sp_option_count(t); i++) { /* each row once */
+        char line[80];
+        const char *at;
+
+        snprintf(line, sizeof line, "\n  %s\n", sp_option_at(t, i)->key);
+        at = strstr(text.data, line);
+        assert_true(at && !strstr(at + 1, line));
+    }
+    sp_buf_free(&text);
+}
+
+/* Whether the option has its default by that override. */
+static bool is_default(const char *key, const char *value)
+{
+    const struct sp_option_table *t = sp_config_options();
+    char text[128];
+    struct sp_config c;
+    bool out;
+
+    snprintf(text, sizeof text, "%s=%s", key, value);
+    assert_int_equal(read_config(&c, NEEDED "validation_file: v\neval_strategy: steps\n", text), 0);
+    out = sp_option_is_default(t, sp_option_index(t, key), &c);
+    sp_config_release(&c);
+    return out;
+}
+
+static void test_is_default(void **state)
+{
+    static const char *const others[][2] = {
+        { "text_column", "a" },
+        { "seed", "43" },
+        { "sparse.count", "5" },
+        { "dropout", "0" },
+        { "max_grad_norm", "1.5" },
+        { "shuffle", "no" },
+        { "skip_bad_rows", "true" },
+        { "keep_head", "false" },
+        { "lr_scheduler_type", "cosine" },
+        { "sparse.target_modules", "query" },
+        { "sparse.target_modules", "query, values" },
+        { "sparse.target_modules", "query, value, key" },
+    };
+    static const char *const same[][2] = {
+        { "text_column", "null" }, { "seed", "42" }, { "dropout", "null" },
+        { "max_grad_norm", "1" }, { "label_smoothing_factor", "0.0" }, { "shuffle", "yes" },
+        { "skip_bad_rows", "no" }, { "keep_head", "auto" }, { "lr_scheduler_type", "linear" },
+        { "sparse.target_modules", "[query,value]" }, { "sparse.count", "null" },
+    };
+    const struct sp_option_table *t = sp_config_options();
+    struct sp_config c = { 0 };
+
+    (void)state;
+    assert_int_equal(sp_option_defaults(t, &c), 0);
+    for (size_t i = 0; i < sp_option_count(t); i++)
+        assert_true(sp_option_is_default(t, i, &c));
+    sp_option_release(t, &c);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (is_default(others[i][0], others[i][1]))
+            fail_msg("%s: %s", others[i][0], others[i][1]);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (!is_default(same[i][0], same[i][1]))
+            fail_msg("%s: %s", same[i][0], same[i][1]);
+}
+
 /* The rows are in the table, and their values in the struct at `place`, or that to which the pointer there leads;
  * returns how many there are. */
 static size_t check_rows(const struct sp_option_rows *options, size_t place)
@@ -358,13 +448,14 @@ static void test_owners(void **state)
         optimizers += check_rows(&sp_optimizer_find(*names)->options, offsetof(struct sp_config, optim));
     for (size_t i = 0; i < sp_metric_count; i++)
         metrics += check_rows(&sp_metrics[i]->options, offsetof(struct sp_config, sparse.metrics));
-    for (size_t i = 0; sp_tasks[i]; i++)
-        tasks += check_rows(&sp_tasks[i]->options, 0);
+#define SP_TASK(name) tasks += check_rows(&sp_task_##name.options, offsetof(struct sp_config, name##_options));
+#include "runtime/train/task.def"
+#undef SP_TASK
 #define SP_METHOD(name)                                                                                                \
     methods += check_rows(&sp_method_##name.options, offsetof(struct sp_config, sparse.name##_options));
 #include "runtime/train/method.def"
 #undef SP_METHOD
-    assert_true(optimizers == 3 && metrics == 2 && tasks == 1 && methods > 2);
+    assert_true(optimizers == 3 && metrics == 2 && tasks > 2 && methods > 2);
     assert_int_equal(read_config(&c, NEEDED "adam_beta1: 0.5\nsparse: {sign: code, lift_rank: 7}\n",
                                  "adam_epsilon=1e-3"),
                      0);
@@ -385,6 +476,8 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_meanings),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_is_default),
         cmocka_unit_test(test_owners),
     };
 

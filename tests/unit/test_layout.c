@@ -519,6 +519,35 @@ static void test_remembered(void **state)
             "more than one column could be the text");
 }
 
+/* Two texts with options of their own, as a task's rows may have them. */
+static void test_own_pair(void **state)
+{
+    static const char *const names[][2] = { { "question", "answer" }, { NULL, NULL } };
+    static const struct sp_text_pair pair = { { "question_column", "answer_column" },
+                                              { "question", "answer" },
+                                              "questions and their answers" };
+    static const struct sp_row_shape shape = { .labels = SP_LABELS_NONE, .texts = names, .pair = &pair };
+    const struct sp_data_layout trained = used("question", 1, "answer", 2, NULL, 0, 2);
+
+    (void)state;
+    finds("t.csv", "id,answer,question\n1,a b,c d\n2,b,d\n", INPUT(.shape = &shape), "question answer - H, 2");
+    finds("t.csv", "id,a,q\n1,a b,c d\n2,b,d\n", INPUT(.shape = &shape, .text_column = "q", .text_pair_column = "a"),
+          "q a - H, 2");
+    refuses("t.csv", "one,two\na b,c d\nb a,d c\n", INPUT(.shape = &shape),
+            "could be the text; set it, or question_column and answer_column for questions and their answers. Its");
+    refuses("t.csv", "one,answer\na b,c d\n", INPUT(.shape = &shape, .text_column = "q", .text_pair_column = "answer"),
+            "question_column: no column \"q\"");
+    refuses("t.csv", "one,two\na b,c d\n", INPUT(.shape = &shape, .text_column = "one", .text_pair_column = "a"),
+            "answer_column: no column \"a\"");
+    refuses("t.csv", "one,two\na b,c d\n", INPUT(.shape = &shape, .text_column = "one", .text_pair_column = "1"),
+            "question_column and answer_column are the same column, number 1");
+    refuses("t.csv", "one,two\na b,c d\n", INPUT(.shape = &shape, .text_column = "three"),
+            "text_column: no column \"three\""); /* alone it is no question */
+    refuses("t.csv", "question,id\na b,1\nb a,2\n", INPUT(.shape = &shape, .remembered = &trained),
+            "and this file has column \"question\" alone; set question_column and answer_column, or text_column for a "
+            "text by itself");
+}
+
 static void test_remembered_label(void **state)
 {
     const struct sp_data_layout named = used("review", 1, NULL, 0, "sentiment", 2, 2);
@@ -713,6 +742,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_declared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own_pair, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_label, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remembered_options, setup, teardown),
