@@ -147,6 +147,53 @@ static void find_shared(struct sp_plan *plan)
     }
 }
 
+/* Whether the node's backward reads input k. */
+static bool reads(const struct sp_plan *plan, const struct sp_node *node, int k)
+{
+    return node->active && node->type->reads && node->type->reads(plan, node, k);
+}
+
+/* Whether the node's output can be made again in backward: linear layers alone read it there, for their weights'
+ * gradients, and what it is made of lives until the node's own backward, which comes after theirs. */
+static bool can_be_made_again(const struct sp_plan *plan, const struct sp_node *node)
+{
+    bool read = false;
+
+    if (!node->type->cheap || !node->active || reads(plan, node, -1))
+        return false;
+    for (int k = 0; k < SP_NODE_INPUTS; k++)
+        if (node->input[k] >= 0 && !reads(plan, node, k))
+            return false;
+    for (size_t i = 0; i < plan->node_count; i++)
+        for (int k = 0; k < SP_NODE_INPUTS; k++) {
+            const struct sp_node *reader = &plan->nodes[i];
+
+            if (reader->input[k] != node->output || !reads(plan, reader, k))
+                continue;
+            if (!reader->type->packs || reader->type->sliced)
+                return false;
+            read = true;
+        }
+    return read;
+}
+
+static void find_made_again(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->node_count && !plan->failed; i++) {
+        int value = plan->nodes[i].output, again;
+        char name[sizeof plan->values->name];
+
+        if (value < 0 || !can_be_made_again(plan, &plan->nodes[i]))
+            continue;
+        snprintf(name, sizeof name, "%.*s again", (int)sizeof name - 7, plan->values[value].name);
+        again = sp_plan_value(plan, name, plan->values[value].extent, plan->values[value].width);
+        if (again < 0)
+            return;
+        plan->values[again].rows = plan->values[value].rows;
+        plan->values[value].again = again;
+    }
+}
+
 static void find_lifetimes(struct sp_plan *plan)
 {
     int end = 2 * (int)plan->node_count;
@@ -168,14 +215,15 @@ static void find_lifetimes(struct sp_plan *plan)
         use(plan, node->scratch, backward);
         if (node->output >= 0)
             use(plan, plan->values[node->output].gradient, backward);
-        if (node->type->reads && node->type->reads(plan, node, -1))
+        if (reads(plan, node, -1))
             use(plan, node->output, backward);
         for (int k = 0; k < SP_NODE_INPUTS; k++) {
             if (node->input[k] < 0)
                 continue;
             use(plan, plan->values[node->input[k]].gradient, backward);
-            if (node->type->reads && node->type->reads(plan, node, k))
-                use(plan, node->input[k], backward);
+            if (reads(plan, node, k))
+                use(plan, plan->values[node->input[k]].again >= 0 ? plan->values[node->input[k]].again : node->input[k],
+                    backward);
         }
         if (node->fused >= 0)
             use(plan, plan->nodes[node->fused].saved[0], backward);
@@ -392,6 +440,9 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
         return sp_error(plan->failed, "%s", plan->message);
     if (plan->logits < 0 && plan->language < 0)
         return sp_error(SP_EINVAL, "the model's builder made no loss");
+    find_made_again(plan);
+    if (plan->failed)
+        return sp_error(plan->failed, "%s", plan->message);
     find_lifetimes(plan);
     SP_TRY(place(plan));
     SP_TRY(allocate_params(plan));

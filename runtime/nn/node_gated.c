@@ -64,5 +64,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 }
 
 const struct sp_node_type sp_node_gated = {
-    .name = "gated", .in_place = true, .reads = reads, .forward = forward, .backward = backward,
+    .name = "gated", .in_place = true, .cheap = true, .reads = reads, .forward = forward, .backward = backward,
 };

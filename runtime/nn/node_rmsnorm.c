@@ -97,5 +97,5 @@ static int backward(struct sp_plan *plan, const struct sp_node *node, const stru
 }
 
 const struct sp_node_type sp_node_rmsnorm = {
-    .name = "rmsnorm", .prepare = prepare, .reads = reads, .forward = forward, .backward = backward,
+    .name = "rmsnorm", .cheap = true, .prepare = prepare, .reads = reads, .forward = forward, .backward = backward,
 };

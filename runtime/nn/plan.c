@@ -129,7 +129,8 @@ int sp_plan_value(struct sp_plan *plan, const char *name, enum sp_extent extent,
         return sp_plan_fail(plan, rc);
     value = &plan->values[plan->value_count];
     *value = (struct sp_value){
-        .extent = extent, .dtype = SP_F32, .width = width, .producer = -1, .gradient = -1, .first = 1, .last = 0
+        .extent = extent, .dtype = SP_F32, .width = width, .producer = -1,
+        .gradient = -1, .again = -1, .first = 1, .last = 0
     };
     snprintf(value->name, sizeof value->name, "%s", name);
     return (int)plan->value_count++;
@@ -187,7 +188,9 @@ int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name,
 
 struct sp_buffer *sp_plan_buffer(const struct sp_plan *plan, int value)
 {
-    return value < 0 ? NULL : plan->values[value].buffer;
+    const struct sp_value *v = value < 0 ? NULL : &plan->values[value];
+
+    return !v ? NULL : v->remade ? plan->values[v->again].buffer : v->buffer;
 }
 
 struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value)

@@ -24,6 +24,9 @@ struct sp_value {
     int consumers;      /* nodes that read it */
     bool wants_gradient;
     int gradient;       /* number of the value that holds its gradient; -1 for none */
+    int again;          /* number of the value that backward makes it into once more, so that it need not live until
+                         * then; -1: it lives */
+    bool remade;        /* while running: it was, and is there */
     bool gradient_seen; /* while compiling: an earlier node of the backward walk has written the gradient */
     /* times it lives: node i runs at time i forward and 2 N - 1 - i backward; first > last: never */
     int first, last;
@@ -70,6 +73,7 @@ struct sp_node_type {
     bool any_rows;   /* knows inputs of SP_ROWS */
     bool passes;     /* backward: an input's gradient is the output's, whose memory it may share */
     bool in_place;   /* backward may make input[0]'s gradient in the memory of the output's */
+    bool cheap;      /* of little work: forward is run again for backward, rather than that its output is kept */
     bool packs;      /* backward gives the input's gradient by a product with param[0] */
     bool sliced;     /* and its sink gets sp_plan_slice rows at a time */
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
@@ -192,7 +196,8 @@ int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name,
 /* The same, called after the parameter that makes it: "the output of pooler.dense.weight". */
 int sp_plan_output_of(struct sp_plan *plan, struct sp_node *node, int param, enum sp_extent extent, size_t width);
 
-/* The device memory of a value and of its gradient; NULL for number -1 and where there is none. */
+/* The device memory of a value, or of what it was made into again, and of its gradient; NULL for number -1 and where
+ * there is none. */
 struct sp_buffer *sp_plan_buffer(const struct sp_plan *plan, int value);
 struct sp_buffer *sp_plan_gradient(const struct sp_plan *plan, int value);
 

@@ -52,20 +52,39 @@ int sp_plan_set_batch(struct sp_plan *plan, const struct sp_plan_batch *batch)
     return sp_upload_end(plan->upload);
 }
 
-static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+/* The node's output, or with `again` what it is made into once more. */
+static int make(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass, bool again)
 {
     const struct sp_node_type *type = node->type;
 
     if (!type->forward)
         return 0;
+    if (node->output >= 0)
+        plan->values[node->output].remade = again;
     return pass->linear && type->linear_forward ? type->linear_forward(plan, node, pass)
                                                 : type->forward(plan, node, pass);
+}
+
+static int forward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    return make(plan, node, pass, false);
+}
+
+/* What the node's backward reads of its input and was not kept until here. */
+static int make_again(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
+{
+    const struct sp_value *v = node->type->packs ? &plan->values[node->input[0]] : NULL;
+
+    if (!v || v->again < 0 || v->remade || !node->type->reads(plan, node, 0))
+        return 0;
+    return make(plan, &plan->nodes[v->producer], pass, true);
 }
 
 static int backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)
 {
     const struct sp_node_type *type = node->type;
 
+    SP_TRY(make_again(plan, node, pass));
     if (pass->linear && type->loss_rows && !type->linear_backward)
         return sp_plan_sum_backward(plan, node, pass);
     return pass->linear && type->linear_backward ? type->linear_backward(plan, node, pass)
@@ -96,8 +115,10 @@ int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
         const struct sp_param *w = node->type->packs ? &plan->params[node->param[0]] : NULL;
         struct sp_wgrad_sink *sink = w ? sp_plan_param_gradient(node, 0, pass).sink : NULL;
 
-        if (sink)
-            SP_TRY(sink->add(sink, plan->device,
+        if (!sink)
+            continue;
+        SP_TRY(make_again(plan, node, pass));
+        SP_TRY(sink->add(sink, plan->device,
                              &(struct sp_wgrad_input){ .x = sp_plan_buffer(plan, node->input[0]),
                                                        .tokens = sp_plan_rows(plan, node->input[0]),
                                                        .out = w->rows,

@@ -274,6 +274,72 @@ static void test_arena(void **state)
     }
 }
 
+static int linear(struct sp_plan *plan, int x, int rows, int cols, const char *name)
+{
+    return sp_nn_linear(plan, x, sp_plan_param(plan, SP_PARAM_LINEAR, rows, cols, "%s", name), -1, SP_ACTIVATION_NONE);
+}
+
+/* Two gated MLPs over a residual stream; all weights are trained but the upper one's `gate` and `up`. */
+static struct sp_plan *build_gated(void)
+{
+    struct sp_plan *plan;
+    int x;
+
+    assert_ok(sp_plan_create(&plan));
+    x = sp_nn_word_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, 20, "word"), 1);
+    for (int i = 0; i < 2; i++) {
+        int y = sp_nn_rmsnorm(plan, x, sp_plan_param(plan, SP_PARAM_VECTOR, 20, 1, "norm %d", i), 1e-5f, 0);
+        int up = linear(plan, y, 37, 20, i ? "upper up" : "lower up");
+
+        y = sp_nn_gated(plan, linear(plan, y, 37, 20, i ? "upper gate" : "lower gate"), up, SP_ACTIVATION_SILU);
+        x = sp_nn_add(plan, x, linear(plan, y, 20, 37, i ? "upper down" : "lower down"));
+    }
+    sp_nn_cross_entropy(plan, linear(plan, sp_nn_last_token(plan, x, -1), CLASSES, 20, "head"), 0);
+    for (size_t i = 0; i < sp_plan_param_count(plan); i++) {
+        struct sp_param *p = sp_plan_param_at(plan, i);
+
+        p->role = strcmp(p->name, "upper up") == 0 || strcmp(p->name, "upper gate") == 0 ? SP_PARAM_FROZEN
+                                                                                         : SP_PARAM_DENSE;
+    }
+    return plan;
+}
+
+/* What weights' gradients alone read, and is made at little cost, does not live from forward to backward: it is made
+ * again, in the same bits. Of the two MLPs that are both gatings and the lower norm. */
+static void test_made_again(void **state)
+{
+    size_t count, again = 0;
+    float *out[3];
+    struct model m;
+
+    model_compile(&m, *state, build_gated(), "auto", &limits);
+    check_overlaps(m.plan);
+    for (size_t i = 0; i < m.plan->value_count; i++) {
+        const struct sp_value *v = &m.plan->values[i];
+
+        if (v->again < 0)
+            continue;
+        again++;
+        assert_true(v->first <= v->last && v->last < (int)m.plan->node_count);
+        assert_true(m.plan->values[v->again].first >= (int)m.plan->node_count);
+    }
+    assert_int_equal(again, 3);
+    assert_ok(sp_buffer_fill(m.plan->arena, 0, 0x7fc00000, sp_buffer_size(m.plan->arena)));
+    out[0] = run(&m, &count);
+    out[1] = run(&m, &count);
+    unshare(m.plan); /* now all of them live */
+    for (size_t i = 0; i < m.plan->value_count; i++)
+        m.plan->values[i].remade = false, m.plan->values[i].again = -1;
+    out[2] = run(&m, &count);
+    for (size_t k = 0; k < count; k++)
+        assert_true(out[2][k] - out[2][k] == 0);
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(out[i], out[2], count * sizeof *out[i]);
+    for (int i = 0; i < 3; i++)
+        free(out[i]);
+    model_release(&m);
+}
+
 /* A plan for evaluation gives the same logits and loss, and a smaller batch after a larger one its own. */
 static void test_evaluation(void **state)
 {
@@ -874,6 +940,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lifetimes),    cmocka_unit_test(test_sharing),   cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_active),       cmocka_unit_test(test_arena),     cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_made_again),
         cmocka_unit_test(test_batches),      cmocka_unit_test(test_positions), cmocka_unit_test(test_targets),
         cmocka_unit_test(test_loss_once),    cmocka_unit_test(test_kept),      cmocka_unit_test(test_kept_bytes),
         cmocka_unit_test(test_kept_causal),  cmocka_unit_test(test_attention_refused),
