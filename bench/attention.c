@@ -7,13 +7,12 @@
  * Prints one JSON line, medians: forward_gflops and backward_gflops, of the products that causal attention needs (two
  * and five of 2 head_dim operations for each pair of a query and a key that it sees), or with --full one that is not
  * causal; decode_gbps, keys and values that one token of each sequence reads a second over --cache rows, of --layers
- * layers, and read_gbps, the same bytes read by plain_read in this file.
+ * layers, and read_gbps, the same bytes read plainly (bench.h).
  */
 #include "bench/bench.h"
 #include "runtime/base/error.h"
 #include "runtime/op/attention_decode.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,45 +87,6 @@ static int time_training(struct bench *b, double gflops[2])
     return 0;
 }
 
-/* One thread's part of a plain read. */
-struct part {
-    pthread_t thread;
-    const uint64_t *words;
-    size_t count;
-    uint64_t sum;
-};
-
-static void *plain_read(void *user)
-{
-    struct part *p = user;
-    uint64_t s[8] = { 0 };
-
-    for (size_t i = 0; i + 8 <= p->count; i += 8)
-        for (int k = 0; k < 8; k++)
-            s[k] ^= p->words[i + (size_t)k];
-    for (int k = 0; k < 8; k++)
-        p->sum ^= s[k];
-    return NULL;
-}
-
-/* As many bytes as keys and values have, by a thread a core. */
-static double time_read(struct bench *b, const uint64_t *words, size_t count)
-{
-    struct part parts[64];
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t n = cores < 1 ? 1 : cores > 64 ? 64 : (size_t)cores;
-    double start = sp_bench_now(b->processor_time);
-
-    for (size_t i = 0; i < n; i++) {
-        parts[i] = (struct part){ .words = words + count / n * i, .count = count / n };
-        if (pthread_create(&parts[i].thread, NULL, plain_read, &parts[i]) != 0)
-            return 0;
-    }
-    for (size_t i = 0; i < n; i++)
-        pthread_join(parts[i].thread, NULL);
-    return sp_bench_now(b->processor_time) - start;
-}
-
 /* decode_gbps, read_gbps. */
 static int time_decoding(struct bench *b, double gbps[2])
 {
@@ -157,7 +117,7 @@ static int time_decoding(struct bench *b, double gbps[2])
         }
         SP_TRY(sp_device_finish(b->device));
         start = sp_bench_now(b->processor_time) - start;
-        read = time_read(b, words, bytes / sizeof *words);
+        read = sp_bench_read(words, bytes / sizeof *words, b->processor_time);
         if (r >= 0)
             seconds[0][r] = start, seconds[1][r] = read;
     }

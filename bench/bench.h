@@ -7,6 +7,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/device/device.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -52,6 +53,45 @@ static inline int sp_bench_numbers(struct sp_buffer **out, struct sp_device *dev
         rc = sp_buffer_write(*out, 0, x, count * sizeof *x);
     free(x);
     return rc;
+}
+
+/* One thread's part of a plain read. */
+struct sp_bench_part {
+    pthread_t thread;
+    const uint64_t *words;
+    size_t count;
+    uint64_t sum;
+};
+
+static inline void *sp_bench_read_part(void *user)
+{
+    struct sp_bench_part *p = user;
+    uint64_t s[8] = { 0 };
+
+    for (size_t i = 0; i + 8 <= p->count; i += 8)
+        for (int k = 0; k < 8; k++)
+            s[k] ^= p->words[i + (size_t)k];
+    for (int k = 0; k < 8; k++)
+        p->sum ^= s[k];
+    return NULL;
+}
+
+/* The seconds that reading so many words takes, by a thread a core: what the machine's memory gives. */
+static inline double sp_bench_read(const uint64_t *words, size_t count, bool processor_time)
+{
+    struct sp_bench_part parts[64];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t n = cores < 1 ? 1 : cores > 64 ? 64 : (size_t)cores;
+    double start = sp_bench_now(processor_time);
+
+    for (size_t i = 0; i < n; i++) {
+        parts[i] = (struct sp_bench_part){ .words = words + count / n * i, .count = count / n };
+        if (pthread_create(&parts[i].thread, NULL, sp_bench_read_part, &parts[i]) != 0)
+            return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(parts[i].thread, NULL);
+    return sp_bench_now(processor_time) - start;
 }
 
 #endif

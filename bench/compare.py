@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """speft-cl's training step beside PyTorch's, interleaved on an otherwise idle machine.
 
-    python bench/compare.py --model MODEL_DIR [--step build/bench/step] [--method lora]
+    python bench/compare.py --model MODEL_DIR [--step build/bench/step] [--method lora,shira]
+        [--dtype fp32,bf16] [--causal --targets all-linear --batch 2 --length 512]
 
-Each repeat runs one program, then the other. Of the repeats the medians are shown, and the ratios
-are medians of the repeats' own ratios, so that a machine that slows down meanwhile does less harm.
+Each repeat runs speft-cl, then PyTorch with each method in each type. Of the repeats the medians
+are shown, and the ratios are medians of the repeats' own ratios, so that a machine that slows down
+meanwhile does less harm. "Of processor time": what the machine's cores would do if they did
+nothing else, for one that others use; PyTorch's includes what its idle threads spin away.
 """
 
 import argparse
+import itertools
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -16,15 +21,29 @@ import sys
 
 KEYS = {"tokens/s, median step": "tokens_per_second_median",
         "tokens/s, best step": "tokens_per_second_best",
+        "tokens/s of processor time": "tokens_per_processor_second",
         "peak memory, MiB": "peak_mib"}
 
 
-def run(command):
-    """The JSON object on the last line that the command prints."""
+def run(command, tokens):
+    """The JSON object on the last line that the command prints, of steps of so many tokens."""
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"compare.py: exit status {done.returncode} from: {' '.join(command)}")
-    return json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(done.stdout.splitlines()[-1])
+    result["tokens_per_processor_second"] = \
+        tokens * os.cpu_count() / result["processor_seconds_median"]
+    return result
+
+
+def show(title, ours, theirs):
+    print(f"| {title} | ratio | lowest | highest |\n|---|---|---|---|---|---|")
+    for name, key in KEYS.items():
+        ratios = [a[key] / b[key] for a, b in zip(ours, theirs)]
+        left, right = (statistics.median(r[key] for r in side) for side in (ours, theirs))
+        print(f"| {name} | {left:.0f} | {right:.0f} | {statistics.median(ratios):.2f} "
+              f"| {min(ratios):.2f} | {max(ratios):.2f} |")
+    print()
 
 
 def main():
@@ -33,34 +52,33 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--step", default="build/bench/step", help="speft-cl's benchmark program")
     parser.add_argument("--python", default=sys.executable, help="one that has torch and peft")
-    parser.add_argument("--method", default="lora", help="PyTorch's: lora, shira, full or head")
-    parser.add_argument("--dtype", default="fp32", help="PyTorch's: fp32 or bf16")
-    parser.add_argument("--batch", default="32")
-    parser.add_argument("--length", default="128")
+    parser.add_argument("--method", default="lora",
+                        help="PyTorch's: lora, shira, full, head; several parted by commas")
+    parser.add_argument("--dtype", default="fp32", help="PyTorch's: fp32, bf16, or both")
+    parser.add_argument("--causal", action="store_true", help="a language model, no classifier")
+    parser.add_argument("--targets", default="query,value", help="module names, or all-linear")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--rank", default="8", help="LoRA's rank and the sparse rank_equivalent")
     parser.add_argument("--steps", default="8")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
 
-    shape = ["--model", args.model, "--batch", args.batch, "--length", args.length,
-             "--steps", args.steps]
-    ours = [args.step, *shape, "--rank-equivalent", args.rank]
-    theirs = [args.python, str(here / "pytorch_step.py"), *shape, "--rank", args.rank,
-              "--method", args.method, "--dtype", args.dtype]
-    pairs = []
+    shape = ["--model", args.model, "--batch", str(args.batch), "--length", str(args.length),
+             "--steps", args.steps] + ["--causal"] * args.causal
+    ours = [args.step, *shape, "--rank-equivalent", args.rank,
+            "--set", f"sparse.target_modules={args.targets}"]
+    theirs = [[args.python, str(here / "pytorch_step.py"), *shape, "--rank", args.rank,
+               "--targets", args.targets, "--method", method, "--dtype", dtype]
+              for dtype, method in itertools.product(args.dtype.split(","), args.method.split(","))]
+    repeats = []
     for i in range(args.repeats):
-        pairs.append((run(ours), run(theirs)))
-        print(f"{i + 1}/{args.repeats}:", *(p["tokens_per_second_median"] for p in pairs[-1]),
+        repeats.append([run(command, args.batch * args.length) for command in [ours, *theirs]])
+        print(f"{i + 1}/{args.repeats}:", *(r["tokens_per_second_median"] for r in repeats[-1]),
               "tokens/s", file=sys.stderr)
-
-    print(f"| {args.batch} x {args.length}, {args.repeats} repeats | speft-cl "
-          f"| PyTorch {args.method} {args.dtype} | ratio | lowest | highest |")
-    print("|---|---|---|---|---|---|")
-    for title, key in KEYS.items():
-        left, right = (statistics.median(p[side][key] for p in pairs) for side in (0, 1))
-        ratios = [a[key] / b[key] for a, b in pairs]
-        print(f"| {title} | {left:.0f} | {right:.0f} | {statistics.median(ratios):.2f} "
-              f"| {min(ratios):.2f} | {max(ratios):.2f} |")
+    for k, results in enumerate(list(zip(*repeats))[1:]):
+        show(f"{args.batch} x {args.length}, {args.repeats} repeats | speft-cl "
+             f"| PyTorch {theirs[k][-3]} {theirs[k][-1]}", [r[0] for r in repeats], results)
 
 
 if __name__ == "__main__":

@@ -27,3 +27,8 @@ bench_gemm_SOURCES = bench/gemm.c bench/bench.h
 bench_gemm_LDADD = runtime/op/libop.a runtime/kernel/libkernel.a runtime/device/libdevice.a runtime/base/libbase.a \
 	$(LIBS_DEVICE) $(LIBS_BASE)
 CLEANFILES += bench/gemm$(EXEEXT)
+
+EXTRA_PROGRAMS += bench/generate
+bench_generate_SOURCES = bench/generate.c bench/bench.h
+bench_generate_LDADD = $(LIBS_ALL)
+CLEANFILES += bench/generate$(EXEEXT)
