@@ -178,9 +178,8 @@ static bool names_texts(const struct first *f, bool many)
     for (size_t i = 0; i < f->p->count; i++) {
         bool name = is_one_word(f->p->first[i]) && strchr(f->p->first[i], '_');
 
-        for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
-            name |= sp_header_is(f->p->first[i], (*k)[0]) || ((*k)[1] && sp_header_is(f->p->first[i], (*k)[1]));
-        if ((name || (many && sp_header_is_known(f->p->first[i]))) && is_above_texts(f, i))
+        name |= sp_header_is_text(f->p->first[i], f->options);
+        if ((name || (many && sp_header_is_known(f->p->first[i], f->options))) && is_above_texts(f, i))
             return true;
     }
     return false;
@@ -267,7 +266,7 @@ static int by_types(const struct first *f, bool names)
         words += !is_quantity(c->first);
         numbers += is_quantity(c->first);
         sure |= many && !is_quantity(c->first);
-        known |= sp_header_is_known(c->first);
+        known |= sp_header_is_known(c->first, f->options);
     }
     if (numbers == 0 && (sure || words > 1 || (words && known)))
         return 1;
@@ -289,7 +288,7 @@ static bool is_made_name(const struct first *f, size_t column)
 static bool has_known(const struct first *f)
 {
     for (size_t i = 0; i < f->p->count; i++)
-        if (sp_header_is_known(f->p->first[i]) || is_made_name(f, i))
+        if (sp_header_is_known(f->p->first[i], f->options) || is_made_name(f, i))
             return true;
     return false;
 }
@@ -463,7 +462,7 @@ static const char *find_name(const struct first *f)
 {
     for (size_t i = 0; i < f->p->count; i++)
         if (is_above_texts(f, i) &&
-            (sp_header_is_known(f->p->first[i]) || (is_list_as_trainings(f) && may_name_list(f))))
+            (sp_header_is_known(f->p->first[i], f->options) || (is_list_as_trainings(f) && may_name_list(f))))
             return f->p->first[i];
     return NULL;
 }

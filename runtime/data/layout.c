@@ -39,8 +39,9 @@ static bool is_column(const struct sp_data_column *column, const char *name)
 /* Whether the row is the header of a table such as training's: every field of it is a name, and one of them that of
  * training's text or label. A name alone must be the text's; that one is quoted in a text, or stands between its
  * commas, is no sign. */
-static bool is_header_line(const struct sp_row *row, const struct sp_data_layout *r)
+static bool is_header_line(const struct sp_row *row, const struct sp_dataset_options *options)
 {
+    const struct sp_data_layout *r = options->remembered;
     bool text = false, label = false, one_word = false;
     char field[LINE_NAME];
     size_t fields = 0;
@@ -49,7 +50,8 @@ static bool is_header_line(const struct sp_row *row, const struct sp_data_layout
         for (const char *at = row->fields[i].text; next_field(field, sizeof field, &one_word, &at); fields++) {
             bool is_text = is_column(&r->text, field), is_label = is_column(&r->label, field);
 
-            if (!is_text && !is_label && !one_word && !is_column(&r->pair, field) && !sp_header_is_known(field))
+            if (!is_text && !is_label && !one_word && !is_column(&r->pair, field) &&
+                !sp_header_is_known(field, options))
                 return false;
             text |= is_text;
             label |= is_label;
@@ -73,7 +75,7 @@ static int choose_lines(struct sp_layout *out, struct sp_reader *reader, const s
     rc = sp_reader_next(reader, &row);
     if (rc <= 0)
         return rc < 0 ? rc : sp_error(SP_EFORMAT, "%s has no rows", sp_reader_path(reader));
-    if (r && is_header_line(&row, r))
+    if (r && is_header_line(&row, options))
         return sp_reader_fail(reader, SP_EFORMAT,
                               "the names of columns; a table is read from a file (.csv, .tsv), here lines of text "
                               "alone, or jsonl");

@@ -70,10 +70,11 @@ bool sp_header_may_be_label(const struct sp_sample_column *column, const struct 
  * them. */
 extern const char *const sp_header_texts[][2];
 
-/* names.c: whether a field is that name, whatever its case and the blanks around it; whether it is any that data sets
- * give to columns. */
+/* names.c: whether a field is that name, whatever its case and the blanks around it; whether it is one of a text, of
+ * those above or of the shape's; whether it is any that data sets give to columns. */
 bool sp_header_is(const char *field, const char *name);
-bool sp_header_is_known(const char *field);
+bool sp_header_is_text(const char *field, const struct sp_dataset_options *options);
+bool sp_header_is_known(const char *field, const struct sp_dataset_options *options);
 
 /* names.c: whether it is such a name, or one that an option or training's file gave to a column. */
 bool sp_header_is_named(const char *field, const struct sp_dataset_options *options);

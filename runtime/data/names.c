@@ -2,6 +2,7 @@
 #include "runtime/data/layout.h"
 
 #include "runtime/base/text.h"
+#include "runtime/data/shape.h"
 
 #include <string.h>
 #include <strings.h>
@@ -94,14 +95,22 @@ bool sp_header_is(const char *field, const char *name)
     return length == expected && strncasecmp(field, name, length) == 0;
 }
 
-bool sp_header_is_known(const char *field)
+static bool is_among_texts(const char *field, const char *const (*names)[2])
 {
-    if (is_among(field, others) || is_among(field, translations))
-        return true;
-    for (const char *const(*k)[2] = sp_header_texts; (*k)[0]; k++)
-        if (sp_header_is(field, (*k)[0]) || ((*k)[1] && sp_header_is(field, (*k)[1])))
+    for (; names && (*names)[0]; names++)
+        if (sp_header_is(field, (*names)[0]) || ((*names)[1] && sp_header_is(field, (*names)[1])))
             return true;
     return false;
+}
+
+bool sp_header_is_text(const char *field, const struct sp_dataset_options *options)
+{
+    return is_among_texts(field, sp_header_texts) || (options->shape && is_among_texts(field, options->shape->texts));
+}
+
+bool sp_header_is_known(const char *field, const struct sp_dataset_options *options)
+{
+    return is_among(field, others) || is_among(field, translations) || sp_header_is_text(field, options);
 }
 
 bool sp_header_is_named(const char *field, const struct sp_dataset_options *options)
@@ -113,5 +122,5 @@ bool sp_header_is_named(const char *field, const struct sp_dataset_options *opti
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
         if (asked[i] && sp_header_is(field, asked[i]))
             return true;
-    return sp_header_is_known(field);
+    return sp_header_is_known(field, options);
 }

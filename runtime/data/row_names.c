@@ -83,13 +83,13 @@ static bool has_blank(const struct sp_row *row)
     return false;
 }
 
-static void look_at_header(struct rows *r, const struct sp_row *row)
+static void look_at_header(struct rows *r, const struct sp_row *row, const struct sp_dataset_options *options)
 {
     const char *first = row->fields[0].text;
 
     r->header = row->count;
     r->id = is_id_name(first);
-    r->known = sp_header_is_known(first);
+    r->known = sp_header_is_known(first, options);
     r->blank = has_blank(row);
 }
 
@@ -148,7 +148,7 @@ int sp_row_names_choose(bool *out, bool *sure, struct sp_reader *reader, const s
         if (rc <= 0)
             break;
         if (!header) {
-            look_at_header(&r, &row);
+            look_at_header(&r, &row, options);
             header = true;
             continue;
         }

@@ -30,8 +30,8 @@ struct sp_text_pair {
 
 struct sp_row_shape {
     enum sp_label_kind labels; /* what the column of labels is read as; NONE: rows have no such column */
-    /* Names of two columns of text, or of one and NULL: the first that exist. { NULL, NULL } ends them. NULL:
-     * dataset.h's. */
+    /* Names of two columns of text, or of one and NULL: the first that exist; a header is known by them, too. { NULL,
+     * NULL } ends them. NULL: dataset.h's. */
     const char *const (*texts)[2];
     /* Two texts that have options of their own, which the task declares (SP_OPTION_COLUMN); where one alone is given,
      * the other one's column is the first of `texts`, which are needed then. text_column is for a text by itself. NULL:

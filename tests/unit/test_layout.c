@@ -527,12 +527,17 @@ static void test_own_pair(void **state)
                                               { "question", "answer" },
                                               "questions and their answers" };
     static const struct sp_row_shape shape = { .labels = SP_LABELS_NONE, .texts = names, .pair = &pair };
+    static const char *const odd[][2] = { { "vers", "reim" }, { NULL, NULL } };
+    static const struct sp_row_shape verses = { .labels = SP_LABELS_NONE, .texts = odd, .pair = &pair };
     const struct sp_data_layout trained = used("question", 1, "answer", 2, NULL, 0, 2);
 
     (void)state;
     finds("t.csv", "id,answer,question\n1,a b,c d\n2,b,d\n", INPUT(.shape = &shape), "question answer - H, 2");
     finds("t.csv", "id,a,q\n1,a b,c d\n2,b,d\n", INPUT(.shape = &shape, .text_column = "q", .text_pair_column = "a"),
           "q a - H, 2");
+    /* the names that it knows above words and few rows, where others could be words, too */
+    finds("t.csv", "vers,reim\ngood,bad\nup,down\n", INPUT(.shape = &verses), "vers reim - H, 2");
+    refuses("t.csv", "vers,reim\ngood,bad\nup,down\n", INPUT(.shape = &shape), "1: words or codes, such as \"vers\"");
     refuses("t.csv", "one,two\na b,c d\nb a,d c\n", INPUT(.shape = &shape),
             "could be the text; set it, or question_column and answer_column for questions and their answers. Its");
     refuses("t.csv", "one,answer\na b,c d\n", INPUT(.shape = &shape, .text_column = "q", .text_pair_column = "answer"),
