@@ -499,8 +499,7 @@ const struct sp_option *sp_option_at(const struct sp_option_table *table, size_t
     return &part->rows->rows[i];
 }
 
-/* The component's struct in the whole. */
-static char *struct_of(const struct sp_option_part *part, const void *target)
+void *sp_option_struct(const struct sp_option_part *part, const void *target)
 {
     char *place = (char *)(uintptr_t)target + part->offset;
 
@@ -511,7 +510,7 @@ void *sp_option_value(const struct sp_option_table *table, size_t i, const void 
 {
     const struct sp_option_part *part = part_of(table, &i);
 
-    return struct_of(part, target) + part->rows->rows[i].offset;
+    return (char *)sp_option_struct(part, target) + part->rows->rows[i].offset;
 }
 
 size_t sp_option_index(const struct sp_option_table *table, const char *key)
@@ -614,7 +613,7 @@ int sp_option_defaults(const struct sp_option_table *table, void *target)
 void sp_option_release(const struct sp_option_table *table, void *target)
 {
     for (const struct sp_option_part *part = table->parts; part->rows; part++) {
-        char *values = struct_of(part, target);
+        char *values = sp_option_struct(part, target);
 
         for (size_t i = 0; values && i < part->rows->count; i++)
             clear(&part->rows->rows[i], values + part->rows->rows[i].offset);

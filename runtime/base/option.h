@@ -137,8 +137,9 @@ bool sp_option_is_path(const struct sp_option *option);
 /* Whether row i has the value that it has where nobody gives one. */
 bool sp_option_is_default(const struct sp_option_table *table, size_t i, const void *target);
 
-/* The part with a component's rows; NULL: the table has none. */
+/* The part with a component's rows; NULL: the table has none. And the component's struct in the whole. */
 const struct sp_option_part *sp_option_part_of(const struct sp_option_table *table, const struct sp_option_rows *rows);
+void *sp_option_struct(const struct sp_option_part *part, const void *target);
 
 /* The index of `key` in the table, sp_option_count where it is not in it. */
 size_t sp_option_index(const struct sp_option_table *table, const char *key);

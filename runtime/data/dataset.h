@@ -106,7 +106,7 @@ struct sp_dataset_options {
     size_t vocab_size;     /* the model's: token ids must be below it */
     size_t type_count;     /* the model's: token types must be below it */
     const uint32_t *end_token; /* what ends a text that a model writes; NULL: it is not known */
-    void *user;            /* for the shape's hooks */
+    void *user;            /* for the shape's hooks, from whoever owns the shape */
     const char *no_tokenizer; /* without a tokenizer: a sentence that says why */
 };
 

@@ -46,6 +46,13 @@ const struct sp_task *sp_config_task(const struct sp_config *config)
     return config->task ? sp_tasks[config->task - 1] : NULL; /* 0 is auto */
 }
 
+void *sp_task_options(const struct sp_task *task, const struct sp_config *config)
+{
+    const struct sp_option_part *part = sp_option_part_of(sp_config_options(), &task->options);
+
+    return part && task->options.count ? sp_option_struct(part, config) : NULL;
+}
+
 static bool is_given(const struct sp_config *config, const char *key)
 {
     const struct sp_option_table *table = sp_config_options();

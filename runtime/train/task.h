@@ -104,6 +104,9 @@ const struct sp_task *sp_task_of_labels(const struct sp_run *run, enum sp_label_
 const struct sp_task *sp_task_of_head(size_t outputs, const json_t *config); /* which it fits */
 const struct sp_task *sp_config_task(const struct sp_config *config);        /* none for auto */
 
+/* The task's own struct of options, which its shape's hooks find at in->options->user; NULL: it has none. */
+void *sp_task_options(const struct sp_task *task, const struct sp_config *config);
+
 /* An option with another value than its default that is not for the task, be it another task's or a column that the
  * task's rows have not, and what it is for; NULL: there is none. */
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config);

@@ -14,6 +14,7 @@
 #include "runtime/base/log.h"
 #include "runtime/nn/plan_priv.h"
 #include "runtime/train/config_priv.h"
+#include "runtime/train/data.h"
 #include "runtime/train/mask.h"
 #include "runtime/train/task.h"
 #include "runtime/train/trainer.h"
@@ -477,6 +478,13 @@ static void test_check(void **state)
         json_object_set_new(options, "model_name_or_path", json_string("m"));
         rc = sp_config_load(&config, program_write("config.json", options), NULL, 0);
         json_decref(options);
+        for (int task = CLASSIFICATION; rc == 0 && task <= TAGGING; task++) { /* what a shape's hooks get of it */
+            struct sp_run run = { .config = &config, .task = sp_tasks[task - 1] };
+
+            assert_ptr_equal(sp_run_dataset_options(&run).user, task == CLASSIFICATION || task == SORTING
+                                                                    ? config.classification_options
+                                                                    : NULL);
+        }
         if (cases[i].refused)
             assert_error(rc, SP_ECONFIG, cases[i].refused);
         else
