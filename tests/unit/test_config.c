@@ -254,7 +254,7 @@ static void test_mistakes(void **state)
         { "shuffle: 1\n", "found \"1\", expected true or false" },
         { "shuffle: \"true\"\n", "expected true or false without quotes" },
         { "task: \"classify\"\n",
-          "found the text \"classify\", expected one of auto, classification, regression, causal_lm\n" },
+          "found the text \"classify\", expected one of auto, classification, regression, " },
         { "task: classify\n", "found \"classify\", expected one of auto, classification, "
                               "regression" },
         { "sparse: {metric: gradeint}\n", "did you mean gradient?" },
