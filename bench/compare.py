@@ -72,12 +72,15 @@ def main():
                "--targets", args.targets, "--method", method, "--dtype", dtype]
               for dtype, method in itertools.product(args.dtype.split(","), args.method.split(","))]
     repeats = []
-    for i in range(args.repeats):
-        repeats.append([run(command, args.batch * args.length) for command in [ours, *theirs]])
-        print(f"{i + 1}/{args.repeats}:", *(r["tokens_per_second_median"] for r in repeats[-1]),
-              "tokens/s", file=sys.stderr)
+    try:
+        for i in range(args.repeats):
+            repeats.append([run(command, args.batch * args.length) for command in [ours, *theirs]])
+            print(f"{i + 1}/{args.repeats}:", *(r["tokens_per_second_median"] for r in repeats[-1]),
+                  "tokens/s", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"interrupted after {len(repeats)} repeats", file=sys.stderr)
     for k, results in enumerate(list(zip(*repeats))[1:]):
-        show(f"{args.batch} x {args.length}, {args.repeats} repeats | speft-cl "
+        show(f"{args.batch} x {args.length}, {len(repeats)} repeats | speft-cl "
              f"| PyTorch {theirs[k][-3]} {theirs[k][-1]}", [r[0] for r in repeats], results)
 
 
