@@ -13,6 +13,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/rng.h"
 #include "runtime/io/safetensors.h"
+#include "runtime/train/mask.h"
 #include "runtime/train/task.h"
 #include "runtime/train/trainer.h"
 
@@ -304,6 +305,29 @@ static void test_named_columns(void **state)
     assert_ok(sp_run_open(&run));
     assert_error(sp_run_load_data(&run, true, false), SP_ECONFIG, "prompt_column");
     finish(&run, &config);
+}
+
+/* Scores are kept for the rows, however their columns were named. */
+static void test_score_cache(void **state)
+{
+    struct sp_config config;
+    struct sp_run run;
+    struct sp_mask mask;
+
+    (void)state;
+    write_rows("gsm.csv", "question,answer\none, two\nthree, four\n");
+    for (int i = 0; i < 2; i++) {
+        start(&run, &config, "model", "gsm.csv",
+              json_pack("{s:s, s:s, s:{s:i, s:s}}", "prompt_column", i ? "1" : "question", "completion_column",
+                        "answer", "sparse", "count", 20, "score_cache", program_path("scores")));
+        assert_ok(sp_run_open(&run));
+        assert_ok(sp_run_load_rows(&run, true));
+        assert_ok(sp_run_build(&run, true, 0, 0));
+        assert_ok(sp_mask_make(&mask, &run, 0));
+        sp_mask_release(&mask);
+        finish(&run, &config);
+        assert_int_equal(strstr(said, "scores from ") != NULL, i);
+    }
 }
 
 /* Texts without an end token; token ids, all learnt or by their labels, padding left out. */
@@ -638,6 +662,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prompts),  cmocka_unit_test(test_named_columns), cmocka_unit_test(test_texts_and_ids),
+        cmocka_unit_test(test_score_cache),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_models),        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_training), cmocka_unit_test(test_heads),
     };
