@@ -344,7 +344,7 @@ static int add_row(struct loader *loader, const struct sp_row *row)
     int rc;
 
     loader->in.row = row;
-    loader->in.given = 0;
+    loader->in.note = 0;
     rc = (loader->shape->tokens ? loader->shape->tokens : sp_row_tokens)(&length, &loader->in);
     if (rc == 0)
         rc = take_targets(loader, row, length, &terms);

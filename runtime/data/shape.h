@@ -18,7 +18,7 @@ struct sp_row_input {
     const struct sp_reader *reader;
     const struct sp_row *row;
     struct sp_dataset *out; /* the row's tokens are ids[tokens ...] and types[tokens ...] until it is added */
-    size_t given; /* from `tokens` to `targets`: so many of the row's first tokens are not to be learnt */
+    size_t note; /* what `tokens` leaves for `targets`, as the shape likes; 0 before */
 };
 
 /* Two texts of a row that belong together. */

@@ -132,8 +132,8 @@ static int put_completed(size_t *length, struct sp_row_input *in, const struct s
     SP_GO(put(length, in, encoding, true));
     SP_GO(sp_row_encode(&encoding, in, prompt->text, prompt->length));
     ids = in->out->ids + in->out->tokens;
-    while (in->given < encoding->length && in->given < *length && encoding->ids[in->given] == ids[in->given])
-        in->given++;
+    while (in->note < encoding->length && in->note < *length && encoding->ids[in->note] == ids[in->note])
+        in->note++; /* tokens of the prompt, which are given */
 out:
     sp_buf_free(&whole);
     return rc;
@@ -204,7 +204,7 @@ static int read_targets(uint32_t *targets, size_t *terms, struct sp_row_input *i
     if (labels && !json_is_null(labels) && json_object_get(in->row->object, "input_ids")) {
         SP_TRY(read_labels(targets, in, labels, length));
     } else {
-        size_t given = in->options->no_labels ? 0 : in->given;
+        size_t given = in->options->no_labels ? 0 : in->note;
 
         for (size_t t = 0; t < length; t++)
             targets[t] = t < given ? (uint32_t)SP_NO_TARGET : ids[t];
