@@ -91,10 +91,26 @@ char *sp_checkpoint_config_path(const char *dir)
     return sp_gguf_is(dir) ? sp_strdup(dir) : sp_fs_join(dir, CONFIG_FILE);
 }
 
+/* What the cache folder has under that name, a folder or a file, whose ".gguf" may be left out: the caller's; NULL: no
+ * model. *looked: where was looked, likewise, or NULL. */
+static char *find_cached(char **looked, const char *name)
+{
+    char *models = stays_below(name) ? sp_fs_cache_dir("models") : NULL, *file = NULL;
+
+    *looked = models ? sp_fs_join(models, name) : NULL;
+    free(models);
+    if (!*looked || is_model(*looked))
+        return *looked ? sp_strdup(*looked) : NULL;
+    file = sp_asprintf("%s.gguf", *looked);
+    if (file && sp_gguf_is(file))
+        return file;
+    free(file);
+    return NULL;
+}
+
 int sp_checkpoint_resolve(char **dir, const char *name_or_path)
 {
-    char *models = NULL, *cached = NULL;
-    int rc = 0;
+    char *looked;
 
     *dir = NULL;
     if (is_model(name_or_path)) {
@@ -106,21 +122,15 @@ int sp_checkpoint_resolve(char **dir, const char *name_or_path)
     if (sp_fs_exists(name_or_path))
         return refuse_file(name_or_path);
     SP_TRY(sp_fs_check_way(name_or_path));
-    if (stays_below(name_or_path) && (models = sp_fs_cache_dir("models")) != NULL)
-        cached = sp_fs_join(models, name_or_path);
-    if (cached && is_model(cached)) {
-        *dir = cached;
-        cached = NULL;
-    } else {
-        rc = sp_error(SP_ENOTFOUND,
-                      "no model \"%s\": there is no such folder or file%s%s. Give a folder that holds config.json and "
-                      "model.safetensors, or a GGUF file; `./dev model` in speft-cl's source tree fetches "
-                      "minilm-l6-h384",
-                      name_or_path, cached ? ", nor " : "", cached ? cached : "");
-    }
-    free(cached);
-    free(models);
-    return rc;
+    *dir = find_cached(&looked, name_or_path);
+    if (!*dir)
+        sp_error(SP_ENOTFOUND,
+                 "no model \"%s\": there is no such folder or file%s%s. Give a folder that holds config.json and "
+                 "model.safetensors, or a GGUF file; `./dev model` in speft-cl's source tree fetches minilm-l6-h384, "
+                 "`./dev model smollm2-135m-instruct` a language model",
+                 name_or_path, looked ? ", nor " : "", looked ? looked : "");
+    free(looked);
+    return *dir ? 0 : SP_ENOTFOUND;
 }
 
 /* ---- opening ---- */

@@ -20,7 +20,8 @@ extern const char *const sp_checkpoint_files[];
 
 /*
  * The folder or GGUF file that a user's name stands for, in a new string: `name_or_path` itself if it is one, else
- * <cache>/models/<name_or_path>. SP_ENOTFOUND says where was looked and how to get a model.
+ * <cache>/models/<name_or_path>, or that with ".gguf" behind it. SP_ENOTFOUND says where was looked and how to get a
+ * model.
  */
 int sp_checkpoint_resolve(char **dir, const char *name_or_path);
 

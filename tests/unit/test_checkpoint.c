@@ -489,8 +489,14 @@ static void test_resolve(void **state)
     free(dir);
     assert_int_equal(sp_checkpoint_resolve(&dir, "org/tiny"), 0);
     free(dir);
+    io_write_text("cache/models/small.gguf", "GGUF");
+    assert_int_equal(sp_checkpoint_resolve(&dir, "small"), 0); /* the ending may be left out */
+    assert_string_equal(dir, io_path("cache/models/small.gguf"));
+    free(dir);
+    assert_int_equal(sp_checkpoint_resolve(&dir, "small.gguf"), 0);
+    free(dir);
     io_assert_error(sp_checkpoint_resolve(&dir, "huge"), SP_ENOTFOUND, "\"huge\"",
-                    io_path("cache/models/huge"), "./dev model", "minilm-l6-h384", NULL);
+                    io_path("cache/models/huge"), "./dev model", "minilm-l6-h384", "smollm2-135m-instruct", NULL);
     assert_null(dir);
     io_assert_error(sp_checkpoint_resolve(&dir, "../secret"), SP_ENOTFOUND, "secret", NULL);
     io_assert_error(sp_checkpoint_resolve(&dir, "tiny/../../secret"), SP_ENOTFOUND, "secret", NULL);
