@@ -399,6 +399,36 @@ static int allocate_ropes(struct sp_plan *plan)
     return rc < 0 ? sp_error_context(rc, "while making the rotary table of %d positions", positions) : 0;
 }
 
+void sp_plan_share_params(struct sp_plan *plan, const struct sp_plan *owner)
+{
+    plan->owner = owner;
+}
+
+static bool same_param(const struct sp_param *a, const struct sp_param *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->dtype == b->dtype && a->rows == b->rows &&
+           a->cols == b->cols;
+}
+
+static int borrow_params(struct sp_plan *plan)
+{
+    const struct sp_plan *owner = plan->owner;
+
+    if (owner->device != plan->device || owner->param_count != plan->param_count || plan->limits.training)
+        return sp_error(SP_EINVAL, "a plan for training, on another device or with other parameters cannot share those "
+                                   "of a plan");
+    for (size_t i = 0; i < plan->param_count; i++) {
+        struct sp_param *p = &plan->params[i];
+
+        if (!same_param(p, &owner->params[i]))
+            return sp_error(SP_EINVAL, "parameter %zu, %s, cannot be shared: the other plan's is %s", i, p->name,
+                            owner->params[i].name);
+        p->weight = owner->params[i].weight;
+        p->value = owner->params[i].value;
+    }
+    return allocate_ropes(plan);
+}
+
 static int allocate_params(struct sp_plan *plan)
 {
     size_t before = sp_device_memory(plan->device);
@@ -445,7 +475,7 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
         return sp_error(plan->failed, "%s", plan->message);
     find_lifetimes(plan);
     SP_TRY(place(plan));
-    SP_TRY(allocate_params(plan));
+    SP_TRY(plan->owner ? borrow_params(plan) : allocate_params(plan));
     SP_TRY(allocate_batch(plan));
     return allocate_values(plan);
 }

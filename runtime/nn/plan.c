@@ -27,7 +27,7 @@ void sp_plan_free(struct sp_plan *plan)
         return;
     for (size_t i = 0; i < plan->value_count; i++)
         sp_buffer_free(plan->values[i].buffer);
-    for (size_t i = 0; i < plan->param_count; i++) {
+    for (size_t i = 0; i < plan->param_count && !plan->owner; i++) {
         sp_gemm_weight_free(&plan->params[i].weight);
         sp_buffer_free(plan->params[i].value);
     }

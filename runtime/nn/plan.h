@@ -183,6 +183,10 @@ struct sp_plan_limits {
 int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
                     const struct sp_plan_limits *limits);
 
+/* Before compiling: the plan's parameters are those of another one, compiled for the same device, whose layouts they
+ * have; of the same names and sizes in the same order. It has to outlive this plan, which is not for training. */
+void sp_plan_share_params(struct sp_plan *plan, const struct sp_plan *owner);
+
 /* Bytes that compiling takes on the device, by purpose. */
 struct sp_plan_memory {
     size_t weights, activations, inputs;

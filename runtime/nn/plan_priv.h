@@ -117,6 +117,7 @@ struct sp_plan {
     struct sp_param *params;
     size_t param_count, param_room;
     int keys_rows; /* sp_plan_keep_keys: while building; 0: none are kept */
+    const struct sp_plan *owner; /* of the parameters; NULL: this one */
     int logits; /* the model's output, which the host reads; -1 before the loss was built, and with a language loss, */
     int language; /* which is this node; else -1 */
     struct sp_plan_rope *ropes;
