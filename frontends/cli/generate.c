@@ -11,8 +11,8 @@
 #include "runtime/train/data.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/inputs.h"
+#include "runtime/train/prompt.h"
 #include "runtime/train/task.h"
-#include "runtime/train/tokenizer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,9 +34,8 @@ struct request {
 struct work {
     const struct request *request;
     struct sp_run *run;
-    struct sp_chat chat;
     struct sp_encoding encoding;
-    struct sp_buf text;            /* of the one at hand, as the model reads it, or of what it says */
+    struct sp_buf text;            /* what the model says */
     char **prompts;                /* [count], as they were given */
     struct sp_generation *texts;   /* [count] */
     uint32_t *end;                 /* [end_count] */
@@ -46,37 +45,6 @@ struct work {
 };
 
 /* ---- prompts ----------------------------------------------------------------------------------------------------- */
-
-/* The prompt's tokens as the model is to read them, into w->encoding. */
-static int encode(struct work *w, const char *text, size_t length)
-{
-    sp_buf_clear(&w->text);
-    if (!w->request->chat)
-        return sp_tokenizer_encode(&w->encoding, w->run->tokenizer, text, length, NULL, 0, 0);
-    SP_TRY(sp_chat_write(&w->text, &w->chat, w->request->system, text, length));
-    return sp_tokenizer_encode_bare(&w->encoding, w->run->tokenizer, w->text.data, w->text.length);
-}
-
-/* `where` names the prompt in messages. */
-static int check_prompt(const struct work *w, const char *where)
-{
-    size_t length = w->encoding.length, positions = (size_t)w->run->model.max_positions;
-
-    if (length == 0)
-        return sp_error(SP_EFORMAT, "%s has no token: there is nothing to go on with", where);
-    for (size_t i = 0; i < length; i++)
-        if (w->encoding.ids[i] >= (uint32_t)w->run->model.vocab_size)
-            return sp_error(SP_EFORMAT,
-                            "%s: the tokenizer's token %u is beyond the model's vocabulary of %d: the two do not "
-                            "belong together",
-                            where, w->encoding.ids[i], w->run->model.vocab_size);
-    if (length + (size_t)w->request->max_new_tokens > positions)
-        return sp_error(SP_ELIMIT,
-                        "%s has %zu tokens, and --max-new-tokens asks for %lld more; the model has positions for %zu "
-                        "in all",
-                        where, length, w->request->max_new_tokens, positions);
-    return 0;
-}
 
 static int reserve(struct work *w)
 {
@@ -103,8 +71,8 @@ static int add_prompt(struct work *w, const char *text, size_t length, const cha
     struct sp_generation *g;
     uint32_t *ids;
 
-    SP_TRY(encode(w, text, length));
-    SP_TRY(check_prompt(w, where));
+    SP_TRY(sp_prompt_encode(&w->encoding, w->run, text, length));
+    SP_TRY(sp_prompt_check(&w->encoding, w->run, where, "--max-new-tokens", w->request->max_new_tokens));
     SP_TRY(reserve(w));
     ids = sp_calloc(w->encoding.length + (size_t)w->request->max_new_tokens, sizeof *ids);
     w->prompts[w->count] = sp_strndup(text, length);
@@ -155,13 +123,13 @@ static int read_file(struct work *w)
 
 static int read_prompts(struct work *w)
 {
+    const char *template = *(char *const *)sp_config_value(w->run->config, SP_PROMPT_TEMPLATE);
+
     if (!w->run->tokenizer)
         return sp_error(SP_ECONFIG, "%s; prompts need one", w->run->no_tokenizer);
-    if (w->request->chat) {
-        SP_TRY(sp_train_chat_load(&w->chat, sp_checkpoint_dir(w->run->checkpoint), w->run->checkpoint));
-        sp_log(SP_LOG_INFO, "chat form: ChatML; system message: %s",
-               w->request->system ? w->request->system : w->chat.system ? w->chat.system : "none");
-    }
+    SP_TRY(sp_prompt_settle(w->run, w->request->chat ? SP_PROMPT_MODEL : template, w->request->system));
+    if (w->request->system && !w->run->chat)
+        return sp_error(SP_ECONFIG, "--system is for --chat, or an adapter that was trained with the chat form");
     if (w->request->prompt)
         return add_prompt(w, w->request->prompt, strlen(w->request->prompt), "--prompt");
     return read_file(w);
@@ -230,26 +198,6 @@ static int write_rows(void *user, FILE *file)
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
 
-/* In a chat the turn's end ends the text, whatever the model's files say. */
-static int find_ends(struct work *w)
-{
-    uint32_t *list;
-
-    SP_TRY(sp_train_end_tokens(&w->end, &w->end_count, w->run));
-    if (!w->request->chat)
-        return 0;
-    SP_TRY(sp_tokenizer_encode_bare(&w->encoding, w->run->tokenizer, SP_CHATML_END, strlen(SP_CHATML_END)));
-    if (w->encoding.length != 1)
-        return sp_error(SP_EFORMAT, "%s: %s is no token of the model's, as its chat template needs",
-                        sp_checkpoint_dir(w->run->checkpoint), SP_CHATML_END);
-    list = sp_realloc(w->end, w->end_count + 1, sizeof *list);
-    if (!list)
-        return SP_ENOMEM;
-    w->end = list;
-    w->end[w->end_count++] = w->encoding.ids[0];
-    return 0;
-}
-
 static struct sp_generate_limits limits_of(const struct work *w)
 {
     size_t texts = (size_t)w->run->config->per_device_eval_batch_size, longest = 0, pass = PASS_TOKENS;
@@ -280,7 +228,7 @@ static int generate(struct work *w)
         SP_TRY(sp_adapter_check_base(run->adapter, run->checkpoint));
     SP_TRY(sp_generate_check_model(run));
     SP_TRY(read_prompts(w));
-    SP_TRY(find_ends(w));
+    SP_TRY(sp_prompt_ends(&w->end, &w->end_count, run));
     limits = limits_of(w);
     SP_TRY(sp_generate_open(run, &limits));
     options.end = w->end;
@@ -303,7 +251,6 @@ static void release(struct work *w)
     sp_token_stream_free(w->stream);
     sp_encoding_free(&w->encoding);
     sp_buf_free(&w->text);
-    sp_chat_release(&w->chat);
 }
 
 /* A flag's number, which is *out where the flag is not given. */
@@ -337,8 +284,6 @@ static int read_request(struct request *out, const struct sp_arguments *argument
         return sp_error(SP_ECONFIG, "generate needs one of --prompt and --input");
     if (out->prompt && out->output)
         return sp_error(SP_ECONFIG, "--output is for --input; what follows a --prompt goes to standard output");
-    if (out->system && !out->chat)
-        return sp_error(SP_ECONFIG, "--system is for --chat");
     SP_TRY(read_number(&tokens, arguments, "max-new-tokens", 1, 1 << 20, true));
     SP_TRY(read_number(&temperature, arguments, "temperature", 0, 100, false));
     SP_TRY(read_number(&top_k, arguments, "top-k", 0, 1 << 24, true));
@@ -394,7 +339,10 @@ static const struct sp_flag flags[] = {
     { "top-k", "K", "draw from the K likeliest alone; 0: from all (default)", NULL },
     { "top-p", "P", "draw from the fewest that have this probability together (default 1: all)", NULL },
     { "seed", "N", "of what is drawn (default 0)", NULL },
-    { "chat", NULL, "the prompt is a user's message: it is put into the model's chat form (ChatML)", NULL },
+    { "chat", NULL,
+      "the prompt is a user's message: it is put into the model's chat form (ChatML), as --set template=model; an adapter "
+      "that was trained so needs no word",
+      NULL },
     { "system", "TEXT", "with --chat: the system's message (default: the chat template's own)", NULL },
     SP_FLAG_SET,
     SP_FLAG_DEVICE,

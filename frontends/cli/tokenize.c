@@ -20,6 +20,9 @@ struct work {
     const char *name; /* of the input, for messages */
     size_t line;
     bool pair;
+    bool in_chat;
+    struct sp_chat chat; /* where in_chat */
+    struct sp_buf text;  /* likewise: the line in its form */
     size_t tokens, unknown, first_unknown; /* without special ones; of those; the line of the first */
 };
 
@@ -39,12 +42,20 @@ static void print(const struct sp_encoding *encoding, bool pair)
 static void count_unknown(struct work *work)
 {
     uint32_t unknown = sp_tokenizer_special(work->tokenizer, SP_TOKEN_UNK);
-    size_t specials = sp_tokenizer_specials(work->tokenizer, work->pair);
+    size_t specials = work->in_chat ? 0 : sp_tokenizer_specials(work->tokenizer, work->pair);
 
     work->tokens += work->encoding.length > specials ? work->encoding.length - specials : 0;
     for (size_t i = 0; i < work->encoding.length; i++)
         if (work->encoding.ids[i] == unknown && !work->unknown++)
             work->first_unknown = work->line;
+}
+
+/* A line as a user's message. */
+static int encode_message(struct work *work, const char *text, size_t length)
+{
+    sp_buf_clear(&work->text);
+    SP_TRY(sp_chat_write(&work->text, &work->chat, NULL, text, length));
+    return sp_tokenizer_encode_bare(&work->encoding, work->tokenizer, work->text.data, work->text.length);
 }
 
 /* A line as it was read, without its newline. */
@@ -65,8 +76,9 @@ static int tokenize(struct work *work, const char *text, size_t length)
         pair_length = length - (size_t)(tab + 1 - text);
         length = (size_t)(tab - text);
     }
-    SP_TRY(sp_tokenizer_encode(&work->encoding, work->tokenizer, text, length, tab ? tab + 1 : NULL,
-                               pair_length, 0));
+    SP_TRY(work->in_chat ? encode_message(work, text, length)
+                         : sp_tokenizer_encode(&work->encoding, work->tokenizer, text, length, tab ? tab + 1 : NULL,
+                                               pair_length, 0));
     print(&work->encoding, work->pair);
     count_unknown(work);
     return sp_interrupted() ? sp_error(SP_EINTR, "interrupted") : 0;
@@ -137,7 +149,7 @@ static void compare_with_model(const struct sp_tokenizer *tokenizer, const char 
 }
 
 /* Of a folder, whose weights need not be there, or of a GGUF file. */
-static int load_tokenizer(struct sp_tokenizer **out, const char *model)
+static int load_tokenizer(struct work *work, const char *model)
 {
     struct sp_checkpoint *checkpoint = NULL;
     char *path;
@@ -146,9 +158,11 @@ static int load_tokenizer(struct sp_tokenizer **out, const char *model)
     SP_TRY(sp_checkpoint_resolve(&path, model));
     rc = sp_fs_is_dir(path) ? 0 : sp_checkpoint_open(&checkpoint, path);
     if (rc == 0)
-        rc = sp_train_tokenizer_load(out, path, checkpoint);
+        rc = sp_train_tokenizer_load(&work->tokenizer, path, checkpoint);
+    if (rc == 0 && work->in_chat)
+        rc = sp_train_chat_load(&work->chat, path, checkpoint);
     if (rc == 0)
-        compare_with_model(*out, path);
+        compare_with_model(work->tokenizer, path);
     sp_checkpoint_close(checkpoint);
     free(path);
     return rc;
@@ -159,12 +173,16 @@ static int run_tokenize(const struct sp_arguments *arguments)
     const char *model, *input = sp_argument(arguments, "input");
     bool standard = !input || strcmp(input, "-") == 0;
     struct work work = { .name = standard ? "standard input" : input,
-                         .pair = sp_argument(arguments, "pair") != NULL };
-    FILE *file;
-    int rc = 0;
+                         .pair = sp_argument(arguments, "pair") != NULL,
+                         .in_chat = sp_argument(arguments, "chat") != NULL,
+                         .text = SP_BUF(SP_TOKENIZER_TEXT_MAX) };
+    FILE *file = NULL;
+    int rc;
 
     SP_TRY(sp_argument_require(&model, arguments, "model"));
-    SP_TRY(load_tokenizer(&work.tokenizer, model));
+    if (work.pair && work.in_chat)
+        return sp_error(SP_ECONFIG, "--pair and --chat exclude each other: a message is one text");
+    SP_GO(load_tokenizer(&work, model));
     file = standard ? stdin : fopen(input, "rb");
     if (file)
         rc = tokenize_file(&work, file);
@@ -172,8 +190,11 @@ static int run_tokenize(const struct sp_arguments *arguments)
         rc = sp_fs_error("open", input);
     if (file && !standard)
         fclose(file);
+out:
     sp_encoding_free(&work.encoding);
     sp_tokenizer_free(work.tokenizer);
+    sp_chat_release(&work.chat);
+    sp_buf_free(&work.text);
     return rc;
 }
 
@@ -181,13 +202,17 @@ static const struct sp_flag flags[] = {
     { "model", "DIR|FILE",
       "the model directory, with tokenizer.json, vocab.txt, or vocab.json and merges.txt, or its GGUF file", NULL },
     { "input", "FILE|-", "the texts, one a line (default: standard input)", NULL },
+    { "chat", NULL,
+      "each line is a user's message, which is put into the model's chat form (ChatML) as `template: model` does with "
+      "a prompt",
+      NULL },
     { "pair", NULL, "a TAB separates two texts of a line; token_type_ids are printed too", NULL },
     SP_FLAG_END,
 };
 
 const struct sp_command sp_command_tokenize = {
     .name = "tokenize",
-    .usage = "--model DIR|FILE [--input FILE|-] [--pair]",
+    .usage = "--model DIR|FILE [--input FILE|-] [--pair | --chat]",
     .summary = "print the token ids of each line of text",
     .flags = flags,
     .run = run_tokenize,

@@ -6,6 +6,21 @@
 #include "runtime/train/trainer.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* A text behind its name, its lines below each other. */
+static void report_text(const char *name, const char *text)
+{
+    printf("%s", name);
+    for (size_t length;; text += length + 1) {
+        length = strcspn(text, "\n");
+        sp_terminal_text(text, length);
+        printf("\n");
+        if (!text[length] || !text[length + 1])
+            return;
+        printf("%*s", text[length + 1] == '\n' ? 0 : (int)strlen(name), "");
+    }
+}
 
 static void report(const struct sp_train_result *r, const struct sp_run *run)
 {
@@ -16,6 +31,11 @@ static void report(const struct sp_train_result *r, const struct sp_run *run)
         printf("held-out before: %s\n", text);
         sp_report_metrics(text, sizeof text, &r->after, run->task);
         printf("held-out after:  %s\n", text);
+    }
+    if (run->sample.asked) {
+        report_text("prompt:          ", run->sample.asked);
+        report_text("answer before:   ", run->sample.before);
+        report_text("answer after:    ", run->sample.after);
     }
     printf("trained:         %zu of %zu parameters (%.3f %%)\n", r->trained, r->parameters,
            100.0 * (double)r->trained / (double)r->parameters);

@@ -155,17 +155,20 @@ static uint32_t line_of(const struct sp_row *row)
     return row->line < UINT32_MAX ? (uint32_t)row->line : UINT32_MAX;
 }
 
-/* Encodes a text or two, in tokens that the model has. */
-static int encode(struct loader *loader, const struct sp_field *text, const struct sp_field *pair, size_t max_length)
+static int need_tokenizer(const struct loader *loader)
+{
+    return loader->tokenizer
+               ? 0
+               : sp_error(SP_EINVAL, "%s (%s holds text; only rows of \"input_ids\" need no tokenizer)",
+                          loader->options->no_tokenizer ? loader->options->no_tokenizer : "the model has no tokenizer",
+                          sp_reader_path(loader->reader));
+}
+
+/* The encoding's tokens are some that the model has. */
+static int check_tokens(const struct loader *loader)
 {
     const struct sp_encoding *encoding = &loader->encoding;
 
-    if (!loader->tokenizer)
-        return sp_error(SP_EINVAL, "%s (%s holds text; only rows of \"input_ids\" need no tokenizer)",
-                        loader->options->no_tokenizer ? loader->options->no_tokenizer : "the model has no tokenizer",
-                        sp_reader_path(loader->reader));
-    SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text->text, text->length, pair->text, pair->length,
-                               max_length));
     for (size_t i = 0; i < encoding->length; i++)
         if (encoding->ids[i] >= loader->options->vocab_size || encoding->types[i] >= loader->options->type_count)
             return sp_reader_fail(loader->reader, SP_EINVAL,
@@ -176,12 +179,31 @@ static int encode(struct loader *loader, const struct sp_field *text, const stru
     return 0;
 }
 
+/* Encodes a text or two. */
+static int encode(struct loader *loader, const struct sp_field *text, const struct sp_field *pair, size_t max_length)
+{
+    SP_TRY(need_tokenizer(loader));
+    SP_TRY(sp_tokenizer_encode(&loader->encoding, loader->tokenizer, text->text, text->length, pair->text, pair->length,
+                               max_length));
+    return check_tokens(loader);
+}
+
 int sp_row_encode(const struct sp_encoding **out, struct sp_row_input *in, const char *text, size_t length)
 {
     struct loader *loader = (struct loader *)in;
 
     *out = &loader->encoding;
     return encode(loader, &(struct sp_field){ .text = text, .length = length }, &(struct sp_field){ .text = NULL }, 0);
+}
+
+int sp_row_encode_bare(const struct sp_encoding **out, struct sp_row_input *in, const char *text, size_t length)
+{
+    struct loader *loader = (struct loader *)in;
+
+    *out = &loader->encoding;
+    SP_TRY(need_tokenizer(loader));
+    SP_TRY(sp_tokenizer_encode_bare(&loader->encoding, loader->tokenizer, text, length));
+    return check_tokens(loader);
 }
 
 int sp_row_refuse_empty(const struct sp_row_input *in)

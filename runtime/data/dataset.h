@@ -58,6 +58,7 @@
 struct sp_buf;
 struct sp_tokenizer;
 
+struct sp_chat;
 struct sp_row_shape;
 
 /* What a file's labels are read as, or were: there are none, whatever they look like, names of classes, numbers. */
@@ -106,6 +107,7 @@ struct sp_dataset_options {
     size_t vocab_size;     /* the model's: token ids must be below it */
     size_t type_count;     /* the model's: token types must be below it */
     const uint32_t *end_token; /* what ends a text that a model writes; NULL: it is not known */
+    const struct sp_chat *chat; /* the form that prompts are put into; NULL: they stay as they are */
     void *user;            /* for the shape's hooks, from whoever owns the shape */
     const char *no_tokenizer; /* without a tokenizer: a sentence that says why */
 };

@@ -67,6 +67,9 @@ int sp_row_ids(size_t *length, struct sp_row_input *in);
 /* A text of the row's as the tokenizer encodes it, uncut: tokens that the model has. Borrowed until the next call. */
 int sp_row_encode(const struct sp_encoding **out, struct sp_row_input *in, const char *text, size_t length);
 
+/* The same without what the tokenizer puts around texts (sp_tokenizer_encode_bare). */
+int sp_row_encode_bare(const struct sp_encoding **out, struct sp_row_input *in, const char *text, size_t length);
+
 /* Refuses a row without text. */
 int sp_row_refuse_empty(const struct sp_row_input *in);
 

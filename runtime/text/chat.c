@@ -117,7 +117,7 @@ int sp_chat_read(struct sp_chat *out, const char *template, const char *file)
     if (!is_known(hex))
         SP_GO(sp_error(SP_EFORMAT,
                        "%s: the chat template begins \"%.60s\", which is not %s: write the prompt as the model expects "
-                       "it, and leave --chat out",
+                       "it, and leave --chat, or template: model, out",
                        file, template,
                        strstr(template, START)
                            ? "one of those that are known to write ChatML and nothing else (SmolLM2's, Qwen2's, "
@@ -157,7 +157,9 @@ int sp_chat_of_config(struct sp_chat *out, const json_t *config, const char *pat
     if (template)
         return sp_chat_read(out, template, path);
     return sp_error(SP_ENOTFOUND,
-                    "%s has no chat template: leave --chat out, or take a model that was made for conversations", path);
+                    "%s has no chat template: leave --chat, or template: model, out, or take a model that was made for "
+                    "conversations",
+                    path);
 }
 
 int sp_chat_load(struct sp_chat *out, const char *model_dir)

@@ -67,6 +67,8 @@ const struct sp_option_hint sp_config_hints[] = {
     { "text_pair", "text_pair_column" }, { "text_b", "text_pair_column" },
     { "second_text_column", "text_pair_column" }, { "sentence2_key", "text_pair_column" },
     { "text_pair_field", "text_pair_column" },
+    { "chat_template", "template" }, { "prompt_template", "template" }, { "prompt_style", "template" },
+    { "sample_prompts", "sample_prompt" }, { "max_new_tokens", "sample_max_new_tokens" },
     { "prompt", "prompt_column" }, { "prompt_field", "prompt_column" }, { "prompt_key", "prompt_column" },
     { "completion", "completion_column" }, { "completion_field", "completion_column" },
     { "response_column", "completion_column" }, { "completion_key", "completion_column" },

@@ -53,7 +53,7 @@ const char *const sp_config_scopes[] = { SP_CONFIG_SCOPES(NAME_OF) NULL };
 static const char *const three_way[] = { SP_THREE_WAY(NAME_OF) NULL };
 
 static const char data[] = SP_CONFIG_DATA, training[] = SP_CONFIG_TRAINING,
-                  reports[] = "Reports and evaluation", devices[] = "Device",
+                  reports[] = SP_CONFIG_REPORTS, devices[] = "Device",
                   sparse[] = SP_CONFIG_SPARSE;
 
 /* key, type, field, default, range, choices, group, help, what unset means; in the order in which files have them,

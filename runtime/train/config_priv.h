@@ -15,6 +15,7 @@ extern const char *const sp_config_foreign[];
 /* For rows of the table: their groups. */
 #define SP_CONFIG_DATA "Model and data"
 #define SP_CONFIG_TRAINING SP_OPTIM_GROUP
+#define SP_CONFIG_REPORTS "Reports and evaluation"
 #define SP_CONFIG_SPARSE SP_METRIC_GROUP
 #define SP_CONFIG_DIGITS_(number) #number
 #define SP_CONFIG_DIGITS(number) SP_CONFIG_DIGITS_(number)

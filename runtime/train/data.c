@@ -57,6 +57,7 @@ struct sp_dataset_options sp_run_dataset_options(const struct sp_run *run)
         .vocab_size = (size_t)run->model.vocab_size,
         .type_count = (size_t)run->model.type_vocab_size,
         .end_token = run->end_token == SP_TOKEN_NONE ? NULL : &run->end_token,
+        .chat = run->chat,
         .user = task ? sp_task_options(task, c) : NULL,
         .no_tokenizer = run->no_tokenizer,
     };

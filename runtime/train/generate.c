@@ -5,6 +5,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/op/op.h"
 #include "runtime/train/load.h"
+#include "runtime/train/prompt.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -22,15 +23,13 @@ int sp_generate_check_model(const struct sp_run *run)
                                          run->model_file, family->model_types[0]);
 }
 
-int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits)
+/* The run's plan, to be compiled for run->limits. */
+static int build_plan(struct sp_run *run, const struct sp_generate_limits *limits)
 {
     const struct sp_model_family *family = run->model.family;
     size_t rows = limits->texts * limits->longest;
-    struct sp_plan_pass pass;
     int hidden;
 
-    SP_TRY(sp_generate_check_model(run));
-    SP_TRY(sp_load_tie(run));
     if (rows > INT_MAX)
         return sp_error(SP_ELIMIT, "%zu texts of %zu tokens side by side are more than a plan can hold", limits->texts,
                         limits->longest);
@@ -42,11 +41,24 @@ int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits
     sp_plan_keep_keys(run->plan, (int)rows);
     hidden = family->body(run->plan, &run->model);
     sp_nn_language_loss(run->plan, hidden, family->vocabulary(run->plan, &run->model), run->model.logit_softcap);
-    SP_TRY(sp_run_fill(run));
-    pass = sp_run_evaluation_pass(run);
-    pass.forward_only = true;
+    return 0;
+}
+
+static int build_kernels(const struct sp_run *run)
+{
+    const struct sp_plan_pass pass = sp_run_evaluation_pass(run);
+
     SP_TRY(sp_plan_record(run->plan, &pass));
     return sp_kernel_build_recorded(run->device);
+}
+
+int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits)
+{
+    SP_TRY(sp_generate_check_model(run));
+    SP_TRY(sp_load_tie(run));
+    SP_TRY(build_plan(run, limits));
+    SP_TRY(sp_run_fill(run));
+    return build_kernels(run);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
@@ -228,5 +240,60 @@ out:
     free(g.chosen);
     free(g.slots);
     sp_sampler_release(&g.sampler);
+    return rc;
+}
+
+/* ---- beside a training ------------------------------------------------------------------------------------------- */
+
+/* Text of the tokens that were made. */
+static int decode(char **out, const struct sp_run *run, const struct sp_generation *text)
+{
+    struct sp_buf said = SP_BUF(SP_TOKENIZER_TEXT_MAX);
+    int rc = sp_tokenizer_decode(&said, run->tokenizer, text->tokens, text->count, true);
+
+    if (rc == 0) {
+        *out = sp_strdup(said.data ? said.data : "");
+        rc = *out ? 0 : SP_ENOMEM;
+    }
+    sp_buf_free(&said);
+    return rc;
+}
+
+/* A pass has no more tokens than one of the run's, for which additions to its layers have their room. */
+static int open_beside(struct sp_run *beside, const struct sp_run *run, const struct sp_generate_limits *limits)
+{
+    const struct sp_gemm_family *family;
+
+    *beside = *run;
+    beside->plan = NULL;
+    SP_TRY(build_plan(beside, limits));
+    SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
+    sp_plan_share_params(beside->plan, run->plan);
+    SP_TRY(sp_plan_compile(beside->plan, run->device, family, &beside->limits));
+    return build_kernels(beside);
+}
+
+int sp_generate_beside(char **said, const struct sp_run *run, const uint32_t *prompt, size_t length,
+                       size_t max_new_tokens)
+{
+    struct sp_generation text = { .prompt = prompt, .prompt_length = length, .max_new_tokens = max_new_tokens };
+    struct sp_generate_options options = { .sample = { .top_p = 1 } };
+    struct sp_generate_limits limits = { .texts = 1, .longest = length + max_new_tokens };
+    struct sp_run beside = { 0 };
+    uint32_t *end = NULL;
+    int rc;
+
+    limits.pass = length < (size_t)run->limits.tokens ? length : (size_t)run->limits.tokens;
+    text.tokens = sp_calloc(max_new_tokens, sizeof *text.tokens);
+    SP_GO(text.tokens ? 0 : SP_ENOMEM);
+    SP_GO(sp_prompt_ends(&end, &options.end_count, run));
+    options.end = end;
+    SP_GO(open_beside(&beside, run, &limits));
+    SP_GO(sp_generate(&beside, &limits, &text, 1, &options));
+    rc = decode(said, run, &text);
+out:
+    sp_plan_free(beside.plan);
+    free(end);
+    free(text.tokens);
     return rc;
 }

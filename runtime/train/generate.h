@@ -44,6 +44,11 @@ int sp_generate_check_model(const struct sp_run *run);
 /* Builds the run's plan for it, in place of sp_run_build. */
 int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits);
 
+/* What the run's model says to a prompt as it is now, by the likeliest tokens: in the midst of a training, by a plan of
+ * its own that takes the parameters of the run's. *said is the caller's. */
+int sp_generate_beside(char **said, const struct sp_run *run, const uint32_t *prompt, size_t length,
+                       size_t max_new_tokens);
+
 /* Goes on with all texts, taking them in their order, within the limits that the plan was built for. One that leaves no
  * room below limits->longest is SP_EINVAL; an interrupt is SP_EINTR. */
 int sp_generate(struct sp_run *run, const struct sp_generate_limits *limits, struct sp_generation *texts, size_t count,

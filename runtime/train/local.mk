@@ -24,6 +24,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/part.h runtime/train/part.def \
 	runtime/train/part_dense.c runtime/train/part_dense.h \
 	runtime/train/part_sparse.c runtime/train/part_sparse.h \
+	runtime/train/prompt.c runtime/train/prompt.h \
 	runtime/train/roles.c runtime/train/roles.h \
 	runtime/train/result.c runtime/train/result.h \
 	runtime/train/run.c runtime/train/run.h runtime/train/run_plan.c \

@@ -73,6 +73,11 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
         (put_evaluation(object, "before", &r->before, run->task) ||
          put_evaluation(object, "after", &r->after, run->task)))
         rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
+    if (rc == 0 && run->sample.asked &&
+        json_object_set_new(object, "sample",
+                            json_pack("{s:s, s:s, s:s}", "prompt", run->sample.asked, "before", run->sample.before,
+                                      "after", run->sample.after)))
+        rc = sp_error(SP_ENOMEM, "out of memory while writing %s", path);
     if (rc == 0)
         rc = sp_json_save(object, path);
     json_decref(object);

@@ -165,6 +165,12 @@ void sp_run_close(struct sp_run *run)
     sp_labels_free(&run->labels);
     sp_tokenizer_free(run->tokenizer);
     free(run->no_tokenizer);
+    if (run->chat)
+        sp_chat_release(run->chat);
+    free(run->chat);
+    free(run->sample.asked);
+    free(run->sample.before);
+    free(run->sample.after);
     free(run->model_file);
     sp_model_release(&run->model);
     sp_checkpoint_close(run->checkpoint);
@@ -214,9 +220,16 @@ static int read_train(struct sp_run *run, bool labels)
     return sp_dataset_load(&run->train, run->config->train_file, run->tokenizer, &options);
 }
 
+/* What the task needs before its rows are read, where it is known. */
+static int open_task(struct sp_run *run)
+{
+    return run->task && run->task->open ? run->task->open(run) : 0;
+}
+
 /* Once the task is chosen. */
 static int load_train(struct sp_run *run)
 {
+    SP_TRY(open_task(run));
     SP_TRY(read_train(run, true));
     if (!run->task)
         run->task = sp_task_of_labels(run, run->train.label_kind);
@@ -235,6 +248,7 @@ int sp_run_load_data(struct sp_run *run, bool train, bool validation)
         SP_TRY(choose_task(run));
     }
     SP_TRY(train ? load_train(run) : sp_head_settle_untrained(run, false));
+    SP_TRY(open_task(run));
     if (!validation || (train && !file))
         return 0;
     SP_TRY(sp_config_require(run->config, "validation_file"));

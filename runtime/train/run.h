@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 
+struct sp_chat;
 struct sp_mask;
 struct sp_task;
 struct sp_train_loop;
@@ -55,6 +56,7 @@ struct sp_run {
     char *no_tokenizer;             /* why; else NULL */
     uint32_t end_token; /* what ends a text that the model writes; SP_TOKEN_NONE: it is not said */
     size_t max_seq_length; /* the configuration's, or the model's when that is less */
+    struct sp_chat *chat; /* the form that prompts are put into (prompt.h); NULL: none, they are as they stand */
     struct sp_data_layout remembered; /* how the adapter's training file was read; format NULL: not known */
 
     /* sp_run_load_data */
@@ -69,6 +71,11 @@ struct sp_run {
     struct sp_batch batch;
 
     struct sp_plan_limits limits; /* of the plan's passes, for whoever keeps memory of its own beside them */
+
+    /* sp_train: what the task shows of the model before and after (task.h); NULL: nothing, or not yet */
+    struct sp_run_sample {
+        char *asked, *before, *after;
+    } sample;
 
     /* Of its passes, [parameters] both; parts hang theirs here (part.h). */
     struct sp_param_gradient *gradients; /* where a step puts them */

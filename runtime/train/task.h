@@ -54,6 +54,8 @@ struct sp_task {
     /* of labels to train on that are probably none; NULL: never */
     void (*warn)(const struct sp_dataset *dataset, const char *path);
 
+    /* What it needs of the opened model before its rows are read, which may be asked for again; NULL: nothing. */
+    int (*open)(struct sp_run *run);
     /* SP_ECONFIG for a model that the task is not for; NULL: it is for any. */
     int (*check_model)(const struct sp_run *run);
     /* Whether the model's own output, as its config.json says, is what the task is about: then nothing is put on it,
@@ -89,6 +91,11 @@ struct sp_task {
      * NULL: out of memory. */
     json_t *(*predicted)(const struct sp_run *run, const struct sp_logits *logits, size_t i);
     json_t *(*outcome)(const struct sp_run *run, const struct sp_dataset *dataset, size_t row, float prediction);
+
+    /* What people are to see of a model that is trained, before and after it: what it is asked, and what it says to that
+     * as it is now, by the run's built plan. Both are the caller's; NULL where the configuration asks for none. The hook
+     * may be NULL: there is nothing to show. */
+    int (*sample)(char **asked, char **said, struct sp_run *run);
 };
 
 #define SP_TASK(name) extern const struct sp_task sp_task_##name;

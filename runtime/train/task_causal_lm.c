@@ -16,7 +16,10 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
 #include "runtime/nn/plan.h"
+#include "runtime/text/chat.h"
 #include "runtime/train/config_priv.h"
+#include "runtime/train/generate.h"
+#include "runtime/train/prompt.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,8 +91,14 @@ static const char *foreign(const struct sp_reader *reader)
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
 struct options {
-    char *prompt_column, *completion_column;
+    char *prompt_column, *completion_column, *template, *sample_prompt;
+    long long sample_max_new_tokens;
 };
+
+static const struct options *options_of(const struct sp_run *run)
+{
+    return run->config->causal_lm_options;
+}
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -99,6 +108,16 @@ static const struct sp_option options[] = {
       "by default prompt, where there is completion" },
     { "completion_column", SP_OPTION_COLUMN, FIELD(completion_column), NULL, NULL, NULL, SP_CONFIG_DATA,
       "For causal_lm, the column of what is learnt to follow the prompt.", "by default completion" },
+    { SP_PROMPT_TEMPLATE, SP_OPTION_STRING, FIELD(template), NULL, NULL, sp_prompt_templates, SP_CONFIG_DATA,
+      "For causal_lm, how a prompt is put to the model: raw, as it stands; model, as a user's message in the chat form "
+      "of the model's own files, up to where the answer begins, which then ends with its turn.",
+      "by default raw, or what the adapter was trained with" },
+    { "sample_prompt", SP_OPTION_STRING, FIELD(sample_prompt), NULL, NULL, NULL, SP_CONFIG_REPORTS,
+      "For causal_lm, a prompt that the model is given before training and after it: train says how it goes on, by the "
+      "likeliest tokens.",
+      "by default none" },
+    { "sample_max_new_tokens", SP_OPTION_INT, FIELD(sample_max_new_tokens), "64", "[1, 1000000]", NULL,
+      SP_CONFIG_REPORTS, "The most tokens of what is said to sample_prompt.", NULL },
 };
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -118,25 +137,44 @@ static int put(size_t *length, struct sp_row_input *in, const struct sp_encoding
     return 0;
 }
 
+/* In a chat form the prompt has around it what the tokenizer would put there. */
 static int put_completed(size_t *length, struct sp_row_input *in, const struct sp_field *prompt,
                          const struct sp_field *completion)
 {
+    const struct sp_chat *chat = in->options->chat;
+    int (*encode)(const struct sp_encoding **, struct sp_row_input *, const char *, size_t) =
+        chat ? sp_row_encode_bare : sp_row_encode;
     const uint32_t *ids;
     const struct sp_encoding *encoding;
     struct sp_buf whole = SP_BUF(SP_TOKENIZER_TEXT_MAX);
+    size_t border;
     int rc;
 
-    SP_GO(sp_buf_append(&whole, prompt->text, prompt->length));
+    SP_GO(chat ? sp_chat_write(&whole, chat, NULL, prompt->text, prompt->length)
+               : sp_buf_append(&whole, prompt->text, prompt->length));
+    border = whole.length;
     SP_GO(sp_buf_append(&whole, completion->text, completion->length));
-    SP_GO(sp_row_encode(&encoding, in, whole.data ? whole.data : "", whole.length));
+    SP_GO(encode(&encoding, in, whole.data ? whole.data : "", whole.length));
     SP_GO(put(length, in, encoding, true));
-    SP_GO(sp_row_encode(&encoding, in, prompt->text, prompt->length));
+    SP_GO(encode(&encoding, in, whole.data ? whole.data : "", border));
     ids = in->out->ids + in->out->tokens;
     while (in->note < encoding->length && in->note < *length && encoding->ids[in->note] == ids[in->note])
         in->note++; /* tokens of the prompt, which are given */
 out:
     sp_buf_free(&whole);
     return rc;
+}
+
+/* A chat form is put around prompts alone. */
+static int check_form(const struct sp_row_input *in, bool prompted, const char *what)
+{
+    return prompted || !in->options->chat
+               ? 0
+               : sp_reader_fail(in->reader, SP_ECONFIG,
+                                SP_PROMPT_TEMPLATE " puts prompts into a chat form, before their completions, and this "
+                                                   "row has %s: give it a `prompt` and a `completion`, or set "
+                                                   SP_PROMPT_TEMPLATE ": raw",
+                                what);
 }
 
 static int tokens(size_t *length, struct sp_row_input *in)
@@ -146,9 +184,10 @@ static int tokens(size_t *length, struct sp_row_input *in)
 
     SP_TRY(sp_row_ids(length, in));
     if (*length)
-        return 0;
+        return check_form(in, false, "token ids (`input_ids`)");
     SP_TRY(sp_row_text(&text, in, 0));
     SP_TRY(sp_row_text(&completion, in, 1));
+    SP_TRY(check_form(in, completion.text, "a text alone"));
     if (!text.text)
         return sp_reader_fail(in->reader, SP_EFORMAT, "no text and no \"input_ids\"");
     if (!in->options->empty_texts && sp_text_is_blank(text.text, text.length) &&
@@ -233,6 +272,51 @@ static int say(struct sp_buf *out, const struct sp_run *run, const struct sp_dat
     return dataset->layout.pair.number && run->end_token == SP_TOKEN_NONE
                ? sp_buf_puts(out, " (no end token behind completions: the model names none)")
                : 0;
+}
+
+/* ---- prompts ----------------------------------------------------------------------------------------------------- */
+
+/* The sample's prompt as tokens, which the caller frees, those that the model can go on with. */
+static int encode_sample(struct sp_encoding *out, const struct sp_run *run)
+{
+    const struct options *o = options_of(run);
+    int rc = run->tokenizer ? 0 : sp_error(SP_ECONFIG, "%s; sample_prompt needs one", run->no_tokenizer);
+
+    if (rc == 0)
+        rc = sp_prompt_encode(out, run, o->sample_prompt, strlen(o->sample_prompt));
+    if (rc == 0)
+        rc = sp_prompt_check(out, run, "sample_prompt", "sample_max_new_tokens", o->sample_max_new_tokens);
+    return rc;
+}
+
+/* The sample's prompt is looked at before the long work. */
+static int open_task(struct sp_run *run)
+{
+    struct sp_encoding encoding = { 0 };
+    int rc = sp_prompt_settle(run, options_of(run)->template, NULL);
+
+    if (rc == 0 && options_of(run)->sample_prompt)
+        rc = encode_sample(&encoding, run);
+    sp_encoding_free(&encoding);
+    return rc;
+}
+
+static int sample(char **asked, char **said, struct sp_run *run)
+{
+    const struct options *o = options_of(run);
+    struct sp_encoding prompt = { 0 };
+    int rc;
+
+    *asked = *said = NULL;
+    if (!o->sample_prompt)
+        return 0;
+    SP_GO(encode_sample(&prompt, run));
+    SP_GO(sp_generate_beside(said, run, prompt.ids, prompt.length, (size_t)o->sample_max_new_tokens));
+    *asked = sp_strdup(o->sample_prompt);
+    rc = *asked ? 0 : SP_ENOMEM;
+out:
+    sp_encoding_free(&prompt);
+    return rc;
 }
 
 /* ---- the head ---------------------------------------------------------------------------------------------------- */
@@ -371,6 +455,7 @@ const struct sp_task sp_task_causal_lm = {
     .score_count = sizeof scores / sizeof *scores,
     .takes = takes,
     .say = say,
+    .open = open_task,
     .check_model = check_model,
     .keeps_output = keeps_output,
     .fits = fits,
@@ -386,4 +471,5 @@ const struct sp_task sp_task_causal_lm = {
     .score_release = free,
     .predicted = predicted,
     .outcome = outcome,
+    .sample = sample,
 };

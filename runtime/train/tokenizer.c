@@ -24,8 +24,8 @@ int sp_train_tokenizer_load(struct sp_tokenizer **out, const char *path, const s
 
 int sp_train_chat_load(struct sp_chat *out, const char *path, const struct sp_checkpoint *checkpoint)
 {
-    json_t *definition, *config;
-    int rc = sp_checkpoint_tokenizer(&definition, &config, checkpoint);
+    json_t *definition = NULL, *config = NULL;
+    int rc = checkpoint ? sp_checkpoint_tokenizer(&definition, &config, checkpoint) : 0;
 
     if (rc == 0)
         rc = definition ? sp_chat_of_config(out, config, path) : sp_chat_load(out, path);

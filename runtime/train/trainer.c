@@ -172,6 +172,19 @@ static int check_end(struct sp_train_loop *l)
     return isfinite(loss) ? watch_end(l, loss) : sp_train_loss_not_finite(l, l->result->steps, "loss after the update");
 }
 
+/* What the model says now, to be seen beside what it says at the other end of the training. */
+static int show(struct sp_run *run, char **said)
+{
+    char *asked;
+
+    if (!run->task->sample)
+        return 0;
+    SP_TRY(run->task->sample(&asked, said, run));
+    free(run->sample.asked);
+    run->sample.asked = asked;
+    return 0;
+}
+
 /* The adapter, the evaluation that counts, and the rows' predictions. `failed`: why the steps ended before their time,
  * or 0. The adapter is on disk while the evaluation runs, and final after it: with numbers that are not finite nothing
  * is. Any other failure does not cost what was trained. */
@@ -201,6 +214,8 @@ static int end(struct sp_train_loop *l, int failed)
     rc = rc < 0 ? rc : kept;
     if (rc == 0 && evaluates)
         rc = sp_train_predictions_save(predictions, l->run);
+    if (rc == 0 && failed == 0 && !l->result->interrupted)
+        rc = show(l->run, &l->run->sample.after);
 out:
     free(predictions);
     return rc;
@@ -226,6 +241,10 @@ static int train(struct sp_train_loop *l)
     int rc;
 
     SP_TRY(prepare(l));
+    SP_TRY(show(l->run, &l->run->sample.before));
+    if (l->run->sample.before)
+        sp_log(SP_LOG_INFO, "to \"%s\" the model says, before training: %s", l->run->sample.asked,
+               l->run->sample.before);
     l->result->evaluated = l->run->validation.count > 0;
     if (l->result->evaluated)
         SP_TRY(sp_train_evaluate(l, 0, &l->result->before, NULL));

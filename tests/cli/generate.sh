@@ -66,6 +66,37 @@ test_that 'ChatML, with its system message' sh -c '[ "$1" = 0 ] && grep -q "syst
 run generate --model "$model" --prompt hello --chat --system 'be kind' --max-new-tokens 4
 test_that '  or another' sh -c '[ "$1" = 0 ] && grep -q "system message: be kind" "$2"' sh "$status" "$folder/err"
 
+printf '%s\n' hello | ./speft-cl tokenize --model "$model" --chat >"$folder/out" 2>"$folder/err"
+test_that 'tokenize shows the form' grep -qx '{"input_ids": \[4, [0-9, ]*, 5, 7, 4, [0-9, ]*, 5, 7, 4, [0-9, ]*, 7\]}' "$folder/out"
+run tokenize --model "$model" --chat --pair
+test_that '  of one text' fails_with 2 '--pair and --chat exclude each other'
+
+# An adapter brings its form along.
+cat >"$folder/run.yaml" <<END
+model_name_or_path: $model
+task: causal_lm
+train_file: $folder/rows.jsonl
+template: model
+sample_prompt: hi
+sample_max_new_tokens: 3
+max_steps: 2
+sparse: {metric: magnitude, target_modules: [q_proj], count: 20}
+END
+printf '{"prompt": "hi", "completion": "ho"}\n' >"$folder/rows.jsonl"
+run train "$folder/run.yaml" --quiet --output-dir "$folder/trained"
+test_that 'a run shows what the model says' sh -c 'grep -q "^prompt:          hi$" "$1" && grep -q "^answer before:   ." "$1" && grep -q "^answer after:    ." "$1"' sh "$folder/out"
+adapter="$folder/trained/adapter"
+generate --prompt hi --max-new-tokens 3 --adapter "$adapter" --chat
+cp "$folder/out" "$folder/alone"
+run generate --model "$model" --prompt hi --max-new-tokens 3 --adapter "$adapter"
+test_that 'an adapter has its prompts in the form of its training' cmp "$folder/out" "$folder/alone"
+test_that '  with a word' grep -qF "chat form, as the adapter was trained: ChatML; system message: be brief" "$folder/err"
+run generate --model "$model" --prompt hi --max-new-tokens 3 --adapter "$adapter" --set template=raw
+test_that '  unless it is to be another' grep -qF "template is raw, though $adapter was trained with model" "$folder/err"
+run eval "$folder/run.yaml" --set template=null --set validation_file="$folder/rows.jsonl" --adapter "$adapter"
+test_that '  in eval too' grep -q 'causal_lm, 3 of the [0-9]* tokens' "$folder/err"
+test_that '    with a word' grep -qF 'as the adapter was trained' "$folder/err"
+
 # ---- what is refused
 generate --max-new-tokens 4
 test_that 'neither prompt nor input' fails_with 2 'one of --prompt and --input'

@@ -94,3 +94,9 @@ tests_train_test_generate_SOURCES = tests/train/test_generate.c tests/model/prog
 	tests/unit/device_support.h tests/unit/near.h
 tests_train_test_generate_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/train/test_generate tests/train/test_generate-intel
+
+check_PROGRAMS += tests/train/test_prompt
+tests_train_test_prompt_SOURCES = tests/train/test_prompt.c tests/model/program.c tests/model/program.h \
+	tests/unit/device_support.h
+tests_train_test_prompt_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_prompt
