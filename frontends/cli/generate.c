@@ -340,8 +340,8 @@ static const struct sp_flag flags[] = {
     { "top-p", "P", "draw from the fewest that have this probability together (default 1: all)", NULL },
     { "seed", "N", "of what is drawn (default 0)", NULL },
     { "chat", NULL,
-      "the prompt is a user's message: it is put into the model's chat form (ChatML), as --set template=model; an adapter "
-      "that was trained so needs no word",
+      "the prompt is a user's message: it is put into the model's chat form (ChatML), as --set template=model; an "
+      "adapter that was trained so needs no word",
       NULL },
     { "system", "TEXT", "with --chat: the system's message (default: the chat template's own)", NULL },
     SP_FLAG_SET,

@@ -92,9 +92,9 @@ struct sp_task {
     json_t *(*predicted)(const struct sp_run *run, const struct sp_logits *logits, size_t i);
     json_t *(*outcome)(const struct sp_run *run, const struct sp_dataset *dataset, size_t row, float prediction);
 
-    /* What people are to see of a model that is trained, before and after it: what it is asked, and what it says to that
-     * as it is now, by the run's built plan. Both are the caller's; NULL where the configuration asks for none. The hook
-     * may be NULL: there is nothing to show. */
+    /* What people are to see of a model before training and after it: what it is asked, and what it says to that as it
+     * is now, by the run's built plan. Both are the caller's; NULL where the configuration asks for none. The hook may
+     * be NULL: there is nothing to show. */
     int (*sample)(char **asked, char **said, struct sp_run *run);
 };
 

@@ -1,6 +1,7 @@
 /*
- * How prompts are put to a causal model: what of a row in a chat form is learnt, which adapter goes with which form, and
- * what a run says to its sample_prompt before and after, which is what the model says by itself, and changes nothing.
+ * How prompts are put to a causal model: what of a row in a chat form is learnt, which adapter goes with which form,
+ * and what a run says to its sample_prompt before and after, which is what the model says by itself, and changes
+ * nothing.
  * The model is a LLaMA of tests/data/reference with a tokenizer of single characters, a newline and ChatML's marks.
  */
 #include "tests/model/program.h"
@@ -319,7 +320,8 @@ static void test_nothing_changed(void **state)
         struct sp_train_result result;
         struct subject s;
 
-        start(&s, "model", "rows.jsonl", i ? json_pack("{s:s, s:i}", "sample_prompt", "ab", "sample_max_new_tokens", NEW) : json_object());
+        start(&s, "model", "rows.jsonl",
+              i ? json_pack("{s:s, s:i}", "sample_prompt", "ab", "sample_max_new_tokens", NEW) : json_object());
         assert_ok(sp_train(&result, &s.run));
         finish(&s);
         assert_ok(sp_fs_read(&adapters[i], &sizes[i], program_path("run/adapter/adapter.safetensors"), 1 << 20));

@@ -20,6 +20,12 @@ tests_unit_test_large_batch_SOURCES = tests/unit/test_large_batch.c tests/unit/p
 tests_unit_test_large_batch_LDADD = runtime/data/libdata.a runtime/text/libtext.a $(plan_test_libs) $(LIBS_TEXT)
 TESTS += tests/unit/test_large_batch tests/unit/test_large_batch-intel
 
+# Of a plan and another one's parameters.
+check_PROGRAMS += tests/unit/test_shared_params
+tests_unit_test_shared_params_SOURCES = tests/unit/test_shared_params.c tests/unit/plan_support.h tests/unit/device_support.h
+tests_unit_test_shared_params_LDADD = $(plan_test_libs)
+TESTS += tests/unit/test_shared_params
+
 check_PROGRAMS += tests/unit/test_families
 tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/io_files.c tests/unit/io_files.h
 tests_unit_test_families_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)

@@ -371,56 +371,6 @@ static void test_evaluation(void **state)
     model_release(&eval);
 }
 
-/* The logits of a batch. */
-static void logits_of(float *out, struct sp_plan *plan, const struct sp_plan_batch *batch)
-{
-    const struct sp_plan_pass pass = { .loss_scale = 1, .forward_only = true };
-
-    assert_ok(sp_plan_set_batch(plan, batch));
-    assert_ok(sp_plan_forward(plan, &pass));
-    assert_ok(sp_plan_logits(plan, out));
-}
-
-/* A plan with the parameters of another one, which is being trained: they are as they are, and take no memory twice. */
-static void test_shared_params(void **state)
-{
-    struct sp_plan_limits l = limits;
-    struct sp_plan *plan = build(&choices[10], 0);
-    float logits[3][5 * CLASSES];
-    struct tokens t;
-    struct model m;
-
-    tokens_draw(&t, 8, lengths, 5, VOCAB, CLASSES);
-    model_compile(&m, *state, build(&choices[0], 0.1f), "auto", &l);
-    sp_plan_share_params(plan, m.plan);
-    assert_int_equal(sp_plan_compile(plan, m.device, m.plan->family, &l), SP_EINVAL); /* for training */
-    sp_plan_free(plan);
-
-    l.training = false;
-    plan = build(&choices[10], 0);
-    sp_plan_share_params(plan, m.plan);
-    assert_ok(sp_plan_compile(plan, m.device, m.plan->family, &l));
-    assert_int_equal(sp_plan_memory(plan).weights, 0);
-    logits_of(logits[0], m.plan, &t.batch);
-    for (size_t i = 0; i < m.size[0]; i++)
-        m.value[0][i] += 0.25f;
-    model_upload(&m, 0);
-    logits_of(logits[1], plan, &t.batch);
-    assert_memory_not_equal(logits[1], logits[0], sizeof logits[0]);
-    sp_plan_free(plan);
-    logits_of(logits[2], m.plan, &t.batch);
-    assert_memory_equal(logits[2], logits[1], sizeof logits[1]);
-
-    assert_ok(sp_plan_create(&plan));
-    sp_nn_cross_entropy(plan,
-                        sp_nn_first_token(plan, sp_nn_embedding(plan, sp_plan_param(plan, SP_PARAM_TABLE, VOCAB, 2, "a"),
-                                                                -1, -1, -1)), 0);
-    sp_plan_share_params(plan, m.plan);
-    assert_int_equal(sp_plan_compile(plan, m.device, m.plan->family, &l), SP_EINVAL); /* other parameters */
-    sp_plan_free(plan);
-    model_release(&m);
-}
-
 static void test_batches(void **state)
 {
     struct tokens t;
@@ -997,7 +947,6 @@ int main(void)
         cmocka_unit_test(test_attention_checked),
         cmocka_unit_test(test_kept_refused), cmocka_unit_test(test_recording), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_param_types),  cmocka_unit_test(test_builders),
-        cmocka_unit_test(test_shared_params),
     };
 
     return cmocka_run_group_tests_name("plan", tests, open_device, close_device);
