@@ -18,15 +18,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PASS_TOKENS 512 /* of prompts, read at a time: enough for products at full speed */
+#define NEW_TOKENS 256  /* where --max-new-tokens is not given */
+#define INCOMPLETE ".incomplete"
 
 /* What the command line asks for. */
 struct request {
     const char *prompt, *input, *output, *system;
     bool chat;
-    long long max_new_tokens;
+    long long max_new_tokens; /* 0: NEW_TOKENS, or as many as there are positions for */
     struct sp_sample_options sample;
 };
 
@@ -40,11 +43,31 @@ struct work {
     struct sp_generation *texts;   /* [count] */
     uint32_t *end;                 /* [end_count] */
     size_t count, room, end_count;
+    bool cut;                       /* there are not positions for NEW_TOKENS, which was said */
     struct sp_token_stream *stream; /* of the only one */
     char last;                      /* what was written last */
+    FILE *rows;                     /* where they go as they are done */
+    char *incomplete;               /* its file, until all are; NULL: they have their place at once */
+    size_t written;                 /* of `count` */
 };
 
 /* ---- prompts ----------------------------------------------------------------------------------------------------- */
+
+/* How many tokens the encoded prompt may get. */
+static size_t new_tokens(struct work *w)
+{
+    size_t left = (size_t)w->run->model.max_positions - w->encoding.length;
+
+    if (w->request->max_new_tokens)
+        return (size_t)w->request->max_new_tokens;
+    if (left >= NEW_TOKENS)
+        return NEW_TOKENS;
+    if (!w->cut)
+        sp_log(SP_LOG_INFO, "the model has %d positions: a text ends there, before its %dth new token",
+               w->run->model.max_positions, NEW_TOKENS);
+    w->cut = true;
+    return left;
+}
 
 static int reserve(struct work *w)
 {
@@ -70,16 +93,18 @@ static int add_prompt(struct work *w, const char *text, size_t length, const cha
 {
     struct sp_generation *g;
     uint32_t *ids;
+    size_t most;
 
     SP_TRY(sp_prompt_encode(&w->encoding, w->run, text, length));
     SP_TRY(sp_prompt_check(&w->encoding, w->run, where, "--max-new-tokens", w->request->max_new_tokens));
     SP_TRY(reserve(w));
-    ids = sp_calloc(w->encoding.length + (size_t)w->request->max_new_tokens, sizeof *ids);
+    most = new_tokens(w);
+    ids = sp_calloc(w->encoding.length + most, sizeof *ids);
     w->prompts[w->count] = sp_strndup(text, length);
     g = &w->texts[w->count++];
     *g = (struct sp_generation){ .prompt = ids,
                                  .prompt_length = w->encoding.length,
-                                 .max_new_tokens = (size_t)w->request->max_new_tokens };
+                                 .max_new_tokens = most };
     if (!ids || !w->prompts[w->count - 1])
         return SP_ENOMEM;
     memcpy(ids, w->encoding.ids, w->encoding.length * sizeof *ids);
@@ -165,6 +190,7 @@ static int stream(struct work *w, const struct sp_generate_limits *limits, struc
     SP_TRY(sp_token_stream_open(&w->stream, w->run->tokenizer, true));
     options->tell = stream_token;
     options->user = w;
+    w->run->observer.progress = NULL; /* the text itself shows it */
     sp_buf_clear(&w->text);
     SP_TRY(sp_generate(w->run, limits, w->texts, 1, options));
     SP_TRY(sp_token_stream_end(w->stream, &w->text));
@@ -194,6 +220,70 @@ static int write_rows(void *user, FILE *file)
     for (size_t i = 0; i < w->count; i++)
         SP_TRY(write_row(w, file, i));
     return 0;
+}
+
+/* The rows that are done, as far as all before them are; each is whole in its file when the next one is begun. */
+static int write_done(void *user, size_t i)
+{
+    struct work *w = user;
+
+    (void)i;
+    for (; w->written < w->count && w->texts[w->written].done; w->written++) {
+        SP_TRY(write_row(w, w->rows, w->written));
+        if (fflush(w->rows) != 0)
+            return sp_error(SP_EIO, "cannot write %s: %s",
+                            w->incomplete ? w->incomplete : w->request->output ? w->request->output : "standard output",
+                            strerror(errno));
+    }
+    return 0;
+}
+
+/* Where rows go as they are done: to standard output, or to a pipe or device, itself; a file that is to be complete
+ * or not there gets a companion for them. */
+static int open_rows(struct work *w)
+{
+    const char *output = w->request->output;
+    struct stat st;
+
+    if (!output || strcmp(output, "-") == 0) {
+        w->rows = stdout;
+        if (isatty(STDOUT_FILENO))
+            w->run->observer.progress = NULL; /* the rows themselves show it, and lines would mix */
+        return 0;
+    }
+    if (stat(output, &st) == 0 && !S_ISREG(st.st_mode))
+        return sp_fs_open_in_place(&w->rows, output);
+    w->incomplete = sp_asprintf("%s%s", output, INCOMPLETE);
+    SP_TRY(w->incomplete ? 0 : SP_ENOMEM);
+    SP_TRY(sp_report_check_output(w->request->input, w->incomplete, "what is generated"));
+    SP_TRY(sp_inputs_spare(w->run, "--output", w->incomplete, "what is generated"));
+    return sp_fs_open_in_place(&w->rows, w->incomplete);
+}
+
+static int close_rows(struct work *w, int rc)
+{
+    if (w->rows && w->rows != stdout && fclose(w->rows) != 0 && rc == 0)
+        rc = sp_error(SP_EIO, "cannot write %s: %s", w->incomplete ? w->incomplete : w->request->output,
+                      strerror(errno));
+    if (rc == 0 && w->incomplete)
+        rc = sp_report_rows(w->request->output, write_rows, w);
+    if (rc < 0 && w->incomplete && w->written)
+        rc = sp_error_context(rc, "the first %zu of %zu rows are in %s", w->written, w->count, w->incomplete);
+    else if (w->incomplete && w->rows)
+        unlink(w->incomplete);
+    w->rows = NULL;
+    return rc;
+}
+
+static int rows(struct work *w, const struct sp_generate_limits *limits, struct sp_generate_options *options)
+{
+    int rc = open_rows(w);
+
+    options->done = write_done;
+    options->user = w;
+    if (rc == 0)
+        rc = sp_generate(w->run, limits, w->texts, w->count, options);
+    return close_rows(w, rc);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
@@ -233,10 +323,7 @@ static int generate(struct work *w)
     SP_TRY(sp_generate_open(run, &limits));
     options.end = w->end;
     options.end_count = w->end_count;
-    if (w->request->prompt)
-        return stream(w, &limits, &options);
-    SP_TRY(sp_generate(run, &limits, w->texts, w->count, &options));
-    return sp_report_rows(w->request->output ? w->request->output : "-", write_rows, w);
+    return w->request->prompt ? stream(w, &limits, &options) : rows(w, &limits, &options);
 }
 
 static void release(struct work *w)
@@ -248,6 +335,7 @@ static void release(struct work *w)
     free(w->prompts);
     free(w->texts);
     free(w->end);
+    free(w->incomplete);
     sp_token_stream_free(w->stream);
     sp_encoding_free(&w->encoding);
     sp_buf_free(&w->text);
@@ -273,7 +361,7 @@ static int read_number(double *out, const struct sp_arguments *arguments, const 
 
 static int read_request(struct request *out, const struct sp_arguments *arguments)
 {
-    double tokens = 256, temperature = 0, top_k = 0, top_p = 1, seed = 0;
+    double tokens = 0, temperature = 0, top_k = 0, top_p = 1, seed = 0;
 
     *out = (struct request){ .prompt = sp_argument(arguments, "prompt"),
                              .input = sp_argument(arguments, "input"),
@@ -334,7 +422,8 @@ static const struct sp_flag flags[] = {
       "{, else lines of text",
       NULL },
     { "output", "FILE|-", "where the rows of --input go; - is standard output (default)", NULL },
-    { "max-new-tokens", "N", "the most tokens that a text gets (default 256)", NULL },
+    { "max-new-tokens", "N",
+      "the most tokens that a text gets (default 256, or what the model has positions for)", NULL },
     { "temperature", "T", "draw tokens at random, from logits divided by it; 0 takes the likeliest (default)", NULL },
     { "top-k", "K", "draw from the K likeliest alone; 0: from all (default)", NULL },
     { "top-p", "P", "draw from the fewest that have this probability together (default 1: all)", NULL },

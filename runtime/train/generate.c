@@ -1,5 +1,6 @@
 #include "runtime/train/generate.h"
 
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/base/mem.h"
@@ -8,6 +9,7 @@
 #include "runtime/train/prompt.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +84,8 @@ struct generator {
     size_t *chosen;                           /* [texts]: the slot of each sequence */
     size_t sequences, tokens;
     float *logits; /* [texts x vocabulary] */
+    size_t made, done; /* new tokens, texts */
+    double start;
 };
 
 /* Token i of the prompt and what was made of it. */
@@ -170,12 +174,16 @@ static int take_token(struct generator *g, struct slot *slot, const float *logit
     t->ended = is_end(g, token);
     if (!t->ended) {
         t->tokens[t->count++] = token;
+        g->made++;
         if (g->options->tell)
             SP_TRY(g->options->tell(g->options->user, slot->number, token));
     }
-    if (t->ended || t->count == t->max_new_tokens)
-        slot->text = NULL;
-    return 0;
+    if (!t->ended && t->count < t->max_new_tokens)
+        return 0;
+    t->done = true;
+    slot->text = NULL;
+    g->done++;
+    return g->options->done ? g->options->done(g->options->user, slot->number) : 0;
 }
 
 static int take_tokens(struct generator *g)
@@ -189,8 +197,19 @@ static int take_tokens(struct generator *g)
     return 0;
 }
 
+static void show(const struct generator *g, size_t count)
+{
+    const struct sp_observer *observer = &g->run->observer;
+    double seconds = sp_clock_now() - g->start;
+
+    if (observer->progress)
+        observer->progress(observer->user, "generate", g->done, count, NAN,
+                           seconds > 0 ? (double)g->made / seconds : 0, false);
+}
+
 static int loop(struct generator *g, struct sp_generation *texts, size_t count)
 {
+    g->start = sp_clock_now();
     for (size_t next = 0;;) {
         for (size_t i = 0; i < g->limits->texts && next < count; i++)
             if (!g->slots[i].text) {
@@ -202,6 +221,7 @@ static int loop(struct generator *g, struct sp_generation *texts, size_t count)
             return 0;
         SP_TRY(run_pass(g));
         SP_TRY(take_tokens(g));
+        show(g, count);
         if (sp_interrupted())
             return sp_error(SP_EINTR, "interrupted");
     }
@@ -266,6 +286,7 @@ static int open_beside(struct sp_run *beside, const struct sp_run *run, const st
 
     *beside = *run;
     beside->plan = NULL;
+    beside->observer.progress = NULL;
     SP_TRY(build_plan(beside, limits));
     SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     sp_plan_share_params(beside->plan, run->plan);

@@ -21,6 +21,7 @@ struct sp_generation {
     uint32_t *tokens; /* [max_new_tokens], the caller's: filled, the end token left out */
     size_t count;     /* of them */
     bool ended;       /* by an end token; else max_new_tokens were made */
+    bool done;        /* nothing more is made of it */
 };
 
 struct sp_generate_options {
@@ -29,6 +30,8 @@ struct sp_generate_options {
     size_t end_count;
     /* Told of each token as it is made, of text i; NULL: nobody. A negative result ends all, as its error. */
     int (*tell)(void *user, size_t i, uint32_t token);
+    /* Told when text i is done, likewise; texts are done in any order. */
+    int (*done)(void *user, size_t i);
     void *user;
 };
 
@@ -49,8 +52,8 @@ int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits
 int sp_generate_beside(char **said, const struct sp_run *run, const uint32_t *prompt, size_t length,
                        size_t max_new_tokens);
 
-/* Goes on with all texts, taking them in their order, within the limits that the plan was built for. One that leaves no
- * room below limits->longest is SP_EINVAL; an interrupt is SP_EINTR. */
+/* Goes on with all texts, taking them in their order, within the limits that the plan was built for; the run's observer
+ * is told how many are done. One that leaves no room below limits->longest is SP_EINVAL; an interrupt is SP_EINTR. */
 int sp_generate(struct sp_run *run, const struct sp_generate_limits *limits, struct sp_generation *texts, size_t count,
                 const struct sp_generate_options *options);
 

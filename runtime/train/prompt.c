@@ -114,6 +114,10 @@ int sp_prompt_check(const struct sp_encoding *tokens, const struct sp_run *run, 
         return sp_error(SP_ELIMIT, "%s has %zu tokens, and %s asks for %lld more; the model has positions for %zu in "
                                    "all",
                         where, length, option, value, positions);
+    if (length >= positions)
+        return sp_error(SP_ELIMIT,
+                        "%s has %zu tokens; the model has positions for %zu, which leaves none for a new one", where,
+                        length, positions);
     return 0;
 }
 

@@ -23,7 +23,7 @@ int sp_prompt_settle(struct sp_run *run, const char *name, const char *system);
 int sp_prompt_encode(struct sp_encoding *out, const struct sp_run *run, const char *prompt, size_t length);
 
 /* SP_EFORMAT or SP_ELIMIT where the model cannot go on with these tokens for as many more as `option`, of that value,
- * asks for; `where` names the prompt. */
+ * asks for, 0: for one; `where` names the prompt. */
 int sp_prompt_check(const struct sp_encoding *tokens, const struct sp_run *run, const char *where, const char *option,
                     long long value);
 

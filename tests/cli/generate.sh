@@ -49,6 +49,46 @@ printf 'a tree\nan apple\nripe fruit?\n' >"$folder/in.txt"
 ./speft-cl generate --quiet --model "$model" --input - --max-new-tokens 12 <"$folder/in.txt" >"$folder/out"
 test_that '  lines of standard input' cmp "$folder/out" "$folder/out.jsonl"
 
+# Rows are written as they are done: a run that is ended when the first row is there leaves it.
+mkdir "$folder/long"
+cp "$model/model.safetensors" "$model/tokenizer.json" "$folder/long"
+sed 's/"max_position_embeddings": 64/"max_position_embeddings": 2048/' "$model/config.json" >"$folder/long/config.json"
+end_early() { # end_early SIGNAL FILE [ARG]...: FILE is where rows go
+    signal=$1 file=$2
+    shift 2
+    : >"$file"
+    ./speft-cl generate --quiet --model "$folder/long" --input "$folder/in.jsonl" --max-new-tokens 1500 \
+        --set per_device_eval_batch_size=1 "$@" >"$folder/out" 2>"$folder/err" </dev/null &
+    for i in $(seq 600); do
+        [ -s "$file" ] || sleep 0.05
+    done
+    kill -s "$signal" $!
+    status=0
+    wait $! 2>/dev/null || status=$?
+}
+# One or two whole rows of the three, the first of which is the first prompt's.
+has_some() { [ "$(head -n 2 "$1" | cmp - "$1" && tail -c 1 "$1" | wc -l)" = 1 ] && head -n 1 "$1" | grep -q '^{"prompt": "a tree", .*}$'; }
+end_early INT "$folder/end.jsonl.incomplete" --output "$folder/end.jsonl"
+test_that 'an interrupted run leaves the rows that are done' has_some "$folder/end.jsonl.incomplete"
+test_that '  and says so' sh -c '[ "$1" = 130 ] && grep -q "first [12] of 3 rows are in .*end.jsonl.incomplete: interrupted" "$2"' sh "$status" "$folder/err"
+test_that '  nothing under the final name' test ! -e "$folder/end.jsonl"
+end_early KILL "$folder/end.jsonl.incomplete" --output "$folder/end.jsonl"
+test_that '  so does a killed one' has_some "$folder/end.jsonl.incomplete"
+end_early INT "$folder/out"
+test_that '  and standard output has whole lines' has_some "$folder/out"
+generate --input "$folder/in.jsonl" --max-new-tokens 12 --output "$folder/end.jsonl"
+test_that '  what is complete takes its place' sh -c 'cmp "$1" "$2" && [ ! -e "$1.incomplete" ]' sh "$folder/end.jsonl" "$folder/out.jsonl"
+generate --input "$folder/in.jsonl" --output "$folder/end.jsonl" --max-new-tokens 90
+test_that '  a run that is refused leaves none' test ! -e "$folder/end.jsonl.incomplete"
+ln -s in.jsonl "$folder/link.jsonl.incomplete"
+generate --input "$folder/in.jsonl" --max-new-tokens 4 --output "$folder/link.jsonl"
+test_that '  and none takes the place of the input' fails_with 2 'link.jsonl.incomplete is the input'
+
+# ---- the positions that are left
+run generate --model "$model" --input "$folder/in.jsonl" --output "$folder/rest.jsonl"
+test_that 'what is not asked for is cut to the positions' sh -c '[ "$1" = 0 ] && [ "$(grep -c "model has 64 positions" "$2")" = 1 ]' sh "$status" "$folder/err"
+test_that '  each text to its own' sh -c 'grep -o "\"tokens\": [0-9]*" "$1" | tr "\n" , | grep -qx "\"tokens\": 58,\"tokens\": 56,\"tokens\": 53,"' sh "$folder/rest.jsonl"
+
 # ---- the chat form
 generate --prompt hello --chat
 test_that 'no chat template' fails_with 1 'has no chat template'
@@ -118,6 +158,8 @@ generate --prompt "$(printf '%070d' 0)" --max-new-tokens 1
 test_that 'a prompt longer than the positions' fails_with 1 'has 70 tokens, and --max-new-tokens asks for 1 more; the model has positions for 64'
 generate --prompt "$(printf '%060d' 0)" --max-new-tokens 5
 test_that 'generation past the positions' fails_with 1 'has 60 tokens, and --max-new-tokens asks for 5 more'
+generate --prompt "$(printf '%064d' 0)"
+test_that '  nor is there one for a token' fails_with 1 'has 64 tokens; the model has positions for 64, which leaves none for a new one'
 printf '{"prompt": "a"}\n{"prompt": "%065d"}\n' 0 >"$folder/long.jsonl"
 generate --input "$folder/long.jsonl" --max-new-tokens 4
 test_that '  by line' fails_with 1 'line 2: the prompt has 65 tokens'

@@ -96,8 +96,37 @@ static struct sp_generate_options greedy_until(const uint32_t *end)
 
 /* ---- greedy ------------------------------------------------------------------------------------------------------ */
 
+/* Each token from the whole text before it, in one pass, with nothing kept of an earlier one. */
+static void check_nothing_kept(struct subject *s, size_t i, uint32_t end)
+{
+    struct sp_generate_options options = greedy_until(&end);
+    struct sp_generation texts[PROMPTS];
+
+    for (size_t step = 0; step < s->counts[i]; step++) {
+        set_texts(texts, s, 1);
+        memcpy(s->prompts[i] + s->lengths[i], s->expected[i], step * sizeof(uint32_t));
+        texts[i].prompt_length += step;
+        assert_ok(sp_generate(&s->run, &s->limits, texts + i, 1, &options));
+        assert_int_equal(texts[i].ended ? end : s->tokens[i][0], s->expected[i][step]);
+    }
+}
+
+/* In the order in which they are done. */
+struct done {
+    size_t order[PROMPTS], count;
+};
+
+static int note_done(void *user, size_t i)
+{
+    struct done *done = user;
+
+    done->order[done->count++] = i;
+    return 0;
+}
+
 static void check_model(const char *model, size_t together, size_t pass)
 {
+    struct done done = { .count = 0 };
     struct sp_generation texts[PROMPTS];
     struct sp_generate_options options;
     struct subject s;
@@ -108,10 +137,17 @@ static void check_model(const char *model, size_t together, size_t pass)
     assert_ok(sp_train_end_tokens(&end, &ends, &s.run));
     assert_int_equal(ends, 1);
     options = greedy_until(end);
+    options.done = note_done;
+    options.user = &done;
     set_texts(texts, &s, NEW);
     assert_ok(sp_generate(&s.run, &s.limits, texts, PROMPTS, &options));
-    for (size_t i = 0; i < PROMPTS; i++)
+    assert_int_equal(done.count, PROMPTS);
+    for (size_t i = 0; i < PROMPTS; i++) {
+        assert_true(texts[done.order[i]].done && (together > 1 || done.order[i] == i));
         check_tokens(&s, texts, i, *end);
+    }
+    if (together == 1)
+        check_nothing_kept(&s, 2, *end);
     free(end);
     close_model(&s);
 }
@@ -122,25 +158,6 @@ static void test_greedy(void **state)
 
     check_model(model, 1, 40);
     check_model(model, 2, 5); /* a prompt takes several passes, and a place is taken again */
-}
-
-/* Each token from the whole text before it, in one pass. */
-static void test_nothing_kept(void **state)
-{
-    struct sp_generation texts[PROMPTS];
-    struct sp_generate_options options = greedy_until((const uint32_t[]){ 3 });
-    struct subject s;
-
-    (void)state;
-    open_model(&s, "gemma2", 1, 40);
-    for (size_t step = 0; step < s.counts[2]; step++) {
-        set_texts(texts, &s, 1);
-        memcpy(s.prompts[2] + s.lengths[2], s.expected[2], step * sizeof(uint32_t));
-        texts[2].prompt_length += step;
-        assert_ok(sp_generate(&s.run, &s.limits, texts + 2, 1, &options));
-        assert_int_equal(texts[2].ended ? 3 : s.tokens[2][0], s.expected[2][step]);
-    }
-    close_model(&s);
 }
 
 static void test_limits(void **state)
@@ -252,8 +269,8 @@ static void test_company(void **state)
 int main(void)
 {
     enum { MODELS = sizeof models / sizeof *models };
-    struct CMUnitTest tests[MODELS + 5] = {
-        [MODELS] = cmocka_unit_test(test_nothing_kept), cmocka_unit_test(test_limits), cmocka_unit_test(test_sample),
+    struct CMUnitTest tests[MODELS + 4] = {
+        [MODELS] = cmocka_unit_test(test_limits), cmocka_unit_test(test_sample),
         cmocka_unit_test(test_not_numbers), cmocka_unit_test(test_company),
     };
 
