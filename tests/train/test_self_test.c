@@ -18,6 +18,7 @@
 #include "runtime/kernel/sources.h"
 #include "runtime/kernel/worker.h"
 #include "runtime/op/geometry.h"
+#include "runtime/train/generate.h"
 #include "runtime/train/trained.h"
 #include "runtime/train/trainer.h"
 
@@ -151,7 +152,24 @@ static void forget_verdicts(void)
     free(folder);
 }
 
-/* Trains by the configuration; `names`, where not NULL, receives the kernels that were launched. */
+/* Goes on with a text instead of training, past its first pass, which are the steps here. */
+static int generate(struct sp_run *run)
+{
+    static const uint32_t prompt[] = { 5, 6, 7 };
+    const struct sp_generate_limits limits = { .texts = 1, .longest = 40, .pass = 3 };
+    uint32_t tokens[4];
+    struct sp_generation text = { .prompt = prompt, .prompt_length = 3, .max_new_tokens = 4, .tokens = tokens };
+    int rc = sp_run_open(run);
+
+    if (rc == 0)
+        rc = sp_generate_open(run, &limits);
+    stepping = rc == 0;
+    return rc < 0 ? rc : sp_generate(run, &limits, &text, 1, &(struct sp_generate_options){ .sample = { .top_p = 1 } });
+}
+
+static bool generates; /* the setting of now */
+
+/* Trains by the configuration, or generates; `names`, where not NULL, receives the kernels that were launched. */
 static int train(const char *path, struct names *names)
 {
     struct sp_config config;
@@ -161,7 +179,7 @@ static int train(const char *path, struct names *names)
 
     stepping = false;
     assert_ok(sp_config_load(&config, path, NULL, 0));
-    rc = sp_train(&result, &run);
+    rc = generates ? generate(&run) : sp_train(&result, &run);
     if (rc == 0 && names)
         for (struct sp_function_entry *e = sp_table_of(run.device)->first; e; e = e->next)
             if (e->wanted) {
@@ -253,6 +271,7 @@ static void test_setting(void **state)
     json_decref(options);
 
     lanes = setting->lanes;
+    generates = strncmp(setting->name, "generation", 10) == 0;
     forget_verdicts();
     setenv("FAKE_CL_LOG", log, 1);
     probed = &noted;
@@ -290,7 +309,7 @@ static void test_setting(void **state)
 /* Every kernel that there is was launched by one of the runs, but those that no plan has a use for. */
 static void test_coverage(void **state)
 {
-    static const char *const unused[] = { "activation_forward", "attention_combine", "attention_decode" };
+    static const char *const unused[] = { "activation_forward" };
     static const char *const commands[] = { "clEnqueueWriteBuffer or clEnqueueReadBuffer", "clEnqueueFillBuffer",
                                             "clEnqueueCopyBuffer", "clEnqueueMapBuffer" };
     size_t found = 0;
@@ -342,6 +361,8 @@ static const struct setting settings[] = {
     { "head", "binary", 1, "{\"sparse\": {\"method\": \"head\"}}" },
     { "causal", "decoders/gemma2", 1,
       "{\"sparse\": {\"count\": 90, \"target_modules\": [\"q_proj\", \"v_proj\"]}}" },
+    { "generation", "decoders/gemma2", 1, "{}" },
+    { "generation by GPU's kernels", "decoders/gemma2", LANES, "{\"gemm\": \"tiled\"}" },
     METRIC("random"),
     METRIC("magnitude"),
     METRIC("magnitude_bottom"),
