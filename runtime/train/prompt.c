@@ -104,12 +104,6 @@ int sp_prompt_check(const struct sp_encoding *tokens, const struct sp_run *run, 
 
     if (length == 0)
         return sp_error(SP_EFORMAT, "%s has no token: there is nothing to go on with", where);
-    for (size_t i = 0; i < length; i++)
-        if (tokens->ids[i] >= (uint32_t)run->model.vocab_size)
-            return sp_error(SP_EFORMAT,
-                            "%s: the tokenizer's token %u is beyond the model's vocabulary of %d: the two do not "
-                            "belong together",
-                            where, tokens->ids[i], run->model.vocab_size);
     if (length + (size_t)value > positions)
         return sp_error(SP_ELIMIT, "%s has %zu tokens, and %s asks for %lld more; the model has positions for %zu in "
                                    "all",

@@ -87,6 +87,19 @@ static int choose_early(const json_t *config, void *user)
     return json_is_string(json_object_get(config, "model_type")) ? find_family(run, config, run->model_file) : 0;
 }
 
+/* SP_ENOTFOUND, as where there is none, of one whose tokens the model has not all; a model may have more. */
+static int check_fits(const struct sp_run *run, const char *dir)
+{
+    size_t tokens = sp_tokenizer_vocab_size(run->tokenizer);
+
+    if (tokens <= (size_t)run->model.vocab_size)
+        return 0;
+    return sp_error(SP_ENOTFOUND,
+                    "%s: the tokenizer has %zu tokens, but the model's embedding %d: the two do not belong together; "
+                    "take the tokenizer that the model was trained with",
+                    dir, tokens, run->model.vocab_size);
+}
+
 static int open_model(struct sp_run *run)
 {
     const struct sp_config *c = run->config;
@@ -108,7 +121,11 @@ static int open_model(struct sp_run *run)
                run->max_seq_length, run->max_seq_length);
     }
     rc = sp_train_tokenizer_load(&run->tokenizer, dir, run->checkpoint);
+    if (rc == 0)
+        rc = check_fits(run, dir);
     if (rc == SP_ENOTFOUND) { /* rows of input_ids need none */
+        sp_tokenizer_free(run->tokenizer);
+        run->tokenizer = NULL;
         run->no_tokenizer = sp_strdup(sp_error_message());
         rc = run->no_tokenizer ? 0 : SP_ENOMEM;
     }

@@ -163,6 +163,16 @@ test_that '  nor is there one for a token' fails_with 1 'has 64 tokens; the mode
 printf '{"prompt": "a"}\n{"prompt": "%065d"}\n' 0 >"$folder/long.jsonl"
 generate --input "$folder/long.jsonl" --max-new-tokens 4
 test_that '  by line' fails_with 1 'line 2: the prompt has 65 tokens'
+mkdir "$folder/larger"
+cp "$model/model.safetensors" "$model/config.json" "$folder/larger"
+sed 's/"x88": 87/"x88": 87, "x89": 88/' "$model/tokenizer.json" >"$folder/larger/tokenizer.json"
+run generate --quiet --model "$folder/larger" --prompt a
+test_that 'a tokenizer larger than the embedding' fails_with 2 "larger: the tokenizer has 89 tokens, but the model's embedding 88: the two do not belong together"
+run predict --quiet --model "$folder/larger" --input "$folder/in.jsonl" --output - --set task=causal_lm
+test_that '  for rows of text' fails_with 1 'the tokenizer has 89 tokens'
+printf '{"input_ids": [8, 9, 10]}\n' >"$folder/ids.jsonl"
+run predict --quiet --model "$folder/larger" --input "$folder/ids.jsonl" --output - --set task=causal_lm
+test_that '  which rows of ids do not need' prints '"logprobs"'
 run generate --quiet --model "$reference/binary" --prompt a
 test_that 'an encoder' fails_with 2 'does not predict the next token'
 run generate --quiet --model "$reference/decoders/llama" --prompt a
