@@ -111,10 +111,18 @@ static int split(const void *state, struct sp_flow *flow, struct sp_piece piece)
                         (struct sp_piece){ piece.text + start, piece.length - start, piece.first && start == 0 });
 }
 
+static bool asks_first(const void *state)
+{
+    const struct metaspace *metaspace = state;
+
+    return metaspace->scheme == FIRST;
+}
+
 const struct sp_stage sp_stage_pre_tokenizer_metaspace = {
     .slot = "pre_tokenizer",
     .type = "Metaspace",
     .load = load,
     .free = free,
     .split = split,
+    .asks_first = asks_first,
 };

@@ -21,7 +21,7 @@ struct parser {
     const char *pattern, *at, *path;
     int depth;
     bool any_case, dot_all; /* (?i), (?m) */
-    uint32_t last;          /* the letter before, where case counts for nothing; 0 for none */
+    uint32_t last;          /* the letter before, be it in another group, where case counts for nothing; 0 for none */
 };
 
 static int refuse(const struct parser *p, const char *what)
@@ -381,11 +381,13 @@ static int parse_escape(struct parser *p)
 
     if (form) {
         p->at++;
+        p->last = 0;
         return put_form(p, form);
     }
     SP_TRY(escaped_character(p, &c));
     if (c >= 0)
         return put_character(p, (uint32_t)c);
+    p->last = 0;
     rc = escaped_class(p, &set, true);
     if (rc == 0)
         rc = put_set(p, &set);
@@ -524,8 +526,8 @@ static int parse_repeats(struct parser *p, size_t start)
             snprintf(repeat, sizeof repeat, "%.*s", (int)length, p->at);
         }
         lazy = *p->at == '{' && p->at[length] == '?' && !is_one;
+        p->last = *p->at == '{' ? p->last : 0; /* {1} is none */
         p->at += length + lazy;
-        p->last = 0;
         if (count == REPEATS_MAX)
             return refuse(p, "too many repeats of repeats");
         if (count) {
@@ -542,7 +544,6 @@ static int parse_alternatives(struct parser *p)
 {
     if (++p->depth > DEPTH_MAX)
         return refuse(p, "groups too deep in each other");
-    p->last = 0;
     while (*p->at && *p->at != ')') {
         size_t start = p->out->pattern.length;
 
@@ -556,12 +557,11 @@ static int parse_alternatives(struct parser *p)
             p->at = strchr(p->at, ')') + 1;
             continue;
         }
-        if (strchr("([\\.^$", *p->at))
+        if (strchr("[.^$", *p->at))
             p->last = 0;
         SP_TRY(parse_atom(p));
         SP_TRY(parse_repeats(p, start));
     }
-    p->last = 0;
     p->depth--;
     return 0;
 }

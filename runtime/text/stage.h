@@ -70,6 +70,9 @@ struct sp_stage {
     /* A pre-tokenizer: pushes the parts of the piece, in order, changed where it changes them. */
     int (*split)(const void *state, struct sp_flow *flow, struct sp_piece piece);
 
+    /* Whether a pre-tokenizer looks at which piece is the first; NULL: it does not. */
+    bool (*asks_first)(const void *state);
+
     /* A model: appends the ids of one word, which is not empty. `scratch` has memory to work with. */
     int (*encode)(const void *state, const struct sp_vocab *vocab, struct sp_scratch *scratch, struct sp_ids *ids,
                   const char *word, size_t length);

@@ -46,10 +46,64 @@ static int split(struct run *run, const struct sp_added_set *set, struct sp_piec
     return rest(run, (struct sp_piece){ piece.text + done, piece.length - done, piece.first && done == 0 });
 }
 
+static bool asks_first(const struct sp_chain *chain)
+{
+    for (size_t i = 0; i < chain->count; i++)
+        if (chain->stages[i]->asks_first && chain->stages[i]->asks_first(chain->states[i]))
+            return true;
+    return false;
+}
+
+/* Whether the normalizers leave nothing of the `skip` bytes at the text's beginning, and all else as it is without. */
+static int loses(bool *out, const struct run *run, struct sp_piece piece, size_t skip)
+{
+    const struct sp_chain *chain = &run->tokenizer->normalizers;
+    const char *part = piece.text;
+    size_t length = skip;
+    struct sp_buf rest = SP_BUF(SIZE_MAX);
+    int rc;
+
+    *out = false;
+    SP_TRY(sp_chain_normalize(chain, run->scratch, &part, &length));
+    if (length)
+        return 0;
+    part = piece.text + skip;
+    length = piece.length - skip;
+    SP_GO(sp_chain_normalize(chain, run->scratch, &part, &length));
+    SP_GO(sp_buf_append(&rest, part, length));
+    SP_GO(sp_chain_normalize(chain, run->scratch, &piece.text, &piece.length));
+    *out = piece.length == rest.length && memcmp(piece.text, rest.data, rest.length) == 0;
+out:
+    sp_buf_free(&rest);
+    return rc;
+}
+
+/* For the library, what is left is not what a text begins with where normalizers have removed that, of which a few
+ * characters are tried. */
+static int find_first(bool *first, const struct run *run, struct sp_piece piece)
+{
+    enum { LOST_MAX = 8 };
+    const struct sp_tokenizer *t = run->tokenizer;
+    size_t skip = 0;
+    bool lost = false;
+    uint32_t c;
+
+    *first = piece.first;
+    if (!piece.first || !t->normalizers.count || !asks_first(&t->pre_tokenizers))
+        return 0;
+    for (int i = 0; i < LOST_MAX && skip < piece.length && !lost; i++) {
+        skip += sp_text_decode(&c, piece.text + skip, piece.length - skip);
+        SP_TRY(loses(&lost, run, piece, skip));
+    }
+    *first = !lost;
+    return 0;
+}
+
 static int encode_normalized(struct run *run, struct sp_piece piece)
 {
     const struct sp_tokenizer *t = run->tokenizer;
 
+    SP_TRY(find_first(&piece.first, run, piece));
     SP_TRY(sp_chain_normalize(&t->normalizers, run->scratch, &piece.text, &piece.length));
     return split(run, &t->added.normalized, piece, encode_words);
 }

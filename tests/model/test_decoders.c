@@ -1,7 +1,8 @@
 /*
  * Decoders against what PyTorch computed: tests/data/reference/decoders, a model of each family, attention variant and
  * head. For each: the log-probabilities or logits of the checkpoint as it is, every metric's mask, and runs of 20 steps
- * with their losses, norms and moving masks, and the outputs after them. On Intel's runtime a part of it.
+ * with their losses, norms and moving masks, and the outputs after them. On Intel's runtime a part of it. Rows of
+ * different lengths in one batch, which has no padding, must be as they are one by one, and so must a step over them.
  */
 #include "tests/model/program.h"
 #include "tests/unit/near.h"
@@ -10,11 +11,13 @@
 #include "runtime/base/fs.h"
 #include "runtime/io/safetensors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TOLERANCE 1e-4
+#define COMPANY 1e-6 /* what other rows of a batch may change, relative to a number */
 #define TESTS_MAX 256
 
 /* A test's argument. */
@@ -40,19 +43,27 @@ static const json_t *expected_of(const struct subject *s)
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
 
+static const json_t *predict(const struct subject *s, const char *model, const char *adapter, const char *batch)
+{
+    const char *out = program_path("out.jsonl");
+
+    program_do("predict", "--model", model, "--input", file_of(s, "eval.jsonl"), "--output", out, "--set",
+               "max_seq_length=40", "--set", batch, adapter ? "--adapter" : NULL, adapter, NULL);
+    return program_lines(out);
+}
+
+static const char *key_of(const json_t *expected)
+{
+    return json_object_get(expected, "logprobs") ? "logprobs" : "logits";
+}
+
 /* Predicts eval.jsonl and compares with the rows of an object's "logprobs" or "logits". */
 static void check_outputs(const struct subject *s, const char *model, const char *adapter, const json_t *expected)
 {
-    const char *key = json_object_get(expected, "logprobs") ? "logprobs" : "logits", *out = program_path("out.jsonl");
-    const json_t *rows = json_object_get(expected, key), *lines;
+    const char *key = key_of(expected);
+    const json_t *rows = json_object_get(expected, key);
+    const json_t *lines = predict(s, model, adapter, "per_device_eval_batch_size=32");
 
-    if (adapter)
-        program_do("predict", "--model", model, "--input", file_of(s, "eval.jsonl"), "--output", out, "--adapter",
-                   adapter, "--set", "max_seq_length=40", NULL);
-    else
-        program_do("predict", "--model", model, "--input", file_of(s, "eval.jsonl"), "--output", out, "--set",
-                   "max_seq_length=40", NULL);
-    lines = program_lines(out);
     assert_int_equal(json_array_size(lines), json_array_size(rows));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *got = json_object_get(json_array_get(lines, i), key), *row = json_array_get(rows, i);
@@ -69,6 +80,30 @@ static void test_outputs(void **state)
     const struct subject *s = *state;
 
     check_outputs(s, file_of(s, ""), NULL, expected_of(s));
+}
+
+static void test_company(void **state)
+{
+    const struct subject *s = *state;
+    const char *key = key_of(expected_of(s));
+    const json_t *together = predict(s, file_of(s, ""), NULL, "per_device_eval_batch_size=32");
+    const json_t *alone = predict(s, file_of(s, ""), NULL, "per_device_eval_batch_size=1");
+    size_t lengths = 0;
+
+    assert_true(json_array_size(together) > 2);
+    for (size_t i = 0; i < json_array_size(together); i++) {
+        const json_t *a = json_object_get(json_array_get(together, i), key);
+        const json_t *b = json_object_get(json_array_get(alone, i), key);
+
+        lengths |= json_array_size(a);
+        assert_int_equal(json_array_size(a), json_array_size(b));
+        for (size_t k = 0; k < json_array_size(a); k++) {
+            double value = json_number_value(json_array_get(b, k));
+
+            assert_near(json_number_value(json_array_get(a, k)), value, COMPANY * (1 + fabs(value)));
+        }
+    }
+    assert_true(strcmp(key, "logits") == 0 || (lengths & (lengths - 1))); /* they differ */
 }
 
 /* The same of a config.json whose "tie_word_embeddings" contradicts the weights, which know better. */
@@ -193,6 +228,33 @@ static void test_run(void **state)
     check_outputs(s, file_of(s, ""), program_path("output/adapter"), run);
 }
 
+/* The first step's loss and norm of gradients, of eight rows in batches of that size. */
+static void first_step(double *loss, double *norm, const struct subject *s, int batch)
+{
+    json_t *options = json_pack("{s:i, s:i, s:i, s:i, s:b, s:i, s:{s:s}}", "per_device_train_batch_size", batch,
+                                "gradient_accumulation_steps", 8 / batch, "max_steps", 1, "logging_steps", 1,
+                                "shuffle", 0, "max_seq_length", 40, "sparse", "method", "full");
+    const json_t *line;
+
+    program_do("train", write_config(s, options), "--output-dir", program_path("output"), NULL);
+    json_decref(options);
+    line = json_array_get(program_lines(program_path("output/metrics.jsonl")), 0);
+    for (size_t i = 1; !json_object_get(line, "grad_norm"); i++)
+        line = json_array_get(program_lines(program_path("output/metrics.jsonl")), i);
+    *loss = program_number(line, "loss");
+    *norm = program_number(line, "grad_norm");
+}
+
+static void test_step(void **state)
+{
+    double loss[2], norm[2];
+
+    first_step(&loss[0], &norm[0], *state, 8);
+    first_step(&loss[1], &norm[1], *state, 1);
+    assert_near(loss[0], loss[1], COMPANY * (1 + loss[1]));
+    assert_near(norm[0], norm[1], 10 * COMPANY * (1 + norm[1])); /* its sums are in another order */
+}
+
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static struct CMUnitTest tests[TESTS_MAX];
@@ -221,6 +283,9 @@ static void add_model(const char *model)
     snprintf(path, sizeof path, "%s/tests/data/reference/decoders/%s/expected.json", srcdir ? srcdir : ".", model);
     expected = json_load_file(path, 0, NULL);
     add(test_outputs, "outputs", model, "");
+    add(test_company, "outputs", model, "together");
+    if (json_object_get(expected, "logprobs") && json_object_get(expected, "runs"))
+        add(test_step, "step", model, "together");
     json_object_foreach(json_object_get(expected, "masks"), key, value)
         add(test_mask, "mask", model, key);
     json_object_foreach(json_object_get(expected, "runs"), key, value)

@@ -65,6 +65,14 @@ DEFINITIONS = {
         added_tokens=[added("<s>", 0), added("</s>", 2)],
         pre_tokenizer={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False},
         model=unigram(PIECES[:25] + BYTES, 3, True)),
+    # "first" is where the text begins of which normalizers have left something
+    "first_stripped": definition(
+        added_tokens=[added("<s>", 0), added("</s>", 2)],
+        normalizer={"type": "Sequence", "normalizers": [
+            {"type": "Strip", "strip_left": True, "strip_right": False},
+            {"type": "Replace", "pattern": {"String": "th"}, "content": ""}]},
+        pre_tokenizer={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False},
+        model=unigram(PIECES[:25], 3, False)),
     "cleaned": definition(
         normalizer={"type": "Sequence", "normalizers": [
             {"type": "Nmt"}, {"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "NFKD"}, {"type": "StripAccents"},

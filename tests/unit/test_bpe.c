@@ -192,6 +192,7 @@ static void test_patterns(void **state)
         { "a(?x: b )", "an option" },       { "(a", "not closed" },
         { "a)", "without its" },            { "[a", "not closed" },
         { "*a", "a repeat of nothing" },    { "(?i:\\u00e9)", "beyond ASCII" },
+        { "(?i)s(?:s)", "one character may stand for" }, { "(?i)(?:s){1}s", "one character may stand for" },
         { "(?i:ss)", "one character" },     { "\\\\x{110000}", "no character's" },
         { "[z-a]", "ends before it begins" }, { "a{99999}", "cannot be used" },
         { "(?<=a*)b", "cannot be used" },   { "\\\\X", "an escape" },

@@ -57,6 +57,7 @@ static void test_cases(void **state)
     (void)state;
     check_cases(roberta_definition, roberta_cases, COUNT(roberta_cases));
     check_cases(first_definition, first_cases, COUNT(first_cases));
+    check_cases(first_stripped_definition, first_stripped_cases, COUNT(first_stripped_cases));
     check_cases(cleaned_definition, cleaned_cases, COUNT(cleaned_cases));
     check_cases(unknown_definition, unknown_cases, COUNT(unknown_cases));
 }
