@@ -6,8 +6,9 @@
 
 Each repeat runs speft-cl, then PyTorch with each method in each type. Of the repeats the medians
 are shown, and the ratios are medians of the repeats' own ratios, so that a machine that slows down
-meanwhile does less harm. "Of processor time": what the machine's cores would do if they did
-nothing else, for one that others use; PyTorch's includes what its idle threads spin away.
+meanwhile does less harm; an interrupt shows those that are done. "Of processor time": what the
+machine's cores would do if they did nothing else, for one that others use; PyTorch's includes what
+its idle threads spin away.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -72,6 +74,7 @@ def main():
                "--targets", args.targets, "--method", method, "--dtype", dtype]
               for dtype, method in itertools.product(args.dtype.split(","), args.method.split(","))]
     repeats = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background
     try:
         for i in range(args.repeats):
             repeats.append([run(command, args.batch * args.length) for command in [ours, *theirs]])

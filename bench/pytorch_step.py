@@ -27,7 +27,8 @@ WARM_UP = 2
 
 def load_model(folder, causal):
     """The folder's weights, or random ones where it has only a config.json."""
-    config = transformers.AutoConfig.from_pretrained(folder, num_labels=CLASSES)
+    labels = {} if causal else {"num_labels": CLASSES}
+    config = transformers.AutoConfig.from_pretrained(folder, **labels)
     auto = transformers.AutoModelForCausalLM if causal \
         else transformers.AutoModelForSequenceClassification
     if any(pathlib.Path(folder).glob("model*.safetensors")):
@@ -62,12 +63,17 @@ def main():
     parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--causal", action="store_true")
     parser.add_argument("--targets", default="query,value", help="module names, or all-linear")
+    parser.add_argument("--save", metavar="FOLDER",
+                        help="only write the model there, random weights for a lone config.json")
     parser.add_argument("--seed", type=int, default=42)
     args = parser.parse_args()
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(args.seed)
+    if args.save:
+        load_model(args.model, args.causal).save_pretrained(args.save)
+        return
     model = adapt(load_model(args.model, args.causal), args.method, args.rank, args.targets,
                   args.causal).train()
     trained = [p for p in model.parameters() if p.requires_grad]
