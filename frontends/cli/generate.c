@@ -39,7 +39,7 @@ struct work {
     struct sp_run *run;
     struct sp_encoding encoding;
     struct sp_buf text;            /* what the model says */
-    char **prompts;                /* [count], as they were given */
+    json_t **prompts;              /* [count], strings, as they were given */
     struct sp_generation *texts;   /* [count] */
     uint32_t *end;                 /* [end_count] */
     size_t count, room, end_count;
@@ -73,7 +73,7 @@ static int reserve(struct work *w)
 {
     size_t room = w->room ? 2 * w->room : 16;
     struct sp_generation *texts;
-    char **prompts;
+    json_t **prompts;
 
     if (w->count < w->room)
         return 0;
@@ -100,7 +100,7 @@ static int add_prompt(struct work *w, const char *text, size_t length, const cha
     SP_TRY(reserve(w));
     most = new_tokens(w);
     ids = sp_calloc(w->encoding.length + most, sizeof *ids);
-    w->prompts[w->count] = sp_strndup(text, length);
+    w->prompts[w->count] = json_stringn(text, length);
     g = &w->texts[w->count++];
     *g = (struct sp_generation){ .prompt = ids,
                                  .prompt_length = w->encoding.length,
@@ -115,14 +115,15 @@ static int add_prompt(struct work *w, const char *text, size_t length, const cha
 /* A row's prompt, by way of the data set that reads the file, which needs a token of each row. */
 static int take_row(size_t *length, struct sp_row_input *in)
 {
-    char where[64];
     struct sp_field text;
+    int rc;
 
     SP_TRY(sp_row_text(&text, in, 0));
     if (!text.text)
-        return sp_row_refuse_empty(in);
-    snprintf(where, sizeof where, "line %zu: the prompt", in->row->line);
-    SP_TRY(add_prompt(in->options->user, text.text, text.length, where));
+        return sp_reader_fail(in->reader, SP_EFORMAT, "no \"prompt\" and no \"text\"; token ids alone are no prompt");
+    rc = add_prompt(in->options->user, text.text, text.length, "the prompt");
+    if (rc < 0)
+        return sp_error_context(rc, "%s:%zu", sp_reader_path(in->reader), in->row->line);
     SP_TRY(sp_row_reserve(in, 1));
     in->out->ids[in->out->tokens] = 0;
     in->out->types[in->out->tokens] = 0;
@@ -207,7 +208,7 @@ static int write_row(struct work *w, FILE *file, size_t i)
     sp_buf_clear(&w->text);
     SP_TRY(sp_tokenizer_decode(&w->text, w->run->tokenizer, g->tokens, g->count, true));
     return sp_report_row(file,
-                         json_pack("{s:s, s:s%, s:I, s:b}", "prompt", w->prompts[i], "completion",
+                         json_pack("{s:O, s:s%, s:I, s:b}", "prompt", w->prompts[i], "completion",
                                    w->text.data ? w->text.data : "", w->text.length, "tokens", (json_int_t)g->count,
                                    "ended", g->ended),
                          "what was generated");
@@ -329,7 +330,7 @@ static int generate(struct work *w)
 static void release(struct work *w)
 {
     for (size_t i = 0; i < w->count; i++) {
-        free(w->prompts[i]);
+        json_decref(w->prompts[i]);
         free((uint32_t *)(uintptr_t)w->texts[i].prompt);
     }
     free(w->prompts);

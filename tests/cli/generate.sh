@@ -137,6 +137,10 @@ run eval "$folder/run.yaml" --set template=null --set validation_file="$folder/r
 test_that '  in eval too' grep -q 'causal_lm, 3 of the [0-9]* tokens' "$folder/err"
 test_that '    with a word' grep -qF 'as the adapter was trained' "$folder/err"
 
+printf '{"prompt": "a\\u0000b"}\n' >"$folder/nul.jsonl"
+generate --input "$folder/nul.jsonl" --max-new-tokens 1
+test_that 'a prompt comes back whole' prints '"prompt": "a\u0000b"'
+
 # ---- what is refused
 generate --max-new-tokens 4
 test_that 'neither prompt nor input' fails_with 2 'one of --prompt and --input'
@@ -162,7 +166,7 @@ generate --prompt "$(printf '%064d' 0)"
 test_that '  nor is there one for a token' fails_with 1 'has 64 tokens; the model has positions for 64, which leaves none for a new one'
 printf '{"prompt": "a"}\n{"prompt": "%065d"}\n' 0 >"$folder/long.jsonl"
 generate --input "$folder/long.jsonl" --max-new-tokens 4
-test_that '  by line' fails_with 1 'line 2: the prompt has 65 tokens'
+test_that '  by line' fails_with 1 'long.jsonl:2: the prompt has 65 tokens'
 mkdir "$folder/larger"
 cp "$model/model.safetensors" "$model/config.json" "$folder/larger"
 sed 's/"x88": 87/"x88": 87, "x89": 88/' "$model/tokenizer.json" >"$folder/larger/tokenizer.json"
@@ -171,6 +175,8 @@ test_that 'a tokenizer larger than the embedding' fails_with 2 "larger: the toke
 run predict --quiet --model "$folder/larger" --input "$folder/in.jsonl" --output - --set task=causal_lm
 test_that '  for rows of text' fails_with 1 'the tokenizer has 89 tokens'
 printf '{"input_ids": [8, 9, 10]}\n' >"$folder/ids.jsonl"
+generate --input "$folder/ids.jsonl"
+test_that 'token ids for a prompt' fails_with 1 'ids.jsonl:1: no "prompt" and no "text"; token ids alone are no prompt'
 run predict --quiet --model "$folder/larger" --input "$folder/ids.jsonl" --output - --set task=causal_lm
 test_that '  which rows of ids do not need' prints '"logprobs"'
 run generate --quiet --model "$reference/binary" --prompt a
