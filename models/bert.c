@@ -32,6 +32,7 @@ const struct sp_model_family sp_model_bert = {
     .prefixes = prefixes,
     .renames = renames,
     .ignored = ignored,
+    .targets = sp_encoder_targets,
     .config_size = sizeof(struct sp_encoder_config),
     .read_config = sp_encoder_read_config,
     .read_dropout = sp_encoder_read_dropout,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const sp_decoder_targets[] = { "q_proj", "v_proj", NULL };
 const char *const sp_decoder_prefixes[] = { "model.", "", NULL };
 const char *const sp_decoder_ignored[] = { "lm_head.*", "score.*", "*rotary_emb.inv_freq", NULL };
 

@@ -56,7 +56,7 @@ int sp_decoder_score(struct sp_plan *plan, const struct sp_model *model, int hid
 int sp_decoder_vocabulary(struct sp_plan *plan, const struct sp_model *model);
 
 /* Of checkpoints of these families: prefixes, and what may lie there unused. */
-extern const char *const sp_decoder_prefixes[], *const sp_decoder_ignored[];
+extern const char *const sp_decoder_prefixes[], *const sp_decoder_ignored[], *const sp_decoder_targets[];
 
 /* What families share in their struct sp_model_family: those with that vocabulary; those of this decoder. */
 /* clang-format off */
@@ -68,6 +68,7 @@ extern const char *const sp_decoder_prefixes[], *const sp_decoder_ignored[];
     .head_weight = "score.weight",                                                                                     \
     .prefixes = sp_decoder_prefixes,                                                                                   \
     .ignored = sp_decoder_ignored,                                                                                     \
+    .targets = sp_decoder_targets,                                                                                     \
     .config_size = sizeof(struct sp_decoder_config),                                                                   \
     .read_dropout = sp_decoder_read_dropout,                                                                           \
     .read_initializer = sp_decoder_read_initializer,                                                                   \

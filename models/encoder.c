@@ -27,6 +27,8 @@ static int refuse_variants(const json_t *config, const char *file)
     return 0;
 }
 
+const char *const sp_encoder_targets[] = { "query", "value", NULL };
+
 int sp_encoder_read_config(struct sp_model *model, const json_t *config, const char *file)
 {
     static const enum sp_activation known[] = { SP_ACTIVATION_GELU, SP_ACTIVATION_RELU, SP_ACTIVATION_NONE };

@@ -22,6 +22,8 @@ int sp_encoder_read_dropout(struct sp_model *model, const json_t *config, const 
 int sp_encoder_read_initializer(float *deviation, const json_t *config, const char *file);
 void sp_encoder_set_dropout(struct sp_model *model, float rate);
 
+extern const char *const sp_encoder_targets[];
+
 /* Embeddings and every layer: (T x hidden_size). Tensors are called embeddings.* and encoder.layer.N.*; `padding` as
  * sp_nn_embedding. */
 int sp_encoder_body(struct sp_plan *plan, const struct sp_model *model, int padding);

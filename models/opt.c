@@ -202,6 +202,7 @@ const struct sp_model_family sp_model_opt = {
     .head_weight = "score.weight",
     .prefixes = prefixes,
     .ignored = ignored,
+    .targets = sp_decoder_targets,
     .config_size = sizeof(struct config),
     .read_config = read_config,
     .read_dropout = read_dropout,

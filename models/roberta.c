@@ -59,6 +59,7 @@ const struct sp_model_family sp_model_roberta = {
     .prefixes = prefixes,
     .renames = renames,
     .ignored = ignored,
+    .targets = sp_encoder_targets,
     .config_size = sizeof(struct config),
     .read_config = read_config,
     .read_dropout = sp_encoder_read_dropout,

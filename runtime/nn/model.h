@@ -30,6 +30,9 @@ struct sp_model_family {
     /* For sp_weights_find: prefixes before every name, pairs of current and old endings, patterns of unused tensors.
      * NULL at the end of each. */
     const char *const *prefixes, *const *renames, *const *ignored;
+    /* Ends of names: of the linear layers that sparse.target_modules means by `auto`, those of queries and values. NULL
+     * at the end. */
+    const char *const *targets;
     size_t config_size;
     /* Fills a zeroed model from a config.json called `file` in messages; sizes that cannot be are SP_EFORMAT, and so is
      * by name whatever would be computed wrongly. */

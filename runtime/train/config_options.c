@@ -187,8 +187,9 @@ static const struct sp_option up_to_methods[] = {
       "The best positions over all targets together, or the same share or number of each, rounded "
       "down.",
       NULL },
-    { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "query, value", NULL, NULL, sparse,
-      "Names at the end of the linear layers whose weights get a delta; all-linear: of all but those of the head.",
+    { "sparse.target_modules", SP_OPTION_LIST, FIELD(sparse.target_modules), "auto", NULL, NULL, sparse,
+      "Names at the end of the linear layers whose weights get a delta; all-linear: of all but those of the head; "
+      "auto: of the queries and the values (query, value; q_proj, v_proj in decoders).",
       NULL },
     { "sparse.scoring_examples", SP_OPTION_INT, FIELD(sparse.scoring_examples), "1024", "[1, inf)", NULL, sparse,
       "Training rows whose gradients are averaged for the score.", NULL },

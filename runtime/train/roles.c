@@ -2,6 +2,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/base/text.h"
 
 #include <stdio.h>
@@ -91,21 +92,50 @@ static int no_target(const struct sp_run *run, const char *wanted)
     return rc;
 }
 
-/* Every target must name something: one that is misspelt would otherwise be left out without a word. */
-static int check_targets(const struct sp_run *run)
+static bool is_auto(const struct sp_string_list *targets)
+{
+    return targets->count == 1 && strcmp(targets->items[0], "auto") == 0;
+}
+
+/* Target t, by the model's family where the configuration leaves them to it; NULL: there are no more. */
+static const char *target_at(const struct sp_run *run, size_t t)
 {
     const struct sp_string_list *targets = &run->config->sparse.target_modules;
 
-    for (size_t t = 0; t < targets->count; t++) {
+    if (is_auto(targets))
+        return run->model.family->targets[t];
+    return t < targets->count ? targets->items[t] : NULL;
+}
+
+/* Every target must name something: one that is misspelt would otherwise be left out without a word. */
+static int check_targets(const struct sp_run *run)
+{
+    const char *target;
+
+    for (size_t t = 0; (target = target_at(run, t)); t++) {
         bool found = false;
 
         for (size_t i = 0; i < sp_plan_param_count(run->plan) && !found; i++)
             found = can_be_target(sp_plan_param_at(run->plan, i)) &&
-                    is_named(sp_plan_param_at(run->plan, i), targets->items[t]);
+                    is_named(sp_plan_param_at(run->plan, i), target);
         if (!found)
-            return no_target(run, targets->items[t]);
+            return no_target(run, target);
     }
     return 0;
+}
+
+static int say_targets(const struct sp_run *run)
+{
+    struct sp_buf text = SP_BUF(1024);
+    const char *target;
+    int rc = 0;
+
+    for (size_t t = 0; rc == 0 && (target = target_at(run, t)); t++)
+        rc = sp_buf_printf(&text, "%s%s", t ? ", " : "", target);
+    if (rc == 0)
+        sp_log(SP_LOG_INFO, "sparse.target_modules: %s (auto)", text.data);
+    sp_buf_free(&text);
+    return rc;
 }
 
 /* A delta's gradient is that of products, and it is written where products read: of rows that are looked up it would
@@ -122,16 +152,18 @@ static int check_untied(const struct sp_run *run, size_t param, const char *targ
 
 int sp_roles_of_targets(struct sp_run *run)
 {
-    const struct sp_string_list *targets = &run->config->sparse.target_modules;
+    const char *target;
 
     SP_TRY(sp_roles_of_head(run));
     SP_TRY(check_targets(run));
+    if (is_auto(&run->config->sparse.target_modules))
+        SP_TRY(say_targets(run));
     for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
         struct sp_param *p = sp_plan_param_at(run->plan, i);
 
-        for (size_t t = 0; t < targets->count; t++)
-            if (can_be_target(p) && is_named(p, targets->items[t])) {
-                SP_TRY(check_untied(run, i, targets->items[t]));
+        for (size_t t = 0; (target = target_at(run, t)); t++)
+            if (can_be_target(p) && is_named(p, target)) {
+                SP_TRY(check_untied(run, i, target));
                 p->role = SP_PARAM_SPARSE;
             }
     }

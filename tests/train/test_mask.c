@@ -569,9 +569,12 @@ static void test_unknown_family(void **state)
 /* Of a weight that is a table, too, a delta would train and write but the half. */
 static void test_tied(void **state)
 {
+    static const char *const own[] = { "above", "query", NULL };
+    static const struct sp_model_family family = { .targets = own };
     char first[] = "all-linear", second[] = "decoder", *targets[] = { first, second };
+    char word[] = "auto", *automatic = word;
     struct sp_config config = { .sparse.target_modules = { targets, 1 } };
-    struct sp_run run = { .config = &config };
+    struct sp_run run = { .config = &config, .model.family = &family };
     int words, above;
 
     (void)state;
@@ -591,6 +594,8 @@ static void test_tied(void **state)
     config.sparse.target_modules.count = 2;
     assert_error(sp_roles_of_targets(&run), SP_ECONFIG,
                  "'decoder' is lm.decoder.weight, whose rows are the model's embeddings, too");
+    config.sparse.target_modules = (struct sp_string_list){ &automatic, 1 };
+    assert_error(sp_roles_of_targets(&run), SP_ECONFIG, "no linear layer of the model ends in 'query'");
     assert_ok(sp_roles_of_all(&run)); /* whole it can be trained */
     free(run.weights);
     sp_plan_free(run.plan);

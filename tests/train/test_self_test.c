@@ -359,8 +359,7 @@ static const struct setting settings[] = {
     { "full", "binary", 1, "{\"gradient_accumulation_steps\": 2, \"sparse\": {\"method\": \"full\"}}" },
     { "full, sm3", "binary", 1, "{\"optimizer\": \"sm3\", \"sparse\": {\"method\": \"full\"}}" },
     { "head", "binary", 1, "{\"sparse\": {\"method\": \"head\"}}" },
-    { "causal", "decoders/gemma2", 1,
-      "{\"sparse\": {\"count\": 90, \"target_modules\": [\"q_proj\", \"v_proj\"]}}" },
+    { "causal", "decoders/gemma2", 1, "{\"sparse\": {\"count\": 90}}" },
     { "generation", "decoders/gemma2", 1, "{}" },
     { "generation by GPU's kernels", "decoders/gemma2", LANES, "{\"gemm\": \"tiled\"}" },
     METRIC("random"),
@@ -384,7 +383,7 @@ static const struct setting settings[] = {
     { "GPU's kernels, synflow", "binary", LANES,
       "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90, \"metric\": \"synflow\"}}" },
     { "GPU's kernels, causal", "decoders/gemma2", LANES,
-      "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90, \"target_modules\": [\"q_proj\", \"v_proj\"]}}" },
+      "{\"gemm\": \"tiled\", \"sparse\": {\"count\": 90}}" },
     { "CLBlast", "binary", 1, "{\"gemm\": \"clblast\", \"sparse\": {\"count\": 90}}" },
 };
 

@@ -101,8 +101,8 @@ static void test_defaults(void **state)
     assert_string_equal(c.sparse.metric, "gradient");
     assert_int_equal(c.sparse.rank_equivalent, 8);
     assert_true(isnan(c.sparse.density) && c.sparse.count == -1);
-    assert_int_equal(c.sparse.target_modules.count, 2);
-    assert_string_equal(c.sparse.target_modules.items[1], "value");
+    assert_int_equal(c.sparse.target_modules.count, 1);
+    assert_string_equal(c.sparse.target_modules.items[0], "auto");
     sp_config_release(&c);
 }
 
@@ -498,7 +498,7 @@ static void test_override_mistakes(void **state)
         { { "output_dir=\xFF" }, "found bytes that are not UTF-8" },
         { { "sparse.count=1", "sparse.density=1" }, "--set: density, rank_equivalent and count" },
         { { "sparse.target_modules=" },
-          "nothing follows the '='; leave sparse.target_modules out for the default, query, value" },
+          "nothing follows the '='; leave sparse.target_modules out for the default, auto" },
         { { "eval_strategy=epoch", "eval_steps=5" }, "--set: eval_steps contradicts" },
         { { "text_column=x", "label_column=x" },
           "--set: text_column and label_column name the same column\n    label_column=x" },
@@ -622,7 +622,7 @@ static void test_written_form(void **state)
     assert_non_null(strstr(text.data, "\neval_strategy: \"no\"\n"));  /* not false */
     assert_non_null(strstr(text.data, "\nvalidation_file: null\n"));
     assert_non_null(strstr(text.data, "\nsparse:\n  method: static\n"));
-    assert_non_null(strstr(text.data, "\n  target_modules: [query, value]\n"));
+    assert_non_null(strstr(text.data, "\n  target_modules: [auto]\n"));
     assert_int_equal(sp_config_json(&c, &json), 0);
     assert_true(json_real_value(json_object_get(json, "dropout")) == 0.1);
     assert_true(json_is_null(json_object_get(json, "output_dir")));

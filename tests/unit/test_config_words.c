@@ -96,8 +96,8 @@ static void test_files(void **state)
         { "sparse: {target_modules: query, none}\n", "unknown option \"none\"" },
         { "sparse: {count: 5}\nseed: #1\n", "leave it out for the default, 42; # begins a comment; a name that begins "
                                             "with it wants quotes: \"#1\"" },
-        { "sparse:\n  target_modules:  #query \r\n  count: 5\n", "query, value; # begins a comment; a name that begins "
-                                                                 "with it wants quotes: \"#query\"\n" },
+        { "sparse:\n  target_modules:  #query \r\n  count: 5\n", "auto; # begins a comment; a name that begins with it "
+                                                                 "wants quotes: \"#query\"\n" },
         { "seed: null #1\n", "leave it out for the default, 42\n" },
         { "validation_file: ' '\n", "validation_file: found the text \" \", expected a path" },
         { "text_column: ' '\n", "text_column: found the text \" \", expected a column's name or number" },
@@ -125,7 +125,7 @@ static void test_overrides(void **state)
 {
     static const char *const cases[][2] = {
         { "sparse.target_modules=",
-          "nothing follows the '='; leave sparse.target_modules out for the default, query, value" },
+          "nothing follows the '='; leave sparse.target_modules out for the default, auto" },
         { "sparse.target_modules=query, None", "found \"query, None\", expected a list of names" },
         { "sparse.target_modules=[]", "found \"[]\", expected a list of names" },
         { "sparse.density=", "nothing follows the '='; write sparse.density=null to unset it" },
@@ -389,14 +389,13 @@ static void test_is_default(void **state)
         { "keep_head", "false" },
         { "lr_scheduler_type", "cosine" },
         { "sparse.target_modules", "query" },
-        { "sparse.target_modules", "query, values" },
-        { "sparse.target_modules", "query, value, key" },
+        { "sparse.target_modules", "auto, query" },
     };
     static const char *const same[][2] = {
         { "text_column", "null" }, { "seed", "42" }, { "dropout", "null" },
         { "max_grad_norm", "1" }, { "label_smoothing_factor", "0.0" }, { "shuffle", "yes" },
         { "skip_bad_rows", "no" }, { "keep_head", "auto" }, { "lr_scheduler_type", "linear" },
-        { "sparse.target_modules", "[query,value]" }, { "sparse.count", "null" },
+        { "sparse.target_modules", "[auto]" }, { "sparse.count", "null" },
     };
     const struct sp_option_table *t = sp_config_options();
     struct sp_config c = { 0 };
