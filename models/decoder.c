@@ -92,15 +92,19 @@ static int read_yarn(struct sp_rope *rope, const json_t *scaling, const char *fi
     return 0;
 }
 
-static int read_scaling(struct sp_rope *rope, const json_t *scaling, int positions, const char *file)
+/* The original number of positions may stand beside the section, too, and counts there (transformers'
+ * standardize_rope_params). */
+static int read_scaling(struct sp_rope *rope, const json_t *scaling, const json_t *config, int positions,
+                        const char *file)
 {
+    static const char original[] = "original_max_position_embeddings";
     const char *type = "default";
 
     SP_TRY(sp_json_get_string(&type, scaling, "type", file));
     SP_TRY(sp_json_get_string(&type, scaling, "rope_type", file));
     rope->original_max_position_embeddings = positions;
-    SP_TRY(read_number(&rope->original_max_position_embeddings, scaling, "original_max_position_embeddings", NULL,
-                       file));
+    SP_TRY(read_number(&rope->original_max_position_embeddings, scaling, original, NULL, file));
+    SP_TRY(read_number(&rope->original_max_position_embeddings, config, original, NULL, file));
     if (sp_json_member(scaling, "mrope_section") || strcmp(type, "mrope") == 0)
         return sp_error(SP_EFORMAT, "%s: \"mrope_section\" is set; rotary positions of images are not supported", file);
     if (strcmp(type, "default") == 0)
@@ -146,7 +150,7 @@ static int read_rope(struct sp_rope *rope, const json_t *config, int positions, 
                                         "supported", file, keys[i]);
         SP_TRY(read_number(&rope->base, section, "rope_theta", NULL, file));
         SP_TRY(sp_family_positive(&partial, section, "partial_rotary_factor", (double)partial, file));
-        SP_TRY(read_scaling(rope, section, positions, file));
+        SP_TRY(read_scaling(rope, section, config, positions, file));
     }
     if (partial != 1)
         return sp_error(SP_EFORMAT, "%s: \"partial_rotary_factor\" is %g; only 1 is supported: all columns are rotated",
@@ -177,7 +181,8 @@ int sp_decoder_read_config(struct sp_model *model, const json_t *config, const c
     SP_TRY(sp_decoder_read_padding(&c->padding, model, config, -1, file));
     SP_TRY(read_heads(c, model->hidden_size, config, file));
     c->rope.head_dim = c->head_dim;
-    return read_rope(&c->rope, config, model->max_positions, file);
+    SP_TRY(read_rope(&c->rope, config, model->max_positions, file));
+    return sp_rope_check(&c->rope) < 0 ? sp_error_context(SP_EFORMAT, "%s", file) : 0;
 }
 
 static int read_layer_type(bool *windowed, const json_t *type, const char *file)

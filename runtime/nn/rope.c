@@ -60,7 +60,7 @@ static double attention_factor(const struct sp_rope *r)
     return yarn_mscale(r->factor, 1);
 }
 
-static int check(const struct sp_rope *r)
+int sp_rope_check(const struct sp_rope *r)
 {
     bool scaled = r->scaling != SP_ROPE_DEFAULT, original = r->scaling == SP_ROPE_LLAMA3 || r->scaling == SP_ROPE_YARN;
 
@@ -87,7 +87,7 @@ static int check(const struct sp_rope *r)
 
 int sp_rope_frequencies(float *inverse, float *scale, const struct sp_rope *r)
 {
-    SP_TRY(check(r));
+    SP_TRY(sp_rope_check(r));
     for (int i = 0; i < r->head_dim / 2; i++) {
         float exponent = (float)(2 * i) / (float)r->head_dim;
 

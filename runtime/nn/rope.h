@@ -29,7 +29,9 @@ struct sp_rope {
     const float *factors;
 };
 
-/* inverse[head_dim / 2]; *scale. Numbers that cannot be are SP_EINVAL. */
+int sp_rope_check(const struct sp_rope *rope); /* numbers that cannot be are SP_EINVAL */
+
+/* inverse[head_dim / 2]; *scale. Checks, too. */
 int sp_rope_frequencies(float *inverse, float *scale, const struct sp_rope *rope);
 
 /* table[positions][head_dim]: for each position the cosines of its head_dim / 2 angles, then their sines, both times

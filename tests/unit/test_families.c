@@ -66,6 +66,11 @@ static void test_refused(void **state)
         { "llama", "{\"rope_scaling\": {\"type\": \"linear\"}}",
           "\"factor\" of rotary positions of type linear is missing" },
         { "llama", "{\"rope_theta\": -1}", "\"rope_theta\" of rotary positions is out of range" },
+        { "llama", "{\"rope_theta\": 1}", "config.json: rotary embeddings with rope_theta 1" },
+        { "llama",
+          "{\"rope_scaling\": {\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, "
+          "\"high_freq_factor\": 4}}",
+          "config.json: rotary embeddings with low_freq_factor 4" },
         { "llama", "{\"partial_rotary_factor\": 0.5}", "\"partial_rotary_factor\" is 0.5" },
         { "qwen2", "{\"rope_scaling\": {\"type\": \"mrope\", \"mrope_section\": [4, 2, 2]}}", "positions of images" },
         { "qwen2", "{\"attention_bias\": true}", "\"attention_bias\" is set" },
@@ -99,10 +104,14 @@ static void test_both_spellings(void **state)
         "1, \"high_freq_factor\": 4, \"original_max_position_embeddings\": 32}}",
         "{\"rope_parameters\": {\"rope_theta\": 500000.0, \"rope_type\": \"llama3\", \"factor\": 8, "
         "\"low_freq_factor\": 1, \"high_freq_factor\": 4, \"original_max_position_embeddings\": 32}}",
+        /* Phi-3's manner: beside the section, before what stands in it */
+        "{\"original_max_position_embeddings\": 32, \"rope_theta\": 500000.0, \"rope_scaling\": {\"rope_type\": "
+        "\"llama3\", \"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4, "
+        "\"original_max_position_embeddings\": 16}}",
     };
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
         struct sp_model model;
         const struct sp_rope *rope = &decoder(&model, "llama", spellings[i])->rope;
 
