@@ -193,11 +193,13 @@ static int choose_known(const struct sp_chooser *c, bool rare)
     const struct sp_row_shape *shape = c->options->shape;
 
     for (const char *const(*known)[2] = shape && shape->texts ? shape->texts : sp_header_texts; (*known)[0]; known++) {
-        size_t text = find_known(c, (*known)[0], rare), pair = find_known(c, (*known)[1], rare);
+        /* names of a task's own pair are no accident, however few rows have the second */
+        bool own = shape && shape->pair && (*known)[1];
+        size_t text = find_known(c, (*known)[0], rare), pair = find_known(c, (*known)[1], rare || own);
 
         if (text == SP_COLUMN_NONE || ((*known)[1] && (pair == SP_COLUMN_NONE || !c->sample->columns[pair].filled)))
             continue; /* a second text that no row has is none */
-        if (is_no_text(c, text)) {
+        if (!own && is_no_text(c, text)) {
             passed = passed == SP_COLUMN_NONE ? text : passed;
             continue;
         }

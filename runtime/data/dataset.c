@@ -96,8 +96,9 @@ static int row_text(const struct loader *loader, const struct sp_row *row, size_
         return 0;
     }
     value = json_object_get(row->object, column_name(loader, column));
-    /* as an empty field of a .csv */
-    if (json_is_null(value) && (column == loader->layout.pair || loader->options->empty_texts)) {
+    /* as an empty field of a .csv; a second text of a task's own is no mere supplement */
+    if (json_is_null(value) &&
+        ((column == loader->layout.pair && !loader->shape->pair) || loader->options->empty_texts)) {
         *out = (struct sp_field){ .text = "" };
         return 0;
     }

@@ -285,6 +285,30 @@ static void test_prompts(void **state)
     finish(&run, &config);
 }
 
+/* Columns of the two names are meant, whatever is missing in most of their rows. */
+static void test_mostly_empty(void **state)
+{
+    static const char *const files[] = {
+        "{\"prompt\": \"one two\", \"completion\": \" three\"}\n{\"prompt\": \"six six\", \"completion\": \"\"}\n"
+        "{\"prompt\": \"two two two\", \"completion\": \"\"}\n{\"prompt\": \"six one\", \"completion\": \"\"}\n",
+        "{\"prompt\": \"\", \"completion\": \"two two two\"}\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct sp_config config;
+        struct sp_run run;
+
+        write_rows("rows.jsonl", files[i]);
+        start(&run, &config, "model", "rows.jsonl", json_object());
+        assert_ok(sp_run_open(&run));
+        assert_ok(sp_run_load_data(&run, true, false));
+        assert_contains(said, "prompt: \"prompt\"; completion: \"completion\"\n");
+        assert_int_equal(run.train.count, i ? 1 : 4);
+        finish(&run, &config);
+    }
+}
+
 static void test_named_columns(void **state)
 {
     static const uint32_t ids[] = { CLS, ONE, TWO, SEP, END }, learnt[] = { NONE, NONE, TWO, SEP, END };
@@ -388,6 +412,9 @@ static void test_refusals(void **state)
     refuses("model", "bad.jsonl",
             "{\"prompt\": \"one\", \"completion\": \"two\"}\n{\"prompt\": \" \", \"completion\": \"\"}\n",
             "bad.jsonl:2: the text (column prompt) is empty", ASKED);
+    refuses("model", "bad.jsonl",
+            "{\"prompt\": \"one\", \"completion\": \"two\"}\n{\"prompt\": \"two\", \"completion\": null}\n",
+            "bad.jsonl:2: no \"completion\": it is null", ASKED);
     refuses("model", "bad.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"one\"}], \"prompt\": \"one\"}\n",
             "its rows are chats (\"messages\" or \"conversations\"), which are not read; those that are: `text`",
             json_object());
@@ -661,8 +688,8 @@ static void test_heads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prompts),  cmocka_unit_test(test_named_columns), cmocka_unit_test(test_texts_and_ids),
-        cmocka_unit_test(test_score_cache),
+        cmocka_unit_test(test_prompts),  cmocka_unit_test(test_mostly_empty), cmocka_unit_test(test_named_columns),
+        cmocka_unit_test(test_texts_and_ids), cmocka_unit_test(test_score_cache),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_models),        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_training), cmocka_unit_test(test_heads),
     };
