@@ -51,8 +51,8 @@ enum { LEAST = 16, QUERIES = 64, KEYS = 32 }; /* in a block: at least, and at mo
 const struct sp_tuned sp_tuned_attention = {
     .kernel = "attention",
     .tunables = {
-        [QUERY_BLOCK] = { "QUERY_BLOCK", 8192, { 1024, 2048, 4096, 8192, 16384 } },
-        [KEY_BLOCK] = { "KEY_BLOCK", 4096, { 1024, 2048, 4096, 8192 } },
+        [QUERY_BLOCK] = { "QUERY_BLOCK", 8192, .allowed = { 1024, 2048, 4096, 8192, 16384 } },
+        [KEY_BLOCK] = { "KEY_BLOCK", 4096, .allowed = { 1024, 2048, 4096, 8192 } },
     },
 };
 

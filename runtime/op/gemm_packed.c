@@ -19,12 +19,13 @@ static int valid(const int *values, const struct sp_device_info *info)
 const struct sp_tuned sp_tuned_gemm_packed = {
     .kernel = "gemm_packed",
     .tunables = {
-        [DEPTH] = { "DEPTH", 256, { 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024 } },
+        [DEPTH] = { "DEPTH", 256, .allowed = { 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024 } },
         /* 12 rows of two vectors of 16 floats fill 24 of AVX-512's 32 registers, 2 rows 8 of AVX2's 16 */
-        [ROWS] = { "ROWS", 12, { 2, 3, 4, 6, 8, 10, 12, 14 }, .narrow = 2 },
-        [ROW_BLOCK] = { "ROW_BLOCK", 96, { 8, 12, 24, 40, 48, 56, 72, 80, 96, 112, 144, 160, 192, 224, 288 } },
+        [ROWS] = { "ROWS", 12, .allowed = { 2, 3, 4, 6, 8, 10, 12, 14 }, .narrow = 2 },
+        [ROW_BLOCK] = { "ROW_BLOCK", 96,
+                        .allowed = { 8, 12, 24, 40, 48, 56, 72, 80, 96, 112, 144, 160, 192, 224, 288 } },
         /* of dW: in A, which is read down its columns, a block of k has a row of cache lines for each k */
-        [WEIGHT_DEPTH] = { "WEIGHT_DEPTH", 256, { 16, 32, 64, 128, 256 }, .narrow = 32 },
+        [WEIGHT_DEPTH] = { "WEIGHT_DEPTH", 256, .allowed = { 16, 32, 64, 128, 256 }, .narrow = 32 },
     },
     .valid = valid,
 };

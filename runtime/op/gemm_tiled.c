@@ -28,11 +28,11 @@ static int valid(const int *v, const struct sp_device_info *info)
 const struct sp_tuned sp_tuned_gemm_tiled = {
     .kernel = "gemm_tiled",
     .tunables = {
-        [TK] = { "TK", 16, { 4, 8, 16, 32, 64 } },
-        [TM] = { "TM", 64, { 16, 32, 48, 64, 96, 128 } },
-        [TN] = { "TN", 64, { 16, 32, 48, 64, 96, 128 } },
-        [WM] = { "WM", 4, { 1, 2, 4, 6, 8 } },
-        [WN] = { "WN", 4, { 1, 2, 4, 6, 8 } },
+        [TK] = { "TK", 16, .allowed = { 4, 8, 16, 32, 64 } },
+        [TM] = { "TM", 64, .allowed = { 16, 32, 48, 64, 96, 128 } },
+        [TN] = { "TN", 64, .allowed = { 16, 32, 48, 64, 96, 128 } },
+        [WM] = { "WM", 4, .allowed = { 1, 2, 4, 6, 8 } },
+        [WN] = { "WN", 4, .allowed = { 1, 2, 4, 6, 8 } },
     },
     .valid = valid,
 };
