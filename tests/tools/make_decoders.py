@@ -19,6 +19,7 @@ import shutil
 import sys
 import unittest.mock
 
+import safetensors.torch
 import torch
 import transformers
 
@@ -258,6 +259,20 @@ def make_masks(folder, name, targets, train):
     return masks
 
 
+def keep_gradients(name, folder):
+    """Every parameter's gradient of the first training batch's mean loss."""
+    rows = [json.loads(line) for line in open(folder / "train.jsonl")]
+    numbers = {label: i for i, label in CLASSES.items()}
+    if not is_causal(name):
+        rows = [{**row, "label": numbers[row["label"]]} for row in rows]
+    with precision(torch.float64):
+        model = load_model(folder, name)
+        st.loss_of(model, st.batches(rows, BATCH)[0]).backward()
+    gradients = {key: param.grad.float() for key, param in model.named_parameters()}
+    safetensors.torch.save_file(gradients, folder / "gradients.safetensors")
+    (folder / "gradients.safetensors").chmod(0o644)  # safetensors leaves 0600
+
+
 def fragile(wide, single, gap):
     """Why these numbers would not bear another program's rounding, or None."""
     def outputs(a, b):
@@ -302,6 +317,7 @@ def make(name, family, config, targets, folder, seed):
         except RuntimeError as error:
             reason = str(error)
     (folder / "expected.json").write_text(mr.dump(mr.rounded({"seed": seed, **expected})) + "\n")
+    keep_gradients(name, folder)
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors leaves 0600
     return reason
@@ -312,12 +328,17 @@ def main():
     parser.add_argument("--output", type=pathlib.Path,
                         default=mr.ROOT / "tests/data/reference/decoders")
     parser.add_argument("--model", action="append", help="only this one")
+    parser.add_argument("--gradients", action="store_true",
+                        help="only these, of the models that are there")
     args = parser.parse_args()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
     for name, *spec in all_models():
         if args.model and name not in args.model:
+            continue
+        if args.gradients:
+            keep_gradients(name, args.output / name)
             continue
         for seed in itertools.count():
             reason = make(name, *spec, args.output / name, seed)
