@@ -237,6 +237,11 @@ int sp_optim_visit(struct sp_optim *optim, struct sp_state *state)
     return 0;
 }
 
+size_t sp_optimizer_memory(const struct sp_optimizer *optimizer, const struct sp_optim_view *view)
+{
+    return sp_f32_bytes(optimizer->words(view));
+}
+
 size_t sp_optim_memory(const struct sp_optim *optim, size_t views)
 {
     size_t bytes = 0;

@@ -39,6 +39,9 @@ struct sp_optim;
 /* The optimizer of that name, or NULL. */
 const struct sp_optimizer *sp_optimizer_find(const char *name);
 
+/* Bytes of the state that it will keep of such a view, of which count, rows, cols and moving are read. */
+size_t sp_optimizer_memory(const struct sp_optimizer *optimizer, const struct sp_optim_view *view);
+
 int sp_optim_create(struct sp_optim **out, struct sp_device *device, const struct sp_optimizer *optimizer,
                     const struct sp_optim_view *views, size_t count, const struct sp_optim_options *options);
 void sp_optim_free(struct sp_optim *optim); /* NULL is fine */

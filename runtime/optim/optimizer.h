@@ -33,6 +33,7 @@ struct sp_optim_step {
 struct sp_optimizer {
     const char *name, *summary;
     struct sp_option_rows options; /* its own, in struct sp_optim_options */
+    size_t (*words)(const struct sp_optim_view *view); /* of 4 bytes, that create will keep of it */
     /* Fills state->kept for state->view with sp_optim_keep, and makes room in the scratch. */
     int (*create)(struct sp_optim_state *state, const struct sp_optim_step *step);
     /* Once a step, before the views' steps; NULL: nothing. */

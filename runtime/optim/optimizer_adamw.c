@@ -43,6 +43,11 @@ static int make_corrections(const struct sp_optim_step *step)
     return rc;
 }
 
+static size_t words(const struct sp_optim_view *view)
+{
+    return view->count * (view->moving ? 3 : 2);
+}
+
 static int create(struct sp_optim_state *state, const struct sp_optim_step *step)
 {
     SP_TRY(sp_optim_keep(state, M, step->device, state->view.count));
@@ -114,6 +119,7 @@ static int move(struct sp_optim_state *state, const struct sp_optim_move *move, 
 const struct sp_optimizer sp_optimizer_adamw = {
     .name = "adamw",
     .summary = "AdamW, with two numbers of state for each trained value (three where the mask moves)",
+    .words = words,
     .create = create,
     .options = { options, sizeof options / sizeof *options, 0 },
     .begin = begin,

@@ -10,9 +10,14 @@
 
 #define EPSILON 1e-8 /* under the root */
 
+static size_t words(const struct sp_optim_view *view)
+{
+    return (size_t)view->rows + (size_t)view->cols;
+}
+
 static size_t size_of(const struct sp_optim_state *state)
 {
-    return (size_t)state->view.rows + (size_t)state->view.cols;
+    return words(&state->view);
 }
 
 static int create(struct sp_optim_state *state, const struct sp_optim_step *step)
@@ -53,6 +58,7 @@ static int accumulators(float *out, const struct sp_optim_state *state)
 const struct sp_optimizer sp_optimizer_sm3 = {
     .name = "sm3",
     .summary = "SM3, with one for each row and column of a weight",
+    .words = words,
     .create = create,
     .step = step_view,
     .move = move,

@@ -10,6 +10,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/head.c runtime/train/head.h \
 	runtime/train/inputs.c runtime/train/inputs.h \
 	runtime/train/journal.c runtime/train/journal.h \
+	runtime/train/ledger.c runtime/train/ledger.h \
 	runtime/train/load.c runtime/train/load.h \
 	runtime/train/loss_watch.c runtime/train/loss_watch.h \
 	runtime/train/mask.c runtime/train/mask.h \

@@ -107,16 +107,23 @@ static int budget(size_t *out, const struct sp_run *run, const struct sp_mask *m
     return 0;
 }
 
-int sp_mask_check_budget(const struct sp_run *run)
+int sp_mask_entries(size_t *out, const struct sp_run *run)
 {
     struct sp_mask mask = { 0 };
-    size_t entries;
     int rc = find_targets(&mask, run);
 
+    *out = 0;
     if (rc == 0)
-        rc = budget(&entries, run, &mask);
+        rc = budget(out, run, &mask);
     sp_mask_release(&mask);
     return rc;
+}
+
+int sp_mask_check_budget(const struct sp_run *run)
+{
+    size_t entries;
+
+    return sp_mask_entries(&entries, run);
 }
 
 /* Scores on their way to the selection. */
@@ -172,17 +179,42 @@ static int take(void *user, size_t t, const float *scores)
     return rc;
 }
 
+/* The parameters to score, in a new array. */
+static int params_of(size_t **out, const struct sp_mask *mask)
+{
+    *out = sp_calloc(mask->count, sizeof **out);
+    for (size_t t = 0; *out && t < mask->count; t++)
+        (*out)[t] = mask->tensors[t].param;
+    return *out ? 0 : SP_ENOMEM;
+}
+
+int sp_mask_memory(size_t *out, const struct sp_run *run)
+{
+    const struct sp_metric *metric = sp_metric_find(run->config->sparse.metric);
+    struct sp_mask mask = { 0 };
+    size_t *params = NULL;
+    int rc = find_targets(&mask, run);
+
+    *out = 0;
+    if (rc == 0)
+        rc = params_of(&params, &mask);
+    if (rc == 0 && metric)
+        *out = sp_salience_memory(run, &(struct sp_salience){ metric, params, mask.count, 0 });
+    free(params);
+    sp_mask_release(&mask);
+    return rc;
+}
+
 static int make(struct sp_mask *mask, struct scorer *s, uint32_t round, size_t entries)
 {
     const struct sp_metric *metric = sp_metric_find(s->run->config->sparse.metric);
-    size_t *params = sp_calloc(mask->count, sizeof *params);
-    int rc = params ? 0 : SP_ENOMEM;
+    size_t *params = NULL;
+    int rc = params_of(&params, mask);
 
-    for (size_t t = 0; rc == 0 && t < mask->count; t++)
-        params[t] = mask->tensors[t].param;
     s->metric = metric;
     s->shares = sp_calloc(mask->count, sizeof *s->shares);
-    SP_GO(params && s->shares ? 0 : SP_ENOMEM);
+    SP_GO(rc);
+    SP_GO(s->shares ? 0 : SP_ENOMEM);
     if (!metric)
         SP_GO(sp_error(SP_ECONFIG, "sparse.metric: there is no metric called '%s'", s->run->config->sparse.metric));
     share(s->shares, s->run, mask, entries);

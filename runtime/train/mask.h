@@ -28,6 +28,12 @@ struct sp_mask {
 /* SP_ECONFIG when the budget comes to nothing or to more than all targets hold; for a word before the long work. */
 int sp_mask_check_budget(const struct sp_run *run);
 
+/* The budget: entries of the mask to be made. The roles are assigned. */
+int sp_mask_entries(size_t *out, const struct sp_run *run);
+
+/* Bytes that making it will take on the device (salience.h), unless its scores are cached. */
+int sp_mask_memory(size_t *out, const struct sp_run *run);
+
 /* Scores the weights as they are on the device and selects, as the configuration says. `round` is how many masks the
  * run has made before: rows come in that epoch's order, and only round 0 is read from or kept in sparse.score_cache.
  * The plan must be compiled for training; what it holds, but for its batch, is the same afterwards (salience.h). */

@@ -25,6 +25,9 @@ struct sp_method {
     int (*check)(struct sp_config_load *load);
     int (*assign)(struct sp_run *run); /* gives each parameter of the built plan its role (roles.h) */
 
+    /* Bytes that its moves will take on the device beside its parts and their optimizer; NULL: none. */
+    int (*memory)(size_t *bytes, const struct sp_run *run);
+
     /* Hooks of a method whose mask moves; each may be NULL. `done` is the number of optimizer steps done so far;
      * trained->total that of the run. create: after the parts were made. */
     int (*create)(void **state, struct sp_trained *trained, struct sp_run *run);

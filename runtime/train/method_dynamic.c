@@ -47,6 +47,12 @@ static int check_dynamic(struct sp_config_load *load)
     return sp_config_fill(&o->on_drop, DEFAULT_ON_DROP);
 }
 
+/* Scoring again, in the midst of training. */
+static int memory(size_t *bytes, const struct sp_run *run)
+{
+    return sp_mask_memory(bytes, run);
+}
+
 static int create(void **state, struct sp_trained *trained, struct sp_run *run)
 {
     const struct options *o = options_of(run);
@@ -95,6 +101,7 @@ const struct sp_method sp_method_dynamic = {
     .masked = true,
     .check = check_dynamic,
     .assign = sp_roles_of_targets,
+    .memory = memory,
     .create = create,
     .waits = waits,
     .after_step = after_step,

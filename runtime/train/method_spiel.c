@@ -176,6 +176,27 @@ static struct sp_param *param_of(const struct sp_run *run, const struct sp_mask_
     return sp_plan_param_at(run->plan, t->param);
 }
 
+/* The window's (window.h): a dense gradient of the largest target; of each candidate its gradient, two sums and its
+ * position; and the rows' starts. */
+static int memory(size_t *bytes, const struct sp_run *run)
+{
+    size_t entries, largest = 0, rows = 0;
+
+    if (!is(options_of(run)->growth, "ag"))
+        return 0;
+    SP_TRY(sp_mask_entries(&entries, run));
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        if (p->role != SP_PARAM_SPARSE)
+            continue;
+        largest = sp_param_elements(p) > largest ? sp_param_elements(p) : largest;
+        rows += (size_t)p->rows + 1;
+    }
+    *bytes = sp_f32_bytes(largest + 4 * entries + rows);
+    return 0;
+}
+
 static void free_spiel(void *state)
 {
     struct spiel *s = state;
@@ -507,6 +528,7 @@ const struct sp_method sp_method_spiel = {
     .masked = true,
     .check = check_spiel,
     .assign = sp_roles_of_targets,
+    .memory = memory,
     .create = create,
     .free = free_spiel,
     .record = record,

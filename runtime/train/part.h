@@ -15,6 +15,9 @@ struct sp_part {
     const char *told_as; /* what the line about the optimizer calls it; NULL: it is not told apart */
     bool transposed;     /* its sinks read transposed X and dY */
 
+    /* Adds the bytes that the run's parameters of this role will take on the device from create on, with their
+     * gradients and the optimizer's state (sp_trained_state); before the weights are loaded. NULL: nothing. */
+    int (*memory)(size_t *bytes, const struct sp_run *run);
     /* Before the long work: refuses what would train nothing; NULL: there is no such thing. */
     int (*check)(const struct sp_run *run);
     /* Begins the state of the run's parameters of this role, at least one, and adds the optimizer's views

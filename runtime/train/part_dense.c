@@ -32,6 +32,20 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
     return 0;
 }
 
+/* Of a linear weight a row-major copy, too (load.c). */
+static int memory(size_t *bytes, const struct sp_run *run)
+{
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+
+        if (p->role == SP_PARAM_DENSE)
+            *bytes += sp_f32_bytes(sp_param_elements(p)) + (p->kind == SP_PARAM_LINEAR ? sp_param_bytes(p) : 0) +
+                      sp_trained_state(run, &(struct sp_optim_view){ .count = sp_param_elements(p), .rows = p->rows,
+                                                                     .cols = p->cols });
+    }
+    return 0;
+}
+
 static int hang(void *state, struct sp_trained *t, struct sp_run *run)
 {
     struct sp_dense_part *part = state;
@@ -140,6 +154,7 @@ static int replace(bool *done, float *values, const struct sp_run *run, size_t p
 
 const struct sp_part sp_part_dense = {
     .role = SP_PARAM_DENSE,
+    .memory = memory,
     .create = create,
     .hang = hang,
     .free = free_part,

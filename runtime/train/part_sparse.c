@@ -5,6 +5,7 @@
 #include "runtime/sparse/support.h"
 #include "runtime/train/method.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,30 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
     for (size_t i = 0; i < part->mask.count; i++)
         SP_TRY(sp_trained_add_view(t, &(struct sp_optim_view){ .count = part->mask.tensors[i].count,
                                                                .moving = part->moves }));
+    return 0;
+}
+
+/* Of an entry: its value, the pretrained weight, the gradient, and its place in the tensor and in each layout. The
+ * optimizer's state is that of entries spread evenly. */
+static int memory(size_t *bytes, const struct sp_run *run)
+{
+    bool moves = sp_config_method(run->config)->after_step != NULL;
+    size_t entries, targeted = 0;
+
+    SP_TRY(sp_mask_entries(&entries, run));
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++)
+        if (sp_plan_param_at(run->plan, i)->role == SP_PARAM_SPARSE)
+            targeted += sp_param_elements(sp_plan_param_at(run->plan, i));
+    for (size_t i = 0; i < sp_plan_param_count(run->plan); i++) {
+        const struct sp_param *p = sp_plan_param_at(run->plan, i);
+        size_t count = (size_t)ceil((double)entries * (double)sp_param_elements(p) / (double)targeted);
+        bool backward = p->weight.backward && p->weight.backward != p->weight.forward;
+
+        if (p->role == SP_PARAM_SPARSE)
+            *bytes += sp_f32_bytes(count * (backward ? 6 : 5) + (size_t)p->rows + 1) +
+                      sp_trained_state(run, &(struct sp_optim_view){ .count = count, .rows = p->rows, .cols = p->cols,
+                                                                     .moving = moves });
+    }
     return 0;
 }
 
@@ -521,6 +546,7 @@ const struct sp_part sp_part_sparse = {
     .told_as = "the mask",
     .transposed = true,
     .check = sp_mask_check_budget,
+    .memory = memory,
     .create = create,
     .hang = hang,
     .free = free_part,

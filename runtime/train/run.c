@@ -8,6 +8,7 @@
 #include "runtime/op/transfer.h"
 #include "runtime/train/data.h"
 #include "runtime/train/head.h"
+#include "runtime/train/ledger.h"
 #include "runtime/train/load.h"
 #include "runtime/train/method.h"
 #include "runtime/train/trained.h"
@@ -361,6 +362,8 @@ int sp_run_fill(struct sp_run *run)
         SP_TRY(sp_config_method(run->config)->assign(run));
     run->limits.transposed = run->limits.training && sp_trained_transposes(run);
     SP_TRY(sp_plan_compile(run->plan, run->device, family, &run->limits));
+    if (run->limits.training)
+        SP_TRY(sp_ledger_tell(run));
     SP_TRY(sp_load_params(run));
     run->gradients = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->gradients);
     run->additions = sp_calloc(sp_plan_param_count(run->plan), sizeof *run->additions);

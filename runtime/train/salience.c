@@ -32,7 +32,7 @@ struct scoring {
     unsigned needs;
     size_t groups, passes, steps, step;  /* for progress: groups in each of the passes, batches in all */
     uint32_t *order;                     /* the scoring rows, then grasp's second ones */
-    size_t rows, largest;                /* entries of the largest target */
+    size_t rows, largest, cols;          /* entries and columns of the largest target */
     float *weight, *gradient, *norms, *scores;
     struct sp_rewrite *rewrite;
 
@@ -426,31 +426,63 @@ int sp_salience_order(uint32_t **out, size_t *count, const struct sp_run *run, c
     return rc;
 }
 
-static int allocate(struct scoring *s)
+/* The largest target's entries and columns. */
+static void measure(struct scoring *s)
 {
-    size_t cols = 1;
-
+    s->cols = 1;
     for (size_t t = 0; t < s->what->count; t++) {
         s->largest = size_of(s, t) > s->largest ? size_of(s, t) : s->largest;
-        cols = (size_t)target(s, t)->cols > cols ? (size_t)target(s, t)->cols : cols;
+        s->cols = (size_t)target(s, t)->cols > s->cols ? (size_t)target(s, t)->cols : s->cols;
     }
+}
+
+/* Bytes of the sinks' scratch and workspace. */
+static size_t scratch_bytes(const struct scoring *s)
+{
+    return s->needs & SP_NEED_SQUARES ? sp_f32_bytes(s->largest) : 0;
+}
+
+static size_t workspace_bytes(const struct scoring *s)
+{
+    if (s->needs & SP_NEED_SQUARES)
+        return sp_column_sum_workspace(1, (int)s->largest);
+    return s->needs & SP_NEED_INPUTS ? sp_column_sum_workspace(s->run->limits.tokens, (int)s->cols) : 0;
+}
+
+size_t sp_salience_memory(const struct sp_run *run, const struct sp_salience *what)
+{
+    struct scoring s = { .run = (struct sp_run *)(uintptr_t)run, .what = what, .needs = what->metric->needs & PASSES };
+    size_t most = 0;
+
+    measure(&s);
+    for (size_t first = 0, count; first < what->count && s.needs; first += count) {
+        size_t bytes = 0;
+
+        count = group_size(&s, first);
+        for (size_t i = 0; i < count; i++)
+            bytes += sp_f32_bytes(sums_of(&s, first + i));
+        most = bytes > most ? bytes : most;
+    }
+    if (s.needs & (SP_NEED_FLOW | SP_NEED_HESSIAN))
+        most += sp_plan_param_staging(run->plan); /* rewrite.c's */
+    return most + scratch_bytes(&s) + workspace_bytes(&s);
+}
+
+static int allocate(struct scoring *s)
+{
+    measure(s);
     s->scores = sp_calloc(s->largest, sizeof *s->scores);
     s->weight = sp_calloc(s->what->metric->needs & SP_NEED_WEIGHT ? s->largest : 0, sizeof *s->weight);
     s->gradient = sp_calloc(s->needs & ~(unsigned)SP_NEED_INPUTS ? s->largest : 0, sizeof *s->gradient);
-    s->norms = sp_calloc(cols, sizeof *s->norms);
+    s->norms = sp_calloc(s->cols, sizeof *s->norms);
     s->sinks = sp_calloc(s->what->count, sizeof *s->sinks);
     s->sums = sp_calloc(s->what->count, sizeof *s->sums);
     s->gradients = sp_calloc(sp_plan_param_count(s->run->plan), sizeof *s->gradients);
     if (!s->scores || !s->weight || !s->gradient || !s->norms || !s->sinks || !s->sums || !s->gradients)
         return SP_ENOMEM;
-    if (s->needs & SP_NEED_SQUARES) {
-        SP_TRY(sp_buffer_create(&s->scratch, s->run->device, sp_f32_bytes(s->largest)));
-        return sp_buffer_create(&s->workspace, s->run->device, sp_column_sum_workspace(1, (int)s->largest));
-    }
-    if (s->needs & SP_NEED_INPUTS)
-        return sp_buffer_create(&s->workspace, s->run->device,
-                                sp_column_sum_workspace((int)s->run->batch.max_tokens, (int)cols));
-    return 0;
+    if (scratch_bytes(s))
+        SP_TRY(sp_buffer_create(&s->scratch, s->run->device, scratch_bytes(s)));
+    return workspace_bytes(s) ? sp_buffer_create(&s->workspace, s->run->device, workspace_bytes(s)) : 0;
 }
 
 /* The pass that gave a number that is not finite, again, batch by batch: adds to the error where that began. A sum or a

@@ -44,6 +44,9 @@ typedef int sp_salience_take(void *user, size_t t, const float *scores);
  * weight, an activation or a gradient of a batch, is then added to its message. */
 int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user);
 
+/* Bytes that it takes on the device. The plan is compiled. */
+size_t sp_salience_memory(const struct sp_run *run, const struct sp_salience *what);
+
 /* Rows that one scoring reads, at most those that there are. */
 size_t sp_salience_rows(const struct sp_run *run);
 

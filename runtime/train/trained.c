@@ -79,7 +79,7 @@ static int create_gradient(struct sp_trained *t, struct sp_run *run)
     return sp_trained_place(t, run);
 }
 
-static bool has_role(const struct sp_run *run, enum sp_param_role role)
+bool sp_trained_has(const struct sp_run *run, enum sp_param_role role)
 {
     size_t i = 0;
 
@@ -91,7 +91,7 @@ static bool has_role(const struct sp_run *run, enum sp_param_role role)
 int sp_trained_check(const struct sp_run *run)
 {
     for (size_t i = 0; i < SP_PARTS; i++)
-        if (sp_parts[i]->check && has_role(run, sp_parts[i]->role))
+        if (sp_parts[i]->check && sp_trained_has(run, sp_parts[i]->role))
             SP_TRY(sp_parts[i]->check(run));
     return 0;
 }
@@ -101,7 +101,7 @@ bool sp_trained_transposes(const struct sp_run *run)
     bool any = false;
 
     for (size_t i = 0; i < SP_PARTS; i++)
-        any = any || (sp_parts[i]->transposed && has_role(run, sp_parts[i]->role));
+        any = any || (sp_parts[i]->transposed && sp_trained_has(run, sp_parts[i]->role));
     return any;
 }
 
@@ -125,6 +125,13 @@ static void tell_memory(const struct sp_trained *t, const char *optimizer, const
     sp_log(SP_LOG_INFO, "%s", text);
 }
 
+size_t sp_trained_state(const struct sp_run *run, const struct sp_optim_view *view)
+{
+    const struct sp_optimizer *optimizer = sp_optimizer_find(run->config->optimizer);
+
+    return optimizer ? sp_optimizer_memory(optimizer, view) : 0; /* one that is not there is refused later on */
+}
+
 static int create_optim(struct sp_trained *t, struct sp_run *run)
 {
     const struct sp_config *c = run->config;
@@ -145,7 +152,7 @@ int sp_trained_create(struct sp_trained *out, struct sp_run *run, size_t total)
         return SP_ENOMEM;
     memcpy(out->attached, run->additions, params * sizeof *out->attached);
     for (size_t i = 0; i < SP_PARTS; i++) {
-        if (has_role(run, sp_parts[i]->role))
+        if (sp_trained_has(run, sp_parts[i]->role))
             SP_TRY(sp_parts[i]->create(&out->parts[i], out, run));
         ends[i] = out->view_count;
     }

@@ -36,6 +36,12 @@ struct sp_trained {
 /* Before the long work: SP_ECONFIG where the configuration leaves a part nothing to train. The plan is built. */
 int sp_trained_check(const struct sp_run *run);
 
+/* Whether the run has parameters of that role; the roles are assigned. */
+bool sp_trained_has(const struct sp_run *run, enum sp_param_role role);
+
+/* Bytes that the run's optimizer will keep of such a view on the device; its count, rows, cols and moving are read. */
+size_t sp_trained_state(const struct sp_run *run, const struct sp_optim_view *view);
+
 /* Whether a sink of the run's parts reads transposed X and dY. Its roles are assigned. */
 bool sp_trained_transposes(const struct sp_run *run);
 

@@ -30,6 +30,12 @@ tests_train_test_moving_random_LDFLAGS = -Wl,--wrap=sp_sparse_move,--wrap=sp_opt
 TESTS += tests/train/test_mask tests/train/test_moving tests/train/test_moving-intel tests/train/test_moving_random \
 	tests/train/test_accumulation tests/train/test_not_finite tests/train/test_train
 
+# What a run says that it will take of the device's memory.
+check_PROGRAMS += tests/train/test_ledger
+tests_train_test_ledger_SOURCES = tests/train/test_ledger.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
+tests_train_test_ledger_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+TESTS += tests/train/test_ledger
+
 # A run's state, kept and restored.
 check_PROGRAMS += tests/train/test_state
 tests_train_test_state_SOURCES = tests/train/test_state.c tests/model/program.c tests/model/program.h tests/unit/device_support.h
