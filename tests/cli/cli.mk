@@ -4,6 +4,7 @@ cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cl
 	tests/cli/hostile.sh tests/cli/given.sh tests/cli/standard_input.sh
 cli_tests += tests/cli/columns.sh
 cli_tests += tests/cli/streaming.sh tests/cli/head.sh
+cli_tests += tests/cli/decoder.sh
 cli_tests += tests/cli/folders.sh tests/cli/dev.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
