@@ -265,6 +265,14 @@ struct sp_param *sp_plan_param_at(struct sp_plan *plan, size_t i)
     return &plan->params[i];
 }
 
+bool sp_plan_has_activation(const struct sp_plan *plan, enum sp_activation activation)
+{
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].activation == activation)
+            return true;
+    return false;
+}
+
 int sp_plan_outputs(const struct sp_plan *plan)
 {
     return plan->logits < 0 ? 0 : (int)plan->values[plan->logits].width;

@@ -252,6 +252,7 @@ int sp_plan_loss(struct sp_plan *plan, double *loss); /* the same to the host. W
 /* The model's output for the batch, the logits, to the host: outputs columns, a row for each sequence, or for each
  * token where the model's head gives those. Waits for the device. */
 int sp_plan_logits(struct sp_plan *plan, float *out);
+bool sp_plan_has_activation(const struct sp_plan *plan, enum sp_activation activation); /* in any of its layers */
 int sp_plan_outputs(const struct sp_plan *plan); /* 0 with a language loss, which leaves no logits */
 bool sp_plan_outputs_tokens(const struct sp_plan *plan);
 

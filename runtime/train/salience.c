@@ -539,6 +539,18 @@ static void release(struct scoring *s)
     sp_rewrite_free(s->rewrite);
 }
 
+/* Where a relu bends, the difference of gradients has what the second derivative has not. */
+static int check_smooth(const struct sp_run *run, const struct sp_metric *metric)
+{
+    if (!(metric->needs & SP_NEED_HESSIAN) || !sp_plan_has_activation(run->plan, SP_ACTIVATION_RELU))
+        return 0;
+    return sp_error(SP_ECONFIG,
+                    "sparse.metric: %s takes the second derivative of the loss by a difference of gradients, which is "
+                    "another number where a model's activation is relu, as this one's; take another metric (speft-cl "
+                    "metrics lists them)",
+                    metric->name);
+}
+
 int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_salience_take *take, void *user)
 {
     struct scoring s = { .run = run, .what = what, .take = take, .user = user, .needs = what->metric->needs & PASSES,
@@ -550,6 +562,7 @@ int sp_salience_score(struct sp_run *run, const struct sp_salience *what, sp_sal
                         "sparse.metric: %s needs labels, and %s has none; name their column with label_column, or take "
                         "a metric that needs none (speft-cl metrics lists them)",
                         what->metric->name, run->config->train_file);
+    SP_TRY(check_smooth(run, what->metric));
     SP_GO(allocate(&s));
     if (s.needs & (SP_NEED_FLOW | SP_NEED_HESSIAN))
         SP_GO(sp_rewrite_create(&s.rewrite, run->plan, run->device, what->count));

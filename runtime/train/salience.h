@@ -13,6 +13,7 @@
  * |W| / |g| (norms over all targets). Its error is of the order e^2 (the third derivatives) plus fp32's rounding over
  * e: of the small models of the tests, whose loss bends far more than a trained one's, the scores are 9e-5 to 2.2e-4
  * away from double precision's exact ones (Euclidean, relative); a test asserts 5e-4.
+ * Where a relu bends the difference steps across, and what that gives is not in H: such models are refused.
  *
  * The weights are those on the device, so that scoring may be repeated in the midst of training; afterwards every
  * parameter has the bits that it had, and no gradient of the caller's is written to. The plan's batch is lost.

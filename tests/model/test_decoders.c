@@ -175,6 +175,20 @@ static void test_mask(void **state)
     sp_safetensors_close(file);
 }
 
+/* GraSP by a difference of gradients is not what PyTorch differentiates twice where a ReLU bends. */
+static void test_relu(void **state)
+{
+    const struct subject *s = *state;
+    json_t *options = json_pack("{s:{s:s, s:i, s:[s]}, s:i}", "sparse", "metric", s->item, "count", 301,
+                                "target_modules", "all-linear", "max_seq_length", 40);
+
+    assert_int_equal(program_run("mask", write_config(s, options), "--output", program_path("mask.safetensors"), NULL),
+                     2);
+    json_decref(options);
+    if (!strstr(program_text("err"), "sparse.metric: grasp takes the second derivative"))
+        fail_msg("%s", program_text("err"));
+}
+
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 static void check_metrics(const json_t *line, const json_t *metrics)
@@ -301,6 +315,7 @@ int main(void)
         add(test_outputs, "outputs", "gemma2", "");
         add(test_run, "run", "gemma2", "spiel_ag");
     } else {
+        add(test_relu, "refused mask", "opt", "grasp");
         for (size_t i = 0; i < sizeof models / sizeof *models; i++)
             add_model(models[i]);
         add(test_contradicted, "contradicted", "llama", "");

@@ -240,8 +240,8 @@ def score(folder, name, sparse, train):
 
 
 def make_masks(folder, name, targets, train):
-    """Every metric's mask, scopes taking turns; of the other head one model's will do. GraSP's
-    Hessian has no number at OPT's ReLUs, across which speft-cl's difference of gradients steps."""
+    """Every metric's mask, scopes taking turns; of the other head one model's will do. GraSP
+    is refused where there are ReLUs, OPT's, across which a difference of gradients steps."""
     masks = {}
     for i, metric in enumerate(mt.METRICS):
         if metric == "grasp" and name.startswith("opt"):
