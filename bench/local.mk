@@ -3,7 +3,8 @@ EXTRA_PROGRAMS += bench/step
 bench_step_SOURCES = bench/step.c
 bench_step_LDADD = $(LIBS_ALL)
 CLEANFILES += bench/step$(EXEEXT)
-EXTRA_DIST += bench/compare.py bench/llama-768x12/config.json bench/moving.py bench/pytorch_quality.py bench/pytorch_step.py
+EXTRA_DIST += bench/compare.py bench/llama-768x12/config.json bench/moving.py bench/pytorch_quality.py bench/pytorch_step.py \
+	bench/random_model.py
 
 EXTRA_PROGRAMS += bench/support
 bench_support_SOURCES = bench/support.c

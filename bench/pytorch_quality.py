@@ -68,7 +68,7 @@ class Gsm8k:
             ids = tokenizer.encode(row["question"] + row["answer"]).ids + [end]
             same = next((i for i, (a, b) in enumerate(zip(prompt, ids)) if a != b), len(prompt))
             labels = [-100] * same + ids[same:]
-            rows.append({"input_ids": ids[:Gsm8k.length], "labels": labels[:Gsm8k.length]})
+            rows.append({"input_ids": ids[:args.length], "labels": labels[:args.length]})
         return rows
 
     @staticmethod
@@ -87,7 +87,7 @@ def make_trainer(task, model, args, train, run):
         return st.Trainer(model, args.method, run)
     weights = st.target_weights(model, task.sparse["target_modules"])
     generator = torch.Generator().manual_seed(args.seed)
-    scoring = st.batches(train[:args.scoring_rows], task.batch)
+    scoring = st.batches(train[:args.scoring_rows], args.batch)
     scores = st.score_weights(model, weights, args.method, scoring, generator)
     count = st.entry_count(weights, task.sparse)
     positions = st.select_positions(scores, count, task.sparse["scope"])
@@ -100,13 +100,14 @@ def parse():
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--method", choices=RATES, default="gradient")
-    for part in ("train", "scoring", "eval"):
-        parser.add_argument(f"--{part}-rows", type=int, help="by default the task's")
+    sizes = ("train-rows", "scoring-rows", "eval-rows", "batch", "length")
+    for size in sizes:
+        parser.add_argument(f"--{size}", type=int, help="by default the task's")
     parser.add_argument("--seed", type=int, default=42)
     args = parser.parse_args()
-    for part in ("train_rows", "scoring_rows", "eval_rows"):
-        if getattr(args, part) is None:
-            setattr(args, part, getattr(TASKS[args.task], part))
+    for size in (name.replace("-", "_") for name in sizes):
+        if getattr(args, size) is None:
+            setattr(args, size, getattr(TASKS[args.task], size))
     return args
 
 
@@ -115,7 +116,7 @@ def load_tokenizer(args, task):
     tokenizer.no_padding()
     tokenizer.no_truncation()
     if task is Sst2:
-        tokenizer.enable_truncation(task.length)
+        tokenizer.enable_truncation(args.length)
     return tokenizer
 
 
@@ -131,25 +132,26 @@ def main():
     if task.shuffled:
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(args.seed))
         train = [train[i] for i in order]
-    total = math.ceil(len(train) / task.batch)
+    total = math.ceil(len(train) / args.batch)
     run = {"learning_rate": RATES[args.method], "weight_decay": 0.0, "max_grad_norm": 1.0,
            "warmup_steps": math.ceil(0.06 * total)}
-    before, _ = task.evaluate(model, held_out, task.batch)
+    before, _ = task.evaluate(model, held_out, args.batch)
     print(f"before: {before}", file=sys.stderr, flush=True)
 
     start = time.monotonic()
     trainer = make_trainer(task, model, args, train, run)
     model.train()
-    for step, batch in enumerate(st.batches(train, task.batch)):
+    for step, batch in enumerate(st.batches(train, args.batch)):
         loss, norm, rate = trainer.step(batch, step, total)
-        if step % 25 == 0:
+        if step % 25 == 0 or total < 25:
             print(f"step {step}/{total} loss {loss:.4f} norm {norm:.3f} lr {rate:.2e}",
                   file=sys.stderr, flush=True)
     seconds = time.monotonic() - start
-    after, _ = task.evaluate(model, held_out, task.batch)
+    after, _ = task.evaluate(model, held_out, args.batch)
     print(json.dumps({
         "task": args.task, "method": args.method, "seed": args.seed,
-        "train_rows": len(train), "trained": trainer.trained_count(),
+        "train_rows": len(train), "batch": args.batch, "length": args.length,
+        "trained": trainer.trained_count(),
         **{f"{name}_before": round(value, 5) for name, value in before.items()},
         **{name: round(value, 5) for name, value in after.items()},
         "seconds": round(seconds, 1), "threads": torch.get_num_threads(),
