@@ -170,7 +170,7 @@ static bool can_be_made_again(const struct sp_plan *plan, const struct sp_node *
 
             if (reader->input[k] != node->output || !reads(plan, reader, k))
                 continue;
-            if (!reader->type->packs || reader->type->sliced)
+            if (!reader->type->packs || reader->type->slice)
                 return false;
             read = true;
         }
@@ -231,8 +231,6 @@ static void find_lifetimes(struct sp_plan *plan)
         use(plan, plan->dyt, backward);
     }
     use(plan, plan->logits, end); /* the host reads them after the walk */
-    for (int k = 0; k < 2 && plan->language >= 0; k++)
-        use(plan, plan->nodes[plan->language].saved[k], end); /* and the rows' losses */
 }
 
 /* Largest first, else in the order of the plan's array. */
@@ -317,7 +315,7 @@ static void add_transposed(struct sp_plan *plan)
 
         if (!p || !p->role)
             continue;
-        stride = (size_t)sp_transpose_stride(node->type->sliced ? sp_plan_slice(plan, p->rows) : plan->limits.tokens);
+        stride = (size_t)sp_transpose_stride(node->type->slice ? node->type->slice(plan, node) : plan->limits.tokens);
         in = stride * (size_t)p->cols > in ? stride * (size_t)p->cols : in;
         out = stride * (size_t)p->rows > out ? stride * (size_t)p->rows : out;
     }
@@ -468,7 +466,7 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
             plan->nodes[i].type->prepare(plan, &plan->nodes[i], limits);
     if (plan->failed)
         return sp_error(plan->failed, "%s", plan->message);
-    if (plan->logits < 0 && plan->language < 0)
+    if (plan->loss_node < 0)
         return sp_error(SP_EINVAL, "the model's builder made no loss");
     find_made_again(plan);
     if (plan->failed)

@@ -20,6 +20,7 @@ struct sp_node *sp_plan_loss_node(struct sp_plan *plan, const struct sp_node_typ
     node->input[0] = x;
     plan->values[x].consumers++;
     plan->logits = logits;
+    plan->loss_node = node->index;
     return node;
 }
 
@@ -62,10 +63,26 @@ int sp_plan_total_loss(struct sp_plan *plan, const struct sp_node *node)
     return 0;
 }
 
-int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node)
+int sp_plan_run_loss(struct sp_plan *plan)
 {
+    const struct sp_node *node = &plan->nodes[plan->loss_node];
+
+    if (plan->has_loss)
+        return 0;
     SP_TRY(node->type->loss_rows(plan, node, NULL, 1 / sp_plan_terms(plan, node), 0));
     return sp_plan_total_loss(plan, node);
+}
+
+int sp_plan_row_losses(struct sp_plan *plan, float *losses, float *hits)
+{
+    const struct sp_node *node = &plan->nodes[plan->loss_node];
+    size_t bytes = sp_f32_bytes((size_t)sp_plan_rows(plan, node->input[0]));
+
+    if (hits && node->saved[1] < 0)
+        return sp_error(SP_EINVAL, "a loss of type %s does not say which rows are right", node->type->name);
+    SP_TRY(sp_plan_run_loss(plan));
+    SP_TRY(sp_buffer_read(losses, sp_plan_buffer(plan, node->saved[0]), 0, bytes));
+    return hits ? sp_buffer_read(hits, sp_plan_buffer(plan, node->saved[1]), 0, bytes) : 0;
 }
 
 int sp_plan_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass)

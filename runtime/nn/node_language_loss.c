@@ -27,9 +27,11 @@ enum { ROWS, TARGETS, ALL, LAST };
 #define SLICE_BYTES ((size_t)64 << 20)
 #define STEP 48 /* slices of fewer rows than all are of multiples of it: whole register tiles of most kernels */
 
-int sp_plan_slice(const struct sp_plan *plan, int classes)
+/* How many rows are computed at a time. */
+static int slice(const struct sp_plan *plan, const struct sp_node *node)
 {
-    size_t rows = (plan->limits.logits ? plan->limits.logits : SLICE_BYTES) / sp_f32_bytes((size_t)classes);
+    size_t classes = (size_t)plan->params[node->param[0]].rows;
+    size_t rows = (plan->limits.logits ? plan->limits.logits : SLICE_BYTES) / sp_f32_bytes(classes);
 
     if (rows >= (size_t)plan->limits.tokens)
         return plan->limits.tokens;
@@ -39,7 +41,7 @@ int sp_plan_slice(const struct sp_plan *plan, int classes)
 
 int sp_nn_language_loss(struct sp_plan *plan, int x, int weight, float softcap)
 {
-    struct sp_node *node = sp_plan_node(plan, &sp_node_language_loss);
+    struct sp_node *node = sp_plan_loss_node(plan, &sp_node_language_loss, x, -1);
     const struct sp_param *w;
 
     if (!node)
@@ -49,27 +51,23 @@ int sp_nn_language_loss(struct sp_plan *plan, int x, int weight, float softcap)
         plan->values[x].extent != SP_PER_TOKEN)
         return sp_plan_fail(plan, sp_error(SP_EINVAL, "%s (%d x %d) makes no logits of %s, %zu wide", w->name, w->rows,
                                            w->cols, plan->values[x].name, plan->values[x].width));
-    node->input[0] = x;
     node->param[0] = weight;
     node->softcap = softcap;
-    plan->values[x].consumers++;
-    plan->language = node->index;
     return x;
 }
 
 static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
 {
     const struct sp_param w = plan->params[node->param[0]];
-    size_t slice = (size_t)sp_plan_slice(plan, w.rows), x = sp_f32_bytes(slice * (size_t)w.cols), workspace;
+    size_t rows = (size_t)slice(plan, node), x = sp_f32_bytes(rows * (size_t)w.cols), workspace;
     char name[sizeof plan->values->name];
 
-    node->slice = (int)slice;
+    node->slice = (int)rows;
     workspace = sp_language_workspace(plan->device, node->slice, w.rows);
-    /* a row's loss is finite where its logits are */
     snprintf(name, sizeof name, "the output of %s", w.name);
     node->saved[LOSSES] = sp_plan_value(plan, name, SP_PER_TOKEN, 1);
     node->saved[HITS] = sp_plan_value(plan, "hits", SP_PER_TOKEN, 1);
-    node->saved[LOGITS] = sp_plan_value(plan, "logits", SP_BYTES, sp_f32_bytes(slice * (size_t)w.rows));
+    node->saved[LOGITS] = sp_plan_value(plan, "logits", SP_BYTES, sp_f32_bytes(rows * (size_t)w.rows));
     node->saved[X] = sp_plan_value(plan, "rows of hidden states", SP_BYTES, x);
     if (sp_plan_wants(plan, node->input[0]))
         node->saved[DX] = sp_plan_value(plan, "rows of their gradient", SP_BYTES, x);
@@ -270,20 +268,16 @@ static int forward(struct sp_plan *plan, const struct sp_node *node, const struc
     return 0;
 }
 
-int sp_plan_row_losses(struct sp_plan *plan, float *losses, float *hits)
+/* A row's loss is finite where its logits are. */
+static int probe(struct sp_plan *plan, const struct sp_node *node)
 {
-    const struct sp_node *node = &plan->nodes[plan->language];
-    size_t bytes = sp_f32_bytes((size_t)plan->tokens);
-
-    if (!plan->has_loss)
-        SP_TRY(sp_plan_run_loss(plan, node));
-    SP_TRY(sp_buffer_read(losses, sp_plan_buffer(plan, node->saved[LOSSES]), 0, bytes));
-    return sp_buffer_read(hits, sp_plan_buffer(plan, node->saved[HITS]), 0, bytes);
+    SP_TRY(sp_plan_run_loss(plan));
+    return node->saved[LOSSES];
 }
 
-int sp_plan_last_logits(struct sp_plan *plan, float *out)
+/* Of the last token of each sequence; in recording mode out may be NULL. */
+static int read_last_logits(float *out, struct sp_plan *plan, const struct sp_node *node)
 {
-    const struct sp_node *node = &plan->nodes[plan->language];
     size_t classes = (size_t)plan->params[node->param[0]].rows, count = (size_t)plan->sequences * classes;
 
     for (int first = 0; first < plan->sequences; first += node->slice) {
@@ -300,10 +294,24 @@ int sp_plan_last_logits(struct sp_plan *plan, float *out)
     return 0;
 }
 
+static int record(struct sp_plan *plan, const struct sp_node *node)
+{
+    return read_last_logits(NULL, plan, node);
+}
+
+int sp_plan_last_logits(struct sp_plan *plan, float *out)
+{
+    const struct sp_node *node = &plan->nodes[plan->loss_node];
+
+    if (node->type != &sp_node_language_loss)
+        return sp_error(SP_EINVAL, "a loss of type %s has no logits of a vocabulary", node->type->name);
+    return read_last_logits(out, plan, node);
+}
+
 const struct sp_node_type sp_node_language_loss = {
     .name = "language_loss",
     .packs = true,
-    .sliced = true,
+    .slice = slice,
     .prepare = prepare,
     .reads = reads,
     .take = take,
@@ -311,4 +319,6 @@ const struct sp_node_type sp_node_language_loss = {
     .backward = backward,
     .linear_backward = linear_backward,
     .loss_rows = loss_rows,
+    .record = record,
+    .probe = probe,
 };

@@ -16,7 +16,7 @@ int sp_plan_create(struct sp_plan **out)
     *out = sp_calloc(1, sizeof **out);
     if (!*out)
         return SP_ENOMEM;
-    (*out)->logits = (*out)->language = (*out)->xt = (*out)->dyt = -1;
+    (*out)->logits = (*out)->loss_node = (*out)->xt = (*out)->dyt = -1;
     (*out)->bounds = (*out)->positions = (*out)->kept_rows = (*out)->key_bounds = (*out)->query_bounds = -1;
     return 0;
 }
@@ -280,7 +280,12 @@ int sp_plan_outputs(const struct sp_plan *plan)
 
 bool sp_plan_outputs_tokens(const struct sp_plan *plan)
 {
-    return plan->logits < 0 || plan->values[plan->logits].extent == SP_PER_TOKEN;
+    return plan->logits >= 0 && plan->values[plan->logits].extent == SP_PER_TOKEN;
+}
+
+bool sp_plan_loss_tokens(const struct sp_plan *plan)
+{
+    return plan->values[plan->nodes[plan->loss_node].input[0]].extent == SP_PER_TOKEN;
 }
 
 struct sp_plan_memory sp_plan_memory(const struct sp_plan *plan)

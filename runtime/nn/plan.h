@@ -148,8 +148,8 @@ int sp_nn_last_token(struct sp_plan *plan, int x, int padding);
 /* The loss of a language model, whose logits are (softcap * tanh of, over softcap; 0: none) x W^T for x (T x H) and a
  * linear weight W (V x H), which may be the embeddings' own: the mean of -log p of the tokens' targets, int32, of which
  * SP_NO_TARGET is none. Only rows that have a target are computed, a slice of them at a time, so that no T x V logits
- * exist; a training step does all of it in backward. Last of a builder; returns x. The host reads sp_plan_row_losses
- * and sp_plan_last_logits in place of sp_plan_logits. */
+ * exist; a training step does all of it in backward. Last of a builder; returns x. The host reads sp_plan_row_losses,
+ * with hits, and sp_plan_last_logits in place of sp_plan_logits. */
 #define SP_NO_TARGET (-100)
 int sp_nn_language_loss(struct sp_plan *plan, int x, int weight, float softcap);
 /* The model's output and its loss, a mean over the output's rows, each of which has a target: cross-entropy over its
@@ -253,18 +253,22 @@ int sp_plan_loss(struct sp_plan *plan, double *loss); /* the same to the host. W
  * token where the model's head gives those. Waits for the device. */
 int sp_plan_logits(struct sp_plan *plan, float *out);
 bool sp_plan_has_activation(const struct sp_plan *plan, enum sp_activation activation); /* in any of its layers */
-int sp_plan_outputs(const struct sp_plan *plan); /* 0 with a language loss, which leaves no logits */
+int sp_plan_outputs(const struct sp_plan *plan); /* 0 where the loss leaves none */
 bool sp_plan_outputs_tokens(const struct sp_plan *plan);
 
-/* Of a language loss, after forward and instead of backward; both wait for the device. The loss of each of the batch's
- * tokens, and whether its target had the largest logit (1 or 0); zeros where it has no target. And the logits of the
- * last token of each sequence (S x V), for who generates the next one. */
+/* After forward and instead of backward; waits for the device. The term of each row of the loss and, where hits is not
+ * NULL, whether its target had the largest logit (1 or 0), of a loss that says so; zeros where a row has no target. The
+ * rows are those of the loss's input: sequences, or tokens. */
 int sp_plan_row_losses(struct sp_plan *plan, float *losses, float *hits);
+bool sp_plan_loss_tokens(const struct sp_plan *plan);
+
+/* Of a language loss, likewise: the logits of the last token of each sequence (S x V), for who generates the next
+ * one. */
 int sp_plan_last_logits(struct sp_plan *plan, float *out);
 
 /* Where numbers stopped being finite: repeats the batch's forward and backward pass (forward_only: that alone) node by
- * node and names the first parameter, value or gradient that holds a NaN or an infinity, a parameter by its own name;
- * "" when all are finite. Parameters' gradients are overwritten. */
+ * node and names the first parameter, value or gradient that holds a NaN or an infinity, a parameter by its own name,
+ * one of an addition by what that calls it; "" when all are finite. Parameters' gradients are overwritten. */
 int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32]);
 
 #endif

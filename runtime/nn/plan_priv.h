@@ -57,7 +57,7 @@ struct sp_node {
     float p, epsilon, softcap, offset, scale;
     int padding, first;
     int rope; /* of the plan's */
-    /* language loss: rows of the batch that have a target; how many are computed at a time */
+    /* a loss: rows of the batch that have a target, 0 where all have; how many are computed at a time */
     int listed, slice;
     struct sp_attention_shape attention; /* nothing left open */
     int longest_keys; /* attention: the most rows that a sequence of the batch sees */
@@ -75,7 +75,8 @@ struct sp_node_type {
     bool in_place;   /* backward may make input[0]'s gradient in the memory of the output's */
     bool cheap;      /* of little work: forward is run again for backward, rather than that its output is kept */
     bool packs;      /* backward gives the input's gradient by a product with param[0] */
-    bool sliced;     /* and its sink gets sp_plan_slice rows at a time */
+    /* How many rows the sink of param[0] gets at a time, most of all; NULL: all rows of the batch. */
+    int (*slice)(const struct sp_plan *plan, const struct sp_node *node);
     /* Adds the values that forward saves and backward needs, once `active` is known; may be NULL. */
     void (*prepare)(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
     /* Whether backward reads input k; k = -1 asks for the output. NULL: it reads neither. */
@@ -91,9 +92,15 @@ struct sp_node_type {
     int (*linear_forward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     int (*linear_backward)(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
     /* A loss's node: writes the rows' terms of the batch into saved[0] and, where that is not NULL, the gradient of
-     * `scale` times their sum; both at logits / temperature (0 for 1). NULL for others. */
+     * `scale` times their sum; both at logits / temperature (0 for 1). One that says which rows are right writes that,
+     * 1 or 0, into saved[1]. NULL for others. */
     int (*loss_rows)(struct sp_plan *plan, const struct sp_node *node, struct sp_buffer *gradient, float scale,
                      float temperature);
+    /* In recording mode: launches what the host may ask the node for besides its passes and its loss. NULL: nothing. */
+    int (*record)(struct sp_plan *plan, const struct sp_node *node);
+    /* After forward, where the output never exists as a whole: the number of a value that is not finite where that
+     * would not be, computed. NULL: the output. */
+    int (*probe)(struct sp_plan *plan, const struct sp_node *node);
 };
 
 #define SP_NODE_TYPE(name) extern const struct sp_node_type sp_node_##name;
@@ -118,8 +125,8 @@ struct sp_plan {
     size_t param_count, param_room;
     int keys_rows; /* sp_plan_keep_keys: while building; 0: none are kept */
     const struct sp_plan *owner; /* of the parameters; NULL: this one */
-    int logits; /* the model's output, which the host reads; -1 before the loss was built, and with a language loss, */
-    int language; /* which is this node; else -1 */
+    int logits;    /* the model's output, which the host reads; -1 before the loss was built, and where there is none */
+    int loss_node; /* -1 before it was built */
     struct sp_plan_rope *ropes;
     size_t rope_count, rope_room;
 
@@ -168,15 +175,16 @@ void *sp_plan_fill(const struct sp_plan *plan, int words);
 struct sp_buffer *sp_plan_read(const struct sp_plan *plan, int words);
 
 /* loss.c, for nodes that are a loss, of which each row of input[0] has a term, held to a target of its own. Adds one
- * over value x, `logits` being what the host reads of the model, often x itself; NULL after an error. Its prepare and
- * take: words[0] are the targets (zeros where the batch has none), saved[0] is for the rows' terms. */
+ * over value x, `logits` being what the host reads of the model, often x itself, or -1 for nothing; NULL after an
+ * error. Its prepare and take: words[0] are the targets (zeros where the batch has none), saved[0] is for the rows'
+ * terms. */
 struct sp_node *sp_plan_loss_node(struct sp_plan *plan, const struct sp_node_type *type, int x, int logits);
 void sp_plan_prepare_loss(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits);
 int sp_plan_take_targets(const struct sp_plan *plan, struct sp_node *node, const struct sp_plan_batch *batch);
 
-/* Leaves the batch's mean loss in plan->loss, unscaled, by the node's loss_rows; and its backward, which does so, too,
- * but at a temperature. */
-int sp_plan_run_loss(struct sp_plan *plan, const struct sp_node *node);
+/* Leaves the batch's mean loss in plan->loss, unscaled, by the node's loss_rows, where it is not there yet; and its
+ * backward, which does so, too, but at a temperature. */
+int sp_plan_run_loss(struct sp_plan *plan);
 int sp_plan_loss_backward(struct sp_plan *plan, const struct sp_node *node, const struct sp_plan_pass *pass);
 
 /* In place of any loss's backward in a pass that is linear: the gradient of loss_scale times the sum of input[0]. */
@@ -187,9 +195,6 @@ float sp_plan_terms(const struct sp_plan *plan, const struct sp_node *node);
 
 /* Sums the rows' terms, as they lie in saved[0], into plan->loss. */
 int sp_plan_total_loss(struct sp_plan *plan, const struct sp_node *node);
-
-/* How many rows of `classes` logits a language loss computes at a time. */
-int sp_plan_slice(const struct sp_plan *plan, int classes);
 
 /* A new value that is the node's output; returns its number. */
 int sp_plan_output(struct sp_plan *plan, struct sp_node *node, const char *name, enum sp_extent extent, size_t width);

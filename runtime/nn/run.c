@@ -129,6 +129,14 @@ int sp_plan_observe(struct sp_plan *plan, const struct sp_plan_pass *pass)
     return 0;
 }
 
+static int record_more(struct sp_plan *plan)
+{
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].type->record)
+            SP_TRY(plan->nodes[i].type->record(plan, &plan->nodes[i]));
+    return 0;
+}
+
 int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
 {
     bool before = sp_device_recording(plan->device);
@@ -142,8 +150,8 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     rc = sp_plan_forward(plan, pass);
     if (rc == 0)
         rc = sp_plan_loss(plan, &(double){ 0 });
-    if (rc == 0 && plan->language >= 0)
-        rc = sp_plan_last_logits(plan, NULL);
+    if (rc == 0)
+        rc = record_more(plan);
     if (rc == 0 && plan->limits.training && !pass->forward_only)
         rc = sp_plan_backward(plan, pass);
     sp_device_set_recording(plan->device, before);
@@ -151,17 +159,9 @@ int sp_plan_record(struct sp_plan *plan, const struct sp_plan_pass *pass)
     return rc;
 }
 
-static int run_loss(struct sp_plan *plan)
-{
-    for (size_t i = 0; i < plan->node_count && !plan->has_loss; i++)
-        if (plan->nodes[i].type->loss_rows)
-            SP_TRY(sp_plan_run_loss(plan, &plan->nodes[i]));
-    return 0;
-}
-
 int sp_plan_loss_into(struct sp_plan *plan, struct sp_buffer *out, size_t i)
 {
-    SP_TRY(run_loss(plan));
+    SP_TRY(sp_plan_run_loss(plan));
     return sp_buffer_copy(out, sp_f32_bytes(i), plan->loss, 0, sp_f32_bytes(1));
 }
 
@@ -169,7 +169,7 @@ int sp_plan_loss(struct sp_plan *plan, double *loss)
 {
     float value = 0;
 
-    SP_TRY(run_loss(plan));
+    SP_TRY(sp_plan_run_loss(plan));
     SP_TRY(sp_buffer_read(&value, plan->loss, 0, sizeof value));
     *loss = value;
     return 0;
@@ -213,8 +213,22 @@ static int param_not_finite(const struct sp_param *p)
     return rc;
 }
 
-/* 1 and the parameter's name when one of the node's holds a number that is not finite, else 0 or an error. */
-static int find_in_params(char *name, const struct sp_plan *plan, const struct sp_node *node)
+#define NAME (SP_PARAM_NAME + 32) /* room for a name that is found */
+
+/* 1 and its name when a parameter of the weight's additions holds such a number. */
+static int find_in_additions(char *name, const struct sp_plan_pass *pass, int param)
+{
+    int found = 0;
+
+    for (struct sp_addition *a = pass->additions ? pass->additions[param] : NULL; a && found == 0; a = a->next)
+        if (a->find_not_finite)
+            SP_TRY(found = a->find_not_finite(a, name, NAME));
+    return found;
+}
+
+/* The same of the node's parameters, then of what is added to them. */
+static int find_in_params(char *name, const struct sp_plan *plan, const struct sp_node *node,
+                          const struct sp_plan_pass *pass)
 {
     int found = 0;
 
@@ -225,12 +239,14 @@ static int find_in_params(char *name, const struct sp_plan *plan, const struct s
             continue;
         SP_TRY(found = param_not_finite(p));
         if (found)
-            snprintf(name, SP_PARAM_NAME + 32, "%s", p->name);
+            snprintf(name, NAME, "%s", p->name);
+        else
+            SP_TRY(found = find_in_additions(name, pass, node->param[k]));
     }
     return found;
 }
 
-int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[SP_PARAM_NAME + 32])
+int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pass, char name[NAME])
 {
     int found = 0, value = -1;
 
@@ -239,15 +255,13 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
     for (size_t i = 0; i < plan->node_count && found == 0; i++) {
         if (!plan->nodes[i].type->forward)
             continue;
-        SP_TRY(found = find_in_params(name, plan, &plan->nodes[i]));
+        SP_TRY(found = find_in_params(name, plan, &plan->nodes[i], pass));
         if (found)
             return 0;
         SP_TRY(forward(plan, &plan->nodes[i], pass));
         value = plan->nodes[i].output;
-        if ((int)i == plan->language) { /* its output is never whole */
-            SP_TRY(sp_plan_run_loss(plan, &plan->nodes[i]));
-            value = plan->nodes[i].saved[0];
-        }
+        if (plan->nodes[i].type->probe)
+            SP_TRY(value = plan->nodes[i].type->probe(plan, &plan->nodes[i]));
         SP_TRY(found = not_finite(plan, value));
     }
     plan->transposed.x_in_xt = NULL;
@@ -263,6 +277,6 @@ int sp_plan_find_not_finite(struct sp_plan *plan, const struct sp_plan_pass *pas
         }
     }
     if (found)
-        snprintf(name, SP_PARAM_NAME + 32, "%s", plan->values[value].name);
+        snprintf(name, NAME, "%s", plan->values[value].name);
     return 0;
 }

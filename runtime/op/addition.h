@@ -32,6 +32,9 @@ struct sp_addition {
     int (*forward)(struct sp_addition *addition, struct sp_device *device, const struct sp_addition_input *input);
     /* dx += (df / dx)^T dy, and the gradients of the addition's own parameters, stored or added to */
     int (*backward)(struct sp_addition *addition, struct sp_device *device, const struct sp_addition_input *input);
+    /* 1 and a name for messages, such as "lora_A of " with the weight's, where one of its own parameters holds a number
+     * that is not finite; 0; or an error. NULL: it has none that could */
+    int (*find_not_finite)(struct sp_addition *addition, char *name, size_t size);
     bool fixed;               /* in every pass, as what a loaded adapter adds is */
     struct sp_addition *next; /* another one of the weight; NULL: none */
 };

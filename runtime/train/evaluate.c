@@ -28,8 +28,8 @@ struct sp_logits_row sp_logits_row(const struct sp_logits *l, size_t i)
     return (struct sp_logits_row){ l->values + first * l->outputs, end - first };
 }
 
-/* The forward pass of rows from .. from + count - 1, their logits or losses and hits, and their share in the sum of the
- * losses. */
+/* The forward pass of rows from .. from + count - 1, their logits, or losses and hits, and their share in the sum of
+ * the losses. */
 static int forward(float *logits, float *hits, double *sum, struct sp_run *run, const struct sp_dataset *dataset,
                    const uint32_t *order, size_t from, size_t count)
 {
@@ -47,17 +47,17 @@ static int forward(float *logits, float *hits, double *sum, struct sp_run *run, 
 
 int sp_logits_each(double *loss, struct sp_run *run, const struct sp_dataset *dataset, sp_logits_fn *take, void *user)
 {
-    size_t batch = (size_t)run->config->per_device_eval_batch_size, outputs = (size_t)sp_plan_outputs(run->plan);
-    size_t batches = (dataset->count + batch - 1) / batch;
-    bool of_tokens = sp_plan_outputs_tokens(run->plan), language = outputs == 0;
+    size_t batch = (size_t)run->config->per_device_eval_batch_size, batches = (dataset->count + batch - 1) / batch;
+    bool by_losses = run->task->by_losses;
+    bool of_tokens = by_losses ? sp_plan_loss_tokens(run->plan) : sp_plan_outputs_tokens(run->plan);
+    size_t outputs = by_losses ? 1 : (size_t)sp_plan_outputs(run->plan);
+    size_t rows = of_tokens ? run->batch.max_tokens : run->batch.max_count;
     uint32_t *order = sp_calloc(dataset->count, sizeof *order);
-    float *logits, *hits = language ? sp_calloc(run->batch.max_tokens, sizeof *hits) : NULL;
+    float *logits = sp_calloc(rows * outputs, sizeof *logits);
+    float *hits = by_losses ? sp_calloc(rows, sizeof *hits) : NULL;
     double sum = 0;
-    int rc;
+    int rc = order && logits && (hits || !by_losses) ? 0 : SP_ENOMEM;
 
-    outputs += language;
-    logits = sp_calloc((of_tokens ? run->batch.max_tokens : run->batch.max_count) * outputs, sizeof *logits);
-    rc = order && logits && (hits || !language) ? 0 : SP_ENOMEM;
     if (rc == 0)
         sp_data_order(order, dataset->count, 0, 0, false);
     /* a batch whose loss is not finite stays in the plan */

@@ -38,8 +38,8 @@ struct sp_logits {
     const float *values;
     size_t from, rows, outputs;
     const uint32_t *bounds; /* [rows + 1]: row i has tokens bounds[i] .. bounds[i + 1] - 1; NULL: they are of rows */
-    /* [tokens], of a model over a vocabulary, whose logits are not kept: values are then the loss of each token's
-     * target, and these whether the model would have said it, 1 or 0. Else NULL */
+    /* For a task that scores by_losses, else NULL: values are the loss's rows then, outputs is 1, and these say whether
+     * the model would have said the row's target, 1 or 0 */
     const float *hits;
 };
 

@@ -195,9 +195,10 @@ static int host_values(float *out, const struct sp_run *run, size_t i, const str
 static int load_param(struct sp_run *run, size_t i, float *host, struct sp_buffer *staging)
 {
     struct sp_param *p = sp_plan_param_at(run->plan, i);
+    const struct sp_part *part = sp_part_of(p->role);
 
     SP_TRY(host_values(host, run, i, p));
-    if (!p->value && p->role == SP_PARAM_DENSE)
+    if (!p->value && part && part->plain)
         SP_TRY(sp_buffer_create(&p->value, run->device, sp_param_bytes(p)));
     return sp_param_write(p, host, staging);
 }

@@ -21,6 +21,7 @@ struct sp_method {
     struct sp_option_rows options;
     double learning_rate;          /* where none is given */
     bool masked;                   /* trains a mask of sparse.target_modules by a budget */
+    bool moves;                    /* which moves, by sp_sparse_move */
     /* Fills in its options' defaults and refuses what contradicts it (config_priv.h); NULL: nothing of that. */
     int (*check)(struct sp_config_load *load);
     int (*assign)(struct sp_run *run); /* gives each parameter of the built plan its role (roles.h) */

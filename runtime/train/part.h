@@ -14,6 +14,8 @@ struct sp_part {
     enum sp_param_role role;
     const char *told_as; /* what the line about the optimizer calls it; NULL: it is not told apart */
     bool transposed;     /* its sinks read transposed X and dY */
+    bool plain;          /* it trains a weight's row-major copy (sp_param.value) */
+    const char *untied;  /* what it is called where it cannot train a weight whose rows are looked up; NULL: it can */
 
     /* Adds the bytes that the run's parameters of this role will take on the device from create on, with their
      * gradients and the optimizer's state (sp_trained_state); before the weights are loaded. NULL: nothing. */
@@ -54,6 +56,9 @@ struct sp_part {
 #undef SP_PART
 
 extern const struct sp_part *const sp_parts[SP_PARTS];
+
+/* The part of a role; NULL for FROZEN. */
+const struct sp_part *sp_part_of(enum sp_param_role role);
 
 /* The state of a part that the run has; else NULL. */
 void *sp_trained_part(const struct sp_trained *trained, const struct sp_part *part);

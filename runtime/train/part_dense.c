@@ -154,6 +154,7 @@ static int replace(bool *done, float *values, const struct sp_run *run, size_t p
 
 const struct sp_part sp_part_dense = {
     .role = SP_PARAM_DENSE,
+    .plain = true,
     .memory = memory,
     .create = create,
     .hang = hang,

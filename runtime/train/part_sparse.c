@@ -4,6 +4,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/sparse/support.h"
 #include "runtime/train/method.h"
+#include "runtime/train/roles.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@
 struct sp_sparse_part *sp_sparse_of(const struct sp_trained *trained)
 {
     return sp_trained_part(trained, &sp_part_sparse);
+}
+
+int sp_sparse_assign(struct sp_run *run)
+{
+    return sp_roles_of_targets(run, SP_PARAM_SPARSE);
 }
 
 /* The mask's tensors as the delta's targets, in a new array; positions are borrowed. `views`: where the gradients go,
@@ -67,7 +73,7 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
 
     if (!part)
         return SP_ENOMEM;
-    part->moves = t->method->after_step != NULL;
+    part->moves = t->method->moves;
     part->first_view = t->view_count;
     SP_TRY(sp_mask_make(&part->mask, run, 0));
     for (size_t i = 0; i < part->mask.count; i++)
@@ -291,6 +297,9 @@ static int replace_mask(struct sp_sparse_part *part, struct sp_trained *t, struc
 static int move_with(struct sp_sparse_part *part, struct sp_trained *t, struct sp_run *run,
                      const struct sp_sparse_move *move, struct carried *carried, struct sp_mask_change *change)
 {
+    if (!part->moves)
+        return sp_error(SP_EINVAL, "internal error: method %s moves the mask and did not say it would",
+                        t->method->name);
     if (!part->touched)
         SP_TRY(touch_mask(part));
     for (size_t i = 0; i < part->mask.count; i++)
@@ -544,6 +553,7 @@ out:
 const struct sp_part sp_part_sparse = {
     .role = SP_PARAM_SPARSE,
     .told_as = "the mask",
+    .untied = "a sparse delta",
     .transposed = true,
     .check = sp_mask_check_budget,
     .memory = memory,

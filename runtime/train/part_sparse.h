@@ -27,6 +27,9 @@ struct sp_sparse_part {
 /* A run's, or NULL where it has none. */
 struct sp_sparse_part *sp_sparse_of(const struct sp_trained *trained);
 
+/* For a method's assign: the layers of sparse.target_modules sparsely, as sp_roles_of_targets. */
+int sp_sparse_assign(struct sp_run *run);
+
 /* Puts the delta's sinks among the run's gradients. */
 void sp_sparse_hang(struct sp_trained *trained, struct sp_run *run);
 

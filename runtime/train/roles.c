@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/train/part.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,10 +40,10 @@ static bool is_named(const struct sp_param *p, const char *target)
            (n == length || p->name[length - n - 1] == '.');
 }
 
-/* A linear layer inside the model, which a target may name. */
+/* A linear layer inside the model, which a target may name: none that sp_roles_of_head has given a role. */
 static bool can_be_target(const struct sp_param *p)
 {
-    return p->kind == SP_PARAM_LINEAR && p->role != SP_PARAM_DENSE;
+    return p->kind == SP_PARAM_LINEAR && p->role == SP_PARAM_FROZEN;
 }
 
 /* The last part of a linear layer's module name, "query" of "....self.query.weight"; its length goes to *length. */
@@ -138,19 +139,18 @@ static int say_targets(const struct sp_run *run)
     return rc;
 }
 
-/* A delta's gradient is that of products, and it is written where products read: of rows that are looked up it would
- * know nothing. */
-static int check_untied(const struct sp_run *run, size_t param, const char *target)
+/* The gradient of products is half of what a weight gets whose rows are looked up, too. */
+static int check_untied(const struct sp_run *run, size_t param, const char *target, const struct sp_part *part)
 {
-    if (!(sp_plan_param_at(run->plan, param)->flags & SP_PARAM_ROWS))
+    if (!part->untied || !(sp_plan_param_at(run->plan, param)->flags & SP_PARAM_ROWS))
         return 0;
     return sp_error(SP_ECONFIG,
                     "sparse.target_modules: '%s' is %s, whose rows are the model's embeddings, too (a tied weight), "
-                    "which a sparse delta cannot train: remove it, or take sparse.method: full",
-                    target, sp_run_param_name(run, param));
+                    "which %s cannot train: remove it, or take sparse.method: full",
+                    target, sp_run_param_name(run, param), part->untied);
 }
 
-int sp_roles_of_targets(struct sp_run *run)
+int sp_roles_of_targets(struct sp_run *run, enum sp_param_role role)
 {
     const char *target;
 
@@ -163,8 +163,8 @@ int sp_roles_of_targets(struct sp_run *run)
 
         for (size_t t = 0; (target = target_at(run, t)); t++)
             if (can_be_target(p) && is_named(p, target)) {
-                SP_TRY(check_untied(run, i, target));
-                p->role = SP_PARAM_SPARSE;
+                SP_TRY(check_untied(run, i, target, sp_part_of(role)));
+                p->role = role;
             }
     }
     return 0;

@@ -80,6 +80,9 @@ struct sp_task {
     double (*guess)(const struct sp_run *run);
     const char *overflow;                      /* where the loss alone is not finite */
 
+    /* What is read of a batch, for scores and predictions, is each row of its loss and whether it is right
+     * (sp_plan_row_losses) in place of the logits. All rows have targets then. */
+    bool by_losses;
     /* An evaluation over the dataset: its rows' logits come in order; predictions[rows] (a class, a value) may be NULL.
      * The end fills scores and guessing of an evaluation whose loss is known. Release is safe on NULL. */
     int (*score_begin)(void **scoring, const struct sp_run *run, const struct sp_dataset *dataset, float *predictions);

@@ -465,6 +465,7 @@ const struct sp_task sp_task_causal_lm = {
     .build = build,
     .guess = guess,
     .overflow = "the loss itself",
+    .by_losses = true,
     .score_begin = score_begin,
     .score_add = score_add,
     .score_end = score_end,

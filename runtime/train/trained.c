@@ -20,6 +20,14 @@ const struct sp_part *const sp_parts[SP_PARTS] = {
 #undef SP_PART
 };
 
+const struct sp_part *sp_part_of(enum sp_param_role role)
+{
+    for (size_t i = 0; i < SP_PARTS; i++)
+        if (sp_parts[i]->role == role)
+            return sp_parts[i];
+    return NULL;
+}
+
 void *sp_trained_part(const struct sp_trained *t, const struct sp_part *part)
 {
     size_t i = 0;

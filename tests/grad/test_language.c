@@ -114,7 +114,7 @@ static void hidden_states(float out[TOKENS * H], const struct fixture *f)
     const struct sp_plan *plan = f->model.plan;
 
     assert_int_equal(f->tokens.batch.tokens, TOKENS);
-    assert_ok(sp_buffer_read(out, sp_plan_buffer(plan, plan->nodes[plan->language].input[0]), 0,
+    assert_ok(sp_buffer_read(out, sp_plan_buffer(plan, plan->nodes[plan->loss_node].input[0]), 0,
                              TOKENS * H * sizeof *out));
 }
 
@@ -364,7 +364,7 @@ static void test_evaluation(void **state)
             assert_null(f.model.gradient[BELOW]);
         }
         assert_int_equal(sp_plan_outputs(f.model.plan), 0);
-        assert_true(sp_plan_outputs_tokens(f.model.plan));
+        assert_true(sp_plan_loss_tokens(f.model.plan));
         assert_ok(sp_plan_set_batch(f.model.plan, &f.tokens.batch));
         assert_ok(sp_plan_forward(f.model.plan, &f.pass));
         hidden_states(hidden, &f);

@@ -8,6 +8,7 @@
 #include "tests/unit/device_support.h"
 
 #include "models/models.h"
+#include "runtime/base/finite.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/rng.h"
 #include "runtime/train/mask.h"
@@ -94,6 +95,17 @@ static int backward(struct sp_addition *addition, struct sp_device *device, cons
     free(dx);
     free(dy);
     return 0;
+}
+
+static int find_not_finite(struct sp_addition *addition, char *name, size_t size)
+{
+    const struct added *a = (const struct added *)addition;
+    size_t count = (size_t)(a->out * a->in);
+
+    if (sp_first_not_finite(a->d, count) == count)
+        return 0;
+    snprintf(name, size, "D of %s", a->name);
+    return 1;
 }
 
 static void add(struct sp_run *run)
@@ -404,27 +416,31 @@ static void test_over(void **state)
     assert_true(largest_difference(added, plain) > FAR);
 }
 
-/* What an addition makes not finite is found at its layer. */
+/* What an addition makes not finite is found at its layer, and in its own parameters, whose name it says. */
 static void test_not_finite(void **state)
 {
     float kept = list[1].d[5];
     char dir[512];
     const char *const options[] = { dir, "sparse.metric=random", "sparse.target_modules=query, intermediate.dense",
                                     NULL };
-    struct sp_train_result result;
-    struct sp_config config;
-    struct sp_run run;
 
     (void)state;
     adds = true;
-    list[1].d[5] = 3e38f;
     snprintf(dir, sizeof dir, "output_dir=%s", program_path("infinite"));
-    open_run(&run, &config, program_source("tests/data/reference/binary"), options);
-    assert_int_equal(sp_train(&result, &run), SP_ENUMERIC);
-    assert_contains(sp_error_message(), "encoder.layer.1.intermediate.dense.weight");
+    for (int k = 0; k < 2; k++) {
+        struct sp_train_result result;
+        struct sp_config config;
+        struct sp_run run;
+
+        list[1].d[5] = k ? INFINITY : 3e38f;
+        open_run(&run, &config, program_source("tests/data/reference/binary"), options);
+        assert_int_equal(sp_train(&result, &run), SP_ENUMERIC);
+        assert_contains(sp_error_message(), "encoder.layer.1.intermediate.dense.weight");
+        assert_int_equal(strstr(sp_error_message(), ": D of ") != NULL, k);
+        sp_run_close(&run);
+        sp_config_release(&config);
+    }
     list[1].d[5] = kept;
-    sp_run_close(&run);
-    sp_config_release(&config);
 }
 
 int main(void)
@@ -441,7 +457,9 @@ int main(void)
     __wrap_sp_part_dense.attach = attach;
     __wrap_sp_part_dense.detach = detach;
     for (int k = 0; k < ADDED; k++) {
-        list[k].addition = (struct sp_addition){ .forward = forward, .backward = backward };
+        list[k].addition = (struct sp_addition){ .forward = forward,
+                                                  .backward = backward,
+                                                  .find_not_finite = find_not_finite };
         for (size_t i = 0; i < SIZE; i++)
             list[k].d[i] = (float)(SCALE * (2 * sp_rng_uniform(5, SP_RNG_SKETCH, (uint32_t)k, i) - 1));
     }

@@ -9,6 +9,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/sparse/metric.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/part_sparse.h"
 #include "runtime/train/roles.h"
 
 #include <dirent.h>
@@ -588,14 +589,14 @@ static void test_tied(void **state)
                                      words, -1, SP_ACTIVATION_NONE),
                         0);
     run.weights = calloc(2, sizeof *run.weights);
-    assert_ok(sp_roles_of_targets(&run));
+    assert_ok(sp_sparse_assign(&run));
     assert_int_equal(sp_plan_param_at(run.plan, (size_t)above)->role, SP_PARAM_SPARSE);
     assert_int_equal(sp_plan_param_at(run.plan, (size_t)words)->role, SP_PARAM_FROZEN);
     config.sparse.target_modules.count = 2;
-    assert_error(sp_roles_of_targets(&run), SP_ECONFIG,
+    assert_error(sp_sparse_assign(&run), SP_ECONFIG,
                  "'decoder' is lm.decoder.weight, whose rows are the model's embeddings, too");
     config.sparse.target_modules = (struct sp_string_list){ &automatic, 1 };
-    assert_error(sp_roles_of_targets(&run), SP_ECONFIG, "no linear layer of the model ends in 'query'");
+    assert_error(sp_sparse_assign(&run), SP_ECONFIG, "no linear layer of the model ends in 'query'");
     assert_ok(sp_roles_of_all(&run)); /* whole it can be trained */
     free(run.weights);
     sp_plan_free(run.plan);

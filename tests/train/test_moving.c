@@ -13,6 +13,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/interrupt.h"
 #include "runtime/train/mask.h"
+#include "runtime/train/method.h"
 #include "runtime/train/trainer.h"
 
 #include <dirent.h>
@@ -421,6 +422,63 @@ static void test_interrupted(void **state)
     release(&w);
 }
 
+/* ---- what a method says of itself -------------------------------------------------------------------------------- */
+
+const struct sp_method *__real_sp_config_method(const struct sp_config *config);
+const struct sp_method *__wrap_sp_config_method(const struct sp_config *config);
+
+static const struct sp_method *instead; /* of the configuration's; NULL: that */
+static size_t looked, seen_moving;
+
+const struct sp_method *__wrap_sp_config_method(const struct sp_config *config)
+{
+    return instead ? instead : __real_sp_config_method(config);
+}
+
+static int look(void *state, struct sp_trained *trained, struct sp_run *run, size_t done,
+                struct sp_mask_change *change)
+{
+    (void)state, (void)run, (void)done, (void)change;
+    looked++;
+    for (size_t i = 0; i < trained->view_count; i++)
+        seen_moving += trained->views[i].moving;
+    return 0;
+}
+
+static int train_with(const struct sp_method *method)
+{
+    const struct subject s = { "binary", "dynamic_revert" };
+    struct watch w = { .subject = &s };
+    json_t *options = json_pack("{s:i}", "max_steps", 9);
+    int rc;
+
+    prepare(&w, run_of(&s), options);
+    instead = method;
+    looked = seen_moving = 0;
+    rc = sp_train(&w.result, &w.run);
+    instead = NULL;
+    release(&w);
+    json_decref(options);
+    return rc;
+}
+
+/* A mask moves where its method says so, whatever hooks it has, and nowhere else. */
+static void test_says_so(void **state)
+{
+    struct sp_method stays = sp_method_static, moves = sp_method_dynamic, quiet = sp_method_dynamic;
+
+    (void)state;
+    stays.after_step = look;
+    assert_ok(train_with(&stays));
+    assert_true(looked == 9 && seen_moving == 0);
+    moves.after_step = look;
+    assert_ok(train_with(&moves));
+    assert_true(looked == 9 && seen_moving > 0);
+    quiet.moves = false;
+    assert_int_equal(train_with(&quiet), SP_EINVAL);
+    assert_non_null(strstr(sp_error_message(), "method dynamic moves the mask and did not say it would"));
+}
+
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static struct CMUnitTest tests[TESTS_MAX];
@@ -459,6 +517,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_last_step);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_rounds);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_cache);
-    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_interrupted);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_says_so);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_interrupted); /* last: there is no way back */
     return _cmocka_run_group_tests("moving", tests, count, program_setup, program_teardown);
 }

@@ -27,15 +27,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { AUTO, CLASSIFICATION, REGRESSION, SORTING, TAGGING };
+enum { AUTO, CLASSIFICATION, REGRESSION, SORTING, TAGGING, MARKING };
 enum { TAGS = 3, MOST = 1024, ROWS = 9 };
 
 #define UNTAGGED UINT32_MAX
 
-static struct sp_task sorting;
+static struct sp_task sorting, marking; /* marking: tagging that is scored by the loss's rows */
 static const struct sp_task tagging;
 
-const struct sp_task *const sp_tasks[] = { &sp_task_classification, &sp_task_regression, &sorting, &tagging, NULL };
+const struct sp_task *const sp_tasks[] = { &sp_task_classification, &sp_task_regression, &sorting, &tagging, &marking,
+                                           NULL };
 
 /* ---- tagging: its loss ------------------------------------------------------------------------------------------- */
 
@@ -56,7 +57,7 @@ static int run_tokens(struct sp_plan *plan, const struct sp_node *node, struct s
                       float temperature)
 {
     size_t tokens = (size_t)sp_plan_rows(plan, node->input[0]);
-    float logits[MOST * TAGS], losses[MOST], slopes[MOST * TAGS];
+    float logits[MOST * TAGS], losses[MOST], hits[MOST], slopes[MOST * TAGS];
     uint32_t tags[MOST];
 
     assert_true(tokens <= MOST);
@@ -67,19 +68,27 @@ static int run_tokens(struct sp_plan *plan, const struct sp_node *node, struct s
     for (size_t t = 0; t < tokens; t++) {
         double slope[TAGS];
 
+        hits[t] = sp_argmax(logits + t * TAGS, TAGS) == tags[t];
         losses[t] = (float)token_loss(slope, logits + t * TAGS, tags[t], temperature > 0 ? (double)temperature : 1);
         for (int k = 0; k < TAGS; k++)
             slopes[t * TAGS + (size_t)k] = (float)((double)scale * slope[k]);
     }
     assert_ok(sp_buffer_write(sp_plan_buffer(plan, node->saved[0]), 0, losses, tokens * sizeof *losses));
+    assert_ok(sp_buffer_write(sp_plan_buffer(plan, node->saved[1]), 0, hits, tokens * sizeof *hits));
     if (gradient)
         assert_ok(sp_buffer_write(gradient, 0, slopes, tokens * TAGS * sizeof *slopes));
     return 0;
 }
 
+static void prepare(struct sp_plan *plan, struct sp_node *node, const struct sp_plan_limits *limits)
+{
+    sp_plan_prepare_loss(plan, node, limits);
+    node->saved[1] = sp_plan_value(plan, "hits", SP_PER_TOKEN, 1);
+}
+
 static const struct sp_node_type tags = {
     .name = "tags",
-    .prepare = sp_plan_prepare_loss,
+    .prepare = prepare,
     .take = sp_plan_take_targets,
     .backward = sp_plan_loss_backward,
     .loss_rows = run_tokens,
@@ -200,6 +209,26 @@ static void score_add(void *scoring, const struct sp_logits *logits)
     }
 }
 
+/* The same without logits. */
+static void score_marks(void *scoring, const struct sp_logits *logits)
+{
+    struct scoring *s = scoring;
+
+    assert_int_equal(logits->outputs, 1);
+    for (size_t i = 0; i < logits->rows; i++) {
+        struct sp_logits_row row = sp_logits_row(logits, i);
+        const float *hits = logits->hits + (row.values - logits->values);
+        double loss = 0;
+
+        for (size_t t = 0; t < row.count; t++) {
+            s->right += hits[t] > 0;
+            loss += (double)row.values[t];
+        }
+        assert_true((s->dataset->terms[logits->from + i] > 0) == (loss > 0));
+        s->all += s->dataset->terms[logits->from + i];
+    }
+}
+
 static int score_end(struct sp_evaluation *out, void *scoring)
 {
     const struct scoring *s = scoring;
@@ -300,6 +329,10 @@ static int setup(void **state)
     sorting = sp_task_classification;
     sorting.name = "sorting";
     sorting.check = check_sorting;
+    marking = tagging;
+    marking.name = "marking";
+    marking.by_losses = true;
+    marking.score_add = score_marks;
     return write_rows("binary", "tagged.jsonl", "bare.jsonl") | write_rows("roberta", "roberta.jsonl", "unused.jsonl");
 }
 
@@ -768,6 +801,28 @@ static void test_training(void **state)
     sp_adapter_release(&adapter);
 }
 
+/* Scores that need no logits, of the same model, are the same. */
+static void test_by_losses(void **state)
+{
+    struct sp_evaluation e[2];
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        struct sp_config config;
+        struct sp_run run;
+
+        start(&run, &config, k ? MARKING : TAGGING, "tagged.jsonl",
+              json_pack("{s:s, s:i}", "validation_file", program_path("tagged.jsonl"), "per_device_eval_batch_size",
+                        5));
+        assert_ok(sp_run_open(&run));
+        assert_ok(sp_run_load_data(&run, true, true));
+        assert_ok(sp_run_build(&run, true, 0, 0));
+        assert_ok(sp_evaluate(&e[k], &run));
+        finish(&run, &config);
+    }
+    assert_true(e[0].loss == e[1].loss && e[0].scores[0] == e[1].scores[0] && e[0].scores[0] > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -775,6 +830,7 @@ int main(void)
         cmocka_unit_test(test_named_columns), cmocka_unit_test(test_check),
         cmocka_unit_test(test_own_output),    cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches),
         cmocka_unit_test(test_family),        cmocka_unit_test(test_mask),       cmocka_unit_test(test_training),
+        cmocka_unit_test(test_by_losses),
     };
 
     return cmocka_run_group_tests_name("other tasks", tests, setup, program_teardown);

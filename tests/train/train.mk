@@ -18,6 +18,7 @@ check_PROGRAMS += tests/train/test_moving
 tests_train_test_moving_SOURCES = tests/train/test_moving.c tests/train/weights.c tests/train/weights.h tests/model/program.c \
 	tests/model/program.h tests/unit/near.h
 tests_train_test_moving_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
+tests_train_test_moving_LDFLAGS = -Wl,--wrap=sp_config_method
 EXTRA_DIST += tests/tools/moving_torch.py tests/tools/same_bits.sh
 
 # Properties over random configurations, both sides of each move looked at.
