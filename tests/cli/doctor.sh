@@ -87,7 +87,7 @@ if [ -f "${OCL_ICD_VENDORS:-}/driver.icd" ]; then
     FAKE_CL_MODE=fail
     run train "$folder/config.yaml"
     test_that 'and on one that reports an error' stops ') fails in the self-test: kernel sddmm ('
-    test_that 'whose words are not of the batch' [ -z "$(grep batch "$folder/err")" ]
+    test_that 'whose words are not of the batch' [ -z "$(grep -v ': memory: ' "$folder/err" | grep batch)" ]
     FAKE_CL_MODE=
     run train "$folder/config.yaml"
     test_that 'and goes on once it is right' [ -e "$folder/run/adapter/adapter.json" ]
