@@ -1,5 +1,6 @@
 /* What becomes of a finished sum x of a product, element `at` of C (m x N) in column `column`: -DBIAS, -DACCUMULATE,
- * -DSAVE_PRE, and -DACTIVATE or -DACTIVATION_BACKWARD say what. */
+ * -DSAVE_PRE, and -DACTIVATE or -DACTIVATION_BACKWARD say what. gemm_packed.cl has the
+ * same of whole vectors, and begins with the bias. */
 #ifndef EPILOGUE_H
 #define EPILOGUE_H
 

@@ -7,6 +7,7 @@
 #include "runtime/op/add.h"
 #include "runtime/op/check.h"
 #include "runtime/op/gemm.h"
+#include "runtime/tensor/dtype.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -157,8 +158,8 @@ static int measure_product(struct sp_device *device)
     SP_TRY(sp_gemm_choose(&family, device, "auto"));
     SP_GO(sp_gemm_weight_create(&p.weight, device, family, WIDTH, WIDTH, false));
     SP_GO(sp_buffer_fill(p.weight.forward, 0, 0, sp_buffer_size(p.weight.forward)));
-    SP_GO(sp_buffer_create_zeros(&p.x, device, (size_t)LAST * WIDTH * sizeof(float)));
-    SP_GO(sp_buffer_create(&p.y, device, (size_t)LAST * WIDTH * sizeof(float)));
+    SP_GO(sp_buffer_create_zeros(&p.x, device, sp_f32_bytes((size_t)LAST * WIDTH)));
+    SP_GO(sp_buffer_create(&p.y, device, sp_f32_bytes((size_t)LAST * WIDTH)));
     for (;; p.tokens *= 2) {
         SP_GO(time_of(&seconds, device, run_product, &p));
         if (seconds >= ENOUGH || p.tokens == LAST)
@@ -190,16 +191,16 @@ static int measure_stream(struct sp_device *device)
     double seconds = 0;
     int rc;
 
-    SP_GO(sp_buffer_create_zeros(&args.a, device, last * sizeof(float)));
-    SP_GO(sp_buffer_create_zeros(&args.b, device, last * sizeof(float)));
-    SP_GO(sp_buffer_create_zeros(&args.out, device, last * sizeof(float)));
+    SP_GO(sp_buffer_create_zeros(&args.a, device, sp_f32_bytes(last)));
+    SP_GO(sp_buffer_create_zeros(&args.b, device, sp_f32_bytes(last)));
+    SP_GO(sp_buffer_create_zeros(&args.out, device, sp_f32_bytes(last)));
     for (;; args.count *= 2) {
         SP_GO(time_of(&seconds, device, run_sum, &args));
         if (seconds >= 2 * ENOUGH || args.count == last)
             break;
     }
-    snprintf(words, sizeof words, "reading and writing %.3g MB", 3e-6 * (double)args.count * sizeof(float));
-    say_number("stream", 3 * (double)args.count * sizeof(float) / seconds * 1e-9, words);
+    snprintf(words, sizeof words, "reading and writing %.3g MB", 3e-6 * (double)sp_f32_bytes(args.count));
+    say_number("stream", 3 * (double)sp_f32_bytes(args.count) / seconds * 1e-9, words);
 out:
     sp_device_finish(device);
     sp_buffer_free(args.a);

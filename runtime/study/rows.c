@@ -59,7 +59,6 @@ static bool influences(double *x, const double *y, size_t n)
 }
 
 /* Adds `sign` times each row's part to sums[rows]; false when the run's rows cannot be read, or its metric has no such
- *
  * parts. */
 static bool add_rows(double *sums, size_t rows, double sign, const struct sp_study *study,
                      const struct sp_study_run *run)

@@ -1,7 +1,7 @@
 /*
  * A model's chat form (layer 4): how a conversation is written as one text. ChatML is built in, as SmolLM2's and Qwen's
- * templates write it: those that are known to, whatever their own system message, byte for byte as transformers renders
- * them (tests/tools/chat_forms.py); any other template is refused by name. Stateless.
+ * templates write it: those that are known to, whatever their own system message (one without quotes), byte for byte as
+ * transformers renders them (tests/tools/chat_forms.py); any other template is refused by name. Stateless.
  */
 #ifndef SP_TEXT_CHAT_H
 #define SP_TEXT_CHAT_H

@@ -55,8 +55,8 @@ static int name_outputs(struct sp_own_head *own, const struct sp_run *run)
         rc = check_names(problem, sizeof problem, names, own->outputs);
     if (problem[0])
         sp_log(SP_LOG_WARNING,
-               "%s/config.json: \"id2label\" is malformed: %s; the classes of the model's head are called 0 to %zu",
-               sp_checkpoint_dir(run->checkpoint), problem, own->outputs - 1);
+               "%s: \"id2label\" is malformed: %s; the classes of the model's head are called 0 to %zu",
+               run->model_file, problem, own->outputs - 1);
     own->named = names && !json_is_null(names) && !problem[0];
     for (size_t i = 0; rc == 0 && i < own->outputs; i++) {
         snprintf(numbers[i], sizeof numbers[i], "%zu", i);
@@ -186,7 +186,7 @@ static const struct sp_tensor_info *find_other_head(const struct sp_run *run)
         const struct sp_tensor_info *t = sp_checkpoint_at(run->checkpoint, i);
 
         if (t->rank == 2 && t->shape[1] == (size_t)run->model.hidden_size && t->shape[0] < t->shape[1] &&
-            !strstr(t->name, "embeddings") && !is_ignored(run, t->name))
+            !strstr(t->name, "embed") && !is_ignored(run, t->name))
             return t;
     }
     return NULL;

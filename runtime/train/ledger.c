@@ -44,7 +44,7 @@ static void describe(char *out, size_t size, const struct sp_ledger *l)
         { ", activations", l->activations },
         { ", batches", l->batch },
         { ", what is trained", l->trained },
-        { ", a mask that moves", l->moving },
+        { ", the method's own", l->moving },
         { "; before the steps for loading", l->loading },
         { ", for scoring", l->scoring },
     };
@@ -71,7 +71,7 @@ int sp_ledger_tell(const struct sp_run *run)
                         "this run takes %.1f MiB of device memory (%s), and %s has %.1f MiB: use a smaller batch or "
                         "max_seq_length, train less, or use another device",
                         total, text, info->name, (double)info->global_memory / (1 << 20));
-    sp_log(SP_LOG_INFO, "memory: at most %.1f MiB of the device's %.0f: %s", total,
+    sp_log(SP_LOG_INFO, "memory: %.1f MiB of the device's %.0f: %s", total,
            (double)info->global_memory / (1 << 20), text);
     return 0;
 }

@@ -4,7 +4,8 @@
  * memory says what it will take (part.h, method.h, salience.h, the optimizer); here it is added up.
  *
  * It is the largest sum of what exists at a time: while the weights are loaded, while they are scored, and in the
- * steps. Kernels' programs and what a driver keeps for itself are not in it. Threading: one thread.
+ * steps. Kernels' programs, what the self-test takes at a kernel's first use, the plan that answers sample_prompt, and
+ * what a driver keeps for itself are not in it. Threading: one thread.
  */
 #ifndef SP_TRAIN_LEDGER_H
 #define SP_TRAIN_LEDGER_H

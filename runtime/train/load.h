@@ -22,8 +22,9 @@ int sp_load_params(struct sp_run *run);
 int sp_load_attach(struct sp_run *run);
 void sp_load_detach(struct sp_run *run);
 
-/* Where a new head's bias begins: in regression at the training labels' mean, else at 0. From 0 a distant mean would be
- * learnt through the encoder, whose output runs into its tanh on the way and then teaches nothing for a long time. */
+/* Where a new head's bias begins: where its task says, at the mean of labels that are numbers, else at 0. From 0 a
+ * distant mean would be learnt through the encoder, whose output runs into its tanh on the way and then teaches nothing
+ * for a long time. */
 double sp_load_head_bias(const struct sp_run *run);
 
 #endif

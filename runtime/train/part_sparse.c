@@ -86,7 +86,7 @@ static int create(void **state, struct sp_trained *t, struct sp_run *run)
  * optimizer's state is that of entries spread evenly. */
 static int memory(size_t *bytes, const struct sp_run *run)
 {
-    bool moves = sp_config_method(run->config)->after_step != NULL;
+    bool moves = sp_config_method(run->config)->moves;
     size_t entries, targeted = 0;
 
     SP_TRY(sp_mask_entries(&entries, run));

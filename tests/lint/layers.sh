@@ -52,5 +52,5 @@ check 'every include line keeps to the layers' "$findings"
 # Above op a tensor has an element type, and what is fp32 whatever the model's is says so: sp_f32_bytes.
 # shellcheck disable=SC2046
 check 'no layer above op measures a tensor by sizeof(float)' \
-    "$(grep -n 'sizeof *(float)' $(c_sources runtime/nn runtime/optim runtime/sparse runtime/train models) /dev/null || true)"
+    "$(grep -n 'sizeof *(float)' $(c_sources runtime/nn runtime/optim runtime/sparse runtime/train runtime/study models frontends) /dev/null || true)"
 finish
