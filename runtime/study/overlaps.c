@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +49,7 @@ static int open_masks(struct masks *m, const struct sp_study_report *r, size_t d
 
         if (!run || !run->result)
             continue;
-        m->paths[i] = sp_fs_join(run->config.output_dir, "adapter");
+        m->paths[i] = sp_fs_join(run->config.output_dir, SP_FILE_ADAPTER);
         if (!m->paths[i])
             return SP_ENOMEM;
         (void)sp_positions_open(&m->positions[i], m->paths[i]); /* full, head, or gone: no positions, shown as a gap */

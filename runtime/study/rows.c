@@ -11,6 +11,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/statistics.h"
+#include "runtime/train/files.h"
 #include "runtime/train/task.h"
 
 #include <math.h>
@@ -64,7 +65,7 @@ static bool add_rows(double *sums, size_t rows, double sign, const struct sp_stu
                      const struct sp_study_run *run)
 {
     const struct sp_score *score = sp_task_score(NULL, sp_study_score_name(study, run));
-    char *path = sp_fs_join(run->config.output_dir, "predictions.jsonl"), *text = NULL;
+    char *path = sp_fs_join(run->config.output_dir, SP_FILE_PREDICTIONS), *text = NULL;
     bool values = score && score->kind == SP_SCORE_CORRELATION,
          good = values || (score && score->kind == SP_SCORE_SHARE);
     double *x = sp_calloc(rows, sizeof *x), *y = sp_calloc(rows, sizeof *y);

@@ -13,6 +13,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/io/checkpoint.h"
+#include "runtime/train/files.h"
 #include "runtime/train/inputs.h"
 #include "runtime/train/result.h"
 #include "runtime/train/task.h"
@@ -40,7 +41,7 @@ static int paths_of(struct paths *out, const struct sp_study_run *run)
 {
     const char *dir = run->config.output_dir;
 
-    *out = (struct paths){ sp_fs_join(dir, "config.resolved.yaml"), sp_fs_join(dir, "result.json"),
+    *out = (struct paths){ sp_fs_join(dir, SP_FILE_RESOLVED), sp_fs_join(dir, SP_FILE_RESULT),
                            sp_fs_join(dir, "error.txt"), sp_fs_join(dir, "log.txt") };
     return out->config && out->result && out->error && out->log ? 0 : SP_ENOMEM;
 }
@@ -144,7 +145,7 @@ static int find_other_input(const char **why, struct sp_study *study, const stru
 
 static bool has_adapter(const struct sp_study_run *run)
 {
-    char *path = sp_fs_join(run->config.output_dir, "adapter");
+    char *path = sp_fs_join(run->config.output_dir, SP_FILE_ADAPTER);
     struct sp_adapter adapter;
     bool whole = path && sp_adapter_load(&adapter, path) == 0;
 

@@ -6,6 +6,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/text.h"
+#include "runtime/train/files.h"
 #include "runtime/train/method.h"
 #include "runtime/train/task.h"
 
@@ -44,7 +45,7 @@ static int check_kind(const struct sp_config_load *load, const struct sp_yaml_no
 /* A folder may be one that a run has left. */
 static int check_file(const char *path)
 {
-    char *kept = sp_fs_is_dir(path) ? sp_fs_join(path, "config.resolved.yaml") : NULL;
+    char *kept = sp_fs_is_dir(path) ? sp_fs_join(path, SP_FILE_RESOLVED) : NULL;
     int rc = 0;
 
     if (kept)

@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
+#include "runtime/train/files.h"
 #include "runtime/train/mask.h"
 #include "runtime/train/task.h"
 
@@ -26,7 +27,7 @@ static int write_line(struct sp_journal *j, json_t *line)
 
 int sp_journal_open(struct sp_journal *j)
 {
-    j->path = sp_fs_join(j->run->config->output_dir, "metrics.jsonl");
+    j->path = sp_fs_join(j->run->config->output_dir, SP_FILE_METRICS);
     if (!j->path)
         return SP_ENOMEM;
     return sp_fs_open_in_place(&j->metrics, j->path);

@@ -6,6 +6,7 @@ runtime_train_libtrain_a_SOURCES = \
 	runtime/train/config_options.c \
 	runtime/train/data.c runtime/train/data.h \
 	runtime/train/evaluate.c runtime/train/evaluate.h \
+	runtime/train/files.h \
 	runtime/train/generate.c runtime/train/generate.h \
 	runtime/train/head.c runtime/train/head.h \
 	runtime/train/inputs.c runtime/train/inputs.h \

@@ -4,6 +4,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/train/files.h"
 #include "runtime/train/inputs.h"
 #include "runtime/train/result.h"
 #include "runtime/train/trainer.h"
@@ -13,12 +14,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define ADAPTER "adapter"
-#define RESOLVED "config.resolved.yaml"
-#define METRICS "metrics.jsonl"
 #define CONFIG_MAX ((size_t)1 << 20)
 
-static const char *const files[] = { RESOLVED, METRICS, "predictions.jsonl", "result.json" };
+static const char *const files[] = { SP_FILE_RESOLVED, SP_FILE_METRICS, SP_FILE_PREDICTIONS, SP_FILE_RESULT };
 
 static int check_folder(const char *output_dir, const char *name)
 {
@@ -34,7 +32,7 @@ static int check_folder(const char *output_dir, const char *name)
 static int check_file(const char *output_dir, const char *name)
 {
     char *path = sp_fs_join(output_dir, name);
-    bool in_place = strcmp(name, METRICS) == 0;
+    bool in_place = strcmp(name, SP_FILE_METRICS) == 0;
     int rc = !path ? SP_ENOMEM : in_place ? sp_fs_check_in_place(path) : sp_fs_check_writable(path);
 
     free(path);
@@ -69,7 +67,7 @@ static int spare(const struct sp_run *run, const char *name)
     bool repeats = false;
     int rc = path ? 0 : SP_ENOMEM;
 
-    if (rc == 0 && strcmp(name, RESOLVED) == 0 && run->config->source && sp_fs_same(run->config->source, path))
+    if (rc == 0 && strcmp(name, SP_FILE_RESOLVED) == 0 && run->config->source && sp_fs_same(run->config->source, path))
         rc = is_resolved(&repeats, path);
     if (rc == 0 && !repeats)
         rc = sp_inputs_spare(run, "output_dir", path, "training");
@@ -79,7 +77,7 @@ static int spare(const struct sp_run *run, const char *name)
 
 int sp_output_spare_inputs(const struct sp_run *run)
 {
-    static const char *const folders[] = { ADAPTER, ADAPTER SP_ADAPTER_UNEVALUATED };
+    static const char *const folders[] = { SP_FILE_ADAPTER, SP_FILE_ADAPTER SP_ADAPTER_UNEVALUATED };
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         SP_TRY(spare(run, files[i]));
@@ -98,7 +96,7 @@ int sp_output_spare_inputs(const struct sp_run *run)
 /* What is trained lies there as a folder, which then is renamed: a link would be, and not what it leads to. */
 static int refuse_link(const char *output_dir)
 {
-    char *path = sp_fs_join(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED);
+    char *path = sp_fs_join(output_dir, SP_FILE_ADAPTER SP_ADAPTER_UNEVALUATED);
     struct stat st;
     int rc = path ? 0 : SP_ENOMEM;
 
@@ -111,8 +109,8 @@ static int refuse_link(const char *output_dir)
 static int check_places(const char *output_dir)
 {
     SP_TRY(refuse_link(output_dir));
-    SP_TRY(check_folder(output_dir, ADAPTER));
-    SP_TRY(check_folder(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED));
+    SP_TRY(check_folder(output_dir, SP_FILE_ADAPTER));
+    SP_TRY(check_folder(output_dir, SP_FILE_ADAPTER SP_ADAPTER_UNEVALUATED));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         SP_TRY(check_file(output_dir, files[i]));
     return 0;
@@ -121,7 +119,8 @@ static int check_places(const char *output_dir)
 /* What lies there is not this run's yet. */
 static void tell_earlier(const char *output_dir)
 {
-    char *path = sp_fs_join(output_dir, ADAPTER), *waiting = sp_fs_join(output_dir, ADAPTER SP_ADAPTER_UNEVALUATED);
+    char *path = sp_fs_join(output_dir, SP_FILE_ADAPTER);
+    char *waiting = sp_fs_join(output_dir, SP_FILE_ADAPTER SP_ADAPTER_UNEVALUATED);
 
     if (path && sp_fs_exists(path))
         sp_log(SP_LOG_INFO, "%s is an earlier run's, as its adapter.json says, until this run saves its own", path);
@@ -143,7 +142,7 @@ int sp_output_prepare(const struct sp_config *config)
     SP_GO(check_places(config->output_dir));
     SP_GO(sp_train_result_remove(config->output_dir));
     SP_GO(sp_config_write(config, &text));
-    path = sp_fs_join(config->output_dir, RESOLVED);
+    path = sp_fs_join(config->output_dir, SP_FILE_RESOLVED);
     SP_GO(path ? sp_fs_write(path, text.data, text.length) : SP_ENOMEM);
     tell_earlier(config->output_dir);
 out:
@@ -155,7 +154,7 @@ out:
 /* A folder that somebody removed or moved comes to be anew with what is saved, but without what was written before. */
 static void tell_gone(const char *output_dir)
 {
-    char *path = sp_fs_join(output_dir, RESOLVED);
+    char *path = sp_fs_join(output_dir, SP_FILE_RESOLVED);
 
     if (path && !sp_fs_exists(path))
         sp_log(SP_LOG_WARNING,
@@ -167,7 +166,7 @@ static void tell_gone(const char *output_dir)
 
 int sp_output_save(struct sp_staging *adapter, struct sp_trained *trained, struct sp_run *run)
 {
-    char *path = sp_fs_join(run->config->output_dir, ADAPTER);
+    char *path = sp_fs_join(run->config->output_dir, SP_FILE_ADAPTER);
     mode_t mask = umask(0077);
     bool written = false;
     int rc = path ? sp_staging_beside(adapter, path, SP_ADAPTER_UNEVALUATED) : SP_ENOMEM;
@@ -199,7 +198,7 @@ void sp_output_discard(struct sp_staging *adapter)
 
 int sp_output_say_unsaved(const struct sp_config *config, int rc)
 {
-    char *path = sp_fs_join(config->output_dir, ADAPTER);
+    char *path = sp_fs_join(config->output_dir, SP_FILE_ADAPTER);
 
     if (path && sp_fs_exists(path))
         sp_error_context(rc, "nothing was saved, and %s is still an earlier run's", path);

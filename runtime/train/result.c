@@ -3,14 +3,13 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/train/files.h"
 #include "runtime/train/task.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define RESULT_FILE "result.json"
-#define PREDICTIONS_FILE "predictions.jsonl"
 
 int sp_train_model_checksum(char hex[SP_HASH_HEX], struct sp_checkpoint *checkpoint, const char *tokenizer)
 {
@@ -57,7 +56,7 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
 
     /* The weights' has been made by the adapter's save. */
     SP_TRY(sp_train_model_checksum(model, run->checkpoint, r->tokenizer_sha256));
-    path = sp_fs_join(run->config->output_dir, RESULT_FILE);
+    path = sp_fs_join(run->config->output_dir, SP_FILE_RESULT);
     object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:o}",
                        "version", PACKAGE_VERSION, "device", sp_device_info(run->device)->name, "task", run->task->name,
                        "steps", (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "seconds", r->seconds,
@@ -68,7 +67,7 @@ int sp_train_result_save(const struct sp_train_result *r, const struct sp_run *r
                        model, "train_file_sha256", r->train_sha256, "validation_file_sha256",
                        r->validation_sha256[0] ? r->validation_sha256 : NULL, "diverged",
                        divergence_json(&r->divergence));
-    rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", RESULT_FILE);
+    rc = path && object ? 0 : sp_error(SP_ENOMEM, "out of memory while writing %s", SP_FILE_RESULT);
     if (rc == 0 && r->evaluated &&
         (put_evaluation(object, "before", &r->before, run->task) ||
          put_evaluation(object, "after", &r->after, run->task)))
@@ -102,7 +101,7 @@ static int write_prediction(FILE *file, const struct sp_run *run, size_t row, fl
 
 int sp_train_predictions_save(const float *predictions, const struct sp_run *run)
 {
-    char *path = sp_fs_join(run->config->output_dir, PREDICTIONS_FILE);
+    char *path = sp_fs_join(run->config->output_dir, SP_FILE_PREDICTIONS);
     struct sp_fs_writer writer = { 0 };
     int rc = path ? sp_fs_writer_open(&writer, path) : SP_ENOMEM;
 
@@ -118,7 +117,7 @@ int sp_train_predictions_save(const float *predictions, const struct sp_run *run
 
 int sp_train_result_remove(const char *output_dir)
 {
-    static const char *const names[] = { RESULT_FILE, PREDICTIONS_FILE };
+    static const char *const names[] = { SP_FILE_RESULT, SP_FILE_PREDICTIONS };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = sp_fs_join(output_dir, names[i]);
