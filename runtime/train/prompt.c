@@ -44,25 +44,30 @@ static int find_end(uint32_t *out, const struct sp_run *run)
     return rc;
 }
 
+/* All of it or nothing. */
 static int take_chat(struct sp_run *run, const char *system)
 {
-    struct sp_chat chat = { NULL };
+    struct sp_chat *chat;
+    int rc;
 
     if (!run->tokenizer)
         return sp_error(SP_ECONFIG, "%s; prompts need one", run->no_tokenizer);
-    SP_TRY(sp_train_chat_load(&chat, sp_checkpoint_dir(run->checkpoint), run->checkpoint));
-    run->chat = sp_calloc(1, sizeof *run->chat);
-    if (!run->chat) {
-        sp_chat_release(&chat);
+    chat = sp_calloc(1, sizeof *chat);
+    if (!chat)
         return SP_ENOMEM;
-    }
-    *run->chat = chat;
+    SP_GO(sp_train_chat_load(chat, sp_checkpoint_dir(run->checkpoint), run->checkpoint));
     if (system) {
-        sp_chat_release(run->chat);
-        run->chat->system = sp_strdup(system);
-        SP_TRY(run->chat->system ? 0 : SP_ENOMEM);
+        sp_chat_release(chat);
+        chat->system = sp_strdup(system);
+        SP_GO(chat->system ? 0 : SP_ENOMEM);
     }
-    return find_end(&run->end_token, run);
+    SP_GO(find_end(&run->end_token, run));
+    run->chat = chat;
+    return 0;
+out:
+    sp_chat_release(chat);
+    free(chat);
+    return rc;
 }
 
 int sp_prompt_settle(struct sp_run *run, const char *name, const char *system)

@@ -373,10 +373,33 @@ static void test_adapters(void **state)
     json_decref(config);
 }
 
+/* What failed is not settled. */
+static void test_failed(void **state)
+{
+    struct subject s;
+    int vocabulary;
+
+    (void)state;
+    start(&s, "model", "rows.jsonl", json_object());
+    assert_ok(sp_run_open(&s.run));
+    vocabulary = s.run.model.vocab_size;
+    s.run.model.vocab_size = TURN_END; /* as if it had none that ends a turn */
+    for (int i = 0; i < 2; i++) {
+        assert_error(sp_prompt_settle(&s.run, "model", i ? "Be brief." : NULL), SP_EFORMAT,
+                     "<|im_end|> is no token of the model's");
+        assert_null(s.run.chat);
+    }
+    s.run.model.vocab_size = vocabulary;
+    assert_ok(sp_prompt_settle(&s.run, "model", NULL));
+    assert_non_null(s.run.chat);
+    finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),    cmocka_unit_test(test_refused),         cmocka_unit_test(test_adapters),
+        cmocka_unit_test(test_failed),
         cmocka_unit_test(test_sample),  cmocka_unit_test(test_nothing_changed),
     };
 
