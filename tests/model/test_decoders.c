@@ -31,9 +31,6 @@ static const char *const models[] = {
     "qwen2-classes", "qwen3-classes",  "mistral-classes", "opt-classes",   "gemma2-classes", "opt-projected-classes",
 };
 
-/* Whose rows are computed alone and together: one of each kind of attention and position. */
-static const char *const beside[] = { "llama", "gemma2", "mistral", "qwen3", "opt", "opt-projected-classes" };
-
 static const char *file_of(const struct subject *s, const char *name)
 {
     return program_source("tests/data/reference/decoders/%s/%s", s->model, name);
@@ -85,8 +82,11 @@ static void test_outputs(void **state)
     check_outputs(s, file_of(s, ""), NULL, expected_of(s));
 }
 
+/* On PoCL the same kernels run whatever a batch has, and make the same bits. */
 static void test_company(void **state)
 {
+    const char *driver = getenv("SPEFT_TEST_DRIVER");
+    const double company = !driver || strcmp(driver, "pocl") == 0 ? 0 : COMPANY;
     const struct subject *s = *state;
     const char *key = key_of(expected_of(s));
     const json_t *together = predict(s, file_of(s, ""), NULL, "per_device_eval_batch_size=32");
@@ -103,7 +103,7 @@ static void test_company(void **state)
         for (size_t k = 0; k < json_array_size(a); k++) {
             double value = json_number_value(json_array_get(b, k));
 
-            assert_near(json_number_value(json_array_get(a, k)), value, COMPANY * (1 + fabs(value)));
+            assert_near(json_number_value(json_array_get(a, k)), value, company * (1 + fabs(value)));
         }
     }
     assert_true(strcmp(key, "logits") == 0 || (lengths & (lengths - 1))); /* they differ */
@@ -128,36 +128,6 @@ static void test_contradicted(void **state)
     check_outputs(s, program_path("contradicted"), NULL, expected_of(s));
     assert_non_null(strstr(program_text("err"), tied ? "there is no lm_head.weight: it is tied to "
                                                      : "embed_tokens.weight: they are not tied"));
-}
-
-/* The rows' numbers, from batches of so many. */
-static const json_t *predicted(const struct subject *s, const char *batch)
-{
-    const char *out = program_path("by%s.jsonl", batch);
-    char size[64];
-
-    snprintf(size, sizeof size, "per_device_eval_batch_size=%s", batch);
-    program_do("predict", "--model", file_of(s, ""), "--input", file_of(s, "eval.jsonl"), "--output", out, "--set",
-               "max_seq_length=40", "--set", size, NULL);
-    return program_lines(out);
-}
-
-/* What becomes of a row does not depend on those beside it. */
-static void test_rows(void **state)
-{
-    const struct subject *s = *state;
-    const json_t *alone = predicted(s, "1"), *together = predicted(s, "16");
-    const char *key = json_object_get(json_array_get(alone, 0), "logprobs") ? "logprobs" : "logits";
-
-    assert_int_equal(json_array_size(alone), json_array_size(together));
-    for (size_t i = 0; i < json_array_size(alone); i++) {
-        const json_t *a = json_object_get(json_array_get(alone, i), key);
-        const json_t *b = json_object_get(json_array_get(together, i), key);
-
-        assert_int_equal(json_array_size(a), json_array_size(b));
-        for (size_t k = 0; k < json_array_size(a); k++)
-            assert_near(json_number_value(json_array_get(a, k)), json_number_value(json_array_get(b, k)), 1e-6);
-    }
 }
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */
@@ -350,8 +320,6 @@ int main(void)
         add(test_run, "run", "gemma2", "spiel_ag");
     } else {
         add(test_relu, "refused mask", "opt", "grasp");
-        for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
-            add(test_rows, "rows", beside[i], "alone and together");
         for (size_t i = 0; i < sizeof models / sizeof *models; i++)
             add_model(models[i]);
         add(test_contradicted, "contradicted", "llama", "");
