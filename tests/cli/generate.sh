@@ -183,6 +183,11 @@ run generate --quiet --model "$reference/binary" --prompt a
 test_that 'an encoder' fails_with 2 'does not predict the next token'
 run generate --quiet --model "$reference/decoders/llama" --prompt a
 test_that 'no tokenizer' fails_with 2 'prompts need one'
+run train "$folder/run.yaml" --quiet --set "model_name_or_path=$reference/decoders/llama" --set template=null \
+    --set sample_prompt=null --output-dir "$folder/untokenized"
+test_that '  for rows of text to train on' fails_with 1 \
+    "$folder/rows.jsonl holds text; only rows of \"input_ids\" need no tokenizer"
+test_that '    and nothing is left' test ! -e "$folder/untokenized"
 cp "$folder/in.jsonl" "$folder/kept.jsonl"
 generate --input "$folder/in.jsonl" --output "$folder/in.jsonl"
 test_that 'the input as output' fails_with 2 'is the input, which what is generated would replace'
