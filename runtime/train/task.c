@@ -68,6 +68,16 @@ static const char *purpose_of(const struct sp_task *task, const char *key)
     return strcmp(key, pair->options[0]) == 0 || strcmp(key, pair->options[1]) == 0 ? pair->what : task->labels;
 }
 
+/* Whether another task's option is this one's, too. */
+static bool shares(const struct sp_task *task, const char *key)
+{
+    const char *const *name = task->shares;
+
+    while (name && *name && strcmp(*name, key) != 0)
+        name++;
+    return name && *name;
+}
+
 const char *sp_task_misfit(const char **why, const struct sp_task *task, const struct sp_config *config)
 {
     const struct sp_text_pair *pair = sp_shape_pair(NULL);
@@ -76,9 +86,11 @@ const char *sp_task_misfit(const char **why, const struct sp_task *task, const s
         const struct sp_option_rows *others = &sp_tasks[i]->options;
 
         for (size_t k = 0; others->rows != task->options.rows && k < others->count; k++) {
-            *why = purpose_of(sp_tasks[i], others->rows[k].key);
-            if (is_given(config, others->rows[k].key))
-                return others->rows[k].key;
+            const char *key = others->rows[k].key;
+
+            *why = purpose_of(sp_tasks[i], key);
+            if (!shares(task, key) && is_given(config, key))
+                return key;
         }
     }
     *why = pair->what;

@@ -35,8 +35,10 @@ struct sp_task {
     const char *name;   /* as the option `task`, adapter.json and result.json have it */
     const char *labels; /* what they are, in messages */
     /* its own rows of the configuration's table, for a struct of its own at <name>_options; another task refuses them
-     * by name where they are given (sp_task_misfit) */
+     * by name where they are given (sp_task_misfit), but for one that shares them */
     struct sp_option_rows options;
+    const char *const *shares; /* names of others' options that are its, too, by sp_config_value; a NULL ends them.
+                                * NULL: none */
     struct sp_row_shape rows; /* how they are read, and what their targets are */
     const struct sp_score *scores; /* besides the loss; the first is the one that counts */
     size_t score_count;            /* at least one */

@@ -259,9 +259,12 @@ static const char *const columns[][2] = { { "prompt", "completion" }, { NULL, NU
 static const struct sp_text_pair halves = { { "prompt_column", "completion_column" }, { "left", "right" }, "halves" };
 static const struct sp_score scores[] = { { "tag_accuracy", "tag accuracy", SP_SCORE_OTHER, false } };
 
+static const char *const shared[] = { "label_smoothing_factor", NULL };
+
 static const struct sp_task tagging = {
     .name = "tagging",
     .labels = "tags",
+    .shares = shared,
     .rows = { .labels = SP_LABELS_NONE, .texts = columns, .pair = &halves, .token_targets = true,
               .targets = read_tags },
     .scores = scores,
@@ -331,6 +334,7 @@ static int setup(void **state)
     sorting.check = check_sorting;
     marking = tagging;
     marking.name = "marking";
+    marking.shares = NULL;
     marking.by_losses = true;
     marking.score_add = score_marks;
     return write_rows("binary", "tagged.jsonl", "bare.jsonl") | write_rows("roberta", "roberta.jsonl", "unused.jsonl");
@@ -525,6 +529,26 @@ static void test_check(void **state)
         if (rc == 0)
             sp_config_release(&config);
     }
+}
+
+/* An option of classification's that tagging shares is not refused, and tagging reads it. To a task that does not share
+ * it, it is another's still. */
+static void test_shared(void **state)
+{
+    struct sp_config config;
+    struct sp_run run;
+    const char *why;
+
+    (void)state;
+    start(&run, &config, AUTO, "tagged.jsonl", json_pack("{s:f}", "label_smoothing_factor", 0.25));
+    assert_ok(sp_run_open(&run));
+    assert_ok(sp_run_load_data(&run, true, false));
+    assert_ptr_equal(run.task, &tagging);
+    assert_true(*(double *)sp_config_value(run.config, shared[0]) == 0.25);
+    assert_null(sp_task_misfit(&why, &tagging, &config));
+    assert_string_equal(sp_task_misfit(&why, &marking, &config), shared[0]);
+    assert_string_equal(why, "classes");
+    finish(&run, &config);
 }
 
 /* The reference model as one of another class. */
@@ -827,7 +851,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_asked),         cmocka_unit_test(test_auto),        cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_named_columns), cmocka_unit_test(test_check),
+        cmocka_unit_test(test_named_columns), cmocka_unit_test(test_check),       cmocka_unit_test(test_shared),
         cmocka_unit_test(test_own_output),    cmocka_unit_test(test_score_cache), cmocka_unit_test(test_micro_batches),
         cmocka_unit_test(test_family),        cmocka_unit_test(test_mask),       cmocka_unit_test(test_training),
         cmocka_unit_test(test_by_losses),
