@@ -4,7 +4,7 @@ cli_tests = tests/cli/usage.sh tests/cli/config.sh tests/cli/devices.sh tests/cl
 	tests/cli/hostile.sh tests/cli/given.sh tests/cli/standard_input.sh
 cli_tests += tests/cli/columns.sh
 cli_tests += tests/cli/streaming.sh tests/cli/head.sh
-cli_tests += tests/cli/decoder.sh
+cli_tests += tests/cli/decoder.sh tests/cli/gguf.sh
 cli_tests += tests/cli/folders.sh tests/cli/dev.sh
 dist_check_SCRIPTS += $(cli_tests)
 TESTS += $(cli_tests)
@@ -17,3 +17,9 @@ tests_cli_peak_SOURCES = tests/cli/peak.c
 check_PROGRAMS += tests/cli/model_tool
 tests_cli_model_tool_SOURCES = tests/cli/model_tool.c
 tests_cli_model_tool_LDADD = runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a $(LIBS_BASE)
+
+# Writes a folder's model as a GGUF.
+check_PROGRAMS += tests/cli/gguf_tool
+tests_cli_gguf_tool_SOURCES = tests/cli/gguf_tool.c tests/unit/gguf_files.c tests/unit/gguf_files.h \
+	tests/unit/io_files.c tests/unit/io_files.h
+tests_cli_gguf_tool_LDADD = runtime/io/libio.a runtime/tensor/libtensor.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_BASE)

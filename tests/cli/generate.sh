@@ -7,23 +7,7 @@ model=$folder/model
 # A decoder with a tokenizer of its size: special tokens, a blank, letters, digits, and ChatML's marks.
 mkdir "$model"
 cp "$reference/decoders/llama/model.safetensors" "$reference/decoders/llama/config.json" "$model"
-awk 'BEGIN {
-    n = split("<pad> <unk> <s> </s> <|im_start|> <|im_end|>", token, " ")
-    token[++n] = "\\u0120"; token[++n] = "\\u010a"
-    for (i = 33; i < 127 && n < 88; i++)
-        if (i != 34 && i != 92 && (i < 58 || i > 96 || i == 63))
-            token[++n] = sprintf("%c", i)
-    for (i = n + 1; i <= 88; i++)
-        token[i] = "x" i
-    printf "{\"added_tokens\": ["
-    for (i = 1; i <= 6; i++)
-        printf "%s{\"id\": %d, \"content\": \"%s\", \"special\": true, \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false}", (i > 1 ? ", " : ""), i - 1, token[i]
-    printf "], \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}, "
-    printf "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"unk_token\": \"<unk>\", \"vocab\": {"
-    for (i = 1; i <= 88; i++)
-        printf "%s\"%s\": %d", (i > 1 ? ", " : ""), token[i], i - 1
-    printf "}, \"merges\": []}}\n"
-}' >"$model/tokenizer.json"
+letters >"$model/tokenizer.json"
 
 generate() { run generate --quiet --model "$model" "$@"; }
 
