@@ -6,9 +6,11 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/hash.h"
+#include "runtime/text/chain.h"
 #include "runtime/train/inputs.h"
 #include "runtime/train/run.h"
 #include "runtime/train/tokenizer.h"
+#include "tests/unit/split_cases.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +35,8 @@ static void begin(struct gguf_file *file)
     gguf_ramp(file, "token_embd.weight", 16, 8, 1);
 }
 
-/* Tokens for "low lower" in single bytes and merges; a special one. */
-static void byte_level(struct gguf_file *file)
+/* Tokens for "low lower" in single bytes and merges, of texts that are taken apart in that way; a special one. */
+static void byte_level_of(struct gguf_file *file, const char *pre)
 {
     static const char *const tokens[] = { "<s>", "l",   "o",  "w",           "e", "r", "\xC4\xA0",
                                           "lo",  "low", "er", "\xC4\xA0low", "1", "2" };
@@ -43,12 +45,17 @@ static void byte_level(struct gguf_file *file)
 
     begin(file);
     gguf_text(file, "tokenizer.ggml.model", "gpt2");
-    gguf_text(file, "tokenizer.ggml.pre", "smollm");
+    gguf_text(file, "tokenizer.ggml.pre", pre);
     gguf_texts(file, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
     gguf_ints(file, "tokenizer.ggml.token_type", types, COUNT(types));
     gguf_texts(file, "tokenizer.ggml.merges", merges, COUNT(merges));
     gguf_int(file, "tokenizer.ggml.bos_token_id", 0);
     gguf_bool(file, "tokenizer.ggml.add_bos_token", true);
+}
+
+static void byte_level(struct gguf_file *file)
+{
+    byte_level_of(file, "smollm");
 }
 
 static struct sp_checkpoint *open_model(const char *path)
@@ -113,6 +120,53 @@ static void test_byte_level(void **state)
     assert_int_equal(sp_train_tokenizer_checksum(second, model), 0);
     assert_string_not_equal(first, second);
     sp_checkpoint_close(model);
+}
+
+static int add_piece(void *context, const char *word, size_t length)
+{
+    struct sp_buf *out = context;
+
+    SP_TRY(sp_buf_puts(out, out->length ? " " : ""));
+    return sp_buf_append(out, word, length);
+}
+
+/* Texts go to pieces as their family's pattern has it, which the mere name stands for. */
+static void test_splits(void **state)
+{
+    struct sp_scratch scratch;
+
+    (void)state;
+    sp_scratch_init(&scratch);
+    for (size_t i = 0; i < COUNT(split_cases); i++) {
+        struct sp_chain normalizers = { .count = 0 }, splits = { .count = 0 };
+        struct sp_buf pieces = SP_BUF(10000);
+        json_t *definition, *config;
+        struct sp_checkpoint *model;
+        struct gguf_file file;
+
+        byte_level_of(&file, split_cases[i].name);
+        model = open_model(gguf_end(&file, "m.gguf"));
+        assert_int_equal(sp_checkpoint_tokenizer(&definition, &config, model), 0);
+        io_assert_ok(sp_chain_load(&normalizers, NULL, "normalizer", json_object_get(definition, "normalizer"), "m"));
+        io_assert_ok(sp_chain_load(&splits, NULL, "pre_tokenizer", json_object_get(definition, "pre_tokenizer"), "m"));
+        for (size_t j = 0; j < COUNT(split_texts); j++) {
+            struct sp_piece text = { split_texts[j], strlen(split_texts[j]), true };
+
+            io_assert_ok(sp_chain_normalize(&normalizers, &scratch, &text.text, &text.length));
+            sp_buf_clear(&pieces);
+            io_assert_ok(sp_chain_split(&splits, &scratch, text, add_piece, &pieces));
+            if (strcmp(pieces.data, split_cases[i].pieces[j]) != 0)
+                fail_msg("%s: \"%s\" goes to\n%s\nnot\n%s", split_cases[i].name, split_texts[j], pieces.data,
+                         split_cases[i].pieces[j]);
+        }
+        sp_buf_free(&pieces);
+        sp_chain_free(&normalizers);
+        sp_chain_free(&splits);
+        json_decref(definition);
+        json_decref(config);
+        sp_checkpoint_close(model);
+    }
+    sp_scratch_release(&scratch);
 }
 
 /* By scores, with blanks as SentencePiece has them, bytes for what is no token, and a symbol of the user's own. */
@@ -188,6 +242,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, io_setup, io_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_byte_level),
+        TEST(test_splits),
         TEST(test_sentencepiece),
         TEST(test_none),
         TEST(test_spared),

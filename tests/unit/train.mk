@@ -29,6 +29,7 @@ tests_unit_test_loss_watch_LDADD = $(tests_unit_test_score_LDADD)
 TESTS += tests/unit/test_loss_watch
 
 check_PROGRAMS += tests/unit/test_gguf_run
-tests_unit_test_gguf_run_SOURCES = tests/unit/test_gguf_run.c $(gguf_test_files)
+tests_unit_test_gguf_run_SOURCES = tests/unit/test_gguf_run.c tests/unit/split_cases.h $(gguf_test_files)
 tests_unit_test_gguf_run_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/unit/test_gguf_run
+EXTRA_DIST += tests/tools/split_cases.py
