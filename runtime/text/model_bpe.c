@@ -2,7 +2,8 @@
  * Byte-pair encoding (Sennrich et al., "Neural machine translation of rare words with subword units", ACL 2016): a word
  * begins as its characters, and of all neighbours that the merges know those are joined first that stand first in the
  * list, from left to right. A heap holds the pairs that may be joined, so that a word of n characters takes
- * O(n log n); entries whose pair is gone are passed over when they come up.
+ * O(n log n); of a long word those of its characters are sorted beside it, which is kinder to caches. Entries whose
+ * pair is gone are passed over when they come up.
  */
 #include "runtime/base/error.h"
 #include "runtime/base/mem.h"
@@ -27,6 +28,7 @@ struct merge {
 struct bpe {
     struct merge *merges; /* an open-addressing hash table by the pair; mask + 1 places */
     size_t mask;
+    uint32_t *joined; /* what a merge makes, by its rank */
     char *prefix, *suffix; /* of characters inside a word, of the last one */
     int ignore_merges, byte_fallback, fuse_unk;
     bool has_unk;        /* else characters without a token are left out */
@@ -41,6 +43,7 @@ static void release(void *state)
     if (!bpe)
         return;
     free(bpe->merges);
+    free(bpe->joined);
     free(bpe->prefix);
     free(bpe->suffix);
     free(bpe);
@@ -122,6 +125,7 @@ static int add_merge(struct bpe *bpe, const struct sp_vocab *vocab, const json_t
     if ((((size_t)(merge - bpe->merges) - place_of(bpe, left, right)) & bpe->mask) > PROBES_MAX)
         return sp_error(SP_ELIMIT, "%s: too many merges have the same hash", path);
     *merge = (struct merge){ left, right, rank, joined };
+    bpe->joined[rank] = joined;
     return 0;
 }
 
@@ -136,7 +140,8 @@ static int load_merges(struct bpe *bpe, const struct sp_vocab *vocab, const json
         places *= 2;
     bpe->mask = places - 1;
     bpe->merges = sp_calloc(places, sizeof *bpe->merges);
-    if (!bpe->merges)
+    bpe->joined = sp_calloc(count + 1, sizeof *bpe->joined);
+    if (!bpe->merges || !bpe->joined)
         return SP_ENOMEM;
     for (size_t i = 0; i < places; i++)
         bpe->merges[i].left = NONE;
@@ -215,17 +220,14 @@ struct symbol {
     bool gone;                   /* joined to the one on its left */
 };
 
-struct candidate {
-    uint64_t order; /* rank << 32 | the left one's place */
-    uint32_t joined;
-};
-
 /* What a word is worked on with, in the scratch's memory. */
 struct word {
     const struct bpe *bpe;
     struct symbol *symbols;
-    struct candidate *heap;
-    size_t count, waiting; /* of symbols, of candidates */
+    uint64_t *heap;        /* of pairs that may be joined: rank << 32 | the left one's place */
+    size_t count, waiting; /* of symbols, of pairs */
+    uint64_t *first;       /* the pairs of a long word's characters, sorted; from `sorted` on they wait, too */
+    size_t pairs, sorted;
 };
 
 /* A token for a character without one: byte by byte where all its bytes have one, else the unknown one. One that waits
@@ -289,14 +291,20 @@ static int add_characters(struct word *word, const struct sp_vocab *vocab, const
 
 /* ---- merging ---- */
 
-static void sift_down(struct candidate *heap, size_t count, size_t at)
-{
-    struct candidate moved = heap[at];
-    size_t child;
+#define LONG 4096 /* characters, from which sorting once is faster than a heap of them all */
+#define ARITY 4 /* that many pairs lie together in the cache: in a long word its misses are what takes time */
 
-    while ((child = 2 * at + 1) < count) {
-        child += child + 1 < count && heap[child + 1].order < heap[child].order;
-        if (moved.order <= heap[child].order)
+static void sift_down(uint64_t *heap, size_t count, size_t at)
+{
+    uint64_t moved = heap[at];
+    size_t first;
+
+    while ((first = ARITY * at + 1) < count) {
+        size_t end = first + ARITY < count ? first + ARITY : count, child = first;
+
+        for (size_t i = first + 1; i < end; i++)
+            child = heap[i] < heap[child] ? i : child;
+        if (moved <= heap[child])
             break;
         heap[at] = heap[child];
         at = child;
@@ -304,19 +312,19 @@ static void sift_down(struct candidate *heap, size_t count, size_t at)
     heap[at] = moved;
 }
 
-static void push(struct word *word, struct candidate candidate)
+static void push(struct word *word, uint64_t pair)
 {
     size_t at = word->waiting++;
 
-    while (at && word->heap[(at - 1) / 2].order > candidate.order) {
-        word->heap[at] = word->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
+    while (at && word->heap[(at - 1) / ARITY] > pair) {
+        word->heap[at] = word->heap[(at - 1) / ARITY];
+        at = (at - 1) / ARITY;
     }
-    word->heap[at] = candidate;
+    word->heap[at] = pair;
 }
 
 /* Whether the symbol and the next one may be joined. */
-static bool can_join(struct candidate *out, const struct word *word, uint32_t at)
+static bool can_join(uint64_t *pair, const struct word *word, uint32_t at)
 {
     uint32_t next = word->symbols[at].next;
     const struct merge *merge;
@@ -326,58 +334,100 @@ static bool can_join(struct candidate *out, const struct word *word, uint32_t at
     merge = find_merge(word->bpe, word->symbols[at].id, word->symbols[next].id);
     if (merge->left == NONE)
         return false;
-    *out = (struct candidate){ (uint64_t)merge->rank << 32 | at, merge->joined };
+    *pair = (uint64_t)merge->rank << 32 | at;
     return true;
 }
 
 static void join(struct word *word, uint32_t at, uint32_t joined)
 {
     struct symbol *left = &word->symbols[at], *right = &word->symbols[left->next];
-    struct candidate candidate;
+    uint64_t pair;
 
     left->id = joined;
     left->next = right->next;
     right->gone = true;
     if (right->next != NONE)
         word->symbols[right->next].previous = at;
-    if (left->previous != NONE && can_join(&candidate, word, left->previous))
-        push(word, candidate);
-    if (can_join(&candidate, word, at))
-        push(word, candidate);
+    if (left->previous != NONE && can_join(&pair, word, left->previous))
+        push(word, pair);
+    if (can_join(&pair, word, at))
+        push(word, pair);
+}
+
+enum { DIGIT = 12, DIGITS = 2 }; /* ranks are below MERGES_MAX */
+
+/* By rank, of one by place, as they come. */
+static void sort_pairs(uint64_t *pairs, uint64_t *room, size_t count)
+{
+    for (unsigned shift = 32; shift < 32 + DIGITS * DIGIT; shift += DIGIT) {
+        size_t places[1 << DIGIT] = { 0 }, before = 0;
+        uint64_t *from = pairs;
+
+        for (size_t i = 0; i < count; i++)
+            places[from[i] >> shift & ((1 << DIGIT) - 1)]++;
+        for (size_t i = 0; i < 1 << DIGIT; i++) {
+            size_t here = places[i];
+
+            places[i] = before;
+            before += here;
+        }
+        for (size_t i = 0; i < count; i++)
+            room[places[from[i] >> shift & ((1 << DIGIT) - 1)]++] = from[i];
+        pairs = room;
+        room = from;
+    }
+}
+
+/* The next pair: of those that the word began with, or of those that came since. */
+static bool pop(uint64_t *pair, struct word *word)
+{
+    if (word->sorted < word->pairs && (!word->waiting || word->first[word->sorted] < word->heap[0])) {
+        *pair = word->first[word->sorted++];
+        return true;
+    }
+    if (!word->waiting)
+        return false;
+    *pair = word->heap[0];
+    word->heap[0] = word->heap[--word->waiting];
+    if (word->waiting)
+        sift_down(word->heap, word->waiting, 0);
+    return true;
 }
 
 static void merge_all(struct word *word)
 {
+    uint64_t best, now;
+
     for (size_t i = 0; i < word->count; i++) {
         word->symbols[i].previous = i ? (uint32_t)i - 1 : NONE;
         word->symbols[i].next = i + 1 < word->count ? (uint32_t)i + 1 : NONE;
         word->symbols[i].gone = false;
     }
     for (size_t i = 0; i < word->count; i++)
-        word->waiting += can_join(&word->heap[word->waiting], word, (uint32_t)i);
-    for (size_t i = word->waiting / 2; i-- > 0;)
-        sift_down(word->heap, word->waiting, i);
-    while (word->waiting) {
-        struct candidate best = word->heap[0], now;
-        uint32_t at = (uint32_t)best.order;
+        word->pairs += can_join(&word->first[word->pairs], word, (uint32_t)i);
+    if (word->count >= LONG)
+        sort_pairs(word->first, word->heap, word->pairs);
+    else
+        for (size_t i = 0; i < word->pairs; i++)
+            push(word, word->first[i]);
+    word->sorted = word->count >= LONG ? 0 : word->pairs;
+    while (pop(&best, word)) {
+        uint32_t at = (uint32_t)best, joined = word->bpe->joined[best >> 32];
 
-        word->heap[0] = word->heap[--word->waiting];
-        if (word->waiting)
-            sift_down(word->heap, word->waiting, 0);
         /* as in the library, a pair that has come since to the same place and gives the same token will do */
-        if (!word->symbols[at].gone && can_join(&now, word, at) && now.joined == best.joined)
-            join(word, at, best.joined);
+        if (!word->symbols[at].gone && can_join(&now, word, at) && word->bpe->joined[now >> 32] == joined)
+            join(word, at, joined);
     }
 }
 
-/* Room for the symbols of a word and for the pairs: each join takes one away and brings two at most. */
+/* Room for the symbols of a word and for the pairs: a join takes one away and brings two at most, beside the first. */
 static int reserve(struct word *word, struct sp_buf *memory, size_t count)
 {
-    size_t symbols, candidates, bytes;
+    size_t symbols, pairs, bytes;
     char *data;
 
-    if (!sp_mul(count, sizeof *word->symbols, &symbols) || !sp_mul(2 * count, sizeof *word->heap, &candidates) ||
-        !sp_add(symbols, candidates + 2 * sizeof(uint64_t), &bytes))
+    if (!sp_mul(count, sizeof *word->symbols, &symbols) || !sp_mul(3 * count, sizeof *word->heap, &pairs) ||
+        !sp_add(symbols, pairs + 2 * sizeof(uint64_t), &bytes))
         return sp_error(SP_ELIMIT, "a word of %zu characters is too long", count);
     if (memory->capacity < bytes) {
         data = sp_realloc(memory->data, bytes, 1);
@@ -386,8 +436,9 @@ static int reserve(struct word *word, struct sp_buf *memory, size_t count)
         memory->data = data;
         memory->capacity = bytes;
     }
-    word->heap = (struct candidate *)(void *)memory->data;
-    word->symbols = (struct symbol *)(void *)(memory->data + candidates);
+    word->heap = (uint64_t *)(void *)memory->data;
+    word->first = word->heap + 2 * count;
+    word->symbols = (struct symbol *)(void *)(memory->data + pairs);
     return 0;
 }
 

@@ -1,20 +1,18 @@
 /*
  * Byte-pair encoding, patterns and decoding where bpe_diff.py, which holds them against the `tokenizers` library, does
- * not reach: files that are wrong or made to harm, streams, what stands at a text's ends, and a very long word.
+ * not reach: files that are wrong or made to harm, streams, and what stands at a text's ends.
  */
 #include "tests/unit/io_files.h"
 
 #include "runtime/base/buf.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
-#include "runtime/base/rng.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/unit/bpe_definition.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -220,28 +218,6 @@ static void test_steps(void **state)
     free(long_one);
 }
 
-/* A megabyte in one word: n log n, not n^2. */
-static void test_long_word(void **state)
-{
-    enum { LENGTH = 1 << 20 };
-    struct sp_tokenizer *tokenizer = load(definition, "{}");
-    struct sp_encoding encoding = { 0 };
-    char *word = malloc(LENGTH);
-    clock_t start;
-
-    (void)state;
-    assert_non_null(word);
-    for (uint32_t i = 0; i < LENGTH; i++)
-        word[i] = "hello"[sp_rng_u64(1, SP_RNG_SHUFFLE, 0, i) % 5];
-    start = clock();
-    assert_int_equal(sp_tokenizer_encode(&encoding, tokenizer, word, LENGTH, NULL, 0, 0), 0);
-    assert_in_range(encoding.length, LENGTH / 5, LENGTH);
-    assert_true(clock() - start < 10 * CLOCKS_PER_SEC); /* 0.4 s; of squares, an hour */
-    sp_encoding_free(&encoding);
-    sp_tokenizer_free(tokenizer);
-    free(word);
-}
-
 static void test_vocab_json(void **state)
 {
     struct sp_tokenizer *tokenizer;
@@ -270,8 +246,8 @@ static void test_vocab_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_ends),  TEST(test_stream),    TEST(test_hostile),    TEST(test_patterns),
-        TEST(test_steps), TEST(test_long_word), TEST(test_vocab_json),
+        TEST(test_ends),     TEST(test_stream), TEST(test_hostile),
+        TEST(test_patterns), TEST(test_steps),  TEST(test_vocab_json),
     };
 
     return cmocka_run_group_tests_name("bpe", tests, NULL, NULL);

@@ -30,6 +30,11 @@ tests_unit_test_bpe_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOC
 	$(LIBS_TEXT) $(LIBS_BASE)
 TESTS += tests/unit/test_bpe
 
+check_PROGRAMS += tests/unit/test_long_word
+tests_unit_test_long_word_SOURCES = tests/unit/test_long_word.c tests/unit/io_files.c tests/unit/io_files.h
+tests_unit_test_long_word_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) $(LIBS_TEXT) $(LIBS_BASE)
+TESTS += tests/unit/test_long_word
+
 check_PROGRAMS += tests/fuzz/fuzz_text
 tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/unit/bpe_definition.h tests/unit/io_files.c tests/unit/io_files.h
 tests_fuzz_fuzz_text_LDADD = runtime/text/libtext.a runtime/base/libbase.a $(CMOCKA_LIBS) \
