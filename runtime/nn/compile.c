@@ -287,6 +287,7 @@ static int place(struct sp_plan *plan)
         struct sp_value *v = &plan->values[i];
 
         v->bytes = value_bytes(plan, i, alignment);
+        plan->memory.kept += v->kept ? v->bytes : 0;
         if (v->first <= v->last && v->bytes)
             order[count++] = v;
     }
@@ -344,7 +345,6 @@ static int allocate_values(struct sp_plan *plan)
         rc = sp_buffer_create_zeros(&v->buffer, plan->device, v->bytes);
         if (rc < 0)
             return sp_error_context(rc, "while allocating %zu rows for %s", v->rows, v->name);
-        plan->memory.kept += v->bytes;
     }
     plan->transposed.xt = sp_plan_buffer(plan, plan->xt);
     plan->transposed.dyt = sp_plan_buffer(plan, plan->dyt);
@@ -352,7 +352,7 @@ static int allocate_values(struct sp_plan *plan)
 }
 
 /* The words of a batch, one after the other. */
-static int allocate_batch(struct sp_plan *plan)
+static void place_batch(struct sp_plan *plan)
 {
     size_t alignment = sp_buffer_alignment(plan->device), bytes = 0;
 
@@ -360,11 +360,15 @@ static int allocate_batch(struct sp_plan *plan)
         plan->words[i].offset = bytes;
         bytes += (plan->words[i].count * 4 + alignment - 1) / alignment * alignment;
     }
-    SP_TRY(sp_buffer_create(&plan->batch, plan->device, bytes));
+    plan->memory.inputs = bytes + sp_f32_bytes(1);
+}
+
+static int allocate_batch(struct sp_plan *plan)
+{
+    SP_TRY(sp_buffer_create(&plan->batch, plan->device, plan->memory.inputs - sp_f32_bytes(1)));
     for (size_t i = 0; i < plan->word_count; i++)
         SP_TRY(sp_buffer_view(&plan->words[i].buffer, plan->batch, plan->words[i].offset, plan->words[i].count * 4));
     SP_TRY(sp_upload_create(&plan->upload, plan->batch));
-    plan->memory.inputs = bytes + sp_f32_bytes(1);
     return sp_buffer_create(&plan->loss, plan->device, sp_f32_bytes(1));
 }
 
@@ -376,6 +380,15 @@ static bool needs_backward(const struct sp_plan *plan, int param)
             sp_plan_wants(plan, plan->nodes[i].input[0]))
             return true;
     return false;
+}
+
+static size_t rope_bytes(const struct sp_plan *plan)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < plan->rope_count; i++)
+        bytes += sp_f32_bytes((size_t)sp_plan_positions(plan) * (size_t)plan->ropes[i].head_dim);
+    return bytes;
 }
 
 static int allocate_ropes(struct sp_plan *plan)
@@ -448,8 +461,9 @@ static int allocate_params(struct sp_plan *plan)
     return 0;
 }
 
-int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
-                    const struct sp_plan_limits *limits)
+/* All but the device's memory. */
+static int arrange(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
+                   const struct sp_plan_limits *limits)
 {
     plan->device = device;
     plan->family = family;
@@ -472,8 +486,23 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
     if (plan->failed)
         return sp_error(plan->failed, "%s", plan->message);
     find_lifetimes(plan);
-    SP_TRY(place(plan));
+    place_batch(plan);
+    return place(plan);
+}
+
+int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
+                    const struct sp_plan_limits *limits)
+{
+    SP_TRY(arrange(plan, device, family, limits));
     SP_TRY(plan->owner ? borrow_params(plan) : allocate_params(plan));
     SP_TRY(allocate_batch(plan));
     return allocate_values(plan);
+}
+
+int sp_plan_measure(size_t *bytes, struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
+                    const struct sp_plan_limits *limits)
+{
+    SP_TRY(arrange(plan, device, family, limits));
+    *bytes = plan->memory.activations + plan->memory.inputs + plan->memory.kept + rope_bytes(plan);
+    return 0;
 }

@@ -187,6 +187,10 @@ int sp_plan_compile(struct sp_plan *plan, struct sp_device *device, const struct
  * have; of the same names and sizes in the same order. It has to outlive this plan, which is not for training. */
 void sp_plan_share_params(struct sp_plan *plan, const struct sp_plan *owner);
 
+/* What compiling would take on the device for a plan of shared parameters, which is only to be freed then. */
+int sp_plan_measure(size_t *bytes, struct sp_plan *plan, struct sp_device *device, const struct sp_gemm_family *family,
+                    const struct sp_plan_limits *limits);
+
 /* Bytes that compiling takes on the device, by purpose. */
 struct sp_plan_memory {
     size_t weights, activations, inputs;

@@ -279,19 +279,49 @@ static int decode(char **out, const struct sp_run *run, const struct sp_generati
     return rc;
 }
 
-/* A pass has no more tokens than one of the run's, for which additions to its layers have their room. */
-static int open_beside(struct sp_run *beside, const struct sp_run *run, const struct sp_generate_limits *limits)
+/* For one text. A pass has no more tokens than one of the run's, for which additions to its layers have their room. */
+static struct sp_generate_limits limits_beside(const struct sp_run *run, size_t length, size_t max_new_tokens)
 {
-    const struct sp_gemm_family *family;
+    size_t most = (size_t)run->limits.tokens;
 
+    return (struct sp_generate_limits){ .texts = 1,
+                                        .longest = length + max_new_tokens,
+                                        .pass = length < most ? length : most };
+}
+
+/* The run with a plan of its own, not compiled yet, that takes the run's parameters: as compiling it makes sure, the
+ * same ones by the same numbers, by which additions to their layers go. */
+static int plan_beside(struct sp_run *beside, const struct sp_gemm_family **family, const struct sp_run *run,
+                       const struct sp_generate_limits *limits)
+{
     *beside = *run;
     beside->plan = NULL;
     beside->observer.progress = NULL;
     SP_TRY(build_plan(beside, limits));
-    SP_TRY(sp_gemm_choose(&family, run->device, run->config->gemm));
     sp_plan_share_params(beside->plan, run->plan);
+    return sp_gemm_choose(family, run->device, run->config->gemm);
+}
+
+static int open_beside(struct sp_run *beside, const struct sp_run *run, const struct sp_generate_limits *limits)
+{
+    const struct sp_gemm_family *family;
+
+    SP_TRY(plan_beside(beside, &family, run, limits));
     SP_TRY(sp_plan_compile(beside->plan, run->device, family, &beside->limits));
     return build_kernels(beside);
+}
+
+int sp_generate_beside_memory(size_t *bytes, const struct sp_run *run, size_t length, size_t max_new_tokens)
+{
+    const struct sp_generate_limits limits = limits_beside(run, length, max_new_tokens);
+    const struct sp_gemm_family *family;
+    struct sp_run beside = { 0 };
+    int rc = plan_beside(&beside, &family, run, &limits);
+
+    if (rc == 0)
+        rc = sp_plan_measure(bytes, beside.plan, run->device, family, &beside.limits);
+    sp_plan_free(beside.plan);
+    return rc;
 }
 
 int sp_generate_beside(char **said, const struct sp_run *run, const uint32_t *prompt, size_t length,
@@ -299,12 +329,11 @@ int sp_generate_beside(char **said, const struct sp_run *run, const uint32_t *pr
 {
     struct sp_generation text = { .prompt = prompt, .prompt_length = length, .max_new_tokens = max_new_tokens };
     struct sp_generate_options options = { .sample = { .top_p = 1 } };
-    struct sp_generate_limits limits = { .texts = 1, .longest = length + max_new_tokens };
+    const struct sp_generate_limits limits = limits_beside(run, length, max_new_tokens);
     struct sp_run beside = { 0 };
     uint32_t *end = NULL;
     int rc;
 
-    limits.pass = length < (size_t)run->limits.tokens ? length : (size_t)run->limits.tokens;
     text.tokens = sp_calloc(max_new_tokens, sizeof *text.tokens);
     SP_GO(text.tokens ? 0 : SP_ENOMEM);
     SP_GO(sp_prompt_ends(&end, &options.end_count, run));

@@ -52,6 +52,9 @@ int sp_generate_open(struct sp_run *run, const struct sp_generate_limits *limits
 int sp_generate_beside(char **said, const struct sp_run *run, const uint32_t *prompt, size_t length,
                        size_t max_new_tokens);
 
+/* Bytes that it will take on the device, once the run's plan is compiled. */
+int sp_generate_beside_memory(size_t *bytes, const struct sp_run *run, size_t length, size_t max_new_tokens);
+
 /* Goes on with all texts, taking them in their order, within the limits that the plan was built for; the run's observer
  * is told how many are done. One that leaves no room below limits->longest is SP_EINVAL; an interrupt is SP_EINTR. */
 int sp_generate(struct sp_run *run, const struct sp_generate_limits *limits, struct sp_generation *texts, size_t count,

@@ -5,6 +5,7 @@
 #include "runtime/train/mask.h"
 #include "runtime/train/method.h"
 #include "runtime/train/part.h"
+#include "runtime/train/task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,12 +27,17 @@ int sp_ledger_make(struct sp_ledger *out, const struct sp_run *run)
             SP_TRY(sp_parts[i]->memory(&out->trained, run));
     if (method->masked)
         SP_TRY(sp_mask_memory(&out->scoring, run));
-    return method->memory ? method->memory(&out->moving, run) : 0;
+    if (method->memory)
+        SP_TRY(method->memory(&out->moving, run));
+    out->moving_stays = method->memory_stays;
+    return run->task->sample_memory ? run->task->sample_memory(&out->sample, run) : 0;
 }
 
 size_t sp_ledger_total(const struct sp_ledger *l)
 {
-    return l->weights + l->activations + l->batch + larger(larger(l->loading, l->scoring), l->trained + l->moving);
+    size_t beside = l->moving_stays ? l->moving + l->sample : larger(l->moving, l->sample);
+
+    return l->weights + l->activations + l->batch + larger(larger(l->loading, l->scoring), l->trained + beside);
 }
 
 static void describe(char *out, size_t size, const struct sp_ledger *l)
@@ -47,6 +53,7 @@ static void describe(char *out, size_t size, const struct sp_ledger *l)
         { ", the method's own", l->moving },
         { "; before the steps for loading", l->loading },
         { ", for scoring", l->scoring },
+        { "; before and after the steps for sample_prompt", l->sample },
     };
 
     out[0] = '\0';
@@ -60,7 +67,7 @@ int sp_ledger_tell(const struct sp_run *run)
 {
     const struct sp_device_info *info = sp_device_info(run->device);
     struct sp_ledger ledger;
-    char text[256];
+    char text[320];
     double total;
 
     SP_TRY(sp_ledger_make(&ledger, run));

@@ -3,9 +3,9 @@
  * read, and told before a weight is loaded: whoever started it learns at once whether it fits. Each owner of device
  * memory says what it will take (part.h, method.h, salience.h, the optimizer); here it is added up.
  *
- * It is the largest sum of what exists at a time: while the weights are loaded, while they are scored, and in the
- * steps. Kernels' programs, what the self-test takes at a kernel's first use, the plan that answers sample_prompt, and
- * what a driver keeps for itself are not in it. Threading: one thread.
+ * It is the largest sum of what exists at a time: while the weights are loaded, while they are scored, in the steps,
+ * and while sample_prompt is answered before and after them. Kernels' programs, what the self-test takes at a kernel's
+ * first use, and what a driver keeps for itself are not in it. Threading: one thread.
  */
 #ifndef SP_TRAIN_LEDGER_H
 #define SP_TRAIN_LEDGER_H
@@ -14,12 +14,13 @@
 
 #include <stddef.h>
 
-/* Bytes. The first three are there all the time; of the others what is trained comes when scoring is done, and moving
- * beside it, in runs whose mask moves. */
+/* Bytes. The first three are there all the time; of the others what is trained comes when scoring is done, and beside
+ * it moving, in the steps of runs whose mask moves, and sample, before and after the steps. */
 struct sp_ledger {
     size_t weights, activations, batch;
     size_t trained; /* entries, gradients and the optimizer's state; copies of weights that are trained whole */
-    size_t loading, scoring, moving;
+    size_t loading, scoring, moving, sample;
+    bool moving_stays; /* while the sample is made, too */
 };
 
 /* Of a run whose plan is compiled for training, its parameters' roles assigned. */

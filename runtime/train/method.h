@@ -28,6 +28,7 @@ struct sp_method {
 
     /* Bytes that its moves will take on the device beside its parts and their optimizer; NULL: none. */
     int (*memory)(size_t *bytes, const struct sp_run *run);
+    bool memory_stays; /* from create on; else it comes and goes with a move */
 
     /* Hooks of a method whose mask moves; each may be NULL. `done` is the number of optimizer steps done so far;
      * trained->total that of the run. create: after the parts were made. */

@@ -530,6 +530,7 @@ const struct sp_method sp_method_spiel = {
     .check = check_spiel,
     .assign = sp_sparse_assign,
     .memory = memory,
+    .memory_stays = true,
     .create = create,
     .free = free_spiel,
     .record = record,

@@ -101,6 +101,8 @@ struct sp_task {
      * is now, by the run's built plan. Both are the caller's; NULL where the configuration asks for none. The hook may
      * be NULL: there is nothing to show. */
     int (*sample)(char **asked, char **said, struct sp_run *run);
+    /* Bytes that sample will take on the device, before the weights are loaded; NULL: none. */
+    int (*sample_memory)(size_t *bytes, const struct sp_run *run);
 };
 
 #define SP_TASK(name) extern const struct sp_task sp_task_##name;

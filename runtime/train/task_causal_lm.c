@@ -319,6 +319,18 @@ out:
     return rc;
 }
 
+static int sample_memory(size_t *bytes, const struct sp_run *run)
+{
+    const struct options *o = options_of(run);
+    struct sp_encoding prompt = { 0 };
+    int rc = o->sample_prompt ? encode_sample(&prompt, run) : 0;
+
+    if (rc == 0 && o->sample_prompt)
+        rc = sp_generate_beside_memory(bytes, run, prompt.length, (size_t)o->sample_max_new_tokens);
+    sp_encoding_free(&prompt);
+    return rc;
+}
+
 /* ---- the head ---------------------------------------------------------------------------------------------------- */
 
 static bool fits(char *why, size_t size, size_t outputs, const json_t *config)
@@ -473,4 +485,5 @@ const struct sp_task sp_task_causal_lm = {
     .predicted = predicted,
     .outcome = outcome,
     .sample = sample,
+    .sample_memory = sample_memory,
 };

@@ -1,7 +1,7 @@
 /*
  * How prompts are put to a causal model: what of a row in a chat form is learnt, which adapter goes with which form,
  * and what a run says to its sample_prompt before and after, which is what the model says by itself, and changes
- * nothing.
+ * nothing; and that its memory is in what the run says.
  * The model is a LLaMA of tests/data/reference with a tokenizer of single characters, a newline and ChatML's marks.
  */
 #include "tests/model/program.h"
@@ -11,6 +11,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/log.h"
 #include "runtime/train/generate.h"
+#include "runtime/train/ledger.h"
 #include "runtime/train/prompt.h"
 #include "runtime/train/task.h"
 #include "runtime/train/trainer.h"
@@ -332,6 +333,42 @@ static void test_nothing_changed(void **state)
     free(adapters[1]);
 }
 
+/* The device's peak and what was said of it, in a run with an answer of so many tokens. */
+static void measure(double *peak, double *said_before, const char *sparse, int tokens)
+{
+    struct sp_train_result result;
+    struct sp_ledger ledger;
+    struct subject s;
+
+    start(&s, "model", "rows.jsonl",
+          json_pack("{s:s, s:i, s:i, s:o}", "sample_prompt", "abc?", "sample_max_new_tokens", tokens,
+                    "per_device_train_batch_size", 1, "sparse", json_loads(sparse, 0, NULL)));
+    assert_ok(sp_train(&result, &s.run));
+    assert_ok(sp_ledger_make(&ledger, &s.run));
+    *peak = (double)result.device_peak;
+    *said_before = (double)sp_ledger_total(&ledger);
+    assert_true(tokens < 59 || (double)ledger.sample > 0.02 * *said_before); /* it is no small part of it */
+    finish(&s);
+}
+
+/* What the answer takes of the device's memory is in what the run says before, beside what a method keeps. */
+static void test_memory(void **state)
+{
+    static const char moving[] = "{\"method\": \"spiel\", \"growth\": \"ag\", \"density\": 0.5, "
+                                 "\"reselection_steps\": 2, \"selection_accumulation_steps\": 1, "
+                                 "\"target_modules\": [\"down_proj\"]}";
+    double peak, total, less_peak, less;
+
+    (void)state;
+    measure(&peak, &total, "{\"metric\": \"magnitude\", \"count\": 50, \"target_modules\": [\"down_proj\"]}", 59);
+    if (peak > 1.01 * total || peak < 0.99 * total)
+        fail_msg("%.0f bytes, and said were %.0f", peak, total);
+    measure(&peak, &total, moving, 59);
+    measure(&less_peak, &less, moving, 9);
+    assert_true(total > less);
+    assert_int_equal(peak - less_peak, total - less);
+}
+
 /* ---- adapters ---------------------------------------------------------------------------------------------------- */
 
 /* How prompts are put with an adapter whose configuration has `kept`, and an option (NULL: none). */
@@ -399,7 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),    cmocka_unit_test(test_refused),         cmocka_unit_test(test_adapters),
-        cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_failed),  cmocka_unit_test(test_memory),
         cmocka_unit_test(test_sample),  cmocka_unit_test(test_nothing_changed),
     };
 
