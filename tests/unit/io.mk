@@ -32,7 +32,7 @@ tests_unit_test_block_LDADD = $(io_test_libs)
 TESTS += tests/unit/test_block tests/unit/test_gguf tests/unit/test_gguf-valgrind \
 	tests/unit/test_gguf_model tests/unit/test_gguf_model-valgrind \
 	tests/unit/test_gguf_tokenizer tests/unit/test_gguf_tokenizer-valgrind tests/fuzz/fuzz_gguf
-EXTRA_DIST += tests/tools/make_blocks.py tests/tools/gguf_diff.py
+EXTRA_DIST += tests/tools/make_blocks.py tests/tools/gguf_diff.py tests/tools/smollm2_diff.py
 
 # The adapter's reader and writer with a list of kinds of its own.
 check_PROGRAMS += tests/unit/test_section
