@@ -5,6 +5,7 @@
  * the embeddings: it sees each token's own alone.
  */
 #include "tests/model/program.h"
+#include "tests/train/said.h"
 #include "tests/unit/device_support.h"
 #include "tests/unit/near.h"
 
@@ -160,18 +161,6 @@ static const char prompts[] = "{\"prompt\": \"one two\", \"completion\": \" thre
                               "{\"prompt\": \"one nine\", \"completion\": \"three three\"}\n"
                               "{\"prompt\": \"five\", \"completion\": \"five five five five\"}\n";
 
-static char *said; /* the log */
-
-static void listen(enum sp_log_level level, const char *text, void *user)
-{
-    char *longer = NULL;
-
-    (void)level, (void)user;
-    assert_true(asprintf(&longer, "%s%s\n", said ? said : "", text) > 0);
-    free(said);
-    said = longer;
-}
-
 static int setup(void **state)
 {
     if (program_setup(state) != 0)
@@ -186,14 +175,14 @@ static int setup(void **state)
     write_model("tied", true, "ToyForCausalLM");
     write_model("base", false, "ToyModel");
     write_rows("prompts.jsonl", prompts);
-    sp_log_set_sink(listen, NULL);
+    sp_log_set_sink(said_listen, NULL);
     return 0;
 }
 
 static int teardown(void **state)
 {
     sp_log_set_sink(NULL, NULL);
-    free(said);
+    said_clear();
     return program_teardown(state);
 }
 
@@ -218,8 +207,7 @@ static void start(struct sp_run *run, struct sp_config *config, const char *mode
     json_decref(full);
     json_decref(options);
     *run = (struct sp_run){ .config = config, .families = families, .family_count = 2 };
-    free(said);
-    said = NULL;
+    said_clear();
 }
 
 static void finish(struct sp_run *run, struct sp_config *config)

@@ -5,6 +5,7 @@
  * The model is a LLaMA of tests/data/reference with a tokenizer of single characters, a newline and ChatML's marks.
  */
 #include "tests/model/program.h"
+#include "tests/train/said.h"
 #include "tests/unit/device_support.h"
 
 #include "models/models.h"
@@ -25,18 +26,6 @@ enum { VOCAB = 88, END = 3, TURN = 4, TURN_END = 5, BLANK = 6, NEWLINE = 7, FIRS
 
 /* Token FIRST + i is the i-th of them. */
 static const char characters[] = "abcdefghijklmnopqrstuvwxyz0123456789?!.,:;-+()";
-
-static char *said; /* the log */
-
-static void listen(enum sp_log_level level, const char *text, void *user)
-{
-    char *longer = NULL;
-
-    (void)level, (void)user;
-    assert_true(asprintf(&longer, "%s%s\n", said ? said : "", text) > 0);
-    free(said);
-    said = longer;
-}
 
 /* ---- the model --------------------------------------------------------------------------------------------------- */
 
@@ -116,14 +105,14 @@ static int setup(void **state)
     assert_ok(sp_fs_write(program_path("rows.jsonl"), rows, strlen(rows)));
     assert_ok(sp_fs_write(program_path("texts.jsonl"), texts, strlen(texts)));
     assert_ok(sp_fs_write(program_path("ids.jsonl"), ids, strlen(ids)));
-    sp_log_set_sink(listen, NULL);
+    sp_log_set_sink(said_listen, NULL);
     return 0;
 }
 
 static int teardown(void **state)
 {
     sp_log_set_sink(NULL, NULL);
-    free(said);
+    said_clear();
     return program_teardown(state);
 }
 
@@ -150,8 +139,7 @@ static void start(struct subject *s, const char *model, const char *rows, json_t
     s->run = (struct sp_run){ .config = &s->config,
                               .families = sp_model_families,
                               .family_count = sp_model_family_count };
-    free(said);
-    said = NULL;
+    said_clear();
 }
 
 static void finish(struct subject *s)
@@ -383,8 +371,7 @@ static void check_settled(const char *kept, const char *option, bool in_chat, co
     start(&s, "model", "rows.jsonl", json_object());
     s.run.adapter = &adapter;
     assert_ok(sp_run_open(&s.run));
-    free(said);
-    said = NULL;
+    said_clear();
     assert_ok(sp_prompt_settle(&s.run, option, NULL));
     assert_int_equal(s.run.chat != NULL, in_chat);
     assert_int_equal(s.run.end_token, in_chat ? TURN_END : END);

@@ -92,7 +92,7 @@ TESTS += tests/train/test_self_test
 # Task causal_lm, on a family of the test's own.
 check_PROGRAMS += tests/train/test_causal_lm
 tests_train_test_causal_lm_SOURCES = tests/train/test_causal_lm.c tests/model/program.c tests/model/program.h \
-	tests/unit/device_support.h tests/unit/near.h
+	tests/train/said.h tests/unit/device_support.h tests/unit/near.h
 tests_train_test_causal_lm_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/train/test_causal_lm
 
@@ -104,6 +104,6 @@ TESTS += tests/train/test_generate tests/train/test_generate-intel
 
 check_PROGRAMS += tests/train/test_prompt
 tests_train_test_prompt_SOURCES = tests/train/test_prompt.c tests/model/program.c tests/model/program.h \
-	tests/unit/device_support.h
+	tests/train/said.h tests/unit/device_support.h
 tests_train_test_prompt_LDADD = $(LIBS_ALL) $(CMOCKA_LIBS)
 TESTS += tests/train/test_prompt
